@@ -1,0 +1,33 @@
+"""The schedule, as Celery's beat reads it: what it emits, when, and to which queue.
+
+What there is, and when, is said in :mod:`ssc_ingest.schedules`. ``expires`` is shorter than the
+period, so that a fleet that was stopped does not wake up to a pile.
+"""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+from ssc_ingest.queues import CONTROL
+from ssc_ingest.schedules import At, Every, schedules
+
+
+def entries(*, only_own: bool = False) -> dict[str, dict[str, Any]]:
+    """Entries of ``beat_schedule`` by name; all, or only those that ask no registry."""
+    return {
+        name: {
+            "task": schedule.task,
+            "schedule": _celery_schedule(schedule.when),
+            "kwargs": dict(schedule.kwargs),
+            "options": {"queue": CONTROL, "expires": schedule.expires},
+        }
+        for name, schedule in schedules(only_own=only_own).items()
+    }
+
+
+def _celery_schedule(when: At | Every) -> crontab | float:
+    if isinstance(when, Every):
+        return float(when.period)
+    # cron counts from Sunday, Python from Monday.
+    day = "*" if when.weekday is None else str((when.weekday + 1) % 7)
+    return crontab(minute="0", hour=str(when.hour), day_of_week=day)

@@ -1,0 +1,228 @@
+"""From the queue to the graph, against a bare script that sends the same statements.
+
+The registries are simulated by a process of their own: 15 versions a package, 5 requirements a
+version. The fleet is worker processes as an operator would start them: acks late, AOF, events.
+The bare script has all packages in memory, ready to be sent, and sends them in batches of the
+size that the fleet's writer made, over one connection, to the same server, which both find
+warm and empty.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from neo4j import Driver, GraphDatabase
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.graph.changes import Write, prepare
+from ssc_ingest.graph.rows import statements_for_new
+from ssc_ingest.models import Package
+from ssc_ingest.queues import EXTRACT, TaskMessage, queue_name
+from ssc_ingest.resources import open_state
+from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.settings import load_settings
+from tests.acceptance.fleet import Fleet, eventually
+from tests.contract.fetching import opened, read
+from tests.simulator.client import Simulator
+
+CONCURRENCY = 32
+WARM_UP = 200
+"""Packages that are written and thrown away before either is measured."""
+
+WARMING_BATCH = 15
+"""Packages per transaction of the very first run, which nobody measures.
+
+The server compiles what it runs often, and gets faster over thousands of packages: whoever
+came second would win.
+"""
+
+FIRST = 2000
+"""Index of the first package; the lower ones are the popular requirements."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one run said. Rates are packages per second."""
+
+    ecosystem: str
+    latency: float
+    """Of the simulated registry, milliseconds."""
+    processes: int
+    """Worker processes of the fleet."""
+    fleet_rate: float
+    bare_rate: float
+    packages_per_transaction: float
+    requests_per_package: float
+    statements_per_package: float
+    cpu_per_package: float
+    """Seconds of all worker processes."""
+    memory: int
+    """Bytes resident of one worker process at the end."""
+
+
+def measure(
+    addresses: EmbeddedAddresses,
+    folder: Path,
+    name: str,
+    *,
+    count: int,
+    latency: float,
+    processes: int,
+) -> Measurement:
+    """Extract ``count`` packages with workers, then write the same ones without."""
+    assert addresses.graph_uri
+    assert addresses.redis_url
+    assert addresses.vulnerabilities_uri
+    servers = Servers(addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri)
+    with (
+        Simulator.start(
+            packages=FIRST + count + WARM_UP, versions="15", requirements="5", plain=True
+        ) as simulator,
+        GraphDatabase.driver(servers.graph_uri) as driver,
+    ):
+        names = [p.name for p in simulator.packages(name, count + WARM_UP, start=FIRST)]
+        packages = asyncio.run(_read(simulator, addresses, ecosystem(name), names))
+        writes = [prepare(package, ecosystem(name).order) for package in packages]
+        _empty(driver)
+        _write(driver, writes, WARMING_BATCH)
+        _empty(driver)
+        fleet = _Run(servers, simulator, folder, name)
+        try:
+            fleet.start(processes)
+            fleet.extract(names[count:])
+            simulator.latency(latency)
+            simulator.reset_counts()
+            _empty(driver)
+            elapsed, cpu = fleet.extract(names[:count])
+            _assert_written(driver, count)
+            requests = simulator.counts().total
+            memory = max(worker.memory_info().rss for worker in fleet.workers)
+            per_transaction, per_package = fleet.stop()
+        finally:
+            fleet.close()
+        _empty(driver)
+        _write(driver, writes[count:], per_transaction)
+        _empty(driver)
+        started = time.perf_counter()
+        _write(driver, writes[:count], per_transaction)
+        bare = time.perf_counter() - started
+        _assert_written(driver, count)
+        _empty(driver)
+    return Measurement(
+        ecosystem=name,
+        latency=latency,
+        processes=processes,
+        fleet_rate=count / elapsed,
+        bare_rate=count / bare,
+        packages_per_transaction=per_transaction,
+        requests_per_package=requests / count,
+        statements_per_package=per_package,
+        cpu_per_package=cpu / count,
+        memory=memory,
+    )
+
+
+class _Run:
+    """Worker processes, fed through a bulk queue."""
+
+    def __init__(
+        self, servers: Servers, simulator: Simulator, folder: Path, ecosystem_name: str
+    ) -> None:
+        self._servers = servers
+        self._queue = queue_name(ecosystem_name, "bulk")
+        self._ecosystem = ecosystem_name
+        self._fleet = Fleet(servers, simulator.environment(), folder)
+        self._fleet.environment |= {
+            "WORKER_CONCURRENCY": str(CONCURRENCY),
+            "VISIBILITY_TIMEOUT": "180",
+            "TASK_TIMEOUT": "60",
+            "SHUTDOWN_GRACE": "20",
+            "METRICS_PORT": "0",
+            "LOG_FORMAT": "json",
+        }
+
+    def start(self, processes: int) -> None:
+        """Workers that are ready and have said nothing yet."""
+        self._processes = [
+            self._fleet.start(name=f"worker-{number}@benchmark") for number in range(processes)
+        ]
+        for process in self._processes:
+            process.log.write_text("")
+        self.workers = [psutil.Process(process.pid) for process in self._processes]
+
+    def extract(self, names: Sequence[str]) -> tuple[float, float]:
+        """Seconds that it took, and seconds of the workers' CPU."""
+        before = self._cpu()
+        started = time.perf_counter()
+        asyncio.run(self._extract(names))
+        return time.perf_counter() - started, self._cpu() - before
+
+    def _cpu(self) -> float:
+        return sum(sum(worker.cpu_times()[:2]) for worker in self.workers)
+
+    async def _extract(self, names: Sequence[str]) -> None:
+        messages = [
+            TaskMessage(
+                task=EXTRACT,
+                kwargs={"ecosystem": self._ecosystem, "name": name, "dependencies": "none"},
+                queue=self._queue,
+            )
+            for name in names
+        ]
+        async with open_state(load_settings(None), self._servers) as state:
+            await state.queues.publish(messages)
+
+            async def done() -> bool:
+                waiting = await state.queues.lengths([self._queue])
+                return not any(waiting.values()) and not await state.queues.unacknowledged()
+
+            await eventually(done, 600)
+            assert await state.dead_letters.count() == 0
+
+    def stop(self) -> tuple[float, float]:
+        """Packages per transaction and statements per package, from the workers' last words."""
+        totals = [0, 0, 0]
+        for process in self._processes:
+            process.terminate()
+            found = re.search(
+                r'"transactions": (\d+), "packages": (\d+), "statements": (\d+)',
+                process.log.read_text(),
+            )
+            assert found, "the worker did not say what its writer did"
+            totals = [a + int(b) for a, b in zip(totals, found.groups(), strict=True)]
+        transactions, packages, statements = totals
+        return packages / transactions, statements / packages
+
+    def close(self) -> None:
+        self._fleet.close()
+
+
+async def _read(
+    simulator: Simulator, addresses: EmbeddedAddresses, cls: type[Ecosystem], names: Sequence[str]
+) -> list[Package]:
+    async with opened(cls, simulator, load_settings(None), addresses) as reader:
+        return [(await read(reader, name)).package for name in names]
+
+
+def _write(driver: Driver, writes: Sequence[Write], per_transaction: float) -> None:
+    size = max(1, round(per_transaction))
+    with driver.session(fetch_size=-1) as session:
+        for start in range(0, len(writes), size):
+            with session.begin_transaction() as transaction:
+                for statement, parameters in statements_for_new(writes[start : start + size]):
+                    transaction.run(statement, parameters).consume()
+                transaction.commit()
+
+
+def _empty(driver: Driver) -> None:
+    driver.execute_query("MATCH (n) DETACH DELETE n")
+
+
+def _assert_written(driver: Driver, count: int) -> None:
+    rows = driver.execute_query("MATCH (p) WHERE p.moment IS NOT NULL RETURN count(p) AS n")
+    assert rows.records[0]["n"] == count

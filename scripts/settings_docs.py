@@ -1,0 +1,166 @@
+"""Write ``template.env`` and ``docs/settings.md`` from the settings' definitions: ``make docs``.
+
+With ``--check`` nothing is written; exit 1 if a file is not what the definitions say.
+"""
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.ecosystems.endpoints import option_name, setting_names
+from ssc_ingest.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+GROUP_COMMENT = re.compile(
+    r"^    # (?P<text>[A-Z].*(?:\n    # .*)*)\n    (?P<field>\w+):", re.MULTILINE
+)
+
+TEMPLATE_INTRODUCTION = """\
+Settings of SSC Ingest. Copy this file to .env, which is not in git, and change what you
+need; environment variables win over .env. Every variable may be left out: what stands here
+is its default. A line that is commented out shows an example of what has none, or what Linux has.
+Made of ssc_ingest/settings.py and ssc_ingest/ecosystems/ by `make docs`."""
+
+PAGE_INTRODUCTION = """\
+# Settings
+
+Environment variables, or lines of a file `.env` in the working directory; environment variables
+win. Unknown variables are ignored, empty ones count as not set. A value that makes no sense stops
+the program with a line that names the variable and the remedy. Times are seconds, sizes bytes,
+unless a name says otherwise.
+
+[`template.env`](../template.env) has all of them, ready to be copied. Both files are made of the
+definitions in `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/` by `make docs`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting: ``default`` is ``None`` where it is unset."""
+
+    name: str
+    about: str
+    default: str | None
+    example: str = ""
+    depends: bool = False
+    """Whether the example is what this machine would take by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that belong together."""
+
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+
+
+def groups() -> Iterator[Group]:
+    """All settings, in the order of their definition, then those of each ecosystem."""
+    fields = Settings.model_fields
+    starts = {
+        match["field"]: re.sub(r"\n    # ", " ", match["text"])
+        for match in GROUP_COMMENT.finditer(inspect.getsource(Settings))
+    }
+    names = list(fields)
+    firsts = [names.index(name) for name in starts]
+    for (_, comment), first, end in zip(
+        starts.items(), firsts, [*firsts[1:], len(names)], strict=True
+    ):
+        title, _, about = comment.partition(". ")
+        rows = tuple(_row(name.upper(), fields[name]) for name in names[first:end])
+        yield Group(title.removesuffix("."), about, rows)
+    for name, cls in ecosystems().items():
+        endpoint_rows: list[Row] = []
+        for endpoint in cls.identity.endpoints:
+            url, rate = setting_names(name, endpoint)
+            about = endpoint.about or f"base URL of {endpoint.key!r}"
+            about = f"{about[0].upper()}{about[1:].removesuffix('.')}."
+            endpoint_rows += (
+                Row(url, about, endpoint.url),
+                Row(rate, "Requests a second to its host.", f"{endpoint.rate:g}"),
+            )
+        endpoint_rows += (
+            Row(option_name(name, option), option.about, option.choices[0])
+            for option in cls.identity.options
+        )
+        yield Group(cls.identity.title, "", tuple(endpoint_rows))
+
+
+def _row(name: str, field: FieldInfo) -> Row:
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    unset = default is None or field.default_factory is not None
+    return Row(
+        name,
+        field.description or "",
+        default=None if unset else f"{default:g}" if isinstance(default, float) else str(default),
+        example=str(field.examples[0]) if field.examples else "",
+        depends=field.default_factory is not None,
+    )
+
+
+def template() -> str:
+    """The text of ``template.env``."""
+    blocks = [_comment(TEMPLATE_INTRODUCTION)]
+    for group in groups():
+        lines = [f"# --- {group.title} ".ljust(98, "-")]
+        if group.about:
+            lines += [_comment(group.about), ""]
+        for row in group.rows:
+            lines.append(_comment(row.about))
+            value = row.example if row.default is None else row.default
+            lines.append(f"{'# ' if row.default is None else ''}{row.name}={value}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _comment(text: str) -> str:
+    return textwrap.indent(textwrap.fill(text, 95), "# ")
+
+
+def page() -> str:
+    """The text of ``docs/settings.md``."""
+    blocks = [PAGE_INTRODUCTION]
+    for group in groups():
+        lines = [f"## {group.title}", ""]
+        if group.about:
+            lines += [group.about, ""]
+        lines += ["| Variable | Default | Meaning |", "|---|---|---|"]
+        for row in group.rows:
+            default = f"`{row.default}`" if row.default else "" if row.default == "" else "unset"
+            about = row.about
+            if row.depends:
+                default = f"`{row.example}` (Linux)"
+            elif row.example:
+                about += f" Example: `{row.example}`."
+            lines.append(f"| `{row.name}` | {default} | {about} |")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def main() -> int:
+    """Write, or check with ``--check``."""
+    stale = []
+    for path, text in ((ROOT / "template.env", template()), (ROOT / "docs/settings.md", page())):
+        if "--check" not in sys.argv[1:]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+    if stale:
+        print(f"not what the settings say: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The arguments of the public tasks, checked where they enter the program.
+
+Other services call the tasks by name, so unknown keywords are tolerated (and logged by the
+task); what is missing or of the wrong type is an error that names the field.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssc_ingest.errors import InvalidArguments
+
+LONGEST_NAME = 512
+"""Characters. The longest names that registries allow are shorter; ecosystems check their own."""
+
+Dependencies = Literal["all", "latest", "none"]
+
+
+class Arguments(BaseModel):
+    """Base of all task arguments."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, strict=True)
+
+    @classmethod
+    def parse(cls, keywords: Any) -> Self:
+        """Check the keywords of a call.
+
+        Raises:
+            InvalidArguments: the text names every field that is wrong.
+        """
+        try:
+            return cls.model_validate(keywords)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise InvalidArguments(problems) from error
+
+    @classmethod
+    def unknown(cls, keywords: dict[str, Any]) -> list[str]:
+        """Keywords that the task does not know."""
+        return sorted(keywords.keys() - cls.model_fields.keys())
+
+
+class Origin(BaseModel):
+    """The message of another service that a task comes from; failures go back to its stream."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stream: str
+    data: str
+
+
+class ExtractPackage(Arguments):
+    """Arguments of ``extraction.extract_package``."""
+
+    ecosystem: str
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    refresh: bool = False
+    """Ask the registry even if the graph has the package."""
+    dependencies: Dependencies = "latest"
+    """Whose requirements to follow: every version's, the latest version's, nobody's."""
+    job_id: str | None = Field(None, max_length=100)
+    parent_id: str | None = None
+    """elementId of a Version or RequirementFile that requires this package."""
+    parent_version: str | None = None
+    """Accepted for compatibility; the edge is written from ``parent_id`` alone."""
+    constraints: str | None = None
+    """The range on the edge from ``parent_id``."""
+    origin: Origin | None = None
+    run_id: str | None = Field(None, max_length=100)
+    """The run that counts how this ends."""
+    sequence: int = 0
+    """Which of the run's messages for this package: a later one takes the earlier one's place."""
+    links: list[str] | None = Field(None, max_length=5)
+    """What the listing or feed says of the package's repository; runs set it."""
+    expected: str | None = Field(None, max_length=2000)
+    """What the registry's feed said about the package; see ``Ecosystem.fetch``."""
+
+    def keywords(self) -> dict[str, Any]:
+        """The shortest keywords that mean the same."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class UpdateRegistry(Arguments):
+    """Arguments of ``updates.update``."""
+
+    ecosystem: str
+    run_id: str | None = Field(None, max_length=100)
+    """A run to go on with."""
+
+
+class IngestRegistry(UpdateRegistry):
+    """Arguments of ``ingestion.ingest``."""
+
+    limit: int | None = Field(None, ge=1)
+    """Most packages to take in."""
+
+
+class ReplayDeadLetters(Arguments):
+    """Arguments of ``dead_letters.replay``: some ids, or a filter."""
+
+    ids: list[str] = Field(default_factory=list)
+    ecosystem: str | None = None
+    error_type: str | None = None
+    all: bool = False

@@ -1,0 +1,160 @@
+"""What commands print: tables and sentences for people on stdout, JSON for programs.
+
+Progress and remarks go to stderr, so that stdout can be piped. Without a terminal there are
+no colours and no line is cut.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+JSONOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
+]
+
+WIDE = 200
+"""Columns where no terminal limits them."""
+
+NO_VULNERABILITIES_YET = "not synced"
+"""Vulnerabilities that nobody has looked for are unknown, not zero."""
+
+Row = Sequence[object]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read: as wide as the terminal; a pipe has no width."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False)
+    width = shutil.get_terminal_size((WIDE, 24)).columns
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def say(text: str | Text = "", *, style: str = "", stderr: bool = False) -> None:
+    """One paragraph on stdout or stderr; see :func:`write`."""
+    write(console(stderr=stderr), text, style=style)
+
+
+def write(out: Console, text: str | Text, *, style: str = "") -> None:
+    """One paragraph, taken literally (no markup), wrapped at words on a terminal only."""
+    paragraph = text if isinstance(text, Text) else Text(text, style=style)
+    out.print(paragraph, soft_wrap=not out.is_terminal)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document with moments in ISO 8601."""
+    sys.stdout.write(json.dumps(document, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+
+def json_line(document: Any) -> str:
+    """A JSON document in one line."""
+    return json.dumps(document, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    return str(value)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    title: str | None = None,
+    right: Iterable[str] = (),
+    whole: Iterable[str] = (),
+) -> Table:
+    """A quiet table.
+
+    Args:
+        columns: headings.
+        rows: cells; text is taken literally, ``Text`` keeps its style.
+        title: a line above it.
+        right: headings of the columns that stand to the right (numbers).
+        whole: headings of the columns that are never broken over lines.
+    """
+    made = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        header_style="dim",
+        pad_edge=False,
+        show_edge=False,
+    )
+    right, whole = set(right), set(whole)
+    for column in columns:
+        made.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column in whole or column in right,
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Table:
+    """Names and values below each other, without lines."""
+    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(name, value if isinstance(value, Text) else Text(str(value)))
+    return made
+
+
+def number(value: int) -> str:
+    """``1,234,567``."""
+    return f"{value:,}"
+
+
+def count(amount: int, noun: str) -> str:
+    """``1 package``, ``1,200 packages``; ``2 dependencies``."""
+    if amount == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number(amount)} {plural}"
+
+
+def age(moment: datetime | None, *, now: datetime | None = None) -> str:
+    """How long ago: ``just now``, ``5 minutes ago``, ``3 days ago``; ``never`` for ``None``."""
+    if moment is None:
+        return "never"
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest unit: ``0.4 s``, ``12 s``, ``5 minutes``, ``3 days``."""
+    if seconds < 10:  # noqa: PLR2004 - two digits are enough
+        return f"{seconds:.1f} s"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}s"
+    return f"{seconds:.0f} s"
+
+
+def day(text: str | None) -> str:
+    """The day of an ISO 8601 moment."""
+    return text[:10] if text else ""

@@ -1,0 +1,93 @@
+"""The program: its commands, and the options that they all share."""
+
+import sys
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from ssc_ingest.cli import (
+    cache,
+    check,
+    dead_letters,
+    extract,
+    jobs,
+    migrate,
+    query,
+    registries,
+    runs,
+    schedules,
+    show,
+    start_runs,
+    status,
+    up,
+)
+from ssc_ingest.cli.failures import EXIT_CODES_HELP, Program
+
+HELP = """
+Keep a graph of package registries current: packages, versions, dependencies.
+
+[bold]Begin with[/bold]
+
+[cyan]ssc-ingest up[/cyan]  start everything (leave it running)
+
+[cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]  take a package into the graph
+
+[cyan]ssc-ingest show pkg:pypi/rich[/cyan]  see what is there now
+
+[cyan]ssc-ingest status[/cyan]  servers, workers, queues, freshness
+
+Settings come from environment variables and from .env; template.env explains each.
+"""
+
+program = typer.Typer(
+    name="ssc-ingest",
+    cls=Program,
+    help=HELP,
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+program.command("up")(up.up)
+program.command("extract")(extract.extract)
+program.command("ingest")(start_runs.ingest)
+program.command("update")(start_runs.update)
+program.command("show")(show.show)
+program.command("query")(query.query)
+program.command("status")(status.status)
+program.command("check")(check.check)
+program.command("migrate")(migrate.migrate)
+program.add_typer(jobs.commands, name="jobs")
+program.add_typer(runs.commands, name="runs")
+program.add_typer(dead_letters.commands, name="dead-letters")
+program.add_typer(registries.commands, name="registries")
+program.add_typer(schedules.commands, name="schedules")
+program.add_typer(cache.commands, name="cache")
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it
+    if value:
+        from ssc_ingest import __version__
+
+        typer.echo(f"ssc-ingest {__version__}")
+        raise typer.Exit
+
+
+@program.callback()
+def _shared(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    del debug, version  # read elsewhere: by Program, and by the callback
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What a terminal cannot show must not end the command.
+            stream.reconfigure(errors="replace")

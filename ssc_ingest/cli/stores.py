@@ -1,0 +1,103 @@
+"""The connections that commands use, open for as long as a command needs them.
+
+A command fails at once, with a sentence, when a server does not answer.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from neo4j import AsyncDriver
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+from ssc_ingest.graph.driver import open_driver, ping
+from ssc_ingest.resources import State, open_state
+from ssc_ingest.servers import Servers, locate
+from ssc_ingest.settings import Settings, load_settings
+
+CONNECT_TIMEOUT = 3.0
+
+
+def configured() -> tuple[Settings, Servers]:
+    """The settings, and where the servers are.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or a server is configured nowhere.
+    """
+    settings = load_settings()
+    return settings, locate(settings)
+
+
+@asynccontextmanager
+async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[State]:
+    """Queues, jobs and dead letters.
+
+    Raises:
+        StoreUnavailable: Redis does not answer, also when it goes away in between.
+        ConfigurationError: it does not let us in.
+    """
+    with _redis_translated():
+        async with probe(settings, servers) as redis:
+            await redis.ping()
+        async with open_state(settings, servers) as state:
+            yield state
+
+
+@asynccontextmanager
+async def probe(settings: Settings, servers: Servers) -> AsyncIterator[Redis]:
+    """A client of the state database that does not try again."""
+    client = Redis.from_url(
+        servers.redis(settings.redis_state_db),
+        decode_responses=True,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=CONNECT_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@asynccontextmanager
+async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[AsyncDriver]:
+    """The graph.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+        ConfigurationError: it does not let us in.
+    """
+    async with open_driver(servers, settings) as driver:
+        await ping(driver)
+        yield driver
+
+
+async def configured_stores_answer(settings: Settings, servers: Servers) -> None:
+    """Ask Redis and the graph, so that nothing is started that could only wait for them.
+
+    Raises:
+        StoreUnavailable: one does not answer.
+        ConfigurationError: one does not let us in.
+    """
+    with _redis_translated():
+        async with probe(settings, servers) as redis:
+            await redis.ping()
+    async with graph_store(settings, servers):
+        pass
+
+
+@contextmanager
+def _redis_translated() -> Iterator[None]:
+    try:
+        yield
+    except AuthenticationError as error:
+        raise ConfigurationError(
+            f"Redis does not let us in: {error}; see REDIS_USERNAME and REDIS_PASSWORD"
+        ) from error
+    except ResponseError as error:
+        raise ConfigurationError(f"Redis refuses: {error}; see REDIS_DB and its kin") from error
+    except RedisError as error:
+        raise StoreUnavailable("redis", str(error)) from error

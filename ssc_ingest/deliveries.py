@@ -1,0 +1,40 @@
+"""How often a task was delivered without coming to an orderly end.
+
+A worker that is killed gives its tasks back; a task that kills its worker would do so for
+ever. A delivery that was begun before and not ended is therefore suspicious, and the worker
+runs it alone in a child process. Every orderly end (success, retry, requeue, a failure that
+was handled) clears the count.
+"""
+
+from redis.asyncio import Redis
+
+KEPT_FOR = 24 * 3600
+
+SUSPICIOUS = 2
+
+# KEYS: count. ARGV: seconds that it is kept for.
+_BEGIN = """
+local count = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return count
+"""
+
+
+class Deliveries:
+    """Counts by task id; ``redis`` is the state database."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._begin = redis.register_script(_BEGIN)
+
+    async def begin(self, task_id: str) -> int:
+        """Count one more delivery; returns how many were begun and not ended, with this one."""
+        return int(await self._begin(keys=[_key(task_id)], args=[KEPT_FOR]))
+
+    async def end(self, task_id: str) -> None:
+        """The task came to an orderly end."""
+        await self._redis.delete(_key(task_id))
+
+
+def _key(task_id: str) -> str:
+    return f"delivery:{task_id}"

@@ -1,0 +1,93 @@
+"""Documents that never change under their URL, and a cache of them that all workers share.
+
+Some registries make packages read the same few documents over and over: every version of every
+module of a Maven project inherits from the same parents. Such documents are kept in the cache
+database of Redis, compressed, for a day after their last use, and the hottest of them in the
+process. So the requests that a day allows bound what is kept.
+"""
+
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis.asyncio import Redis
+
+KIND = "document"
+KEPT_FOR = 24 * 3600
+"""Seconds after the last use."""
+
+LARGEST = 256 * 1024
+"""Bytes of a document; a larger one is read again."""
+
+IN_PROCESS = 16 * 1024 * 1024
+"""Bytes of documents that one process keeps for itself."""
+
+COMPRESSED = 256 * 1024
+"""Bytes above which packing would hold up the event loop for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A complete answer with status 200; ``last_modified`` is aware."""
+
+    body: bytes
+    last_modified: datetime | None = None
+
+    def pack(self) -> bytes:
+        """As one text for a store, compressed unless it is large."""
+        moment = self.last_modified.isoformat() if self.last_modified else ""
+        return zlib.compress(
+            b"%s\n%s" % (moment.encode(), self.body),
+            level=1 if len(self.body) <= COMPRESSED else 0,
+        )
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Document":
+        """What :meth:`pack` made."""
+        moment, _, body = zlib.decompress(packed).partition(b"\n")
+        return cls(body, datetime.fromisoformat(moment.decode()) if moment else None)
+
+
+class DocumentCache:
+    """The shared documents, by URL."""
+
+    def __init__(self, cache: Redis, *, in_process: int = IN_PROCESS) -> None:
+        """``cache`` is a client of the cache database that gives bytes."""
+        self._cache = cache
+        self._hottest: OrderedDict[str, Document] = OrderedDict()
+        self._size = 0
+        self._capacity = in_process
+
+    async def get(self, url: str) -> Document | None:
+        """The document, if it was used within the last day."""
+        if (document := self._hottest.get(url)) is not None:
+            self._hottest.move_to_end(url)
+            return document
+        packed = await self._cache.getex(_key(url), ex=KEPT_FOR)
+        if not isinstance(packed, bytes):
+            return None
+        document = Document.unpack(packed)
+        self._remember(url, document)
+        return document
+
+    async def put(self, url: str, document: Document) -> bool:
+        """Keep the document, if it is small enough; whether it is."""
+        if len(document.body) > LARGEST:
+            return False
+        await self._cache.set(_key(url), document.pack(), ex=KEPT_FOR)
+        self._remember(url, document)
+        return True
+
+    def _remember(self, url: str, document: Document) -> None:
+        if (previous := self._hottest.pop(url, None)) is not None:
+            self._size -= len(previous.body)
+        self._hottest[url] = document
+        self._size += len(document.body)
+        while self._size > self._capacity:
+            _, coldest = self._hottest.popitem(last=False)
+            self._size -= len(coldest.body)
+
+
+def _key(url: str) -> str:
+    return f"{KIND}:{url}"

@@ -1,0 +1,189 @@
+"""crates.io.
+
+Metadata: one request to the sparse index gives all versions, their requirements, dates and
+whether they were yanked. With an ETag, an unchanged crate costs an empty answer. The index does
+not know a crate's repository. A listing has it from the dump; where somebody asked for the crate
+by name, one request more reads it from the manifest in the latest version's crate file. If that
+fails the crate is taken without; what the graph knows of it stays.
+
+Requirements: kinds *normal* and *build*, optional ones and those of all targets included; *dev*
+left out, and what another registry holds. Ranges: :mod:`.ranges`.
+
+Listing: the database dump, one request and some 1 GB, in the dump's own order. Rows of another
+dump are in another order, so a listing whose dump was replaced meanwhile begins again: what has
+been listed is known by then, and costs no request. :mod:`.dump`.
+
+Changes: a new dump is compared from where the last comparison ended: versions published, yanked
+and taken back, deleted crates. What came out since is in the feed; what has left it unseen, the
+next dump tells. So a cursor never expires, and the feed's hour decides how soon a version is
+seen, not whether: :mod:`.position`. With nothing new, two conditional requests. Not told by
+either: a single version that was deleted; the sweep of packages not looked at for long finds it.
+
+An answer is stale if it lacks the version that the feed has announced, or the crate.
+
+Gone: 404, 410 and 451 alike. Lines of a format that is newer than ours are passed over, as
+Cargo does.
+
+Politeness: the operator names no limit for the index and the files, and asks to use them rather
+than the API, which is never asked here. https://crates.io/data-access
+"""
+
+from collections.abc import AsyncIterator, Collection
+from typing import ClassVar
+from urllib.parse import quote
+
+import structlog
+
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
+from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.crates.index import (
+    IndexLine,
+    index_path,
+    parse_index,
+    read_requirements,
+)
+from ssc_ingest.ecosystems.crates.listing import Listing
+from ssc_ingest.ecosystems.crates.ranges import to_constraints
+from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
+from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
+from ssc_ingest.http import off_loop
+from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
+
+logger = structlog.get_logger(__name__)
+
+MAX_INDEX = 32 * 1024 * 1024
+"""Bytes; the largest index files have 3 to 5 MB."""
+
+
+class Crates(Ecosystem):
+    """crates.io, or a mirror with a sparse index."""
+
+    identity = IDENTITY
+    requests_per_package: ClassVar[float] = 1
+
+    @classmethod
+    def ref(cls, name: str) -> PackageRef:
+        """The crate of that name, in upper or lower case."""
+        return reference(name)
+
+    @classmethod
+    def sort_key(cls, version: str) -> SemVer | None:
+        """Semantic Versioning's order, build metadata left out."""
+        return parse_version(version)
+
+    @classmethod
+    def is_prerelease(cls, version: str) -> bool:
+        """Whether the version has a prerelease part."""
+        parsed = parse_version(version)
+        return parsed is not None and parsed.is_prerelease
+
+    @classmethod
+    def constraints(cls, *texts: str) -> str:
+        """Requirements, as Cargo reads them."""
+        return to_constraints(*texts)
+
+    @classmethod
+    def fallback_import_name(cls, ref: PackageRef) -> str:
+        """The crate's name as a Rust path: ``use serde_json::...`` for ``serde-json``."""
+        return ref.registry_name.replace("-", "_")
+
+    def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
+        """All crates of the database dump."""
+        return Listing(self.client, self.endpoints).names(cursor)
+
+    async def feed_end(self) -> str:
+        """The cursor behind the newest version in the feed."""
+        return await Listing(self.client, self.endpoints).end()
+
+    def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
+        """What a new dump tells, and what has come out since."""
+        return Listing(self.client, self.endpoints).changes(cursor)
+
+    async def fetch(
+        self,
+        ref: PackageRef,
+        *,
+        known: Collection[VersionName] = (),
+        etag: str | None = None,
+        thorough: bool = False,
+        expected: str | None = None,
+        links: Links | None = None,
+    ) -> Package | NotModified:
+        """Read the crate's index file, and its manifest if ``thorough`` and without ``links``.
+
+        ``expected`` is a version that the file must have.
+        """
+        fetched_at = now()
+        url = self.endpoints.url("index", *index_path(ref.name))
+        try:
+            response = await self.client.get(url, max_bytes=MAX_INDEX, etag=etag)
+        except ResourceNotFound as error:
+            if expected is not None:
+                raise StaleAnswer(f"not there, but {expected} was announced", url=url) from error
+            raise PackageNotFound(ref.purl, url=url) from error
+        if response.not_modified:
+            if expected is not None and expected not in known:
+                raise StaleAnswer(f"unchanged, but {expected} was announced", url=url)
+            return NotModified(fetched_at)
+        body = response.body
+        lines, versions = await off_loop(len(body), self._read, ref, body, response.url)
+        if expected is not None and expected not in lines:
+            raise StaleAnswer(f"without {expected}, which was announced", url=url)
+        latest = self.latest(versions)
+        ref = reference(lines[versions[-1].name].name)  # as the registry spells it
+        repository = None
+        if links is not None:
+            repository = clean_repository_url(links)
+        elif thorough and latest:
+            repository = await self._repository(lines[latest])
+        return Package(
+            ref=ref,
+            vendor=None if repository is None else vendor_of(repository),
+            repository_url=repository,
+            versions=versions,
+            latest=latest,
+            fetched_at=fetched_at,
+            etag=response.etag,
+        )
+
+    @classmethod
+    def _read(
+        cls, ref: PackageRef, body: bytes, url: str
+    ) -> tuple[dict[str, IndexLine], tuple[Version, ...]]:
+        lines = parse_index(body, ref, url)
+        dates = {VersionName(name): line.release_date for name, line in lines.items()}
+        ordered = cls.order(
+            (name, date.isoformat() if date else None) for name, date in dates.items()
+        )
+        versions = tuple(
+            Version(
+                name=name,
+                purl=cls.version_purl(ref, name),
+                release_date=dates[name],
+                requirements=read_requirements(lines[name]),
+                yanked=lines[name].yanked,
+            )
+            for name in ordered
+        )
+        return lines, versions
+
+    async def _repository(self, line: IndexLine) -> str | None:
+        """The repository's address, or ``None`` if the crate file cannot be read now."""
+        file_name = f"{line.name}-{line.vers}.crate"
+        url = self.endpoints.url("crates", line.name, quote(file_name))
+        try:
+            file = await self.client.get_immutable(url, max_bytes=MAX_CRATE, sha256=line.cksum)
+            crate = file.body
+            links = await off_loop(len(crate), read_links, crate, line.name, line.vers)
+        except RegistryError as error:
+            logger.warning(
+                "repository_unknown",
+                ecosystem=IDENTITY.name,
+                package=line.name,
+                version=line.vers,
+                reason=str(error),
+            )
+            return None
+        return clean_repository_url(links)

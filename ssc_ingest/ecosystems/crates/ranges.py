@@ -1,0 +1,76 @@
+"""Cargo's version requirements, read as Cargo reads them.
+
+https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html. A bare version is a caret
+requirement; several comparators are separated by commas and must all hold. Where a requirement
+was written for an older Cargo, spaces instead of commas are understood too.
+"""
+
+import re
+from functools import lru_cache
+
+from ssc_ingest.ecosystems.semver import (
+    BUILD,
+    NUMBER,
+    PRERELEASE,
+    Alternative,
+    Partial,
+    desugar,
+    intersect,
+    spell,
+    understood,
+)
+from ssc_ingest.models import ANY_VERSION
+
+LONGEST_RANGE = 4096
+"""Characters; a longer text is not evaluated but means any version. Cargo takes 32 comparators."""
+
+LARGEST_NUMBER = (1 << 64) - 1
+"""Cargo's numbers have 64 bits."""
+
+_CONJUNCTION = ", "
+_COMPARATOR = re.compile(
+    rf"(?P<operator>[<>]=?|=|~|\^)?"
+    rf"(?:[*xX]|(?P<major>{NUMBER})"
+    rf"(?:\.(?:[*xX](?:\.[*xX])?|(?P<minor>{NUMBER})"
+    rf"(?:\.(?:[*xX]|(?P<patch>{NUMBER})(?:-(?P<prerelease>{PRERELEASE}))?(?:{BUILD})?))?))?)"
+)
+_SPACE_AFTER_OPERATOR = re.compile(r"([<>]=?|=|~|\^)\s+")
+_BUILD = re.compile(BUILD)
+
+
+def parse_range(text: str) -> Alternative | None:
+    """The versions that a requirement admits, or ``None`` for a text that is none."""
+    if len(text) > LONGEST_RANGE:
+        return None
+    comparators = _SPACE_AFTER_OPERATOR.sub(r"\1", text.replace(",", " ")).split()
+    intervals, texts = [], []
+    for comparator in comparators:
+        match = _COMPARATOR.fullmatch(comparator)
+        if match is None:
+            return None
+        numbers = match.group("major", "minor", "patch")
+        try:
+            version = Partial.read(numbers, match["prerelease"], largest=LARGEST_NUMBER)
+        except OverflowError:
+            return None
+        wildcard = version.patch is None and match[0][-1] in "*xX"
+        operator = match["operator"] or ("=" if wildcard else "^")
+        intervals.append(desugar(operator, version))
+        texts.append(_BUILD.sub("", match[0] if match["operator"] else operator + match[0]))
+    if not intervals:
+        return None
+    interval = intersect(intervals)
+    return Alternative(interval, understood(" ".join(texts), interval, _CONJUNCTION))
+
+
+@lru_cache(maxsize=16_384)
+def to_constraints(*ranges: str) -> str:
+    """The constraint for the graph: the union of the ranges, ``any`` if one is not a range.
+
+    Several ranges come from a crate that is named several times, as for different targets;
+    each of them may bring in a version of its own.
+    """
+    alternatives = [parse_range(text) for text in ranges]
+    if any(alternative is None for alternative in alternatives):
+        return ANY_VERSION
+    return spell((a for a in alternatives if a is not None), _CONJUNCTION)

@@ -1,0 +1,54 @@
+"""Several requests at a time, and one error if any of them fails."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
+    """The results of ``function`` for all items, in their order, ``limit`` of them at a time.
+
+    Raises:
+        The first error, as it is; what was still running has then been cancelled.
+    """
+    slots = asyncio.Semaphore(limit)
+
+    async def run(item: T) -> R:
+        async with slots:
+            return await function(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(item)) for item in items]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def in_order(
+    function: Callable[[T], Coroutine[Any, Any, R]], items: Iterable[T], limit: int
+) -> AsyncGenerator[R]:
+    """The results of ``function`` one by one in the items' order, ``limit`` computed ahead.
+
+    Memory is that of ``limit`` results. Close it (``aclosing``): what is running is cancelled then.
+
+    Raises:
+        The error of an item, as it is, after the results of those before it.
+    """
+    waiting = iter(items)
+    running = deque(asyncio.create_task(function(item)) for item in islice(waiting, limit))
+    try:
+        while running:
+            result = await running[0]
+            running.popleft()
+            running.extend(asyncio.create_task(function(item)) for item in islice(waiting, 1))
+            yield result
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,92 @@
+"""The names of all packages in an index, as lines of JSON: what runs in the container.
+
+``python -m ssc_ingest.ecosystems.maven.index FILE|URL`` writes ``{"name": "group:artifact"}`` for
+each package, in order, and last of all ``{"total": ...}``, without which the output is not whole.
+What is to be told to people goes to standard error.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.records import Names
+from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
+from ssc_ingest.errors import RegistryError
+
+TIMEOUT = 120
+"""Seconds without a byte after which the transfer counts as broken."""
+
+UNAVAILABLE = 69
+BROKEN_PIPE = 141
+INTERRUPTED = 130
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Where the index is was said by who started this, and by nobody else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Do not follow; the answer is an error."""
+
+
+@contextlib.contextmanager
+def _opened(source: str, user_agent: str) -> Iterator[IO[bytes]]:
+    if not source.startswith(("http://", "https://")):
+        with Path(source).open("rb") as file:
+            yield file
+        return
+    request = Request(source, headers={"User-Agent": user_agent})  # noqa: S310 - see above
+    with build_opener(_NoRedirects).open(request, timeout=TIMEOUT) as answer:
+        yield answer
+
+
+def _write_names(source: str, user_agent: str) -> None:
+    with _opened(source, user_agent) as file, SortedLines() as lines:
+        reading = Pass(file, Names(), lines, url=source)
+        for progress in reading:
+            if progress:
+                _tell(f"{progress.documents} documents")
+        total = lines.finish()
+        _tell(f"{reading.progress.documents} documents, {total} packages")
+        if skipped := reading.records.skipped:
+            _tell(f"{skipped} documents are unusable, such as {reading.records.examples}")
+        for line in lines.after(b""):
+            sys.stdout.write(json.dumps({"name": line.decode("ascii")}) + "\n")
+        sys.stdout.write(json.dumps({"total": total}) + "\n")
+        sys.stdout.flush()
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and do it; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ssc_ingest.ecosystems.maven.index",
+        description="Print the names of all packages in a Maven index as lines of JSON.",
+    )
+    parser.add_argument("source", metavar="FILE|URL", help="nexus-maven-repository-index.gz")
+    parser.add_argument("--user-agent", default="SSC-Ingest", help="who asks, for a URL")
+    options = parser.parse_args(arguments)
+    try:
+        _write_names(options.source, options.user_agent)
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (RegistryError, URLError, OSError) as error:
+        _tell(f"{options.source}: {error}")
+        return UNAVAILABLE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Distinct lines in order, of more than memory should hold: an external merge sort.
+
+Lines gather in a set; when there are many, they go to disk, sorted, and what went to disk is
+merged in the end. Nothing is decided by hashes alone, so no line is lost to a collision.
+"""
+
+import heapq
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from types import TracebackType
+from typing import IO, Self
+
+MOST_IN_MEMORY = 250_000
+"""Lines, some 25 MB."""
+MOST_FILES = 64
+"""Sorted files before they become one."""
+WRITTEN = 10_000
+"""Lines written at a time."""
+
+
+class SortedLines:
+    """A private collection of lines; gone, with its files, when its block ends."""
+
+    def __init__(self, most_in_memory: int = MOST_IN_MEMORY, most_files: int = MOST_FILES) -> None:
+        self._most = most_in_memory
+        self._most_files = most_files
+        self._gathered: set[bytes] = set()
+        self._files: list[IO[bytes]] = []
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Add lines without line feeds; those that are there already change nothing."""
+        self._gathered.update(lines)
+        if len(self._gathered) > self._most:
+            self._spill()
+            if len(self._files) >= self._most_files:
+                self._merge()
+
+    def finish(self) -> int:
+        """How many distinct lines there are, for which all are brought in order."""
+        self._spill()
+        if len(self._files) != 1:
+            self._merge()
+        return self._count
+
+    def after(self, line: bytes) -> Iterator[bytes]:
+        """The lines behind one, which need not be there, in order; after :meth:`finish`."""
+        (file,) = self._files
+        file.seek(0)
+        return (each for each in _lines(file) if each > line)
+
+    def _spill(self) -> None:
+        if self._gathered:
+            self._count = self._write(sorted(self._gathered))
+            self._gathered = set()
+
+    def _merge(self) -> None:
+        with ExitStack() as done:
+            for file in self._files:
+                done.enter_context(file).seek(0)
+            merged = _distinct(heapq.merge(*map(_lines, self._files)))
+            self._files = []
+            self._count = self._write(merged)
+
+    def _write(self, lines: Iterable[bytes]) -> int:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the collection
+        self._files.append(file)
+        count = 0
+        remaining = iter(lines)
+        while some := list(islice(remaining, WRITTEN)):
+            file.write(b"\n".join(some) + b"\n")
+            count += len(some)
+        return count
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
+        self._files = []
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    return (line[:-1] for line in file)
+
+
+def _distinct(lines: Iterable[bytes]) -> Iterator[bytes]:
+    last = None
+    for line in lines:
+        if line != last:
+            yield line
+            last = line

@@ -1,0 +1,120 @@
+"""The published index: its properties, the whole of it, and its chunks, over HTTP.
+
+Central calls it ``.index/nexus-maven-repository-index``: ``.properties`` (a kilobyte), ``.gz`` (2.6
+GB, weekly to monthly), and ``.<number>.gz`` for what came into the index between two of these.
+https://maven.apache.org/repository/central-index.html
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.properties import (
+    MAX_PROPERTIES,
+    IndexProperties,
+    parse_properties,
+)
+from ssc_ingest.ecosystems.maven.index.records import Changes, Names
+from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
+from ssc_ingest.errors import RegistryUnavailable, ResourceNotFound
+from ssc_ingest.http import RegistryClient
+
+MAX_INDEX = 32 * 1024**3
+"""Bytes of the compressed index; they go through a private temporary file."""
+
+ANY = "*/*"
+"""All that is no page for people."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A file of the index that was read to its end."""
+
+    timestamp: int
+    """When the index was packed, milliseconds since 1970; -1 if it does not say."""
+    lines: int
+    """Distinct lines that came of it."""
+
+
+class PublishedIndex:
+    """Reads what an index's publisher offers."""
+
+    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+        self.client = client
+        self._endpoints = endpoints
+
+    def url(self, suffix: str = ".gz") -> str:
+        """Where one of its files is; that of the whole index by default."""
+        return self._endpoints.url("index", f"nexus-maven-repository-index{suffix}")
+
+    async def properties(self) -> IndexProperties:
+        """What is published now.
+
+        Raises:
+            RegistryUnavailable: also where there is none.
+            RateLimited, MalformedMetadata.
+        """
+        url = self.url(".properties")
+        try:
+            answer = await self.client.get(url, max_bytes=MAX_PROPERTIES, accept=ANY)
+        except ResourceNotFound as error:
+            raise _not_there(url) from error
+        return parse_properties(answer.body, url)
+
+    async def read_whole(self, records: Names | Changes, lines: SortedLines) -> Read:
+        """Read the index into ``lines``, completely or with an error.
+
+        Raises:
+            RegistryUnavailable: also where there is none, or where it is cut or damaged.
+            RateLimited, MalformedMetadata, ResponseTooLarge.
+        """
+        try:
+            return await self._read(self.url(), records, lines)
+        except ResourceNotFound as error:
+            raise _not_there(self.url()) from error
+
+    async def read_chunk(self, number: int, records: Changes, lines: SortedLines) -> Read:
+        """Read one chunk into ``lines``; errors as of :meth:`read_whole`, and one more.
+
+        Raises:
+            ResourceNotFound: there is no such chunk.
+        """
+        return await self._read(self.url(f".{number}.gz"), records, lines)
+
+    async def _read(self, url: str, records: Names | Changes, lines: SortedLines) -> Read:
+        async with self.client.download(url, max_bytes=MAX_INDEX, accept=ANY) as download:
+            log.info("maven_index_downloaded", url=url, size_bytes=download.size)
+            reading = await asyncio.to_thread(Pass, download.file, records, lines, url=url)
+            async for progress in off_loop_steps(iter(reading)):
+                if progress:
+                    log.info("maven_index_progress", url=url, documents=progress.documents)
+        count = await asyncio.to_thread(lines.finish)
+        log.info(
+            "maven_index_read",
+            url=url,
+            documents=reading.progress.documents,
+            lines=count,
+            skipped=records.skipped,
+            such_as=records.examples,
+        )
+        return Read(reading.timestamp, count)
+
+
+def _not_there(url: str) -> RegistryUnavailable:
+    return RegistryUnavailable("there is no Maven index here (MAVEN_INDEX_URL)", url=url)
+
+
+async def off_loop_steps(steps: Iterator[T]) -> AsyncIterator[T]:
+    """The items of an iterator, each made in a thread: who is cancelled waits for one at most."""
+    end = object()
+    while (item := await asyncio.to_thread(next, steps, end)) is not end:
+        yield item  # type: ignore[misc] # anything but the end is an item

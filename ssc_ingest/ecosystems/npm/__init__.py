@@ -1,0 +1,171 @@
+"""npm.
+
+Metadata: one request gives everything, ``GET <registry>/<name>`` (the full document; the short
+form for installs has neither dates nor links). With an ETag, an unchanged package costs an
+empty answer. A package with capitals in its name costs one request more: whether the registry
+also has the lower-case name decides how the graph's readers find it (:mod:`.identity`).
+
+Requirements: ``dependencies`` without those that are bundled. Tags, URLs, git references and
+paths, whose versions the registry does not decide, become ``any``; ``npm:`` aliases lead to the
+real package. Ranges: :mod:`.ranges`.
+
+Gone: a package of which the registry lists no version any more (``time.unpublished``) cannot be
+installed; it is as unknown as one that was never there. Versions that are in ``time`` only were
+unpublished; what the graph knows of them stays.
+
+Yanked: npm has no such thing. A deprecated version is still what an install takes.
+
+Listing and changes: the feed of a replica, :mod:`.feed`.
+
+Politeness: no limit is published; a few requests a second.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+
+from ssc_ingest.answers import Response
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.npm.feed import Feed
+from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
+from ssc_ingest.ecosystems.npm.packument import Packument, RequirementReader, parse_packument
+from ssc_ingest.ecosystems.npm.ranges import to_constraints
+from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
+from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.errors import PackageNotFound, ResourceNotFound
+from ssc_ingest.http import off_loop
+from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
+
+MAX_DOCUMENT = 100 * 1024 * 1024
+"""Bytes; the largest documents of the registry have 25 to 50 MB, and they grow."""
+
+JSON = "application/json"
+
+
+class Npm(Ecosystem):
+    """The npm registry, or a mirror that speaks its protocol."""
+
+    identity = IDENTITY
+    requests_per_package = 1.0
+
+    @classmethod
+    def ref(cls, name: str) -> PackageRef:
+        """The package of that exact name; names that differ in case are different packages."""
+        return reference(name)
+
+    @classmethod
+    def sort_key(cls, version: str) -> SemVer | None:
+        """Semantic Versioning's order, build metadata left out."""
+        return parse_version(version)
+
+    @classmethod
+    def is_prerelease(cls, version: str) -> bool:
+        """Whether the version has a prerelease part."""
+        parsed = parse_version(version)
+        return parsed is not None and parsed.is_prerelease
+
+    @classmethod
+    def constraints(cls, *texts: str) -> str:
+        """Ranges, as node-semver reads them."""
+        return to_constraints(*texts)
+
+    @classmethod
+    def fallback_import_name(cls, ref: PackageRef) -> str:
+        """The package's name: ``require('@scope/name')``."""
+        return ref.registry_name
+
+    @cached_property
+    def _feed(self) -> Feed:
+        url = self.endpoints.url
+        return Feed(self.client, database=url("replicate"), changes=url("changes"))
+
+    def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
+        """All packages, in the order of their last change; a request for 10,000, and one."""
+        return self._feed.names(cursor)
+
+    async def feed_end(self) -> str:
+        """The number of the registry's last change; one request."""
+        return await self._feed.end()
+
+    def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
+        """Packages that changed or went, in order; a request for 10,000, and one."""
+        return self._feed.changes(cursor)
+
+    async def fetch(
+        self,
+        ref: PackageRef,
+        *,
+        known: Collection[VersionName] = (),
+        etag: str | None = None,
+        thorough: bool = False,
+        expected: str | None = None,
+        links: Links | None = None,
+    ) -> Package | NotModified:
+        """Read the package's document; see the module's description."""
+        del links  # the document has them
+        del known, thorough  # one document has it all
+        del expected  # the feed announces nothing: see the module `feed`
+        fetched_at = now()
+        response = await self._get(ref, ref.registry_name, etag)
+        if response.not_modified:
+            return NotModified(fetched_at)
+        size = len(response.body)
+        package = await off_loop(size, self._read, ref, response, fetched_at)
+        return replace(package, ref=replace(ref, name=await self._looked_up_as(ref)))
+
+    async def _get(self, ref: PackageRef, name: str, etag: str | None = None) -> Response:
+        url = self.endpoints.url("registry", document_path(name))
+        try:
+            return await self.client.get(url, max_bytes=MAX_DOCUMENT, accept=JSON, etag=etag)
+        except ResourceNotFound as error:
+            raise PackageNotFound(ref.purl, url=url) from error
+
+    async def _looked_up_as(self, ref: PackageRef) -> str:
+        lower = ref.registry_name.lower()
+        if lower == ref.registry_name:
+            return lower
+        try:
+            await self._get(ref, lower)
+        except PackageNotFound:
+            return lower
+        return ref.registry_name
+
+    @classmethod
+    def _read(cls, ref: PackageRef, response: Response, fetched_at: datetime) -> Package:
+        packument = parse_packument(response.body, ref.registry_name, response.url)
+        if packument.is_unpublished:
+            raise PackageNotFound(ref.purl, url=response.url)
+        versions = cls._versions(ref, packument)
+        latest = cls.latest(versions)
+        # Mirrors leave out what the registry copies from the latest version to the top.
+        sources = (packument, packument.versions[latest]) if latest else (packument,)
+        repository = clean_repository_url(text for links in sources for text in links.addresses())
+        return Package(
+            ref=ref,
+            vendor=vendor_of(repository, fallback=scope(ref) or NOT_AVAILABLE),
+            repository_url=repository,
+            versions=versions,
+            latest=latest,
+            fetched_at=fetched_at,
+            etag=response.etag,
+        )
+
+    @classmethod
+    def _versions(cls, ref: PackageRef, packument: Packument) -> tuple[Version, ...]:
+        dates = {VersionName(name): packument.release_date(name) for name in packument.versions}
+        ordered = cls.order(
+            (name, date.isoformat() if date else None) for name, date in dates.items()
+        )
+        reader = RequirementReader(ref.registry_name)
+        versions = tuple(
+            Version(
+                name=name,
+                purl=cls.version_purl(ref, name),
+                release_date=dates[name],
+                requirements=reader.read(packument.versions[name]),
+            )
+            for name in ordered
+        )
+        reader.report()
+        return versions

@@ -1,0 +1,187 @@
+"""npm as a whole: the feed of changes, from which all names come as well.
+
+The registry replicates like a CouchDB database: every document has the number of its last change,
+and ``_changes?since=<number>&limit=<count>`` gives those with a greater one, in order, each once
+(https://docs.couchdb.org/en/stable/api/database/changes.html). Asked from 0, that is a listing of
+all packages that are or were there. The database's own document tells where the numbers end
+(``update_seq``), and so how far there is to go, and whether the registry has begun to count anew,
+as it did in 2016, 2019 and 2021: then its end is far below what was seen before.
+
+An answer slightly below (:data:`CACHE_LAG`) comes from a replica or a cache that lags behind; it is
+asked for again later. If the numbers began anew and have already passed the cursor, nothing
+shows it: what was missed is found when packages are looked at for their age.
+
+The feed's revisions are not compared with those of packages: they are the replica's, and what
+the registry itself answers with need not have the same (``fetch`` ignores ``expected``).
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
+from ssc_ingest.ecosystems.cursors import Cursor
+from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
+from ssc_ingest.http import RegistryClient, off_loop
+
+JSON = "application/json"
+
+LIMIT = 10_000
+"""Rows on a page; the most that npm gives."""
+
+MAX_PAGE = 32 * 1024 * 1024
+"""Bytes; a full page has about 1.5 MB."""
+
+MAX_DATABASE = 64 * 1024
+
+CACHE_LAG = 100_000
+"""Numbers by which an answer may be older than one before it; npm gives some 50,000 a day."""
+
+UNSEEN = 1_000
+"""Numbers at the end that may stand for nothing that a client sees."""
+
+Sequence = int | str
+"""A number, or a text that begins with one (``17-g1AAAA``), which has to be sent back whole."""
+
+
+class _Cursor(Cursor):
+    model_config = ConfigDict(strict=True)
+
+    registry = "npm"
+
+    since: Sequence
+
+
+class _Database(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    update_seq: Sequence
+    doc_count: int | None = Field(None, ge=0)
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: str
+    deleted: bool = False
+
+
+class _Page(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    results: list[_Row]
+    last_seq: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a page says: for each document whether it was deleted, and where to go on."""
+
+    deleted: dict[str, bool]
+    cursor: str
+    total: int | None
+
+
+class Feed:
+    """The feed of changes at ``changes``; ``database`` tells where it ends."""
+
+    def __init__(self, client: RegistryClient, database: str, changes: str) -> None:
+        self._client = client
+        self._database = database
+        self._changes = changes
+
+    async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
+        """All packages that are there, in the order of their last change."""
+        async for part in self._parts(cursor or _Cursor(since=0).write()):
+            names = (name for name, deleted in part.deleted.items() if not deleted)
+            yield NamesPage(tuple(names), part.cursor, part.total)
+
+    async def end(self) -> str:
+        """The present end of the feed."""
+        return _Cursor(since=(await self._present()).update_seq).write()
+
+    async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
+        """What has changed since, in order."""
+        async for part in self._parts(cursor):
+            changes = (Change(name, deleted=deleted) for name, deleted in part.deleted.items())
+            yield ChangesPage(tuple(changes), part.cursor)
+
+    # ------------------------------------------------------------------------------------
+
+    async def _parts(self, cursor: str) -> AsyncIterator[_Part]:
+        """Page by page to the end that the feed has now."""
+        since = _Cursor.read(cursor).since
+        try:
+            place = _number(since, self._changes)
+        except MalformedMetadata as error:
+            raise CursorExpired(
+                f"not a cursor of npm: {cursor[:100]!r}", url=self._changes
+            ) from error
+        database = await self._present()
+        end = _number(database.update_seq, self._database)
+        self._refuse_older(end, place)
+        while place < end:
+            page = await self._page(since)
+            reached = _number(page.last_seq, self._changes)
+            self._refuse_older(reached, place)
+            if not page.results and reached < end - UNSEEN:
+                raise StaleAnswer(
+                    f"the feed ends at {reached}, and should at {end}", url=self._changes
+                )
+            if reached == place:
+                if page.results:
+                    raise MalformedMetadata("last_seq: does not move on", url=self._changes)
+                return
+            # A document's last row counts; those of the database itself are no packages.
+            rows = {row.id: row.deleted for row in page.results if not row.id.startswith("_")}
+            since, place = page.last_seq, reached
+            yield _Part(rows, _Cursor(since=since).write(), database.doc_count)
+
+    async def _present(self) -> _Database:
+        answer = await self._client.get(self._database, max_bytes=MAX_DATABASE, accept=JSON)
+        database = _read(_Database, answer.body, self._database)
+        _number(database.update_seq, self._database)
+        return database
+
+    async def _page(self, since: Sequence) -> _Page:
+        url = f"{self._changes}?since={quote(str(since), safe='')}&limit={LIMIT}"
+        answer = await self._client.get(url, max_bytes=MAX_PAGE, accept=JSON)
+        return await off_loop(len(answer.body), _read, _Page, answer.body, url)
+
+    def _refuse_older(self, reached: int, place: int) -> None:
+        """Refuse an answer from before the place where we are.
+
+        Raises:
+            StaleAnswer: it is a little older.
+            CursorExpired: it is so much older that the registry must count anew.
+        """
+        behind = place - reached
+        if behind > CACHE_LAG:
+            raise CursorExpired(
+                f"the feed ends at {reached}, the cursor is at {place}", url=self._changes
+            )
+        if behind > 0:
+            raise StaleAnswer(f"the feed ends at {reached}, {behind} before", url=self._changes)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _read(kind: type[Model], body: bytes, url: str) -> Model:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        path = ".".join(map(str, first["loc"]))
+        raise MalformedMetadata(f"{path}: {first['msg']}", url=url) from error
+
+
+def _number(sequence: Sequence, url: str) -> int:
+    """By which sequences are compared."""
+    digits = str(sequence).partition("-")[0]
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:  # noqa: PLR2004
+        raise MalformedMetadata(f"not a sequence number: {str(sequence)[:40]!r}", url=url)
+    return int(digits)

@@ -1,0 +1,179 @@
+"""npm's document of a package (the "packument"): what is in it, and what of that we take.
+
+https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document holds
+all versions; it is a collection of what clients of fifteen years have sent, checked by nobody.
+So the outer shape must be right, and a field inside that has a wrong type counts as absent.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
+from ssc_ingest.ecosystems.repository_urls import expand_shorthand
+from ssc_ingest.errors import InvalidName, MalformedMetadata
+from ssc_ingest.models import Requirement
+
+logger = structlog.get_logger(__name__)
+
+
+class _Links(BaseModel):
+    """Where a package's source may be found; strings, objects or anything else."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    repository: Any = None
+    homepage: Any = None
+    bugs: Any = None
+
+    def addresses(self) -> Iterator[str]:
+        """Candidates for the repository's address, the best first."""
+        repositories = self.repository if isinstance(self.repository, list) else [self.repository]
+        for value in repositories:
+            text = value.get("url") if isinstance(value, dict) else value
+            if isinstance(text, str):
+                yield expand_shorthand(text)
+        homepage = self.homepage[0] if self.homepage and isinstance(self.homepage, list) else None
+        bugs = self.bugs.get("url") if isinstance(self.bugs, dict) else self.bugs
+        yield from (text for text in (homepage or self.homepage, bugs) if isinstance(text, str))
+
+
+class Manifest(_Links):
+    """One version: its ``package.json`` as it was published."""
+
+    dependencies: Any = None
+    bundle_dependencies: Any = Field(None, alias="bundleDependencies")
+    bundled_dependencies: Any = Field(None, alias="bundledDependencies")
+
+    def installed_from_registry(self) -> dict[str, Any]:
+        """Range by name of what an install of this version fetches.
+
+        ``optionalDependencies`` are in only where the publishing client copied them into
+        ``dependencies``; bundled packages travel inside this package's own archive.
+        """
+        wanted = _by_name(self.dependencies)
+        for bundled in (self.bundle_dependencies, self.bundled_dependencies):
+            if bundled is True:
+                return {}
+            if isinstance(bundled, list | dict):
+                wanted = {name: text for name, text in wanted.items() if name not in bundled}
+        return wanted
+
+
+class Packument(_Links):
+    """A package with all its versions."""
+
+    name: str
+    versions: dict[str, Manifest] = {}
+    time: Any = None
+
+    @property
+    def is_unpublished(self) -> bool:
+        """Whether nothing is left of the package but its name."""
+        return not self.versions
+
+    def release_date(self, version: str) -> datetime | None:
+        """When the version was published, if the document tells."""
+        text = self.time.get(version) if isinstance(self.time, dict) else None
+        try:
+            moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        except ValueError:
+            return None
+        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def parse_packument(body: bytes, name: str, url: str) -> Packument:
+    """The registry's answer for the package of that name.
+
+    Raises:
+        MalformedMetadata: not such a document, or that of another package.
+    """
+    try:
+        packument = Packument.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "the document"
+        raise MalformedMetadata(f"packument of {name}: {field}: {first['msg']}", url=url) from error
+    if packument.name.lower() != name.lower():
+        raise MalformedMetadata(f"packument of {name} is that of {packument.name!r}", url=url)
+    return packument
+
+
+class RequirementReader:
+    """Reads the requirements of one package's versions.
+
+    Versions of a package mostly require the same, so equal requirements are one object: the
+    largest packages have a million of them.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._known: dict[tuple[str, ...], Requirement | None] = {}
+        self._skipped: set[str] = set()
+
+    def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
+        """The requirements by package; ranges of one that is named twice are united."""
+        ranges: dict[str, tuple[str, ...]] = {}
+        for name, text in manifest.installed_from_registry().items():
+            target, wanted = _resolve_alias(name, text if isinstance(text, str) else "")
+            ranges[target] = (*ranges.get(target, ()), wanted)
+        found = (self._requirement(name, *texts) for name, texts in ranges.items())
+        return tuple(requirement for requirement in found if requirement)
+
+    def _requirement(self, *key: str) -> Requirement | None:
+        if key not in self._known:
+            name, *texts = key
+            try:
+                self._known[key] = Requirement(reference(name), to_constraints(*texts))
+            except InvalidName:
+                self._known[key] = None
+                self._skipped.add(name[:100])
+        return self._known[key]
+
+    def report(self) -> None:
+        """Log, once a package, the names that npm cannot have."""
+        if self._skipped:
+            logger.warning(
+                "requirements_skipped",
+                ecosystem=IDENTITY.name,
+                package=self._package,
+                reason="not package names",
+                requirements=sorted(self._skipped)[:10],
+                count=len(self._skipped),
+            )
+
+
+def _resolve_alias(name: str, text: str) -> tuple[str, str]:
+    """``npm:real@range`` names another package, ``npm:range`` (Yarn's) the same."""
+    text = text.strip()
+    if text[:4].lower() != "npm:":
+        return name, text
+    target = text[4:]
+    real, _, wanted = target[1:].partition("@")
+    if not target.startswith("@") and parse_range(target) is not None:
+        return name, target
+    return target[:1] + real, wanted
+
+
+_LISTED_NAME = re.compile(r"[^\s@><=]+")
+
+
+def _by_name(dependencies: Any) -> dict[str, Any]:
+    """The ``dependencies`` of old manifests may be a list of ``name range`` or ``name@range``.
+
+    Or text with one name after another. https://github.com/npm/normalize-package-data
+    """
+    if isinstance(dependencies, dict):
+        return dependencies
+    if isinstance(dependencies, str):
+        dependencies = re.split(r"[\s,]+", dependencies)
+    if not isinstance(dependencies, list):
+        return {}
+    listed = [item.strip() for item in dependencies if isinstance(item, str)]
+    names = [(item, match[0]) for item in listed if (match := _LISTED_NAME.match(item))]
+    return {name: item.removeprefix(name).strip().removeprefix("@") for item, name in names}

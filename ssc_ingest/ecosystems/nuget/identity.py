@@ -1,0 +1,81 @@
+"""What NuGet's packages are called.
+
+Ids are compared without regard to case, and URLs have them in lower case; so have the graph's name
+and the package URL. https://learn.microsoft.com/nuget/reference/nuspec#id
+"""
+
+import re
+from functools import lru_cache
+from urllib.parse import quote
+
+from ssc_ingest.ecosystems.base import Identity
+from ssc_ingest.ecosystems.endpoints import Endpoint
+from ssc_ingest.errors import InvalidName
+from ssc_ingest.models import PackageRef, Purl
+
+IDENTITY = Identity(
+    name="nuget",
+    title="NuGet",
+    label="NuGetPackage",
+    purl_type="nuget",
+    osv_name="NuGet",
+    ingestion_hour=5,
+    update_hour=20,
+    endpoints=(
+        Endpoint(
+            key="registration",
+            url="https://api.nuget.org/v3/registration5-gz-semver2",
+            rate=20,
+            about=(
+                "package metadata; of another source, what its service index calls "
+                "RegistrationsBaseUrl/3.6.0"
+            ),
+        ),
+        Endpoint(
+            key="content",
+            url="https://api.nuget.org/v3-flatcontainer",
+            rate=20,
+            about="packages and their nuspec; in a service index PackageBaseAddress/3.0.0",
+        ),
+        Endpoint(
+            key="catalog",
+            url="https://api.nuget.org/v3/catalog0",
+            rate=20,
+            about=(
+                "what was ever published, for listings and updates; in a service index "
+                "Catalog/3.0.0, without index.json"
+            ),
+        ),
+    ),
+)
+
+LONGEST_NAME = 100
+
+# NuGet.Packaging's PackageIdValidator.
+_NAME = re.compile(r"\w+(?:[.-]\w+)*")
+
+
+@lru_cache(maxsize=16_384)
+def reference(name: str) -> PackageRef:
+    """The package of that id, in upper or lower case.
+
+    Raises:
+        InvalidName: NuGet does not allow such an id.
+    """
+    if len(name) > LONGEST_NAME:
+        raise InvalidName(
+            f"NuGet package ids have at most {LONGEST_NAME} characters, this has {len(name)}"
+        )
+    if not _NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} cannot be a NuGet package id: expected words of letters, digits and "
+            "underscores, joined by single dots or hyphens"
+        )
+    lower = name.lower()
+    return PackageRef(
+        ecosystem=IDENTITY.name,
+        label=IDENTITY.label,
+        purl=Purl(f"pkg:{IDENTITY.purl_type}/{quote(lower, safe='')}"),
+        name=lower,
+        registry_name=name,
+    )

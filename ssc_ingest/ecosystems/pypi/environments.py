@@ -1,0 +1,91 @@
+"""Where packages get installed: the environments that markers are evaluated for.
+
+https://packaging.python.org/specifications/dependency-specifiers/#environment-markers
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import product
+
+from packaging.markers import Marker
+
+CPYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+"""CPythons with security support in November 2026. https://devguide.python.org/versions/"""
+
+_PATCH_RELEASES = ("0", "99")  # the first and a late one, for markers on python_full_version
+
+_PLATFORMS: tuple[Mapping[str, str], ...] = tuple(
+    {
+        "os_name": os_name,
+        "sys_platform": sys_platform,
+        "platform_system": system,
+        "platform_machine": machine,
+        "platform_release": release,
+        "platform_version": "",
+    }
+    for os_name, sys_platform, system, machine, release in (
+        ("posix", "linux", "Linux", "x86_64", "6.8.0"),
+        ("posix", "linux", "Linux", "aarch64", "6.8.0"),
+        ("posix", "darwin", "Darwin", "arm64", "24.0.0"),
+        ("posix", "darwin", "Darwin", "x86_64", "24.0.0"),
+        ("nt", "win32", "Windows", "AMD64", "11"),
+        ("nt", "win32", "Windows", "ARM64", "11"),
+    )
+)
+
+
+def _environment(platform: Mapping[str, str], python: str, patch: str) -> dict[str, str]:
+    return {
+        **platform,
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.{patch}",
+        "platform_python_implementation": "CPython",
+        "python_version": python,
+        "python_full_version": f"{python}.{patch}",
+        "extra": "",  # a plain install asks for none
+    }
+
+
+# The newest CPython on Linux is the first of them.
+ENVIRONMENTS: tuple[Mapping[str, str], ...] = tuple(
+    _environment(platform, python, patch)
+    for platform, python, patch in product(
+        _PLATFORMS, reversed(CPYTHONS), reversed(_PATCH_RELEASES)
+    )
+)
+
+REFERENCE = 0
+"""Index of the environment that decides where requirements contradict each other."""
+
+EVERYWHERE = frozenset(range(len(ENVIRONMENTS)))
+
+
+@lru_cache(maxsize=8192)
+def environments_of(marker: str) -> frozenset[int]:
+    """Indexes of the environments in which a valid marker is true.
+
+    A comparison without a meaning (``os_name ~= "nt"``) is not true.
+    """
+    parsed = Marker(marker)
+    # Many markers ask for one or two facts: the answer is the same where those are.
+    asked = [name for name in ENVIRONMENTS[0] if name in marker]
+    answers: dict[tuple[str, ...], bool] = {}
+    return frozenset(
+        index
+        for index, environment in enumerate(ENVIRONMENTS)
+        if _is_true(parsed, environment, tuple(environment[name] for name in asked), answers)
+    )
+
+
+def _is_true(
+    marker: Marker,
+    environment: Mapping[str, str],
+    facts: tuple[str, ...],
+    answers: dict[tuple[str, ...], bool],
+) -> bool:
+    if facts not in answers:
+        try:
+            answers[facts] = marker.evaluate(environment)
+        except ValueError:  # UndefinedComparison, UndefinedEnvironmentName
+            answers[facts] = False
+    return answers[facts]

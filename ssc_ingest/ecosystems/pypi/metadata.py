@@ -1,0 +1,108 @@
+"""What one release says about itself: its name, links and requirements.
+
+Read from its core metadata file (PEP 658), or from the JSON API where it has none.
+
+- https://packaging.python.org/specifications/core-metadata/
+- https://docs.pypi.org/api/json/
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.metadata import parse_email
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.errors import MalformedMetadata
+
+MAX_REQUIREMENTS = 10_000
+"""Requirements of one release; the largest meta-packages have about a thousand."""
+
+# Labels of links that lead to the code, best first (aliases: PEP 753).
+_PREFERRED_LABELS = (
+    "source",
+    "sourcecode",
+    "repository",
+    "code",
+    "github",
+    "homepage",
+    "issues",
+    "bugtracker",
+)
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_NOT_IN_LABELS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseMetadata:
+    """``links``: candidates for the repository's address, best first."""
+
+    name: str
+    requires_dist: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
+    """Read a ``METADATA`` file; its description is not looked at.
+
+    Raises:
+        MalformedMetadata: it has no name, or more requirements than any package needs.
+    """
+    # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
+    headers = _END_OF_HEADERS.split(body, maxsplit=1)[0].decode(errors="replace")
+    raw, _ = parse_email(headers + "\n\n")
+    name = raw.get("name", "").strip()
+    if not name:
+        raise MalformedMetadata("Name: missing", url=url)
+    requires_dist = tuple(raw.get("requires_dist", ()))
+    if len(requires_dist) > MAX_REQUIREMENTS:
+        raise MalformedMetadata(f"Requires-Dist: more than {MAX_REQUIREMENTS} lines", url=url)
+    return ReleaseMetadata(
+        name, requires_dist, _links(raw.get("home_page"), raw.get("project_urls", {}))
+    )
+
+
+class _Info(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str = Field(min_length=1)
+    version: str | None = None
+    home_page: str | None = None
+    project_urls: dict[str, str | None] | None = None
+    requires_dist: list[str] | None = Field(None, max_length=MAX_REQUIREMENTS)
+
+
+class _JSONDocument(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    info: _Info
+
+
+def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetadata]:
+    """Read ``/pypi/<project>/json`` or ``/pypi/<project>/<version>/json``.
+
+    Returns:
+        The version that the document describes, and what it says.
+
+    Raises:
+        MalformedMetadata: it is not JSON, or a field has the wrong type.
+    """
+    try:
+        info = _JSONDocument.model_validate_json(body).info
+    except ValidationError as error:
+        raise malformed(error, url) from error
+    return info.version, ReleaseMetadata(
+        info.name, tuple(info.requires_dist or ()), _links(info.home_page, info.project_urls or {})
+    )
+
+
+def _links(home_page: str | None, project_urls: Mapping[str, Any]) -> tuple[str, ...]:
+    def preference(link: tuple[str, Any]) -> int:
+        label = _NOT_IN_LABELS.sub("", link[0]).lower()
+        known = label in _PREFERRED_LABELS
+        return _PREFERRED_LABELS.index(label) if known else len(_PREFERRED_LABELS)
+
+    urls = [url for _, url in sorted(project_urls.items(), key=preference)]
+    return tuple(url for url in (home_page, *urls) if url)

@@ -1,0 +1,207 @@
+"""The list of all projects in the Simple repository API: ``GET /simple/``.
+
+One JSON document of some 40 MB that names every project with the serial of its last change,
+``{"meta": {"_last-serial"}, "projects": [{"name", "_last-serial"}, ...]}`` (PEP 691; serials are
+PyPI's own, https://docs.pypi.org/api/index-api/). It is read as a stream into a table in a
+private temporary file (an anonymous SQLite database), so that memory does not grow with the
+number of projects, and so that nothing depends on the order in which the document has them.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from itertools import islice
+from typing import IO, Any, NamedTuple, TypeAlias
+
+import ijson
+from packaging.utils import canonicalize_name
+
+from ssc_ingest.ecosystems.threads import in_thread
+from ssc_ingest.errors import MalformedMetadata
+
+AT_A_TIME = 5_000
+"""Projects that are parsed in one go: some tens of milliseconds."""
+
+CACHE_KB = 16_384
+"""Memory of the table; the rest of it is on disk."""
+
+DEEPEST = 16
+"""Levels of nesting; the document has three."""
+
+LARGEST_SERIAL = 2**63 - 1
+
+_TABLE = f"""
+PRAGMA cache_size = -{CACHE_KB};
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE project (key TEXT PRIMARY KEY, name TEXT NOT NULL, serial INTEGER) WITHOUT ROWID;
+BEGIN;
+"""
+
+_INSERT = """
+INSERT INTO project VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET serial = max(serial, excluded.serial)
+"""
+
+_CHANGED = """
+SELECT key, name, serial FROM project
+WHERE key > :after AND serial > CASE WHEN key <= :done_to THEN :done ELSE :base END
+ORDER BY key LIMIT :count
+"""
+
+
+class Project(NamedTuple):
+    """A row of the list; ``key`` is the PEP 503 name, by which the rows are sorted."""
+
+    key: str
+    name: str
+    serial: int | None
+
+
+class ProjectList:
+    """The list on disk, sorted; made by :func:`open_project_list`."""
+
+    def __init__(self, connection: sqlite3.Connection, heading: "_Heading") -> None:
+        self._connection = connection
+        self.serial = heading.serial
+        """That of the last change of the registry, if the index tells."""
+        self.complete = heading.complete
+        """Whether every project has a serial."""
+        self.total: int = connection.execute("SELECT count(*) FROM project").fetchone()[0]
+
+    async def after(self, key: str, count: int) -> list[Project]:
+        """The next projects behind that key."""
+        query = "SELECT key, name, serial FROM project WHERE key > ? ORDER BY key LIMIT ?"
+        return await in_thread(self._select, query, (key, count))
+
+    async def changed(
+        self, after: str, count: int, *, base: int, done: int, done_to: str
+    ) -> list[Project]:
+        """The next projects behind ``after`` that have changed since.
+
+        Since serial ``base``, or since serial ``done`` up to the key ``done_to``.
+        """
+        values = {
+            "after": after, "count": count, "base": base, "done": done, "done_to": done_to,
+        }  # fmt: skip
+        return await in_thread(self._select, _CHANGED, values)
+
+    def _select(self, query: str, values: Any) -> list[Project]:
+        return [Project(*row) for row in self._connection.execute(query, values)]
+
+
+_Events: TypeAlias = Iterator[tuple[str, Any]]
+
+_OPENING = frozenset({"start_map", "start_array"})
+_CLOSING = frozenset({"end_map", "end_array"})
+_WANTED = frozenset({"name", "_last-serial", "api-version"})
+
+
+class _Unexpected(Exception):
+    """The document is JSON, and not the list of projects."""
+
+
+@asynccontextmanager
+async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectList]:
+    """Read the document to its end; the list is there while the block runs.
+
+    Raises:
+        MalformedMetadata: it is not JSON, it ends early, a field is missing or has the wrong
+            type, or its API version is not 1.x.
+    """
+    # The empty name is a private database in a temporary file that nobody else can see. One
+    # thread at a time uses it, and none when it is closed: see `in_thread`.
+    with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as table:
+        table.executescript(_TABLE)
+        heading = _Heading()
+        projects = _projects(ijson.basic_parse(file, use_float=True), heading)
+        while await in_thread(_load, table, projects, url):
+            pass
+        yield ProjectList(table, heading)
+
+
+def _load(table: sqlite3.Connection, projects: Iterator[Project], url: str) -> bool:
+    """Take some projects into the table; whether there may be more."""
+    try:
+        batch = list(islice(projects, AT_A_TIME))
+        table.executemany(_INSERT, batch)
+    except (ijson.JSONError, UnicodeError, _Unexpected) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MalformedMetadata(f"the list of projects: {reason}", url=url) from error
+    return bool(batch)
+
+
+class _Heading:
+    """What is said about the list as a whole, known when it has been read."""
+
+    serial: int | None = None
+    complete: bool = True
+
+
+def _projects(events: _Events, heading: _Heading) -> Iterator[Project]:
+    """Take the document apart as it comes; ``meta`` may stand before the projects or after."""
+    _expect(next(events)[0] == "start_map", "not an object")
+    listed = False
+    while (step := next(events))[0] != "end_map":
+        opening, _ = next(events)
+        if step[1] == "projects":
+            _expect(opening == "start_array", "projects: not an array")
+            listed = True
+            while (step := next(events))[0] != "end_array":
+                _expect(step[0] == "start_map", "projects: not an object")
+                project = _project(_fields(events))
+                heading.complete = heading.complete and project.serial is not None
+                yield project
+        elif step[1] == "meta":
+            _expect(opening == "start_map", "meta: not an object")
+            meta = _fields(events)
+            heading.serial = _serial(meta)
+            version = meta.get("api-version", "1.0")
+            _expect(isinstance(version, str) and version.startswith("1."), f"version {version!r}")
+        elif opening in _OPENING:
+            _skip(events)
+    _expect(listed, "projects: missing")
+    # Whatever follows the document is an error, which the parser raises here.
+    _expect(next(events, None) is None, "something behind the end")
+
+
+def _project(fields: dict[str, Any]) -> Project:
+    name = fields.get("name")
+    if not isinstance(name, str):
+        raise _Unexpected("projects: a name is missing")
+    return Project(canonicalize_name(name), name, _serial(fields))
+
+
+def _serial(fields: dict[str, Any]) -> int | None:
+    serial = fields.get("_last-serial")
+    if serial is None:
+        return None
+    if not isinstance(serial, int) or not 0 <= serial <= LARGEST_SERIAL:
+        raise _Unexpected("_last-serial: not a serial")
+    return serial
+
+
+def _fields(events: _Events) -> dict[str, Any]:
+    """The fields of the object that has begun, as far as somebody wants them."""
+    fields = {}
+    while (step := next(events))[0] != "end_map":
+        opening, value = next(events)
+        if opening in _OPENING:
+            _skip(events)
+        elif step[1] in _WANTED:
+            fields[step[1]] = value
+    return fields
+
+
+def _skip(events: _Events) -> None:
+    """Leave out what has begun."""
+    depth = 1
+    while depth:
+        event, _ = next(events)
+        depth += (event in _OPENING) - (event in _CLOSING)
+        _expect(depth <= DEEPEST, "nested too deep")
+
+
+def _expect(fulfilled: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not fulfilled:
+        raise _Unexpected(otherwise)

@@ -1,0 +1,100 @@
+"""From ``Requires-Dist`` lines to what a plain install of the release would pull.
+
+https://packaging.python.org/specifications/dependency-specifiers/
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Specification
+
+from ssc_ingest.ecosystems.pypi.constraints import (
+    ALL,
+    Interval,
+    hull,
+    intersection,
+    interval_of,
+)
+from ssc_ingest.ecosystems.pypi.environments import EVERYWHERE, REFERENCE, environments_of
+from ssc_ingest.ecosystems.pypi.identity import project
+from ssc_ingest.errors import InvalidName
+from ssc_ingest.models import PackageRef, Purl, Requirement
+
+MAX_LINE_LENGTH = 2048
+"""Longer lines are not read; nested markers make the parser's time grow with their length."""
+
+
+# Before PEP 440 any text could stand after an operator; the rest of the line is as today.
+_LEGACY_SPECIFIERS = re.compile(r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?[<>=!~][^;]*(;.*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    package: PackageRef
+    interval: Interval
+    environments: frozenset[int]
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The requirements of one release, one per package; ``unreadable`` lines are for the log."""
+
+    taken: tuple[Requirement, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+def requirements_of(lines: Iterable[str]) -> Requirements:
+    """Read a release's ``Requires-Dist`` lines.
+
+    - A line counts if its marker is true, without extras, on any supported CPython on Linux,
+      macOS or Windows.
+    - Where several lines name one project, those that are true for the newest CPython on
+      Linux hold, all of them at once; if none is, the smallest range around all.
+    - A direct reference (``name @ https://...``) holds for any version.
+    - Where the version specifiers are from before PEP 440 (``pytz (>dev)``), the requirement
+      holds for any version; a line that is not a requirement at all is left out. Both are
+      reported.
+    """
+    by_package: dict[Purl, list[_Line]] = {}
+    unreadable: dict[str, None] = {}
+    for text in lines:
+        line = _read(text)
+        if line is None or not line.readable:
+            unreadable[text] = None
+        if line and line.environments:
+            by_package.setdefault(line.package.purl, []).append(line)
+    return Requirements(tuple(map(_join, by_package.values())), tuple(unreadable))
+
+
+def _join(lines: list[_Line]) -> Requirement:
+    decisive = [line for line in lines if REFERENCE in line.environments]
+    join = intersection if decisive else hull
+    return Requirement(lines[0].package, str(join([line.interval for line in decisive or lines])))
+
+
+# The lines of a project hardly change from release to release, nor popular ones from
+# project to project.
+@lru_cache(maxsize=16_384)
+def _read(text: str) -> _Line | None:
+    if len(text) > MAX_LINE_LENGTH:
+        return None
+    if (line := _parse(text, readable=True)) is not None:
+        return line
+    legacy = _LEGACY_SPECIFIERS.fullmatch(" ".join(text.split()))
+    return _parse(legacy[1] + (legacy[2] or ""), readable=False) if legacy else None
+
+
+def _parse(text: str, *, readable: bool) -> _Line | None:
+    try:
+        specification = Specification(text)
+        package = project(specification.name)
+        interval = ALL if specification.url else interval_of(specification.specifier)
+    except (InvalidRequirement, InvalidName, RecursionError):
+        return None
+    marker = specification.marker
+    environments = environments_of(str(marker)) if marker else EVERYWHERE
+    return _Line(package, interval, environments, readable)

@@ -1,0 +1,177 @@
+"""A project's page in the Simple repository API: all its versions and files in one document.
+
+https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691, 700, 714, 792)
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from packaging.utils import canonicalize_name
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
+from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import VersionName
+
+MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
+
+# No blanks at the ends, no control characters, no "." or ".." that would walk up a URL's path.
+VersionText = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^\x00-\x20\x7f./]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$", max_length=200
+    ),
+]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+def _splittable(url: str) -> str:
+    urlsplit(url)  # a ValueError here would be one wherever the address is used
+    return url
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    filename: str = Field(min_length=1, max_length=500)
+    url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_splittable)]
+    upload_time: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
+        None, alias="upload-time"
+    )
+    yanked: bool | str = False
+    metadata_file: bool | dict[str, str] | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "core-metadata", "dist-info-metadata", "data-dist-info-metadata"
+        ),
+    )
+
+
+class _Meta(BaseModel):
+    api_version: str = Field("1.0", alias="api-version", pattern=r"^1\.\d+$")
+    last_serial: int | None = Field(None, alias="_last-serial")
+
+
+class _Status(BaseModel):
+    status: str = "active"
+
+
+class _Page(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    files: list[_File]
+    versions: list[VersionText] | None = None
+    meta: _Meta = _Meta()
+    project_status: _Status | None = Field(None, alias="project-status")
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataFile:
+    """Where a release's core metadata is, with its digest where the index tells it."""
+
+    url: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version: what its files say about it."""
+
+    name: VersionName
+    release_date: datetime | None
+    yanked: bool
+    metadata_file: MetadataFile | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPage:
+    """``withheld``: PyPI has put the project in quarantine and offers none of its files.
+
+    ``serial`` is that of the project's last change, where the index tells it.
+    """
+
+    releases: tuple[Release, ...]
+    withheld: bool
+    serial: int | None = None
+
+
+def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
+    """Read a project's page.
+
+    Raises:
+        MalformedMetadata: it is not JSON, a field is missing or has the wrong type, its API
+            version is not 1.x, or it is the page of another project.
+    """
+    try:
+        page = _Page.model_validate_json(body)
+    except ValidationError as error:
+        raise malformed(error, url) from error
+    if canonicalize_name(page.name) != canonicalize_name(project):
+        raise MalformedMetadata(f"name: this is the page of {page.name!r}", url=url)
+    files = _files_by_version(page, project)
+    return ProjectPage(
+        tuple(_release(VersionName(name), of, url) for name, of in files.items()),
+        withheld=page.project_status is not None and page.project_status.status == "quarantined",
+        serial=page.meta.last_serial,
+    )
+
+
+def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
+    """The files of each version; a file whose name tells no version is left out."""
+    index = VersionIndex(project, page.versions or ())
+    find = index.derive if page.versions is None else index.version_of
+    files: dict[str, list[_File]] = {version: [] for version in page.versions or ()}
+    for file in page.files:
+        if version := find(file.filename):
+            files.setdefault(version, []).append(file)
+    return files
+
+
+def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
+    dates = [file.upload_time for file in files if file.upload_time]
+    return Release(
+        name=name,
+        release_date=min(dates, default=None),
+        yanked=bool(files) and all(file.yanked is not False for file in files),
+        metadata_file=_metadata_file(files, page_url),
+    )
+
+
+def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
+    """The best metadata file that is announced, else one that may be there.
+
+    An index older than PEP 714 announces none, but may have them; ``false`` means no.
+    """
+    announced = [file for file in files if file.metadata_file not in (None, False)]
+    possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
+    if not (announced or possible):
+        return None
+    best = min(announced or possible, key=_rank)
+    digests = best.metadata_file if isinstance(best.metadata_file, dict) else {}
+    return MetadataFile(
+        url=urljoin(page_url, urldefrag(best.url).url) + ".metadata", sha256=digests.get("sha256")
+    )
+
+
+def _rank(file: _File) -> tuple[bool, tuple[bool, int, int, str]]:
+    return not file.filename.endswith(".whl"), wheel_rank(file.filename)

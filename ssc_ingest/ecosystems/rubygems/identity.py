@@ -1,0 +1,73 @@
+"""What gems are called.
+
+The registry tells upper from lower case, and a few old gems differ in nothing else: of two
+such gems, neither may get the other's versions. So the package URL keeps the registry's spelling
+(``pkg:gem/ZenTest``), in which a gem is also asked for. What the graph's readers look up, in
+lower case, belongs to the gem that is spelled so; one with capitals gets it only if the registry
+has no such gem, which :meth:`ssc_ingest.ecosystems.rubygems.RubyGems.fetch` asks.
+https://guides.rubygems.org/specification-reference/#name
+"""
+
+import re
+from functools import lru_cache
+
+from ssc_ingest.ecosystems.base import Identity
+from ssc_ingest.ecosystems.endpoints import Endpoint
+from ssc_ingest.errors import InvalidName
+from ssc_ingest.models import PackageRef, Purl
+
+IDENTITY = Identity(
+    name="rubygems",
+    title="RubyGems",
+    label="RubyGemsPackage",
+    purl_type="gem",
+    osv_name="RubyGems",
+    ingestion_hour=7,
+    update_hour=18,
+    endpoints=(
+        Endpoint(
+            key="index",
+            url="https://index.rubygems.org",
+            rate=10,
+            about="the compact index: versions and their requirements",
+        ),
+        Endpoint(
+            key="api",
+            url="https://rubygems.org/api/v1",
+            rate=5,
+            about="links of gems, and dates that the index does not tell",
+        ),
+    ),
+)
+
+LONGEST_NAME = 255
+
+# Gem::Specification::VALID_NAME_PATTERN; there are gems called "-", "_" and ".cat".
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@lru_cache(maxsize=16_384)
+def reference(name: str) -> PackageRef:
+    """The gem of that exact name.
+
+    ``name`` of the result is provisional for a gem with capitals (see above).
+
+    Raises:
+        InvalidName: no gem can be called so.
+    """
+    if len(name) > LONGEST_NAME:
+        raise InvalidName(
+            f"names of gems have at most {LONGEST_NAME} characters, this has {len(name)}"
+        )
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise InvalidName(
+            f"{name!r} cannot be a gem's name: expected letters, digits, dots, hyphens and "
+            "underscores"
+        )
+    return PackageRef(
+        ecosystem=IDENTITY.name,
+        label=IDENTITY.label,
+        purl=Purl(f"pkg:{IDENTITY.purl_type}/{name}"),
+        name=name,
+        registry_name=name,
+    )

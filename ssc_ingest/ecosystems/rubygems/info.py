@@ -1,0 +1,176 @@
+"""The compact index's file of one gem: a line for each version and platform.
+
+https://guides.rubygems.org/rubygems-org-compact-index-api/#get---inforubygem::
+
+    ---
+    1.0.0-java rake:>= 0.8&< 14,json:~> 2.0|checksum:84fd0e...,created_at:2026-06-11T12:34:56Z
+
+What stands before ``---`` is opaque. Keys after ``|`` that are not known are passed over. A line
+that is not of this form costs that line alone, with a warning: the file is as old as the gem, and
+was made from what authors sent. A file without ``---``, or without one readable line, is none.
+Since half a file reads as well as a whole one, its digest is checked where the host announces it.
+"""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
+from ssc_ingest.ecosystems.rubygems.versions import NUMBER
+from ssc_ingest.errors import InvalidName, MalformedMetadata, RegistryUnavailable
+from ssc_ingest.models import PackageRef, Requirement, VersionName
+
+logger = structlog.get_logger(__name__)
+
+LONGEST_VERSION = 200
+"""Characters; real ones have at most some 50."""
+
+PURE_RUBY = "ruby"
+"""The platform of a build that runs everywhere."""
+
+DEFAULT_REQUIREMENT = ">= 0"
+
+_SHA256 = re.compile(r"\bsha-256=:([A-Za-z0-9+/=]+):")
+_LINE = re.compile(
+    rf"(?P<number>{NUMBER})(?:-(?P<platform>[^\s|]+))?"
+    r"(?:\ (?P<dependencies>[^|]*)(?:\|(?P<facts>.*))?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A version as it was built for one platform: requirement by gem."""
+
+    requirements: dict[str, str]
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version with its builds by platform."""
+
+    number: VersionName
+    builds: dict[str, Build] = field(default_factory=dict)
+
+    @property
+    def release_date(self) -> datetime | None:
+        """When the first build came out, if the index tells."""
+        return min((b.created_at for b in self.builds.values() if b.created_at), default=None)
+
+    @property
+    def requirements(self) -> dict[str, tuple[str, ...]]:
+        """By gem: those of the build that runs everywhere, else those of all builds."""
+        pure = self.builds.get(PURE_RUBY)
+        found: dict[str, tuple[str, ...]] = {}
+        for build in (pure,) if pure else self.builds.values():
+            for name, text in build.requirements.items():
+                found[name] = (*found.get(name, ()), text)
+        return found
+
+
+def check_digest(body: bytes, announced: str, url: str) -> None:
+    """Compare the file with the ``Repr-Digest`` header (RFC 9530), if it has a SHA-256.
+
+    The index announces the digest of the file itself, also where it is sent compressed.
+
+    Raises:
+        RegistryUnavailable: they differ.
+    """
+    compare_digest(hashlib.sha256(body).digest(), announced, url)
+
+
+def compare_digest(sha256: bytes, announced: str, url: str) -> None:
+    """The same for a file whose digest is known."""
+    match = _SHA256.search(announced)
+    if match and b64encode(sha256).decode() != match[1]:
+        raise RegistryUnavailable("the file does not have its announced SHA-256", url=url)
+
+
+def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Release]:
+    """The gem's versions by number; none if all were yanked.
+
+    Raises:
+        MalformedMetadata: not such a file.
+    """
+    lines = [line.rstrip("\r") for line in body.decode(errors="replace").split("\n")]
+    try:
+        lines = list(filter(None, lines[lines.index("---") + 1 :]))
+    except ValueError:
+        raise MalformedMetadata(f"index of {ref.registry_name} has no line ---", url=url) from None
+    releases: dict[VersionName, Release] = {}
+    unreadable = []
+    for line in lines:
+        match = _LINE.fullmatch(line)
+        if match is None or len(match["number"]) > LONGEST_VERSION:
+            unreadable.append(line[:100])
+            continue
+        number = VersionName(match["number"])
+        build = _build(match["dependencies"] or "", match["facts"] or "")
+        release = releases.setdefault(number, Release(number))
+        release.builds[match["platform"] or PURE_RUBY] = build
+    if unreadable and not releases:
+        raise MalformedMetadata(
+            f"index of {ref.registry_name} has no line of the form VERSION DEPENDENCIES|...: "
+            f"{unreadable[0]!r}",
+            url=url,
+        )
+    if unreadable:
+        logger.warning(
+            "index_lines_skipped",
+            ecosystem=IDENTITY.name,
+            package=ref.registry_name,
+            lines=unreadable[:10],
+            count=len(unreadable),
+        )
+    return releases
+
+
+def _build(dependencies: str, facts: str) -> Build:
+    requirements: dict[str, str] = {}
+    for dependency in filter(None, dependencies.split(",")):
+        name, _, text = dependency.partition(":")
+        text = text.strip() or DEFAULT_REQUIREMENT
+        # A gem that is named twice must satisfy both requirements.
+        requirements[name] = f"{requirements[name]}&{text}" if name in requirements else text
+    known = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
+    return Build(requirements, _moment(known.get("created_at", "")))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_requirements(
+    releases: Iterable[Release], package: str
+) -> dict[VersionName, tuple[Requirement, ...]]:
+    """The requirements of each release; names that no gem can have are left out and told."""
+    skipped: set[str] = set()
+    found: dict[VersionName, tuple[Requirement, ...]] = {}
+    for release in releases:
+        requirements = []
+        for name, texts in release.requirements.items():
+            try:
+                requirements.append(Requirement(reference(name), to_constraints(*texts)))
+            except InvalidName:
+                skipped.add(name[:100])
+        found[release.number] = tuple(requirements)
+    if skipped:
+        logger.warning(
+            "requirements_skipped",
+            ecosystem=IDENTITY.name,
+            package=package,
+            reason="not names of gems",
+            requirements=sorted(skipped)[:10],
+            count=len(skipped),
+        )
+    return found

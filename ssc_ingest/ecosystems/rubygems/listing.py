@@ -1,0 +1,219 @@
+"""All gems, from ``/names``; and what has changed, from what was added to ``/versions``.
+
+A cursor of changes is a place in ``/versions``: an offset, a digest of the kilobyte before it, and
+the list's head. The next request asks for that kilobyte and what comes behind. Only if the
+kilobyte is the same, and the head, which has the time at which the list was made, is it the same
+list grown longer; else everything is read again, and handed over with the digests of the gems'
+files, by which who asked knows what is news. The announced digest of the list is that of all of
+it: it is checked where all of it is read, which happens every month at least.
+"""
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import TypeVar
+
+import structlog
+from pydantic import Field
+
+from ssc_ingest.answers import Response
+from ssc_ingest.ecosystems.base import ChangesPage, NamesPage
+from ssc_ingest.ecosystems.cursors import Cursor
+from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.rubygems.identity import IDENTITY
+from ssc_ingest.ecosystems.rubygems.lists import (
+    LONGEST_HEAD,
+    OVERLAP,
+    Lists,
+    digest_of,
+    head_of,
+    tail_of,
+)
+from ssc_ingest.errors import (
+    MalformedMetadata,
+    RangeNotSatisfiable,
+    RegistryUnavailable,
+    ResponseTooLarge,
+)
+from ssc_ingest.http import RegistryClient
+
+logger = structlog.get_logger(__name__)
+
+MAX_LIST = 1024 * 1024 * 1024
+"""Bytes of a list; ``/versions`` has some 25 MB."""
+
+MAX_ADDED = 4 * 1024 * 1024
+"""Bytes added since last time that are read in memory: a month's are some 3 MB."""
+
+PAGE = 5000
+"""Gems on a page."""
+
+TEXT = "text/plain, */*;q=0.5"
+
+PARTIAL = 206
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:\d+|\*)")
+
+T = TypeVar("T")
+
+
+class _Cursor(Cursor):
+    registry = "RubyGems"
+
+
+class ListingPosition(_Cursor):
+    """So many names of the list with that SHA-256 have been listed."""
+
+    sha256: str
+    names: int = Field(ge=0)
+
+
+class FeedPosition(_Cursor):
+    """A place in ``/versions``; ``etag`` is the list's if the place is its end."""
+
+    head: str
+    offset: int = Field(ge=0)
+    tail: str
+    etag: str | None = None
+
+    @property
+    def begin(self) -> int:
+        """Where what is compared begins."""
+        return max(0, self.offset - OVERLAP)
+
+
+class Listing:
+    """The lists of the compact index."""
+
+    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+        self._client = client
+        self._names_url = endpoints.url("index", "names")
+        self._versions_url = endpoints.url("index", "versions")
+
+    async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
+        """All names; a listing begun on an older list begins again."""
+        position = None if cursor is None else ListingPosition.read(cursor)
+        async with self._whole(self._names_url) as (lists, sha256, _):
+            total = await asyncio.to_thread(lambda: sum(1 for _ in lists.names()))
+            listed = position.names if position and position.sha256 == sha256 else 0
+            names = islice(lists.names(), listed, None)
+            while page := await asyncio.to_thread(_take, names):
+                listed += len(page)
+                reached = ListingPosition(sha256=sha256, names=listed)
+                yield NamesPage(tuple(page), reached.write(), total)
+
+    async def end(self) -> str:
+        """The cursor at the present end of ``/versions``: two requests."""
+        try:
+            tail = await self._part(f"-{OVERLAP}")
+            part = _CONTENT_RANGE.fullmatch(tail.headers.get("content-range", ""))
+            if tail.status == PARTIAL and part and tail.body.endswith(b"\n"):
+                head = await self._head()
+                position = FeedPosition(
+                    head=head_of(head.body, head.url),
+                    offset=int(part[2]) + 1,
+                    tail=tail_of(tail.body),
+                    etag=tail.etag,
+                )
+                return position.write()
+        except (RangeNotSatisfiable, ResponseTooLarge):
+            pass  # the host knows no parts, or the list is shorter than one
+        async with self._whole(self._versions_url) as (lists, _, etag):
+            place = await asyncio.to_thread(lambda: lists.place(lists.end()))
+            return FeedPosition(head=lists.head(), **place._asdict(), etag=etag).write()
+
+    async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
+        """The gems on the lines behind the cursor, or all gems if the list is another one."""
+        position = FeedPosition.read(cursor)
+        answer = await self._behind(position)
+        if answer and answer.not_modified:
+            return
+        # The head is asked for last: if the list was made anew in between, it tells.
+        if answer and await self._has_head(position.head):
+            known = answer.body[: position.offset - position.begin]
+            if len(known) < position.offset - position.begin:
+                # The same list, but shorter: from a cache that lags behind.
+                logger.info("list_is_older", ecosystem=IDENTITY.name, read_up_to=position.offset)
+                return
+            if tail_of(known) == position.tail:
+                added = Lists(io.BytesIO(answer.body), self._versions_url, position.begin)
+                async for page in _pages(added, position.head, position.offset, answer.etag):
+                    yield page
+                return
+        async with self._whole(self._versions_url) as (lists, _, etag):
+            head = lists.head()
+            begin = len(head)
+            if head == position.head:
+                place = await asyncio.to_thread(lists.place, position.offset)
+                if place.tail == position.tail:
+                    begin = position.offset
+            async for page in _pages(lists, head, begin, etag):
+                yield page
+
+    async def _behind(self, position: FeedPosition) -> Response | None:
+        """The kilobyte before the position and what comes behind; as much of it as there is.
+
+        ``None``: the host knows no parts, or more was added than fits in memory.
+        """
+        try:
+            answer = await self._part(f"{position.begin}-", etag=position.etag)
+        except RangeNotSatisfiable:
+            return Response(self._versions_url, PARTIAL, b"", {})
+        except ResponseTooLarge:
+            return None
+        return answer if answer.not_modified or answer.status == PARTIAL else None
+
+    async def _part(self, wanted: str, etag: str | None = None) -> Response:
+        """A part of ``/versions``, or all of it, or the word that it is unchanged."""
+        answer = await self._client.get(
+            self._versions_url, max_bytes=MAX_ADDED, accept=TEXT, etag=etag, byte_range=wanted
+        )
+        match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+        if match and answer.status == PARTIAL:
+            announced = int(match[2]) - int(match[1]) + 1
+            if len(answer.body) != announced:
+                found = len(answer.body)
+                raise RegistryUnavailable(f"{found} of {announced} bytes", url=answer.url)
+        return answer
+
+    async def _head(self) -> Response:
+        return await self._part(f"0-{LONGEST_HEAD - 1}")
+
+    async def _has_head(self, head: str) -> bool:
+        response = await self._head()
+        return head_of(response.body, response.url) == head
+
+    @asynccontextmanager
+    async def _whole(self, url: str) -> AsyncIterator[tuple[Lists, str, str | None]]:
+        """A list in a file, its SHA-256 and its validator."""
+        async with self._client.download(url, max_bytes=MAX_LIST, accept=TEXT) as download:
+            announced = download.headers.get("repr-digest", "")
+            sha256 = await asyncio.to_thread(digest_of, download.file, announced, url)
+            yield Lists(download.file, url), sha256, download.headers.get("etag")
+
+
+async def _pages(
+    lists: Lists, head: str, begin: int, etag: str | None
+) -> AsyncIterator[ChangesPage]:
+    """The gems on the lines from there on; the last page's cursor is the end of the list."""
+    news = lists.news(begin)
+    page = await asyncio.to_thread(_take, news)
+    if not page and begin <= len(head):
+        raise MalformedMetadata("the list of versions is empty")
+    reached = begin
+    while True:
+        following = await asyncio.to_thread(_take, news)
+        reached = page[-1].end if page else reached
+        place = await asyncio.to_thread(lists.place, reached)
+        position = FeedPosition(head=head, **place._asdict(), etag=None if following else etag)
+        yield ChangesPage(tuple(line.change for line in page), position.write())
+        if not following:
+            return
+        page = following
+
+
+def _take(items: Iterator[T]) -> list[T]:
+    return list(islice(items, PAGE))

@@ -1,0 +1,176 @@
+"""The compact index's two lists of all gems.
+
+https://guides.rubygems.org/rubygems-org-compact-index-api/. ``/names`` has ``---`` and a name on
+each line. ``/versions`` has, after a head that ends with ``---``::
+
+    rake 0.8.0,0.8.1-java 6b1c8a0f...
+    rake -0.8.0 04f1b1cd...
+
+a gem with what has come to it (yanked versions with a minus), and the MD5 of its file from then
+on. Lines are added at the end; a gem's last line is the valid one. Once a month the list is made
+anew, with one line a gem and another ``created_at`` in its head.
+
+Lists are files, or parts of files; one line of them is in memory.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+from ssc_ingest.ecosystems.base import Change
+from ssc_ingest.ecosystems.rubygems.info import compare_digest
+from ssc_ingest.errors import MalformedMetadata
+
+LONGEST_LINE = 4 * 1024 * 1024
+"""Bytes; gems with thousands of versions have some 100 KB."""
+
+MAX_LINES = 20_000_000
+"""Some 200,000 gems, and as many lines in a month."""
+
+LONGEST_HEAD = 4096
+"""Bytes; it has one short line."""
+
+OVERLAP = 1024
+"""Bytes before a position by which it is found again."""
+
+NO_VERSIONS = hashlib.md5(b"---\n", usedforsecurity=False).hexdigest()
+"""The MD5 of a gem's file after the last version was yanked."""
+
+_BLOCK = 1024 * 1024
+_MD5 = re.compile(rb"[0-9a-f]{32}")
+
+
+def digest_of(file: IO[bytes], announced: str, url: str) -> str:
+    """The SHA-256 of a list (hexadecimal).
+
+    Raises:
+        RegistryUnavailable: the ``Repr-Digest`` header announces another one.
+    """
+    found = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        found.update(block)
+    compare_digest(found.digest(), announced, url)
+    return found.hexdigest()
+
+
+class Place(NamedTuple):
+    """The end of a line: its offset in the list, and a digest of the bytes before it."""
+
+    offset: int
+    tail: str
+
+
+class Line(NamedTuple):
+    """What one line of ``/versions`` says, and where it ends."""
+
+    name: str
+    md5: str | None
+    """``None`` where it is none."""
+    end: int
+
+    @property
+    def change(self) -> Change:
+        """The gem's file has this validator as soon as it is as new as the line."""
+        if self.md5 is None:
+            return Change(self.name)
+        etag = f'"{self.md5}"'
+        return Change(self.name, self.md5 == NO_VERSIONS, expected=self.md5, etag=etag)
+
+
+class Lists:
+    """A list, or the part of it that begins at byte ``base``. Reading it blocks."""
+
+    def __init__(self, file: IO[bytes], url: str, base: int = 0) -> None:
+        self._file = file
+        self._url = url
+        self._base = base
+
+    def head(self) -> str:
+        """What stands before the first line, as one text: another text is another list.
+
+        Raises:
+            MalformedMetadata: not a list.
+        """
+        self._file.seek(0)
+        return head_of(self._file.read(LONGEST_HEAD), self._url)
+
+    def names(self) -> Iterator[str]:
+        """The names of ``/names``; at least one."""
+        count = 0
+        for line, _ in self._lines(len(self.head())):
+            count += 1
+            yield line.decode(errors="replace")
+        if not count:
+            raise MalformedMetadata("the list of names is empty", url=self._url)
+
+    def news(self, offset: int) -> Iterator[Line]:
+        """The lines of ``/versions`` from there on that are their gems' last ones.
+
+        The part is read twice; meanwhile a number is remembered of each gem in it. A line that
+        is still being written is left for later.
+        """
+        first: set[int] = set()
+        last: dict[bytes, int] = {}
+        for line, end in self._lines(offset):
+            name = line.split(b" ", 1)[0]
+            if name in last or hash(name) in first:
+                last[name] = end
+            else:
+                first.add(hash(name))
+        first.clear()
+        for line, end in self._lines(offset):
+            name, _, rest = line.partition(b" ")
+            if last.get(name, end) == end:
+                md5 = rest.rpartition(b" ")[2]
+                known = md5.decode() if _MD5.fullmatch(md5) else None
+                yield Line(name.decode(errors="replace"), known, end)
+
+    def end(self) -> int:
+        """Where the last whole line ends."""
+        size = self._file.seek(0, 2)
+        step = min(size, LONGEST_LINE)
+        self._file.seek(size - step)
+        behind = self._file.read(step).rpartition(b"\n")
+        return self._base + size - len(behind[2])
+
+    def place(self, offset: int) -> Place:
+        """How to find that offset again."""
+        begin = max(0, offset - OVERLAP)
+        reading = self._file.tell()  # somebody may be in the middle of it
+        self._file.seek(max(0, begin - self._base))
+        tail = tail_of(self._file.read(offset - begin))
+        self._file.seek(reading)
+        return Place(offset, tail)
+
+    def _lines(self, offset: int) -> Iterator[tuple[bytes, int]]:
+        """The whole lines from there on that have something in them, without their ends."""
+        self._file.seek(offset - self._base)
+        for _ in range(MAX_LINES):
+            line = self._file.readline(LONGEST_LINE + 1)
+            if len(line) > LONGEST_LINE:
+                break
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            if text := line.rstrip(b"\r\n"):
+                yield text, offset
+        raise MalformedMetadata("the list is longer than lists can be", url=self._url)
+
+
+def head_of(begin: bytes, url: str) -> str:
+    """What stands before the first line of a list that begins so.
+
+    Raises:
+        MalformedMetadata: not a list.
+    """
+    match = re.match(rb"(?:[^\n]*\n)*?---\r?\n", begin)
+    if match is None:
+        raise MalformedMetadata("a list of gems without a line ---", url=url)
+    return match[0].decode("latin-1")
+
+
+def tail_of(data: bytes) -> str:
+    """A digest of the bytes before a place."""
+    return hashlib.sha256(data[-OVERLAP:]).hexdigest()

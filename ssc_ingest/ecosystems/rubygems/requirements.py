@@ -1,0 +1,123 @@
+"""Gems' version requirements, read as ``Gem::Requirement`` does, for the graph's readers.
+
+https://guides.rubygems.org/patterns/#declaring-dependencies,
+https://docs.ruby-lang.org/en/master/Gem/Requirement.html. The readers (``GemVersionRange`` of
+univers 31.1.0) know the same notation, but only one lower bound, one upper bound and exclusions
+between them; of a ``~>`` with a prerelease they take the release. So requirements are reduced to
+an interval:
+
+==========================  ==========================================================
+``~> 1.2``                  stays
+``< 3&>= 1.8``              ``>= 1.8, < 3``
+``!= 1.3.0&~> 1.1``         ``~> 1.1, != 1.3.0``
+``>= 1.0&~> 1.2``           ``>= 1.2, < 2``
+``~> 1.2.0.rc1``            ``>= 1.2.0.rc1, < 1.3``
+``>= 0``                    ``any``
+``!= 1.5&!= 1.6``           ``>= 0.A, != 1.5, != 1.6``
+``> 2&< 1``                 ``< 0.A``, which selects nothing, as the original
+==========================  ==========================================================
+
+A requirement that is none means any version. Against RubyGems this differs in prereleases alone:
+``~> 1.2`` admits ``2.0.a`` here, since the readers take every version below 2; and ``>= 0`` admits
+those of version 0, as RubyGems does when no other version is there.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from ssc_ingest.ecosystems.intervals import Bound, Interval, hull, intersection
+from ssc_ingest.ecosystems.rubygems.versions import GemVersion, parse_version, successor
+from ssc_ingest.models import ANY_VERSION
+
+LOWEST = "0.A"
+"""No version of a real gem is lower than this one."""
+
+LONGEST_REQUIREMENT = 4096
+"""Characters; a longer text is not evaluated but means any version."""
+
+_ZERO = GemVersion(())
+_CLAUSE = re.compile(r"(=|!=|>=?|<=?|~>)?\s*([0-9A-Za-z.-]+)")
+
+
+class Range(NamedTuple):
+    """What a requirement admits; ``pessimistic`` is the version of a ``~>`` that says it all."""
+
+    interval: Interval[GemVersion]
+    pessimistic: str | None = None
+
+
+@lru_cache(maxsize=16_384)
+def to_constraints(*requirements: str) -> str:
+    """The constraint for the graph: the smallest interval around the requirements.
+
+    Several come from a version whose builds for different platforms do not agree.
+    """
+    ranges = [parse_requirement(text) for text in dict.fromkeys(requirements)]
+    readable = [each for each in ranges if each is not None]
+    if len(readable) < len(ranges):
+        return ANY_VERSION
+    if len(readable) == 1:
+        return _spell(readable[0])
+    return _spell(Range(hull([each.interval for each in readable])))
+
+
+def parse_requirement(text: str) -> Range | None:
+    """The versions that satisfy all clauses, joined by ``&``; ``None`` for other text."""
+    if len(text) > LONGEST_REQUIREMENT:
+        return None
+    intervals = []
+    pessimistic: set[str] = set()
+    others = False
+    for clause in text.split("&"):
+        match = _CLAUSE.fullmatch(clause.strip())
+        version = match and parse_version(match[2])
+        if not match or version is None or not match[2][0].isdigit():
+            return None
+        operator = match[1] or "="
+        intervals.append(_interval(operator, match[2], version))
+        if operator == "~>" and not version.is_prerelease:
+            pessimistic.add(match[2])
+        elif operator != "!=" and intervals[-1] != Interval():
+            others = True
+    alone = len(pessimistic) == 1 and not others
+    return Range(intersection(intervals), pessimistic.pop() if alone else None)
+
+
+def _interval(operator: str, text: str, version: GemVersion) -> Interval[GemVersion]:
+    bound = Bound(text, version, inclusive="=" in operator)
+    match operator:
+        case "~>":
+            end = successor(text)
+            upper = Bound(end, parse_version(end) or _ZERO, inclusive=False)
+            lower = None if version == _ZERO else Bound(text, version, inclusive=True)
+            return Interval(lower, upper)
+        case "!=":
+            return Interval(excluded=(bound,))
+        case "<" | "<=":
+            return Interval(upper=bound)
+        case ">=" if version == _ZERO:
+            return Interval()
+        case ">" | ">=":
+            return Interval(lower=bound)
+        case _:
+            return Interval(bound, bound)
+
+
+def _spell(wanted: Range) -> str:
+    interval = wanted.interval
+    lower, upper, holes = interval.lower, interval.upper, interval.holes
+    if interval.is_empty:
+        return f"< {LOWEST}"
+    if lower and interval.is_single:
+        return f"= {lower.text}"
+    clauses = [f"!= {hole.text}" for hole in holes]
+    if wanted.pessimistic:
+        return ", ".join((f"~> {wanted.pessimistic}", *clauses))
+    if upper:
+        clauses.insert(0, f"{'<=' if upper.inclusive else '<'} {upper.text}")
+    if lower:
+        clauses.insert(0, f"{'>=' if lower.inclusive else '>'} {lower.text}")
+    elif not upper and len(holes) > 1:
+        clauses.insert(0, f">= {LOWEST}")
+    return ", ".join(clauses) or ANY_VERSION

@@ -1,0 +1,203 @@
+"""Download jars from Maven Central or a mirror: at most eight at once, checked, resumable."""
+
+import shutil
+import ssl
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+import truststore
+
+from ssc_ingest.embedded.data_directory import usable_storage
+from ssc_ingest.embedded.errors import ChecksumMismatch, DownloadError, NoSpaceLeft
+from ssc_ingest.embedded.jars import Jar, JarCache, sha256
+from ssc_ingest.embedded.progress import Advance, StartProgress
+
+AT_ONCE = 8
+ATTEMPTS = 4
+LONGEST_PAUSE = 120.0  # seconds; a server that asks for more is taken as being down
+TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+REMEDY = (
+    "connect this machine to the network, set EMBEDDED_MAVEN_URL to a mirror of Maven Central, "
+    "or set GRAPH_DB_URI to a Neo4j of your own"
+)
+
+
+class TryAgain(Exception):
+    """This attempt did not work, another one may."""
+
+
+class JarDownload:
+    """Brings the jars of a lock into the cache."""
+
+    def __init__(self, cache: JarCache, maven_url: str, *, cancelled: Event | None = None) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            cache: where the jars go.
+            maven_url: root of a Maven repository.
+            cancelled: set by another thread, ends the download soon (files so far stay).
+        """
+        self._cache = cache
+        self._url = maven_url.rstrip("/")
+        self._cancelled = cancelled or Event()
+        self._not_before = 0.0  # on the monotonic clock
+
+    def ensure(self, jars: Iterable[Jar], progress: StartProgress) -> None:
+        """Have every jar in the cache, as the lock names it; ask only for those that are not.
+
+        Raises:
+            DownloadError: the repository cannot be reached or does not have a jar.
+            ChecksumMismatch: it has another file under the jar's name.
+            NoSpaceLeft: the disk of the cache is full.
+        """
+        jars = tuple(jars)
+        with usable_storage(self._cache.folder, "CACHE_DIR"):
+            if not self._cache.missing(jars):
+                return
+            with self._cache.exclusive(self._cancelled) as waited:
+                if missing := self._cache.missing(jars):
+                    self._download(missing, progress)
+                elif waited:
+                    progress.say("another process has downloaded the jars of Neo4j")
+
+    def _download(self, jars: list[Jar], progress: StartProgress) -> None:
+        total = sum(jar.size for jar in jars)
+        free = shutil.disk_usage(self._cache.folder).free
+        if free < total:
+            raise NoSpaceLeft(
+                f"{self._cache.folder} has {free / 1e6:.0f} MB left and the jars of Neo4j need "
+                f"{total / 1e6:.0f} MB: free some, or set CACHE_DIR to another disk"
+            )
+        loopback = urlsplit(self._url).hostname in {"127.0.0.1", "localhost", "::1"}
+        with (
+            httpx.Client(
+                verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                trust_env=not loopback,  # proxies never apply to loopback
+                timeout=httpx.Timeout(60, connect=15),
+                limits=httpx.Limits(max_connections=AT_ONCE),
+                headers={
+                    "User-Agent": f"ssc-ingest/{version('ssc-ingest')}",
+                    "Accept-Encoding": "identity",  # sizes and ranges are those of the file
+                },
+                follow_redirects=True,
+            ) as client,
+            progress.download(f"Neo4j server ({len(jars)} jars)", total) as advance,
+            ThreadPoolExecutor(AT_ONCE, thread_name_prefix="jars") as pool,
+        ):
+            futures = [pool.submit(self._one, client, jar, advance) for jar in jars]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            except BaseException:
+                self._cancelled.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _one(self, client: httpx.Client, jar: Jar, advance: Advance) -> None:
+        """Download one jar, with retries."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TryAgain),
+            stop=tenacity.stop_after_attempt(ATTEMPTS)
+            | tenacity.stop_when_event_set(self._cancelled),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random(0, 0.5),
+            sleep=tenacity.sleep_using_event(self._cancelled),
+            reraise=True,
+        )
+        try:
+            retrying(self._attempt, client, jar, advance)
+        except TryAgain as error:
+            raise DownloadError(
+                f"cannot download {self._source(jar)}: {error}; {REMEDY}"
+            ) from error
+
+    def _source(self, jar: Jar) -> str:
+        return f"{self._url}/{jar.path}"
+
+    def _attempt(self, client: httpx.Client, jar: Jar, advance: Advance) -> None:
+        target = self._cache.path(jar)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.part")
+        have = partial.stat().st_size if partial.exists() else 0
+        if have >= jar.size:  # complete, or not ours
+            partial.unlink()
+            have = 0
+        self._cancelled.wait(max(0.0, self._not_before - time.monotonic()))
+        self._check_cancelled()
+        try:
+            self._receive(client, jar, partial, have, advance)
+        except httpx.TransportError as error:
+            raise TryAgain(str(error) or type(error).__name__) from error
+        if sha256(partial) == jar.sha256:
+            partial.replace(target)
+            return
+        size = partial.stat().st_size
+        partial.unlink()
+        if have:
+            advance(-size)
+            raise TryAgain("the first part, of an earlier download, did not fit")
+        raise ChecksumMismatch(
+            f"{self._source(jar)} is not the file that the lock of this program names (SHA-256 "
+            f"{jar.sha256}); it was deleted. Is the mirror complete and honest?"
+        )
+
+    def _receive(
+        self, client: httpx.Client, jar: Jar, partial: Path, have: int, advance: Advance
+    ) -> None:
+        """Append to the partial file, which has ``have`` bytes, or write it anew."""
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with client.stream("GET", self._source(jar), headers=headers) as answer:
+            if answer.status_code in TRY_LATER:
+                self._pause(answer)
+                raise TryAgain(f"it answers HTTP {answer.status_code}")
+            if not answer.is_success:
+                raise DownloadError(
+                    f"{self._source(jar)} answers HTTP {answer.status_code}; is "
+                    "EMBEDDED_MAVEN_URL the root of a mirror of Maven Central?"
+                )
+            resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
+            received = have if resumed else 0
+            advance(received)
+            try:
+                with partial.open("ab" if resumed else "wb") as file:
+                    for chunk in answer.iter_raw():
+                        self._check_cancelled()
+                        file.write(chunk)
+                        received += len(chunk)
+                        advance(len(chunk))
+                        if received > jar.size:
+                            break  # not ours, as the checksum will tell
+            except BaseException:
+                advance(-received)  # counted again when the rest comes
+                raise
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise TryAgain("cancelled")
+
+    def _pause(self, answer: httpx.Response) -> None:
+        """Keep all threads from asking for as long as the server wants.
+
+        ``Retry-After`` is a number of seconds or a date, see RFC 9110, 10.2.3.
+        """
+        value = answer.headers.get("Retry-After", "0")
+        try:
+            seconds = float(value) if value.isdecimal() else _seconds_until(value)
+        except ValueError:
+            return  # nonsense
+        if seconds > LONGEST_PAUSE:
+            raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")
+        self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+
+def _seconds_until(date: str) -> float:
+    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,71 @@
+"""The MongoDB-protocol server: vulnerabilities.
+
+``secantusdb`` is GPL-2.0-only: it runs as a process of its own and is never imported here.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from ssc_ingest.embedded.ports import LOOPBACK
+from ssc_ingest.embedded.process import ChildProcess
+from ssc_ingest.embedded.progress import StartProgress
+from ssc_ingest.embedded.server import EmbeddedServer
+
+MODULE = "secantus"
+
+
+class MongoServer(EmbeddedServer):
+    """The daemon of the wheel ``secantusdb``."""
+
+    name = "MongoDB"
+    settings = "VULN_DB_URI"
+    standard_port = 27017
+    start_timeout = 60.0
+    stop_grace = 10.0
+    port_taken = "Address already in use"
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the data in ``folder``."""
+        self._folder = folder
+
+    def prepare(self, progress: StartProgress) -> None:  # noqa: ARG002 - nothing to tell
+        """See that the wheel is there (without importing it)."""
+        if find_spec(MODULE) is None:
+            raise self.unavailable()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def command(self, port: int) -> Sequence[str]:
+        """Loopback only; each commit is on the disk before it is acknowledged."""
+        configuration = self._folder / "secantusd.toml"
+        configuration.write_text("")  # or it would look for one in the home and in /etc
+        return [
+            *(sys.executable, "-P", "-m", MODULE),
+            *("--config", str(configuration)),
+            *("--host", LOOPBACK, "--port", str(port)),
+            *("--storage-path", str(self._folder / "data")),
+            *("--cache-size", "256M", "--sync-on-commit", "--log-level", "WARNING"),
+        ]
+
+    def is_ready(self, port: int, child: ChildProcess) -> bool:
+        """Ping, and the answer comes from our process."""
+        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+            self.uri(port),
+            serverSelectionTimeoutMS=1000,
+            connectTimeoutMS=1000,
+            socketTimeoutMS=1000,
+        )
+        with client:
+            try:
+                client.admin.command("ping")
+                return bool(client.admin.command("serverStatus")["pid"] == child.pid)
+            except PyMongoError:  # not yet listening
+                return False
+
+    def uri(self, port: int) -> str:
+        """A direct connection: there is one server and no replica set to discover."""
+        return f"mongodb://{LOOPBACK}:{port}/?directConnection=true"

@@ -1,0 +1,212 @@
+"""Child processes that cannot outlive the process that started them.
+
+.. code-block:: python
+
+    with ProcessGroup() as group:
+        child = group.start("beat", ["celery", "-A", "workers", "beat"], on_line=print)
+        child.wait_until(lambda: "beat: Starting" in child.recent_output(), timeout=30)
+        ...
+        child.stop(grace=20)
+
+A group is a POSIX process group led by a small watchdog process (:mod:`.watchdog`). However the
+parent ends, also by ``kill -9``, everything in the group is gone about a quarter of a second
+later, grandchildren included. The group is not the terminal's foreground group: Ctrl-C reaches
+the parent alone, which stops its children in the order that it wants.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ssc_ingest.embedded.errors import ServerFailed
+
+WATCHDOG = Path(__file__).with_name("watchdog.py")
+REMEMBERED_LINES = 40
+
+OnLine = Callable[[str], None]
+
+
+class ProcessGroup:
+    """Starts children and ends them all when it is closed, or when this process is gone."""
+
+    def __init__(self, *, inherit: Sequence[int] = ()) -> None:
+        """Start the watchdog.
+
+        Args:
+            inherit: file descriptors that the watchdog and every child keep open: a lock held
+                through one is released only when the last of them has ended.
+        """
+        self._inherit = tuple(inherit)
+        self._children: list[ChildProcess] = []
+        self._watchdog = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-I", "-S", str(WATCHDOG), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=self._inherit,
+            process_group=0,
+        )
+
+    @property
+    def id(self) -> int:
+        """The process group's id; ``kill -9 -- -ID`` ends all of it."""
+        return self._watchdog.pid
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        on_line: OnLine | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> "ChildProcess":
+        """Start a child in the group.
+
+        Args:
+            name: what messages call it.
+            command: program and arguments; no shell.
+            on_line: called with each line that the child writes (standard output and error in
+                one), without its line end, on a thread of this child. It must be quick: while
+                it runs the child's output waits.
+            environment: replaces the inherited environment.
+            folder: working directory.
+
+        Raises:
+            ServerFailed: the program cannot be started.
+        """
+        try:
+            popen = subprocess.Popen(  # noqa: S603 - the caller names the program
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=environment,
+                cwd=folder,
+                pass_fds=self._inherit,
+                process_group=self.id,
+            )
+        except OSError as error:
+            raise ServerFailed(f"{name} cannot be started: {error}", name=name) from error
+        child = ChildProcess(name, popen, on_line)
+        self._children.append(child)
+        return child
+
+    def close(self) -> None:
+        """Kill whatever is left of the group, grandchildren included."""
+        if self._watchdog.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+                os.killpg(self.id, signal.SIGKILL)
+            self._watchdog.wait()
+        for child in self._children:
+            child.stop(grace=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ChildProcess:
+    """A running child; made by :meth:`ProcessGroup.start`. Safe to use from several threads."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[str], on_line: OnLine | None) -> None:
+        self.name = name
+        self.pid = popen.pid
+        self._popen = popen
+        self._recent: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self._reader = threading.Thread(
+            target=self._read, args=(on_line,), name=f"output of {name}", daemon=True
+        )
+        self._reader.start()
+
+    def _read(self, on_line: OnLine | None) -> None:
+        with self._popen.stdout or contextlib.nullcontext(()) as output:
+            for line in output:
+                text = line.rstrip()
+                self._recent.append(text)
+                if on_line:
+                    on_line(text)
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended (negative: by that signal), ``None`` while it runs. Never blocks."""
+        return self._popen.poll()
+
+    def recent_output(self) -> str:
+        """The last lines that the child wrote, complete once it has ended."""
+        if self.returncode is not None:
+            # A grandchild may hold the pipe open: do not wait for the end of it for ever.
+            self._reader.join(timeout=1)
+        return "\n".join(list(self._recent))
+
+    def wait_until(self, ready: Callable[[], bool], *, timeout: float, poll: float = 0.05) -> None:
+        """Wait until ``ready()`` is true, asking every ``poll`` seconds.
+
+        Raises:
+            ServerFailed: the child ended, or was not ready after ``timeout`` seconds; the text
+                has the end of its output.
+        """
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if self.returncode is not None:
+                raise self.failure()
+            if time.monotonic() > deadline:
+                raise ServerFailed(
+                    f"{self.name} was not ready after {timeout:g} s; it wrote:\n"
+                    f"{self.recent_output()}",
+                    name=self.name,
+                )
+            time.sleep(poll)
+
+    def failure(self) -> ServerFailed:
+        """The error to raise for a child that has ended though nobody told it to."""
+        code = self.returncode
+        ended = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+        return ServerFailed(
+            f"{self.name} ended {ended}; it wrote:\n{self.recent_output()}", name=self.name
+        )
+
+    def terminate(self) -> None:
+        """Ask the child to end (SIGTERM); returns at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.terminate()
+
+    def kill(self) -> None:
+        """End the child at once (SIGKILL)."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.kill()
+
+    def stop(self, *, grace: float) -> bool:
+        """Ask the child to end, and kill it after ``grace`` seconds.
+
+        Returns:
+            Whether it ended by itself.
+        """
+        self.terminate()
+        try:
+            self._popen.wait(timeout=grace)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._popen.wait()
+            return False
+        finally:
+            self._reader.join(timeout=1)
+        return True

@@ -1,0 +1,94 @@
+"""How the start of the stack is told: to a person at a terminal, or line by line to a log."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+Advance = Callable[[int], None]
+"""Called with the number of bytes that arrived (negative: they have to come again)."""
+
+LINE_INTERVAL = 5.0  # seconds between two lines about one download
+
+
+class StartProgress(Protocol):
+    """What the start of the stack tells. Called from several threads."""
+
+    def say(self, text: str) -> None:
+        """One line about something that has happened."""
+        ...
+
+    def download(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """A download of ``total`` bytes, which lasts as long as the context."""
+        ...
+
+
+class LineProgress:
+    """Plain lines: for logs and pipes."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        """Give each line to ``write``."""
+        self.say = write
+
+    @contextmanager
+    def download(self, title: str, total: int) -> Iterator[Advance]:
+        """A line at the start, one now and then, one at the end."""
+        done = 0
+        last = time.monotonic()
+
+        def advance(count: int) -> None:
+            nonlocal done, last
+            done += count
+            if time.monotonic() - last >= LINE_INTERVAL:
+                last = time.monotonic()
+                self.say(f"{title}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+        self.say(f"{title}: downloading {total / 1e6:.0f} MB")
+        yield advance
+        self.say(f"{title}: downloaded")
+
+
+class BarProgress:
+    """One progress bar on a terminal, other lines above it."""
+
+    def __init__(self, console: Console) -> None:
+        """Write to ``console``."""
+        self._console = console
+        self.say = line_writer(console)
+
+    @contextmanager
+    def download(self, title: str, total: int) -> Iterator[Advance]:
+        """The bar; it stays when it is full."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+        ) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda count: bar.advance(task, count)
+
+
+def progress_for(console: Console) -> StartProgress:
+    """The progress that fits what the console writes to."""
+    if console.is_terminal:
+        return BarProgress(console)
+    return LineProgress(line_writer(console))
+
+
+def line_writer(console: Console) -> Callable[[str], None]:
+    """Print a line as it is: no markup, no colours, not broken at the console's width."""
+    return partial(console.print, highlight=False, markup=False, soft_wrap=True)

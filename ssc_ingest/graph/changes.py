@@ -1,0 +1,192 @@
+"""What callers ask the writer to do with one package, and what they get back.
+
+:func:`prepare` does the work that needs no server (ordering, digests, collecting the
+packages that are required), so that it is done once, outside the transaction.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from ssc_ingest.errors import ParentNotFound
+from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
+
+Order = Callable[[Iterable[tuple[VersionName, str | None]]], list[VersionName]]
+"""``Ecosystem.order``: (name, ISO date or ``None``) of versions -> names in serial-number order."""
+
+Row = dict[str, Any]
+"""A parameter of a statement: one element of the list that it unwinds."""
+
+_ELEMENT_ID = re.compile(r"\d{1,9}:[0-9a-fA-F-]{36}:\d{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class ParentEdge:
+    """A requirement that somebody else found: an edge from an existing node to the package.
+
+    ``parent_id`` is the elementId of a Version or of a RequirementFile; ``constraints`` is
+    written as it is.
+    """
+
+    parent_id: str
+    constraints: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOutcome:
+    """What was done for one package."""
+
+    is_complete: bool = True
+    """Whether all was written; a very large package takes several transactions."""
+    stale: bool = False
+    """The graph holds what a later (or the same) reading found; only parent edges were written."""
+    created: bool = False
+    """The package had not been read before (it was not in the graph, or a stub)."""
+    new_versions: int = 0
+    total_versions: int = 0
+    """Versions that the package now has, including those that its registry has dropped."""
+    requirements_written: int = 0
+    """Edges created, or rewritten with other constraints."""
+    requirements_removed: int = 0
+    parents_attached: int = 0
+    statements: int = 0
+    """Statements of the whole transaction ..."""
+    packages: int = 1
+    """... and the number of packages that it wrote."""
+
+    def __add__(self, later: "WriteOutcome") -> "WriteOutcome":
+        """What two transactions did for the same package."""
+        return replace(
+            later,
+            created=self.created or later.created,
+            new_versions=self.new_versions + later.new_versions,
+            requirements_written=self.requirements_written + later.requirements_written,
+            requirements_removed=self.requirements_removed + later.requirements_removed,
+            statements=self.statements + later.statements,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """One package's part of a transaction: with nothing else, an edge to an existing package."""
+
+    ref: PackageRef
+    edges: tuple[ParentEdge, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """About how many rows this sends to the server."""
+        return 1 + len(self.edges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading(Change):
+    """The registry was asked for the package."""
+
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Touch(Reading):
+    """Nothing has changed since the last reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gone(Reading):
+    """The registry does not have the package any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Write(Reading):
+    """A package as its registry describes it."""
+
+    package: Package
+    order: Order
+    versions: Mapping[VersionName, Row]
+    """A row for each of the registry's versions, as if all were new, in serial-number order."""
+    required: Mapping[Purl, PackageRef]
+    """Every package that some version requires."""
+
+    @property
+    def rows(self) -> int:
+        """About how many rows this sends to the server."""
+        requirements = sum(len(row["requirements"]) for row in self.versions.values())
+        return 1 + len(self.edges) + len(self.required) + len(self.versions) + requirements
+
+
+def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) -> Write:
+    """Make a package ready to be written.
+
+    Raises:
+        ParentNotFound: an edge's ``parent_id`` cannot be an elementId.
+        ValueError: a requirement is of another ecosystem than the package.
+    """
+    check_edges(edges)
+    by_name = {version.name: version for version in reversed(package.versions)}
+    dates = {version.name: iso_date(version.release_date) for version in by_name.values()}
+    required: dict[Purl, PackageRef] = {}
+    versions: dict[VersionName, Row] = {}
+    for serial_number, name in enumerate(order(dates.items())):
+        version = by_name[name]
+        for requirement in version.requirements or ():
+            if requirement.package.label != package.ref.label:
+                raise ValueError(f"{version.purl} requires {requirement.package.purl}")
+            required.setdefault(requirement.package.purl, requirement.package)
+        versions[name] = _version_row(version, serial_number, dates[name])
+    return Write(
+        ref=package.ref,
+        fetched_at=package.fetched_at,
+        edges=tuple(edges),
+        package=package,
+        order=order,
+        versions=versions,
+        required=required,
+    )
+
+
+def _version_row(version: Version, serial_number: int, release_date: str | None) -> Row:
+    """A new version with its edges; of two edges to one package, the first."""
+    requirements = {r.package.purl: r.constraints for r in reversed(version.requirements or ())}
+    read = version.requirements is not None
+    return {
+        "name": version.name,
+        "purl": version.purl,
+        "serial_number": serial_number,
+        "release_date": release_date,
+        "yanked": version.yanked,
+        "requirements_digest": _digest(requirements) if read else None,
+        "requirements": list(requirements.items()),
+    }
+
+
+def check_edges(edges: Iterable[ParentEdge]) -> None:
+    """Refuse what cannot be an elementId before a server sees it.
+
+    Raises:
+        ParentNotFound: for the first of them.
+    """
+    for edge in edges:
+        if not _ELEMENT_ID.fullmatch(edge.parent_id):
+            raise ParentNotFound(edge.parent_id)
+
+
+def _digest(requirements: Mapping[Purl, str]) -> str:
+    """Fingerprint of a version's requirements, whatever their order: 16 hexadecimal digits."""
+    text = "\0".join(f"{purl}\0{constraints}" for purl, constraints in sorted(requirements.items()))
+    # What cannot be encoded is refused by the driver later, for this package alone.
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def iso_date(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the millisecond, so that text order is time order."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def naive_utc(moment: datetime) -> datetime:
+    """The graph's spelling of a moment: UTC without a time zone (a LocalDateTime)."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,99 @@
+"""What an exception of the Neo4j driver means: the only place that reads its error codes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+
+from neo4j.exceptions import AuthError, DriverError, IncompleteCommit, Neo4jError
+from neo4j.exceptions import ConfigurationError as DriverConfigurationError
+
+from ssc_ingest.errors import ConfigurationError, GraphRefused, IngestError, StoreUnavailable
+
+_TIMED_OUT = ("TransactionTimedOut", "TransactionTimedOutClientConfiguration")
+_TOO_BIG = ("MemoryPoolOutOfMemoryError", "TransactionOutOfMemoryError", *_TIMED_OUT)
+"""Endings of the codes of a transaction that asked too much of the server at once."""
+
+_INTERRUPTED = ("Transaction.Terminated", "Transaction.LockClientStopped", "DatabaseNotFound")
+"""Endings of client error codes that speak of the server (stopping, starting), not of the rows."""
+
+
+class Cause(Enum):
+    """Why a transaction failed, by what can be done about it."""
+
+    TRANSIENT = auto()
+    """The server is away or busy, or two transactions collided: the same again, later."""
+    TOO_BIG = auto()
+    """The transaction needs more memory or time than the server grants: less at once."""
+    SETUP = auto()
+    """Address, credentials or rights are wrong: somebody has to change a setting."""
+    ROWS = auto()
+    """The server or the driver rejects the data: the same rows will be rejected again."""
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Sort an exception that came out of the driver."""
+    code = (error.code or "") if isinstance(error, Neo4jError) else ""
+    if code.endswith(_TOO_BIG):
+        return Cause.TOO_BIG
+    if ".Security." in code or isinstance(error, (AuthError, DriverConfigurationError)):
+        return Cause.SETUP
+    if isinstance(error, Neo4jError):
+        transient = error.is_retryable() or code.endswith(_INTERRUPTED)
+    else:
+        transient = isinstance(error, (DriverError, OSError))
+    return Cause.TRANSIENT if transient else Cause.ROWS
+
+
+NOT_THE_ROWS = frozenset({Cause.TRANSIENT, Cause.SETUP})
+"""Causes that would hit any part of the transaction as they hit the whole."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed a moment later."""
+    return cause_of(error) is Cause.TRANSIENT
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether two transactions waited for each other's locks."""
+    return isinstance(error, Neo4jError) and (error.code or "").endswith("DeadlockDetected")
+
+
+def is_commit_in_doubt(error: BaseException) -> bool:
+    """Whether the connection broke while committing, so that nobody knows if it happened."""
+    return isinstance(error, IncompleteCommit)
+
+
+def translate(error: Exception, subject: str) -> IngestError:
+    """The error of ours that a driver exception amounts to; ``subject`` is what was tried."""
+    if isinstance(error, Neo4jError) and (error.code or "").endswith(_TIMED_OUT):
+        return StoreUnavailable("graph", _text(error))
+    match cause_of(error):
+        case Cause.TRANSIENT:
+            return StoreUnavailable("graph", _text(error))
+        case Cause.SETUP:
+            return ConfigurationError(
+                f"the graph does not let us in: {_text(error)}; "
+                "see GRAPH_DB_URI, GRAPH_DB_USER and GRAPH_DB_PASSWORD"
+            )
+        case Cause.TOO_BIG | Cause.ROWS:
+            return GraphRefused(f"the graph refused {subject}: {_text(error)}")
+
+
+@contextmanager
+def translated(subject: str) -> Iterator[None]:
+    """Run driver calls; what they raise comes out as an error of ours, with its cause.
+
+    Raises:
+        StoreUnavailable: the server is away or busy.
+        ConfigurationError: address, credentials or rights are wrong.
+        GraphRefused: the server rejects the statement or its data.
+    """
+    try:
+        yield
+    except (Neo4jError, DriverError, OSError) as error:
+        raise translate(error, subject) from error
+
+
+def _text(error: BaseException) -> str:
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    return message if len(message) <= 500 else f"{message[:500]}..."  # noqa: PLR2004

@@ -1,0 +1,139 @@
+"""What has to change in the graph for one package: a comparison without any server.
+
+Input is the package as its registry has it and the versions that the graph has; output the
+rows of the statements. What is equal on both sides makes no row.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ssc_ingest.graph.changes import Row, Write
+from ssc_ingest.models import VersionName
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version as the graph has it; fields in the order of the statement that reads it."""
+
+    name: VersionName
+    purl: str
+    serial_number: int | None
+    release_date: str | None
+    yanked: bool | None
+    requirements_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEdge:
+    """A requirement of a version as the graph has it."""
+
+    id: str
+    label: str
+    purl: str
+    constraints: str | None
+    parent_version_name: str | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows for one package."""
+
+    total_versions: int = 0
+    new_versions: list[Row] = field(default_factory=list)
+    changed_versions: list[Row] = field(default_factory=list)
+    compare: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """By purl of an existing version: constraints by purl, for its edges to be compared with."""
+    is_complete: bool = True
+    """Whether nothing was left for a further transaction."""
+
+
+def plan(write: Write, stored: Mapping[VersionName, StoredVersion], limit: int) -> Plan:
+    """Compare a package with its versions in the graph.
+
+    Serial numbers run over the union of both, dense from 0. New versions and those with other
+    requirements are taken in their order until they make ``limit`` rows; the rest must be
+    planned again once these are stored.
+    """
+    names = _union_order(write, stored)
+    left = _left_for_later(write, stored, names, limit)
+    kept = [name for name in names if name in stored or name not in left]
+    result = Plan(total_versions=len(kept), is_complete=not left)
+    for serial_number, name in enumerate(kept):
+        known = stored.get(name)
+        if known is None:
+            result.new_versions.append({**write.versions[name], "serial_number": serial_number})
+            continue
+        wanted: Row = {"serial_number": serial_number}
+        row = None if name in left else write.versions.get(name)
+        if row is not None:
+            wanted["yanked"] = row["yanked"]
+            if row["release_date"] is not None:
+                wanted["release_date"] = row["release_date"]
+            if _requires_otherwise(row, known):
+                wanted["requirements_digest"] = row["requirements_digest"]
+                result.compare[known.purl] = dict(row["requirements"])
+        changed = {key: value for key, value in wanted.items() if getattr(known, key) != value}
+        if changed:
+            result.changed_versions.append({"purl": known.purl, "properties": changed})
+    return result
+
+
+def compare_edges(
+    owner: str, version: str, wanted: Mapping[str, str], edges: Iterable[StoredEdge]
+) -> tuple[list[Row], list[StoredEdge]]:
+    """Rows to write and edges to delete so that a version's edges are those wanted."""
+    vanished: list[StoredEdge] = []
+    right: set[str] = set()
+    present: set[str] = set()
+    for edge in edges:
+        if edge.purl not in wanted or edge.purl in present:
+            vanished.append(edge)
+            continue
+        present.add(edge.purl)
+        if edge.constraints == wanted[edge.purl] and edge.parent_version_name == owner:
+            right.add(edge.purl)
+    rows = [
+        {"version": version, "purl": purl, "constraints": constraints, "owner": owner}
+        for purl, constraints in wanted.items()
+        if purl not in right
+    ]
+    return rows, vanished
+
+
+def _union_order(write: Write, stored: Mapping[VersionName, StoredVersion]) -> list[VersionName]:
+    dates: dict[VersionName, str | None] = {
+        name: row["release_date"] for name, row in write.versions.items()
+    }
+    learnt = False
+    for name, known in stored.items():
+        if name not in dates or (dates[name] is None and known.release_date is not None):
+            dates[name] = known.release_date
+            learnt = True
+    # The registry's versions are in order already; most often the graph has no others.
+    return write.order(dates.items()) if learnt else list(dates)
+
+
+def _requires_otherwise(row: Row, known: StoredVersion) -> bool:
+    """Whether the registry says what a version requires, and not what the graph was told."""
+    digest = row["requirements_digest"]
+    return digest is not None and digest != known.requirements_digest
+
+
+def _left_for_later(
+    write: Write,
+    stored: Mapping[VersionName, StoredVersion],
+    names: Iterable[VersionName],
+    limit: int,
+) -> set[VersionName]:
+    """Versions beyond the first ``limit`` rows; the first version is always taken."""
+    left: set[VersionName] = set()
+    size = 0
+    for name in names:
+        row, known = write.versions.get(name), stored.get(name)
+        if row is None or (known is not None and not _requires_otherwise(row, known)):
+            continue
+        weight = 1 + len(row["requirements"])
+        if size and size + weight > limit:
+            left.add(name)
+        size += weight
+    return left

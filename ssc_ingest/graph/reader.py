@@ -1,0 +1,170 @@
+"""What extraction and runs ask the graph: small reads by index."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal
+
+from neo4j import AsyncDriver, Record, RoutingControl
+
+from ssc_ingest.graph.coalescing import Coalescer
+from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.statements import for_label
+from ssc_ingest.models import PackageRef, Purl, VersionName
+
+PACKAGE_STATES = """
+UNWIND $purls AS purl
+MATCH (package:%(label)s {purl: purl})
+RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
+       COLLECT {
+         MATCH (package)-[:HAVE]->(version:Version)
+         WHERE version.requirements_digest IS NOT NULL
+         RETURN version.name
+       } AS known
+"""
+"""How far some packages have been read. Unique index on ``purl``."""
+
+REQUIREMENTS_OF_ALL = """
+MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version)-[:REQUIRE]->(required)
+WITH required, max(version.serial_number) AS newest
+RETURN labels(required)[0] AS label, required.purl AS purl, required.name AS name,
+       required.registry_name AS registry_name, required.moment IS NULL AS is_stub
+ORDER BY newest DESC, purl
+"""
+"""What any version requires, that of the newest versions first. Unique index on ``purl``."""
+
+REQUIREMENTS_OF_LATEST = """
+MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version {name: package.latest})
+MATCH (version)-[:REQUIRE]->(required)
+RETURN DISTINCT labels(required)[0] AS label, required.purl AS purl, required.name AS name,
+       required.registry_name AS registry_name, required.moment IS NULL AS is_stub
+ORDER BY purl
+"""
+"""What the version that an install would take requires. Unique index on ``purl``."""
+
+FIND_UNREAD = """
+UNWIND $purls AS purl
+OPTIONAL MATCH (package:%(label)s {purl: purl})
+WITH purl, package WHERE package.moment IS NULL
+RETURN purl
+"""
+"""Which of some packages the graph lacks, or has as stubs only. Unique index on ``purl``."""
+
+FIND_READ = """
+UNWIND $purls AS purl
+MATCH (package:%(label)s {purl: purl}) WHERE package.moment IS NOT NULL
+RETURN purl, package.etag AS etag
+"""
+"""Which of some packages have been read, and what of. Unique index on ``purl``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageState:
+    """How far the graph knows a package."""
+
+    moment: datetime | None
+    """When it was last read; ``None`` for a stub."""
+    etag: str | None
+    latest: VersionName | None
+    known: frozenset[VersionName]
+    """Versions whose requirements have been read."""
+
+    @property
+    def is_stub(self) -> bool:
+        """Whether it is only known because something requires it."""
+        return self.moment is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredPackage:
+    """A package that another one requires."""
+
+    label: str
+    purl: Purl
+    name: str
+    registry_name: str
+    """What its registry is asked for; of a stub, the requirement's spelling."""
+    is_stub: bool
+
+
+class GraphReader:
+    """Reads for the tasks of one event loop; every method is one small transaction.
+
+    Raises, all methods:
+        StoreUnavailable: the server is away or busy.
+    """
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+        self._states: dict[str, Coalescer[Purl, PackageState]] = {}
+
+    async def package_state(self, ref: PackageRef) -> PackageState | None:
+        """What the graph knows of a package, or ``None`` if it is not there at all.
+
+        Every extraction begins with this question, so those of the same moment are one query.
+        """
+        if ref.label not in self._states:
+            self._states[ref.label] = Coalescer(partial(self._package_states, ref.label))
+        return await self._states[ref.label].get(ref.purl)
+
+    async def _package_states(self, label: str, purls: Sequence[Purl]) -> dict[Purl, PackageState]:
+        records = await self._read(for_label(PACKAGE_STATES, label), purls=list(purls))
+        return {
+            row["purl"]: PackageState(
+                moment=aware(row["moment"]),
+                etag=row["etag"],
+                latest=row["latest"],
+                known=frozenset(row["known"]),
+            )
+            for row in records
+        }
+
+    async def requirements(
+        self, ref: PackageRef, scope: Literal["all", "latest"]
+    ) -> list[RequiredPackage]:
+        """The packages that a package's versions (or its latest one) require, each once.
+
+        Those required by the newest versions come first.
+        """
+        statement = REQUIREMENTS_OF_ALL if scope == "all" else REQUIREMENTS_OF_LATEST
+        records = await self._read(for_label(statement, ref.label), purl=ref.purl)
+        return [
+            RequiredPackage(
+                label=row["label"],
+                purl=row["purl"],
+                name=row["name"],
+                registry_name=row["registry_name"] or row["name"],
+                is_stub=row["is_stub"],
+            )
+            for row in records
+        ]
+
+    async def unread(self, label: str, purls: Iterable[Purl]) -> set[Purl]:
+        """Those of some packages (thousands at a time) that the graph lacks or has as stubs."""
+        records = await self._read(for_label(FIND_UNREAD, label), purls=list(purls))
+        return {row["purl"] for row in records}
+
+    async def read_etags(self, label: str, purls: Iterable[Purl]) -> dict[Purl, str | None]:
+        """Those of some packages (thousands at a time) that have been read.
+
+        Returns:
+            For each the validator of the document it was read from, where the registry has them.
+        """
+        records = await self._read(for_label(FIND_READ, label), purls=list(purls))
+        return {row["purl"]: row["etag"] for row in records}
+
+    async def _read(self, statement: str, **parameters: Any) -> list[Record]:
+        with translated("a read"):
+            answer = await self._driver.execute_query(
+                statement, parameters, routing_=RoutingControl.READ
+            )
+        return answer.records
+
+
+def aware(moment: Any) -> datetime | None:
+    """A LocalDateTime of the graph (naive UTC) as a datetime, to the microsecond."""
+    if moment is None:
+        return None
+    native: datetime = moment.to_native()
+    return native.replace(tzinfo=UTC)

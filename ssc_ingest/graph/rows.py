@@ -1,0 +1,145 @@
+"""Rows of the statements: pure functions of what is to be written."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+
+from ssc_ingest.graph import statements
+from ssc_ingest.graph.changes import Change, Gone, Reading, Row, Write, naive_utc
+from ssc_ingest.models import NOT_AVAILABLE, PackageRef
+
+Locks = dict[tuple[str, str], Row]
+"""The lock row of each package by label and purl, in the order in which locks are taken."""
+
+ROWS_PER_STATEMENT = 10_000
+"""Nodes and edges that one statement writes at most; more take several statements."""
+
+ItemT = TypeVar("ItemT")
+ChangeT = TypeVar("ChangeT", bound=Change)
+
+
+def by_label(changes: Iterable[ChangeT]) -> Iterator[tuple[str, list[ChangeT]]]:
+    """The changes of each label, in the order of the locks."""
+    ordered = sorted(changes, key=lambda change: (change.ref.label, change.ref.purl))
+    for label, group in groupby(ordered, key=lambda change: change.ref.label):
+        yield label, list(group)
+
+
+def locks(changes: Iterable[Change], others: Iterable[tuple[str, str]] = ()) -> Locks:
+    """Every package that a transaction touches: its own, what they require, and ``others``.
+
+    A stub's name is whichever spelling comes first; a package's own reading knows better.
+    """
+    found: Locks = {}
+    changes = tuple(changes)
+    for change in changes:
+        found[change.ref.label, change.ref.purl] = _lock(change.ref, changes=True)
+    for change in changes:
+        if isinstance(change, Write):
+            for ref in change.required.values():
+                if (key := (ref.label, ref.purl)) not in found:
+                    found[key] = _lock(ref, changes=False)
+    for label, purl in others:
+        found.setdefault((label, purl), {"purl": purl, "stub": {}, "changes": False})
+    return dict(sorted(found.items()))
+
+
+def lock_rows(found: Locks) -> Iterator[tuple[str, list[Row]]]:
+    """The rows of each label's lock statement."""
+    for label, group in groupby(found, key=lambda key: key[0]):
+        yield label, [found[key] for key in group]
+
+
+def package_row(change: Reading, gone_since: Any = None) -> Row:
+    """The properties that a reading sets; ``None`` removes one.
+
+    ``gone_since`` is what the graph has, which stays for as long as the package is gone.
+    What was not read (see :class:`~ssc_ingest.models.Package`) leaves what is known.
+    """
+    if not isinstance(change, Write):
+        moment = naive_utc(change.fetched_at)
+        if isinstance(change, Gone):
+            return _properties_row(change, {"moment": moment, "gone_since": gone_since or moment})
+        return _properties_row(change, {"moment": moment, "gone_since": None})
+    package = change.package
+    properties: Row = {
+        **package.ref.properties,
+        "moment": naive_utc(change.fetched_at),
+        "gone_since": None,
+        "latest": package.latest,
+        "etag": package.etag,
+    }
+    if package.vendor is not None or package.repository_url is not None:
+        properties["name"] = package.ref.name
+        properties["registry_name"] = package.ref.registry_name
+    if package.vendor is not None:
+        properties["vendor"] = package.vendor
+    if package.repository_url is not None:
+        properties["repository_url"] = package.repository_url
+    if package.import_names:
+        properties["import_names"] = list(package.import_names)
+    return _properties_row(change, properties)
+
+
+def version_chunks(
+    packages: Iterable[tuple[str, Sequence[Row]]], limit: int = ROWS_PER_STATEMENT
+) -> Iterator[list[Row]]:
+    """Cut packages' new versions into statements of about ``limit`` nodes and edges each."""
+    chunk: list[Row] = []
+    size = 0
+    for purl, versions in packages:
+        part: list[Row] = []
+        for version in versions:
+            weight = 1 + len(version["requirements"])
+            if size and size + weight > limit:
+                if part:
+                    chunk.append({"purl": purl, "versions": part})
+                yield chunk
+                chunk, part, size = [], [], 0
+            part.append(version)
+            size += weight
+        if part:
+            chunk.append({"purl": purl, "versions": part})
+    if chunk:
+        yield chunk
+
+
+def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[Sequence[ItemT]]:
+    """Cut rows into statements."""
+    for start in range(0, len(items), limit):
+        yield items[start : start + limit]
+
+
+def statements_for_new(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
+    """The statements, with their parameters, that write packages the graph has never seen.
+
+    This is what the writer sends for them, without a look at the graph: the yardstick that
+    benchmarks hold the writer against.
+    """
+    for label, rows in lock_rows(locks(writes)):
+        yield statements.for_label(statements.LOCK_PACKAGES, label), {"rows": rows}
+    for label, group in by_label(writes):
+        yield (
+            statements.for_label(statements.UPDATE_PACKAGES, label),
+            {"rows": [package_row(write) for write in group]},
+        )
+    for label, group in by_label(writes):
+        new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
+        for chunk in version_chunks(new):
+            yield statements.for_label(statements.CREATE_VERSIONS, label), {"rows": chunk}
+
+
+def _lock(ref: PackageRef, *, changes: bool) -> Row:
+    stub = {
+        **ref.properties,
+        "name": ref.name,
+        "registry_name": ref.registry_name,
+        "vendor": NOT_AVAILABLE,
+        "repository_url": NOT_AVAILABLE,
+        "import_names": [],
+    }
+    return {"purl": ref.purl, "stub": stub, "changes": changes}
+
+
+def _properties_row(change: Change, properties: Row) -> Row:
+    return {"purl": change.ref.purl, "properties": properties}

@@ -1,0 +1,169 @@
+"""Constraints and indexes of the graph, computed from the labels of the ecosystems.
+
+Two writers that MERGE the same purl at once make one node only where a constraint says so;
+every other index serves a read.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from neo4j import AsyncDriver, RoutingControl
+from neo4j.exceptions import ClientError, DatabaseError
+
+from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.statements import check_label
+
+CREATE_CONSTRAINT = """
+CREATE CONSTRAINT %(name)s IF NOT EXISTS FOR (node:%(label)s) REQUIRE node.%(key)s IS UNIQUE
+"""
+"""A unique key, with the index that every MERGE and MATCH on it uses."""
+
+CREATE_INDEX = """
+CREATE INDEX %(name)s IF NOT EXISTS FOR (node:%(label)s) ON (node.%(key)s)
+"""
+"""A plain index."""
+
+AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
+"""Return when all indexes are filled."""
+
+SHOW_INDEXES = """
+SHOW INDEXES YIELD labelsOrTypes, properties, type, state, owningConstraint
+WHERE type = 'RANGE' AND size(labelsOrTypes) = 1 AND size(properties) = 1 AND state = 'ONLINE'
+RETURN labelsOrTypes[0] AS label, properties[0] AS key, owningConstraint IS NOT NULL AS is_unique
+"""
+"""The single-key indexes that there are."""
+
+FIND_PACKAGE_WITHOUT_PURL = """
+MATCH (package:%(label)s) WHERE package.purl IS NULL
+RETURN package.name AS name LIMIT 1
+"""
+"""A package that the reference implementation wrote.
+
+No index finds what is absent, so this scans the label; but it is asked only while the label
+has no constraint yet: the graph is then empty, or nearly every node is a hit.
+"""
+
+MIGRATION_LABEL = "SscIngestMigration"
+"""Label of the node that says how far a migration is, as long as it is not done."""
+
+FIND_MIGRATION = f"""
+MATCH (state:{MIGRATION_LABEL}) RETURN count(state) AS found
+"""
+"""Whether a migration has begun and not ended. From the count store."""
+
+_RACED = ("EquivalentSchemaRuleAlreadyExists", "ConstraintAlreadyExists", "IndexAlreadyExists")
+"""Endings of the codes when another process was faster."""
+
+FILL_SECONDS = 3600
+"""Indexes on a graph of millions of nodes take minutes to fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A single-key index on the nodes of a label."""
+
+    label: str
+    key: str
+    is_unique: bool = False
+
+    @property
+    def statement(self) -> str:
+        """The Cypher that creates it where it is absent."""
+        name = f"{self.label}_{self.key}".lower()
+        template = CREATE_CONSTRAINT if self.is_unique else CREATE_INDEX
+        return template % {"name": name, "label": check_label(self.label), "key": self.key}
+
+
+VERSION_INDEXES = (Index("Version", "purl", is_unique=True), Index("Version", "name"))
+
+REQUIREMENT_FILE_INDEXES = (Index("RequirementFile", "moment"),)
+"""Of the nodes of another service; finds the files that it has written lately."""
+
+
+def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
+    """What the writer, the reader and the graph's consumers rely on.
+
+    ``name`` is not unique: two packages may differ in case alone. ``moment`` finds what has
+    not been read for long.
+    """
+    package_indexes = (
+        index
+        for label in labels
+        for index in (
+            Index(label, "purl", is_unique=True),
+            Index(label, "name"),
+            Index(label, "moment"),
+        )
+    )
+    return (*package_indexes, *VERSION_INDEXES, *REQUIREMENT_FILE_INDEXES)
+
+
+async def ensure_schema(driver: AsyncDriver, labels: Iterable[str]) -> None:
+    """Create the indexes that are missing, and wait until they are filled.
+
+    Safe to repeat, and by several processes at once; one cheap question where all is there.
+
+    Raises:
+        ConfigurationError: the graph has packages without purl, or two with the same, or a
+            migration has not ended.
+        StoreUnavailable: the server is away.
+    """
+    with translated("the schema"):
+        await _refuse_unfinished_migration(driver)
+        absent = await missing_indexes(driver, labels)
+        for index in absent:
+            if index.is_unique and index.label != "Version":
+                await _refuse_packages_without_purl(driver, index.label)
+        for index in absent:
+            await _create(driver, index)
+        if absent:
+            await driver.execute_query(AWAIT_INDEXES, seconds=FILL_SECONDS)
+
+
+async def missing_indexes(driver: AsyncDriver, labels: Iterable[str]) -> Sequence[Index]:
+    """The required indexes that are not there, or not filled yet."""
+    with translated("the schema"):
+        answer = await driver.execute_query(SHOW_INDEXES, routing_=RoutingControl.READ)
+    present = {(row["label"], row["key"], row["is_unique"]) for row in answer.records}
+    return [
+        index
+        for index in required_indexes(labels)
+        if (index.label, index.key, index.is_unique) not in present
+    ]
+
+
+async def _refuse_unfinished_migration(driver: AsyncDriver) -> None:
+    answer = await driver.execute_query(FIND_MIGRATION, routing_=RoutingControl.READ)
+    if answer.records[0]["found"]:
+        raise ConfigurationError(
+            "GRAPH_DB_URI: a migration of the graph runs, or was broken off: let it end, or "
+            "run `ssc-ingest migrate` again, which goes on where it stopped"
+        )
+
+
+async def _refuse_packages_without_purl(driver: AsyncDriver, label: str) -> None:
+    statement = FIND_PACKAGE_WITHOUT_PURL % {"label": check_label(label)}
+    answer = await driver.execute_query(statement, routing_=RoutingControl.READ)
+    if answer.records:
+        raise ConfigurationError(
+            f"GRAPH_DB_URI: the graph has {label} nodes without purl (one is named "
+            f"{answer.records[0]['name']!r}), as the reference implementation wrote them: "
+            "run `ssc-ingest migrate` first"
+        )
+
+
+async def _create(driver: AsyncDriver, index: Index) -> None:
+    try:
+        await driver.execute_query(index.statement)
+    except (ClientError, DatabaseError) as error:
+        code = error.code or ""
+        if code.endswith("ConstraintCreationFailed") or (
+            index.is_unique and "IndexAlready" in code
+        ):
+            raise ConfigurationError(
+                f"GRAPH_DB_URI: {index.label}.{index.key} cannot be made unique: "
+                f"{error.message}; run `ssc-ingest migrate` first"
+            ) from error
+        if not code.endswith(_RACED):
+            raise

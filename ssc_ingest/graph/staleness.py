@@ -1,0 +1,115 @@
+"""Which packages have not been looked at for longest: pages of bounded work, each behind a key.
+
+Packages that were read come in the order of the index on ``moment``. Stubs have no moment, and no
+index finds what is absent; so all packages are walked in the order of their purls, some thousand at
+a time, and those that are stubs are picked out.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from neo4j import AsyncDriver, Record, RoutingControl
+
+from ssc_ingest.graph.changes import naive_utc
+from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.reader import aware
+from ssc_ingest.graph.statements import for_label
+from ssc_ingest.models import Purl
+
+READ_LONG_AGO = """
+MATCH (package:%(label)s)
+WHERE package.moment >= $moment AND package.moment < $before
+  AND (package.moment > $moment OR package.purl > $purl)
+RETURN package.purl AS purl, coalesce(package.registry_name, package.name) AS name,
+       package.moment AS moment
+ORDER BY package.moment, package.purl LIMIT $most
+"""
+"""Packages by the time when they were last read, behind one. Index on ``moment``."""
+
+STUBS = """
+MATCH (package:%(label)s) WHERE $behind < package.purl <= $through
+WITH package ORDER BY package.purl LIMIT $most
+RETURN max(package.purl) AS last, count(package) AS looked_at,
+       collect(CASE WHEN package.moment IS NULL
+               THEN [package.purl, coalesce(package.registry_name, package.name)] END) AS stubs
+"""
+"""The stubs among the next packages by purl. Unique index on ``purl``."""
+
+FIRST_MOMENT = datetime(1, 1, 1)  # noqa: DTZ001 - as the graph has it: naive, in UTC
+LAST_PURL = Purl("pkg:~")
+"""After every purl, of which each begins with ``pkg:`` and a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """A package, and when it was last read; ``None`` for a stub."""
+
+    purl: Purl
+    name: str
+    """In its registry's spelling; of a stub, in the requirement's."""
+    moment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The stubs on a part of the walk, and its last purl; ``None`` at the end."""
+
+    stubs: tuple[Aged, ...]
+    last: Purl | None
+
+
+class StalenessReader:
+    """Finds what to look at again; every method is one small transaction.
+
+    Raises, all methods:
+        StoreUnavailable: the server is away or busy.
+    """
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+
+    async def read_before(
+        self, label: str, before: datetime, behind: tuple[datetime, Purl] | None, most: int
+    ) -> list[Aged]:
+        """At most so many packages that were last read before a moment, the oldest first.
+
+        Args:
+            label: of the packages.
+            before: the moment (aware).
+            behind: moment (aware) and purl of the package to go on behind; ``None`` begins.
+            most: how many.
+        """
+        moment, purl = behind or (None, "")
+        records = await self._read(
+            for_label(READ_LONG_AGO, label),
+            moment=naive_utc(moment) if moment else FIRST_MOMENT,
+            purl=purl,
+            before=naive_utc(before),
+            most=most,
+        )
+        return [Aged(row["purl"], row["name"], aware(row["moment"])) for row in records]
+
+    async def stubs(
+        self, label: str, behind: Purl, most: int, *, through: Purl = LAST_PURL
+    ) -> Walked:
+        """The stubs among the next ``most`` packages whose purl is behind one.
+
+        Args:
+            label: of the packages.
+            behind: the purl to go on behind; an empty one begins.
+            most: packages to look at.
+            through: the last purl to look at.
+        """
+        (row,) = await self._read(
+            for_label(STUBS, label), behind=behind, through=through, most=most
+        )
+        stubs = tuple(Aged(Purl(purl), name, None) for purl, name in row["stubs"])
+        return Walked(stubs, row["last"] if row["looked_at"] == most else None)
+
+    async def _read(self, statement: str, **parameters: Any) -> list[Record]:
+        with translated("a read"):
+            answer = await self._driver.execute_query(
+                statement, parameters, routing_=RoutingControl.READ
+            )
+        return answer.records

@@ -1,0 +1,280 @@
+"""One transaction that writes many packages.
+
+The order of its steps is what keeps any number of writers from waiting for each other in a
+circle: every package node that the transaction will touch (those it writes, those they
+require, those whose versions get or lose an edge) is write-locked first, by label and then
+by purl. What is read afterwards can no longer change, so that serial numbers and differences
+are computed from the truth. Versions are only ever written under their package's lock.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from neo4j import AsyncTransaction, Record
+
+from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound
+from ssc_ingest.graph import rows, statements
+from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome, naive_utc
+from ssc_ingest.graph.plan import Plan, StoredEdge, StoredVersion, compare_edges, plan
+
+Outcomes = dict[Change, WriteOutcome | IngestError]
+
+ROWS_PER_PACKAGE = 50_000
+"""New nodes and edges of one package in a transaction (about 50 MB of the server's memory).
+
+A package with more is written by several transactions and counts as unread until the last.
+"""
+
+_LARGE = 2_000
+"""Rows above which comparing a package leaves the event loop (about 10 ms)."""
+
+
+class TransactionRestart(Exception):
+    """The transaction has learnt something that it should have known before it took its locks."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """The changes of one transaction, over all attempts to commit it; each package once."""
+
+    changes: list[Change]
+    refused: Outcomes = field(default_factory=dict)
+    """Changes that cannot be made; nothing of them is written."""
+    also_lock: set[tuple[str, str]] = field(default_factory=set)
+    """Label and purl of packages that lose an edge, as far as an attempt has found out."""
+    in_doubt: Outcomes = field(default_factory=dict)
+    """What an attempt did of which nobody knows whether its commit happened."""
+
+    def refuse(self, change: Change, error: IngestError) -> None:
+        """Set a change aside."""
+        self.changes.remove(change)
+        self.refused[change] = error
+
+
+class Attempt:
+    """One attempt to send a batch: everything but begin and commit."""
+
+    def __init__(self, batch: Batch, transaction: AsyncTransaction) -> None:
+        self._batch = batch
+        self._transaction = transaction
+        self._statements = 0
+        self.server_time = 0.0
+        """Seconds that the server worked on the statements."""
+        self._owners: dict[str, tuple[str, str] | None] = {}
+        self._states: dict[str, Record] = {}
+        self._plans: dict[Write, Plan] = {}
+        self._written: dict[Change, list[Row]] = {}
+        self._vanished: dict[Change, list[StoredEdge]] = {}
+
+    async def run(self) -> Outcomes:
+        """Send the statements.
+
+        Raises:
+            TransactionRestart: roll back and try again; every restart settles something.
+        """
+        await self._find_parents()
+        await self._find_existing()
+        locks = self._locks()
+        await self._lock(locks)
+        await self._plan()
+        await self._compare_requirements(locks)
+        await self._write_packages()
+        await self._write_versions()
+        await self._write_requirements()
+        await self._attach_parents()
+        return self._batch.refused | {c: self._outcome(c) for c in self._batch.changes}
+
+    # Before the locks ---------------------------------------------------------------------
+
+    async def _find_parents(self) -> None:
+        """Learn what the parent edges start from; the owner of a version never changes."""
+        ids = {edge.parent_id for change in self._batch.changes for edge in change.edges}
+        for record in await self._send(statements.FIND_PARENTS, ids=sorted(ids)) if ids else ():
+            if record["label"] == "RequirementFile":
+                self._owners[record["id"]] = None
+            elif record["label"] == "Version" and record["owner_purl"]:
+                self._owners[record["id"]] = (record["owner_label"], record["owner_purl"])
+        for change in tuple(self._batch.changes):
+            for edge in change.edges:
+                if edge.parent_id not in self._owners:
+                    self._batch.refuse(change, ParentNotFound(edge.parent_id))
+                    break
+
+    async def _find_existing(self) -> None:
+        """Refuse to touch or link what was never read (locking would create it)."""
+        candidates = [change for change in self._batch.changes if not isinstance(change, Write)]
+        for label, changes in rows.by_label(candidates):
+            statement = statements.for_label(statements.FIND_PACKAGES, label)
+            records = await self._send(statement, purls=[change.ref.purl for change in changes])
+            present = {record["purl"] for record in records if record["is_read"]}
+            for change in changes:
+                if change.ref.purl not in present:
+                    reason = f"{change.ref.purl} has not been read into the graph yet"
+                    self._batch.refuse(change, GraphRefused(reason))
+
+    def _locks(self) -> rows.Locks:
+        owners = {owner for owner in self._owners.values() if owner}
+        return rows.locks(self._batch.changes, owners | self._batch.also_lock)
+
+    async def _lock(self, locks: rows.Locks) -> None:
+        for label, lock_rows in rows.lock_rows(locks):
+            statement = statements.for_label(statements.LOCK_PACKAGES, label)
+            for record in await self._send(statement, rows=lock_rows):
+                self._states[record["purl"]] = record
+
+    # Under the locks: compare ---------------------------------------------------------------
+
+    async def _plan(self) -> None:
+        fresh = [c for c in self._batch.changes if isinstance(c, Write) and not self._is_stale(c)]
+        stored: dict[str, list[list[Any]]] = {}
+        known = [change for change in fresh if self._states[change.ref.purl]["versions"]]
+        for label, changes in rows.by_label(known):
+            statement = statements.for_label(statements.READ_VERSIONS, label)
+            records = await self._send(statement, purls=[change.ref.purl for change in changes])
+            stored.update((record["purl"], record["versions"]) for record in records)
+        for write in fresh:
+            versions = [StoredVersion(*row) for row in stored.get(write.ref.purl, ())]
+            by_name = {version.name: version for version in versions}
+            if write.rows > _LARGE:
+                self._plans[write] = await asyncio.to_thread(plan, write, by_name, ROWS_PER_PACKAGE)
+            else:
+                self._plans[write] = plan(write, by_name, ROWS_PER_PACKAGE)
+        self._refuse_empty_for_files()
+
+    def _refuse_empty_for_files(self) -> None:
+        """A package without versions under a requirement file makes its model unsatisfiable."""
+        refused = [
+            change
+            for change in self._batch.changes
+            if self._total_versions(change) == 0
+            and any(self._owners[edge.parent_id] is None for edge in change.edges)
+        ]
+        for change in refused:
+            reason = f"{change.ref.purl} has no versions that a requirement file could require"
+            self._batch.refuse(change, GraphRefused(reason))
+        if refused:
+            raise TransactionRestart
+
+    async def _compare_requirements(self, locks: rows.Locks) -> None:
+        purls = [purl for found in self._plans.values() for purl in found.compare]
+        if not purls:
+            return
+        edges: dict[str, list[StoredEdge]] = {}
+        for record in await self._send(statements.READ_REQUIREMENTS, purls=purls):
+            edges[record["purl"]] = [StoredEdge(*row) for row in record["edges"]]
+        for write, found in self._plans.items():
+            self._written[write], self._vanished[write] = [], []
+            for purl, wanted in found.compare.items():
+                written, vanished = compare_edges(write.ref.purl, purl, wanted, edges.get(purl, ()))
+                self._written[write] += written
+                self._vanished[write] += vanished
+        losing = {(edge.label, edge.purl) for gone in self._vanished.values() for edge in gone}
+        if unlocked := losing - locks.keys():
+            self._batch.also_lock |= unlocked
+            raise TransactionRestart
+
+    # Under the locks: write -----------------------------------------------------------------
+
+    async def _write_packages(self) -> None:
+        updates = [
+            change
+            for change in self._batch.changes
+            if isinstance(change, Reading) and not self._is_stale(change) and self._is_last(change)
+        ]
+        for label, changes in rows.by_label(updates):
+            statement = statements.for_label(statements.UPDATE_PACKAGES, label)
+            found = [
+                rows.package_row(change, self._states[change.ref.purl]["gone_since"])
+                for change in changes
+            ]
+            await self._send(statement, rows=found)
+
+    async def _write_versions(self) -> None:
+        for label, changes in rows.by_label(self._plans):
+            statement = statements.for_label(statements.CREATE_VERSIONS, label)
+            new = [(change.ref.purl, self._plans[change].new_versions) for change in changes]
+            for chunk in rows.version_chunks(new):
+                await self._send(statement, rows=chunk)
+        changed = [row for found in self._plans.values() for row in found.changed_versions]
+        for some in rows.chunks(changed):
+            await self._send(statements.UPDATE_VERSIONS, rows=some)
+
+    async def _write_requirements(self) -> None:
+        for label, changes in rows.by_label(self._written):
+            statement = statements.for_label(statements.WRITE_REQUIREMENTS, label)
+            for chunk in rows.chunks([row for c in changes for row in self._written[c]]):
+                await self._send(statement, rows=chunk)
+        gone = [edge.id for edges in self._vanished.values() for edge in edges]
+        for ids in rows.chunks(gone):
+            await self._send(statements.DELETE_REQUIREMENTS, ids=ids)
+
+    async def _attach_parents(self) -> None:
+        edges: dict[tuple[str, str], Row] = {}
+        for change in filter(self._is_last, self._batch.changes):
+            package = self._states[change.ref.purl]["id"]
+            for edge in change.edges:
+                owner = self._owners[edge.parent_id]
+                edges[edge.parent_id, package] = {
+                    "parent": edge.parent_id,
+                    "package": package,
+                    "constraints": edge.constraints,
+                    "owner": owner[1] if owner else None,
+                }
+        if not edges:
+            return
+        parent_rows = [edges[key] for key in sorted(edges)]
+        (record,) = await self._send(statements.ATTACH_PARENTS, rows=parent_rows)
+        if record["attached"] != len(parent_rows):
+            raise TransactionRestart  # a parent was deleted since we looked
+
+    # Helpers ------------------------------------------------------------------------------
+
+    async def _send(self, statement: str, **parameters: Any) -> list[Record]:
+        self._statements += 1
+        try:
+            result = await self._transaction.run(statement, parameters)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise GraphRefused(f"these rows cannot be sent: {error}") from error
+        records = [record async for record in result]
+        summary = await result.consume()
+        self.server_time += (
+            (summary.result_available_after or 0) + (summary.result_consumed_after or 0)
+        ) / 1000
+        return records
+
+    def _is_stale(self, change: Reading) -> bool:
+        moment = self._states[change.ref.purl]["moment"]
+        return moment is not None and moment.to_native() >= naive_utc(change.fetched_at)
+
+    def _is_last(self, change: Change) -> bool:
+        """Whether this transaction is the only or the last one of the change."""
+        return not (
+            isinstance(change, Write)
+            and change in self._plans
+            and not self._plans[change].is_complete
+        )
+
+    def _total_versions(self, change: Change) -> int:
+        if isinstance(change, Write) and change in self._plans:
+            return self._plans[change].total_versions
+        return int(self._states[change.ref.purl]["versions"])
+
+    def _outcome(self, change: Change) -> WriteOutcome | IngestError:
+        stale = isinstance(change, Reading) and self._is_stale(change)
+        if stale and change in self._batch.in_doubt:
+            return self._batch.in_doubt[change]  # the commit did happen
+        new = self._plans[change].new_versions if isinstance(change, Write) and not stale else []
+        written = self._written.get(change, ())
+        return WriteOutcome(
+            is_complete=self._is_last(change),
+            stale=stale,
+            created=isinstance(change, Write) and self._states[change.ref.purl]["moment"] is None,
+            new_versions=len(new),
+            total_versions=self._total_versions(change),
+            requirements_written=sum(len(row["requirements"]) for row in new) + len(written),
+            requirements_removed=len(self._vanished.get(change, ())),
+            parents_attached=len({edge.parent_id for edge in change.edges}),
+            statements=self._statements,
+            packages=len(self._batch.changes),
+        )

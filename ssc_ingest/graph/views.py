@@ -1,0 +1,313 @@
+"""What people ask the graph: a package or version in full, who requires it, counts, any query."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from neo4j import READ_ACCESS, AsyncDriver, Query, Record, RoutingControl
+
+from ssc_ingest.graph.changes import naive_utc
+from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.reader import aware
+from ssc_ingest.graph.statements import for_label
+from ssc_ingest.models import Purl
+
+PACKAGE = """
+MATCH (package:%(label)s {purl: $purl})
+CALL (package) {
+  MATCH (package)-[:HAVE]->(version:Version)
+  WITH version ORDER BY version.serial_number DESC LIMIT $most
+  RETURN collect([version, COUNT { (version)-[:REQUIRE]->() }]) AS versions
+}
+RETURN package, elementId(package) AS id, versions,
+       COUNT { (package)-[:HAVE]->() } AS version_count
+"""
+"""A package with its newest versions. Unique index on ``purl``."""
+
+VERSION = """
+MATCH (version:Version {purl: $purl})
+RETURN version, elementId(version) AS id, COUNT { (version)-[:REQUIRE]->() } AS requirements
+"""
+"""One version. Unique index on ``Version.purl``."""
+
+REQUIREMENTS = """
+MATCH (:Version {purl: $purl})-[edge:REQUIRE]->(required)
+RETURN required.purl AS purl, edge.constraints AS constraints, required.latest AS latest,
+       required.moment IS NULL AS is_stub
+ORDER BY purl
+"""
+"""What a version requires. Unique index on ``Version.purl``."""
+
+DEPENDENTS = """
+MATCH (:%(label)s {purl: $purl})<-[edge:REQUIRE]-(version:Version)<-[:HAVE]-(package)
+WITH edge, version, package LIMIT $edges
+ORDER BY version.serial_number DESC
+WITH package, collect({name: version.name, constraints: edge.constraints})[0] AS newest,
+     count(*) AS versions
+ORDER BY package.purl
+WITH collect({purl: package.purl, newest: newest.name, constraints: newest.constraints,
+              versions: versions, is_latest: newest.name = package.latest}) AS dependents
+RETURN dependents[..$most] AS dependents, size(dependents) AS total
+"""
+"""Who requires a package, with the newest version that does. Unique index on ``purl``."""
+
+REQUIREMENT_FILES = """
+MATCH (package:%(label)s {purl: $purl})
+RETURN COUNT { (package)<-[:REQUIRE]-(:RequirementFile) } AS files
+"""
+"""How many requirement files of repositories name a package. Unique index on ``purl``."""
+
+COUNTS = """
+CALL () { MATCH (package:%(label)s) RETURN count(package) AS packages }
+CALL () { MATCH (:%(label)s)-[have:HAVE]->() RETURN count(have) AS versions }
+CALL () { MATCH ()-[require:REQUIRE]->(:%(label)s) RETURN count(require) AS requirements }
+CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
+          RETURN count(package) AS read, min(package.moment) AS oldest,
+                 max(package.moment) AS newest }
+CALL () { MATCH (package:%(label)s) WHERE package.moment >= localdatetime() - duration('P1D')
+          RETURN count(package) AS read_last_day }
+RETURN packages, versions, requirements, read, oldest, newest, read_last_day
+"""
+"""How much there is, and how old it is. From the count store, and the index on ``moment``."""
+
+AGES = """
+CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
+          RETURN count(package) AS read }
+CALL () { MATCH (package:%(label)s) WHERE package.moment < $goal RETURN count(package) AS stale }
+RETURN read, stale
+"""
+"""How many packages were last looked at before a moment. Index on ``moment``."""
+
+MOST_EDGES = 100_000
+"""Edges that are looked at for a list of dependents; some packages have millions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionView:
+    """One version, as it is in the graph."""
+
+    element_id: str | None
+    name: str
+    purl: Purl
+    serial_number: int
+    release_date: str | None
+    yanked: bool
+    vulnerabilities: tuple[str, ...]
+    mean: float
+    weighted_mean: float
+    requirements: int
+    """How many packages it requires."""
+
+    @property
+    def vulnerable(self) -> bool:
+        """Whether a vulnerability is known."""
+        return bool(self.vulnerabilities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageView:
+    """A package, as it is in the graph, with its newest versions first."""
+
+    element_id: str
+    purl: Purl
+    name: str
+    vendor: str
+    repository_url: str
+    import_names: tuple[str, ...]
+    moment: datetime | None
+    latest: str | None
+    version_count: int
+    versions: tuple[VersionView, ...]
+
+    @property
+    def is_stub(self) -> bool:
+        """Whether it is only known because something requires it."""
+        return self.moment is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementView:
+    """A package that a version requires."""
+
+    purl: Purl
+    constraints: str
+    latest: str | None
+    is_stub: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependent:
+    """A package of which some version requires the one asked about."""
+
+    purl: Purl
+    newest: str
+    """Its newest version that does."""
+    constraints: str
+    """What that version accepts."""
+    versions: int
+    """How many of its versions do."""
+    is_latest: bool
+    """Whether the version that an install would take is the newest that does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependents:
+    """Who requires a package: some of ``total`` packages, and requirement files."""
+
+    packages: tuple[Dependent, ...]
+    total: int
+    requirement_files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much of one ecosystem is in the graph, and how old it is."""
+
+    packages: int
+    """Those that were read; stubs are counted apart."""
+    stubs: int
+    versions: int
+    requirements: int
+    read_last_day: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """How many packages of one ecosystem were read, and how many of these not lately."""
+
+    read: int
+    stale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a query: values of the driver's types."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    more: bool
+    """Whether there are more rows than were asked for."""
+
+
+class GraphViews:
+    """Reads for people; every method is one or two small transactions.
+
+    Raises, all methods:
+        StoreUnavailable: the server is away, busy, or the read took too long.
+    """
+
+    def __init__(self, driver: AsyncDriver, *, timeout: float) -> None:
+        """``timeout``: seconds that the server grants a read."""
+        self._driver = driver
+        self._timeout = timeout
+
+    async def package(self, label: str, purl: Purl, *, versions: int) -> PackageView | None:
+        """A package with its ``versions`` newest versions, or ``None``."""
+        records = await self._read(for_label(PACKAGE, label), purl=purl, most=versions)
+        if not records:
+            return None
+        row = records[0]
+        package = row["package"]
+        return PackageView(
+            element_id=row["id"],
+            purl=purl,
+            name=package["name"],
+            vendor=package.get("vendor", ""),
+            repository_url=package.get("repository_url", ""),
+            import_names=tuple(package.get("import_names") or ()),
+            moment=aware(package.get("moment")),
+            latest=package.get("latest"),
+            version_count=row["version_count"],
+            versions=tuple(_version(node, None, count) for node, count in row["versions"]),
+        )
+
+    async def version(self, purl: Purl) -> VersionView | None:
+        """A version by its purl, or ``None``."""
+        records = await self._read(VERSION, purl=purl)
+        if not records:
+            return None
+        row = records[0]
+        return _version(row["version"], row["id"], row["requirements"])
+
+    async def requirements(self, purl: Purl) -> list[RequirementView]:
+        """What a version requires."""
+        records = await self._read(REQUIREMENTS, purl=purl)
+        return [RequirementView(**row.data()) for row in records]
+
+    async def dependents(self, label: str, purl: Purl, *, most: int) -> Dependents:
+        """Who requires a package: at most ``most`` packages, by name."""
+        (row,) = await self._read(
+            for_label(DEPENDENTS, label), purl=purl, most=most, edges=MOST_EDGES
+        )
+        files = await self._read(for_label(REQUIREMENT_FILES, label), purl=purl)
+        return Dependents(
+            packages=tuple(Dependent(**dependent) for dependent in row["dependents"]),
+            total=row["total"],
+            requirement_files=files[0]["files"] if files else 0,
+        )
+
+    async def counts(self, labels: Mapping[str, str]) -> dict[str, Counts]:
+        """Counts by ecosystem; ``labels`` are their labels by their names."""
+        found = {}
+        for name, label in labels.items():
+            (row,) = await self._read(for_label(COUNTS, label))
+            found[name] = Counts(
+                packages=row["read"],
+                stubs=row["packages"] - row["read"],
+                versions=row["versions"],
+                requirements=row["requirements"],
+                read_last_day=row["read_last_day"],
+                oldest=aware(row["oldest"]),
+                newest=aware(row["newest"]),
+            )
+        return found
+
+    async def ages(self, labels: Mapping[str, str], goal: datetime) -> dict[str, Ages]:
+        """How many packages were looked at before ``goal`` for the last time, by ecosystem."""
+        found = {}
+        for name, label in labels.items():
+            (row,) = await self._read(for_label(AGES, label), goal=naive_utc(goal))
+            found[name] = Ages(read=row["read"], stale=row["stale"])
+        return found
+
+    async def query(self, statement: str, *, limit: int) -> Rows:
+        """Run any statement that only reads; the server refuses one that writes.
+
+        Raises:
+            GraphRefused: it writes, or is not valid Cypher.
+        """
+        with translated("this statement"):
+            async with self._driver.session(
+                default_access_mode=READ_ACCESS, fetch_size=limit + 1
+            ) as session:
+                result = await session.run(Query(statement, timeout=self._timeout))
+                records: Iterable[Record] = await result.fetch(limit + 1)
+                rows = [tuple(record.values()) for record in records]
+                return Rows(tuple(result.keys()), tuple(rows[:limit]), len(rows) > limit)
+
+    async def _read(self, statement: str, **parameters: Any) -> list[Record]:
+        with translated("a read"):
+            answer = await self._driver.execute_query(
+                Query(statement, timeout=self._timeout),
+                parameters,
+                routing_=RoutingControl.READ,
+            )
+        return answer.records
+
+
+def _version(node: Any, element_id: str | None, requirements: int) -> VersionView:
+    return VersionView(
+        element_id=element_id,
+        name=node["name"],
+        purl=node["purl"],
+        serial_number=node["serial_number"],
+        release_date=node.get("release_date"),
+        yanked=bool(node.get("yanked")),
+        vulnerabilities=tuple(node.get("vulnerabilities") or ()),
+        mean=node.get("mean") or 0.0,
+        weighted_mean=node.get("weighted_mean") or 0.0,
+        requirements=requirements,
+    )

@@ -1,0 +1,294 @@
+"""The group-commit writer: many tasks submit packages, few transactions write them.
+
+Tasks of one event loop share one writer. What has gathered while the last transaction was
+on its way goes as the next one, so that the batches grow with the load and a lone package
+does not wait.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from neo4j import AsyncDriver
+from neo4j.exceptions import DriverError, Neo4jError
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from ssc_ingest.errors import IngestError, StoreUnavailable
+from ssc_ingest.graph import failures
+from ssc_ingest.graph.changes import (
+    Change,
+    Gone,
+    Order,
+    ParentEdge,
+    Touch,
+    WriteOutcome,
+    check_edges,
+    prepare,
+)
+from ssc_ingest.graph.inbox import Inbox, Submission
+from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
+from ssc_ingest.models import Package, PackageRef
+
+GATHER = 0.003
+"""Seconds that the first submission of a batch waits for company."""
+
+TARGET = 0.1
+"""Seconds of the server that a transaction should take, so that urgent work never waits long.
+
+Not seconds on the clock: under load most of these pass while this process is busy with other
+tasks, and smaller transactions would only give it more to do.
+"""
+
+MIN_ROWS, MAX_ROWS = 500, 10_000
+"""Bounds of the rows of one transaction; a larger package goes alone."""
+
+_LARGE = 2_000
+"""Versions and requirements above which preparing a package leaves the event loop."""
+
+
+@dataclass(slots=True)
+class WriterStatistics:
+    """What a writer has done since it started."""
+
+    transactions: int = 0
+    packages: int = 0
+    statements: int = 0
+    retries: int = 0
+    deadlocks: int = 0
+    splits: int = 0
+    """Transactions that were halved because the server refused something in them."""
+
+
+class GraphWriter:
+    """Writes packages; for the tasks of one event loop.
+
+    Args:
+        driver: of the same loop.
+        retry_for: seconds to repeat a transaction while the server is away or busy.
+        timeout: seconds that the server grants a transaction.
+    """
+
+    def __init__(
+        self, driver: AsyncDriver, *, retry_for: float = 10.0, timeout: float = 30.0
+    ) -> None:
+        self.statistics = WriterStatistics()
+        self._driver = driver
+        self._retry_for = retry_for
+        self._timeout = timeout
+        self._inbox = Inbox()
+        self._rows = 2_000.0
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def write(
+        self,
+        package: Package,
+        *,
+        order: Order,
+        edges: Sequence[ParentEdge] = (),
+        urgent: bool = False,
+    ) -> WriteOutcome:
+        """Bring a package into the graph as its registry describes it, all or nothing.
+
+        A version whose ``requirements`` are ``None`` keeps its edges; the edges of the others
+        become equal to their requirements. Versions that the registry has dropped stay.
+        Something older than what the graph has changes nothing but the ``edges``. Safe to
+        repeat. (Above 50,000 new rows: several transactions, resumable; the package counts
+        as unread until the last of them.)
+
+        Args:
+            package: what was fetched.
+            order: the ecosystem's order of versions.
+            edges: further edges, to this package, from nodes that exist.
+            urgent: go before bulk work.
+
+        Raises:
+            ParentNotFound: an edge's start is not there; nothing was written.
+            GraphRefused: the server rejects these rows; nothing was written.
+            StoreUnavailable: the server is away or busy, or the writer is closed.
+        """
+        rows = sum(1 + len(version.requirements or ()) for version in package.versions)
+        if rows > _LARGE:
+            change = await asyncio.to_thread(prepare, package, order, edges)
+        else:
+            change = prepare(package, order, edges)
+        outcome = await self._submit(change, urgent=urgent)
+        while not outcome.is_complete:
+            outcome += await self._submit(change, urgent=urgent)
+        return outcome
+
+    async def touch(
+        self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
+    ) -> WriteOutcome:
+        """Note that the registry was asked at ``fetched_at`` and had nothing new.
+
+        Raises:
+            GraphRefused: the package was never read.
+            StoreUnavailable: the server is away or busy, or the writer is closed.
+        """
+        return await self._submit(Touch(ref=ref, fetched_at=fetched_at), urgent=urgent)
+
+    async def mark_gone(
+        self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
+    ) -> WriteOutcome:
+        """Note that the registry was asked and does not have the package any more.
+
+        All that the graph has of it stays; the next time that it is read, the mark goes.
+
+        Raises:
+            GraphRefused: the package was never read.
+            StoreUnavailable: the server is away or busy, or the writer is closed.
+        """
+        return await self._submit(Gone(ref=ref, fetched_at=fetched_at), urgent=urgent)
+
+    async def link(
+        self, ref: PackageRef, edges: Sequence[ParentEdge], *, urgent: bool = False
+    ) -> WriteOutcome:
+        """Attach a package that has been read to nodes that require it.
+
+        Raises:
+            ParentNotFound: an edge's start is not there; nothing was written.
+            GraphRefused: the package was never read.
+            StoreUnavailable: the server is away or busy, or the writer is closed.
+        """
+        check_edges(edges)
+        return await self._submit(Change(ref=ref, edges=tuple(edges)), urgent=urgent)
+
+    async def close(self) -> None:
+        """Write what was submitted, then stop; later submissions are refused."""
+        self._closed = True
+        if self._task:
+            await self._task
+
+    async def _submit(self, change: Change, *, urgent: bool) -> WriteOutcome:
+        if self._closed:
+            raise StoreUnavailable("graph", "the writer is closed")
+        submission = Submission(change, urgent)
+        self._inbox.put(submission)
+        if self._task is None or self._task.done():
+            # In a context of its own: it is everybody's, not this task's.
+            self._task = asyncio.create_task(self._drain(), name="graph-writer", context=Context())
+        return await submission.done
+
+    async def _drain(self) -> None:
+        """Write until nothing is left."""
+        try:
+            while self._inbox:
+                if not self._closed:
+                    await asyncio.sleep(GATHER)
+                submissions = self._inbox.take(int(self._rows))
+                try:
+                    await self._write(submissions)
+                finally:
+                    _fail(submissions, StoreUnavailable("graph", "the writer was stopped"))
+        finally:
+            _fail(self._inbox.take_all(), StoreUnavailable("graph", "the writer was stopped"))
+
+    async def _write(self, submissions: Sequence[Submission]) -> None:
+        """Write in one transaction, or, where the server refuses something, in two halves."""
+        if not submissions:
+            return
+        try:
+            outcomes = await self._commit([submission.change for submission in submissions])
+        except Exception as error:  # noqa: BLE001 - any failure belongs to those who wait
+            if len(submissions) == 1 or failures.cause_of(error) in failures.NOT_THE_ROWS:
+                _fail(submissions, _error_for(submissions, error))
+                return
+            self.statistics.splits += 1
+            middle = len(submissions) // 2
+            await self._write(submissions[:middle])
+            await self._write(submissions[middle:])
+            return
+        for submission in submissions:
+            outcome = outcomes[submission.change]
+            if isinstance(outcome, IngestError):
+                _fail([submission], outcome)
+            elif not submission.done.done():
+                submission.done.set_result(outcome)
+
+    async def _commit(self, changes: list[Change]) -> Outcomes:
+        """Commit, repeating while the server is away or busy or another writer is in the way."""
+        batch = Batch(changes)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(failures.is_transient),
+            stop=stop_after_delay(self._retry_for),
+            wait=wait_random_exponential(multiplier=0.02, max=2),
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        return await retrying(self._attempt, batch)
+
+    async def _attempt(self, batch: Batch) -> Outcomes:
+        """Send the batch until its transaction has all the locks that it needs."""
+        while batch.changes:
+            async with (
+                # With the reads' bookmarks: on a cluster, they see what was written before them.
+                self._driver.session(
+                    fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
+                ) as session,
+                await session.begin_transaction(timeout=self._timeout) as transaction,
+            ):
+                attempt = Attempt(batch, transaction)
+                try:
+                    outcomes = await attempt.run()
+                except TransactionRestart:
+                    await transaction.rollback()
+                    continue
+                try:
+                    await transaction.commit()
+                except Exception as error:
+                    if failures.is_commit_in_doubt(error):
+                        batch.in_doubt = outcomes
+                    raise
+            self._account(batch, outcomes, attempt.server_time)
+            return outcomes
+        return batch.refused
+
+    def _account(self, batch: Batch, outcomes: Outcomes, server_time: float) -> None:
+        """Count, and learn how many rows a transaction of the wanted length has."""
+        self.statistics.transactions += 1
+        self.statistics.packages += len(batch.changes)
+        self.statistics.statements += max(
+            (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
+        )
+        rows = sum(change.rows for change in batch.changes)
+        if rows >= MIN_ROWS:
+            wanted = rows / max(server_time, 0.001) * TARGET
+            self._rows = min(max(0.7 * self._rows + 0.3 * wanted, MIN_ROWS), MAX_ROWS)
+
+    def _count_retry(self, state: RetryCallState) -> None:
+        self.statistics.retries += 1
+        error = state.outcome.exception() if state.outcome else None
+        if error and failures.is_deadlock(error):
+            self.statistics.deadlocks += 1
+
+
+def _fail(submissions: Iterable[Submission], error: Exception) -> None:
+    for submission in submissions:
+        if not submission.done.done():
+            submission.done.set_exception(error)
+
+
+def _error_for(submissions: Sequence[Submission], error: Exception) -> Exception:
+    """The error that the submitters get: ours, or a bug as it is."""
+    if isinstance(error, (Neo4jError, DriverError, OSError)):
+        names = ", ".join(submission.change.ref.purl for submission in submissions[:3])
+        translated = failures.translate(error, names)
+        translated.__cause__ = error
+        return translated
+    return error

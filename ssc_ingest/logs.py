@@ -1,0 +1,90 @@
+"""Logging: constant event names, facts as fields, one line an event.
+
+Only entry points call :func:`configure`; everything else asks structlog for a logger.
+"""
+
+import logging
+import logging.handlers
+import sys
+
+import structlog
+
+from ssc_ingest.settings import Settings
+
+FILE_SIZE = 5 * 1024 * 1024
+FILES = 5
+
+NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp")
+"""Libraries whose information is ours to give: their warnings are kept."""
+
+
+def configure(settings: Settings) -> None:
+    """Send this process's log to stderr, and to ``LOG_FILE`` (rotating, 5 x 5 MiB) if set."""
+    shared: list[structlog.typing.Processor] = [
+        _with_task,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        _without_repetition,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if settings.log_file:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            logging.handlers.RotatingFileHandler(
+                settings.log_file, maxBytes=FILE_SIZE, backupCount=FILES, encoding="utf-8"
+            )
+        )
+    for handler in handlers:
+        terminal = isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+        handler.setFormatter(_formatter(settings, shared, colors=terminal and sys.stderr.isatty()))
+    root = logging.getLogger()
+    root.handlers = handlers
+    root.setLevel(settings.log_level)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _with_task(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """What the task's edge bound: which task, and about which package.
+
+    It wins over what a parser says about the package, which knows its name only.
+    """
+    event.update(structlog.contextvars.get_contextvars())
+    return event
+
+
+def _without_repetition(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Celery says all that is in its messages once more in a field ``data``."""
+    event.pop("data", None)
+    return event
+
+
+def _formatter(
+    settings: Settings, shared: list[structlog.typing.Processor], *, colors: bool
+) -> logging.Formatter:
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if settings.log_format == "json"
+        else [
+            # Plain: the pretty tracebacks print local variables, and so what is in them.
+            structlog.dev.ConsoleRenderer(
+                colors=colors, exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+    )

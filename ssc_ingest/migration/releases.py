@@ -1,0 +1,144 @@
+"""What the versions of one package should look like: pure functions of what the graph has."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.graph.changes import Row
+from ssc_ingest.migration.identities import iso_release_date, number_of
+from ssc_ingest.models import PackageRef, VersionName
+
+PROPERTIES = (
+    "name",
+    "purl",
+    "serial_number",
+    "release_date",
+    "vulnerabilities",
+    "mean",
+    "weighted_mean",
+    "yanked",
+)
+"""What every version has (a release date if it is known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionNode:
+    """Something that a package has, as it is in the graph."""
+
+    id: str
+    properties: Row
+    labels: tuple[str, ...]
+    links: int
+    """HAVE relationships from this package."""
+    owners: int
+    """HAVE relationships from all packages."""
+    requirements: int
+
+    @property
+    def age(self) -> int:
+        """The number in the element id: an older node has a lower one."""
+        return number_of(self.id)
+
+
+@dataclass(slots=True)
+class Releases:
+    """What is to be done with the versions of one package."""
+
+    kept: list[VersionNode] = field(default_factory=list)
+    """The nodes that stay."""
+    merged: list[tuple[str, str]] = field(default_factory=list)
+    """(duplicate, survivor) by element id."""
+    nameless: list[str] = field(default_factory=list)
+    changed: dict[str, Row] = field(default_factory=dict)
+    """Properties by element id of a kept node."""
+    relabelled: list[str] = field(default_factory=list)
+    """Kept nodes with other labels beside ``Version``."""
+    copied: list[Row] = field(default_factory=list)
+    """Properties of new nodes, which stand for those that belong to another package."""
+
+
+def plan_releases(
+    ecosystem: type[Ecosystem],
+    ref: PackageRef,
+    nodes: Iterable[VersionNode],
+    elsewhere: frozenset[str] = frozenset(),
+) -> Releases:
+    """Compare the versions of a package with what they should be.
+
+    Args:
+        ecosystem: of the package.
+        ref: the package, with the purl that it has now.
+        nodes: all that it has, ``Version`` or not (those that are not are left alone here).
+        elsewhere: ids of nodes that stay with another package.
+    """
+    result = Releases()
+    groups: dict[VersionName, list[VersionNode]] = {}
+    for node in sorted(nodes, key=lambda node: node.age):
+        name = node.properties["name"]
+        if not isinstance(name, str) or not name.strip():
+            if node.id not in elsewhere:
+                result.nameless.append(node.id)
+            continue
+        groups.setdefault(ecosystem.version_name(name), []).append(node)
+    dates = {name: _release_date(group) for name, group in groups.items()}
+    for serial_number, name in enumerate(ecosystem.order(dates.items())):
+        group = groups[name]
+        wanted: Row = {
+            "name": name,
+            "purl": ecosystem.version_purl(ref, name),
+            "serial_number": serial_number,
+            "release_date": dates[name],
+            "yanked": any(node.properties["yanked"] is True for node in group),
+            **_vulnerabilities(group),
+        }
+        own = [node for node in group if node.id not in elsewhere]
+        if not own:
+            result.copied.append(wanted)
+            continue
+        _keep(result, own, wanted)
+    return result
+
+
+def _keep(result: Releases, group: Sequence[VersionNode], wanted: Row) -> None:
+    survivor, *duplicates = group
+    result.kept.append(survivor)
+    result.merged += [(duplicate.id, survivor.id) for duplicate in duplicates]
+    has = survivor.properties
+    changed = {key: value for key, value in wanted.items() if not _same(has[key], value)}
+    if duplicates and has["requirements_digest"] is not None:
+        changed["requirements_digest"] = None
+    if changed:
+        result.changed[survivor.id] = changed
+    if len(survivor.labels) > 1:
+        result.relabelled.append(survivor.id)
+
+
+def _release_date(group: Iterable[VersionNode]) -> str | None:
+    dates = (iso_release_date(node.properties["release_date"]) for node in group)
+    return next((date for date in dates if date is not None), None)
+
+
+def _vulnerabilities(group: Iterable[VersionNode]) -> Row:
+    """Those of all nodes, and the means of the node that has most of them."""
+    known: dict[str, None] = {}
+    most, mean, weighted_mean = 0, 0.0, 0.0
+    for node in group:
+        stored = node.properties["vulnerabilities"]
+        ids = [str(each) for each in stored if each] if isinstance(stored, list) else []
+        known.update(dict.fromkeys(ids))
+        if len(set(ids)) > most:
+            most = len(set(ids))
+            mean = _score(node.properties["mean"])
+            weighted_mean = _score(node.properties["weighted_mean"])
+    return {"vulnerabilities": list(known), "mean": mean, "weighted_mean": weighted_mean}
+
+
+def _score(value: Any) -> float:
+    usable = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if usable else 0.0
+
+
+def _same(stored: Any, wanted: Any) -> bool:
+    return bool(stored == wanted) and type(stored) is type(wanted)

@@ -1,0 +1,98 @@
+"""What a package is, independent of any registry's wire format and of any store.
+
+Frozen dataclasses: parsed once at the edge, never changed afterwards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NewType
+
+Purl = NewType("Purl", str)
+"""A package URL in the canonical spelling of the graph: ``pkg:npm/%40scope/name``."""
+
+VersionName = NewType("VersionName", str)
+"""A version exactly as the registry spells it."""
+
+NOT_AVAILABLE = "n/a"
+"""What the graph's readers expect where a text is unknown."""
+
+ANY_VERSION = "any"
+"""The constraint that every version satisfies; the graph's readers know no other spelling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRef:
+    """One package, named. Two spellings of the same package have equal ``purl``.
+
+    ``name`` is what the graph's readers look up (lower case); ``registry_name`` is the
+    spelling that the registry wants in its URLs. ``properties`` are further node
+    properties of some ecosystems (Maven: ``group_id``, ``artifact_id``).
+    """
+
+    ecosystem: str
+    label: str
+    purl: Purl
+    name: str
+    registry_name: str
+    properties: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A dependency of one version: the package, and the range in its ecosystem's notation."""
+
+    package: PackageRef
+    constraints: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One release.
+
+    ``requirements`` is ``None`` for a version whose requirements the graph already has
+    and which were therefore not read again.
+    """
+
+    name: VersionName
+    purl: Purl
+    release_date: datetime | None
+    requirements: tuple[Requirement, ...] | None
+    yanked: bool = False
+
+    def __post_init__(self) -> None:
+        if self.release_date is not None and self.release_date.tzinfo is None:
+            raise ValueError(f"release_date of {self.purl} has no time zone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """All that one ``fetch`` found: the package with every version the registry lists.
+
+    ``vendor`` and ``repository_url`` are ``None`` where they were not read (they stand in a
+    document that the fetch had no need of): what the graph has stays, and so does its ``name``,
+    since then ``ref`` has the caller's spelling and not the registry's.
+
+    ``versions`` are in ascending order of their ecosystem. ``latest`` is the highest
+    stable version that is not yanked (a prerelease only when nothing else exists), or
+    ``None`` for a package without versions. ``etag`` is the validator of the main
+    document, for a conditional request next time.
+    """
+
+    ref: PackageRef
+    vendor: str | None
+    repository_url: str | None
+    versions: tuple[Version, ...]
+    latest: VersionName | None
+    fetched_at: datetime
+    etag: str | None = None
+    import_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.fetched_at.tzinfo is None:
+            raise ValueError(f"fetched_at of {self.ref.purl} has no time zone")
+
+
+def now() -> datetime:
+    """The current moment, aware, in UTC."""
+    return datetime.now(UTC)

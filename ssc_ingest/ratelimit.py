@@ -1,0 +1,217 @@
+"""One token bucket per registry host, in Redis, shared by the whole fleet.
+
+``ratelimit:<host>``   the bucket
+``used:<host>``        tokens taken in each of the last sixty minutes
+``pause:<host>``       exists while nobody may ask the host, because it answered 429 or 503
+``hold:<registry>``    exists while an operator lets nobody ask a registry, on whatever host
+
+Time is the Redis server's. A loopback host has no rate, but it can be paused.
+"""
+
+import ipaddress
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+LONGEST_WAIT = 2.0
+"""Seconds that a task may hold its slot while it waits for a token."""
+
+RESERVED_SHARE = 0.2
+"""Share of the burst that only urgent work may use."""
+
+LONGEST_PAUSE = 3600.0
+
+LOOK_AGAIN = 300.0
+"""Seconds after which work that an operator holds looks again whether it may go on; the end of
+the hold wakes it up sooner."""
+
+HOUR = 60
+"""Minutes for which tokens are counted."""
+
+# KEYS: bucket, pause, hold, used. ARGV: rate per second (0: unlimited), burst, reserve, longest
+# wait, seconds to wait while held. Returns {"ok", seconds to wait}, or {"wait" or "held", seconds
+# until worth asking again}.
+_TAKE = """
+local held = redis.call('PTTL', KEYS[3])
+if held ~= -2 then
+  local longest = tonumber(ARGV[5])
+  if held >= 0 then longest = math.min(longest, held / 1000) end
+  return {'held', tostring(longest)}
+end
+local paused = redis.call('PTTL', KEYS[2])
+if paused > 0 then return {'wait', tostring(paused / 1000)} end
+local time = redis.call('TIME')
+local function count()
+  local minute = math.floor(time[1] / 60)
+  local slot = minute % 60
+  local at, used = string.match(redis.call('HGET', KEYS[4], slot) or '', '^(%d+) (%d+)$')
+  if tonumber(at) ~= minute then used = 0 end
+  redis.call('HSET', KEYS[4], slot, string.format('%d %d', minute, used + 1))
+  redis.call('EXPIRE', KEYS[4], 3600)
+end
+local rate = tonumber(ARGV[1])
+if rate == 0 then
+  count()
+  return {'ok', '0'}
+end
+local burst, reserve, longest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = time[1] + time[2] / 1000000
+local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local since = now - (tonumber(bucket[2]) or now)
+local tokens = math.min(burst, (tonumber(bucket[1]) or burst) + since * rate)
+local wait = math.max(0, (1 + reserve - tokens) / rate)
+local answer = {'wait', tostring(wait)}
+if wait <= longest then
+  tokens = tokens - 1
+  answer = {'ok', tostring(wait)}
+  count()
+end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
+redis.call('EXPIRE', KEYS[1], 3600)
+return answer
+"""
+
+# KEYS: pause, number of pauses in a row. ARGV: shortest pause ms, longest pause ms, doubles (1/0).
+# A pause that is already longer stays. Returns the milliseconds that the host is now paused for.
+_PAUSE = """
+local ms = tonumber(ARGV[1])
+if ARGV[3] == '1' and redis.call('EXISTS', KEYS[1]) == 0 then
+  local level = redis.call('INCR', KEYS[2])
+  ms = ms * 2 ^ (level - 1)
+end
+ms = math.floor(math.min(ms, tonumber(ARGV[2])))
+redis.call('PEXPIRE', KEYS[2], ms * 2)
+if redis.call('PTTL', KEYS[1]) < ms then redis.call('SET', KEYS[1], 'answer', 'PX', ms) end
+return redis.call('PTTL', KEYS[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether a request may be sent: after ``delay`` seconds, or not before then (``granted``)."""
+
+    granted: bool
+    delay: float
+    held: bool = False
+    """An operator said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """An operator lets nobody ask a registry."""
+
+    since: datetime
+    until: datetime | None
+    """``None``: until somebody ends it."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUse:
+    """How a host is asked."""
+
+    last_minute: int
+    last_hour: int
+    paused_until: datetime | None
+    """It told us to wait until then."""
+
+
+class RateLimiter:
+    """The fleet's permission to ask a host."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._take = redis.register_script(_TAKE)
+        self._pause = redis.register_script(_PAUSE)
+
+    async def take(self, host: str, *, rate: float, urgent: bool, registry: str = "") -> Permission:
+        """Ask for one request to ``host`` (``name[:port]``) at ``rate`` requests per second.
+
+        A granted permission may carry a delay of at most :data:`LONGEST_WAIT`: the token is
+        reserved, the caller sleeps. ``registry`` is the ecosystem that asks.
+        """
+        if is_loopback(host):
+            rate = 0
+        burst = max(1.0, rate)
+        reserve = 0.0 if urgent else RESERVED_SHARE * burst
+        verdict, seconds = await self._take(
+            keys=[f"ratelimit:{host}", f"pause:{host}", _hold(registry), f"used:{host}"],
+            args=[rate, burst, reserve, LONGEST_WAIT, LOOK_AGAIN],
+        )
+        return Permission(verdict == "ok", float(seconds), held=verdict == "held")
+
+    async def pause(self, host: str, seconds: float, *, doubling: bool = False) -> float:
+        """Stop everybody from asking ``host``; returns for how many seconds.
+
+        ``doubling``: the host named no time itself, so pauses in a row grow.
+        """
+        answer: Any = await self._pause(
+            keys=[f"pause:{host}", f"pauses:{host}"],
+            # Not 0, which hosts name too and Redis refuses.
+            args=[max(1, math.ceil(seconds * 1000)), int(LONGEST_PAUSE * 1000), int(doubling)],
+        )
+        return float(answer) / 1000
+
+    async def hold(self, registry: str, *, reason: str, seconds: float | None) -> None:
+        """Let nobody ask a registry: for so many seconds, or until :meth:`release`."""
+        document = json.dumps({"since": datetime.now(UTC).isoformat(), "reason": reason})
+        until = None if seconds is None else max(1, math.ceil(seconds * 1000))
+        await self._redis.set(_hold(registry), document, px=until)
+
+    async def release(self, registry: str) -> bool:
+        """End a hold; whether there was one."""
+        return bool(await self._redis.delete(_hold(registry)))
+
+    async def held(self, registry: str) -> Hold | None:
+        """The hold on a registry, if there is one."""
+        document = await self._redis.get(_hold(registry))
+        if document is None:
+            return None
+        left = await self._redis.pttl(_hold(registry))
+        facts = json.loads(document)
+        return Hold(
+            since=datetime.fromisoformat(facts["since"]),
+            until=_in(left) if left >= 0 else None,
+            reason=facts["reason"],
+        )
+
+    async def use(self, hosts: Sequence[str]) -> dict[str, HostUse]:
+        """How hosts were asked in the last minute and hour, and whether they told us to wait."""
+        seconds, _ = await self._redis.time()
+        minute, passed = divmod(int(seconds), 60)
+        found = {}
+        for host in hosts:
+            used: Any = await self._redis.hgetall(f"used:{host}")
+            left = await self._redis.pttl(f"pause:{host}")
+            by_minute = {int(at): int(n) for at, n in (entry.split() for entry in used.values())}
+            before = by_minute.get(minute - 1, 0) * (60 - passed) / 60
+            found[host] = HostUse(
+                last_minute=round(by_minute.get(minute, 0) + before),
+                last_hour=sum(n for at, n in by_minute.items() if at > minute - HOUR),
+                paused_until=_in(left) if left > 0 else None,
+            )
+        return found
+
+
+def _hold(registry: str) -> str:
+    return f"hold:{registry}"
+
+
+def _in(milliseconds: int) -> datetime:
+    return datetime.now(UTC) + timedelta(milliseconds=milliseconds)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``name[:port]`` is this machine."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,60 @@
+"""What the requests of one extraction or run have in common, wherever they are sent from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+
+from ssc_ingest.answers import Response
+from ssc_ingest.carryover import Answer, Carryover
+from ssc_ingest.models import now
+
+
+@dataclass(slots=True)
+class RequestScope:
+    """What the requests of one extraction share; see :func:`request_scope`."""
+
+    urgent: bool = False
+    carryover: Carryover = field(default_factory=Carryover)
+    requests: int = 0
+    as_of: datetime | None = None
+    """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
+
+
+_scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=None)
+
+
+@contextmanager
+def request_scope(scope: RequestScope) -> Iterator[RequestScope]:
+    """Requests inside the block (and in tasks that it starts) count into ``scope``."""
+    token = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> RequestScope | None:
+    """The scope of the block that this runs in."""
+    return _scope.get()
+
+
+def kept_answer(question: str) -> Response | None:
+    """What an earlier execution of this extraction was answered, if it left something."""
+    scope = _scope.get()
+    answer = scope.carryover.answer(question, at=now()) if scope else None
+    if scope is None or answer is None:
+        return None
+    scope.as_of = min(scope.as_of or answer.read_at, answer.read_at)
+    return Response(answer.url, httpx.codes.OK, answer.body, httpx.Headers(answer.headers))
+
+
+def keep_answer(question: str, answer: Response) -> None:
+    """Leave an answer for the next execution of this extraction, should this one be put off."""
+    scope = _scope.get()
+    if scope and answer.status == httpx.codes.OK:
+        kept = Answer(answer.url, answer.body, dict(answer.headers), now())
+        scope.carryover.keep_answer(question, kept)

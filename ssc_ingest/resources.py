@@ -1,0 +1,202 @@
+"""What a process holds open: one of each client, for one event loop, in one context manager."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from neo4j import AsyncDriver
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from ssc_ingest.dead_letters import DeadLetters
+from ssc_ingest.deliveries import Deliveries
+from ssc_ingest.documents import DocumentCache
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.failing import Failing
+from ssc_ingest.graph.driver import open_driver
+from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.graph.staleness import StalenessReader
+from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.import_names import ImportNamesCache
+from ssc_ingest.inflight import InFlight
+from ssc_ingest.jobs import Jobs
+from ssc_ingest.metrics import Metrics
+from ssc_ingest.missing import Missing
+from ssc_ingest.pipelining import PipeliningRedis
+from ssc_ingest.queues import Queues
+from ssc_ingest.ratelimit import RateLimiter
+from ssc_ingest.runs.records import Runs
+from ssc_ingest.runs.staleness import StalePackages
+from ssc_ingest.runs.taking import Means
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import ENV_FILE, Settings
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+
+MOST_CONNECTIONS = 32
+"""Connections of one process to one Redis database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is in Redis."""
+
+    queues: Queues
+    jobs: Jobs
+    runs: Runs
+    missing: Missing
+    failing: Failing
+    inflight: InFlight
+    deliveries: Deliveries
+    dead_letters: DeadLetters
+    limiter: RateLimiter
+    state: Redis
+    streams: Redis
+    """The streams of other services, and their dead letters."""
+    cache: Redis
+    """Bytes, not text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """All that extracting packages needs."""
+
+    settings: Settings
+    servers: Servers
+    state: State
+    driver: AsyncDriver
+    reader: GraphReader
+    writer: GraphWriter
+    vulnerabilities: VulnerabilityStore
+    ecosystems: Mapping[str, Ecosystem]
+    import_names: ImportNamesCache
+    metrics: Metrics
+
+    def means(self, ecosystem: str) -> Means:
+        """What carrying out that ecosystem's runs needs."""
+        stale = StalePackages(
+            reader=StalenessReader(self.driver),
+            missing=self.state.missing,
+            failing=self.state.failing,
+            redis=self.state.state,
+            ecosystem=type(self.ecosystems[ecosystem]),
+            goal=timedelta(days=self.settings.freshness_goal_days),
+        )
+        return Means(
+            runs=self.state.runs,
+            queues=self.state.queues,
+            reader=self.reader,
+            missing=self.state.missing,
+            stale=stale,
+            ecosystem=self.ecosystems[ecosystem],
+            settings=self.settings,
+        )
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[State]:
+    """The clients of the Redis databases; nothing is asked yet."""
+    async with AsyncExitStack() as stack:
+
+        def connections(database: int, *, text: bool = True) -> BlockingConnectionPool:
+            # Blocking: more tasks than connections wait for their turn instead of failing.
+            return BlockingConnectionPool.from_url(
+                servers.redis(database),
+                max_connections=MOST_CONNECTIONS,
+                decode_responses=text,
+                socket_keepalive=True,
+                socket_timeout=10,
+                socket_connect_timeout=5,
+                health_check_interval=25,
+                # A server that restarts is back within seconds; longer absences are the task's.
+                retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=8),
+            )
+
+        def connect(database: int, *, text: bool = True) -> Redis:
+            client = Redis.from_pool(connections(database, text=text))
+            stack.push_async_callback(client.aclose)
+            return client
+
+        state = PipeliningRedis(connections(settings.redis_state_db))
+        stack.push_async_callback(state.aclose)
+        streams = connect(settings.redis_db)
+        yield State(
+            queues=Queues(connect(settings.redis_broker_db)),
+            jobs=Jobs(state),
+            runs=Runs(
+                state,
+                kept=settings.runs_kept,
+                kept_for=settings.runs_kept_days * 24 * 3600,
+            ),
+            missing=Missing(state),
+            failing=Failing(state),
+            inflight=InFlight(state),
+            deliveries=Deliveries(state),
+            dead_letters=DeadLetters(state, streams, stream_names(settings)),
+            limiter=RateLimiter(state),
+            state=state,
+            streams=streams,
+            cache=connect(settings.redis_cache_db, text=False),
+        )
+
+
+def stream_names(settings: Settings) -> list[str]:
+    """The streams that other services may write to: both spellings that are in use."""
+    return sorted({settings.redis_stream, "package-extraction", "package_extraction"})
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings,
+    servers: Servers,
+    *,
+    env_file: Path | None = ENV_FILE,
+    metrics: Metrics | None = None,
+) -> AsyncIterator[Resources]:
+    """Open everything; the writer flushes before the driver closes.
+
+    ``metrics`` are the process's, if it has some already.
+
+    Raises:
+        ConfigurationError: a registry's URL or rate makes no sense.
+    """
+    metrics = metrics or Metrics()
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(open_state(settings, servers))
+        transport = await stack.enter_async_context(open_transport(settings))
+        driver = await stack.enter_async_context(open_driver(servers, settings))
+        writer = GraphWriter(driver)
+        stack.push_async_callback(writer.close)
+        documents = DocumentCache(state.cache)
+        readers = {}
+        for name, cls in ecosystems().items():
+            about = cls.identity
+            endpoints = load_endpoints(name, about.endpoints, env_file, about.options)
+            client = RegistryClient(
+                transport,
+                state.limiter,
+                endpoints.hosts,
+                documents,
+                registry=name,
+                metrics=metrics,
+            )
+            readers[name] = cls(client, endpoints)
+        yield Resources(
+            settings=settings,
+            servers=servers,
+            state=state,
+            driver=driver,
+            reader=GraphReader(driver),
+            writer=writer,
+            vulnerabilities=await stack.enter_async_context(
+                open_store(servers.vulnerabilities_uri, settings)
+            ),
+            ecosystems=readers,
+            import_names=ImportNamesCache(state.cache),
+            metrics=metrics,
+        )

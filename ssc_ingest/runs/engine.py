@@ -1,0 +1,236 @@
+"""Carrying out a run: pages from the registry, tasks for packages, and waiting for their ends.
+
+What makes it safe to be killed anywhere, in this order for every page: packages are noted as
+pending, then published, then marked as published; when the whole page is done its counters and
+the cursor behind it are stored in one step. Who goes on publishes again what was noted and not
+marked, and does the page anew; what is noted on it already is neither compared nor counted
+again.
+"""
+
+import asyncio
+
+import structlog
+from redis.exceptions import RedisError
+
+from ssc_ingest.errors import (
+    CursorExpired,
+    IngestError,
+    RateLimited,
+    RegistryUnavailable,
+    StoreUnavailable,
+)
+from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.runs.hold import RENEW_EVERY, Hold, NotHeld
+from ssc_ingest.runs.model import Run
+from ssc_ingest.runs.pages import closing, read_pages
+from ssc_ingest.runs.taking import Means, PageTaker
+
+MOST_STUCK = 10
+"""Restarts without anything coming on after which a run has failed: it kills who carries it out."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""Seconds before a registry that does not answer is asked for the page again."""
+
+STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Stuck(IngestError):
+    """Whoever carries the run out dies of it."""
+
+
+class Engine:
+    """Carries out one run.
+
+    Args:
+        means: the clients.
+        run: which.
+        poll: seconds between two looks for room, and at what is pending.
+        renew_every: seconds between two renewals of the lease.
+    """
+
+    def __init__(
+        self, means: Means, run: Run, *, poll: float = 0.25, renew_every: float = RENEW_EVERY
+    ) -> None:
+        self._means = means
+        self._run = run
+        self._runs = means.runs
+        self._facts = {"run_id": run.id, "ecosystem": run.ecosystem}
+        self._hold = Hold(means.runs, run)
+        self._poll = poll
+        self._renew_every = renew_every
+        self._scope = RequestScope()
+        self._failures = 0
+        self._pages = -1
+
+    async def carry_out(self) -> Run:
+        """Go on with the run until its end; returns it as it stands then.
+
+        Raises:
+            NotHeld: it was paused or cancelled, or somebody else carries it out.
+            asyncio.CancelledError: the process stops; the lease is let go.
+        """
+        try:
+            async with self._hold.kept(self._renew_every):
+                log.info("run_begins", kind=self._run.kind, **self._facts)
+                with request_scope(self._scope):
+                    while not await self._attempt():
+                        pass
+        except NotHeld:
+            # Also the end looks so to a client that lost the answer and asked again.
+            if (await self._current()).state not in {"finished", "failed"}:
+                raise
+        run = await self._current()
+        log.info("run_ended", **run.report())
+        return run
+
+    async def _current(self) -> Run:
+        run = await self._runs.get(self._run.id)
+        if run is None:
+            raise NotHeld("lost")
+        return run
+
+    async def _attempt(self) -> bool:
+        """Go on until the end (``True``), or until something is in the way, and wait then."""
+        try:
+            try:
+                await self._go_on()
+            except NotHeld:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary: every failure is decided here
+                await self._respond(error)
+                return False
+        except RedisError as error:
+            log.warning("state_unavailable", run_id=self._run.id, error=str(error))
+            await asyncio.sleep(REDIS_PAUSE)
+            return False
+        return True
+
+    async def _go_on(self) -> None:
+        run = self._run = await self._current()
+        if run.stuck > MOST_STUCK and not run.error:
+            raise Stuck(f"nothing came on in {run.stuck} attempts, each of which ended in a kill")
+        if run.pages != self._pages:
+            self._pages, self._failures = run.pages, 0
+        self._taker = PageTaker(self._means, self._hold, run, self._scope, poll=self._poll)
+        await self._taker.publish_again()
+        if run.phase == "listing":
+            if run.kind == "update" and run.mode == "changes" and run.cursor is None:
+                if not await self._begin_update():
+                    return
+            elif run.mode == "names" and run.feed_end is None:
+                # Before the listing, so that nothing falls between it and the next update.
+                await self._hold.note(feed_end=await self._means.ecosystem.feed_end())
+            await self._list()
+        await self._drain()
+
+    # What is in the way -------------------------------------------------------------------
+
+    async def _respond(self, error: Exception) -> None:
+        match error:
+            case RedisError():
+                raise error
+            case CursorExpired():
+                await self._list_again(error)
+            case RateLimited():
+                await self._wait(error.retry_after, error)
+            case RegistryUnavailable():
+                self._failures += 1
+                # Beyond the tenth they are as long as can be.
+                await self._wait(FIRST_PAUSE * 2 ** min(self._failures - 1, 10), error)
+            case StoreUnavailable():
+                await self._wait(STORE_PAUSE, error)
+            case _:
+                await self._fail(error)
+
+    async def _wait(self, seconds: float, error: Exception) -> None:
+        seconds = min(max(1.0, seconds), LONGEST_PAUSE)
+        kind = type(error).__name__
+        log.info(
+            "run_waits", seconds=round(seconds, 1), error_type=kind, error=str(error), **self._facts
+        )
+        await self._hold.note(note=f"waits: {kind}: {error}")
+        await asyncio.sleep(seconds)
+
+    async def _fail(self, error: Exception) -> None:
+        """Read no further; what is pending is waited for, then the run has failed."""
+        kind = type(error).__name__
+        if isinstance(error, IngestError):
+            log.error("run_fails", error_type=kind, error=str(error), **self._facts)
+        else:
+            log.error("unexpected_error", exc_info=error, **self._facts)
+        if self._run.phase == "draining" and not isinstance(error, Stuck):
+            await self._wait(FIRST_PAUSE, error)
+        else:
+            await self._hold.note(error=f"{kind}: {error}", phase="draining")
+
+    async def _list_again(self, error: CursorExpired) -> None:
+        """Read the whole listing, from its beginning, with the feed's end as it is then.
+
+        What an ingestion has brought in by itself is not to be counted as skipped when it is
+        listed once more.
+        """
+        run = self._run = await self._current()
+        if run.mode == "names" and run.cursor is None:
+            await self._fail(error)
+            return
+        log.warning("run_lists_all", mode=run.mode, error=str(error), **self._facts)
+        fields: dict[str, str | int] = {"cursor": "", "mode": "names"}
+        if run.mode == "names":
+            fields |= {"listed": 0, "invalid": 0, "known_missing": 0, "skipped": -run.published}
+            await self._wait(FIRST_PAUSE, error)
+        await self._hold.commit(run.pages, fields, {})
+
+    # The listing --------------------------------------------------------------------------
+
+    async def _begin_update(self) -> bool:
+        """Take up the feed where the last update stopped; ``False`` if there was none yet."""
+        feed = await self._runs.feed(self._run.ecosystem)
+        if feed is None:
+            end = await self._means.ecosystem.feed_end()
+            note = "the first update: it has noted where the feed ends, and the next begins there"
+            await self._hold.finish(feed=end, note=note, is_update=True)
+            return False
+        await self._taker.commit({"cursor": feed.cursor})
+        self._run = await self._current()
+        return True
+
+    async def _list(self) -> None:
+        complete, run = True, self._run
+        source = (
+            self._means.stale.pages(run)
+            if run.mode == "stale"
+            else read_pages(self._means.ecosystem, run.mode, run.cursor)
+        )
+        async with closing(source) as pages:
+            async for page in pages:
+                if not (complete := await self._taker.take(page)):
+                    break
+        await self._taker.commit({"phase": "draining", "complete": int(complete)})
+
+    # The end ------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        while True:
+            run = await self._current()
+            if not run.pending and await self._finish(run):
+                return
+            await asyncio.sleep(self._poll)
+
+    async def _finish(self, run: Run) -> bool:
+        """End the run, with what it knows about the feed: all before that is done with.
+
+        A run that failed has read its feed up to its cursor, a listing that was not completed
+        says nothing about it.
+        """
+        whole = run.complete and not run.error
+        read_up_to = run.feed_end if whole else None
+        feed = run.cursor if run.mode == "changes" else read_up_to
+        return await self._hold.finish(
+            error=run.error or "",
+            note="" if run.complete or run.error else f"its limit of {run.limit} is reached",
+            feed=feed or "",
+            moves_feed=run.kind == "update",
+            is_update=run.kind == "update" and whole,
+        )

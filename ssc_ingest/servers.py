@@ -1,0 +1,135 @@
+"""Where the three servers are: configured, or the embedded stack that is running.
+
+``up`` writes the addresses of the servers that it started to a file in the data directory;
+``celery -A workers ...`` and the CLI in a second terminal find them there.
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.settings import Settings
+
+STACK_FILE = "stack.json"
+LOCK_FILE = "stack.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedAddresses:
+    """Addresses of the servers of a running embedded stack; ``None`` where it runs none."""
+
+    graph_uri: str | None = None
+    redis_url: str | None = None
+    vulnerabilities_uri: str | None = None
+
+    def write(self, data_dir: Path) -> None:
+        """Publish the addresses, readable by this user only, in one atomic step."""
+        target = data_dir / STACK_FILE
+        temporary = target.with_suffix(".tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.replace(target)
+
+    @staticmethod
+    def remove(data_dir: Path) -> None:
+        """Take the addresses back (the stack has stopped)."""
+        (data_dir / STACK_FILE).unlink(missing_ok=True)
+
+    @staticmethod
+    def read(data_dir: Path) -> "EmbeddedAddresses | None":
+        """The addresses of the stack that runs on this data directory, if one does."""
+        try:
+            if not is_held(data_dir):
+                return None  # left behind by a killed process
+            return EmbeddedAddresses(**json.loads((data_dir / STACK_FILE).read_text()))
+        except FileNotFoundError:
+            return None
+
+
+def is_held(data_dir: Path) -> bool:
+    """Whether a running embedded stack holds the data directory.
+
+    Its processes hold a lock on a file, which the kernel releases when the last has ended:
+    unlike a process id, it cannot go stale.
+    """
+    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Complete addresses, with credentials. Never print these: see :func:`without_credentials`."""
+
+    graph_uri: str
+    graph_auth: tuple[str, str] | None
+    redis_url: str
+    """Without a database number; see :meth:`redis`."""
+    vulnerabilities_uri: str
+
+    def redis(self, database: int) -> str:
+        """The Redis URL of one database."""
+        parts = urlsplit(self.redis_url)
+        return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def locate(settings: Settings) -> Servers:
+    """Find the servers: those that are configured, else those of the running embedded stack.
+
+    Raises:
+        ConfigurationError: one is not configured and no embedded stack runs it.
+    """
+    embedded = EmbeddedAddresses.read(settings.data_dir) or EmbeddedAddresses()
+    graph_uri = settings.graph_db_uri or embedded.graph_uri
+    redis_url = configured_redis_url(settings) or embedded.redis_url
+    vulnerabilities_uri = (
+        settings.vuln_db_uri.get_secret_value()
+        if settings.vuln_db_uri
+        else embedded.vulnerabilities_uri
+    )
+    missing = [
+        f"{name} (set {variable})"
+        for name, variable, value in (
+            ("graph", "GRAPH_DB_URI", graph_uri),
+            ("redis", "REDIS_HOST or REDIS_URL", redis_url),
+            ("vulnerabilities", "VULN_DB_URI", vulnerabilities_uri),
+        )
+        if not value
+    ]
+    if missing or not (graph_uri and redis_url and vulnerabilities_uri):
+        raise ConfigurationError(
+            f"no server for: {', '.join(missing)}; and no embedded stack is running in "
+            f"{settings.data_dir}: start one with `ssc-ingest up`, or set the variables"
+        )
+    password = settings.graph_db_password.get_secret_value()
+    auth = (settings.graph_db_user, password) if settings.graph_db_uri and password else None
+    return Servers(graph_uri, auth, redis_url, vulnerabilities_uri)
+
+
+def configured_redis_url(settings: Settings) -> str | None:
+    """The Redis URL of the settings (``REDIS_URL`` wins over ``REDIS_HOST``), or ``None``."""
+    if settings.redis_url:
+        return settings.redis_url.get_secret_value()
+    if not settings.redis_host:
+        return None
+    credentials = ""
+    if settings.redis_password:
+        password = quote(settings.redis_password.get_secret_value(), safe="")
+        credentials = f"{quote(settings.redis_username or '', safe='')}:{password}@"
+    return f"redis://{credentials}{settings.redis_host}:{settings.redis_port}"
+
+
+def without_credentials(uri: str) -> str:
+    """The address without user, password and options, which may hold some as well."""
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))

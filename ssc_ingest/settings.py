@@ -1,0 +1,270 @@
+"""All settings, from environment variables and ``.env``; built once, by the entry point.
+
+The names are those of the reference implementation where it has one. Unknown variables are
+ignored, so that its ``.env`` loads unchanged. The registries' URLs and rates are settings
+too; they come with the registry modules (:mod:`ssc_ingest.ecosystems.endpoints`).
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import platformdirs
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ssc_ingest.errors import ConfigurationError
+
+ENV_FILE = Path(".env")
+
+SCHEMES = {
+    "graph_db_uri": ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"),
+    "vuln_db_uri": ("mongodb", "mongodb+srv"),
+    "redis_url": ("redis", "rediss"),
+}
+HOST = re.compile(r"[A-Za-z0-9._-]+")
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Times are seconds, sizes bytes, unless a name says otherwise.
+
+    ``template.env`` and ``docs/settings.md`` are made of what is written here: the comment
+    above each group, and the text below each field (``make docs``).
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server, and every other
+    # command finds it.
+    graph_db_uri: str | None = Field(None, examples=["bolt://localhost:7687"])
+    """Bolt address of Neo4j 5 with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc."""
+    graph_db_user: str = "neo4j"
+    """User name in Neo4j."""
+    graph_db_password: SecretStr = SecretStr("")
+    """Password in Neo4j; empty: authentication is off there."""
+
+    # Vulnerabilities (MongoDB). Without an address, a private server is started, as above.
+    vuln_db_uri: SecretStr | None = Field(
+        None, examples=["mongodb://user:password@localhost:27017/admin"]
+    )
+    """Address of MongoDB. The database is `vulnerabilities`; its path says where users are."""
+    db_vulnerabilities_collection: str = "vulnerabilities"
+    """Collection of the advisories."""
+    db_min_pool_size: int = Field(10, ge=0)
+    """Connections to MongoDB that each process keeps open."""
+    db_max_pool_size: int = Field(100, ge=1)
+    """Most connections of each process to MongoDB, and to Neo4j."""
+    db_max_idle_time_ms: int = Field(60_000, ge=0)
+    """Milliseconds after which an unused connection to MongoDB is closed."""
+    db_default_query_timeout_ms: int = Field(30_000, ge=1)
+    """Milliseconds that a query may take."""
+
+    # Redis: queues, state, and the stream of other services. Without an address, a private server
+    # is started, as above.
+    redis_url: SecretStr | None = Field(None, examples=["rediss://user:password@localhost:6379"])
+    """Address of Redis 6.2 or later, rediss:// for TLS; wins over the next four."""
+    redis_host: str | None = Field(None, examples=["localhost"])
+    """Host of Redis."""
+    redis_port: int = Field(6379, ge=1, le=65535)
+    """Port of Redis."""
+    redis_username: str | None = Field(None, examples=["ssc-ingest"])
+    """User name in Redis, where it has users."""
+    redis_password: SecretStr | None = Field(None, examples=["password"])
+    """Password in Redis."""
+    redis_db: int = Field(0, ge=0)
+    """Database of the stream."""
+    redis_broker_db: int = Field(1, ge=0)
+    """Database of the queues."""
+    redis_state_db: int = Field(2, ge=0)
+    """Database of jobs, claims and schedules."""
+    redis_cache_db: int = Field(3, ge=0)
+    """Database of what may be lost: this one may be flushed, so it shares with no other."""
+    redis_stream: str = "package-extraction"
+    """Stream in which other services ask for packages."""
+    redis_group: str = "extractors"
+    """Consumer group of that stream."""
+    redis_consumer: str = "package-consumer"
+    """Name of this consumer in the group."""
+
+    # Asking registries. Each registry's addresses and rates follow below.
+    contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
+    """Web or mail address in the User-Agent, where a registry reaches you before it blocks you."""
+    http_timeout_default: float = Field(30, gt=0)
+    """Seconds for one package's metadata."""
+    http_timeout_medium: float = Field(60, gt=0)
+    """Seconds for a larger document."""
+    http_timeout_long: float = Field(120, gt=0)
+    """Seconds for a page of a listing or feed."""
+
+    # Workers.
+    worker_concurrency: int = Field(32, ge=1)
+    """Packages that each worker process has in work at once."""
+    task_timeout: float = Field(60, gt=0, le=60)
+    """Seconds that one execution of a task may take."""
+    visibility_timeout: int = Field(180, ge=5)
+    """Seconds after which a killed worker's tasks are delivered again; above TASK_TIMEOUT."""
+    shutdown_grace: float = Field(20, ge=0)
+    """Seconds that running tasks get to end when a worker is asked to stop."""
+    max_attempts: int = Field(5, ge=1)
+    """Failures of a task before it becomes a dead letter; waiting does not count."""
+    job_max_packages: int = Field(500, ge=1)
+    """Most packages of one on-demand job; what is left over stays a stub and is reported."""
+    job_max_requests: int = Field(2000, ge=1)
+    """Most requests to registries of one on-demand job."""
+    run_high_water: int = Field(2000, ge=1)
+    """Most packages of one run that are in queues or in work at once."""
+    updates_add_packages: bool = False
+    """Whether updates also take in packages that the graph lacks; ingestions do so anyway."""
+    staleness_budget: float = Field(0.05, ge=0, le=1)
+    """Share of each registry's rate for looking at stale packages again, daily; 0: never."""
+    runs_kept: int = Field(100, ge=1)
+    """Most runs whose records are kept."""
+    runs_kept_days: float = Field(90, gt=0)
+    """Days after which the record of a run is dropped."""
+    timezone: str = "UTC"
+    """Time zone of the schedule's hours, by its name in the tz database."""
+    schedules: Literal["all", "own"] = "all"
+    """What beat starts: all, or own: only what keeps the fleet in order and asks no registry."""
+
+    # Metrics and health of workers: http://METRICS_HOST:METRICS_PORT/metrics, /healthz, /readyz.
+    metrics_port: int = Field(9100, ge=0, le=65535)
+    """Port on which a worker tells its metrics and health; 0: none. Each needs one of its own."""
+    metrics_host: str = "127.0.0.1"
+    """Address on which it listens; 0.0.0.0 in containers, where only their network sees it."""
+    freshness_goal_days: float = Field(7, gt=0)
+    """Days after which a package that was not looked at is stale: counted, and looked at again."""
+
+    # Flower, the view of workers, tasks and queues.
+    flower_port: int = Field(5555, ge=0, le=65535)
+    """Port of Flower; 0 takes a free one."""
+    flower_user: str = "admin"
+    """User name for Flower."""
+    flower_password: SecretStr | None = Field(None, examples=["password"])
+    """Password for Flower. `up` lets it listen on loopback only; the containers demand one."""
+
+    # This program.
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("ssc-ingest"),
+        examples=["~/.local/share/ssc-ingest"],
+    )
+    """Folder of the private servers' data; kept over restarts."""
+    cache_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("ssc-ingest"),
+        examples=["~/.cache/ssc-ingest"],
+    )
+    """Folder of downloads that can be had again, such as Neo4j's jars (130 MB)."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least important messages that are logged."""
+    log_format: Literal["json", "text"] = "text"
+    """text for people, json for machines."""
+    log_file: Path | None = Field(None, examples=["~/ssc-ingest.log"])
+    """File that logs go to as well; at 5 MiB a new one begins, and five old ones are kept."""
+    java_home: Path | None = Field(None, examples=["/usr/lib/jvm/java-21-openjdk"])
+    """Java 17 or 21 for the private Neo4j; otherwise one that is found, or one from a wheel."""
+    embedded_maven_url: str = "https://repo1.maven.org/maven2"
+    """Maven repository that the private Neo4j's jars come from; a mirror will do."""
+
+    @field_validator("redis_port", "metrics_port", "flower_port", mode="before")
+    @classmethod
+    def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
+        # Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 for a service that is named "redis".
+        if isinstance(value, str) and "://" in value:
+            raise ValueError(
+                "this is a service link that the container platform injected, not a port; set "
+                f"{str(info.field_name).upper()} to a number, or switch such links off "
+                "(Kubernetes: enableServiceLinks: false)"
+            )
+        return value
+
+    @field_validator("graph_db_uri", "vuln_db_uri", "redis_url")
+    @classmethod
+    def _address(
+        cls, value: str | SecretStr | None, info: ValidationInfo
+    ) -> str | SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        known = SCHEMES[str(info.field_name)]
+        parts = urlsplit(text)
+        if parts.scheme not in known or not parts.hostname:
+            schemes = ", ".join(f"{scheme}://" for scheme in known)
+            raise ValueError(f"must be an address with a host that begins with one of {schemes}")
+        return value
+
+    @field_validator("redis_host")
+    @classmethod
+    def _host(cls, value: str | None) -> str | None:
+        if value and not HOST.fullmatch(value):
+            raise ValueError("must be a host's name alone; a whole address goes into REDIS_URL")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("must be a name of the tz database, such as Europe/Madrid") from error
+        return value
+
+    @field_validator("data_dir", "cache_dir", "log_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        # Child processes may run in another folder.
+        return value.expanduser().absolute() if value else None
+
+    @model_validator(mode="after")
+    def _together(self) -> "Settings":
+        if self.redis_cache_db in {self.redis_db, self.redis_broker_db, self.redis_state_db}:
+            raise ValueError(
+                "REDIS_CACHE_DB must differ from REDIS_DB, REDIS_BROKER_DB and REDIS_STATE_DB: "
+                "a cache may be flushed, the others hold work"
+            )
+        if self.visibility_timeout <= self.task_timeout:
+            raise ValueError(
+                "VISIBILITY_TIMEOUT must be greater than TASK_TIMEOUT, or running tasks would "
+                "be delivered a second time"
+            )
+        if self.db_min_pool_size > self.db_max_pool_size:
+            raise ValueError("DB_MIN_POOL_SIZE must not be greater than DB_MAX_POOL_SIZE")
+        return self
+
+
+def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: one makes no sense; the text names the variable and the remedy.
+    """
+    try:
+        return Settings(_env_file=env_file, **overrides)
+    except ValidationError as error:
+        problems = "\n".join(_explain(problem) for problem in error.errors())
+        raise ConfigurationError(problems) from None  # its text may hold a password
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """One line for the operator: variable, value (unless it may be secret) and remedy."""
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    field = str(problem["loc"][0])
+    if "SecretStr" in str(Settings.model_fields[field].annotation) or "@" in str(problem["input"]):
+        return f"{field.upper()}: {reason}"
+    return f"{field.upper()}={problem['input']!r}: {reason}"

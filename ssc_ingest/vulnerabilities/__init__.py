@@ -1,0 +1,1 @@
+"""Vulnerabilities: the MongoDB store that other services read (database ``vulnerabilities``)."""

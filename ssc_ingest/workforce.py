@@ -1,0 +1,89 @@
+"""Which workers and beats there are: each process says so in Redis, every few seconds.
+
+``worker:<hostname>`` and ``beat:<hostname>:<pid>`` are JSON documents that expire when their
+process stops saying so.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+HEARTBEAT_EVERY = 5.0
+GONE_AFTER = 20
+
+BEAT_LOCK = "beat:lock"
+"""Whoever holds it emits the schedule."""
+
+_PREFIX = "worker:"
+_BEAT_PREFIX = "beat:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One worker process. Times are Unix times."""
+
+    hostname: str
+    pid: int
+    queues: tuple[str, ...]
+    concurrency: int
+    started_at: float
+    seen_at: float = 0.0
+    running: int = 0
+    last_task_at: float = 0.0
+    """When it last took a task; 0 if it never did."""
+    stalled_for: float = 0.0
+    """Seconds for which messages have been waiting in its queues while it took none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One beat process; ``seen_at`` is a Unix time."""
+
+    hostname: str
+    pid: int
+    leads: bool
+    """Whether it is the one that emits; the others stand by."""
+    schedules: tuple[str, ...]
+    """Names of the schedules that it knows."""
+    seen_at: float
+
+    @property
+    def key(self) -> str:
+        """Where it says that it is there."""
+        return f"{_BEAT_PREFIX}{self.hostname}:{self.pid}"
+
+    def encode(self) -> str:
+        """What it says there."""
+        return json.dumps(asdict(self))
+
+
+async def beat(redis: Redis, worker: Worker, **facts: float) -> None:
+    """Say that the worker is there, and what has changed: how many tasks it runs ..."""
+    document = {**asdict(worker), **facts, "seen_at": time.time()}
+    await redis.set(_PREFIX + worker.hostname, json.dumps(document), ex=GONE_AFTER)
+
+
+async def sign_off(redis: Redis, hostname: str) -> None:
+    """The worker stops."""
+    await redis.delete(_PREFIX + hostname)
+
+
+async def workers(redis: Redis) -> list[Worker]:
+    """The workers that are there, by name."""
+    found = await _documents(redis, f"{_PREFIX}*")
+    return [Worker(**{**document, "queues": tuple(document["queues"])}) for document in found]
+
+
+async def beats(redis: Redis) -> list[Beat]:
+    """The beats that are there, by name."""
+    found = await _documents(redis, f"{_BEAT_PREFIX}*:*")
+    return [Beat(**{**document, "schedules": tuple(document["schedules"])}) for document in found]
+
+
+async def _documents(redis: Redis, pattern: str) -> list[dict[str, Any]]:
+    names = sorted([str(key) async for key in redis.scan_iter(pattern, count=1000)])
+    documents = await redis.mget(names) if names else []
+    return [json.loads(document) for document in documents if document]

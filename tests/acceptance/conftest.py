@@ -1,0 +1,105 @@
+"""A fleet of real workers on the test servers and the simulated registries."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from ssc_ingest.resources import State, open_state
+from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.settings import Settings
+from tests.acceptance.fleet import Fleet
+from tests.simulator.client import Simulator
+from tests.toy import toy
+from tests.toy.registry import ToyRegistry
+
+
+@pytest.fixture(scope="session")
+def servers(stack: EmbeddedAddresses) -> Servers:
+    """The test servers' addresses."""
+    assert stack.graph_uri
+    assert stack.redis_url
+    assert stack.vulnerabilities_uri
+    return Servers(stack.graph_uri, None, stack.redis_url, stack.vulnerabilities_uri)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Simulator]:
+    """Registries of 1,500 packages each, whose closures are a hundred and more."""
+    with Simulator.start(packages=1500, versions="2-20", requirements="1-6") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(simulated: Simulator) -> Simulator:
+    """The registries as they were at the start."""
+    simulated.reset()
+    return simulated
+
+
+@pytest.fixture
+def fleet(
+    servers: Servers,
+    simulator: Simulator,
+    clean_graph: None,
+    clean_redis: None,
+    tmp_path: Path,
+) -> Iterator[Fleet]:
+    """Workers, to be started; empty queues and an empty graph."""
+    fleet = Fleet(servers, simulator.environment(), tmp_path)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+async def state(fleet: Fleet, settings: Settings, servers: Servers) -> AsyncIterator[State]:
+    """The state in Redis."""
+    async with open_state(settings, servers) as state:
+        yield state
+
+
+DEADLY = """
+import os
+
+from toy import Toy
+
+
+class Deadly(Toy):
+    '''One toy kills the process that reads it.'''
+
+    async def fetch(self, ref, **arguments):
+        if ref.name == "deadly":
+            os.kill(os.getpid(), 9)
+        return await super().fetch(ref, **arguments)
+"""
+
+
+@pytest.fixture
+def toys() -> Iterator[ToyRegistry]:
+    """The registry of toys, empty."""
+    with ToyRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
+    """A seventh ecosystem, ``toy``: one file, installed as another distribution would be."""
+    _install(fleet, toys, tmp_path / "plugin", "toy:Toy")
+
+
+@pytest.fixture
+def deadly_plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
+    """The same with a toy that kills its reader."""
+    folder = tmp_path / "plugin"
+    _install(fleet, toys, folder, "deadly:Deadly")
+    (folder / "deadly.py").write_text(DEADLY)
+
+
+def _install(fleet: Fleet, toys: ToyRegistry, folder: Path, entry_point: str) -> None:
+    metadata = folder / "toy-1.dist-info"
+    metadata.mkdir(parents=True)
+    shutil.copy(toy.__file__, folder / "toy.py")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(f"[ssc_ingest.ecosystems]\ntoy = {entry_point}\n")
+    fleet.environment |= {"PYTHONPATH": str(folder), "TOY_API_URL": toys.url}

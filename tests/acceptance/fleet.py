@@ -1,0 +1,154 @@
+"""Real worker processes, started as an operator would start them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from ssc_ingest.embedded.process import ProcessGroup
+from ssc_ingest.servers import Servers
+
+VISIBILITY_TIMEOUT = 8
+TASK_TIMEOUT = 6
+RECOVERY = VISIBILITY_TIMEOUT + 5
+"""Seconds: the published recovery time."""
+
+CONCURRENCY = 16
+
+
+class WorkerProcess:
+    """One worker process; its log is in a file."""
+
+    def __init__(
+        self,
+        name: str,
+        queues: Iterable[str],
+        environment: Mapping[str, str],
+        log: Path,
+        group: ProcessGroup,
+    ) -> None:
+        self.name = name
+        self.log = log
+        arguments = ["-Q", ",".join(queues)] if queues else []
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-A", "workers", "worker"),
+                    *("-n", name, "--without-mingle", "--without-gossip", *arguments),
+                ],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=log.parent,
+                process_group=group.id,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Until it consumes its queues."""
+        self.wait_for_log(f"{self.name} ready")
+
+    def wait_for_log(self, text: str, seconds: float = 60) -> None:
+        """Until its log has that text."""
+        wait_until(
+            lambda: text in self.log.read_text() or not self.is_alive(),
+            seconds,
+            lambda: f"no {text!r} in the log:\n{self.log.read_text()[-3000:]}",
+        )
+        assert self.is_alive(), self.log.read_text()[-3000:]
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self._process.kill()
+        self._process.wait()
+
+    def terminate(self, seconds: float = 60) -> int:
+        """SIGTERM; waits for the end and returns the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(seconds)
+
+
+class Fleet:
+    """Workers that use the test servers and the simulated registries."""
+
+    def __init__(self, servers: Servers, registries: Mapping[str, str], folder: Path) -> None:
+        self._folder = folder
+        self._workers: list[WorkerProcess] = []
+        # However the tests end: a worker that stays takes the messages of those to come.
+        self._group = ProcessGroup()
+        self.environment = {
+            **os.environ,
+            **registries,
+            "GRAPH_DB_URI": servers.graph_uri,
+            "REDIS_URL": servers.redis_url,
+            "VULN_DB_URI": servers.vulnerabilities_uri,
+            "DATA_DIR": str(folder / "data"),
+            "VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT),
+            "TASK_TIMEOUT": str(TASK_TIMEOUT),
+            "WORKER_CONCURRENCY": str(CONCURRENCY),
+            "SHUTDOWN_GRACE": "2",
+            "JOB_MAX_REQUESTS": "100000",
+            "METRICS_PORT": "0",
+            "PYTHONWARNINGS": "ignore",
+        }
+        # Another program's application: it knows the broker and nothing else.
+        self.stranger = Celery(broker=servers.redis(1))
+
+    def start(self, *queues: str, name: str = "worker@test") -> WorkerProcess:
+        """A worker that is ready; without queues it reads all."""
+        worker = WorkerProcess(
+            name, queues, self.environment, self._folder / f"{name}.log", self._group
+        )
+        self._workers.append(worker)
+        worker.wait_until_ready()
+        return worker
+
+    def send(self, task: str = "extraction.extract_package", **kwargs: Any) -> str:
+        """Send a task by name to the default queue; returns its id."""
+        return str(self.stranger.send_task(task, kwargs=kwargs).id)
+
+    def active(self, name: str = "worker@test") -> int:
+        """How many tasks a worker says that it runs, now."""
+        answer = self.stranger.control.inspect([name], timeout=0.5, limit=1).active() or {}
+        return len(answer.get(name, []))
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.kill()
+        self._group.close()
+        self.stranger.close()
+
+
+async def eventually(condition: Callable[[], Awaitable[object]], seconds: float) -> None:
+    """Wait until the condition holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - what changes is in another process
+            await asyncio.sleep(0.05)
+
+
+def wait_until(
+    condition: Callable[[], object], seconds: float, explain: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until the condition holds; fails with an explanation."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {explain()}")
+        time.sleep(0.05)

@@ -1,0 +1,57 @@
+"""A Redis that may be killed, and the sweep that beat would send."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from kombu.exceptions import OperationalError
+
+from ssc_ingest.embedded.ports import choose_port
+from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
+from ssc_ingest.embedded.progress import LineProgress
+from ssc_ingest.embedded.valkey import ValkeyServer
+from tests.acceptance.fleet import Fleet
+
+
+class OwnRedis:
+    """A Redis server that a test may kill."""
+
+    def __init__(self, group: ProcessGroup, folder: Path) -> None:
+        self._server = ValkeyServer(folder)
+        self._server.prepare(LineProgress(lambda _: None))
+        self._group = group
+        self._port = choose_port(0)
+        self._child = self._start()
+        self.uri = self._server.uri(self._port)
+
+    def restart(self) -> None:
+        """``kill -9``, some seconds without a server, and the same server again."""
+        self._child.kill()
+        self._child.stop(grace=5)
+        time.sleep(3)
+        self._child = self._start()
+
+    def _start(self) -> ChildProcess:
+        child = self._group.start("Valkey", self._server.command(self._port))
+        child.wait_until(partial(self._server.is_ready, self._port, child), timeout=30)
+        return child
+
+
+@asynccontextmanager
+async def sweeping(fleet: Fleet) -> AsyncIterator[None]:
+    """Send the sweep every few seconds during the block."""
+
+    async def send() -> None:
+        while True:
+            with suppress(OperationalError):  # Redis is away; beat, too, tries again
+                await asyncio.to_thread(fleet.send, "runs.sweep")
+            await asyncio.sleep(5)
+
+    task = asyncio.create_task(send())
+    try:
+        yield
+    finally:
+        task.cancel()

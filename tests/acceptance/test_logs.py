@@ -1,0 +1,60 @@
+"""The log from outside: whose work wrote a line."""
+
+import json
+from typing import Any
+
+from ssc_ingest.queues import EXTRACT, TaskMessage
+from ssc_ingest.resources import State
+from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
+from tests.acceptance.work import QUEUES
+from tests.simulator.client import Simulator
+
+OF_THE_PROCESS = {"worker_stopping", "writer_closed", "waiting_for_store"}
+
+
+def lines(worker: WorkerProcess) -> list[dict[str, Any]]:
+    """What our code has written, not Celery's own."""
+    written = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
+    decoded = [json.loads(line) for line in written]
+    return [line for line in decoded if line["logger"].startswith(("ssc_ingest", "workers"))]
+
+
+async def test_every_line_says_whose_work_it_is(
+    fleet: Fleet, simulator: Simulator, state: State
+) -> None:
+    """Task, ecosystem and package, also where many run at once, on whatever thread."""
+    fleet.environment |= {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
+    packages = {
+        (ecosystem, package.name): package.purl
+        for ecosystem in ("pypi", "npm", "maven")
+        for package in simulator.packages(ecosystem, 8, start=30)
+    }
+    packages["npm", "no-such-package"] = "pkg:npm/no-such-package"
+    (slow, *_) = simulator.packages("npm", 1, start=30)
+    simulator.fault("status", package=slow.purl, status=429, retry_after="1", times=1)
+    messages = [
+        TaskMessage(
+            task=EXTRACT,
+            queue=f"{ecosystem}.urgent",
+            kwargs={"ecosystem": ecosystem, "name": name, "dependencies": "none", "colour": "red"},
+        )
+        for ecosystem, name in packages
+    ]
+    expected = {
+        message.task_id: (message.kwargs["ecosystem"], purl)
+        for message, purl in zip(messages, packages.values(), strict=True)
+    }
+    await state.queues.publish(messages)
+    worker = fleet.start()
+
+    async def all_is_done() -> bool:
+        waiting = any((await state.queues.lengths(QUEUES)).values())
+        return not (waiting or await state.queues.delayed() or await state.queues.unacknowledged())
+
+    await eventually(all_is_done, 120)
+    assert worker.terminate() == 0
+    of_work = [line for line in lines(worker) if line["event"] not in OF_THE_PROCESS]
+    for line in of_work:
+        assert (line["ecosystem"], line["package"]) == expected[line["task_id"]], line
+    events = {line["event"] for line in of_work}
+    assert {"unknown_arguments", "package_delayed", "package_failed", "package_extracted"} <= events

@@ -1,0 +1,123 @@
+"""What workers tell Prometheus and those who look after them, over real HTTP."""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from ssc_ingest.embedded.ports import choose_port
+from ssc_ingest.queues import EXTRACT, TaskMessage
+from ssc_ingest.resources import State
+from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.work import finished, settled, start_job
+from tests.simulator.client import Simulator
+
+Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    """Status and body of an answer."""
+    opener = build_opener(ProxyHandler({}))  # loopback: no proxy of the environment
+    try:
+        with opener.open(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def scrape(port: int) -> Samples:
+    """All values of a process by name and labels."""
+    status, text = ask(port, "/metrics")
+    assert status == 200
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float | None:
+    """One value, if it is there."""
+    return samples.get((f"ssc_{name}", frozenset(labels.items())))
+
+
+async def test_a_worker_tells_what_it_does(
+    fleet: Fleet, simulator: Simulator, state: State
+) -> None:
+    """Tasks by outcome, packages, answers, and the hosts that asked us to wait."""
+    port = choose_port(0)
+    fleet.environment["METRICS_PORT"] = str(port)
+    fleet.start("npm.urgent")
+    package, slow = simulator.packages("npm", 2, start=30)
+    simulator.fault("status", package=slow.purl, status=429, retry_after="1", times=1)
+    await finished(state, await start_job(state, package.name, "none", "npm"), 60)
+    absent = {"ecosystem": "npm", "name": "no-such-package", "dependencies": "none"}
+    await state.queues.publish([TaskMessage(task=EXTRACT, queue="npm.urgent", kwargs=absent)])
+    await eventually(state.dead_letters.count, 60)
+    await start_job(state, slow.name, "none", "npm")
+    await eventually(state.queues.delayed, 60)
+    await settled(state)
+    samples = scrape(port)
+    host = simulator.url.removeprefix("http://")
+    assert value(samples, "tasks_started_total", task=EXTRACT) == 3
+    for outcome in ("succeeded", "failed", "retried"):
+        assert value(samples, "tasks_ended_total", task=EXTRACT, outcome=outcome) == 1, outcome
+    assert value(samples, "task_duration_seconds_count", task=EXTRACT) == 3
+    assert value(samples, "packages_total", ecosystem="npm", ending="extracted") == 1
+    assert value(samples, "packages_total", ecosystem="npm", ending="failed") == 1
+    assert value(samples, "rate_limited_total", host=host, status="429") == 1
+    assert value(samples, "requests_total", host=host, status="404") == 1
+    assert value(samples, "last_task_timestamp_seconds")
+    # What is the fleet's is not told by each of its workers.
+    assert value(samples, "delayed_messages") is None
+    assert ask(port, "/healthz") == (200, "ok\n")
+    assert ask(port, "/readyz") == (200, "ok\n")
+
+
+async def test_control_tells_about_the_fleet(
+    fleet: Fleet, simulator: Simulator, state: State
+) -> None:
+    """Queues with their oldest message, dead letters, feeds, streams, workers, freshness."""
+    waiting = TaskMessage(task=EXTRACT, queue="npm.bulk", kwargs={})
+    await state.queues.publish([waiting, waiting])
+    await state.queues.delay(TaskMessage(task="x", queue="npm.bulk", kwargs={}), 3600)
+    await state.state.hset("feed:npm", mapping={"cursor": "7", "moment": "1", "updated_at": "2"})
+    await state.streams.xgroup_create("package-extraction", "extractors", id="0", mkstream=True)
+    await state.streams.xadd("package-extraction", {"data": "{}"})
+    port = choose_port(0)
+    fleet.environment["METRICS_PORT"] = str(port)
+    fleet.start("control", "npm.urgent", name="control@test")
+    package = simulator.packages("npm", 1, start=30)[0]
+    await finished(state, await start_job(state, package.name, "none", "npm"), 60)
+
+    async def is_seen() -> bool:
+        samples = await asyncio.to_thread(scrape, port)
+        return bool(value(samples, "worker_last_task_timestamp_seconds", worker="control@test"))
+
+    await eventually(is_seen, 60)
+    samples = scrape(port)
+    assert value(samples, "queue_messages", queue="npm.bulk") == 2
+    assert value(samples, "queue_messages", queue="npm.urgent") == 0
+    assert value(samples, "queue_oldest_seconds", queue="npm.bulk") is not None
+    assert value(samples, "queue_oldest_seconds", queue="npm.urgent") is None
+    assert value(samples, "delayed_messages") == 1
+    assert value(samples, "dead_letters") == 0
+    assert value(samples, "beats") == 0
+    assert (value(samples, "feed_lag_seconds", ecosystem="npm") or 0) > 1e9
+    assert value(samples, "feed_lag_seconds", ecosystem="pypi") is None
+    group = {"stream": "package-extraction", "group": "extractors"}
+    assert value(samples, "stream_lag", **group) == 1
+    assert value(samples, "stream_pending", **group) == 0
+    assert value(samples, "graph_packages", ecosystem="npm") is not None
+    assert value(samples, "fleet_refreshed_timestamp_seconds")
+
+
+async def test_two_workers_cannot_share_a_port(fleet: Fleet) -> None:
+    """The second works all the same, and says what it cannot do."""
+    fleet.environment["METRICS_PORT"] = str(choose_port(0))
+    fleet.start("npm.urgent", name="first@test")
+    second = fleet.start("npm.urgent", name="second@test")
+    assert "metrics_unavailable" in second.log.read_text()
+    assert second.is_alive()

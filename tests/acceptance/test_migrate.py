@@ -1,0 +1,150 @@
+"""``ssc-ingest migrate`` from outside: what operators see, and what workers say."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ssc_ingest.resources import State, open_state
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from ssc_ingest.workforce import Worker, beat
+from tests.acceptance.fleet import Fleet, wait_until
+from tests.conftest import Cypher
+from tests.integration.test_migration import drop_schema
+from tests.reference_graph import build_reference_graph
+from tests.simulator.client import Simulator
+
+PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
+
+
+@pytest.fixture
+def old_graph(clean_graph: None, clean_redis: None, cypher: Cypher) -> Iterator[None]:
+    """A graph of the reference implementation, without a schema; no workers."""
+    drop_schema(cypher)
+    build_reference_graph(cypher)
+    yield
+    cypher("MATCH (n) DETACH DELETE n")
+    drop_schema(cypher)
+
+
+@pytest.fixture
+def environment(servers: Servers, tmp_path: Path) -> dict[str, str]:
+    """Settings of a program that uses the test servers."""
+    return {
+        **os.environ,
+        "GRAPH_DB_URI": servers.graph_uri,
+        "REDIS_URL": servers.redis_url,
+        "VULN_DB_URI": servers.vulnerabilities_uri,
+        "DATA_DIR": str(tmp_path / "data"),
+    }
+
+
+def migrate(environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [PROGRAM, "migrate", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_worker_starts_after_the_migration_and_not_before(
+    old_graph: None,
+    environment: dict[str, str],
+    *,
+    servers: Servers,
+    simulator: Simulator,
+    tmp_path: Path,
+    cypher: Cypher,
+) -> None:
+    """Exit code 78 and a sentence that says what to do; doing that is enough."""
+    fleet = Fleet(servers, simulator.environment(), tmp_path)
+    try:
+        command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--without-mingle"]
+        refused = subprocess.run(
+            command,
+            env=fleet.environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert refused.returncode == 78
+        assert "run `ssc-ingest migrate` first" in refused.stdout + refused.stderr
+
+        foreseen = migrate(environment, "--dry-run", "--json")
+        assert json.loads(foreseen.stdout)["counts"]["packages_merged"] == 3
+        assert cypher("MATCH (p:PyPIPackage) WHERE p.purl IS NOT NULL RETURN p") == []
+        done = migrate(environment)
+        assert done.returncode == 0, done.stderr
+        assert "the graph is in order" in done.stdout
+        assert " 3  packages were duplicates and became one with an older node" in done.stdout
+        assert "cannot be a package of PyPI" in done.stderr
+        again = migrate(environment, "--json")
+        counts = json.loads(again.stdout)["counts"]
+        assert {key for key, n in counts.items() if n} == {"packages_invalid", "packages_twins"}
+
+        fleet.start()
+    finally:
+        fleet.close()
+
+
+async def test_it_refuses_beside_workers(
+    old_graph: None, environment: dict[str, str], settings: Settings, servers: Servers
+) -> None:
+    """They would write what it has passed already; --force is the operator's word."""
+    async with open_state(settings, servers) as state:
+        await _worker_is_there(state)
+
+        refused = migrate(environment)
+
+        assert refused.returncode == 1
+        assert "1 worker would write to the graph meanwhile: busy@host" in refused.stderr
+        assert migrate(environment, "--dry-run").returncode == 0
+        assert migrate(environment, "--force").returncode == 0
+
+
+async def _worker_is_there(state: State) -> None:
+    worker = Worker(
+        hostname="busy@host", pid=1, queues=("pypi.bulk",), concurrency=1, started_at=time.time()
+    )
+    await beat(state.state, worker, running=1)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_it_goes_on_where_it_was_ended(
+    old_graph: None, environment: dict[str, str], cypher: Cypher, end: signal.Signals
+) -> None:
+    """Ctrl-C and kill -9 at some moment; the next run says that it goes on, and ends well."""
+    cypher(
+        "UNWIND range(1, 20000) AS n CREATE (:NPMPackage {name: 'p' + n, moment: localdatetime()})"
+        "-[:HAVE]->(:Version {name: '1.' + n, serial_number: 0})"
+    )
+    position = "MATCH (s:SscIngestMigration) WHERE s.done > 1000 RETURN s.step AS step"
+    with subprocess.Popen(
+        [PROGRAM, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        wait_until(lambda: cypher(position) or process.poll() is not None, 60)
+        process.send_signal(end)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == (130 if end is signal.SIGINT else -9), said.decode()
+    if end is signal.SIGINT:
+        assert b"`ssc-ingest migrate` goes on from here" in said
+    assert cypher(position)
+
+    done = migrate(environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "an earlier migration stopped at npm: " in done.stderr
+    assert cypher("MATCH (v:Version) WHERE v.purl IS NULL RETURN count(v) AS n") == [{"n": 0}]

@@ -1,0 +1,223 @@
+"""``ssc-ingest up``: one foreground process tree that starts, works, and leaves nothing behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from ssc_ingest.servers import Servers
+from tests.simulator.client import Simulator
+
+PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
+START = 240.0
+"""Seconds; a machine that does other things at the same time is slow."""
+
+GONE_WITHIN = 5.0
+"""Seconds after ``kill -9`` of the parent: what operators are promised."""
+
+
+class Up:
+    """A running ``ssc-ingest up``, with what it has written so far."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str], folder: Path) -> None:
+        self.environment = environment
+        self.log = folder / "up.log"
+        self._folder = folder
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [PROGRAM, "up", *arguments],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        """Until it has written that."""
+        deadline = time.monotonic() + START
+        while text not in self.output:
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
+
+    def children(self) -> dict[str, psutil.Process]:
+        """Everything below it, by command line."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return {" ".join(child.cmdline()): child for child in below}
+
+    def child(self, words: str) -> psutil.Process:
+        """The child whose command line has these words."""
+        (found,) = [child for line, child in self.children().items() if words in line]
+        return found
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The program in a second terminal."""
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            env=self.environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> dict[str, str]:
+    """Settings of a program that has no server but its own."""
+    return {
+        **os.environ,
+        "DATA_DIR": str(tmp_path / "data"),
+        "FLOWER_PASSWORD": "secret",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+@pytest.fixture
+def connected(
+    servers: Servers, clean_redis: None, clean_graph: None, simulator: Simulator, tmp_path: Path
+) -> dict[str, str]:
+    """Settings of a program whose servers run elsewhere, with simulated registries."""
+    return {
+        **os.environ,
+        **simulator.environment(),
+        "GRAPH_DB_URI": servers.graph_uri,
+        "REDIS_URL": servers.redis_url,
+        "VULN_DB_URI": servers.vulnerabilities_uri,
+        "DATA_DIR": str(tmp_path / "data"),
+        "FLOWER_PORT": "0",
+    }
+
+
+def _gone(processes: Mapping[str, psutil.Process]) -> Callable[[], list[str]]:
+    return lambda: [line for line, child in processes.items() if child.is_running()]
+
+
+def _until_empty(remaining: Callable[[], list[str]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while remaining():
+        assert time.monotonic() < deadline, remaining()
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_port: int) -> None:
+    """It starts everything, says where it is, is found by other commands, and stops in order."""
+    alone["FLOWER_PORT"] = str(taken_port)
+    with Up(environment=alone, folder=tmp_path) as up:
+        up.wait_for("everything is ready")
+        for name in ("Valkey", "MongoDB", "Neo4j", "worker", "worker-urgent", "control", "beat"):
+            assert re.search(rf"^  {name} is ready.* \d+\.\d s$", up.output, re.MULTILINE), name
+        # Flower: on another port than the one that is taken, on loopback, with the password.
+        (flower,) = re.findall(r"flower is ready: http://127\.0\.0\.1:(\d+)", up.output)
+        assert int(flower) != taken_port
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(f"http://127.0.0.1:{flower}/workers")
+        everything = " ".join(line for line in up.children())
+        assert "secret" not in everything
+        # A second terminal finds it; so does the broker's own tool.
+        status = json.loads(up.run("status", "--json").stdout)
+        assert status["servers"]["graph"]["uri"] in up.output
+        hostnames = {worker["hostname"].partition("@")[0] for worker in status["workers"]}
+        assert hostnames == {"worker", "worker-urgent", "control"}
+        assert up.run("check", "--offline").returncode == 0
+        # A second one on the same data is refused, and names the first.
+        second = up.run("up")
+        assert second.returncode == 1
+        assert str(up.process.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+
+        processes = up.children()
+        assert len(processes) >= 8
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(60) == 0, up.output
+        assert _gone(processes)() == []
+        assert "stopped after" in up.output
+        assert "Traceback" not in up.output
+        assert up.run("status").returncode == 78
+
+
+def test_kill_leaves_nothing(alone: dict[str, str], tmp_path: Path) -> None:
+    """However it ends, its servers and workers are gone a moment later."""
+    with Up(environment=alone, folder=tmp_path) as up:
+        up.wait_for("Neo4j is ready")
+        up.wait_for("worker is ready")
+        processes = up.children()
+        assert any("java" in line for line in processes)
+        up.process.kill()
+        up.process.wait()
+        _until_empty(_gone(processes), GONE_WITHIN)
+
+
+def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) -> None:
+    """It says which one and why, stops the others, and ends with 1."""
+    with Up(environment=connected, folder=tmp_path) as up:
+        up.wait_for("everything is ready")
+        assert "Neo4j is ready" not in up.output
+        processes = up.children()
+        up.child("--hostname=worker-urgent@").kill()
+        assert up.process.wait(60) == 1
+        assert "worker-urgent ended by signal 9" in up.output
+        assert _gone(processes)() == []
+
+
+def test_demo_without_a_terminal(
+    connected: dict[str, str], simulator: Simulator, tmp_path: Path, cypher: Any
+) -> None:
+    """The packages are in the graph, what to try next is shown, and it ends by itself with 0."""
+    package = simulator.packages("npm", 1, start=50)[0]
+    with Up("--demo", package.purl, environment=connected, folder=tmp_path) as up:
+        assert up.process.wait(START) == 0, up.output
+        for step in ("[1/4]", "[2/4]", "[3/4]", "[4/4]"):
+            assert step in up.output
+        assert f"show {package.purl}" in up.output
+        assert "celery -A workers call extraction.extract_package" in up.output
+        assert "everything is ready" in up.output
+        assert "Traceback" not in up.output
+    (found,) = cypher("MATCH (p:NPMPackage {purl: $purl}) RETURN p.moment AS m", purl=package.purl)
+    assert found["m"] is not None
+
+
+def test_demo_without_a_network(connected: dict[str, str], tmp_path: Path) -> None:
+    """The fleet comes up all the same; what could not be read is said, and the code is not 0."""
+    nowhere = {
+        name: "http://127.0.0.1:9"
+        for name in connected
+        if re.fullmatch(r"(PYPI|NPM|CARGO)_\w+_URL", name)
+    }
+    with Up("--demo", environment={**connected, **nowhere}, folder=tmp_path) as up:
+        assert up.process.wait(START) == 69, up.output
+        assert "is there a network?" in up.output
+        assert "everything is ready" in up.output

@@ -1,0 +1,128 @@
+"""Giving a fleet work, and waiting for it."""
+
+from typing import Any, Literal
+
+from ssc_ingest.arguments import ExtractPackage
+from ssc_ingest.ecosystems import ecosystem, ecosystems
+from ssc_ingest.jobs import Job, job_message, new_job_id
+from ssc_ingest.queues import INGEST, UPDATE, queue_names
+from ssc_ingest.resources import State
+from ssc_ingest.runs.model import Kind, Run
+from tests.acceptance.fleet import Fleet, eventually
+from tests.conftest import Cypher
+from tests.graph_truth import assert_graph_holds
+from tests.simulator.client import Simulator
+
+IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
+
+QUEUES = queue_names(ecosystems())
+
+TASKS: dict[Kind, str] = {"ingestion": INGEST, "update": UPDATE}
+
+
+async def start_job(state: State, name: str, dependencies: Any, eco: str = "pypi") -> str:
+    """Ask for a package as the command line does; returns the job's id."""
+    request = ExtractPackage(
+        ecosystem=eco, name=name, dependencies=dependencies, job_id=new_job_id()
+    )
+    assert request.job_id
+    purl = ecosystem(eco).ref(name).purl
+    await state.jobs.enter(
+        request.job_id, purl, request=request.keywords(), dependencies=dependencies
+    )
+    await state.queues.publish([job_message(purl, request)])
+    return request.job_id
+
+
+async def get_job(state: State, job_id: str) -> Job:
+    """The job, which exists."""
+    job = await state.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+async def finished(state: State, job_id: str, seconds: float) -> Job:
+    """The job, when nothing of it is pending."""
+
+    async def is_finished() -> bool:
+        return (await get_job(state, job_id)).finished
+
+    await eventually(is_finished, seconds)
+    return await get_job(state, job_id)
+
+
+async def assert_nothing_is_left(state: State) -> None:
+    """No message, claim, wish, pending package or dead letter anywhere."""
+    assert not any((await state.queues.lengths(QUEUES)).values())
+    assert await state.queues.delayed() == 0
+    assert await state.queues.unacknowledged() == 0
+    assert await state.inflight.count() == 0
+    assert await state.inflight.orphaned_wishes() == []
+    assert [key async for key in state.state.scan_iter("job:*:pending")] == []
+    assert [key async for key in state.state.scan_iter("delivery:*")] == []
+    assert await state.dead_letters.count() == 0
+
+
+async def settled(state: State, seconds: float = 10) -> None:
+    """Until every message is acknowledged; also those that were given back to their queues."""
+
+    async def is_settled() -> bool:
+        # In this order: a message is in its queue or noted as taken, and moves in one step.
+        waiting = any((await state.queues.lengths(QUEUES)).values())
+        return not waiting and await state.queues.unacknowledged() == 0
+
+    await eventually(is_settled, seconds)
+
+
+async def extracted(state: State, job_id: str, count: float) -> None:
+    """Until that many packages of the job are in the graph."""
+
+    async def is_extracted() -> bool:
+        return (await get_job(state, job_id)).counts["extracted"] >= count
+
+    await eventually(is_extracted, 120)
+
+
+async def in_graph(cypher: Cypher, purl: str) -> None:
+    """Until the package has been read."""
+
+    async def is_read() -> bool:
+        return bool(cypher(IS_READ, purl=purl))
+
+    await eventually(is_read, 30)
+
+
+def root_of_a_large_closure(
+    simulator: Simulator, mode: Literal["all", "latest"], at_least: int
+) -> tuple[str, frozenset[str]]:
+    """A PyPI package with all that it requires."""
+    for name, _ in simulator.packages("pypi", 60, start=1400):
+        closure = simulator.closure("pypi", name, mode)
+        if at_least <= len(closure) <= 500:
+            return name, closure
+    raise AssertionError("the simulated registry has no such package")
+
+
+async def carried_out(fleet: Fleet, state: State, kind: Kind, name: str) -> Run:
+    """A run that was asked for by its task's name, when it has ended."""
+    task_id = fleet.send(TASKS[kind], ecosystem=name)
+
+    async def ended() -> Run | None:
+        runs = await state.runs.newest()
+        return next((run for run in runs if run.task_id == task_id and run.ended), None)
+
+    await eventually(ended, 120)
+    run = await ended()
+    assert run is not None
+    assert run.state == "finished", run
+    await settled(state)
+    return run
+
+
+def assert_graph_is_the_registry(cypher: Cypher, simulator: Simulator, name: str) -> int:
+    """Everything that the registry has is in the graph; returns how many packages that is."""
+    count = 0
+    for truth in simulator.truths(name):
+        assert_graph_holds(cypher, truth)
+        count += 1
+    return count

@@ -1,0 +1,83 @@
+"""Reading packages from the simulated registries, and comparing them with the truth."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import redis.asyncio as redis
+
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.models import Package, Version
+from ssc_ingest.ratelimit import RateLimiter
+from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.simulator.client import Simulator
+from tests.simulator.truth import PackageTruth, VersionTruth
+
+AnyEcosystem = TypeVar("AnyEcosystem", bound=Ecosystem)
+
+
+@asynccontextmanager
+async def opened(
+    cls: type[AnyEcosystem], simulator: Simulator, settings: Settings, stack: EmbeddedAddresses
+) -> AsyncIterator[AnyEcosystem]:
+    """The ecosystem, reading the simulated registry under the fleet's rate limits."""
+    assert stack.redis_url
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in simulator.environment().items():
+            environment.setenv(name, value)
+        endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
+    client = redis.Redis.from_url(stack.redis_url, decode_responses=True)
+    async with client as state, open_transport(settings) as http:
+        yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)
+
+
+@dataclass
+class Reading:
+    """One fetch and the number of its requests."""
+
+    package: Package
+    requests: int
+
+
+async def read(ecosystem: Ecosystem, name: str, **arguments: Any) -> Reading:
+    """Fetch a package that has changed."""
+    with request_scope(RequestScope()) as scope:
+        package = await ecosystem.fetch(ecosystem.ref(name), **arguments)
+    assert isinstance(package, Package)
+    return Reading(package, scope.requests)
+
+
+def as_truth(package: Package) -> PackageTruth:
+    """A package that was read completely, in the simulator's terms."""
+    assert package.vendor is not None
+    assert package.repository_url is not None
+    return PackageTruth(
+        ecosystem=package.ref.ecosystem,
+        purl=package.ref.purl,
+        name=package.ref.name,
+        registry_name=package.ref.registry_name,
+        vendor=package.vendor,
+        repository_url=package.repository_url,
+        latest=package.latest,
+        versions=tuple(map(version_as_truth, package.versions)),
+    )
+
+
+def version_as_truth(version: Version) -> VersionTruth:
+    """A version whose requirements were read, in the simulator's terms."""
+    assert version.requirements is not None
+    constraints = {str(r.package.purl): r.constraints for r in version.requirements}
+    assert len(constraints) == len(version.requirements)
+    return VersionTruth(
+        name=version.name,
+        purl=version.purl,
+        release_date=version.release_date,
+        yanked=version.yanked,
+        requirements=constraints,
+    )

@@ -1,0 +1,425 @@
+"""All crates and what changes, over HTTP from the simulated registry."""
+
+import gzip
+import io
+import tarfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+
+from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.crates import Crates, listing
+from ssc_ingest.ecosystems.crates.position import FeedPosition
+from ssc_ingest.errors import (
+    CursorExpired,
+    MalformedMetadata,
+    PackageNotFound,
+    RateLimited,
+    RegistryUnavailable,
+    ResponseTooLarge,
+    StaleAnswer,
+)
+from ssc_ingest.models import Package
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.contract.fetching import opened, read
+from tests.contract.listing import followed, listed
+from tests.simulator.client import Simulator
+
+
+@pytest.fixture(scope="module")
+def universe() -> Iterator[Simulator]:
+    """A registry of 300 crates."""
+    with Simulator.start(packages=300, versions="2-6") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(universe: Simulator) -> Simulator:
+    """The registry as it was at the beginning, without faults; dumps are made by hand."""
+    universe.reset()
+    universe.rebuild("cargo")
+    return universe
+
+
+@pytest.fixture
+async def crates(
+    simulator: Simulator,
+    settings: Settings,
+    stack: EmbeddedAddresses,
+    clean_redis: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Crates]:
+    """The ecosystem, with small pages."""
+    monkeypatch.setattr(listing, "PAGE", 40)
+    async with opened(Crates, simulator, settings, stack) as crates:
+        yield crates
+
+
+def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
+    """So many crates."""
+    return [found.name for found in simulator.packages("cargo", count, start=start)]
+
+
+# Names ----------------------------------------------------------------------------------
+
+
+async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> None:
+    """Each once, in one request."""
+    simulator.add("cargo")
+    simulator.delete("cargo", names(simulator, 1)[0])
+    simulator.rebuild("cargo")
+    found = await listed(crates)
+    assert sorted(found.names) == sorted(simulator.names("cargo"))
+    assert len(found.pages) == 8
+    assert found.requests == 1
+
+
+async def test_the_dump_knows_the_repositories(crates: Crates, simulator: Simulator) -> None:
+    """They are in no index file; with the listing, no crate file is read for them."""
+    links = {
+        name: found async for page in crates.list_names(None) for name, found in page.links.items()
+    }
+    for name in names(simulator, 10):
+        simulator.reset_counts()
+        package = await crates.fetch(crates.ref(name), links=links[name])
+        assert isinstance(package, Package)
+        truth = simulator.truth("cargo", name)
+        assert (package.vendor, package.repository_url) == (truth.vendor, truth.repository_url)
+        assert simulator.counts().endpoints == {"cargo.index": 1}
+
+
+async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, str | None]:
+    """Those of the changed crates that exist, as they are read with the feed's links."""
+    found = {}
+    for name, change in changes.items():
+        if not change.deleted:
+            package = await crates.fetch(crates.ref(name), links=change.links)
+            assert isinstance(package, Package)
+            found[name] = package.vendor
+    return found
+
+
+async def test_a_listing_goes_on_at_every_cursor(crates: Crates) -> None:
+    """What is listed behind a page is what comes behind it."""
+    whole = await listed(crates)
+    for number, page in enumerate(whole.pages, 1):
+        rest = await listed(crates, page.cursor)
+        assert [name for page in whole.pages[number:] for name in page.names] == rest.names
+
+
+async def test_a_listing_of_another_dump_begins_again(crates: Crates, simulator: Simulator) -> None:
+    """Rows of two dumps have nothing to do with each other."""
+    page = (await listed(crates)).pages[3]
+    added = simulator.add("cargo")
+    simulator.rebuild("cargo")
+    again = (await listed(crates, page.cursor)).names
+    assert sorted(again) == sorted(simulator.names("cargo"))
+    assert added.registry_name in again
+
+
+# Changes --------------------------------------------------------------------------------
+
+
+async def test_nothing_has_changed_at_the_end(crates: Crates, simulator: Simulator) -> None:
+    """Two requests find the end, and two more that nothing is new; neither loads the dump."""
+    simulator.reset_counts()
+    cursor = await crates.feed_end()
+    assert simulator.counts().total == 2
+    found = await followed(crates, cursor)
+    assert (found.pages, found.requests) == ([], 2)
+    assert simulator.counts().statuses == {"200": 1, "206": 1, "304": 2}
+
+
+async def test_the_feed_tells_what_was_published(crates: Crates, simulator: Simulator) -> None:
+    """New versions and new crates, with the version to wait for, once each."""
+    one, other = names(simulator, 2)
+    cursor = await crates.feed_end()
+    simulator.publish("cargo", one)
+    last = simulator.publish("cargo", one).versions[-1].name
+    version = simulator.publish("cargo", other).versions[-1].name
+    added = simulator.add("cargo")
+    found = await followed(crates, cursor)
+    assert {change.name: change.expected for change in found.changes} == {
+        one: last,
+        other: version,
+        added.registry_name: added.versions[-1].name,
+    }
+    again = await followed(crates, found.cursor)
+    assert (again.pages, again.requests) == ([], 2)
+
+
+async def test_the_dump_tells_everything(crates: Crates, simulator: Simulator) -> None:
+    """Published, yanked, taken back, lost versions, deleted and new crates: these and no others."""
+    published, yanked, unyanked, lessened, deleted = names(simulator, 5, start=20)
+    version = simulator.truth("cargo", unyanked).versions[0].name
+    simulator.yank("cargo", unyanked, version)
+    cursor = await crates.feed_end()
+    new = simulator.publish("cargo", published).versions[-1].name
+    simulator.yank("cargo", yanked, simulator.truth("cargo", yanked).versions[0].name)
+    simulator.yank("cargo", unyanked, version, yanked=False)
+    simulator.delete_version("cargo", lessened, simulator.truth("cargo", lessened).versions[0].name)
+    simulator.delete("cargo", deleted)
+    added = simulator.add("cargo").registry_name
+    simulator.rebuild("cargo")
+    found = await followed(crates, cursor)
+    assert found.requests == 2
+    changes = {change.name: change for change in found.changes}
+    assert changes.keys() == {published, yanked, unyanked, lessened, deleted, added}
+    assert len(found.changes) == len(changes)
+    assert changes[deleted] == Change(deleted, deleted=True)
+    assert (changes[published].expected, changes[yanked].expected) == (new, None)
+    assert await vendors(crates, changes) == {
+        name: simulator.truth("cargo", name).vendor for name in changes if name != deleted
+    }
+    again = await followed(crates, found.cursor)
+    assert (again.pages, again.requests) == ([], 2)
+
+
+async def test_what_the_feed_has_told_no_dump_tells_again(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """Unless something has become of it since."""
+    calm, busy = names(simulator, 2)
+    cursor = await crates.feed_end()
+    simulator.publish("cargo", calm)
+    version = simulator.publish("cargo", busy).versions[-1].name
+    first = await followed(crates, cursor)
+    assert first.names == {calm, busy}
+    simulator.yank("cargo", busy, version)
+    simulator.rebuild("cargo")
+    second = await followed(crates, first.cursor)
+    assert second.names == {busy}
+
+
+async def test_a_comparison_goes_on_at_every_cursor(crates: Crates, simulator: Simulator) -> None:
+    """Behind each page comes the rest, in whatever process; at the end nothing is left."""
+    cursor = await crates.feed_end()
+    expected = set(names(simulator, 100, start=50))
+    for name in expected:
+        simulator.publish("cargo", name)
+    gone = names(simulator, 1)[0]
+    simulator.delete("cargo", gone)
+    simulator.rebuild("cargo")
+    whole = await followed(crates, cursor)
+    assert whole.names == {*expected, gone}
+    assert len(whole.pages) >= 4
+    for number, page in enumerate(whole.pages, 1):
+        rest = await followed(crates, page.cursor)
+        told = {change.name for page in whole.pages[:number] for change in page.changes}
+        assert rest.names == whole.names - told
+        assert (await followed(crates, rest.cursor)).pages == []
+
+
+async def test_a_comparison_begins_again_with_another_dump(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """A dump that was replaced in the middle of it loses nothing."""
+    cursor = await crates.feed_end()
+    expected = names(simulator, 60)
+    for name in expected:
+        simulator.publish("cargo", name)
+    simulator.rebuild("cargo")
+    first = (await followed(crates, cursor)).pages[0]
+    more = simulator.add("cargo").registry_name
+    simulator.rebuild("cargo")
+    rest = await followed(crates, first.cursor)
+    assert rest.names == {*expected, more}
+
+
+async def test_what_has_left_the_feed_is_in_the_next_dump(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """More versions than the feed holds came out between two looks at it."""
+    cursor = await crates.feed_end()
+    lost = names(simulator, 30)
+    for name in (*lost, *names(simulator, 110, start=100)):
+        simulator.publish("cargo", name)
+    first = await followed(crates, cursor)
+    assert not first.names & set(lost)
+    assert len(first.names) == 100
+    assert (await followed(crates, first.cursor)).pages == []
+    simulator.rebuild("cargo")
+    second = await followed(crates, first.cursor)
+    assert second.names == {*lost, *names(simulator, 10, start=100)}
+
+
+async def test_what_the_feed_has_dropped_is_in_the_next_dump(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """Nobody can see that an entry is missing; nothing may depend on it."""
+    dropped, kept = names(simulator, 2)
+    cursor = await crates.feed_end()
+    simulator.publish("cargo", dropped)
+    simulator.drop_feed_entries("cargo")
+    simulator.publish("cargo", kept)
+    first = await followed(crates, cursor)
+    assert first.names == {kept}
+    simulator.rebuild("cargo")
+    second = await followed(crates, first.cursor)
+    assert second.names == {dropped}
+
+
+async def test_an_older_copy_of_the_feed_undoes_nothing(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """A cache that lags behind shows what was told already, and nothing is told twice."""
+    one, other = names(simulator, 2)
+    cursor = await crates.feed_end()
+    simulator.publish("cargo", one)
+    found = await followed(crates, cursor)
+    simulator.stale("cargo", events=0)
+    stale = await followed(crates, found.cursor)
+    assert stale.names == set()
+    simulator.stale("cargo", on=False)
+    simulator.publish("cargo", other)
+    assert (await followed(crates, stale.cursor)).names == {other}
+
+
+async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """What it lacks is in the next one."""
+    name, yanked = names(simulator, 2)
+    simulator.rebuild("cargo")
+    simulator.publish("cargo", name)
+    cursor = await crates.feed_end()
+    simulator.yank("cargo", yanked, simulator.truth("cargo", yanked).versions[0].name)
+    # The same dump under another validator.
+    forgotten = FeedPosition.read(cursor).model_copy(update={"dump_etag": None}).write()
+    found = await followed(crates, forgotten)
+    assert found.changes == []
+    simulator.rebuild("cargo")
+    assert (await followed(crates, found.cursor)).names == {yanked}
+
+
+@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"compared": "yesterday"}', "\x00"])
+async def test_a_foreign_cursor_has_expired(crates: Crates, cursor: str) -> None:
+    """Nobody guesses what it may have meant."""
+    with pytest.raises(CursorExpired):
+        await followed(crates, cursor)
+    with pytest.raises(CursorExpired):
+        await listed(crates, cursor)
+
+
+# Fetching what was announced ------------------------------------------------------------
+
+
+async def test_an_answer_without_the_announced_version_is_stale(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """Whether the file is new to us or not, or not there at all."""
+    name = names(simulator, 1)[0]
+    package = (await read(crates, name)).package
+    known = [version.name for version in package.versions]
+    ref = crates.ref(name)
+    for etag in (None, package.etag):
+        with pytest.raises(StaleAnswer):
+            await crates.fetch(ref, known=known, etag=etag, expected="99.0.0")
+        answer = await crates.fetch(ref, known=known, etag=etag, expected=known[-1])
+        assert isinstance(answer, NotModified if etag else Package)
+    with pytest.raises(StaleAnswer):
+        await crates.fetch(crates.ref("never-published"), expected="1.0.0")
+    with pytest.raises(PackageNotFound):
+        await crates.fetch(crates.ref("never-published"))
+
+
+# Failures -------------------------------------------------------------------------------
+
+DAMAGED = [
+    ({"kind": "status", "status": 500}, RegistryUnavailable),
+    ({"kind": "status", "status": 429}, RateLimited),
+    ({"kind": "html"}, MalformedMetadata),
+    ({"kind": "empty"}, (RegistryUnavailable, MalformedMetadata)),
+    ({"kind": "truncate"}, RegistryUnavailable),
+    ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
+    ({"kind": "not-json", "keep": 0.05}, RegistryUnavailable),
+    ({"kind": "body", "body": gzip.compress(b"no archive")}, RegistryUnavailable),
+]
+
+
+@pytest.mark.parametrize(("fault", "error"), DAMAGED, ids=str)
+async def test_a_damaged_dump_is_no_empty_registry(
+    crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
+) -> None:
+    """Neither the listing nor the feed takes it for the end."""
+    cursor = await crates.feed_end()
+    simulator.publish("cargo", names(simulator, 1)[0])
+    simulator.rebuild("cargo")
+    simulator.fault(**fault, endpoint="cargo.dump")
+    with pytest.raises(error):
+        await listed(crates)
+    with pytest.raises(error):
+        await followed(crates, cursor)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"metadata.json": "{}"},
+        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}'},
+        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}', "data/crates.csv": ""},
+        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}', "data/crates.csv": "id,name\n"},
+        {
+            "metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}',
+            "data/crates.csv": "id,name,updated_at,repository,homepage\n",
+        },
+        {
+            "metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}',
+            "data/crates.csv": 'id,name,updated_at,repository,homepage\n1,"a',
+        },
+    ],
+    ids=range(7),
+)
+async def test_a_dump_without_crates_is_none(
+    crates: Crates, simulator: Simulator, members: dict[str, str]
+) -> None:
+    """Whatever else is in it."""
+    simulator.fault("body", body=archive(members), endpoint="cargo.dump")
+    with pytest.raises((MalformedMetadata, RegistryUnavailable)):
+        await listed(crates)
+
+
+def archive(members: dict[str, str]) -> bytes:
+    """A dump with these files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as dump:
+        for name, text in members.items():
+            info = tarfile.TarInfo(f"2026-11-24-020000/{name}")
+            info.size = len(text.encode())
+            dump.addfile(info, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "html"}, MalformedMetadata),
+        ({"kind": "empty"}, MalformedMetadata),
+        ({"kind": "truncate"}, RegistryUnavailable),
+        ({"kind": "not-json"}, MalformedMetadata),
+        ({"kind": "body", "body": "<rss><channel/></rss>"}, MalformedMetadata),
+        ({"kind": "body", "body": '<!DOCTYPE x [<!ENTITY a "b">]><rss/>'}, MalformedMetadata),
+        ({"kind": "bomb", "megabytes": 40}, ResponseTooLarge),
+    ],
+    ids=str,
+)
+async def test_a_damaged_feed_is_not_the_end(
+    crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
+) -> None:
+    """Neither at the start nor on the way; what the dump has told before is not lost."""
+    cursor = await crates.feed_end()
+    published = names(simulator, 1)[0]
+    simulator.publish("cargo", published)
+    simulator.rebuild("cargo")
+    simulator.fault(**fault, endpoint="cargo.feed")
+    with pytest.raises(error):
+        await crates.feed_end()
+    following = crates.list_changes(cursor)
+    first, second = await anext(following), await anext(following)
+    assert [change.name for change in first.changes] == [published]
+    with pytest.raises(error):
+        await anext(following)
+    simulator.clear_faults()
+    assert (await followed(crates, second.cursor)).changes == []

@@ -1,0 +1,444 @@
+"""What holds for every listing of a registry and for every feed of changes.
+
+One suite over all ecosystems with a row in :data:`LISTINGS`. Whatever goes wrong on the way, no
+package is lost: an error is an error and never the end, and the last cursor is where to go on.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.ecosystems.base import Change, ChangesPage, Ecosystem, NamesPage
+from ssc_ingest.errors import CursorExpired, RegistryError, RegistryUnavailable
+from ssc_ingest.models import Package
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.contract.fetching import opened
+from tests.simulator.client import Simulator
+
+pytest_plugins = ("tests.simulator.fixtures",)
+
+PAGE = 100
+"""Names or changes on a page, where the size of a page is ours."""
+
+
+Page = TypeVar("Page", NamesPage, ChangesPage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What an ecosystem's listing and feed are like."""
+
+    page: str | None
+    """The constant that holds how many are on a page (``module.NAME``), if there is one."""
+    listing: tuple[str, ...]
+    """The simulator's endpoints that a listing reads."""
+    feed: tuple[str, ...]
+    """The simulator's endpoints that are read for changes when there are some."""
+    idle: int
+    """Requests for changes when nothing has changed."""
+    untold: frozenset[str] = frozenset()
+    """Kinds of events that the feed does not tell (see :mod:`tests.simulator.history`)."""
+    numbered: bool = True
+    """Whether the feed counts in a sequence, which can begin anew."""
+    tells_twice: bool = False
+    """Whether a second source tells what the feed has lost."""
+    notices_gaps: bool = False
+    """Whether a feed that has lost its last entry is found out; else the staleness sweep heals."""
+    is_history: bool = False
+    """Whether the listing is all that ever happened: names come again, and deleted ones stay."""
+
+    def names(self, pages: list[NamesPage]) -> list[str]:
+        """The names on all pages, sorted; of a history, each once."""
+        found = names_on(pages)
+        return sorted(set(found) if self.is_history else found)
+
+
+LISTINGS = {
+    "pypi": Listed(
+        page="ssc_ingest.ecosystems.pypi.listing.PAGE",
+        listing=("pypi.projects",),
+        feed=("pypi.projects",),
+        idle=1,
+        untold=frozenset({"delete"}),  # the project is no longer in the list, and that is all
+    ),
+    "npm": Listed(
+        page="ssc_ingest.ecosystems.npm.feed.LIMIT",
+        listing=("npm.database", "npm.changes"),
+        feed=("npm.database", "npm.changes"),
+        idle=1,
+    ),
+    "maven": Listed(
+        page="ssc_ingest.ecosystems.maven.listing.PAGE",
+        listing=("maven.properties", "maven.index"),
+        # For a chunk that is gone there is the index: see test_maven_listing.py.
+        feed=("maven.properties",),
+        idle=1,
+        untold=frozenset({"yank"}),  # Maven has no such thing
+        tells_twice=True,
+    ),
+    "nuget": Listed(
+        page=None,
+        listing=("nuget.catalog-index", "nuget.catalog-page"),
+        feed=("nuget.catalog-index", "nuget.catalog-page"),
+        idle=1,
+        is_history=True,
+    ),
+    "cargo": Listed(
+        page="ssc_ingest.ecosystems.crates.listing.PAGE",
+        listing=("cargo.dump",),
+        feed=("cargo.dump", "cargo.feed"),
+        idle=2,
+        numbered=False,
+        tells_twice=True,
+    ),
+    "rubygems": Listed(
+        page="ssc_ingest.ecosystems.rubygems.listing.PAGE",
+        listing=("rubygems.names",),
+        feed=("rubygems.list",),
+        idle=1,
+        numbered=False,
+    ),
+}
+
+
+@pytest.fixture(params=LISTINGS)
+def name(request: pytest.FixtureRequest, clean_redis: None) -> str:
+    """The ecosystem's name."""
+    return str(request.param)
+
+
+SetPageSize = Callable[[int], None]
+
+
+@pytest.fixture
+def page_size(name: str, monkeypatch: pytest.MonkeyPatch) -> SetPageSize:
+    """Set how many names or changes are on a page, where that is ours to say."""
+
+    def set_page_size(size: int) -> None:
+        if page := LISTINGS[name].page:
+            monkeypatch.setattr(page, size)
+
+    set_page_size(PAGE)
+    return set_page_size
+
+
+@pytest.fixture
+async def reader(
+    name: str,
+    page_size: SetPageSize,
+    simulator: Simulator,
+    settings: Settings,
+    stack: EmbeddedAddresses,
+) -> AsyncIterator[Ecosystem]:
+    """The ecosystem, reading its simulated registry, with small pages."""
+    async with opened(ecosystem(name), simulator, settings, stack) as reader:
+        yield reader
+
+
+async def first(pages: AsyncIterator[Page]) -> Page:
+    """The first page, and no more."""
+    assert isinstance(pages, AsyncGenerator)
+    async with aclosing(pages):
+        return await anext(pages)
+
+
+async def listing(reader: Ecosystem, cursor: str | None = None) -> list[NamesPage]:
+    """All pages of a listing."""
+    return [page async for page in reader.list_names(cursor)]
+
+
+async def changing(reader: Ecosystem, cursor: str) -> list[ChangesPage]:
+    """All pages of changes."""
+    return [page async for page in reader.list_changes(cursor)]
+
+
+def names_on(pages: list[NamesPage]) -> list[str]:
+    """The names on all pages."""
+    return [name for page in pages for name in page.names]
+
+
+def changes_on(pages: list[ChangesPage]) -> dict[str, Change]:
+    """The changes on all pages, by name."""
+    return {change.name: change for page in pages for change in page.changes}
+
+
+def last_cursor(pages: list[ChangesPage], before: str) -> str:
+    """Where to go on after these pages."""
+    return pages[-1].cursor if pages else before
+
+
+def publish(simulator: Simulator, name: str, start: int, count: int = 1) -> set[str]:
+    """Release a version of some packages; their names."""
+    packages = simulator.packages(name, count, start=start)
+    for package in packages:
+        simulator.publish(name, package.name)
+    return {package.name for package in packages}
+
+
+# All names ----------------------------------------------------------------------------------
+
+
+async def test_all_names_are_listed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
+    """Each that exists once, in the registry's spelling; the number of all is told."""
+    row = LISTINGS[name]
+    deleted = simulator.packages(name, 1, start=7)[0].name
+    simulator.delete(name, deleted)
+    simulator.add(name)
+    pages = await listing(reader)
+    found = row.names(pages)
+    assert found == sorted([*simulator.names(name), *([deleted] if row.is_history else [])])
+    assert len(set(found)) == len(found) == 1000 + row.is_history
+    assert all(len(set(page.names)) == len(page.names) for page in pages)
+    assert all(page.total is None or abs(page.total - 1000) < 10 for page in pages)
+
+
+async def test_a_listing_goes_on_at_every_cursor(
+    reader: Ecosystem,
+    name: str,
+    simulator: Simulator,
+    settings: Settings,
+    stack: EmbeddedAddresses,
+) -> None:
+    """Another process that begins with a page's cursor lists the rest, and no more than a page."""
+    pages = await listing(reader)
+    everything = set(names_on(pages))
+    size = max(len(page.names) for page in pages)
+    for number, page in enumerate(pages):
+        async with opened(ecosystem(name), simulator, settings, stack) as other:
+            rest = names_on(await listing(other, page.cursor))
+        before = set(names_on(pages[: number + 1]))
+        assert before | set(rest) == everything
+        assert len(before & set(rest)) <= size
+
+
+async def test_a_listing_goes_on_although_the_registry_has_changed(
+    reader: Ecosystem, name: str, simulator: Simulator
+) -> None:
+    """What was there all the time is listed, whatever came and went in between."""
+    begin = await first(reader.list_names(None))
+    gone = [found.name for found in simulator.packages(name, 5, start=3)]
+    for each in gone:
+        simulator.delete(name, each)
+    publish(simulator, name, 500, 3)
+    simulator.add(name)
+    found = {*begin.names, *names_on(await listing(reader, begin.cursor))}
+    stayed = {package.name for package in simulator.packages(name, 995) if package.name not in gone}
+    assert stayed - found == set()
+
+
+# Changes ------------------------------------------------------------------------------------
+
+
+async def test_nothing_has_changed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
+    """That costs a handful of requests, and brings nothing."""
+    cursor = await reader.feed_end()
+    for _ in range(2):
+        simulator.reset_counts()
+        pages = await changing(reader, cursor)
+        assert changes_on(pages) == {}
+        assert simulator.counts().total <= LISTINGS[name].idle
+        cursor = last_cursor(pages, cursor)
+
+
+async def test_exactly_what_has_changed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
+    """Every kind of event that the feed tells; then nothing more."""
+    untold = LISTINGS[name].untold
+    published, yanked, shrunk, deleted = (
+        found.name for found in simulator.packages(name, 4, start=200, traits=("many-versions",))
+    )
+    cursor = await reader.feed_end()
+    simulator.publish(name, published)
+    simulator.yank(name, yanked, simulator.truth(name, yanked).versions[-1].name)
+    simulator.delete_version(name, shrunk, simulator.truth(name, shrunk).versions[0].name)
+    simulator.delete(name, deleted)
+    added = simulator.add(name).registry_name
+    happened = {
+        "publish": published, "yank": yanked, "delete-version": shrunk, "delete": deleted,
+        "add": added,
+    }  # fmt: skip
+    assert happened.keys() == {event.kind for event in simulator.history(name)}
+
+    pages = await changing(reader, cursor)
+    found = changes_on(pages)
+    assert found.keys() == {each for kind, each in happened.items() if kind not in untold}
+    assert {each for each, change in found.items() if change.deleted} <= {deleted}
+    assert changes_on(await changing(reader, last_cursor(pages, cursor))) == {}
+
+
+async def test_what_is_expected_is_there(
+    reader: Ecosystem, name: str, simulator: Simulator
+) -> None:
+    """A package is read as the feed announced it; the answer is not refused as an old one."""
+    (found,) = simulator.packages(name, 1, start=60, traits=("requirements",))
+    before = await reader.fetch(reader.ref(found.name))
+    cursor = await reader.feed_end()
+    truth = simulator.publish(name, found.name)
+    (change,) = changes_on(await changing(reader, cursor)).values()
+    assert isinstance(before, Package)
+    after = await reader.fetch(reader.ref(change.name), etag=before.etag, expected=change.expected)
+    assert isinstance(after, Package)
+    assert [version.name for version in after.versions] == [v.name for v in truth.versions]
+
+
+async def test_changes_go_on_at_every_cursor(
+    reader: Ecosystem, name: str, simulator: Simulator, page_size: SetPageSize
+) -> None:
+    """From each page's cursor the rest comes, and no more than a page again."""
+    page_size(10)
+    cursor = await reader.feed_end()
+    changed = publish(simulator, name, 100, 35)
+    pages = await changing(reader, cursor)
+    assert changes_on(pages).keys() == changed
+    size = max(len(page.changes) for page in pages)
+    for number, page in enumerate(pages):
+        rest = changes_on(await changing(reader, page.cursor)).keys()
+        before = changes_on(pages[: number + 1]).keys()
+        assert before | rest == changed
+        assert len(before & rest) <= size
+
+
+async def test_changes_while_changes_are_read(
+    reader: Ecosystem, name: str, simulator: Simulator, page_size: SetPageSize
+) -> None:
+    """What changes after a page was taken is found from there: on that page or not."""
+    page_size(10)
+    cursor = await reader.feed_end()
+    changed = publish(simulator, name, 100, 35)
+    for moment in range(3):
+        page = await first(reader.list_changes(cursor))
+        changed -= {change.name for change in page.changes}
+        again = publish(simulator, name, 100, 5) | publish(simulator, name, 300 + moment)
+        cursor, changed = page.cursor, changed | again
+    assert changed <= changes_on(await changing(reader, cursor)).keys()
+
+
+async def test_a_sequence_that_begins_anew(
+    reader: Ecosystem, name: str, simulator: Simulator
+) -> None:
+    """The cursor has expired; with the feed's new end and a listing everything goes on."""
+    cursor = await reader.feed_end()
+    changed = publish(simulator, name, 100)
+    simulator.reset_sequence(name)
+    if not LISTINGS[name].numbered:
+        assert changes_on(await changing(reader, cursor)).keys() == changed
+        return
+    with pytest.raises(CursorExpired):
+        await changing(reader, cursor)
+    cursor = await reader.feed_end()
+    assert LISTINGS[name].names(await listing(reader)) == sorted(simulator.names(name))
+    changed = publish(simulator, name, 200)
+    assert changes_on(await changing(reader, cursor)).keys() == changed
+
+
+async def test_a_stale_page_loses_nothing(
+    reader: Ecosystem, name: str, simulator: Simulator
+) -> None:
+    """What a cache does not show yet comes later, from the cursor that was there before."""
+    begin = await reader.feed_end()
+    changed = publish(simulator, name, 100, 3)
+    simulator.stale(name)
+    cursor = begin
+    with suppress(RegistryUnavailable):
+        cursor = last_cursor(await changing(reader, cursor), cursor)
+    simulator.stale(name, on=False)
+    assert changes_on(await changing(reader, cursor)).keys() == changed
+
+
+async def test_a_page_from_before_the_cursor(
+    reader: Ecosystem, name: str, simulator: Simulator
+) -> None:
+    """A cache that is older than the cursor does not set it back, and does not end the feed."""
+    publish(simulator, name, 100, 3)
+    cursor = await reader.feed_end()
+    simulator.stale(name)
+    with suppress(RegistryUnavailable):
+        pages = await changing(reader, cursor)
+        assert changes_on(pages) == {}
+        cursor = last_cursor(pages, cursor)
+    simulator.stale(name, on=False)
+    changed = publish(simulator, name, 200)
+    assert changes_on(await changing(reader, cursor)).keys() == changed
+
+
+async def test_dropped_entries(reader: Ecosystem, name: str, simulator: Simulator) -> None:
+    """A feed that has lost something is found out, or goes on with what comes after.
+
+    Where it is not found out, the package is found when it is looked at for its age.
+    """
+    cursor = await reader.feed_end()
+    dropped = publish(simulator, name, 100)
+    simulator.drop_feed_entries(name)
+    changed = publish(simulator, name, 200, 2)
+    if LISTINGS[name].notices_gaps:
+        with pytest.raises(CursorExpired):
+            await changing(reader, cursor)
+        return
+    pages = await changing(reader, cursor)
+    healed = dropped if LISTINGS[name].tells_twice else set()
+    assert changes_on(pages).keys() == changed | healed
+    (lost,) = dropped
+    changed = publish(simulator, name, 300)
+    pages = await changing(reader, last_cursor(pages, cursor))
+    assert changes_on(pages).keys() == changed
+    answer = await reader.fetch(reader.ref(lost))
+    assert isinstance(answer, Package)
+    assert len(answer.versions) == len(simulator.truth(name, lost).versions)
+
+
+async def test_a_cursor_that_is_none(reader: Ecosystem) -> None:
+    """What is no cursor of this ecosystem asks for a new beginning instead of breaking it."""
+    for cursor in ("", "{}", "[]", "17", '{"since": []}', '{"serial": "x"}'):
+        with pytest.raises(CursorExpired):
+            await changing(reader, cursor)
+
+
+# What goes wrong ------------------------------------------------------------------------------
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "500": {"kind": "status", "status": 500},
+    "404": {"kind": "status", "status": 404},
+    "error page": {"kind": "html"},
+    "empty": {"kind": "empty"},
+    "empty object": {"kind": "body", "body": "{}"},
+    "empty array": {"kind": "body", "body": "[]"},
+    "null": {"kind": "body", "body": "null"},
+    "deep": {"kind": "body", "body": "[" * 100_000},
+    "no text": {"kind": "body", "body": b"\xff\xfe\x00\x01"},
+    "half a document": {"kind": "not-json"},
+    "broken off": {"kind": "truncate", "keep": 0.7},
+    "reset": {"kind": "reset", "at": "body"},
+    "fields are missing": {"kind": "missing-keys"},
+    "fields are wrong": {"kind": "wrong-types"},
+    "elsewhere": {"kind": "redirect", "location": "http://registry.example/x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_no_failure_is_the_end(
+    reader: Ecosystem,
+    name: str,
+    simulator: Simulator,
+    fault: dict[str, Any],
+) -> None:
+    """Each is an error, of the listing and of the feed; without it both are complete."""
+    cursor = await reader.feed_end()
+    changed = publish(simulator, name, 100, 3)
+    row = LISTINGS[name]
+    for endpoint in row.listing:
+        number = simulator.fault(**fault, endpoint=endpoint)
+        with pytest.raises(RegistryError):
+            await listing(reader)
+        simulator.clear_faults(number)
+    for endpoint in row.feed:
+        number = simulator.fault(**fault, endpoint=endpoint)
+        with pytest.raises(RegistryError) as caught:
+            await changing(reader, cursor)
+        assert not isinstance(caught.value, CursorExpired)
+        simulator.clear_faults(number)
+    assert row.names(await listing(reader)) == sorted(simulator.names(name))
+    assert changes_on(await changing(reader, cursor)).keys() == changed

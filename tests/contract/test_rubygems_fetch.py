@@ -1,0 +1,339 @@
+"""Reading gems over HTTP: which documents are asked for, and what becomes of each answer."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.rubygems import MAX_DOCUMENT, RubyGems
+from ssc_ingest.errors import (
+    IngestError,
+    MalformedMetadata,
+    PackageNotFound,
+    RateLimited,
+    RegistryUnavailable,
+)
+from ssc_ingest.models import Package, VersionName
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.contract.fetching import as_truth, opened, read
+from tests.contract.loopback import Loopback, loopback, packed, reading
+from tests.simulator.client import Simulator
+
+TEXT = "text/plain; charset=utf-8"
+DATE = "2024-05-06T07:08:09.010Z"
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Loopback]:
+    """A registry with one gem, in the form that has no dates in the index."""
+    async with loopback() as server:
+        server.serve(
+            "/info/demo",
+            "---\n1.0 json:~> 2.0|checksum:1\n1.0-java json:~> 2.0,jar:>= 0|checksum:2\n"
+            "1.1.0.rc1 |checksum:3\n",
+            media_type=TEXT,
+        )
+        server.serve("/api/v1/versions/demo.json", versions("1.0", "1.1.0.rc1"))
+        server.serve("/api/v1/gems/demo.json", gem(homepage_uri="https://github.com/o/demo"))
+        yield server
+
+
+@pytest.fixture
+async def rubygems(
+    registry: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+) -> AsyncIterator[RubyGems]:
+    """The ecosystem, reading that registry."""
+    urls = {"index": registry.url, "api": f"{registry.url}/api/v1"}
+    async with reading(RubyGems, settings, stack, **urls) as ecosystem:
+        yield ecosystem
+
+
+def versions(*numbers: str, **metadata: str) -> str:
+    """The API's list of these versions."""
+    return json.dumps(
+        [
+            {"number": n, "platform": "ruby", "created_at": DATE, "metadata": metadata}
+            for n in numbers
+        ]
+    )
+
+
+def gem(name: str = "demo", **links: str) -> str:
+    """The API's document of a gem."""
+    return json.dumps({"name": name, **links})
+
+
+def dates(package: Package) -> dict[str, datetime | None]:
+    """Release date by version."""
+    return {version.name: version.release_date for version in package.versions}
+
+
+# What is read -------------------------------------------------------------------------------
+
+
+async def test_gem_is_read(rubygems: RubyGems, registry: Loopback) -> None:
+    """Versions in order, dates, requirements and links of a gem that is new."""
+    package = (await read(rubygems, "demo")).package
+    assert package.ref == RubyGems.ref("demo")
+    assert [(v.name, v.purl, v.yanked) for v in package.versions] == [
+        ("1.0", "pkg:gem/demo@1.0", False),
+        ("1.1.0.rc1", "pkg:gem/demo@1.1.0.rc1", False),
+    ]
+    assert package.latest == "1.0"
+    assert set(dates(package).values()) == {datetime(2024, 5, 6, 7, 8, 9, 10_000, UTC)}
+    first, second = (version.requirements for version in package.versions)
+    assert first is not None
+    assert [(r.package.purl, r.constraints) for r in first] == [("pkg:gem/json", "~> 2.0")]
+    assert second == ()
+    assert (package.vendor, package.repository_url) == ("o", "https://github.com/o/demo")
+
+
+# How many requests --------------------------------------------------------------------------
+
+
+async def test_new_gem_whose_metadata_name_the_source_costs_two(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """The versions' dates and the repository come with one answer."""
+    source = {"source_code_uri": "https://github.com/o/meta"}
+    registry.serve("/api/v1/versions/demo.json", versions("1.0", "1.1.0.rc1", **source))
+    reading = await read(rubygems, "demo")
+    assert reading.requests == 2
+    assert reading.package.repository_url == "https://github.com/o/meta"
+
+
+async def test_new_gem_whose_metadata_do_not_costs_three(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """Older gemspecs have a home page only, which is in the gem's own document."""
+    assert (await read(rubygems, "demo")).requests == 3
+    assert registry.asked == dict.fromkeys(registry.answers, 1)
+
+
+async def test_index_with_dates_costs_two_for_a_new_gem(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """Where the index tells the dates, nobody asks for them."""
+    registry.serve("/info/demo", "---\n1.0 |checksum:1,created_at:2026-01-02T03:04:05Z\n")
+    reading = await read(rubygems, "demo")
+    assert reading.requests == 2
+    assert dates(reading.package) == {"1.0": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}
+    assert reading.package.repository_url == "https://github.com/o/demo"
+    assert registry.asked["/api/v1/versions/demo.json"] == 0
+
+
+@pytest.mark.parametrize("created_at", ["", ",created_at:2026-01-02T03:04:05Z"])
+async def test_one_new_version_costs_two(
+    rubygems: RubyGems, registry: Loopback, created_at: str
+) -> None:
+    """Its date, or if the index tells that, the links as of that version."""
+    registry.serve("/info/demo", f"---\n1.0 |checksum:1\n2.0 |checksum:1{created_at}\n")
+    registry.serve("/api/v1/versions/demo.json", versions("1.0", "2.0"))
+    reading = await read(rubygems, "demo", known=[VersionName("1.0")])
+    assert reading.requests == 2
+    assert dates(reading.package)["2.0"] is not None
+    assert reading.package.repository_url == ("https://github.com/o/demo" if created_at else None)
+
+
+async def test_new_old_version_with_a_date_costs_one(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """A back-port does not change the links of the gem."""
+    registry.serve("/info/demo", "---\n2.0 |\n1.9.1 |created_at:2026-01-02T03:04:05Z\n")
+    reading = await read(rubygems, "demo", known=[VersionName("2.0")])
+    assert reading.requests == 1
+    assert (reading.package.vendor, reading.package.repository_url) == (None, None)
+
+
+async def test_nothing_new_costs_one(rubygems: RubyGems, registry: Loopback) -> None:
+    """What the graph has is left as it is; the requirements cost nothing and are there."""
+    known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
+    reading = await read(rubygems, "demo", known=known)
+    assert reading.requests == 1
+    assert (reading.package.vendor, reading.package.repository_url) == (None, None)
+    assert set(dates(reading.package).values()) == {None}
+    assert all(version.requirements is not None for version in reading.package.versions)
+
+
+async def test_asked_by_name_everything_is_read(rubygems: RubyGems, registry: Loopback) -> None:
+    """Dates and links that an earlier reading may have missed."""
+    known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
+    reading = await read(rubygems, "demo", known=known, thorough=True)
+    assert reading.requests == 3
+    assert None not in dates(reading.package).values()
+    assert reading.package.repository_url == "https://github.com/o/demo"
+
+
+async def test_unchanged_gem_costs_an_empty_answer(rubygems: RubyGems, registry: Loopback) -> None:
+    """With the validator of what the graph has, the registry need not send it again."""
+    package = (await read(rubygems, "demo")).package
+    registry.asked.clear()
+    answer = await rubygems.fetch(rubygems.ref("demo"), etag=package.etag)
+    assert isinstance(answer, NotModified)
+    assert answer.fetched_at >= package.fetched_at
+    assert registry.asked == {"/info/demo": 1}
+
+
+# Names with capitals --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("twin", "name"), [(False, "zentest"), (True, "ZenTest")])
+async def test_lower_case_name_belongs_to_who_is_spelled_so(
+    rubygems: RubyGems,
+    registry: Loopback,
+    twin: bool,  # noqa: FBT001
+    name: str,
+) -> None:
+    """For one request more; the requests have the registry's own spelling."""
+    registry.serve("/info/ZenTest", "---\n4.12.0 |created_at:2026-01-02T03:04:05Z\n")
+    registry.serve("/api/v1/gems/ZenTest.json", gem("ZenTest"))
+    if twin:
+        registry.serve("/info/zentest", "---\n1.0 |\n")
+    reading = await read(rubygems, "ZenTest")
+    assert reading.requests == 3
+    assert (reading.package.ref.name, reading.package.ref.registry_name) == (name, "ZenTest")
+    assert reading.package.ref.purl == "pkg:gem/ZenTest"
+    assert [version.name for version in reading.package.versions] == ["4.12.0"]
+
+
+# What is not there ------------------------------------------------------------------------------
+
+
+async def test_gem_of_yanked_versions_is_not_found(rubygems: RubyGems, registry: Loopback) -> None:
+    """A file without lines names a gem that nobody can install."""
+    registry.serve("/info/demo", "---\n", media_type=TEXT)
+    with pytest.raises(PackageNotFound):
+        await rubygems.fetch(rubygems.ref("demo"))
+
+
+# What goes wrong ----------------------------------------------------------------------------------
+
+WRONG_DIGEST = {"Repr-Digest": "sha-512=:eHh4:, sha-256=:eHh4eHh4eHh4eHh4:"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"body": "---\n{}\n"}, MalformedMetadata),
+        ({"body": "---\n1.0 |\n", "headers": WRONG_DIGEST}, RegistryUnavailable),
+    ],
+    ids=["no-lines", "another-digest"],
+)
+async def test_index_that_is_none_is_not_taken_for_a_gem(
+    rubygems: RubyGems, registry: Loopback, answer: dict[str, Any], error: type[IngestError]
+) -> None:
+    """Text that is no index is malformed; what has not the announced digest was damaged."""
+    registry.serve("/info/demo", **answer)
+    with pytest.raises(error):
+        await rubygems.fetch(rubygems.ref("demo"))
+
+
+@pytest.mark.parametrize("document", ["versions", "gems"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": "<!DOCTYPE html>", "media_type": "text/html"},
+        {"body": ""},
+        {"body": "{}"},
+        {"body": "[{}]"},
+        {"body": "This rubygem could not be found.", "status": 404},
+        {"body": "", "status": 500},
+        {"body": "[", "promised": 100},
+        {"body": packed(MAX_DOCUMENT // 1024 // 1024 + 1), "headers": {"Content-Encoding": "gzip"}},
+    ],
+    ids=["html", "empty", "keys", "keys-inside", "gone", "error", "truncated", "bomb"],
+)
+async def test_gem_is_taken_without_what_the_api_cannot_tell(
+    rubygems: RubyGems, registry: Loopback, document: str, answer: dict[str, Any]
+) -> None:
+    """Dates are unknown, or links left as the graph has them; with a warning."""
+    registry.serve(f"/api/v1/{document}/demo.json", **answer)
+    with capture_logs() as logs:
+        package = (await read(rubygems, "demo")).package
+    assert [version.name for version in package.versions] == ["1.0", "1.1.0.rc1"]
+    if document == "versions":
+        assert [log["event"] for log in logs] == ["release_dates_unknown"]
+        assert set(dates(package).values()) == {None}
+        assert package.repository_url == "https://github.com/o/demo"
+    else:
+        assert [log["event"] for log in logs] == ["repository_unknown"]
+        assert None not in dates(package).values()
+        assert (package.vendor, package.repository_url) == (None, None)
+
+
+@pytest.mark.parametrize("document", ["versions", "gems"])
+async def test_waiting_for_the_api_is_no_failure(
+    rubygems: RubyGems, registry: Loopback, document: str
+) -> None:
+    """Else a busy hour would leave gems without dates."""
+    registry.serve(f"/api/v1/{document}/demo.json", "", status=429, headers={"Retry-After": "7"})
+    with pytest.raises(RateLimited):
+        await rubygems.fetch(rubygems.ref("demo"))
+
+
+# The simulated registry --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def universe() -> Iterator[Simulator]:
+    """A registry of 400 packages, some without versions, some requirements unknown to it."""
+    with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(universe: Simulator) -> Simulator:
+    """The registry as it was at the beginning, without faults."""
+    universe.reset()
+    return universe
+
+
+@pytest.fixture
+async def simulated(
+    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+) -> AsyncIterator[RubyGems]:
+    """The ecosystem, reading the simulated registry."""
+    async with opened(RubyGems, simulator, settings, stack) as ecosystem:
+        yield ecosystem
+
+
+async def test_every_gem_is_read_as_it_is(simulated: RubyGems, simulator: Simulator) -> None:
+    """Spellings, links, order, dates, platforms and requirements of 60 gems.
+
+    Each takes two requests or three; those with capitals one more, for a twin in lower case.
+    """
+    for found in simulator.packages("rubygems", 60):
+        truth = simulator.truth("rubygems", found.name)
+        if truth.versions:
+            reading = await read(simulated, found.name)
+            assert as_truth(reading.package) == truth
+            assert reading.requests - (not found.name.islower()) in {2, 3}
+
+
+async def test_what_was_published_is_read(simulated: RubyGems, simulator: Simulator) -> None:
+    """A new version costs two requests, and an unchanged gem one with an empty answer."""
+    (found,) = simulator.packages("rubygems", 1, traits=("requirements",))
+    first = (await read(simulated, found.name)).package
+    published = simulator.publish("rubygems", found.name)
+    known = [version.name for version in first.versions]
+    reading = await read(simulated, found.name, etag=first.etag, known=known)
+    assert reading.requests <= 2
+    versions = [version.name for version in reading.package.versions]
+    assert versions == [version.name for version in published.versions]
+    dated = {v.name: v.release_date for v in reading.package.versions}
+    new = published.versions[-1]
+    assert dated[VersionName(new.name)] == new.release_date
+    etag = reading.package.etag
+    assert isinstance(await simulated.fetch(simulated.ref(found.name), etag=etag), NotModified)
+
+
+async def test_empty_gem_is_not_found(simulated: RubyGems, simulator: Simulator) -> None:
+    """All its versions were yanked."""
+    (found,) = simulator.packages("rubygems", 1, traits=("empty",))
+    with pytest.raises(PackageNotFound):
+        await simulated.fetch(simulated.ref(found.name))

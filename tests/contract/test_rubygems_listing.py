@@ -1,0 +1,366 @@
+"""All gems and what changes, over HTTP from the simulated registry."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.rubygems import RubyGems, listing
+from ssc_ingest.ecosystems.rubygems.lists import NO_VERSIONS
+from ssc_ingest.errors import (
+    CursorExpired,
+    MalformedMetadata,
+    PackageNotFound,
+    RateLimited,
+    RegistryUnavailable,
+    ResponseTooLarge,
+    StaleAnswer,
+)
+from ssc_ingest.models import Package
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.contract.fetching import opened, read
+from tests.contract.listing import Followed, followed, listed
+from tests.contract.loopback import loopback, reading
+from tests.simulator.client import Simulator
+
+GEMS = 200
+
+
+@pytest.fixture(scope="module")
+def universe() -> Iterator[Simulator]:
+    """A registry of some gems."""
+    with Simulator.start(packages=GEMS, versions="2-6") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(universe: Simulator) -> Simulator:
+    """The registry as it was at the beginning, without faults."""
+    universe.reset()
+    return universe
+
+
+@pytest.fixture
+async def gems(
+    simulator: Simulator,
+    settings: Settings,
+    stack: EmbeddedAddresses,
+    clean_redis: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[RubyGems]:
+    """The ecosystem, with small pages."""
+    monkeypatch.setattr(listing, "PAGE", 30)
+    async with opened(RubyGems, simulator, settings, stack) as gems:
+        yield gems
+
+
+def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
+    """So many gems."""
+    return [found.name for found in simulator.packages("rubygems", count, start=start)]
+
+
+async def assert_caught_up(gems: RubyGems, found: Followed) -> None:
+    """Behind the last page there is nothing, which one request tells."""
+    again = await followed(gems, found.cursor)
+    assert (again.pages, again.requests) == ([], 1)
+
+
+async def assert_true(gems: RubyGems, change: Change) -> None:
+    """The gem's file is what the change says of it."""
+    package = (await read(gems, change.name, expected=change.expected)).package
+    assert package.etag == change.etag == f'"{change.expected}"'
+
+
+# Names ----------------------------------------------------------------------------------
+
+
+async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None:
+    """Each once, in one request, and it is known how many there are."""
+    simulator.add("rubygems")
+    simulator.delete("rubygems", names(simulator, 1)[0])
+    found = await listed(gems)
+    assert found.names == list(simulator.names("rubygems"))
+    assert {page.total for page in found.pages} == {GEMS}
+    assert len(found.pages) == 7
+    assert found.requests == 1
+
+
+async def test_a_listing_goes_on_at_every_cursor(gems: RubyGems) -> None:
+    """What is listed behind a page is what comes behind it."""
+    whole = await listed(gems)
+    for number, page in enumerate(whole.pages, 1):
+        rest = await listed(gems, page.cursor)
+        assert [name for page in whole.pages[number:] for name in page.names] == rest.names
+
+
+async def test_a_listing_of_another_list_begins_again(gems: RubyGems, simulator: Simulator) -> None:
+    """A name may have come in anywhere."""
+    page = (await listed(gems)).pages[3]
+    simulator.add("rubygems")
+    assert (await listed(gems, page.cursor)).names == list(simulator.names("rubygems"))
+
+
+# Changes --------------------------------------------------------------------------------
+
+
+async def test_nothing_has_changed_at_the_end(gems: RubyGems, simulator: Simulator) -> None:
+    """Two requests find the end, and one more that nothing is new."""
+    simulator.reset_counts()
+    cursor = await gems.feed_end()
+    assert simulator.counts().total == 2
+    found = await followed(gems, cursor)
+    assert (found.pages, found.requests) == ([], 1)
+    assert simulator.counts().statuses == {"206": 2, "304": 1}
+
+
+async def test_changes_are_told_once(gems: RubyGems, simulator: Simulator) -> None:
+    """Published, yanked, deleted, added: these and no others, with the digests of their files."""
+    published, twice, yanked, deleted = names(simulator, 4, start=20)
+    cursor = await gems.feed_end()
+    simulator.publish("rubygems", published)
+    simulator.publish("rubygems", twice)
+    version = simulator.truth("rubygems", yanked).versions[-1].name
+    simulator.delete_version("rubygems", yanked, version)
+    simulator.delete("rubygems", deleted)
+    simulator.publish("rubygems", twice)
+    added = simulator.add("rubygems").registry_name
+    found = await followed(gems, cursor)
+    assert found.requests == 2
+    changes = {change.name: change for change in found.changes}
+    assert len(found.changes) == len(changes)
+    assert changes.keys() == {published, twice, yanked, deleted, added}
+    assert changes.pop(deleted).deleted
+    for change in changes.values():
+        assert not change.deleted
+        await assert_true(gems, change)
+    await assert_caught_up(gems, found)
+
+
+async def test_following_goes_on_at_every_cursor(gems: RubyGems, simulator: Simulator) -> None:
+    """Behind each page comes the rest, in whatever process; at the end nothing is left."""
+    cursor = await gems.feed_end()
+    expected = names(simulator, 100)
+    for name in expected:
+        simulator.publish("rubygems", name)
+    whole = await followed(gems, cursor)
+    assert whole.names == set(expected)
+    assert len(whole.pages) == 4
+    for number, page in enumerate(whole.pages[:-1], 1):
+        rest = await followed(gems, page.cursor)
+        assert rest.changes == [c for page in whole.pages[number:] for c in page.changes]
+    await assert_caught_up(gems, whole)
+
+
+async def test_a_list_made_anew_is_read_from_the_beginning(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """All gems are told with what their files are now, whatever has come since the last look."""
+    published, yanked = names(simulator, 2)
+    cursor = await gems.feed_end()
+    simulator.publish("rubygems", published)
+    version = simulator.truth("rubygems", yanked).versions[-1].name
+    simulator.delete_version("rubygems", yanked, version)
+    simulator.rebuild("rubygems")
+    late = names(simulator, 1, start=2)[0]
+    simulator.publish("rubygems", late)
+    found = await followed(gems, cursor)
+    assert found.names == set(simulator.names("rubygems"))
+    for change in found.changes:
+        if change.name in {published, yanked, late} or len(change.name) % 5 == 0:
+            await assert_true(gems, change)
+    await assert_caught_up(gems, found)
+    for page in found.pages[:-1]:
+        rest = await followed(gems, page.cursor)
+        number = found.pages.index(page) + 1
+        assert rest.changes == [c for page in found.pages[number:] for c in page.changes]
+
+
+async def test_a_list_made_anew_without_news_is_seen_to_be_another(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """Nothing differs but the time in its head: the bytes before the cursor are the same."""
+    cursor = await gems.feed_end()
+    simulator.rebuild("rubygems")
+    found = await followed(gems, cursor)
+    assert found.names == set(simulator.names("rubygems"))
+    await assert_caught_up(gems, found)
+
+
+async def test_a_list_made_anew_in_the_middle_of_reading_loses_nothing(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """The cursor of a page is none in another list."""
+    cursor = await gems.feed_end()
+    expected = names(simulator, 60)
+    for name in expected:
+        simulator.publish("rubygems", name)
+    page = (await followed(gems, cursor)).pages[0]
+    simulator.rebuild("rubygems")
+    assert (await followed(gems, page.cursor)).names == set(simulator.names("rubygems"))
+
+
+async def test_a_line_that_was_lost_is_in_the_list_made_anew(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """Nobody can see that a line is missing; next month everything is told."""
+    dropped, kept = names(simulator, 2)
+    cursor = await gems.feed_end()
+    simulator.publish("rubygems", dropped)
+    simulator.drop_feed_entries("rubygems")
+    simulator.publish("rubygems", kept)
+    first = await followed(gems, cursor)
+    assert first.names == {kept}
+    simulator.rebuild("rubygems")
+    second = await followed(gems, first.cursor)
+    (change,) = (change for change in second.changes if change.name == dropped)
+    await assert_true(gems, change)
+
+
+async def test_a_line_taken_back_makes_everything_suspicious(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """The list is not what it was before the cursor, so all of it is told."""
+    one, other = names(simulator, 2)
+    cursor = await gems.feed_end()
+    simulator.publish("rubygems", one)
+    found = await followed(gems, cursor)
+    simulator.drop_feed_entries("rubygems")
+    for _ in range(2):
+        simulator.publish("rubygems", other)
+    again = await followed(gems, found.cursor)
+    assert again.names == set(simulator.names("rubygems"))
+
+
+async def test_an_older_copy_of_the_list_undoes_nothing(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """A cache that lags behind shows a shorter list: nothing new, and the cursor stays."""
+    cursor = await gems.feed_end()
+    for name in (many := names(simulator, 40)):
+        simulator.publish("rubygems", name)
+    found = await followed(gems, cursor)
+    assert found.names == set(many)
+    for shown in (39, 0):  # a little shorter, and shorter than what is compared
+        simulator.stale("rubygems", events=shown)
+        stale = await followed(gems, found.cursor)
+        assert (stale.pages, stale.requests) == ([], 2)
+    simulator.stale("rubygems", on=False)
+    simulator.publish("rubygems", many[0])
+    assert (await followed(gems, found.cursor)).names == {many[0]}
+
+
+async def test_more_than_fits_in_memory_is_read_from_a_file(
+    gems: RubyGems, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same is told, from the same place on."""
+    cursor = await gems.feed_end()
+    expected = set(names(simulator, 60))
+    for name in expected:
+        simulator.publish("rubygems", name)
+    monkeypatch.setattr(listing, "MAX_ADDED", 5000)
+    found = await followed(gems, cursor)
+    assert found.names == expected
+    await assert_caught_up(gems, found)
+
+
+@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"head": 1}', "\x00"])
+async def test_a_foreign_cursor_has_expired(gems: RubyGems, cursor: str) -> None:
+    """Nobody guesses what it may have meant."""
+    with pytest.raises(CursorExpired):
+        await followed(gems, cursor)
+    with pytest.raises(CursorExpired):
+        await listed(gems, cursor)
+
+
+# Servers that are different -----------------------------------------------------------------
+
+
+async def test_a_host_that_knows_no_parts_is_followed(
+    settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+) -> None:
+    """It sends everything each time; only what is new is told. A last line may be half there."""
+    one, other, third = (hashlib.md5(text).hexdigest() for text in (b"1", b"2", b"3"))  # noqa: S324
+    head = "created_at: 2026-11-01T00:00:05Z\n---\n"
+    async with loopback() as server, reading(RubyGems, settings, stack, index=server.url) as gems:
+        text = f"{head}rake 1,2-java {one}\n"
+        server.serve("/versions", text, media_type="text/plain")
+        cursor = await gems.feed_end()
+        assert (await followed(gems, cursor)).pages == []
+        text += f"a 0.1 {other}\n.cat 1 {one}\nrake -1 {third}\na -0.1 {NO_VERSIONS}\nodd\n"
+        server.serve("/versions", text + "half 1.0 00", media_type="text/plain")
+        found = await followed(gems, cursor)
+        assert found.changes == [
+            Change(".cat", expected=one, etag=f'"{one}"'),
+            Change("rake", expected=third, etag=f'"{third}"'),
+            Change("a", deleted=True, expected=NO_VERSIONS, etag=f'"{NO_VERSIONS}"'),
+            Change("odd"),
+        ]
+        server.serve("/versions", f"{text}half 1.0 {one}\n", media_type="text/plain")
+        assert (await followed(gems, found.cursor)).names == {"half"}
+
+
+# Fetching what was announced ------------------------------------------------------------
+
+
+async def test_another_file_than_was_announced_is_stale(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """Whether the file is new to us or not, or not there at all."""
+    name = names(simulator, 1)[0]
+    package = (await read(gems, name)).package
+    assert package.etag
+    ref, md5 = gems.ref(name), package.etag.strip('"')
+    for etag in (None, package.etag):
+        with pytest.raises(StaleAnswer):
+            await gems.fetch(ref, etag=etag, expected=NO_VERSIONS)
+        answer = await gems.fetch(ref, etag=etag, expected=md5)
+        assert isinstance(answer, NotModified if etag else Package)
+    with pytest.raises(StaleAnswer):
+        await gems.fetch(gems.ref("never-published"), expected=md5)
+    for nothing in (None, NO_VERSIONS):
+        with pytest.raises(PackageNotFound):
+            await gems.fetch(gems.ref("never-published"), expected=nothing)
+
+
+# Failures -------------------------------------------------------------------------------
+
+DAMAGED = [
+    ({"kind": "status", "status": 500}, RegistryUnavailable),
+    ({"kind": "status", "status": 429}, RateLimited),
+    ({"kind": "html"}, MalformedMetadata),
+    ({"kind": "empty"}, MalformedMetadata),
+    ({"kind": "truncate"}, RegistryUnavailable),
+    ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
+    ({"kind": "body", "body": "---\n"}, MalformedMetadata),
+    ({"kind": "body", "body": "created_at: 2026-11-01T00:00:00Z\n"}, MalformedMetadata),
+]
+
+
+@pytest.mark.parametrize(("fault", "error"), DAMAGED, ids=str)
+async def test_a_damaged_list_is_no_empty_registry(
+    gems: RubyGems, simulator: Simulator, fault: dict[str, str], error: type[Exception]
+) -> None:
+    """Neither the listing nor the feed takes it for the end."""
+    cursor = await gems.feed_end()
+    simulator.rebuild("rubygems")
+    for endpoint in ("rubygems.names", "rubygems.list"):
+        simulator.fault(**fault, endpoint=endpoint)
+    with pytest.raises(error):
+        await listed(gems)
+    with pytest.raises(error):
+        await followed(gems, cursor)
+
+
+async def test_a_list_without_end_is_not_read(
+    gems: RubyGems, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept has an upper bound."""
+    monkeypatch.setattr(listing, "MAX_LIST", 1000)
+    cursor = await gems.feed_end()
+    simulator.rebuild("rubygems")
+    with pytest.raises(ResponseTooLarge):
+        await listed(gems)
+    with pytest.raises(ResponseTooLarge):
+        await followed(gems, cursor)

@@ -1,0 +1,79 @@
+"""What is in the graph, in the shape of the simulator's truth."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.graph.changes import iso_date
+from tests.simulator.client import Simulator
+from tests.simulator.truth import PackageTruth
+
+Cypher = Callable[..., list[dict[str, Any]]]
+
+PACKAGE = """
+MATCH (p:%(label)s {purl: $purl})
+RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
+  MATCH (p)-[:HAVE]->(v:Version)
+  RETURN v{.*, requirements: COLLECT {
+    MATCH (v)-[r:REQUIRE]->(d) RETURN [d.purl, r.constraints, r.parent_version_name]
+  }} ORDER BY v.serial_number
+} AS versions
+"""
+"""By the label's index: without it, every node of a large graph is looked at for each package."""
+
+
+def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = True) -> None:
+    """The package is in the graph once and is exactly what the truth says.
+
+    Args:
+        cypher: runs a query.
+        truth: what the registry says.
+        links: whether repository and vendor are to be known (crates.io has them in the crate
+            files, which are read only for packages that were asked for by name).
+    """
+    label = ecosystem(truth.ecosystem).identity.label
+    rows = cypher(PACKAGE % {"label": label}, purl=truth.purl)
+    assert len(rows) == 1, f"{truth.purl} is in the graph {len(rows)} times"
+    package, versions = rows[0]["package"], rows[0]["versions"]
+    assert len(rows[0]["labels"]) == 1
+    assert package["name"] == truth.name
+    assert package["moment"] is not None
+    assert package.get("latest") == truth.latest
+    if links:
+        assert (package["vendor"], package["repository_url"]) == (
+            truth.vendor,
+            truth.repository_url,
+        )
+    assert [version["name"] for version in versions] == [v.name for v in truth.versions]
+    assert [version["serial_number"] for version in versions] == list(range(len(versions)))
+    for version, expected in zip(versions, truth.versions, strict=True):
+        assert version["purl"] == expected.purl
+        assert version.get("release_date") == iso_date(expected.release_date)
+        assert version["yanked"] == expected.yanked
+        assert version["vulnerabilities"] == []
+        assert (version["mean"], version["weighted_mean"]) == (0.0, 0.0)
+        found = {purl: constraints for purl, constraints, _ in version["requirements"]}
+        assert found == expected.requirements, expected.purl
+        assert len(found) == len(version["requirements"]), "a requirement is there twice"
+        assert all(parent == truth.purl for _, _, parent in version["requirements"])
+
+
+def assert_closure_is_filled(
+    cypher: Cypher, simulator: Simulator, registry: str, purls: Iterable[str]
+) -> None:
+    """Each of these packages is in the graph, once and as the simulator says."""
+    for purl in sorted(purls):
+        name = cypher("MATCH (p {purl: $purl}) RETURN p.registry_name AS name", purl=purl)
+        assert name, f"{purl} is not in the graph"
+        truth = simulator.truth(registry, name[0]["name"])
+        assert_graph_holds(cypher, truth, links=registry != "cargo")
+
+
+def snapshot(cypher: Cypher) -> tuple[list[Any], list[Any]]:
+    """Every node and every edge with its identity, for comparing before and after."""
+    nodes = cypher("MATCH (n) RETURN elementId(n) AS id, n.purl AS purl ORDER BY id")
+    edges = cypher(
+        "MATCH (a)-[r]->(b) RETURN elementId(r) AS id, elementId(a) AS a, elementId(b) AS b, "
+        "r.constraints AS constraints ORDER BY id"
+    )
+    return nodes, edges

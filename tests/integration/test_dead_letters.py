@@ -1,0 +1,112 @@
+"""Work that failed for good, on a real Redis."""
+
+from typing import Any
+
+import pytest
+
+from ssc_ingest.arguments import ReplayDeadLetters
+from ssc_ingest.errors import InvalidArguments, MalformedMetadata
+from ssc_ingest.models import now
+from ssc_ingest.queues import EXTRACT, TaskMessage
+from ssc_ingest.replay import replay
+from ssc_ingest.resources import State
+
+
+def _message(name: str, **kwargs: Any) -> TaskMessage:
+    return TaskMessage(
+        task=EXTRACT,
+        kwargs={"ecosystem": "pypi", "name": name, **kwargs},
+        queue="pypi.urgent",
+        task_id=f"task-{name}",
+        attempts=2,
+        since=1_000_000_000.0,
+    )
+
+
+def _raised(error: Exception) -> Exception:
+    """The error with a traceback."""
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+async def _fail(state: State, message: TaskMessage, error: Exception | None = None) -> str:
+    failure = error or MalformedMetadata("no name in it", url="https://example.org/x")
+    return await state.dead_letters.add(message, _raised(failure), now=now())
+
+
+async def test_everything_is_kept(state: State) -> None:
+    """Input, error, traceback, attempts and times come back as they were."""
+    letter_id = await _fail(state, _message("rich"))
+    letter = await state.dead_letters.get(letter_id)
+    assert letter is not None
+    assert letter.id == letter_id
+    assert (letter.task, letter.task_id, letter.queue) == (EXTRACT, "task-rich", "pypi.urgent")
+    assert letter.kwargs == {"ecosystem": "pypi", "name": "rich"}
+    assert letter.error_type == "MalformedMetadata"
+    assert letter.error == "MalformedMetadata: no name in it"
+    assert "Traceback" in letter.traceback
+    assert letter.attempts == 3
+    assert letter.first_at.year == 2001
+    assert letter.last_at > letter.first_at
+    assert letter.subject == "pypi rich"
+
+
+async def test_failures_of_a_stream_go_back_to_it(state: State, settings: Any) -> None:
+    """``<stream>-dlq`` has the raw text and the error, as the stream's producer expects."""
+    raw = '{"package": "rich", "node_type": "PyPIPackage"}'
+    origin = {"stream": "package_extraction", "data": raw}
+    letter_id = await _fail(state, _message("rich", origin=origin))
+    assert letter_id.startswith("package_extraction-dlq/")
+    letter = await state.dead_letters.get(letter_id)
+    assert letter is not None
+    assert letter.data == raw
+    assert letter.error == "MalformedMetadata: no name in it"
+    assert await state.dead_letters.count() == 1
+
+
+async def test_a_senseless_origin_does_not_lose_the_letter(state: State) -> None:
+    """It is kept with all others."""
+    letter_id = await _fail(state, _message("rich", origin={"stream": 7}))
+    assert letter_id.startswith("dead-letters/")
+
+
+async def test_listed_by_what_they_are_about(state: State) -> None:
+    """More than a page of them, newest first, by ecosystem and by error."""
+    for n in range(120):
+        await _fail(state, _message(f"p{n}"), None if n % 2 else ValueError("a bug"))
+    await _fail(state, TaskMessage(task=EXTRACT, kwargs={"ecosystem": "npm"}, queue="control"))
+    names = [letter.kwargs.get("name") async for letter in state.dead_letters.all()]
+    assert names == [None, *(f"p{n}" for n in reversed(range(120)))]
+    npm = [letter async for letter in state.dead_letters.all(ecosystem="npm")]
+    assert len(npm) == 1
+    bugs = [letter async for letter in state.dead_letters.all(error_type="ValueError")]
+    assert len(bugs) == 60
+
+
+async def test_replayed_work_is_work_again(state: State) -> None:
+    """The message is on its queue, with all attempts ahead; the letter is gone."""
+    first = await _fail(state, _message("a"))
+    await _fail(state, _message("b"))
+    assert await replay(state, ReplayDeadLetters(ids=[first, "dead-letters/0-1"])) == [first]
+    assert await replay(state, ReplayDeadLetters(ids=[first])) == []
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
+    assert await state.dead_letters.count() == 1
+    assert len(await replay(state, ReplayDeadLetters(ecosystem="pypi"))) == 1
+    assert await state.dead_letters.count() == 0
+
+
+async def test_a_replay_says_which(state: State) -> None:
+    """Without ids or a filter nothing is replayed."""
+    await _fail(state, _message("a"))
+    with pytest.raises(InvalidArguments):
+        await replay(state, ReplayDeadLetters())
+    assert await state.dead_letters.count() == 1
+
+
+async def test_deleting(state: State) -> None:
+    """Only those that were there count."""
+    letter_id = await _fail(state, _message("a"))
+    assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
+    assert await state.dead_letters.get(letter_id) is None

@@ -1,0 +1,113 @@
+"""Documents that workers share, in a real Redis."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ssc_ingest.carryover import KEPT_FOR as ANSWERS_KEPT_FOR
+from ssc_ingest.carryover import LARGEST_ANSWER, Answer, Carryover
+from ssc_ingest.documents import IN_PROCESS, KEPT_FOR, LARGEST, Document, DocumentCache
+from ssc_ingest.models import Purl, now
+from ssc_ingest.resources import State
+
+URL = "https://repo.example/parent-1.pom"
+DOCUMENT = Document(b"<project>\n\x00\xff</project>", datetime(2025, 7, 7, 10, 11, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        DOCUMENT,
+        Document(b""),
+        Document(b"\n\n"),
+        Document(b"x" * 1_000_000, DOCUMENT.last_modified),
+    ],
+    ids=["dated", "empty", "lines", "large"],
+)
+def test_packing_loses_nothing(document: Document) -> None:
+    """Bytes and date come back as they were."""
+    assert Document.unpack(document.pack()) == document
+
+
+async def test_what_one_process_keeps_another_finds(state: State) -> None:
+    """Also after the first has ended; for a day from its last use."""
+    first, second = DocumentCache(state.cache), DocumentCache(state.cache)
+    assert await second.get(URL) is None
+    assert await first.put(URL, DOCUMENT)
+    (key,) = await state.cache.keys()
+    await state.cache.expire(key, 60)
+    assert await second.get(URL) == DOCUMENT
+    assert await state.cache.ttl(key) > KEPT_FOR - 60
+
+
+async def test_hot_documents_cost_nothing(state: State) -> None:
+    """What a process has just used it has at hand, though the cache was flushed."""
+    documents = DocumentCache(state.cache)
+    await documents.put(URL, DOCUMENT)
+    await state.cache.flushdb()
+    assert await documents.get(URL) == DOCUMENT
+    assert await DocumentCache(state.cache).get(URL) is None
+
+
+async def test_only_small_documents_are_kept(state: State) -> None:
+    """A large one is read again by whoever needs it."""
+    documents = DocumentCache(state.cache)
+    assert await documents.put(URL, Document(b"x" * LARGEST))
+    assert not await documents.put(f"{URL}2", Document(b"x" * (LARGEST + 1)))
+    assert await state.cache.dbsize() == 1
+    assert IN_PROCESS >= 10 * LARGEST
+
+
+async def test_a_process_keeps_what_it_used_last(state: State) -> None:
+    """Beyond the bound in bytes the coldest go, and come back from Redis."""
+    documents = DocumentCache(state.cache, in_process=2500)
+    for number in range(3):
+        await documents.put(f"{URL}{number}", Document(bytes([number]) * 1000))
+        await documents.get(f"{URL}0")
+    await documents.put(f"{URL}2", Document(b"\x02" * 1000))  # again: counted once
+    await state.cache.flushdb()
+    kept = [await documents.get(f"{URL}{number}") is not None for number in range(3)]
+    assert kept == [True, False, True]
+
+
+async def test_carryover_keeps_documents(state: State) -> None:
+    """What a deferred extraction has read comes back with its date, and can be forgotten."""
+    carryover = Carryover()
+    carryover.keep(URL, DOCUMENT)
+    purl = Purl("pkg:maven/g/a")
+    await carryover.save(state.cache, purl)
+    loaded = await Carryover.load(state.cache, purl)
+    assert loaded.documents == {URL: DOCUMENT}
+    await loaded.discard(state.cache, purl)
+    assert (await Carryover.load(state.cache, purl)).documents == {}
+
+
+async def test_carryover_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes beyond the bound is left out; what fits stays."""
+    monkeypatch.setattr("ssc_ingest.carryover.LARGEST", 100)
+    carryover = Carryover()
+    carryover.keep(URL, Document(b"x" * 50))
+    carryover.keep(f"{URL}2", Document(bytes(range(256))))
+    assert list(carryover.documents) == [URL]
+
+
+async def test_answers_are_kept_for_the_next_execution(state: State) -> None:
+    """With their age, over several executions; not for the one that got them, nor for ever."""
+    purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
+    answer = Answer("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
+    first = Carryover()
+    first.keep_answer(asked, answer)
+    first.keep_answer("large", replace(answer, body=b"x" * (LARGEST_ANSWER + 1)))
+    assert first.answer(asked, at=now()) is None
+    await first.save(state.cache, purl)
+    second = await Carryover.load(state.cache, purl)
+    assert second.answer(asked, at=now()) == answer
+    assert second.answer("large", at=now()) is None
+    await second.save(state.cache, purl)
+    third = await Carryover.load(state.cache, purl)
+    assert third.answer(asked, at=now()) == answer
+    later = now() + timedelta(seconds=ANSWERS_KEPT_FOR)
+    assert third.answer(asked, at=later) is None
+    await third.save(state.cache, purl, answers=False)
+    assert await state.cache.dbsize() == 0

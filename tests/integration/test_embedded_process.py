@@ -1,0 +1,176 @@
+"""Child processes that cannot outlive their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ssc_ingest.embedded import ProcessGroup, ServerFailed
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+# Starts a child that starts a grandchild, says so, and waits to be killed.
+PARENT = """
+import sys, time
+from ssc_ingest.embedded import ProcessGroup
+
+with ProcessGroup() as group:
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    spawn = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    group.start("child", [sys.executable, "-c", spawn, *sleep])
+    print(group.id, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def group() -> Iterator[ProcessGroup]:
+    """A group that is closed after the test."""
+    with ProcessGroup() as group:
+        yield group
+
+
+def python(code: str) -> list[str]:
+    """The command that runs a piece of Python."""
+    return [sys.executable, "-u", "-c", code]
+
+
+def members(group: int) -> list[int]:
+    """The living processes of a process group."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            same = os.getpgid(process.pid) == group
+        except ProcessLookupError:
+            continue
+        if same and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.pid)
+    return found
+
+
+def wait_until_gone(group: int, *, seconds: float) -> list[int]:
+    """Wait until the group is empty; what is left of it after that time."""
+    deadline = time.monotonic() + seconds
+    while (left := members(group)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def test_output_arrives_line_by_line(group: ProcessGroup) -> None:
+    """Both output streams reach the callback, line by line, whatever their bytes are."""
+    lines: list[str] = []
+    code = r"import os; os.write(1, b'one\n'); os.write(2, b'two \xff\nthree')"
+    child = group.start("child", python(code), on_line=lines.append)
+    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    assert child.recent_output() == "one\ntwo �\nthree"
+    assert lines == ["one", "two �", "three"]
+
+
+def test_child_that_ends_early(group: ProcessGroup) -> None:
+    """Waiting for a child that ends is an error with its name, its status and what it wrote."""
+    child = group.start("beat", python("print('no such database'); raise SystemExit(3)"))
+    with pytest.raises(ServerFailed, match="beat ended with status 3") as raised:
+        child.wait_until(lambda: False, timeout=30)
+    assert "no such database" in str(raised.value)
+    assert raised.value.name == "beat"
+
+
+def test_child_that_does_not_get_ready(group: ProcessGroup) -> None:
+    """Waiting is bounded."""
+    child = group.start("beat", SLEEP)
+    with pytest.raises(ServerFailed, match=r"not ready after 0\.1 s"):
+        child.wait_until(lambda: False, timeout=0.1)
+    assert child.returncode is None
+
+
+def test_program_that_does_not_exist(group: ProcessGroup, tmp_path: Path) -> None:
+    """A program that cannot be started is a failure of that child."""
+    with pytest.raises(ServerFailed, match="beat cannot be started"):
+        group.start("beat", [str(tmp_path / "absent")])
+
+
+def test_stop_asks_first(group: ProcessGroup) -> None:
+    """A child that reacts to SIGTERM ends by itself."""
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print('ready')\n"
+        "time.sleep(600)"
+    )
+    child = group.start("child", python(code))
+    child.wait_until(lambda: "ready" in child.recent_output(), timeout=30)
+    assert child.stop(grace=30)
+    assert child.returncode == 7
+    assert child.stop(grace=30), "stopping twice does no harm"
+
+
+def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
+    """A child that ignores SIGTERM is killed after the grace."""
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready')\n"
+        "time.sleep(600)"
+    )
+    child = group.start("child", python(code))
+    child.wait_until(lambda: "ready" in child.recent_output(), timeout=30)
+    assert not child.stop(grace=0.1)
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
+    """A child gets the environment and the working directory that it was given."""
+    child = group.start(
+        "child",
+        python("import os; print(os.environ['ANSWER'], os.getcwd())"),
+        environment={"ANSWER": "42"},
+        folder=tmp_path,
+    )
+    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    assert child.recent_output() == f"42 {tmp_path.resolve()}"
+
+
+def test_close_ends_everything() -> None:
+    """Closing a group leaves nothing of it, grandchildren included."""
+    with ProcessGroup() as group:
+        spawn = "import subprocess, sys; print('ready'); subprocess.run(sys.argv[1:])"
+        child = group.start("child", [*python(spawn), *SLEEP])
+        child.wait_until(lambda: len(members(group.id)) == 3, timeout=30)
+    assert members(group.id) == []
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_ctrl_c_reaches_the_parent_only() -> None:
+    """The children are not in the terminal's foreground group: their parent stops them."""
+    with ProcessGroup() as group:
+        child = group.start("child", SLEEP)
+        assert os.getpgid(child.pid) == group.id != os.getpgid(0)
+
+
+def test_kill_of_the_parent_ends_everything() -> None:
+    """Five seconds after a kill -9 of the parent no child and no grandchild is left."""
+    with subprocess.Popen(python(PARENT), stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        group = int(parent.stdout.readline())
+        deadline = time.monotonic() + 30
+        while len(members(group)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(members(group)) == 3
+        parent.kill()
+    assert wait_until_gone(group, seconds=5) == []
+
+
+def test_children_hold_what_they_inherit(tmp_path: Path) -> None:
+    """A descriptor that a group inherits stays open in its children, and in no other process."""
+    with (tmp_path / "file").open("w") as file, ProcessGroup(inherit=[file.fileno()]) as group:
+        code = f"import os; print(os.fstat({file.fileno()}).st_ino)"
+        child = group.start("child", python(code))
+        child.wait_until(lambda: child.returncode is not None, timeout=30)
+        assert child.recent_output() == str(os.fstat(file.fileno()).st_ino)
+        assert subprocess.run(python(code), check=False, capture_output=True).returncode != 0

@@ -1,0 +1,154 @@
+"""Several writers at once, on the same dependencies and on the same packages."""
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+from neo4j import AsyncDriver
+
+from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.models import Package
+from tests.conftest import Cypher
+from tests.integration.test_graph.packages import FETCHED, order, package
+
+WRITERS, SUBMITTERS = 4, 8
+HOT = [f"hot-{n:02d}" for n in range(60)]
+
+
+async def write_all(writer: GraphWriter, packages: list[Package]) -> None:
+    """Write packages with some submitters at a time."""
+    remaining = iter(packages)
+
+    async def submit() -> None:
+        for one in remaining:
+            await writer.write(one, order=order)
+
+    await asyncio.gather(*(submit() for _ in range(SUBMITTERS)))
+
+
+async def test_writers_on_the_same_dependencies_never_deadlock(
+    clean_graph: None, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """Packages that require each other and 60 common ones, with edges that come and go."""
+    rng = random.Random(3)
+
+    def requires() -> dict[str, str]:
+        others = [f"w{rng.randrange(WRITERS)}-p{rng.randrange(25):03d}" for _ in range(2)]
+        return dict.fromkeys([*rng.sample(HOT, 5), *others], "any")
+
+    def generation(number: int, writer: int) -> list[Package]:
+        return [
+            package(
+                f"w{writer}-p{n:03d}",
+                {f"{v}.0": requires() for v in range(3)},
+                fetched_at=FETCHED + timedelta(hours=number),
+            )
+            for n in range(25)
+        ]
+
+    writers = [GraphWriter(driver) for _ in range(WRITERS)]
+    for number in range(3):
+        batches = [generation(number, n) for n in range(WRITERS)]
+        await asyncio.gather(
+            *(write_all(writer, batch) for writer, batch in zip(writers, batches, strict=True))
+        )
+    for writer in writers:
+        await writer.close()
+
+    assert [writer.statistics.deadlocks for writer in writers] == [0] * WRITERS
+    assert [writer.statistics.retries for writer in writers] == [0] * WRITERS
+    assert sum(writer.statistics.packages for writer in writers) == 3 * 25 * WRITERS
+    (row,) = cypher(
+        "MATCH (p:PyPIPackage)-[:HAVE]->(v:Version) WITH p, count(v) AS versions, "
+        "count(DISTINCT v.serial_number) AS numbers RETURN count(p) AS packages, "
+        "min(versions) AS least, max(versions) AS most, min(numbers) AS numbers"
+    )
+    assert row == {"packages": 25 * WRITERS, "least": 3, "most": 3, "numbers": 3}
+
+
+async def test_the_newest_reading_of_a_package_wins(
+    clean_graph: None, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """Writers that read one package at different times agree on the last, and on one numbering."""
+    readings = [
+        package(
+            "web",
+            {f"{v}.0": {f"d{n}": "any"} for v in range(n + 1)},
+            vendor=f"v{n}",
+            fetched_at=FETCHED + timedelta(seconds=n),
+        )
+        for n in range(12)
+    ]
+    random.Random(5).shuffle(readings)
+    writers = [GraphWriter(driver) for _ in range(WRITERS)]
+
+    await asyncio.gather(
+        *(writers[n % WRITERS].write(one, order=order) for n, one in enumerate(readings))
+    )
+    for writer in writers:
+        await writer.close()
+
+    (row,) = cypher(
+        "MATCH (p {name: 'web'}) RETURN p.vendor AS vendor, "
+        "COLLECT { MATCH (p)-[:HAVE]->(v) RETURN v.name ORDER BY v.serial_number } AS versions, "
+        "COLLECT { MATCH (p)-[:HAVE]->()-[:REQUIRE]->(d) RETURN DISTINCT d.name } AS required"
+    )
+    assert row == {
+        "vendor": "v11",
+        "versions": [f"{v}.0" for v in range(12)],
+        "required": ["d11"],
+    }
+
+
+async def test_the_same_package_submitted_twice_at_once_is_written_once(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """One transaction holds a package once; the second submission finds it done."""
+    web = package("web", {"1.0": {"core": "any"}})
+
+    outcomes = await asyncio.gather(*(writer.write(web, order=order) for _ in range(3)))
+
+    assert [outcome.stale for outcome in outcomes] == [False, True, True]
+    assert cypher("MATCH (:Version)-[r:REQUIRE]->() RETURN count(r) AS n") == [{"n": 1}]
+
+
+async def test_urgent_packages_do_not_wait_behind_bulk(writer: GraphWriter, cypher: Cypher) -> None:
+    """What is urgent goes with the next transaction, however much bulk is waiting."""
+    writer._rows = 100  # four packages of these in a transaction
+    finished: list[str] = []
+    first = asyncio.Event()
+
+    async def submit(one: Package, *, urgent: bool) -> None:
+        await writer.write(one, order=order, urgent=urgent)
+        finished.append(one.ref.name)
+        first.set()
+
+    bulk = [
+        package(f"bulk-{n:02d}", {f"{v}.0": {"core": "any"} for v in range(10)}) for n in range(40)
+    ]
+    tasks = [asyncio.create_task(submit(one, urgent=False)) for one in bulk]
+    await first.wait()
+    tasks.append(asyncio.create_task(submit(package("urgent", ["1.0"]), urgent=True)))
+    await asyncio.gather(*tasks)
+
+    assert writer.statistics.transactions >= 10
+    assert finished.index("urgent") <= 12
+
+
+async def test_a_requirement_and_its_package_in_one_transaction(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """A package that another one of the same batch requires has its own name, not a stub's."""
+    core = package("Core", ["1.0"])
+    core = replace(core, ref=replace(core.ref, name="the-core"))
+
+    outcomes = await asyncio.gather(
+        writer.write(package("app", {"1.0": {"Core": "any"}}), order=order),
+        writer.write(core, order=order),
+    )
+
+    assert {outcome.packages for outcome in outcomes} == {2}
+    assert cypher("MATCH (p {purl: 'pkg:pypi/Core'}) RETURN p.name AS name") == [
+        {"name": "the-core"}
+    ]

@@ -1,0 +1,264 @@
+"""What a second reading changes, and what it must leave alone."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ssc_ingest.errors import GraphRefused
+from ssc_ingest.graph.writer import GraphWriter
+from tests.conftest import Cypher
+from tests.integration.test_graph.packages import FETCHED, order, package, ref
+
+LATER = FETCHED + timedelta(days=1)
+MUCH_LATER = FETCHED + timedelta(days=2)
+
+
+def serials(cypher: Cypher, purl: str) -> dict[str, int]:
+    """Serial numbers by version name, in their order."""
+    rows = cypher(
+        "MATCH ({purl: $purl})-[:HAVE]->(v) RETURN v.name AS name, v.serial_number AS n ORDER BY n",
+        purl=purl,
+    )
+    return {row["name"]: row["n"] for row in rows}
+
+
+def edges(cypher: Cypher) -> list[tuple[str, str, str, str]]:
+    """All requirements of versions: (edge id, version, package, constraints)."""
+    rows = cypher(
+        "MATCH (v:Version)-[r:REQUIRE]->(d) "
+        "RETURN elementId(r) AS id, v.name AS v, d.name AS d, r.constraints AS c ORDER BY v, d"
+    )
+    return [(row["id"], row["v"], row["d"], row["c"]) for row in rows]
+
+
+async def test_a_version_in_the_middle_renumbers_what_is_behind_it(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """Serial numbers stay dense and in version order; the nodes stay the same."""
+    ids = "MATCH (v:Version) RETURN v.name AS name, elementId(v) AS id"
+    await writer.write(package("web", ["1.0", "2.0", "3.0"]), order=order)
+    before = {row["name"]: row["id"] for row in cypher(ids)}
+
+    outcome = await writer.write(
+        package("web", ["1.0", "1.5", "2.0", "3.0"], fetched_at=LATER), order=order
+    )
+
+    assert (outcome.new_versions, outcome.total_versions) == (1, 4)
+    assert serials(cypher, "pkg:pypi/web") == {"1.0": 0, "1.5": 1, "2.0": 2, "3.0": 3}
+    after = {row["name"]: row["id"] for row in cypher(ids)}
+    assert {name: after[name] for name in before} == before
+
+
+async def test_the_given_order_of_versions_does_not_matter(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """Serial numbers follow the ecosystem's order, whatever the order of the document."""
+    await writer.write(package("web", ["1.10", "1.9", "1.0rc1", "1.0"]), order=order)
+
+    assert list(serials(cypher, "pkg:pypi/web")) == ["1.0rc1", "1.0", "1.9", "1.10"]
+
+
+async def test_versions_that_cannot_be_parsed_come_first(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """Unparsable names take the lowest serial numbers, also when they come later."""
+    await writer.write(package("web", ["1.0"]), order=order)
+    await writer.write(package("web", ["1.0", "final", "2004?"], fetched_at=LATER), order=order)
+
+    assert serials(cypher, "pkg:pypi/web") == {"final": 0, "2004?": 1, "1.0": 2}
+
+
+async def test_versions_that_left_the_registry_stay(writer: GraphWriter, cypher: Cypher) -> None:
+    """The union of registry and graph is numbered, and the requirements of the gone stay."""
+    await writer.write(package("web", {"1.0": {"core": "any"}, "2.0": {}, "3.0": {}}), order=order)
+
+    outcome = await writer.write(package("web", ["2.5", "3.0"], fetched_at=LATER), order=order)
+
+    assert outcome.total_versions == 4
+    assert serials(cypher, "pkg:pypi/web") == {"1.0": 0, "2.0": 1, "2.5": 2, "3.0": 3}
+    assert [edge[1:] for edge in edges(cypher)] == [("1.0", "core", "any")]
+
+
+async def test_a_known_release_date_is_not_forgotten(writer: GraphWriter, cypher: Cypher) -> None:
+    """A registry that has no date (any more) does not take away the one that is known."""
+    dated = package("web", ["1.0"])
+    undated = package("web", ["1.0"], fetched_at=LATER)
+    await writer.write(dated, order=order)
+    for version in undated.versions:
+        object.__setattr__(version, "release_date", None)
+    await writer.write(undated, order=order)
+
+    query = "MATCH (v:Version) RETURN v.release_date AS date"
+    assert cypher(query) == [{"date": "2020-01-01T00:00:00.000Z"}]
+
+
+async def test_a_yank_and_its_withdrawal_are_followed(writer: GraphWriter, cypher: Cypher) -> None:
+    """``yanked`` is what the registry says now."""
+    query = "MATCH (v:Version) RETURN v.yanked AS yanked"
+    await writer.write(package("web", ["1.0"]), order=order)
+    await writer.write(package("web", ["1.0"], yanked=["1.0"], fetched_at=LATER), order=order)
+    assert cypher(query) == [{"yanked": True}]
+
+    await writer.write(package("web", ["1.0"], fetched_at=MUCH_LATER), order=order)
+    assert cypher(query) == [{"yanked": False}]
+
+
+async def test_edges_become_equal_to_the_requirements(writer: GraphWriter, cypher: Cypher) -> None:
+    """New ones appear, changed ones change in place, vanished ones go, the rest is untouched."""
+    await writer.write(
+        package("web", {"1.0": {"same": "any", "changed": ">= 1", "gone": "any"}}), order=order
+    )
+    before = {edge[2]: edge[0] for edge in edges(cypher)}
+
+    outcome = await writer.write(
+        package(
+            "web",
+            {"1.0": {"same": "any", "changed": ">= 2", "added": "any"}},
+            fetched_at=LATER,
+        ),
+        order=order,
+    )
+
+    assert (outcome.requirements_written, outcome.requirements_removed) == (2, 1)
+    found = edges(cypher)
+    assert [edge[1:] for edge in found] == [
+        ("1.0", "added", "any"),
+        ("1.0", "changed", ">= 2"),
+        ("1.0", "same", "any"),
+    ]
+    after = {edge[2]: edge[0] for edge in found}
+    assert (after["same"], after["changed"]) == (before["same"], before["changed"])
+    assert cypher("MATCH (p {name: 'gone'}) RETURN count(p) AS n") == [{"n": 1}]
+
+
+async def test_requirements_that_were_not_read_stay(writer: GraphWriter, cypher: Cypher) -> None:
+    """``None`` means unchanged, also beside new versions; an empty tuple means none at all."""
+    await writer.write(
+        package("web", {"1.0": {"core": "any"}, "2.0": {"core": "any"}}), order=order
+    )
+
+    await writer.write(
+        package("web", {"1.0": None, "2.0": {}, "3.0": {"core": ">= 3"}}, fetched_at=LATER),
+        order=order,
+    )
+
+    assert [edge[1:] for edge in edges(cypher)] == [
+        ("1.0", "core", "any"),
+        ("3.0", "core", ">= 3"),
+    ]
+
+
+async def test_an_unchanged_package_costs_no_writes_of_versions(writer: GraphWriter) -> None:
+    """Lock, look, set the moment: three statements, however many versions there are."""
+    many = {f"{n}.0": {"core": f">= {n}"} for n in range(200)}
+    await writer.write(package("web", many), order=order)
+
+    outcome = await writer.write(package("web", many, fetched_at=LATER), order=order)
+
+    assert outcome.statements == 3
+    assert (outcome.new_versions, outcome.requirements_written) == (0, 0)
+
+
+async def test_what_vulnerability_attribution_wrote_stays(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """Reading a package again resets neither its vulnerabilities nor its means."""
+    await writer.write(package("web", {"1.0": {"core": "any"}, "2.0": {}}), order=order)
+    cypher(
+        "MATCH (v:Version {name: '1.0'}) "
+        "SET v.vulnerabilities = ['GHSA-1'], v.mean = 7.5, v.weighted_mean = 7.6"
+    )
+
+    await writer.write(
+        package("web", {"0.9": {}, "1.0": {}, "2.0": {}}, yanked=["1.0"], fetched_at=LATER),
+        order=order,
+    )
+
+    (row,) = cypher("MATCH (v:Version {name: '1.0'}) RETURN v")
+    assert row["v"]["vulnerabilities"] == ["GHSA-1"]
+    assert (row["v"]["mean"], row["v"]["weighted_mean"]) == (7.5, 7.6)
+    assert (row["v"]["serial_number"], row["v"]["yanked"]) == (1, True)
+
+
+async def test_not_modified_moves_only_the_moment(writer: GraphWriter, cypher: Cypher) -> None:
+    """After a 304 the package counts as read at that time, and nothing else has changed."""
+    everything = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN n, r{.*} ORDER BY elementId(n)"
+    await writer.write(package("web", {"1.0": {"core": "any"}}, etag="1"), order=order)
+    before = cypher(everything)
+
+    moved = await writer.touch(ref("web"), LATER)
+    late = await writer.touch(ref("web"), FETCHED)
+
+    assert (moved.stale, late.stale) == (False, True)
+    after = cypher(everything)
+    for rows in (before, after):
+        for row in rows:
+            if moment := row["n"].pop("moment", None):
+                row["n"]["read"] = moment is not None
+    assert after == before
+    (row,) = cypher("MATCH (p {name: 'web'}) RETURN p.moment AS moment")
+    assert row["moment"].to_native() == LATER.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("name", ["core", "unheard-of"])
+async def test_what_was_never_read_cannot_be_touched(
+    writer: GraphWriter, cypher: Cypher, name: str
+) -> None:
+    """Neither a stub nor a package that is not there becomes a read package by a 304."""
+    await writer.write(package("web", {"1.0": {"core": "any"}}), order=order)
+
+    with pytest.raises(GraphRefused, match="has not been read"):
+        await writer.touch(ref(name), LATER)
+
+    assert cypher("MATCH (p:PyPIPackage) WHERE p.moment IS NULL RETURN p.name AS name") == [
+        {"name": "core"}
+    ]
+
+
+async def test_edges_of_another_writer_are_put_right(writer: GraphWriter, cypher: Cypher) -> None:
+    """Versions without digest (not written by us) are compared edge by edge."""
+    await writer.write(package("web", {"1.0": {"core": "any", "more": ">= 1"}}), order=order)
+    cypher(
+        "MATCH (v:Version {name: '1.0'})-[r:REQUIRE]->(d {name: 'core'}) "
+        "REMOVE v.requirements_digest SET r.parent_version_name = 'web' "
+        "CREATE (v)-[:REQUIRE {constraints: '>= 7'}]->(d)"
+    )
+
+    await writer.write(
+        package("web", {"1.0": {"core": "any", "more": ">= 1"}}, fetched_at=LATER), order=order
+    )
+
+    found: list[dict[str, Any]] = cypher(
+        "MATCH (:Version)-[r:REQUIRE]->(d) "
+        "RETURN d.name AS d, r.constraints AS c, r.parent_version_name AS p ORDER BY d"
+    )
+    assert found == [
+        {"d": "core", "c": "any", "p": "pkg:pypi/web"},
+        {"d": "more", "c": ">= 1", "p": "pkg:pypi/web"},
+    ]
+
+
+async def test_a_package_that_is_gone_says_since_when(writer: GraphWriter, cypher: Cypher) -> None:
+    """The mark stays what it was at first, whoever looks again, and goes with the next reading."""
+    state = "MATCH (p:PyPIPackage {name: 'web'}) RETURN p.moment AS moment, p.gone_since AS since"
+    await writer.write(package("web", ["1.0"]), order=order)
+    outcome = await writer.mark_gone(ref("web"), LATER)
+    assert outcome.total_versions == 1
+    await writer.mark_gone(ref("web"), MUCH_LATER)
+    (row,) = cypher(state)
+    assert row["since"].to_native() == LATER.replace(tzinfo=None)
+    assert row["moment"].to_native() == MUCH_LATER.replace(tzinfo=None)
+    # An answer that was on its way before does not bring it back.
+    await writer.touch(ref("web"), LATER)
+    assert cypher(state) == [row]
+    await writer.touch(ref("web"), MUCH_LATER + timedelta(days=1))
+    assert cypher(state)[0]["since"] is None
+    assert list(serials(cypher, "pkg:pypi/web")) == ["1.0"]
+
+
+async def test_what_was_never_read_cannot_be_gone(writer: GraphWriter, cypher: Cypher) -> None:
+    """No node comes to be."""
+    with pytest.raises(GraphRefused):
+        await writer.mark_gone(ref("web"), LATER)
+    assert cypher("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]

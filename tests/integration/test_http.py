@@ -1,0 +1,223 @@
+"""Asking registries: a real HTTP server that misbehaves, and the fleet's rate limit."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ssc_ingest import __version__
+from ssc_ingest.carryover import Carryover
+from ssc_ingest.errors import (
+    MalformedMetadata,
+    RateLimited,
+    RegistryError,
+    RegistryUnavailable,
+    ResourceNotFound,
+    ResponseTooLarge,
+)
+from ssc_ingest.http import TRIES, RegistryClient, open_transport
+from ssc_ingest.models import Purl
+from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
+from tests.simulator.client import Simulator
+
+pytest_plugins = ("tests.simulator.fixtures",)
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+async def client(
+    simulator: Simulator, state: State, settings: Settings
+) -> AsyncIterator[RegistryClient]:
+    """A client that may ask the simulator, does not wait long, and says who it is."""
+    quick = settings.model_copy(
+        update={"http_timeout_default": 0.5, "contact": "security@example.org"}
+    )
+    async with open_transport(quick) as transport:
+        yield RegistryClient(transport, state.limiter, {urlsplit(simulator.url).netloc: 1.0})
+
+
+@pytest.fixture
+def url(simulator: Simulator) -> str:
+    """A document of some kilobytes."""
+    name = simulator.packages("npm", 1, start=5)[0].name
+    return f"{simulator.environment()['NPM_REGISTRY_URL']}/{name.replace('/', '%2f')}"
+
+
+async def test_a_document_and_its_validator(client: RegistryClient, url: str) -> None:
+    """The body comes with an ETag; with that, the second request has no body."""
+    first = await client.get(url, max_bytes=MEGABYTE, accept="application/json")
+    assert first.status == 200
+    assert first.body.startswith(b"{")
+    assert first.etag
+    second = await client.get(url, max_bytes=MEGABYTE, etag=first.etag)
+    assert second.not_modified
+    assert second.body == b""
+
+
+async def test_who_is_asking(client: RegistryClient, simulator: Simulator, url: str) -> None:
+    """Registries see the program, its version and whom to write to."""
+    await client.get(url, max_bytes=MEGABYTE)
+    agent = simulator.requests()[-1]["user_agent"]
+    assert agent.startswith(f"SSC-Ingest/{__version__} (+https://")
+    assert agent.endswith("; security@example.org)")
+
+
+@pytest.mark.parametrize("status", [404, 410, 451])
+async def test_gone(client: RegistryClient, simulator: Simulator, url: str, status: int) -> None:
+    """What is gone is not asked for again."""
+    simulator.fault("status", status=status)
+    with pytest.raises(ResourceNotFound) as caught:
+        await client.get(url, max_bytes=MEGABYTE)
+    assert caught.value.url == url
+    assert simulator.counts().total == 1
+
+
+FAILURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "500": ("status", {"status": 500}),
+    "502": ("status", {"status": 502}),
+    "403": ("status", {"status": 403}),
+    "reset at once": ("reset", {"at": "head"}),
+    "reset in the middle": ("reset", {"at": "body"}),
+    "truncated": ("truncate", {}),
+    "silent": ("stall", {"seconds": 60.0}),
+    "redirect in a circle": ("redirect", {}),
+}
+
+
+@pytest.mark.parametrize(("kind", "fields"), FAILURES.values(), ids=FAILURES)
+async def test_failures_that_may_pass(
+    client: RegistryClient,
+    simulator: Simulator,
+    url: str,
+    kind: str,
+    fields: dict[str, Any],
+) -> None:
+    """Each is tried again, and is one kind of error in the end: never an empty document."""
+    simulator.fault(kind, **fields)
+    with pytest.raises(RegistryUnavailable):
+        await client.get(url, max_bytes=MEGABYTE)
+    assert simulator.counts().total >= TRIES
+    simulator.clear_faults()
+    assert (await client.get(url, max_bytes=MEGABYTE)).body.startswith(b"{")
+
+
+async def test_a_failure_that_passes(
+    client: RegistryClient, simulator: Simulator, url: str
+) -> None:
+    """Two failures and an answer are an answer."""
+    simulator.fault("status", status=500, times=TRIES - 1)
+    assert (await client.get(url, max_bytes=MEGABYTE)).body.startswith(b"{")
+    assert simulator.counts().total == TRIES
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "seconds"),
+    [(429, "30", 30), (503, "7", 7), (429, None, 60), (503, None, 5), (429, "nonsense", 60)],
+)
+async def test_a_host_that_wants_a_rest(
+    client: RegistryClient,
+    simulator: Simulator,
+    url: str,
+    *,
+    status: int,
+    retry_after: str | None,
+    seconds: float,
+) -> None:
+    """The host is left alone by everybody for as long as it says, or for a time of ours."""
+    fields = {"retry_after": retry_after} if retry_after else {}
+    simulator.fault("status", status=status, times=1, **fields)
+    for _ in range(3):
+        with pytest.raises(RateLimited) as caught:
+            await client.get(url, max_bytes=MEGABYTE)
+        assert caught.value.retry_after == pytest.approx(seconds, abs=2)
+    assert simulator.counts().total == 1
+
+
+async def test_a_date_to_come_back_at(
+    client: RegistryClient, simulator: Simulator, url: str
+) -> None:
+    """``Retry-After`` may be a date."""
+    moment = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 90))
+    simulator.fault("status", status=429, retry_after=moment)
+    with pytest.raises(RateLimited) as caught:
+        await client.get(url, max_bytes=MEGABYTE)
+    assert caught.value.retry_after == pytest.approx(90, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("oversized", {"megabytes": 3.0}),
+        ("oversized", {"megabytes": 3.0, "chunked": True}),
+        ("bomb", {"megabytes": 50.0}),
+    ],
+    ids=["announced", "chunked", "compressed"],
+)
+async def test_larger_than_the_cap(
+    client: RegistryClient,
+    simulator: Simulator,
+    url: str,
+    kind: str,
+    fields: dict[str, Any],
+) -> None:
+    """A body is counted as it arrives, unpacked; it is not asked for again."""
+    simulator.fault(kind, **fields)
+    with pytest.raises(ResponseTooLarge):
+        await client.get(url, max_bytes=MEGABYTE)
+    assert simulator.counts().total == 1
+
+
+async def test_a_page_instead_of_a_document(
+    client: RegistryClient, simulator: Simulator, url: str
+) -> None:
+    """An error page is never data, whatever its status says."""
+    simulator.fault("html")
+    with pytest.raises(MalformedMetadata):
+        await client.get(url, max_bytes=MEGABYTE, accept="application/json")
+
+
+@pytest.mark.parametrize("location", ["http://169.254.169.254/latest/", "https://example.org/x"])
+async def test_redirects_stay_on_known_hosts(
+    client: RegistryClient, simulator: Simulator, url: str, location: str
+) -> None:
+    """A registry cannot send us elsewhere."""
+    simulator.fault("redirect", location=location)
+    with pytest.raises(RegistryError, match="not a host of this ecosystem"):
+        await client.get(url, max_bytes=MEGABYTE)
+    assert simulator.counts().total == 1
+
+
+async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: str) -> None:
+    """Content that is not what was announced may be right the next time."""
+    with pytest.raises(RegistryUnavailable, match="SHA-256"):
+        await client.get_immutable(url, max_bytes=MEGABYTE, sha256="0" * 64)
+
+
+async def test_what_was_read_is_carried_over(
+    client: RegistryClient, simulator: Simulator, state: State, url: str
+) -> None:
+    """The next execution has the immutable documents of this one, and knows what is missing."""
+    purl = Purl("pkg:npm/x")
+    missing = f"{url}-that-nobody-has"
+    with request_scope(RequestScope()) as scope:
+        body = await client.get_immutable(url, max_bytes=MEGABYTE)
+        with pytest.raises(ResourceNotFound):
+            await client.get_immutable(missing, max_bytes=MEGABYTE)
+    assert scope.requests == 2
+    await scope.carryover.save(state.cache, purl)
+
+    carried = await Carryover.load(state.cache, purl)
+    with request_scope(RequestScope(carryover=carried)) as scope:
+        assert await client.get_immutable(url, max_bytes=MEGABYTE) == body
+        with pytest.raises(ResourceNotFound):
+            await client.get_immutable(missing, max_bytes=MEGABYTE)
+    assert scope.requests == 0
+    assert simulator.counts().total == 2
+
+    await carried.discard(state.cache, purl)
+    assert (await Carryover.load(state.cache, purl)).documents == {}

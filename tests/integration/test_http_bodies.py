@@ -1,0 +1,445 @@
+"""Large documents, parts of documents and packed ones: a server that breaks off where it is told.
+
+An answer that is not whole is never taken for a document.
+"""
+
+import gzip
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import web
+
+from ssc_ingest.errors import (
+    MalformedMetadata,
+    RangeNotSatisfiable,
+    RateLimited,
+    RegistryUnavailable,
+    ResourceNotFound,
+    ResponseTooLarge,
+)
+from ssc_ingest.http import TRIES, RegistryClient, open_transport
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
+from tests.simulator.delivery import abort, part, response
+from tests.simulator.ecosystem import Document
+
+KILOBYTE = 1024
+CAP = 64 * KILOBYTE
+
+BODY = random.Random(7).randbytes(20 * KILOBYTE).hex().encode()
+OTHER = random.Random(8).randbytes(20 * KILOBYTE).hex().encode()
+
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Host:
+    """Answers requests in turn, the last one for ever; keeps the headers of each."""
+
+    url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        self.asked.append(dict(request.headers))
+        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        return await answer(request)
+
+    @property
+    def ranges(self) -> list[str | None]:
+        """What part each request wanted."""
+        return [headers.get("Range") for headers in self.asked]
+
+
+def whole(body: bytes = BODY, *, ranges: bool = True, status: int = 200) -> Answer:
+    """The document, or the part of it that is asked for, with a strong validator."""
+    document = Document.tagged(body, "application/octet-stream")
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        found = Document(body, document.media_type, status, etag=document.etag, ranges=ranges)
+        if request.headers.get("If-None-Match") == document.etag:
+            return web.Response(status=304, headers={"ETag": str(document.etag)})
+        return response(part(found, request.headers))
+
+    return answer
+
+
+def broken(keep: float, body: bytes = BODY, etag: str | None = None, **headers: str) -> Answer:
+    """The head, a share of what is asked for, and then the connection is reset."""
+    document = Document.tagged(body)
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        found = part(Document(body, etag=etag or document.etag, ranges=True), request.headers)
+        sent = web.StreamResponse(status=found.status, headers={**found.headers, **headers})
+        sent.headers["ETag"] = str(found.etag)
+        sent.content_length = len(found.body)
+        await sent.prepare(request)
+        await sent.write(found.body[: int(len(found.body) * keep)])
+        abort(request)
+        return sent
+
+    return answer
+
+
+def chunked(body: bytes, **headers: str) -> Answer:
+    """A complete answer of unknown length."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        sent = web.StreamResponse(headers={k.replace("_", "-"): v for k, v in headers.items()})
+        sent.enable_chunked_encoding()
+        await sent.prepare(request)
+        for start in range(0, len(body), 4 * KILOBYTE):
+            await sent.write(body[start : start + 4 * KILOBYTE])
+        await sent.write_eof()
+        return sent
+
+    return answer
+
+
+def packed(body: bytes, encoding: str = "gzip") -> Answer:
+    """A complete answer whose body is declared to be packed."""
+    return chunked(body, Content_Encoding=encoding, ETag='"packed"')
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    """A running server."""
+    host = Host()
+    runner = web.ServerRunner(web.Server(host.answer))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        name, port = runner.addresses[0][:2]
+        host.url = f"http://{name}:{port}/document"
+        yield host
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def client(host: Host, state: State, settings: Settings) -> AsyncIterator[RegistryClient]:
+    """A client that may ask the server."""
+    async with open_transport(settings) as transport:
+        yield RegistryClient(transport, state.limiter, {urlsplit(host.url).netloc: 1.0})
+
+
+@asynccontextmanager
+async def downloaded(client: RegistryClient, host: Host, **arguments: str) -> AsyncIterator[bytes]:
+    """What is in the file."""
+    async with client.download(host.url, max_bytes=CAP, **arguments) as document:
+        body = document.file.read()
+        assert document.size == len(body)
+        assert not document.not_modified
+        yield body
+
+
+# Downloads ------------------------------------------------------------------------------------
+
+
+async def test_a_download(client: RegistryClient, host: Host) -> None:
+    """The whole document, from the beginning of the file, with its headers."""
+    host.answers = [whole()]
+    async with client.download(host.url, max_bytes=CAP) as document:
+        assert document.file.read() == BODY
+        assert (document.size, document.not_modified) == (len(BODY), False)
+        assert document.headers["ETag"]
+    assert document.file.closed
+    assert host.ranges == [None]
+
+
+async def test_a_download_that_is_not_news(client: RegistryClient, host: Host) -> None:
+    """With its validator, an unchanged document is an empty file."""
+    host.answers = [whole()]
+    async with client.download(host.url, max_bytes=CAP) as document:
+        etag = document.headers["etag"]
+    async with client.download(host.url, max_bytes=CAP, etag=etag) as document:
+        assert document.not_modified
+        assert (document.file.read(), document.size) == (b"", 0)
+    host.answers = [whole(OTHER)]
+    async with downloaded(client, host, etag=etag) as body:
+        assert body == OTHER
+
+
+async def test_a_download_goes_on(client: RegistryClient, host: Host) -> None:
+    """What arrived before the connection broke is not asked for again."""
+    host.answers = [broken(0.5), broken(0.5), whole()]
+    async with downloaded(client, host) as body:
+        assert body == BODY
+    starts = [int(re.findall(r"\d+", wanted)[0]) for wanted in host.ranges if wanted]
+    assert len(starts) == 2
+    assert 0 < starts[0] < starts[1] < len(BODY)
+    etag = Document.tagged(BODY).etag
+    assert [asked.get("If-Range") for asked in host.asked] == [None, etag, etag]
+
+
+async def test_a_download_of_something_new(client: RegistryClient, host: Host) -> None:
+    """A document that has changed in between is begun again: halves of two are never joined."""
+    host.answers = [broken(0.5), whole(OTHER)]
+    async with downloaded(client, host) as body:
+        assert body == OTHER
+    host.asked.clear()
+    host.answers = [broken(0.5), broken(0.9, OTHER), whole(OTHER)]
+    async with downloaded(client, host) as body:
+        assert body == OTHER
+    assert host.asked[2]["If-Range"] == Document.tagged(OTHER).etag
+
+
+async def test_a_download_without_ranges(client: RegistryClient, host: Host) -> None:
+    """A server that knows no parts sends everything again."""
+    host.answers = [broken(0.5), whole(ranges=False)]
+    async with downloaded(client, host) as body:
+        assert body == BODY
+
+
+@pytest.mark.parametrize("etag", ['W/"weak"', "unquoted"])
+async def test_a_download_without_a_strong_validator(
+    client: RegistryClient, host: Host, etag: str
+) -> None:
+    """Nothing says that the rest would belong to the same bytes: it is begun again."""
+    host.answers = [broken(0.5, etag=etag), whole()]
+    async with downloaded(client, host) as body:
+        assert body == BODY
+    assert host.ranges == [None, None]
+
+
+async def test_a_part_that_was_not_asked_for(client: RegistryClient, host: Host) -> None:
+    """A rest that begins elsewhere is not put behind what is there."""
+
+    async def wrong(request: web.BaseRequest) -> web.StreamResponse:
+        headers = {"Content-Range": f"bytes 7-{len(BODY) - 1}/{len(BODY)}"}
+        return web.Response(status=206, body=BODY[7:], headers=headers)
+
+    host.answers = [broken(0.5), wrong]
+    with pytest.raises(RegistryUnavailable):
+        async with downloaded(client, host):
+            pass
+
+
+async def test_a_download_that_never_ends_well(client: RegistryClient, host: Host) -> None:
+    """After some tries it is an error, and no file."""
+    host.answers = [broken(0.5)]
+    with pytest.raises(RegistryUnavailable):
+        async with downloaded(client, host):
+            pass
+    assert len(host.asked) == TRIES
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [whole(bytes(CAP + 1)), chunked(bytes(CAP + 1)), packed(gzip.compress(bytes(CAP * 100)))],
+    ids=["announced", "not announced", "packed"],
+)
+async def test_a_download_above_the_cap(client: RegistryClient, host: Host, answer: Answer) -> None:
+    """It is not read to its end, and not asked for again."""
+    host.answers = [answer]
+    with pytest.raises(ResponseTooLarge):
+        async with downloaded(client, host):
+            pass
+    assert len(host.asked) == 1
+
+
+async def test_a_rest_above_the_cap(client: RegistryClient, host: Host) -> None:
+    """What was there before counts."""
+    large = bytes(CAP - 1)
+
+    async def more(request: web.BaseRequest) -> web.StreamResponse:
+        start = int(re.findall(r"\d+", request.headers["Range"])[0])
+        end = start + CAP
+        headers = {"Content-Range": f"bytes {start}-{end - 1}/{end}"}
+        return web.Response(status=206, body=bytes(CAP), headers=headers)
+
+    host.answers = [broken(0.5, large), more]
+    with pytest.raises(ResponseTooLarge):
+        async with downloaded(client, host):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (404, ResourceNotFound),
+        (410, ResourceNotFound),
+        (500, RegistryUnavailable),
+        (503, RateLimited),
+    ],
+)
+async def test_downloads_that_are_refused(
+    client: RegistryClient, host: Host, status: int, error: type[Exception]
+) -> None:
+    """The same errors as for other requests."""
+    host.answers = [whole(b"no", status=status)]
+    with pytest.raises(error):
+        async with downloaded(client, host):
+            pass
+
+
+async def test_a_page_is_no_download(client: RegistryClient, host: Host) -> None:
+    """An error page with status 200 is not written down."""
+    host.answers = [chunked(b"<html></html>", Content_Type="text/html")]
+    with pytest.raises(MalformedMetadata):
+        async with downloaded(client, host, accept="application/json"):
+            pass
+
+
+async def test_a_packed_download(client: RegistryClient, host: Host) -> None:
+    """It is unpacked; one that breaks off is begun again: its parts are not the document's."""
+    host.answers = [
+        broken(0.5, gzip.compress(BODY), **{"Content-Encoding": "gzip"}),
+        packed(gzip.compress(BODY)),
+    ]
+    async with downloaded(client, host) as body:
+        assert body == BODY
+    assert host.ranges == [None, None]
+
+
+# Packed bodies --------------------------------------------------------------------------------
+
+ENDS_EARLY = {
+    "in the middle": gzip.compress(BODY)[:9_000],
+    "without its last byte": gzip.compress(BODY)[:-1],
+    "without its checksum": gzip.compress(BODY)[:-8],
+    "in the head": gzip.compress(BODY)[:5],
+    "before it began": b"",
+    "in a second member": gzip.compress(BODY[:500]) + gzip.compress(BODY[500:])[:900],
+}
+
+
+@pytest.mark.parametrize("body", ENDS_EARLY.values(), ids=ENDS_EARLY)
+async def test_a_packed_body_that_ends_early(
+    client: RegistryClient, host: Host, body: bytes
+) -> None:
+    """Complete as an answer, but not as a body: half a document is not taken for a whole one."""
+    host.answers = [packed(body)]
+    with pytest.raises(RegistryUnavailable):
+        await client.get(host.url, max_bytes=CAP)
+    assert len(host.asked) == TRIES
+    with pytest.raises(RegistryUnavailable):
+        async with downloaded(client, host):
+            pass
+    host.answers = [packed(gzip.compress(BODY))]
+    assert (await client.get(host.url, max_bytes=CAP)).body == BODY
+
+
+DAMAGED = {
+    "no gzip": b"this is no gzip",
+    "a wrong checksum": gzip.compress(BODY)[:-8] + bytes(8),
+    "something else inside": gzip.compress(BODY)[:3_000] + bytes(300) + gzip.compress(BODY)[3_300:],
+}
+
+
+@pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
+async def test_a_packed_body_that_is_damaged(
+    client: RegistryClient, host: Host, body: bytes
+) -> None:
+    """It may be whole the next time."""
+    host.answers = [packed(body), packed(gzip.compress(BODY))]
+    assert (await client.get(host.url, max_bytes=CAP)).body == BODY
+    assert len(host.asked) == 2
+
+
+UNPACKED = {
+    "gzip": packed(gzip.compress(BODY)),
+    "x-gzip": packed(gzip.compress(BODY), "x-gzip"),
+    "identity": packed(BODY, "identity"),
+    "in upper case": packed(gzip.compress(BODY), "GZIP"),
+    "several members": packed(gzip.compress(BODY[:700]) + gzip.compress(BODY[700:])),
+    "padded": packed(gzip.compress(BODY) + bytes(512)),
+}
+
+
+@pytest.mark.parametrize("answer", UNPACKED.values(), ids=UNPACKED)
+async def test_packed_bodies(client: RegistryClient, host: Host, answer: Answer) -> None:
+    """Whatever way of packing was offered is understood."""
+    host.answers = [answer]
+    assert (await client.get(host.url, max_bytes=CAP)).body == BODY
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
+async def test_a_way_of_packing_that_was_not_offered(
+    client: RegistryClient, host: Host, encoding: str
+) -> None:
+    """Bytes that nobody can unpack are no document."""
+    host.answers = [packed(BODY, encoding)]
+    with pytest.raises(RegistryUnavailable, match=encoding):
+        await client.get(host.url, max_bytes=CAP)
+    assert host.asked[0]["Accept-Encoding"] == "gzip"
+
+
+async def test_a_packed_body_without_end(client: RegistryClient, host: Host) -> None:
+    """What stands for nothing is counted as it arrives."""
+    host.answers = [packed(gzip.compress(b"") * 5_000)]
+    with pytest.raises(ResponseTooLarge):
+        await client.get(host.url, max_bytes=CAP)
+
+
+async def test_a_bomb(client: RegistryClient, host: Host) -> None:
+    """It is unpacked no further than the cap."""
+    host.answers = [packed(gzip.compress(bytes(CAP * 1000)))]
+    with pytest.raises(ResponseTooLarge):
+        await client.get(host.url, max_bytes=CAP)
+    assert len(host.asked) == 1
+
+
+async def test_nothing_is_unpacked_of_an_answer_without_body(
+    client: RegistryClient, host: Host
+) -> None:
+    """A 304 may say how the document is packed that it does not send."""
+
+    async def unchanged(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=304, headers={"Content-Encoding": "gzip", "ETag": '"a"'})
+
+    host.answers = [unchanged]
+    assert (await client.get(host.url, max_bytes=CAP, etag='"a"')).not_modified
+
+
+async def test_a_part_that_nobody_asked_for(client: RegistryClient, host: Host) -> None:
+    """A part is not taken for the whole."""
+    host.answers = [whole(BODY[:100], status=206)]
+    with pytest.raises(RegistryUnavailable):
+        await client.get(host.url, max_bytes=CAP)
+
+
+# Parts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("0-99", BODY[:100]), ("100-", BODY[100:]), ("-50", BODY[-50:]), ("5-999999", BODY[5:])],
+)
+async def test_a_part(client: RegistryClient, host: Host, wanted: str, found: bytes) -> None:
+    """Status 206, that part, and where it is from; never packed."""
+    host.answers = [whole()]
+    answer = await client.get(host.url, max_bytes=CAP, byte_range=wanted)
+    assert (answer.status, answer.body) == (206, found)
+    assert answer.headers["content-range"].endswith(f"/{len(BODY)}")
+    assert host.ranges == [f"bytes={wanted}"]
+    assert host.asked[0]["Accept-Encoding"] == "identity"
+
+
+async def test_a_part_of_what_knows_none(client: RegistryClient, host: Host) -> None:
+    """The answer is everything, and its status says so."""
+    host.answers = [whole(ranges=False)]
+    answer = await client.get(host.url, max_bytes=CAP, byte_range="100-")
+    assert (answer.status, answer.body) == (200, BODY)
+
+
+async def test_a_part_that_is_not_there(client: RegistryClient, host: Host) -> None:
+    """The document has become shorter: that is told at once."""
+    host.answers = [whole()]
+    with pytest.raises(RangeNotSatisfiable):
+        await client.get(host.url, max_bytes=CAP, byte_range=f"{len(BODY)}-")
+    assert len(host.asked) == 1
+
+
+async def test_a_part_above_the_cap(client: RegistryClient, host: Host) -> None:
+    """A part has a cap of its own."""
+    host.answers = [whole()]
+    assert len((await client.get(host.url, max_bytes=100, byte_range="0-99")).body) == 100
+    with pytest.raises(ResponseTooLarge):
+        await client.get(host.url, max_bytes=100, byte_range="0-100")

@@ -1,0 +1,142 @@
+"""A job's state, on a real Redis."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from ssc_ingest.jobs import Budget, Ending, Jobs, Standing, new_job_id
+from ssc_ingest.models import Purl
+from ssc_ingest.resources import State
+
+A, B, C, D = (Purl(f"pkg:pypi/{name}") for name in "abcd")
+WIDE = Budget(packages=100, requests=100)
+
+
+async def _enter(jobs: Jobs, job_id: str, purl: Purl, *, insist: bool = False) -> Standing:
+    request = {"ecosystem": "pypi", "name": purl}
+    return await jobs.enter(job_id, purl, request=request, dependencies="latest", insist=insist)
+
+
+async def _follow(
+    jobs: Jobs, job_id: str, purls: Sequence[Purl], budget: Budget = WIDE, *, again: bool = False
+) -> list[Purl]:
+    return await jobs.follow(job_id, purls, budget, again=again)
+
+
+async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
+    """Root, two requirements, then the end; the counters count each package once."""
+    jobs, job_id = state.jobs, new_job_id()
+    assert await _enter(jobs, job_id, A) == "asked"
+    assert await _follow(jobs, job_id, [B, C]) == [B, C]
+    await jobs.finish(job_id, A, Ending.EXTRACTED, counts={"versions": 3})
+    for purl in (B, C):
+        job = await jobs.get(job_id)
+        assert job is not None
+        assert not job.finished
+        assert await _enter(jobs, job_id, purl) == "followed"
+        await jobs.finish(job_id, purl, Ending.EXTRACTED, counts={"versions": 2, "requests": 1})
+        await jobs.finish(job_id, purl, Ending.EXTRACTED, counts={"versions": 2, "requests": 1})
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert job.finished
+    assert (job.seen, job.pending, job.roots) == (3, 0, (A,))
+    assert job.counts["extracted"] == 3
+    assert job.counts["versions"] == 7
+    assert job.counts["requests"] == 2
+
+
+async def test_what_is_done_is_not_done_again(state: State) -> None:
+    """A redelivered task of a finished package has nothing to do, unless it insists."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    await jobs.finish(job_id, A, Ending.EXTRACTED)
+    assert await _enter(jobs, job_id, A) == "done"
+    assert await _enter(jobs, job_id, A, insist=True) == "asked"
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert not job.finished
+
+
+async def test_a_redelivered_parent_publishes_its_pending_children_again(state: State) -> None:
+    """Children are followed once; the second delivery of the parent repeats the pending ones."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    assert await _follow(jobs, job_id, [B, C]) == [B, C]
+    assert await _follow(jobs, job_id, [B, C, D]) == [D]
+    await jobs.finish(job_id, B, Ending.EXTRACTED)
+    assert await _follow(jobs, job_id, [B, C, D], again=True) == [C, D]
+
+
+@pytest.mark.parametrize(
+    ("budget", "followed"),
+    [(Budget(packages=3, requests=100), [B, C]), (Budget(packages=100, requests=7), [])],
+    ids=["packages", "requests"],
+)
+async def test_beyond_the_budget_is_left_over(
+    state: State, budget: Budget, followed: list[Purl]
+) -> None:
+    """The first requirements fit, the rest is left over and reported; cycles cost nothing."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    await jobs.finish(job_id, A, Ending.EXTRACTED, counts={"requests": 7})
+    await _enter(jobs, job_id, A, insist=True)
+    assert await _follow(jobs, job_id, [B, A, C, D], budget) == followed
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert job.left_over == 3 - len(followed)
+
+
+async def test_failures_and_missing_requirements_are_told_apart(state: State) -> None:
+    """A failure has its reason; a requirement that the registry lacks is no failure."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    await _follow(jobs, job_id, [B])
+    await jobs.finish(job_id, A, Ending.FAILED, reason="RegistryUnavailable: HTTP 502")
+    await jobs.finish(job_id, B, Ending.MISSING)
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert job.finished
+    assert job.failed == {A: "RegistryUnavailable: HTTP 502"}
+    assert job.missing == (B,)
+
+
+async def test_a_failed_package_can_be_reopened(state: State) -> None:
+    """A replayed dead letter is pending again, with the arguments it was asked for with."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    await jobs.finish(job_id, A, Ending.FAILED, reason="x")
+    await jobs.reopen(job_id, A)
+    assert await _enter(jobs, job_id, A) == "asked"
+    assert await jobs.pending(job_id) == {A: {"ecosystem": "pypi", "name": A}}
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert job.failed == {}
+
+
+async def test_everything_expires(state: State) -> None:
+    """No key of a job stays for more than a day."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    await _follow(jobs, job_id, [B, C], Budget(packages=2, requests=9))
+    await jobs.finish(job_id, A, Ending.FAILED, reason="x")
+    await jobs.finish(job_id, B, Ending.MISSING)
+    keys = [key async for key in state.state.scan_iter("job:*")]
+    assert len(keys) == 5  # nothing is pending, so that set does not exist
+    for key in keys:
+        assert 0 < await state.state.ttl(key) <= 24 * 3600
+
+
+async def test_unknown_job(state: State) -> None:
+    """There is no job of that id."""
+    assert await state.jobs.get("nothing") is None
+    assert await state.jobs.ids() == []
+
+
+async def test_silent_jobs_are_found(state: State) -> None:
+    """Only a job with something pending and nothing going on is unfinished."""
+    jobs = state.jobs
+    for job_id in ("silent", "finished"):
+        await _enter(jobs, job_id, A)
+    await jobs.finish("finished", A, Ending.EXTRACTED)
+    assert await jobs.unfinished(untouched_for=-1) == ["silent"]
+    assert await jobs.unfinished(untouched_for=60) == []

@@ -1,0 +1,58 @@
+"""Queues and the delayed set, on a real Redis; that Celery reads them is another test's."""
+
+import json
+
+from ssc_ingest.queues import TaskMessage
+from ssc_ingest.resources import State
+
+
+def _message(name: str, queue: str = "pypi.urgent", task_id: str = "id") -> TaskMessage:
+    return TaskMessage(task="t", kwargs={"name": name}, queue=queue, task_id=task_id)
+
+
+async def test_published_in_order(state: State) -> None:
+    """Lengths are those of the lists, which workers read from the other end."""
+    await state.queues.publish([_message("a"), _message("b"), _message("c", "npm.bulk")])
+    assert await state.queues.lengths(["pypi.urgent", "npm.bulk", "npm.fresh"]) == {
+        "pypi.urgent": 2,
+        "npm.bulk": 1,
+        "npm.fresh": 0,
+    }
+
+
+async def test_due_messages_move_to_their_queues(state: State) -> None:
+    """What is due moves, whole; what is not stays."""
+    await state.queues.delay(_message("due\nwith a line break", task_id="1"), -1)
+    await state.queues.delay(_message("later", task_id="2"), 60)
+    assert await state.queues.move_due() == 1
+    assert await state.queues.move_due() == 0
+    assert await state.queues.delayed() == 1
+    assert await state.queues.is_delayed("2")
+    assert not await state.queues.is_delayed("1")
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
+
+
+async def test_a_task_waits_once(state: State) -> None:
+    """A second delay of the same task replaces the first."""
+    await state.queues.delay(_message("a"), 60)
+    await state.queues.delay(_message("a", "npm.fresh"), -1)
+    assert await state.queues.delayed() == 1
+    assert await state.queues.move_due() == 1
+    assert await state.queues.lengths(["pypi.urgent", "npm.fresh"]) == {
+        "pypi.urgent": 0,
+        "npm.fresh": 1,
+    }
+
+
+async def test_moved_in_portions(state: State) -> None:
+    """A pile of due messages is moved a portion at a time."""
+    for n in range(25):
+        await state.queues.delay(_message(str(n), task_id=str(n)), -1)
+    assert [await state.queues.move_due(10) for _ in range(4)] == [10, 10, 5, 0]
+
+
+def test_what_a_message_has_been_through_travels_with_it() -> None:
+    """Attempts and the first failure are headers of the message."""
+    message = TaskMessage(task="t", kwargs={}, queue="q", attempts=3, since=1.5)
+    headers = json.loads(message.encode())["headers"]
+    assert (headers["attempts"], headers["since"], headers["id"]) == (3, 1.5, message.task_id)

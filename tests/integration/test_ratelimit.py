@@ -1,0 +1,136 @@
+"""The fleet's rate limit, on a real Redis. Times are Redis's own; none is measured here."""
+
+import asyncio
+
+import pytest
+
+from ssc_ingest.ratelimit import LONGEST_WAIT, LOOK_AGAIN, is_loopback
+from ssc_ingest.resources import State
+
+
+async def test_tokens_run_out_for_everybody(state: State) -> None:
+    """The burst is granted at once, then with growing delays, then not any more."""
+    taken = [await state.limiter.take("h", rate=10, urgent=True) for _ in range(100)]
+    granted = [permission for permission in taken if permission.granted]
+    # The burst, and what comes in LONGEST_WAIT; the few that arrive meanwhile aside.
+    assert 30 <= len(granted) <= 45
+    assert all(permission.delay <= LONGEST_WAIT for permission in granted)
+    assert not taken[-1].granted
+    assert taken[-1].delay > LONGEST_WAIT
+
+
+async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
+    """When bulk has to wait, urgent work does not."""
+    while (await state.limiter.take("h", rate=100, urgent=False)).delay == 0:
+        pass
+    assert (await state.limiter.take("h", rate=100, urgent=True)).delay == 0
+
+
+async def test_a_pause_is_for_everybody(state: State) -> None:
+    """Nobody is granted anything while the host is paused; other hosts are not concerned."""
+    assert await state.limiter.pause("h", 30) == pytest.approx(30, abs=1)
+    permissions = await asyncio.gather(
+        *(state.limiter.take("h", rate=10, urgent=n % 2 == 0) for n in range(20))
+    )
+    assert not any(permission.granted for permission in permissions)
+    assert (await state.limiter.take("other", rate=10, urgent=False)).granted
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one(state: State) -> None:
+    """The longest pause holds."""
+    await state.limiter.pause("h", 100)
+    assert await state.limiter.pause("h", 1) == pytest.approx(100, abs=1)
+
+
+async def test_pauses_without_a_named_time_grow(state: State) -> None:
+    """Pauses in a row double; one that is going on does not count again."""
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
+    await state.state.delete("pause:h")
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(120, abs=1)
+
+
+async def test_host_that_wants_no_pause_gets_hardly_any(state: State) -> None:
+    """``Retry-After: 0`` is an answer that registries give."""
+    assert await state.limiter.pause("h", 0) <= 0.001
+
+
+async def test_loopback_has_no_rate_but_can_be_paused(state: State) -> None:
+    """A mirror or simulator on this machine is asked as fast as it answers."""
+    permissions = [
+        await state.limiter.take("127.0.0.1:8080", rate=1, urgent=False) for _ in range(50)
+    ]
+    assert all(permission.granted and permission.delay == 0 for permission in permissions)
+    await state.limiter.pause("127.0.0.1:8080", 10)
+    assert not (await state.limiter.take("127.0.0.1:8080", rate=1, urgent=True)).granted
+
+
+async def test_a_hold_is_the_registrys(state: State) -> None:
+    """On whatever host, urgent work too, until it ends; another registry of the host goes on."""
+
+    async def granted(registry: str) -> bool:
+        permission = await state.limiter.take("h", rate=100, urgent=True, registry=registry)
+        return permission.granted
+
+    await state.limiter.hold("npm", reason="their incident", seconds=None)
+    refused = await state.limiter.take("other", rate=100, urgent=True, registry="npm")
+    assert (refused.granted, refused.held, refused.delay) == (False, True, LOOK_AGAIN)
+    assert not await granted("npm")
+    assert await granted("pypi")
+    hold = await state.limiter.held("npm")
+    assert hold is not None
+    assert (hold.reason, hold.until) == ("their incident", None)
+    assert await state.limiter.release("npm")
+    assert not await state.limiter.release("npm")
+    assert await granted("npm")
+
+
+async def test_a_hold_can_end_by_itself(state: State) -> None:
+    """Work looks again when it does, and not later."""
+    await state.limiter.hold("npm", reason="", seconds=20)
+    refused = await state.limiter.take("h", rate=100, urgent=True, registry="npm")
+    assert 10 < refused.delay <= 20
+    hold = await state.limiter.held("npm")
+    assert hold is not None
+    assert hold.until is not None
+
+
+async def test_use_is_counted(state: State) -> None:
+    """Granted tokens in the last minute and hour, on loopback too; refusals are none."""
+    for _ in range(7):
+        await state.limiter.take("127.0.0.1:1", rate=1, urgent=False)
+    while (await state.limiter.take("h", rate=1, urgent=True)).granted:
+        pass
+    await state.limiter.pause("h", 100)
+    use = await state.limiter.use(["127.0.0.1:1", "h", "never"])
+    assert use["127.0.0.1:1"].last_hour == 7
+    assert use["127.0.0.1:1"].last_minute <= 7
+    assert 1 <= use["h"].last_hour <= 5
+    assert use["h"].paused_until is not None
+    assert (use["never"].last_minute, use["never"].last_hour) == (0, 0)
+    # What was more than an hour ago, in the same slot, does not count.
+    (slot,) = await state.state.hkeys("used:127.0.0.1:1")
+    entry = await state.state.hget("used:127.0.0.1:1", slot)
+    minute = int(str(entry).split()[0])
+    await state.state.hset("used:127.0.0.1:1", slot, f"{minute - 60} 999")
+    assert (await state.limiter.use(["127.0.0.1:1"]))["127.0.0.1:1"].last_hour == 0
+    await state.limiter.take("127.0.0.1:1", rate=1, urgent=False)
+    assert (await state.limiter.use(["127.0.0.1:1"]))["127.0.0.1:1"].last_hour == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3:80", True),
+        ("localhost:8080", True),
+        ("[::1]:80", True),
+        ("[::1]", True),
+        ("10.0.0.1:80", False),
+        ("pypi.org", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback_hosts(host: str, *, loopback: bool) -> None:
+    """Only this machine counts as loopback."""
+    assert is_loopback(host) is loopback

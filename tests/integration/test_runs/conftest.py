@@ -1,0 +1,146 @@
+"""A scripted registry, the real stores, and a worker that does what is in the queues."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis.asyncio as aioredis
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.execution import Executor, Result
+from ssc_ingest.graph.schema import ensure_schema
+from ssc_ingest.queues import TaskMessage, queue_names
+from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.runs.engine import Engine
+from ssc_ingest.runs.hold import Hold
+from ssc_ingest.runs.model import Kind, Run
+from ssc_ingest.runs.records import keys
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from tests.integration.test_runs.registry import Content, Scripted
+
+
+class Bench:
+    """Runs of one registry, carried out step by step."""
+
+    def __init__(self, resources: Resources, content: Content, broker: Any) -> None:
+        self.resources = resources
+        self.state = resources.state
+        self.runs = resources.state.runs
+        self.content = content
+        self.executor = Executor(resources)
+        self._broker = broker
+
+    def set(self, **settings: Any) -> None:
+        """Change settings."""
+        changed = self.resources.settings.model_copy(update=settings)
+        self.resources = replace(self.resources, settings=changed)
+        self.executor = Executor(self.resources)
+
+    async def start(self, kind: Kind, limit: int | None = None) -> Run:
+        """A new run."""
+        run, is_new = await self.runs.start(kind, "pypi", limit=limit)
+        assert is_new
+        return run
+
+    def engine(self, run: Run, **options: float) -> Engine:
+        """Somebody who carries the run out."""
+        return Engine(self.resources.means("pypi"), run, **{"poll": 0.01, **options})
+
+    async def get(self, run: Run) -> Run:
+        """The run as it stands."""
+        found = await self.runs.get(run.id)
+        assert found
+        return found
+
+    async def messages(self, *queues: str) -> list[TaskMessage]:
+        """Take what is in the queues."""
+        found = []
+        for queue in queues or queue_names(ecosystems()):
+            while raw := await self._broker.rpop(queue):
+                message = json.loads(raw)
+                headers = message["headers"]
+                _, kwargs, _ = json.loads(base64.b64decode(message["body"]))
+                found.append(
+                    TaskMessage(
+                        task=headers["task"],
+                        task_id=headers["id"],
+                        kwargs=kwargs,
+                        queue=queue,
+                        attempts=headers["attempts"],
+                        since=headers["since"],
+                    )
+                )
+        return found
+
+    async def work(self) -> list[Result]:
+        """Do all that is in the queues, and what becomes due at once."""
+        results = []
+        while messages := await self.messages():
+            results += await asyncio.gather(
+                *(self.executor.execute(message, again=False) for message in messages)
+            )
+        return results
+
+    async def until(self, run: Run, condition: Callable[[Run], bool]) -> None:
+        """Wait until the run is so."""
+        async with asyncio.timeout(30):
+            while not condition(await self.get(run)):  # noqa: ASYNC110 - it is in Redis
+                await asyncio.sleep(0.005)
+
+    async def work_until(self, engine: "asyncio.Task[Run]") -> Run:
+        """Do what comes until the run is carried out."""
+        while not engine.done():
+            await self.work()
+            await asyncio.sleep(0.01)
+        return engine.result()
+
+    async def carry_out(self, run: Run, **options: float) -> Run:
+        """Carry a run out, and do its packages."""
+        return await self.work_until(asyncio.create_task(self.engine(run, **options).carry_out()))
+
+    async def hurry(self) -> None:
+        """Let everything that waits for its time be due."""
+        names = await self._broker.zrange("delayed", 0, -1)
+        for name in names:
+            await self._broker.zadd("delayed", {name: 0})
+        await self.state.queues.move_due()
+
+    async def lapse(self, run: Run) -> None:
+        """Whoever carried the run out was killed a minute ago."""
+        await self.state.state.delete(keys(run.id)[3])
+
+
+@pytest.fixture
+async def bench(
+    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
+) -> AsyncIterator[Bench]:
+    """An empty graph, empty queues, and a registry without packages."""
+    content = Content()
+    async with (
+        open_resources(settings, servers, env_file=None) as resources,
+        aioredis.Redis.from_url(servers.redis(1), decode_responses=True) as broker,
+    ):
+        await ensure_schema(resources.driver, ["PyPIPackage"])
+        pypi = resources.ecosystems["pypi"]
+        scripted = Scripted(pypi.client, pypi.endpoints, content)
+        changed = replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
+        yield Bench(changed, content, broker)
+
+
+class Killed(BaseException):
+    """The process is killed here."""
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed does not let go of its lease."""
+
+    async def keep(self: Hold) -> None:
+        pass
+
+    monkeypatch.setattr(Hold, "_let_go", keep)

@@ -1,0 +1,124 @@
+"""A registry in memory, with a listing and a feed that do what a test tells them to."""
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ssc_ingest.ecosystems.base import Change, ChangesPage, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
+from ssc_ingest.http import RegistryClient
+from ssc_ingest.models import Package, PackageRef, Version, VersionName
+
+
+@dataclass
+class Content:
+    """What the registry has. Cursors are positions in ``names`` and in ``feed``."""
+
+    names: list[str] = field(default_factory=list)
+    page_size: int = 10
+    tells_total: bool = True
+    versions: dict[str, list[str]] = field(default_factory=dict)
+    """Versions of packages that have others than ``1``."""
+    etags: dict[str, str] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    stale: dict[str, int] = field(default_factory=dict)
+    """How often a package is yet to be answered from an old cache."""
+    feed: list[Change] = field(default_factory=list)
+    first: int = 0
+    """Where the feed begins: what came before is forgotten."""
+    errors: list[Exception] = field(default_factory=list)
+    """What listing and feed say instead of their next pages."""
+    fetched: list[str] = field(default_factory=list)
+    """Packages in the order in which they were asked for."""
+    listings: int = 0
+    """How often a listing was opened."""
+
+    def say(self) -> None:
+        """Raise the next error, if there is one."""
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+class Scripted(PyPI):
+    """PyPI by its names and versions, with other content."""
+
+    def __init__(self, client: RegistryClient, endpoints: Endpoints, content: Content) -> None:
+        super().__init__(client, endpoints)
+        self.content = content
+
+    async def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
+        """Pages of the names."""
+        content = self.content
+        content.listings += 1
+        position = int(cursor or 0)
+        while position < len(content.names):
+            content.say()
+            names = tuple(content.names[position : position + content.page_size])
+            position += len(names)
+            total = len(content.names) if content.tells_total else None
+            yield NamesPage(names, str(position), total)
+
+    async def feed_end(self) -> str:
+        """The number of changes."""
+        self.content.say()
+        return str(len(self.content.feed))
+
+    async def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
+        """Pages of the feed."""
+        content = self.content
+        position = int(cursor)
+        if position < content.first:
+            raise CursorExpired("the feed begins later")
+        while position < len(content.feed):
+            content.say()
+            changes = tuple(content.feed[position : position + content.page_size])
+            position += len(changes)
+            yield ChangesPage(changes, str(position))
+
+    async def fetch(
+        self,
+        ref: PackageRef,
+        *,
+        known: Collection[VersionName] = (),
+        etag: str | None = None,
+        thorough: bool = False,
+        expected: str | None = None,
+        links: Links | None = None,
+    ) -> Package | NotModified:
+        """The package, which requires nothing."""
+        del known, thorough, links
+        content, name = self.content, ref.registry_name
+        content.fetched.append(name)
+        if name in content.deleted or name not in content.names:
+            raise PackageNotFound(ref.purl)
+        if expected and content.stale.get(name, 0) > 0:
+            content.stale[name] -= 1
+            raise StaleAnswer(f"{name} is older than {expected}")
+        fetched_at = datetime.now(UTC)
+        if etag and etag == content.etags.get(name):
+            return NotModified(fetched_at)
+        versions = tuple(
+            Version(
+                name=VersionName(version),
+                purl=self.version_purl(ref, version),
+                release_date=fetched_at,
+                requirements=(),
+            )
+            for version in content.versions.get(name, ["1"])
+        )
+        return Package(
+            ref=ref,
+            vendor="n/a",
+            repository_url="n/a",
+            versions=versions,
+            latest=versions[-1].name,
+            fetched_at=fetched_at,
+            etag=content.etags.get(name),
+        )
+
+    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
+        """The name."""
+        del version
+        return (package.ref.name,)

@@ -1,0 +1,70 @@
+"""Finding what a crash left behind, on a real Redis."""
+
+import time
+
+from ssc_ingest.arguments import ExtractPackage
+from ssc_ingest.jobs import Ending, job_message
+from ssc_ingest.models import Purl
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
+from ssc_ingest.sweep import MARGIN, sweep
+
+RICH, MDURL = Purl("pkg:pypi/rich"), Purl("pkg:pypi/mdurl")
+
+
+async def _silent_job(state: State, settings: Settings) -> str:
+    """A job with a root and a requirement pending, in which nothing has happened for long."""
+    request = ExtractPackage(ecosystem="pypi", name="rich", dependencies="all", job_id="job")
+    await state.jobs.enter("job", RICH, request=request.keywords(), dependencies="all")
+    await state.state.sadd("job:job:seen", MDURL)
+    await state.state.sadd("job:job:pending", MDURL)
+    silence = settings.visibility_timeout + MARGIN + 1
+    await state.state.hset("job:job", "touched_at", str(time.time() - silence))
+    return "job"
+
+
+async def test_lost_packages_of_a_job_are_published_again(state: State, settings: Settings) -> None:
+    """Root and requirement, with their arguments, once per silence."""
+    await _silent_job(state, settings)
+    swept = await sweep(state, settings)
+    assert (swept.wishes, swept.packages) == (0, 2)
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 2}
+    assert (await sweep(state, settings)).packages == 0
+
+
+async def test_what_somebody_has_is_left_alone(state: State, settings: Settings) -> None:
+    """Not lost: what is being worked on, and what waits for its time."""
+    await _silent_job(state, settings)
+    await state.inflight.claim(RICH, "somebody", "")
+    delayed = job_message(
+        MDURL, ExtractPackage(ecosystem="pypi", name="mdurl", dependencies="all", job_id="job")
+    )
+    await state.queues.delay(delayed, 3600)
+    assert (await sweep(state, settings)).packages == 0
+
+
+async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None:
+    """While urgent work waits in a queue, a silent job may just have to wait."""
+    await _silent_job(state, settings)
+    waiting = ExtractPackage(ecosystem="npm", name="x", job_id="other")
+    await state.queues.publish([job_message(Purl("pkg:npm/x"), waiting)])
+    assert (await sweep(state, settings)).packages == 0
+
+
+async def test_finished_jobs_are_left_alone(state: State, settings: Settings) -> None:
+    """Nothing is pending, nothing is published."""
+    await _silent_job(state, settings)
+    for purl in (RICH, MDURL):
+        await state.jobs.finish("job", purl, Ending.EXTRACTED)
+    assert (await sweep(state, settings)).packages == 0
+
+
+async def test_wishes_without_an_owner_are_served(state: State, settings: Settings) -> None:
+    """The owner is gone; what others wanted of it is work again."""
+    request = ExtractPackage(ecosystem="pypi", name="rich", refresh=True)
+    wish = job_message(RICH, request.model_copy(update={"job_id": "j"}))
+    await state.inflight.claim(RICH, "owner", "")
+    await state.inflight.claim(RICH, "other", wish.as_wish())
+    await state.inflight.abandon(RICH, "owner")
+    assert (await sweep(state, settings)).wishes == 1
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}

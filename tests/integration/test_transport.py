@@ -1,0 +1,95 @@
+"""Taking messages from their queues: at no moment is one in neither place."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from kombu import Connection
+
+from ssc_ingest.queues import TaskMessage
+from ssc_ingest.servers import EmbeddedAddresses
+from tests.acceptance.fleet import wait_until
+
+QUEUES = ("pypi.urgent", "pypi.bulk")
+MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
+
+
+@pytest.fixture
+def broker(stack: EmbeddedAddresses, clean_redis: None) -> Iterator[redis.Redis]:
+    """The queues' database, empty."""
+    assert stack.redis_url
+    with redis.Redis.from_url(f"{stack.redis_url}/1", decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def channel(stack: EmbeddedAddresses, broker: redis.Redis) -> Iterator[Any]:
+    """A channel as a worker has it."""
+    with Connection(f"{stack.redis_url}/1", transport="workers.transport:Transport") as connection:
+        transport: Any = connection.transport
+        transport.has_event_loop = True
+        channel: Any = connection.channel()
+        yield channel
+        channel.close()
+
+
+def consume(channel: Any, *, no_ack: bool) -> list[Any]:
+    """Read the queues; what is delivered is in the list."""
+    delivered: list[Any] = []
+    for queue in QUEUES:
+        channel.basic_consume(queue, no_ack, delivered.append, consumer_tag=queue)
+    return delivered
+
+
+def test_what_left_its_queue_is_noted_though_nobody_has_read_it(
+    channel: Any, broker: redis.Redis
+) -> None:
+    """A worker that is killed before it reads the answer loses nothing."""
+    broker.lpush(MESSAGE.queue, MESSAGE.encode())
+    consume(channel, no_ack=False)
+    channel.connection.cycle.on_poll_start()
+    wait_until(lambda: not broker.llen(MESSAGE.queue), 10)
+    (tag,) = broker.zrange("unacked_index", 0, -1)
+    # What a worker does with the messages of others that are overdue.
+    channel.qos.restore_by_tag(tag)
+    (restored,) = broker.lrange(MESSAGE.queue, 0, -1)
+    assert MESSAGE.task_id in restored
+    assert not broker.exists("unacked", "unacked_index")
+
+
+def test_a_message_is_delivered_and_acknowledged(channel: Any, broker: redis.Redis) -> None:
+    """It is what was published, noted until it is acknowledged."""
+    broker.lpush(MESSAGE.queue, MESSAGE.encode())
+    delivered = consume(channel, no_ack=False)
+    channel.connection.cycle.on_poll_start()
+    channel._brpop_read()
+    (message,) = delivered
+    assert message.headers["id"] == MESSAGE.task_id
+    assert message.delivery_info["routing_key"] == MESSAGE.queue
+    assert broker.hlen("unacked") == 1
+    message.ack()
+    assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
+
+
+def test_what_is_no_message_is_put_aside(channel: Any, broker: redis.Redis) -> None:
+    """Text that somebody pushed by hand stops no worker, and is not lost."""
+    texts = ["not JSON", '"a text"', '{"properties": {}}']
+    broker.lpush(MESSAGE.queue, *texts, MESSAGE.encode())
+    delivered = consume(channel, no_ack=False)
+    channel.connection.cycle.on_poll_start()
+    channel._brpop_read()
+    assert [message.headers["id"] for message in delivered] == [MESSAGE.task_id]
+    assert sorted(broker.lrange("malformed", 0, -1)) == sorted(texts)
+
+
+def test_consumers_that_acknowledge_nothing_leave_nothing(
+    channel: Any, broker: redis.Redis
+) -> None:
+    """Replies and events are gone when they are read."""
+    broker.lpush(MESSAGE.queue, MESSAGE.encode())
+    delivered = consume(channel, no_ack=True)
+    channel.connection.cycle.on_poll_start()
+    channel._brpop_read()
+    assert len(delivered) == 1
+    assert not broker.exists("unacked", "unacked_index")

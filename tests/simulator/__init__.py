@@ -1,0 +1,26 @@
+"""A registry simulator: six package registries over real HTTP, from a seed.
+
+Every package is a pure function of (seed, ecosystem, index), so that a hundred thousand of
+them cost no memory, two runs serve the same bytes, and the simulator knows what a correct
+graph must hold without asking any parser.
+
+.. code-block:: text
+
+    options.py     what a universe looks like: size, versions, requirements, seed
+    universe.py    packages, releases and requirements as they truly are;  versions.py words.py
+    ecosystem.py   what an ecosystem is: its spellings, and how its registry writes them
+    pypi/ npm.py maven/ crates.py rubygems.py nuget/   one registry each: wire formats, and
+                   tables of (what the registry writes, what the graph must hold)
+    registries.py  the inventory
+    registry.py    one ecosystem while it runs: a bounded cache, releases made at run time
+    truth.py       what a correct graph holds; closures;  traits.py: packages of a kind
+    faults.py      which request fails, and how;  delivery.py: failing on the socket
+    weight.py      documents as large as the largest
+    counts.py      what was asked for
+    server.py      the HTTP server;  control.py: its control API
+    client.py      starts one in its own process and talks to it;  fixtures.py: for tests
+    load.py        measures how many requests a second it answers
+
+Adding a registry is one module with a subclass of :class:`~tests.simulator.ecosystem.Ecosystem`
+and its line in ``registries.ECOSYSTEMS``.
+"""

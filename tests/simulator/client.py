@@ -1,0 +1,270 @@
+"""Start a simulator in its own process and talk to it.
+
+.. code-block:: python
+
+    with Simulator.start(packages=500, versions="15", requirements="5") as simulator:
+        os.environ |= simulator.environment()
+        simulator.fault("status", package="pkg:npm/left-pad-12", status=429, retry_after="1")
+        ...
+        assert simulator.counts().endpoints["npm.packument"] == 2
+"""
+
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+
+from tests.simulator.options import Options
+from tests.simulator.truth import Following, PackageTruth
+
+ROOT = Path(__file__).parents[2]
+
+STOPS_WITHIN = 10.0
+
+TRUTHS_AT_A_TIME = 200
+
+NAMES_AT_A_TIME = 50_000
+
+
+class PackageName(NamedTuple):
+    """A package as the registry spells it, and as a package URL."""
+
+    name: str
+    purl: str
+
+
+class Happened(NamedTuple):
+    """An edit; see :class:`tests.simulator.history.Event`. ``moment`` is ISO text."""
+
+    sequence: int
+    moment: str
+    package: int
+    kind: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsReport:
+    """Requests since the start or the last reset. ``packages`` is by purl."""
+
+    total: int
+    endpoints: Mapping[str, int]
+    packages: Mapping[str, int]
+    statuses: Mapping[str, int]
+    faults: Mapping[str, int]
+    in_flight: int
+    most_in_flight: int
+
+
+class Simulator:
+    """A running simulator. Ends with its process, at the latest with ours."""
+
+    def __init__(self, url: str, process: "subprocess.Popen[str] | None" = None) -> None:
+        """Talk to the simulator at ``url``; ``process`` is stopped with it."""
+        self.url = url
+        self.process = process
+        # Loopback: no proxy of the environment may come in between.
+        self._http = httpx.Client(base_url=f"{url}/_control/", trust_env=False, timeout=60)
+
+    @classmethod
+    def start(cls, **options: Any) -> Self:
+        """Start one with these :class:`~tests.simulator.options.Options`.
+
+        Raises:
+            RuntimeError: it did not start; its own words are on standard error.
+        """
+        command = [sys.executable, "-m", "tests.simulator", "--until-stdin-closes"]
+        with ExitStack() as undo:
+            process = undo.enter_context(
+                subprocess.Popen(
+                    command + Options(**options).as_arguments(),
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            undo.callback(process.kill)
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the simulator did not start (exit code {process.wait()})")
+            undo.pop_all()
+        return cls(json.loads(line)["url"], process)
+
+    def stop(self) -> None:
+        """Stop the process (SIGTERM) and wait for its end."""
+        self._http.close()
+        if self.process is not None:
+            with self.process as process:
+                process.terminate()
+                try:
+                    process.wait(STOPS_WITHIN)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # Looking ----------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        """The program's settings that make it read these registries."""
+        settings: dict[str, str] = self._get("settings")
+        return settings
+
+    def packages(
+        self, ecosystem: str, count: int = 10, *, start: int = 0, traits: tuple[str, ...] = ()
+    ) -> list[PackageName]:
+        """The first packages from an index on that have all traits (see ``truth.traits``).
+
+        The lowest indexes are what everybody requires.
+        """
+        query = {"ecosystem": ecosystem, "count": count, "start": start, "trait": list(traits)}
+        return [PackageName(**found) for found in self._get("packages", **query)]
+
+    def truth(self, ecosystem: str, name: str) -> PackageTruth:
+        """What the graph must hold of one package."""
+        return PackageTruth.from_json(self._get("truth", ecosystem=ecosystem, name=name))
+
+    def truths(self, ecosystem: str) -> Iterator[PackageTruth]:
+        """What the graph must hold of all packages that exist, asked for piece by piece."""
+        start = 0
+        while found := self._get(
+            "truths", ecosystem=ecosystem, start=start, count=TRUTHS_AT_A_TIME
+        ):
+            yield from map(PackageTruth.from_json, (each["truth"] for each in found))
+            start = found[-1]["index"] + 1
+
+    def names(self, ecosystem: str) -> Iterator[str]:
+        """The names of all packages that exist, as the registry spells them, piece by piece."""
+        start = 0
+        while found := self._get("names", ecosystem=ecosystem, start=start, count=NAMES_AT_A_TIME):
+            yield from (name for _, name in found)
+            start = found[-1][0] + 1
+
+    def history(self, ecosystem: str) -> list[Happened]:
+        """The edits so far, oldest first."""
+        return [Happened(**event) for event in self._get("history", ecosystem=ecosystem)]
+
+    def closure(self, ecosystem: str, name: str, mode: Following = "latest") -> frozenset[str]:
+        """Purls that a job for one package must fill, itself included."""
+        return frozenset(self._get("closure", ecosystem=ecosystem, name=name, mode=mode))
+
+    def counts(self) -> CountsReport:
+        """Requests so far; those to the control API do not count."""
+        return CountsReport(**self._get("counts"))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The last requests, oldest first: path, endpoint, package, status, user_agent ..."""
+        found: list[dict[str, Any]] = self._get("requests")
+        return found
+
+    # Changing ---------------------------------------------------------------------------
+
+    def fault(self, kind: str, *, body: str | bytes | None = None, **fields: Any) -> int:
+        """Make requests fail; see :mod:`tests.simulator.faults` for the kinds and fields."""
+        if isinstance(body, bytes):
+            fields["body_base64"] = b64encode(body).decode()
+        elif body is not None:
+            fields["body"] = body
+        number: int = self._send("POST", "faults", kind=kind, **fields)["number"]
+        return number
+
+    def clear_faults(self, number: int | None = None) -> None:
+        """Take back one fault, or all."""
+        self._send("DELETE", "faults" if number is None else f"faults/{number}")
+
+    def latency(self, milliseconds: float, ecosystem: str | None = None) -> None:
+        """Wait before every answer."""
+        self._send("PUT", "latency", milliseconds=milliseconds, ecosystem=ecosystem)
+
+    def reset_counts(self) -> None:
+        """Count from zero."""
+        self._send("DELETE", "counts")
+
+    def reset(self) -> None:
+        """Counts, faults, latency and edits as at the start."""
+        self._send("POST", "reset")
+
+    def publish(
+        self, ecosystem: str, name: str, *, requirements: int | None = None
+    ) -> PackageTruth:
+        """Release a new highest version; the package's new truth."""
+        return self._edit("publish", ecosystem=ecosystem, name=name, requirements=requirements)
+
+    def yank(self, ecosystem: str, name: str, version: str, *, yanked: bool = True) -> PackageTruth:
+        """Withdraw a version, or take that back; the package's new truth."""
+        return self._edit("yank", ecosystem=ecosystem, name=name, version=version, yanked=yanked)
+
+    def delete_version(self, ecosystem: str, name: str, version: str) -> PackageTruth:
+        """Take a version away; the package's new truth."""
+        return self._edit("delete", ecosystem=ecosystem, name=name, version=version)
+
+    def delete(self, ecosystem: str, name: str) -> None:
+        """Take a package away."""
+        self._send("POST", "delete", ecosystem=ecosystem, name=name)
+
+    def add(self, ecosystem: str) -> PackageTruth:
+        """A package that did not exist before."""
+        return self._edit("add", ecosystem=ecosystem)
+
+    def reset_sequence(self, ecosystem: str) -> None:
+        """Let the registry count anew: all sequence numbers are far lower, in the same order."""
+        self._send("POST", "reset_sequence", ecosystem=ecosystem)
+
+    def stale(self, ecosystem: str, on: bool = True, *, events: int = 0) -> None:  # noqa: FBT001, FBT002
+        """Let listings and feeds be as they were after the first ``events`` edits, or stop that.
+
+        Documents of packages are as they are now.
+        """
+        self._send("POST", "stale", ecosystem=ecosystem, on=on, events=events)
+
+    def rebuild(self, ecosystem: str) -> None:
+        """Let the registry make anew what it makes only now and then.
+
+        That is the database dump of crates.io, which is made in no other way from then on, and
+        RubyGems' list of versions.
+        """
+        self._send("POST", "rebuild", ecosystem=ecosystem)
+
+    def drop_feed_entries(self, ecosystem: str, count: int = 1) -> None:
+        """Let the feed lose its last entries; nothing will ever tell of them again."""
+        self._send("POST", "drop_feed_entries", ecosystem=ecosystem, count=count)
+
+    # ------------------------------------------------------------------------------------
+
+    def _edit(self, edit: str, **arguments: Any) -> PackageTruth:
+        return PackageTruth.from_json(self._send("POST", edit, **arguments))
+
+    def _get(self, path: str, **query: Any) -> Any:
+        return self._checked(self._http.get(path, params=query))
+
+    def _send(self, method: str, path: str, /, **arguments: Any) -> Any:
+        return self._checked(self._http.request(method, path, json=arguments))
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> Any:
+        value = answer.json()
+        if answer.status_code != httpx.codes.OK:
+            raise (LookupError if answer.status_code == httpx.codes.NOT_FOUND else ValueError)(
+                value["error"]
+            )
+        return value

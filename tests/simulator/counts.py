@@ -1,0 +1,64 @@
+"""What was asked for, and how it was answered."""
+
+from collections import Counter, deque
+from typing import Any, NamedTuple
+
+KEPT_REQUESTS = 1000
+
+
+class Asked(NamedTuple):
+    """One request, answered."""
+
+    path: str
+    endpoint: str
+    package: str | None
+    status: int
+    fault: str | None
+    user_agent: str
+    conditional: bool
+
+
+class Counts:
+    """Counters of the requests that came in since the start or the last reset.
+
+    All but ``total`` and ``in_flight`` know only those that are over. Statuses are those that
+    were sent, also by faults; 0 is a connection that was reset first.
+    """
+
+    def __init__(self) -> None:
+        self.in_flight = self.most_in_flight = 0
+        self.total = 0
+        self.endpoints: Counter[str] = Counter()
+        self.packages: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.last: deque[Asked] = deque(maxlen=KEPT_REQUESTS)
+
+    def begin(self) -> None:
+        """A request has come in."""
+        self.total += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def end(self, asked: Asked) -> None:
+        """It has been answered, or the connection was broken."""
+        self.in_flight -= 1
+        self.endpoints[asked.endpoint] += 1
+        self.statuses[asked.status] += 1
+        if asked.package:
+            self.packages[asked.package] += 1
+        if asked.fault:
+            self.faults[asked.fault] += 1
+        self.last.append(asked)
+
+    def as_json(self) -> dict[str, Any]:
+        """All but the last requests."""
+        return {
+            "total": self.total,
+            "endpoints": self.endpoints,
+            "packages": self.packages,
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "faults": self.faults,
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+        }

@@ -1,0 +1,57 @@
+"""How POMs write versions of dependencies, and what the graph must hold of each.
+
+Left: the text of ``<version>`` once every property is put in; nothing where there is none, a line
+for each where a package is declared several times. Right: the spelling that the graph's readers
+understand. https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification
+"""
+
+from tests.simulator.universe import Spelling
+
+ORDINARY = (
+    Spelling("{M}.{m}.{p}", "[{M}.{m}.{p}]"),
+    Spelling("{M}.{m}.{p}", "[{M}.{m}.{p}]"),
+    Spelling("{M}.{m}.{p}", "[{M}.{m}.{p}]"),
+    Spelling("{M}.{m}", "[{M}.{m}]"),
+    Spelling("{M}.{m}.{p}.Final", "[{M}.{m}.{p}.Final]"),
+    Spelling("[{M}.{m},{M1})", "[{M}.{m},{M1})"),
+)
+RARE = (
+    Spelling("{M}.{m}-jre", "[{M}.{m}-jre]"),
+    Spelling("{M}.{m}.{p}-beta-2", "[{M}.{m}.{p}-beta-2]"),
+    Spelling("{M}.{m}.{p}.RELEASE", "[{M}.{m}.{p}.RELEASE]"),
+    Spelling("[{M}.{m}.{p}]", "[{M}.{m}.{p}]"),
+    Spelling("[{M}.{m}.{p},{M1}.0)", "[{M}.{m}.{p},{M1}.0)"),
+    Spelling("[{M}.{m},{M}.{m1}]", "[{M}.{m},{M}.{m1}]"),
+    Spelling("({M}.{m},{M1})", "({M}.{m},{M1})"),
+    Spelling("[{M}.{m},)", "[{M}.{m},)"),
+    Spelling("({M}.{m},)", "({M}.{m},)"),
+    Spelling("(,{M1}.0]", "(,{M1}.0]"),
+    Spelling("(,{M1})", "(,{M1})"),
+    Spelling("[ {M}.{m} , {M1} )", "[{M}.{m},{M1})"),
+    Spelling("[{M}.{m},{M1}),[{M1}.2,)", "[{M}.{m},{M1}),[{M1}.2,)"),
+    Spelling("(,{M}.{m}],[{M1},)", "(,{M}.{m}],[{M1},)"),
+    Spelling("[{M}.{m}.{p}],[{M1}.{m}]", "[{M}.{m}.{p}],[{M1}.{m}]"),
+    Spelling("(,{M}.{m}),({M}.{m},)", "(,{M}.{m}),({M}.{m},)"),
+    Spelling("(,)", "any"),
+    Spelling("LATEST", "any"),
+    Spelling("RELEASE", "any"),
+    # With two classifiers.
+    Spelling("{M}.{m}.{p}\n{M1}.{m}", "[{M}.{m}.{p}],[{M1}.{m}]"),
+)
+UNRESOLVED = (
+    Spelling("", "any"),
+    Spelling("${{version.that.nobody.set}}", "any"),
+    Spelling("${{circle.one}}", "any"),
+)
+"""Texts that no property completes."""
+
+SIBLING = (
+    Spelling("${{project.version}}", None),
+    Spelling("${{pom.version}}", None),
+    Spelling("${{version}}", None),
+    Spelling("${{revision}}", None),
+    Spelling("${{project.version}}${{changelist}}", None),
+)
+"""Modules released together: the version is that of the release itself."""
+
+NOISE = Spelling("9.9.9", None)

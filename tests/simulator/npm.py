@@ -1,0 +1,385 @@
+"""npm: packuments, whole and abbreviated.
+
+https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md and
+https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from random import Random
+from typing import Any
+from urllib.parse import unquote
+
+from tests.simulator import npm_feed as feed
+from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
+from tests.simulator.options import Options
+from tests.simulator.universe import Link, Package, Release, Spelling
+from tests.simulator.versions import Number, Stage
+from tests.simulator.words import words
+
+ABBREVIATED = "application/vnd.npm.install-v1+json"
+
+# (range in package.json, what the graph holds). The left side is node-semver's grammar and
+# npm's kinds of package specification; the right side what the graph's readers understand.
+ORDINARY = (
+    Spelling("^{M}.{m}.{p}", "^{M}.{m}.{p}"),
+    Spelling("^{M}.{m}.{p}", "^{M}.{m}.{p}"),
+    Spelling("~{M}.{m}.{p}", "~{M}.{m}.{p}"),
+    Spelling(">={M}.{m}.{p}", ">={M}.{m}.{p}"),
+    Spelling("^{M}.{m}", "^{M}.{m}"),
+    Spelling("*", "any"),
+)
+RARE = (
+    Spelling("^{M}", "^{M}"),
+    Spelling("~{M}.{m}", "~{M}.{m}"),
+    Spelling("~{M}", "~{M}"),
+    Spelling("{M}.x", "{M}.x"),
+    Spelling("{M}.{m}.x", "{M}.{m}.x"),
+    Spelling("={M}.{m}.{p}", "={M}.{m}.{p}"),
+    Spelling(">={M}.{m}.{p} <{M1}.0.0", ">={M}.{m}.{p} <{M1}.0.0"),
+    Spelling("<{M1}.0.0", "<{M1}.0.0"),
+    Spelling("{M}.{m}.{p} - {M1}.2.3", "{M}.{m}.{p} - {M1}.2.3"),
+    Spelling("^{M}.{m}.{p} || ^{M1}.0.0", "^{M}.{m}.{p} || ^{M1}.0.0"),
+    Spelling("^0.{m1}.{p}", "^0.{m1}.{p}"),
+    # Partial versions, which the readers would take for exact ones or not at all.
+    Spelling("{M}", ">={M}.0.0 <{M1}.0.0"),
+    Spelling("{M}.{m}", ">={M}.{m}.0 <{M}.{m1}.0"),
+    Spelling("{M}.{m}.*", ">={M}.{m}.0 <{M}.{m1}.0"),
+    Spelling("^0", ">=0.0.0 <1.0.0"),
+    Spelling("^0.x", ">=0.0.0 <1.0.0"),
+    Spelling("^0.0", ">=0.0.0 <0.1.0"),
+    Spelling(">{M}", ">={M1}.0.0"),
+    Spelling("<={M}.{m}", "<{M}.{m1}.0"),
+    Spelling(">={M}.{m}.x", ">={M}.{m}.0"),
+    Spelling("^{M}.{m}.{p} <{M}.{m1}.5", ">={M}.{m}.{p} <{M}.{m1}.5"),
+    # Whatever is no range selects no versions that we could name.
+    Spelling("", "any"),
+    Spelling("x", "any"),
+    Spelling("latest", "any"),
+    Spelling("next", "any"),
+    Spelling("https://example.org/archive/{M}.{m}.tgz", "any"),
+    Spelling("git+ssh://git@github.com/acme/project.git#v{M}.{m}", "any"),
+    Spelling("git+https://github.com/acme/project.git#semver:^{M}.{m}", "any"),
+    Spelling("github:acme/project", "any"),
+    Spelling("acme/project#feature", "any"),
+    Spelling("file:../project", "any"),
+    Spelling("workspace:*", "any"),
+    # Another name in the code than in the registry.
+    Spelling("npm:{n}@^{M}.{m}.{p}", "^{M}.{m}.{p}"),
+    Spelling("npm:{n}@{M}.{m}.x", "{M}.{m}.x"),
+    Spelling("npm:{n}", "any"),
+)
+NOISE = (
+    (Spelling("^9.9.9", None), "devDependencies"),
+    (Spelling(">=9", None), "peerDependencies"),
+    (Spelling("*", None), "devDependencies"),
+)
+
+OLD_NAMES = 40
+"""One in so many packages is from the time when names could have capitals..."""
+TWINS = 2 * OLD_NAMES
+"""...and one in so many of all has a twin in lower case."""
+
+DEPRECATED = "deprecated"
+
+NOT_FOUND = Document(b'{"error":"Not found"}', status=404)
+
+
+class Npm(Ecosystem):
+    """Spellings of npm."""
+
+    name = "npm"
+    prefix = "npm-sim"
+    ordinary = ORDINARY
+    rare = RARE
+    has_empty_packages = True
+    allows_self = True
+    can_yank = False
+    unparsable = ("first-one", "latest-build", "v-next")
+    unparsable_share = 0.01
+    release_forms = ("plain", DEPRECATED)
+    resolution = timedelta(milliseconds=1)
+
+    def name_of(self, options: Options, index: int) -> str:
+        """``amber-falcon-12`` or ``@amber/falcon-12``; a few old ones have capitals.
+
+        Some of those have a twin, the package with the next index, whose name is the same in
+        lower case. The registry tells the two apart.
+        """
+        if not options.plain and index % OLD_NAMES == OLD_NAMES // 2:
+            first, second, _ = words(options.seed, self.name, index)
+            return f"{first.capitalize()}{second.capitalize()}-{index}"
+        if not options.plain and index % TWINS == OLD_NAMES // 2 + 1:
+            return self.name_of(options, index - 1).lower()
+        first, second, more = words(options.seed, self.name, index)
+        match more % 10:
+            case 0 | 1 | 2:
+                return f"@{first}/{second}-{index}"
+            case 3:
+                return f"{first}.{second}{index}"
+            case 4:
+                return f"{first}_{second}-{index}"
+        return f"{first}-{second}-{index}"
+
+    def candidates(self, name: str) -> Sequence[int]:
+        """The index in the name, or the next: that of the lower-case twin."""
+        return [index + more for index in super().candidates(name) for more in (0, 1)]
+
+    def name_in_graph(self, options: Options, index: int) -> str:
+        """Lower case, unless that is the name of another package."""
+        name = self.name_of(options, index)
+        has_twin = index % TWINS == OLD_NAMES // 2 and index + 1 < options.packages
+        return name if has_twin else name.lower()
+
+    def purl(self, name: str) -> str:
+        """``pkg:npm/%40scope/name``."""
+        return f"pkg:npm/{name.replace('@', '%40')}"
+
+    def settings(self, base_url: str) -> dict[str, str]:
+        """The registry, and the replica with the feed of changes."""
+        return {
+            "NPM_REGISTRY_URL": base_url,
+            "NPM_REPLICATE_URL": f"{base_url}/_replicate",
+            "NPM_CHANGES_URL": f"{base_url}/_replicate/registry/_changes",
+        }
+
+    def version(self, number: Number, style: int) -> str:
+        """SemVer 2."""
+        del style
+        return semver(number)
+
+    def link(self, rng: Random, name: str, owner: str, repository: str) -> Link:
+        """In ``repository`` (address, object, short form), ``homepage`` or ``bugs``."""
+        fallback = self.no_link(name).vendor
+        github = f"https://github.com/{owner}/{repository}"
+        gitlab = f"https://gitlab.com/{owner}/{repository}"
+        choices = (
+            ("repository.url", f"git+{github}.git", github, owner),
+            ("repository.url", f"git://github.com/{owner}/{repository}.git", github, owner),
+            ("repository.url", f"git+ssh://git@github.com/{owner}/{repository}.git", github, owner),
+            ("repository.url", f"git@github.com:{owner}/{repository}.git", github, owner),
+            ("repository.url", f"{github}/tree/main/packages/core", github, owner),
+            ("repository.url", f"git+{gitlab}.git", gitlab, owner),
+            ("repository", f"{github}.git#main", github, owner),
+            ("repository", f"{owner}/{repository}", github, owner),
+            ("repository", f"github:{owner}/{repository}", github, owner),
+            ("repository", f"gitlab:{owner}/{repository}", gitlab, owner),
+            ("homepage", f"{github}#readme", github, owner),
+            ("bugs", f"{github}/issues", github, owner),
+            ("homepage", "https://example.org", "n/a", fallback),
+            self.no_link(name),
+        )
+        # Most packages have what `npm init` writes.
+        return Link(*(choices[0] if rng.random() < 0.5 else rng.choice(choices)))
+
+    def no_link(self, name: str) -> Link:
+        """A scope tells who the vendor is."""
+        return Link("", "", "n/a", name.partition("/")[0] if name.startswith("@") else "n/a")
+
+    def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
+        """What only the package's own developers, or its users, install."""
+        return [entry for entry in NOISE if rng.random() < 0.4]
+
+    def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
+        """Some are deprecated, which is a note to their users and no withdrawal."""
+        del number, style
+        return DEPRECATED if not plain and rng.random() < 0.05 else "plain"
+
+    def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
+        """Unpublished versions: they have a date and nothing else."""
+        if rng.random() > 0.05:
+            return ()
+        first = releases[0]
+        return (
+            Release(
+                "0.0.0-unpublished",
+                first.released,
+                None,
+                yanked=False,
+                form="plain",
+                requirements=(),
+            ),
+        )
+
+    def page(self, package: Package, base_url: str) -> "Page":
+        """Both packuments."""
+        return Page(package, base_url)
+
+    def answer(self, path: str, query: Mapping[str, str], shelf: Shelf) -> Route | None:
+        """The replica, and what needs no query."""
+        match path:
+            case "/_replicate":
+                return Route("npm.database", None, lambda _: feed.database(shelf))
+            case "/_replicate/registry/_changes":
+                return Route("npm.changes", None, lambda _: feed.changes(shelf, query))
+        return self.route(path, shelf)
+
+    def route(self, path: str, shelf: Shelf) -> Route | None:
+        """``/<name>`` and ``/@scope%2fname`` or ``/@scope/name``."""
+        name = unquote(path[1:])
+        if not name or name.startswith("_") or name.count("/") != name.startswith("@"):
+            return None
+        return Route("npm.packument", self.purl(name), Packument(shelf, name))
+
+
+class Packument:
+    """``/<name>``, abbreviated when the client prefers that."""
+
+    def __init__(self, shelf: Shelf, name: str) -> None:
+        self.shelf, self.name = shelf, name
+
+    def __call__(self, headers: Mapping[str, str]) -> Document:
+        """Answer a request with these headers."""
+        package = self.shelf.find(self.name)
+        if package is None:
+            return NOT_FOUND
+        page: Page = self.shelf.page(package)
+        first = headers.get("Accept", "").split(",")[0].split(";")[0].strip()
+        return page.abbreviated if first == ABBREVIATED else page.full
+
+
+class Page:
+    """The documents of one package."""
+
+    def __init__(self, package: Package, base_url: str) -> None:
+        self.package = package
+        self.base_url = base_url
+
+    @cached_property
+    def full(self) -> Document:
+        """The full packument."""
+        package, link = self.package, self.package.link
+        moments = [r.released for r in (*package.releases, *package.decoys)]
+        time: dict[str, Any] = {}
+        if moments:
+            time = {"created": _stamp(min(moments)), "modified": self._modified}
+        # As on npm: in the order of publication, which is not that of versions.
+        for release in sorted((*package.releases, *package.decoys), key=lambda r: r.released):
+            time[release.version] = _stamp(release.released)
+        document: dict[str, Any] = {
+            "_id": package.name,
+            "_rev": f"{len(package.releases) + package.edition}-{_digest(package.name)[:32]}",
+            "name": package.name,
+        }
+        if package.releases:
+            document |= {
+                "dist-tags": self._tags,
+                "versions": self._versions(full=True),
+                "time": time,
+                "maintainers": [{"name": "sim", "email": "sim@example.org"}],
+                "description": "A simulated package",
+                "readme": "# A simulated package",
+                "readmeFilename": "README.md",
+                "license": "MIT",
+                "keywords": ["simulated"],
+                "users": {},
+                **_link(link),
+            }
+        else:
+            unpublished = {"time": _stamp(datetime.fromisoformat("2020-01-01")), "versions": []}
+            document["time"] = {"unpublished": unpublished}
+        return Document.json(document, Cache_Control="public, max-age=300", Vary="Accept")
+
+    @cached_property
+    def abbreviated(self) -> Document:
+        """What an installing client asks for: no dates, no repository."""
+        document = {
+            "name": self.package.name,
+            "dist-tags": self._tags,
+            "versions": self._versions(full=False),
+            "modified": self._modified,
+        }
+        answer = Document.json(document, Cache_Control="public, max-age=300", Vary="Accept")
+        return Document(answer.body, ABBREVIATED, 200, answer.headers, answer.etag)
+
+    @property
+    def _modified(self) -> str:
+        moments = [r.released for r in (*self.package.releases, *self.package.decoys)]
+        last = max(moments, default=datetime.fromisoformat("2020-01-01"))
+        return _stamp(last + timedelta(seconds=self.package.edition))
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        package = self.package
+        tags = {}
+        if package.latest:
+            tags["latest"] = package.latest.version
+            if not package.releases[-1].stable:
+                tags["next"] = package.releases[-1].version
+        return tags
+
+    def _versions(self, *, full: bool) -> dict[str, dict[str, Any]]:
+        ordered = sorted(self.package.releases, key=lambda r: r.released)
+        return {release.version: self._manifest(release, full=full) for release in ordered}
+
+    def _manifest(self, release: Release, *, full: bool) -> dict[str, Any]:
+        name = self.package.name
+        bare = name.rpartition("/")[2]
+        tarball = f"{name}/-/{bare}-{release.version}.tgz"
+        digest = _digest(tarball)
+        manifest: dict[str, Any] = {
+            "name": name,
+            "version": release.version,
+            "dist": {
+                "integrity": "sha512-" + b64encode(bytes.fromhex(digest)).decode(),
+                "shasum": digest[:40],
+                "tarball": f"{self.base_url}/{tarball}",
+                "fileCount": 4,
+                "unpackedSize": 4096,
+                "signatures": [],
+            },
+            "engines": {"node": ">=18"},
+        }
+        for requirement in (*release.requirements, *release.noise):
+            section = "dependencies" if requirement.form == "plain" else requirement.form
+            key = requirement.name
+            if requirement.wire.startswith("npm:"):
+                key = "alias-of-" + key.lstrip("@").replace("/", "-")
+            manifest.setdefault(section, {})[key] = requirement.wire
+        if release.form == DEPRECATED:
+            manifest["deprecated"] = "no longer maintained"
+        if full:
+            manifest |= {
+                "_id": f"{name}@{release.version}",
+                "_nodeVersion": "20.11.0",
+                "_npmVersion": "10.2.4",
+                "_npmUser": {"name": "sim", "email": "sim@example.org"},
+                "description": "A simulated package",
+                "main": "index.js",
+                "license": "MIT",
+                "scripts": {"test": "node test.js"},
+                "maintainers": [{"name": "sim", "email": "sim@example.org"}],
+                **_link(self.package.link),
+            }
+        return manifest
+
+
+def semver(number: Number) -> str:
+    """Spell a version as SemVer 2."""
+    text = f"{number.major}.{number.minor}.{number.patch}"
+    if number.stage is not Stage.FINAL:
+        text += f"-{number.stage.name.lower()}.{number.serial}"
+    return f"{text}+build.{number.build}" if number.build else text
+
+
+def _link(link: Link) -> dict[str, Any]:
+    """The field of the packument and of each manifest that the link stands in."""
+    match link.field:
+        case "repository.url":
+            return {"repository": {"type": "git", "url": link.wire}}
+        case "bugs":
+            return {"bugs": {"url": link.wire}}
+        case "":
+            return {}
+    return {link.field: link.wire}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha512(text.encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""What a correct graph holds, as the simulator knows it without reading its own documents."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any, Literal
+from urllib.parse import quote
+
+from tests.simulator.registry import Registry
+from tests.simulator.universe import Package, Release
+
+Following = Literal["all", "latest"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionTruth:
+    """One Version node. ``requirements``: purl of the required package -> ``constraints``.
+
+    ``release_date`` is ``None`` where the registry no longer tells.
+    """
+
+    name: str
+    purl: str
+    release_date: datetime | None
+    yanked: bool
+    requirements: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageTruth:
+    """One package node with its versions in the order of their serial numbers.
+
+    ``registry_name`` is the registry's spelling, ``name`` the graph's. For crates.io,
+    ``repository_url`` and ``vendor`` stand in the crate files only: whoever reads just the
+    index knows ``n/a``.
+    """
+
+    ecosystem: str
+    purl: str
+    name: str
+    registry_name: str
+    vendor: str
+    repository_url: str
+    latest: str | None
+    versions: tuple[VersionTruth, ...]
+
+    @property
+    def requirements(self) -> frozenset[str]:
+        """Purls that any version requires."""
+        return frozenset(chain.from_iterable(v.requirements for v in self.versions))
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "PackageTruth":
+        """The inverse of :func:`dataclasses.asdict` and a trip through JSON."""
+        versions = tuple(
+            VersionTruth(
+                **{
+                    **v,
+                    "release_date": v["release_date"] and datetime.fromisoformat(v["release_date"]),
+                }
+            )
+            for v in value["versions"]
+        )
+        return cls(**{**value, "versions": versions})
+
+
+def truth_of(package: Package) -> PackageTruth:
+    """What the graph must hold of a package."""
+    return PackageTruth(
+        ecosystem=package.ecosystem,
+        purl=package.purl,
+        name=package.name_in_graph,
+        registry_name=package.name,
+        vendor=package.link.vendor,
+        repository_url=package.link.repository_url,
+        latest=package.latest.version if package.latest else None,
+        versions=tuple(_version(package, release) for release in package.releases),
+    )
+
+
+def _version(package: Package, release: Release) -> VersionTruth:
+    return VersionTruth(
+        name=release.version,
+        purl=f"{package.purl}@{quote(release.version, safe='')}",
+        release_date=None if release.yanked and package.forgets_dates else release.released,
+        yanked=release.yanked,
+        requirements={
+            r.purl: r.constraint for r in release.requirements if r.constraint is not None
+        },
+    )
+
+
+def closure(registry: Registry, name: str, mode: Following) -> frozenset[str]:
+    """Purls of the packages that a job for one package must fill, itself included.
+
+    ``all`` follows every version's requirements, ``latest`` those of the latest version.
+    Packages that the registry does not have are left out.
+
+    Raises:
+        LookupError: the registry does not have the package.
+    """
+    root = registry.find(name)
+    if root is None:
+        raise LookupError(f"{registry.ecosystem.name} has no package {name!r}")
+    found, waiting = {root.index: root.purl}, [root]
+    while waiting:
+        for target in _targets(waiting.pop(), mode):
+            if target not in found and (package := registry.package(target)):
+                found[target] = package.purl
+                waiting.append(package)
+    return frozenset(found.values())
+
+
+def _targets(package: Package, mode: Following) -> Iterable[int]:
+    releases = package.releases if mode == "all" else filter(None, (package.latest,))
+    # Versions share their requirements as objects: look at each object once.
+    distinct = {id(r.requirements): r.requirements for r in releases}
+    return {r.target for requirements in distinct.values() for r in requirements}

@@ -1,0 +1,176 @@
+"""Maven itself as judge: its versions, its ranges and its effective models."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PROGRAM = r"""
+import java.io.*;
+import java.util.*;
+import org.apache.maven.artifact.versioning.*;
+import org.apache.maven.model.*;
+import org.apache.maven.model.building.*;
+import org.apache.maven.model.resolution.*;
+
+public class Judge {
+  static class Folder implements ModelResolver {
+    final File root;
+    Folder(File root) { this.root = root; }
+    public ModelSource2 resolveModel(String group, String artifact, String version)
+        throws UnresolvableModelException {
+      String folder = group.replace('.', '/') + "/" + artifact + "/" + version;
+      File found = new File(root, folder + "/" + artifact + "-" + version + ".pom");
+      if (!found.exists())
+        throw new UnresolvableModelException("missing", group, artifact, version);
+      return new FileModelSource(found);
+    }
+    public ModelSource2 resolveModel(Parent it) throws UnresolvableModelException {
+      return resolveModel(it.getGroupId(), it.getArtifactId(), it.getVersion());
+    }
+    public ModelSource2 resolveModel(Dependency it) throws UnresolvableModelException {
+      return resolveModel(it.getGroupId(), it.getArtifactId(), it.getVersion());
+    }
+    public void addRepository(Repository repository) {}
+    public void addRepository(Repository repository, boolean replace) {}
+    public ModelResolver newCopy() { return this; }
+  }
+
+  static String model(String root, String group, String artifact, String version)
+      throws Exception {
+    Folder folder = new Folder(new File(root));
+    DefaultModelBuildingRequest request = new DefaultModelBuildingRequest();
+    request.setModelSource(folder.resolveModel(group, artifact, version));
+    request.setModelResolver(folder);
+    request.setValidationLevel(ModelBuildingRequest.VALIDATION_LEVEL_MINIMAL);
+    request.setProcessPlugins(false).setTwoPhaseBuilding(false);
+    request.setSystemProperties(new Properties());
+    ModelBuildingResult result;
+    try {
+      result = new DefaultModelBuilderFactory().newInstance().build(request);
+    } catch (ModelBuildingException incomplete) { // a version is missing, say
+      result = incomplete.getResult();
+      if (result == null || result.getEffectiveModel() == null) throw incomplete;
+    }
+    StringJoiner out = new StringJoiner("\t");
+    for (Dependency it : result.getEffectiveModel().getDependencies())
+      out.add(String.join("\b", given(it.getGroupId()), given(it.getArtifactId()),
+          given(it.getVersion()), it.getType(), given(it.getClassifier()), given(it.getScope()),
+          "" + it.isOptional()));
+    return out.toString();
+  }
+
+  static String given(String text) { return text == null ? "" : text; }
+
+  static String answer(String[] asked) throws Exception {
+    switch (asked[0]) {
+      case "compare":
+        return "" + Integer.signum(
+            new ComparableVersion(asked[1]).compareTo(new ComparableVersion(asked[2])));
+      case "contains":
+        VersionRange range = VersionRange.createFromVersionSpec(asked[1]);
+        StringJoiner out = new StringJoiner("\t");
+        for (int i = 2; i < asked.length; i++)
+          if (range.containsVersion(new DefaultArtifactVersion(asked[i]))) out.add(asked[i]);
+        return out.toString();
+      default:
+        return model(asked[1], asked[2], asked[3], asked[4]);
+    }
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
+    PrintStream out = new PrintStream(System.out, true, "UTF-8");
+    for (String line; (line = in.readLine()) != null; ) {
+      String result;
+      try {
+        result = answer(line.split("\t", -1));
+      } catch (Exception refused) {
+        result = "refused: " + refused.getMessage().lines().findFirst().orElse("");
+      }
+      out.println(result);
+    }
+  }
+}
+"""
+
+
+class Refused(Exception):
+    """Maven does not accept the question."""
+
+
+class Dependency(NamedTuple):
+    """A dependency of an effective model."""
+
+    group: str
+    artifact: str
+    version: str
+    type: str
+    classifier: str
+    scope: str
+    optional: str
+
+
+class MavenJudge:
+    """Asks a running Maven library, one line a question."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def _ask(self, *question: str) -> list[str]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\t".join(question) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            pytest.fail("Maven's library ended; its message is above")
+        if answer.startswith("refused: "):
+            raise Refused(answer.strip())
+        return [part for part in answer.rstrip("\n").split("\t") if part]
+
+    def compare(self, left: str, right: str) -> int:
+        """-1, 0 or 1 by ``ComparableVersion``."""
+        return int(self._ask("compare", left, right)[0])
+
+    def contained(self, requirement: str, versions: tuple[str, ...]) -> set[str]:
+        """The versions in Maven's ``VersionRange``."""
+        return set(self._ask("contains", requirement, *versions))
+
+    def dependencies(self, repository: Path, coordinates: tuple[str, str, str]) -> list[Dependency]:
+        """The dependencies of the effective model of a POM in that folder."""
+        answer = self._ask("model", str(repository), *coordinates)
+        return [Dependency(*part.split("\b")) for part in answer]
+
+
+@contextmanager
+def maven_judge(folder: Path) -> Iterator[MavenJudge]:
+    """Start Maven's library, or skip where Maven is not installed (in CI it is)."""
+    maven, java = shutil.which("mvn"), shutil.which("java")
+    if not (maven and java):
+        missing = "mvn and java are needed to compare with Maven itself"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    about = subprocess.run([maven, "-v"], capture_output=True, text=True, check=True).stdout
+    home = re.search(r"Maven home: (.+)", about)
+    assert home, about
+    source = folder / "Judge.java"
+    source.write_text(PROGRAM)
+    with subprocess.Popen(
+        # The quick compiler alone: it is over before the thorough one has paid for itself.
+        [java, "-XX:TieredStopAtLevel=1", "-cp", f"{home[1].strip()}/lib/*", source],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        yield MavenJudge(process)
+        assert process.stdin
+        process.stdin.close()

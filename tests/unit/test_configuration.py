@@ -1,0 +1,34 @@
+"""Celery's configuration, as far as it depends on the settings."""
+
+import ssl
+
+import pytest
+from kombu import Connection
+
+from ssc_ingest.servers import locate
+from ssc_ingest.settings import load_settings
+from workers.configuration import celery_configuration
+
+
+def broker(redis_url: str) -> Connection:
+    """The broker's connection, not opened."""
+    settings = load_settings(
+        None, graph_db_uri="bolt://graph", vuln_db_uri="mongodb://mongo", redis_url=redis_url
+    )
+    conf = celery_configuration(settings, locate(settings))
+    return Connection(
+        conf["broker_url"], transport=conf["broker_transport"], ssl=conf["broker_use_ssl"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://redis:6379", None),
+        ("rediss://redis:6379", {"ssl_cert_reqs": ssl.CERT_REQUIRED}),
+        ("rediss://redis:6379?ssl_cert_reqs=none", {"ssl_cert_reqs": ssl.CERT_NONE}),
+    ],
+)
+def test_tls_checks_certificates_unless_told_otherwise(url: str, expected: object) -> None:
+    """`rediss://` is encrypted and checked; what the URL says wins."""
+    assert (broker(url).ssl or None) == expected

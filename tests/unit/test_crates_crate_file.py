@@ -1,0 +1,108 @@
+"""Crate files: the manifest's links, and archives that mean harm."""
+
+import gzip
+import random
+import tarfile
+from collections.abc import Iterable
+
+import pytest
+
+from ssc_ingest.ecosystems.crates.crate_file import MAX_MANIFEST, read_links
+from ssc_ingest.errors import MalformedMetadata
+
+MANIFEST = """
+[package]
+name = "demo"
+version = "1.0.0"
+repository = "https://github.com/o/r"
+homepage = "https://example.org"
+"""
+PATH = "demo-1.0.0/Cargo.toml"
+
+
+def member(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> bytes:
+    """One member of a tar archive."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = len(content), kind
+    return info.tobuf() + content + bytes(-len(content) % tarfile.BLOCKSIZE)
+
+
+def crate(members: Iterable[bytes]) -> bytes:
+    """A gzipped archive of these members."""
+    return gzip.compress(b"".join(members) + bytes(2 * tarfile.BLOCKSIZE))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "links"),
+    [
+        (MANIFEST, ("https://github.com/o/r", "https://example.org")),
+        ('[package]\nhomepage = "https://github.com/o/r"', (None, "https://github.com/o/r")),
+        ("[package]\n", (None, None)),
+    ],
+)
+def test_links_of_the_manifest(manifest: str, links: tuple[str | None, str | None]) -> None:
+    """Repository and homepage, where the manifest has them."""
+    sources = [member("demo-1.0.0/.cargo_vcs_info.json", b"{}"), member(PATH, manifest.encode())]
+    assert read_links(crate([*sources, member("demo-1.0.0/src/lib.rs")]), "demo", "1.0.0") == links
+
+
+def test_nothing_after_the_manifest_is_unpacked() -> None:
+    """An archive that is broken or huge behind its manifest does no harm."""
+    archive = crate([member(PATH, MANIFEST.encode()), member("demo-1.0.0/x", bytes(50_000_000))])
+    assert read_links(archive[: len(archive) // 2], "demo", "1.0.0")[0] == "https://github.com/o/r"
+
+
+@pytest.mark.parametrize(
+    ("archive", "reason"),
+    [
+        (b"", "empty"),
+        (b"not an archive", "not a gzip"),
+        (gzip.compress(b"not an archive"), "truncated|file"),
+        (crate([]), "no demo-1.0.0/Cargo.toml"),
+        (crate([member("Cargo.toml", MANIFEST.encode())]), "no demo-1.0.0/Cargo.toml"),
+        (crate([member("other-1.0.0/Cargo.toml", MANIFEST.encode())]), "no demo-1.0.0/Cargo.toml"),
+        (crate([member(PATH, kind=tarfile.SYMTYPE)]), "no demo-1.0.0/Cargo.toml"),
+        (crate([member(PATH, kind=tarfile.FIFOTYPE)]), "no demo-1.0.0/Cargo.toml"),
+        (crate([member(PATH, bytes(MAX_MANIFEST + 1))]), f"has {MAX_MANIFEST + 1} bytes"),
+        (crate([member(PATH, MANIFEST.encode())])[:60], "end|truncated"),
+        (crate([member(PATH, b"package")]), "Cargo.toml"),
+        (crate([member(PATH, b"x = 1")]), "unexpected types"),
+        (crate([member(PATH, b"package = 1")]), "unexpected types"),
+        (crate([member(PATH, b"[package]\nrepository = 5")]), "unexpected types"),
+        (crate([member(PATH, b"\xff\xfe")]), "utf-8"),
+        (crate([member(PATH, b"x = " + b"[" * 100_000)]), "demo-1.0.0.crate"),
+        (crate(member(f"demo-1.0.0/{n}") for n in range(10_001)), "more than 10000 members"),
+        (crate([member("demo-1.0.0/bomb", bytes(70_000_000))]), "too much"),
+    ],
+    ids=range(18),
+)
+def test_archive_that_cannot_be_used(archive: bytes, reason: str) -> None:
+    """Broken, wrong, huge and deep archives give one typed error."""
+    with pytest.raises(MalformedMetadata, match=f"(?i){reason}"):
+        read_links(archive, "demo", "1.0.0")
+
+
+def test_headers_cannot_make_the_reader_allocate() -> None:
+    """A header that announces gigabytes is not believed."""
+    info = tarfile.TarInfo("demo-1.0.0/pax")
+    info.type, info.size = tarfile.XHDTYPE, 5_000_000_000
+    with pytest.raises(MalformedMetadata):
+        read_links(crate([info.tobuf(), b"x" * 1000]), "demo", "1.0.0")
+
+
+def test_damaged_archives_give_the_typed_error() -> None:
+    """Any damage leads to the links or to the typed error, never to another one."""
+    rng = random.Random(1)
+    whole = crate([member("demo-1.0.0/a", b"a" * 600), member(PATH, MANIFEST.encode())])
+    plain = bytearray(gzip.decompress(whole))
+    for _ in range(2_000):
+        damaged = bytearray(plain)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(2 * tarfile.BLOCKSIZE)] = rng.randrange(256)
+        archive = bytearray(gzip.compress(bytes(damaged), 1))
+        if rng.random() < 0.3:
+            archive[rng.randrange(len(archive))] ^= 1 << rng.randrange(8)
+        try:
+            read_links(bytes(archive), "demo", "1.0.0")
+        except MalformedMetadata:
+            continue

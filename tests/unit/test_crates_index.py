@@ -1,0 +1,202 @@
+"""Crates' names and the lines of the sparse index: recorded ones and broken ones."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from ssc_ingest.ecosystems.crates import Crates
+from ssc_ingest.ecosystems.crates.index import index_path, parse_index, read_requirements
+from ssc_ingest.errors import InvalidName, MalformedMetadata
+from tests.unit.semver_readers import RELEASES, selected
+
+URL = "https://index.example/x"
+REF = Crates.ref("demo")
+
+
+def line(**fields: Any) -> bytes:
+    """A line of the index for version 1.0.0 of the crate ``demo``, with these fields changed."""
+    whole = {
+        "name": "demo",
+        "vers": "1.0.0",
+        "deps": [],
+        "cksum": "0" * 64,
+        "features": {},
+        "yanked": False,
+    }
+    return json.dumps({key: v for key, v in {**whole, **fields}.items() if v is not ...}).encode()
+
+
+def requirements_of(*dependencies: dict[str, Any]) -> dict[str, str]:
+    """Constraint by purl of a version with these dependencies."""
+    deps = [{"name": "other", "req": "^1", **dependency} for dependency in dependencies]
+    (parsed,) = parse_index(line(deps=deps), REF, URL).values()
+    return {r.package.purl: r.constraints for r in read_requirements(parsed)}
+
+
+# Names ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "purl", "path"),
+    [
+        ("a", "pkg:cargo/a", "1/a"),
+        ("AB", "pkg:cargo/ab", "2/ab"),
+        ("abc", "pkg:cargo/abc", "3/a/abc"),
+        ("serde", "pkg:cargo/serde", "se/rd/serde"),
+        ("Inflector", "pkg:cargo/inflector", "in/fl/inflector"),
+        ("serde_json", "pkg:cargo/serde_json", "se/rd/serde_json"),
+        ("a-b-c", "pkg:cargo/a-b-c", "a-/b-/a-b-c"),
+    ],
+)
+def test_name_gives_purl_and_path(name: str, purl: str, path: str) -> None:
+    """A crate has one package URL in lower case and one place in the index."""
+    ref = Crates.ref(name)
+    assert (ref.purl, ref.name, ref.registry_name) == (purl, name.lower(), name)
+    assert "/".join(index_path(name)) == path
+
+
+def test_import_name_is_a_rust_path() -> None:
+    """Rust paths have underscores where crate names have hyphens."""
+    assert Crates.fallback_import_name(Crates.ref("proc-macro2")) == "proc_macro2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "1a", "_a", "-a", "a b", "a\n", "a\x00", "%2e", "a.b", "é",
+     "a" * 65, "a" * 5000],
+)  # fmt: skip
+def test_what_cannot_be_a_name_is_refused(name: str) -> None:
+    """Path tricks, control characters and overlong names never become a URL."""
+    with pytest.raises(InvalidName) as refusal:
+        Crates.ref(name)
+    assert len(str(refusal.value)) < 300
+
+
+# Requirements ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dependency", "found"),
+    [
+        ({}, {"pkg:cargo/other": "^1"}),
+        ({"kind": None}, {"pkg:cargo/other": "^1"}),
+        ({"kind": "normal", "optional": True}, {"pkg:cargo/other": "^1"}),
+        ({"kind": "build"}, {"pkg:cargo/other": "^1"}),
+        ({"kind": "dev"}, {}),
+        ({"target": "cfg(windows)"}, {"pkg:cargo/other": "^1"}),
+        ({"registry": "https://crates.example/index"}, {}),
+        ({"name": "alias", "package": "Real_Name"}, {"pkg:cargo/real_name": "^1"}),
+        ({"name": "1alias", "package": "real"}, {"pkg:cargo/real": "^1"}),
+        ({"name": "demo", "req": "=0.9.0"}, {"pkg:cargo/demo": "=0.9.0"}),
+        ({"req": "*"}, {"pkg:cargo/other": "any"}),
+    ],
+)
+def test_which_dependencies_are_taken(dependency: dict[str, Any], found: dict[str, str]) -> None:
+    """Normal and build ones, optional or for one target, under their real names."""
+    assert requirements_of(dependency) == found
+
+
+def test_a_crate_that_is_named_twice_has_one_requirement() -> None:
+    """Per target, per kind or in another spelling: the ranges of one crate unite."""
+    assert requirements_of({"target": "cfg(unix)"}, {"target": "cfg(windows)"}) == {
+        "pkg:cargo/other": "^1"
+    }
+    assert requirements_of(
+        {"name": "Other", "req": "^0.1"},
+        {"kind": "build", "req": "^0.2"},
+        {"kind": "dev", "req": "^9"},
+    ) == {"pkg:cargo/other": "^0.1 || ^0.2"}
+
+
+def test_requirement_that_cannot_be_a_crate_is_left_out_and_told() -> None:
+    """An impossible name is skipped with a warning; the others stay."""
+    with capture_logs() as logs:
+        found = requirements_of({"name": "../x"}, {})
+    assert found == {"pkg:cargo/other": "^1"}
+    assert [(log["event"], log["requirement"]) for log in logs] == [("requirement_skipped", "../x")]
+
+
+# Lines ----------------------------------------------------------------------------------
+
+
+def test_each_line_is_a_version() -> None:
+    """Versions with what the index knows of them; a missing field has its documented default."""
+    body = b"\n".join(
+        [
+            line(vers="1.0.0", pubtime="2024-05-06T07:08:09Z"),
+            line(vers="1.1.0", yanked=True, v=2, features2={"a": ["dep:b"]}),
+            line(vers="1.2.0", features=..., yanked=..., unheard_of={"x": 1}),
+            b"",
+        ]
+    )
+    lines = parse_index(body, REF, URL)
+    assert [(parsed.vers, parsed.yanked) for parsed in lines.values()] == [
+        ("1.0.0", False), ("1.1.0", True), ("1.2.0", False),
+    ]  # fmt: skip
+    dates = [parsed.release_date for parsed in lines.values()]
+    assert dates == [datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), None, None]
+
+
+@pytest.mark.parametrize(
+    "future", [line(vers="2.0.0", v=3), line(vers="2.0.0", v=3, deps={"of": "another shape"})]
+)
+def test_lines_of_a_newer_format_are_passed_over(future: bytes) -> None:
+    """A version in a format that nobody knows yet does not hide the others."""
+    assert list(parse_index(future + b"\n" + line(), REF, URL)) == ["1.0.0"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"\n\n", b"null", b"[]", b"{}", b"<html></html>", b"\xff\xfe", line()[:-5],
+        line(vers=...), line(deps=...), line(deps=[{"name": "a"}]), line(cksum=None),
+        line(deps=[{"name": "a", "req": "1", "kind": "unheard-of"}]), line(yanked="maybe"),
+        line(name="other"), line(v=3), line(v="x"), line() + b"\n{", b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_file_that_is_no_index_is_malformed(body: bytes) -> None:
+    """Errors, truncation, another crate's file and an empty body are never "no versions"."""
+    with pytest.raises(MalformedMetadata) as problem:
+        parse_index(body, REF, URL)
+    assert problem.value.url == URL
+    assert len(str(problem.value)) < 300
+
+
+@pytest.mark.recordings
+def test_recorded_index(recordings: Path) -> None:
+    """Every version of every recorded crate is read, and each constraint can be evaluated."""
+    folder = recordings / "kornelski__crates.io-index"
+    files = [path for path in folder.glob("*/*/*") if path.is_file()]
+    assert len(files) > 100
+    for path in files:
+        body = path.read_bytes()
+        documents = [json.loads(text) for text in body.splitlines()]
+        ref = Crates.ref(documents[0]["name"])
+        assert path == folder.joinpath(*index_path(ref.name))
+        lines = parse_index(body, ref, path.as_uri())
+        assert list(lines) == [document["vers"] for document in documents]
+        for document, parsed in zip(documents, lines.values(), strict=True):
+            wanted = {
+                (dependency.get("package") or dependency["name"]).lower()
+                for dependency in document["deps"]
+                if dependency["kind"] != "dev"
+            }
+            found = read_requirements(parsed)
+            assert {requirement.package.name for requirement in found} == wanted
+            for requirement in found:
+                selected(requirement.constraints, RELEASES)
+
+
+@given(st.binary(max_size=60) | st.text('{}[]":,namevrsdp0.1\n ', max_size=60).map(str.encode))
+def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
+    """No file ends in another error than the typed one."""
+    try:
+        parse_index(line() + b"\n" + body, REF, URL)
+    except MalformedMetadata:
+        return

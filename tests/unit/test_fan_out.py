@@ -1,0 +1,83 @@
+"""Several requests at a time."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from ssc_ingest.ecosystems.fan_out import fan_out, in_order
+from ssc_ingest.errors import RateLimited
+
+
+async def test_results_come_in_order_and_within_the_limit() -> None:
+    """No more than the limit runs at once, and results stand where their items stood."""
+    running, most = 0, 0
+
+    async def double(number: int) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(10 - number):
+            await asyncio.sleep(0)
+        running -= 1
+        return number * 2
+
+    assert await fan_out(double, range(10), limit=3) == [n * 2 for n in range(10)]
+    assert most == 3
+    assert await fan_out(double, [], limit=3) == []
+
+
+async def test_the_first_error_comes_out_alone() -> None:
+    """The error is the typed one; what was running or waiting is cancelled."""
+    finished: list[int] = []
+
+    async def work(number: int) -> None:
+        if number == 1:
+            raise RateLimited("wait", retry_after=1.0)
+        await asyncio.Event().wait()
+        finished.append(number)
+
+    with pytest.raises(RateLimited) as error:
+        await fan_out(work, range(5), limit=2)
+    assert error.value.retry_after == 1.0
+    assert finished == []
+
+
+async def test_results_come_one_by_one_and_ahead() -> None:
+    """In their order, whoever is ready first; no more are begun than were asked for ahead."""
+    begun: list[int] = []
+
+    async def double(number: int) -> int:
+        begun.append(number)
+        for _ in range(10 - number):
+            await asyncio.sleep(0)
+        return number * 2
+
+    found = []
+    async for result in in_order(double, range(10), limit=3):
+        found.append(result)
+        assert len(begun) <= len(found) + 3
+    assert found == [n * 2 for n in range(10)]
+    assert [result async for result in in_order(double, [], limit=3)] == []
+
+
+async def test_an_error_comes_after_what_was_before_it() -> None:
+    """However early it was there; nothing goes on after it, or after a close."""
+
+    async def work(number: int) -> int:
+        if number == 2:
+            raise RateLimited("wait", retry_after=1.0)
+        await asyncio.sleep(0 if number < 2 else 600)
+        return number
+
+    before = asyncio.all_tasks()
+    found = []
+    with pytest.raises(RateLimited):  # noqa: PT012
+        async for result in in_order(work, range(9), limit=4):
+            found.append(result)  # noqa: PERF401 - what came before the error counts
+    assert found == [0, 1]
+    assert asyncio.all_tasks() == before
+    async with aclosing(in_order(work, [0, 3, 4, 5], limit=2)) as results:
+        assert await anext(results) == 0
+        assert len(asyncio.all_tasks() - before) == 2
+    assert asyncio.all_tasks() == before

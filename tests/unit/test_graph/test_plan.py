@@ -1,0 +1,177 @@
+"""Comparing a package with what the graph has of it: any registry, any graph, any limit."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssc_ingest.graph.changes import Write, prepare
+from ssc_ingest.graph.plan import Plan, StoredEdge, StoredVersion, compare_edges, plan
+from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName
+
+Names = st.lists(st.integers(0, 30), unique=True, max_size=15)
+Requires = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["any", ">= 1"]), max_size=3)
+Registry = st.dictionaries(st.integers(0, 30), st.none() | Requires, max_size=12)
+
+FETCHED = datetime(2026, 1, 1, tzinfo=UTC)
+NO_LIMIT = 10**9
+
+
+def ref(name: str) -> PackageRef:
+    """A package of a made-up ecosystem."""
+    return PackageRef(
+        ecosystem="e", label="EPackage", purl=Purl(f"pkg:e/{name}"), name=name, registry_name=name
+    )
+
+
+def order(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
+    """By number."""
+    return sorted((name for name, _ in versions), key=int)
+
+
+def write_of(registry: Mapping[int, Mapping[str, str] | None]) -> Write:
+    """A package with these versions and requirements."""
+    versions = tuple(
+        Version(
+            name=VersionName(str(number)),
+            purl=Purl(f"pkg:e/web@{number}"),
+            release_date=None,
+            requirements=None
+            if required is None
+            else tuple(Requirement(ref(name), text) for name, text in required.items()),
+        )
+        for number, required in registry.items()
+    )
+    package = Package(
+        ref=ref("web"),
+        vendor=None,
+        repository_url=None,
+        versions=versions,
+        latest=None,
+        fetched_at=FETCHED,
+    )
+    return prepare(package, order)
+
+
+class Graph:
+    """What a graph holds after plans were carried out."""
+
+    def __init__(self) -> None:
+        self.versions: dict[VersionName, StoredVersion] = {}
+        self.edges: dict[str, dict[str, str]] = {}
+
+    def carry_out(self, found: Plan) -> None:
+        """Do what the rows say."""
+        fields = StoredVersion.__dataclass_fields__
+        for row in found.new_versions:
+            stored = StoredVersion(**{key: row[key] for key in fields})
+            assert stored.name not in self.versions
+            self.versions[stored.name] = stored
+            self.edges[stored.purl] = dict(row["requirements"])
+        by_purl = {version.purl: version for version in self.versions.values()}
+        for row in found.changed_versions:
+            old = by_purl[row["purl"]]
+            values = {key: getattr(old, key) for key in fields} | row["properties"]
+            self.versions[old.name] = StoredVersion(**values)
+        for purl, wanted in found.compare.items():
+            edges = [
+                StoredEdge(str(n), "EPackage", target, text, "pkg:e/web")
+                for n, (target, text) in enumerate(self.edges[purl].items())
+            ]
+            written, vanished = compare_edges("pkg:e/web", purl, wanted, edges)
+            for row in written:
+                self.edges[purl][row["purl"]] = row["constraints"]
+            for edge in vanished:
+                del self.edges[purl][edge.purl]
+
+    def assert_numbered(self) -> None:
+        """Serial numbers are 0..n-1 in version order."""
+        numbers = {name: version.serial_number for name, version in self.versions.items()}
+        assert [numbers[VersionName(n)] for n in sorted(numbers, key=int)] == list(
+            range(len(numbers))
+        )
+
+
+@given(st.lists(Registry, min_size=1, max_size=4), st.integers(1, 12))
+def test_any_history_ends_in_the_union_with_the_last_requirements(
+    history: list[dict[int, dict[str, str] | None]], limit: int
+) -> None:
+    """After every transaction the numbering is dense; after the last, the graph is right."""
+    graph = Graph()
+    seen: set[str] = set()
+    required: dict[str, dict[str, str]] = {}
+    for registry in history:
+        write = write_of(registry)
+        while True:
+            found = plan(write, graph.versions, limit)
+            graph.carry_out(found)
+            graph.assert_numbered()
+            assert found.total_versions == len(graph.versions)
+            if found.is_complete:
+                break
+        seen |= {str(number) for number in registry}
+        for number, texts in registry.items():
+            purl = f"pkg:e/web@{number}"
+            if texts is not None:
+                required[purl] = {f"pkg:e/{name}": text for name, text in texts.items()}
+            required.setdefault(purl, {})
+    assert set(graph.versions) == seen
+    assert graph.edges == required
+
+
+@given(Registry)
+def test_what_is_equal_makes_no_rows(registry: dict[int, dict[str, str] | None]) -> None:
+    """A second reading of the same makes nothing to write."""
+    graph = Graph()
+    write = write_of(registry)
+    graph.carry_out(plan(write, graph.versions, NO_LIMIT))
+
+    again = plan(write, graph.versions, NO_LIMIT)
+
+    assert again == Plan(total_versions=len(registry))
+
+
+@given(Registry, st.integers(1, 6))
+def test_a_portion_has_at_most_the_limit_or_one_version(
+    registry: dict[int, dict[str, str] | None], limit: int
+) -> None:
+    """The first version is always taken, so that every transaction gets further."""
+    found = plan(write_of(registry), {}, limit)
+
+    size = sum(1 + len(row["requirements"]) for row in found.new_versions)
+    assert size <= limit or len(found.new_versions) == 1
+    assert bool(found.new_versions) == bool(registry)
+    assert found.is_complete == (len(found.new_versions) == len(registry))
+
+
+@given(Requires, st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from(["any", None]))))
+def test_edges_become_what_is_wanted_once_each(
+    required: dict[str, str], present: list[tuple[str, str | None]]
+) -> None:
+    """Whatever edges there are (duplicates, of somebody else), exactly the wanted ones remain."""
+    wanted = {f"pkg:e/{name}": text for name, text in required.items()}
+    edges = [
+        StoredEdge(str(n), "EPackage", f"pkg:e/{name}", text, "pkg:e/web")
+        for n, (name, text) in enumerate(present)
+    ]
+
+    written, vanished = compare_edges("pkg:e/web", "v", wanted, edges)
+
+    left = [edge for edge in edges if edge not in vanished]
+    result = {edge.purl: edge.constraints for edge in left}
+    assert len(result) == len(left), "an edge is there twice"
+    result |= {row["purl"]: row["constraints"] for row in written}
+    assert result == wanted
+    untouched = {edge.purl for edge in left if edge.constraints == wanted[edge.purl]}
+    assert untouched.isdisjoint(row["purl"] for row in written)
+
+
+def test_an_edge_that_names_another_owner_is_rewritten() -> None:
+    """The reference implementation wrote package names where the readers need purls."""
+    edge = StoredEdge("1", "EPackage", "pkg:e/a", "any", "web")
+
+    written, vanished = compare_edges("pkg:e/web", "v", {"pkg:e/a": "any"}, [edge])
+
+    assert [row["owner"] for row in written] == ["pkg:e/web"]
+    assert vanished == []

@@ -1,0 +1,98 @@
+"""Small questions that come together are one query."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from ssc_ingest.graph.coalescing import MOST, Coalescer
+
+
+class Asked:
+    """Answers with squares, of even numbers only, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    async def __call__(self, keys: Sequence[int]) -> Mapping[int, int]:
+        self.batches.append(list(keys))
+        await asyncio.sleep(0)
+        if -1 in keys:
+            raise OSError("no answer")
+        return {key: key * key for key in keys if key % 2 == 0}
+
+
+async def test_one_query_for_many_questions() -> None:
+    """Everybody gets the own answer, and None where there is none; a key is asked for once."""
+    asked = Asked()
+    coalescer = Coalescer(asked)
+    keys = [*range(50), *range(50)]
+    answers = await asyncio.gather(*(coalescer.get(key) for key in keys))
+    assert answers == [key * key if key % 2 == 0 else None for key in keys]
+    assert asked.batches == [list(range(50))]
+
+
+async def test_batches_are_bounded() -> None:
+    """More questions than fit are several queries."""
+    asked = Asked()
+    coalescer = Coalescer(asked)
+    await asyncio.gather(*(coalescer.get(key) for key in range(2 * MOST + 1)))
+    assert [len(batch) for batch in asked.batches] == [MOST, MOST, 1]
+
+
+async def test_a_failure_is_everybodys_and_ends_nothing() -> None:
+    """Those who share a query share its failure; the next query works."""
+    coalescer = Coalescer(Asked())
+    answers = await asyncio.gather(coalescer.get(-1), coalescer.get(2), return_exceptions=True)
+    assert all(isinstance(answer, OSError) for answer in answers)
+    assert await coalescer.get(2) == 4
+
+
+async def test_who_gives_up_takes_nobody_along() -> None:
+    """A cancelled question leaves the answer to the others."""
+    coalescer = Coalescer(Asked())
+    first = asyncio.create_task(coalescer.get(4))
+    second = asyncio.create_task(coalescer.get(4))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await second == 16
+
+
+class Held(Asked):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, keys: Sequence[int]) -> Mapping[int, int]:
+        self.begun.set()
+        await self.open.wait()
+        return await super().__call__(keys)
+
+
+async def test_a_later_question_gets_a_later_answer() -> None:
+    """What is on its way may be older than the question, so it does not answer it."""
+    held = Held()
+    coalescer = Coalescer(held)
+    first = asyncio.create_task(coalescer.get(2))
+    await held.begun.wait()
+    second = asyncio.create_task(coalescer.get(2))
+    await asyncio.sleep(0)
+    held.open.set()
+    assert list(await asyncio.gather(first, second)) == [4, 4]
+    assert held.batches == [[2], [2]]
+
+
+async def test_nobody_waits_for_a_query_that_was_stopped() -> None:
+    """When the loop's tasks are cancelled, the waiters do not hang."""
+    held = Held()
+    coalescer = Coalescer(held)
+    waiter = asyncio.create_task(coalescer.get(2))
+    await held.begun.wait()
+    assert coalescer._task
+    coalescer._task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter

@@ -1,0 +1,449 @@
+"""Effective POMs: inheritance, interpolation, management; held against Maven's own models."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ssc_ingest.ecosystems.maven.identity import Coordinates
+from ssc_ingest.ecosystems.maven.inheritance import LONGEST_LINEAGE, MOST_IMPORTS, ParsedPoms
+from ssc_ingest.ecosystems.maven.links import repository_candidates
+from ssc_ingest.ecosystems.maven.markup import parse_xml, text
+from ssc_ingest.ecosystems.maven.pom import parse_pom
+from tests.unit.maven_folder import (
+    Folder,
+    bill,
+    dependencies,
+    dependency,
+    managed,
+    parent,
+    properties,
+)
+from tests.unit.maven_judge import MavenJudge, Refused
+
+
+async def versions(folder: Folder, coordinates: Coordinates) -> dict[str, str]:
+    """Version by ``group:artifact`` of an effective POM's dependencies."""
+    return {f"{d.group}:{d.artifact}": d.version for d in await folder.dependencies(coordinates)}
+
+
+# Inheritance -----------------------------------------------------------------------------------
+
+
+async def test_parents_give_dependencies_properties_and_versions() -> None:
+    """What a POM lacks, the nearest of its parents that has it gives."""
+    folder = Folder()
+    folder.add("g:top:1", properties(a="top", b="top") + managed(dependency("x:m", "${a}-${b}")))
+    folder.add(
+        "g:middle:1",
+        parent("g:top:1") + properties(b="middle") + dependencies(dependency("x:inherited", "7")),
+    )
+    leaf = folder.add(
+        "g:leaf:2",
+        parent("g:middle:1")
+        + dependencies(dependency("x:m"), dependency("x:own", "${b}"), dependency("x:unknown")),
+    )
+    assert await versions(folder, leaf) == {
+        "x:m": "top-middle",
+        "x:own": "middle",
+        "x:unknown": "",
+        "x:inherited": "7",
+    }
+    assert folder.asked == [Coordinates("g", "middle", "1"), Coordinates("g", "top", "1")]
+
+
+async def test_a_child_overrides_its_parents() -> None:
+    """Dependencies are told apart by type and classifier too; managed scopes are inherited."""
+    folder = Folder()
+    folder.add(
+        "g:p:1",
+        dependencies(dependency("x:a", "1"), dependency("x:a", "1", type="test-jar"))
+        + managed(dependency("x:b", "1", scope="test"), dependency("x:c", "1")),
+    )
+    leaf = folder.add(
+        "g:leaf:1",
+        parent("g:p:1")
+        + managed(dependency("x:c", "2"))
+        + dependencies(
+            dependency("x:a", "2"),
+            dependency("x:b"),
+            dependency("x:c"),
+            dependency("x:c", classifier="other"),
+        ),
+    )
+    found = [(d.artifact, d.type, d.version, d.scope) for d in await folder.dependencies(leaf)]
+    assert found == [
+        ("a", "jar", "2", ""),
+        ("b", "jar", "1", "test"),
+        ("c", "jar", "2", ""),
+        ("c", "jar", "", ""),
+        ("a", "test-jar", "1", ""),
+    ]
+
+
+async def test_a_missing_parent_costs_what_it_would_have_given() -> None:
+    """The POM's own dependencies stay; it is asked for once, and found out about."""
+    folder = Folder()
+    leaf = folder.add(
+        "g:leaf:1",
+        parent("g:gone:1")
+        + properties(own="2")
+        + dependencies(
+            dependency("x:a", "${own}"), dependency("x:b"), dependency("x:c", "${theirs}")
+        ),
+    )
+    for _ in range(2):
+        assert await versions(folder, leaf) == {"x:a": "2", "x:b": "", "x:c": "${theirs}"}
+    assert folder.asked == [Coordinates("g", "gone", "1")]
+    assert folder.inheritance.missing == {Coordinates("g", "gone", "1")}
+
+
+async def test_circles_end() -> None:
+    """A POM that is its own grandparent, and bills of materials that import each other."""
+    folder = Folder()
+    folder.add("g:a:1", parent("g:b:1") + properties(x="a"))
+    folder.add("g:b:1", parent("g:a:1") + properties(x="b", y="b"))
+    folder.add("g:c:1", managed(bill("g:d", "1")))
+    folder.add("g:d:1", managed(bill("g:c", "1"), bill("g:d", "1")))
+    leaf = folder.add(
+        "g:leaf:1",
+        parent("g:a:1")
+        + managed(bill("g:c", "1"), bill("g:leaf", "1"))
+        + dependencies(dependency("q:q", "${x}${y}"), dependency("q:r")),
+    )
+    assert await versions(folder, leaf) == {"q:q": "ab", "q:r": ""}
+    itself = folder.add("g:itself:1", parent("g:itself:1"))
+    assert await versions(folder, itself) == {}
+    assert len(folder.asked) == len(set(folder.asked))
+
+
+async def test_endless_lineages_are_cut() -> None:
+    """After a number of parents that no project has, the rest counts for nothing."""
+    folder = Folder()
+    for number in range(100):
+        folder.add(f"g:p:{number}", parent(f"g:p:{number + 1}"))
+    effective = await folder.effective(Coordinates("g", "p", "0"))
+    assert len(effective.lineage) == LONGEST_LINEAGE + 1
+
+
+async def test_endless_imports_are_cut() -> None:
+    """A POM that imports thousands of bills of materials does not keep a worker busy."""
+    folder = Folder()
+    bills = [bill("g:bill", str(number)) for number in range(5000)]
+    leaf = folder.add(
+        "g:leaf:1",
+        managed(*(b.replace("bill", f"b{i}", 1) for i, b in enumerate(bills)))
+        + dependencies(dependency("x:a")),
+    )
+    assert await versions(folder, leaf) == {"x:a": ""}
+    assert len(folder.asked) == MOST_IMPORTS
+
+
+@pytest.mark.parametrize("version", ["${project.version}", "[1,2)", "../../x", "${x}", ""])
+async def test_parents_with_unusable_coordinates_are_missing(version: str) -> None:
+    """A range, an unresolved property or a path is no place in the repository; nothing is asked."""
+    folder = Folder()
+    leaf = folder.add("g:leaf:1", parent(f"g:p:{version}") + dependencies(dependency("x:a", "1")))
+    assert await versions(folder, leaf) == {"x:a": "1"}
+    assert folder.asked == ([Coordinates("g", "p", "1")] if "project" in version else [])
+
+
+# Interpolation ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("${project.version}", "2"),
+        ("${pom.version}", "2"),
+        ("${version}", "property"),
+        ("${project.groupId}.${pom.artifactId}", "g.leaf"),
+        ("${artifactId}", "leaf"),
+        ("${project.parent.version}", "9"),
+        ("${parent.version}", "9"),
+        ("${project.parent.groupId}:${project.parent.artifactId}", "g:p"),
+        ("${revision}${sha1}${changelist}", "5-abc-SNAPSHOT"),
+        ("${a}", "deep"),
+        ("${project.dependency.version}", "2.2"),
+        ("${v.${kind}}", "nested"),
+        ("${loop}", "${loop}"),
+        ("${one}", "${one}"),
+        ("${missing}", "${missing}"),
+        ("a-${missing}-${v.x}", "a-${missing}-nested"),
+        ("${}", "${}"),
+        ("${v.x", "${v.x"),
+        ("$v.x}", "$v.x}"),
+        ("${empty}", ""),
+        ("${project.packaging}", "pom"),
+    ],
+)
+async def test_expressions(expression: str, expected: str) -> None:
+    """Elements before properties, the child's before the parent's; what is unknown stays."""
+    folder = Folder()
+    folder.add("g:p:9", properties(version="property", b="${c}", kind="y"))
+    leaf = folder.add(
+        "g:leaf:2",
+        parent("g:p:9")
+        + properties(
+            revision="5",
+            sha1="-abc",
+            changelist="-SNAPSHOT",
+            a="${b}",
+            c="deep",
+            kind="x",
+            v_x="nested",
+            loop="${loop}",
+            one="${two}",
+            two="${one}",
+            empty="",
+            project_dependency_version="2.2",
+        ),
+    )
+    effective = await folder.effective(leaf)
+    assert effective.interpolate(expression) == expected
+
+
+async def test_expressions_do_not_explode() -> None:
+    """Properties that double each other, and endless chains, are left unresolved."""
+    folder = Folder()
+    doubling = {f"x{number}": f"${{x{number + 1}}}" * 10 for number in range(50)}
+    chain = {f"c{number}": f"${{c{number + 1}}}" for number in range(2000)}
+    leaf = folder.add("g:leaf:1", properties(**doubling, **chain, big="y" * 1_000_000))
+    effective = await folder.effective(leaf)
+    for hostile in ("${x0}", "${c0}", "${big}${big}", "${x0}" * 1000):
+        assert len(effective.interpolate(hostile)) < 10_000
+
+
+# Management ------------------------------------------------------------------------------------
+
+
+async def test_imports_come_after_the_pom_and_in_their_order() -> None:
+    """Own management wins, then the first bill of materials, with what it inherits and imports."""
+    folder = Folder()
+    folder.add("b:base:1", managed(dependency("x:a", "base"), dependency("x:d", "${v}")))
+    folder.add(
+        "b:first:1", parent("b:base:1") + properties(v="first") + managed(bill("b:deep", "1"))
+    )
+    folder.add("b:deep:1", managed(dependency("x:a", "deep"), dependency("x:e", "deep")))
+    folder.add("b:second:1", managed(dependency("x:e", "second"), dependency("x:f", "second")))
+    leaf = folder.add(
+        "g:leaf:1",
+        properties(bom="1")
+        + managed(bill("b:first", "${bom}"), bill("b:second", "1"), dependency("x:c", "own"))
+        + dependencies(*(dependency(f"x:{name}") for name in "acdef")),
+    )
+    assert await versions(folder, leaf) == {
+        "x:a": "base",
+        "x:c": "own",
+        "x:d": "first",
+        "x:e": "deep",
+        "x:f": "second",
+    }
+    assert len(folder.asked) == len(set(folder.asked)) == 4
+
+
+async def test_bills_are_read_only_if_a_version_is_missing() -> None:
+    """A POM whose dependencies all have versions costs no request for what it imports."""
+    folder = Folder()
+    leaf = folder.add(
+        "g:leaf:1",
+        managed(bill("b:b", "1"), dependency("x:b", "2"))
+        + dependencies(dependency("x:a", "1"), dependency("x:b")),
+    )
+    assert await versions(folder, leaf) == {"x:a": "1", "x:b": "2"}
+    assert folder.asked == []
+
+
+async def test_profiles() -> None:
+    """Active are those by default, unless one is so by the absence of a property."""
+    default = "<activation><activeByDefault>true</activeByDefault></activation>"
+    absent = "<activation><property><name>!skip</name></property></activation>"
+    java = "<activation><jdk>9</jdk></activation>"
+    profile = "<profile>{}<properties><p>{}</p></properties>{}</profile>".format
+    first = profile(
+        default, "default", dependencies(dependency("x:a", "2"), dependency("x:b", "1"))
+    )
+    for profiles, expected in (
+        (first + profile(java, "java", ""), {"x:a": "2", "x:p": "default", "x:b": "1"}),
+        (first + profile(absent, "absent", ""), {"x:a": "1", "x:p": "absent"}),
+        (profile("", "never", ""), {"x:a": "1", "x:p": "own"}),
+    ):
+        folder = Folder()
+        leaf = folder.add(
+            "g:leaf:1",
+            properties(p="own")
+            + f"<profiles>{profiles}</profiles>"
+            + dependencies(dependency("x:a", "1"), dependency("x:p", "${p}")),
+        )
+        assert await versions(folder, leaf) == expected
+
+
+async def test_relocation_is_not_inherited() -> None:
+    """What a relocation leaves out is as before; a parent's says nothing about its children."""
+    moved = "<distributionManagement><relocation>{}</relocation></distributionManagement>".format
+    folder = Folder()
+    old = folder.add("g:old:1", moved("<groupId>new.${project.groupId}</groupId>"))
+    child = folder.add("g:child:1", parent("g:old:1"))
+    assert (await folder.effective(old)).relocation == Coordinates("new.g", "old", "1")
+    assert (await folder.effective(child)).relocation is None
+
+
+# Links -----------------------------------------------------------------------------------------
+
+
+async def test_links_of_parents_count_if_they_were_released_together() -> None:
+    """An organisation's parent has its own address, which is not that of each of its projects."""
+    folder = Folder()
+    scm = "<scm><url>https://github.com/{}</url></scm><url>https://{}.example</url>".format
+    folder.add("o:org:7", scm("o/org", "org"))
+    folder.add("o:project:1", parent("o:org:7") + scm("o/${project.artifactId}", "project"))
+    module = folder.add("o:module:1", parent("o:project:1"))
+    alone = folder.add(
+        "o:alone:1",
+        parent("o:org:7") + "<scm><connection>scm:git:git@github.com:o/alone.git"
+        "</connection></scm>",
+    )
+    candidates = list(repository_candidates(await folder.effective(module)))
+    assert candidates == ["https://github.com/o/module", "https://project.example"]
+    assert list(repository_candidates(await folder.effective(alone))) == [
+        "git@github.com:o/alone.git"
+    ]
+
+
+# Maven itself ----------------------------------------------------------------------------------
+
+names = st.sampled_from(["x:a", "x:b", "x:c", "${project.groupId}:d", "${group}:e"])
+texts = st.sampled_from(
+    ["", "", "1", "2", "${v}", "${w}", "${project.version}", "${project.parent.version}", "3-${v}"]
+)
+# Maven passes over a bill of materials as a whole if it cannot resolve one version in it.
+resolvable = st.sampled_from(["1", "2", "${w}", "${project.version}", "3-${w}"])
+kinds = st.sampled_from(["", "", "", "test-jar"])
+scopes = st.sampled_from(["", "", "test", "runtime", "provided", "compile"])
+declared = st.tuples(names, texts, kinds, scopes).map(
+    lambda d: dependency(d[0], d[1], type=d[2], scope=d[3])
+)
+
+
+def managing(
+    versions: st.SearchStrategy[str], scopes: st.SearchStrategy[str]
+) -> st.SearchStrategy[list[str]]:
+    """Managed dependencies, each once: that is what Maven demands."""
+    literal = st.sampled_from(["x:a", "x:b", "x:c", "${project.groupId}:d", "${group}:e"])
+    one = st.tuples(literal, versions, kinds, scopes)
+    return st.lists(one, max_size=4, unique_by=lambda d: (d[0], d[2])).map(
+        lambda found: [dependency(d[0], d[1], type=d[2], scope=d[3]) for d in found]
+    )
+
+
+# None of them leads back to itself, where Maven gives up.
+some_properties = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.sampled_from(["1", "${w}", "${x.y}", "${gone}"]),
+        "w": st.sampled_from(["2", "${project.artifactId}", "${x.y}-1"]),
+        "x_y": st.sampled_from(["3", "${project.version}"]),
+        "group": st.sampled_from(["x", "${project.groupId}"]),
+    },
+).map(lambda found: properties(**found))
+
+
+@st.composite
+def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
+    """Lineages of POMs that also import bills of materials, which have parents themselves."""
+    folder, leaves = Folder(), []
+    bills: list[str] = []
+    for number in range(draw(st.sampled_from(range(4)))):
+        name = f"b:bill{number}"
+        above = draw(st.sampled_from(["", *bills]))
+        up = parent(f"{above}:1") if above else ""
+        imports = [bill(name, "1") for name in bills[:1]]
+        body = managed(*draw(managing(resolvable, st.just(""))), *imports)
+        group = draw(st.sampled_from(["x", "y"]))
+        folder.add(f"{name}:1", up + properties(w=f"7-{number}", group=group) + body)
+        bills.append(name)
+    previous = ""
+    for number in range(draw(st.integers(1, 4))):
+        imports = [
+            bill(b, draw(st.sampled_from(["1", "1", "${v}"])))
+            for b in draw(st.permutations(bills))[:2]
+        ]
+        body = managed(*draw(managing(texts, scopes)), *imports) + dependencies(
+            *draw(st.lists(declared, max_size=4))
+        )
+        up = parent(previous) if previous else ""
+        previous = f"g{number}:p{number}:{number + 1}"
+        leaves.append(folder.add(previous, up + draw(some_properties) + body))
+    return folder, leaves
+
+
+@given(drawn=repositories())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_effective_models_are_maven_s(
+    drawn: tuple[Folder, list[Coordinates]], maven: MavenJudge
+) -> None:
+    """Dependencies, versions and scopes of any lineage are those that Maven finds."""
+    folder, leaves = drawn
+    with tempfile.TemporaryDirectory() as path:
+        folder.write(Path(path))
+        for leaf in leaves:
+            expected = maven.dependencies(Path(path), leaf)
+            found = await folder.dependencies(leaf)
+            assert [(d.key, d.version, d.scope or "compile") for d in found] == [
+                ((e.group, e.artifact, e.type, e.classifier), e.version, e.scope) for e in expected
+            ]
+
+
+# Recordings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.recordings
+async def test_recorded_poms_are_read_as_maven_reads_them(
+    recordings: Path, maven: MavenJudge, tmp_path: Path
+) -> None:
+    """Every recorded POM that Maven accepts has for us the dependencies that it has for Maven."""
+    folder = Folder()
+    files = [
+        *(recordings / "dependabot__dependabot-core/maven/spec/fixtures/poms").iterdir(),
+        *(recordings / "aboutcode-org__purldb/minecode/tests/testfiles/maven").rglob("*.pom"),
+    ]
+    for file in sorted(files):
+        root = parse_xml(file.read_bytes(), "project", file.name)
+        place = (
+            text(root, "groupId") or text(root, "parent", "groupId"),
+            text(root, "artifactId"),
+            text(root, "version") or text(root, "parent", "version"),
+        )
+        if Coordinates(*place).are_usable:
+            folder.poms.setdefault(Coordinates(*place), file.read_bytes())
+    folder.write(tmp_path)
+    compared = 0
+    for place in folder.poms:
+        try:
+            expected = maven.dependencies(tmp_path, place)
+        except Refused:
+            continue
+        compared += 1
+        declared = await folder.dependencies(place)
+        found = [(d.key, d.version, d.scope or "compile") for d in declared]
+        assert found == [
+            ((e.group, e.artifact, e.type, e.classifier), e.version, e.scope) for e in expected
+        ], place
+    assert compared >= 30
+
+
+# Bounds ----------------------------------------------------------------------------------------
+
+
+def test_parsed_poms_are_bounded() -> None:
+    """The process keeps the POMs that it used last, as many as their size allows."""
+    folder = Folder()
+    poms = ParsedPoms(capacity=35)
+    places = [folder.add(f"g:p:{number}", "") for number in range(4)]
+    for place in places[:3]:
+        poms.put(place, parse_pom(folder.poms[place], ""))
+    assert poms.get(places[0])
+    poms.put(places[3], parse_pom(folder.poms[places[3]], ""))
+    assert [poms.get(place) is not None for place in places] == [True, False, True, True]

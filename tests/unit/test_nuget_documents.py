@@ -1,0 +1,408 @@
+"""NuGet's registrations and nuspecs: recorded ones and broken ones."""
+
+import codecs
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.nuspec import read_repository
+from ssc_ingest.ecosystems.nuget.registration import (
+    CatalogEntry,
+    Index,
+    PageDocument,
+    parse,
+    read_requirements,
+    releases,
+)
+from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import VersionName
+from tests.unit.nuget_readers import selected
+
+URL = "https://registration.example/demo/index.json"
+REF = NuGet.ref("Demo")
+
+
+def leaf(**fields: Any) -> dict[str, Any]:
+    """A leaf for version 1.0.0 of the package ``Demo``, with these fields of its entry changed."""
+    whole = {"id": "Demo", "version": "1.0.0", "listed": True, **fields}
+    return {"@id": "x", "catalogEntry": {k: v for k, v in whole.items() if v is not ...}}
+
+
+def index(*leaves: dict[str, Any]) -> bytes:
+    """A registration index with these leaves."""
+    return json.dumps({"count": 1, "items": [{"@id": "p", "items": leaves}]}).encode()
+
+
+def entry(**fields: Any) -> Any:
+    """The entry of that leaf as it is read."""
+    (page,) = parse(Index, index(leaf(**fields)), REF, URL).pages
+    assert page.leaves
+    return page.leaves[0].entry
+
+
+def requirements_of(*groups: dict[str, Any] | None) -> dict[str, str]:
+    """Constraint by purl of a version with these dependency groups."""
+    entries = {VersionName("1.0.0"): entry(dependencyGroups=groups)}
+    (found,) = read_requirements(entries, "demo").values()
+    return {r.package.purl: r.constraints for r in found}
+
+
+# Entries --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("published", "date"),
+    [
+        ("2017-10-05T18:40:32.43+00:00", datetime(2017, 10, 5, 18, 40, 32, 430_000, UTC)),
+        ("2014-09-26T17:57:31.5009055Z", datetime(2014, 9, 26, 17, 57, 31, 500_905, UTC)),
+        ("2020-01-01T00:00:00+02:00", datetime(2019, 12, 31, 22, tzinfo=UTC)),
+        ("2020-01-01T00:00:00", datetime(2020, 1, 1, tzinfo=UTC)),
+        # "On nuget.org, the published value is set to year 1900 when the package is unlisted."
+        ("1900-01-01T00:00:00+00:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (..., None),
+    ],
+)
+def test_release_date(published: Any, date: datetime | None) -> None:
+    """In UTC; unknown where the registry has forgotten it."""
+    assert entry(published=published).release_date == date
+
+
+@pytest.mark.parametrize(
+    ("authors", "first"),
+    [
+        ("James Newton-King", "James Newton-King"),
+        (" Microsoft , xunit", "Microsoft"),
+        (["A B", "C"], "A B"),
+        ([5, "", "C, D"], "C"),
+        (", ,", None),
+        ("", None),
+        (5, None),
+        ({"a": 1}, None),
+        (None, None),
+    ],
+)
+def test_first_author(authors: Any, first: str | None) -> None:
+    """The specification says "string or array of strings"; others count as absent."""
+    assert entry(authors=authors).first_author == first
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_listed"), [(True, True), (False, False), (None, True), (..., True)]
+)
+def test_listed_unless_said_otherwise(listed: Any, is_listed: bool) -> None:  # noqa: FBT001
+    """As specified: it "should be considered as listed if absent"."""
+    assert (entry(listed=listed).listed is not False) is is_listed
+
+
+def test_spellings_of_one_release_are_one() -> None:
+    """Leading zeros, four numbers, build metadata and case make no new version."""
+    leaves = [
+        leaf(version=v) for v in ("1.0", "1.0.0.0", "1.00.0+a", "1.0.0-RC", "1.0.0-rc", "1.0.0.1")
+    ]
+    (page,) = parse(Index, index(*leaves), REF, URL).pages
+    assert page.leaves
+    found = releases(page.leaves, REF, URL)
+    assert {name: entry.version for name, entry in found.items()} == {
+        "1.0.0": "1.0",
+        "1.0.0-RC": "1.0.0-RC",
+        "1.0.0.1": "1.0.0.1",
+    }
+
+
+# Requirements ---------------------------------------------------------------------------
+
+
+def group(framework: str | None = None, **ranges: str | None) -> dict[str, Any]:
+    """A dependency group; a range of ``None`` is left out."""
+    dependencies = [
+        {"id": name.replace("_", "."), **({} if text is None else {"range": text})}
+        for name, text in ranges.items()
+    ]
+    target = {} if framework is None else {"targetFramework": framework}
+    return {**target, "dependencies": dependencies}
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        ((), {}),
+        ((None,), MalformedMetadata),
+        (({},), {}),
+        (({"targetFramework": "net6.0"},), {}),
+        (({"targetFramework": "net6.0", "dependencies": None},), {}),
+        ((group(A_B="[1.0, )"),), {"pkg:nuget/a.b": "[1.0.0, )"}),
+        ((group("net6.0", a="[1.0, )"),), {"pkg:nuget/a": "[1.0.0, )"}),
+        ((group(a=None),), {"pkg:nuget/a": "any"}),
+        ((group(a=""),), {"pkg:nuget/a": "any"}),
+        # all target frameworks: the union
+        (
+            (group(".NETFramework4.6.2", a="[1.0, )"), group("net8.0", b="[2.0]")),
+            {"pkg:nuget/a": "[1.0.0, )", "pkg:nuget/b": "[2.0.0]"},
+        ),
+        # the same package, in any case: equal ranges, and different ones
+        ((group("x", a="[1.0, )"), group("y", A="[1.0.0, )")), {"pkg:nuget/a": "[1.0.0, )"}),
+        ((group("x", a="[6.0.0, )"), group("y", a="[4.7.0, )")), {"pkg:nuget/a": "[4.7.0, )"}),
+        ((group("x", a="[1.0]"), group("y", a="[2.0,3)")), {"pkg:nuget/a": "[1.0.0, 3.0.0)"}),
+        ((group("x", a="[1.0]"), group("y", a=None)), {"pkg:nuget/a": "any"}),
+        ((group(demo="(, 1.0)"),), {"pkg:nuget/demo": "(, 1.0.0)"}),
+    ],
+)
+def test_which_dependencies_are_taken(groups: Any, found: Any) -> None:
+    """Those of all groups, one per package."""
+    if found is MalformedMetadata:
+        with pytest.raises(MalformedMetadata):
+            requirements_of(*groups)
+        return
+    assert requirements_of(*groups) == found
+
+
+def test_requirement_that_cannot_be_a_package_is_left_out_and_told() -> None:
+    """An impossible id is skipped with a warning; the others stay."""
+    with capture_logs() as logs:
+        found = requirements_of({"dependencies": [{"id": "../x"}, {"id": "ok"}, {"id": ""}]})
+    assert found == {"pkg:nuget/ok": "any"}
+    assert [(log["event"], log["requirements"]) for log in logs] == [
+        ("requirements_skipped", ["", "../x"])
+    ]
+
+
+# Documents ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"[]", b"{}", b"<html></html>", b"\xff\xfe", b"[" * 100_000,
+        index(leaf())[:-5],
+        b'{"items": 5}', b'{"items": {}}', b'{"items": [5]}', b'{"items": [{"items": []}]}',
+        b'{"items": [{"@id": 5}]}', b'{"items": [{"@id": "p", "items": {}}]}',
+        b'{"items": [{"@id": "p", "items": [{}]}]}', index(leaf(version=...)), index(leaf(id=...)),
+        index(leaf(version=1)), index(leaf(version="")), index(leaf(version="1/..")),
+        index(leaf(version="1\n")), index(leaf(version="1" * 300)),
+        index(leaf(listed="maybe")), index(leaf(published=5)), index(leaf(dependencyGroups=5)),
+        index(leaf(dependencyGroups=[{"dependencies": [{}]}])),
+        index(leaf(dependencyGroups=[{"dependencies": [{"id": "a", "range": {}}]}])),
+    ],
+)  # fmt: skip
+def test_what_is_no_registration_is_malformed(body: bytes) -> None:
+    """Errors, truncation, missing keys and wrong types are never "no versions"."""
+    with pytest.raises(MalformedMetadata) as problem:
+        parse(Index, body, REF, URL)
+    assert problem.value.url == URL
+    assert len(str(problem.value)) < 300
+
+
+def test_registration_of_another_package_is_malformed() -> None:
+    """A mix-up on the way must not give a package the versions of another."""
+    (page,) = parse(Index, index(leaf(id="Other")), REF, URL).pages
+    assert page.leaves
+    with pytest.raises(MalformedMetadata, match="'Other'"):
+        releases(page.leaves, REF, URL)
+
+
+def test_page_without_items_is_malformed() -> None:
+    """The index may leave them out, the page itself may not."""
+    with pytest.raises(MalformedMetadata, match="items"):
+        parse(PageDocument, b'{"@id": "p", "count": 64}', REF, URL)
+
+
+@given(
+    st.binary(max_size=60) | st.text('{}[]":,itemsversonlgEy@dI0.1\n ', max_size=60).map(str.encode)
+)
+def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
+    """No document ends in another error than the typed one."""
+    for broken in (body, index(leaf())[: len(body)] + body):
+        try:
+            parse(Index, broken, REF, URL)
+        except MalformedMetadata:
+            continue
+
+
+# Nuspecs --------------------------------------------------------------------------------
+
+NAMESPACE = "http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"
+
+
+def nuspec(inside: str, namespace: str = f' xmlns="{NAMESPACE}"') -> bytes:
+    """A manifest with these elements in its metadata."""
+    return f"<package{namespace}><metadata><id>Demo</id>{inside}</metadata></package>".encode()
+
+
+REPOSITORY = '<repository type="git" url="https://github.com/o/demo.git" commit="1" />'
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        (nuspec(REPOSITORY), "https://github.com/o/demo.git"),
+        (nuspec(REPOSITORY, ""), "https://github.com/o/demo.git"),
+        (codecs.BOM_UTF8 + nuspec(REPOSITORY), "https://github.com/o/demo.git"),
+        (
+            codecs.BOM_UTF8 + b'<?xml version="1.0" encoding="utf-8"?>\n' + nuspec(REPOSITORY),
+            "https://github.com/o/demo.git",
+        ),
+        (
+            '<?xml version="1.0" encoding="utf-16"?>'.encode("utf-16")
+            + nuspec(REPOSITORY).decode().encode("utf-16-le"),
+            "https://github.com/o/demo.git",
+        ),
+        (nuspec('<repository type="git" />'), None),
+        (nuspec("<projectUrl>https://github.com/o/demo</projectUrl>"), None),
+        (nuspec(f"<!-- {REPOSITORY} -->"), None),
+        (nuspec(f"<dependencies>{REPOSITORY}</dependencies>"), None),
+        (b"<package/>", None),
+    ],
+)
+def test_repository_of_a_nuspec(body: bytes, address: str | None) -> None:
+    """Whatever the schema's namespace, the byte order mark and the encoding."""
+    assert read_repository(body, URL) == address
+
+
+BILLION = (
+    b'<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+    b'<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{}", b"<html></html>", b"<package>", nuspec(REPOSITORY)[:-5], b"\xff\xfe\x00",
+        b'<?xml version="1.0" encoding="no-such"?>' + nuspec(REPOSITORY),
+        b'<!DOCTYPE package SYSTEM "file:///etc/passwd">' + nuspec(REPOSITORY),
+        b'<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + nuspec("&x;"),
+        BILLION + nuspec('<repository url="&c;"/>'), nuspec("&undeclared;"),
+        b"<a>" * 100_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_nuspec_is_malformed(body: bytes) -> None:
+    """Truncated, another document, or with a document type declaration."""
+    with pytest.raises(MalformedMetadata) as problem:
+        read_repository(body, URL)
+    assert len(str(problem.value)) < 300
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_nuspec_or_malformed(body: bytes) -> None:
+    """No document ends in another error than the typed one."""
+    try:
+        read_repository(nuspec("")[: len(body)] + body, URL)
+    except MalformedMetadata:
+        return
+
+
+# Recorded answers -----------------------------------------------------------------------
+
+FOLDER = "_decoded/google__osv.dev~go~osv~ecosystem~testdata~TestNuGet_GetVersions"
+
+
+def recorded(recordings: Path, name: str) -> dict[VersionName, CatalogEntry]:
+    """The versions in all recorded documents of a package."""
+    ref = NuGet.ref(name)
+    found: dict[VersionName, CatalogEntry] = {}
+    for path in sorted((recordings / FOLDER).glob(f"*_{ref.name}_*")):
+        body = path.read_bytes()
+        if "_page_" in path.name:
+            leaves = list(parse(PageDocument, body, ref, URL).leaves)
+        else:
+            pages = parse(Index, body, ref, URL).pages
+            leaves = [leaf for page in pages for leaf in page.leaves or ()]
+        found.update(releases(leaves, ref, URL))
+    return found
+
+
+FACTS = [
+    # package, number of "catalogEntry" in its documents, highest stable version, and a version
+    # with the dependencies of all its target frameworks, by hand
+    ("NuGet.Server.Core", 13, "3.4.2", "3.4.2", {
+        "microsoft.web.xdt": "[2.1.1, )", "newtonsoft.json": "[13.0.1, )",
+        "nuget.core": "[2.14.0, )"}),
+    # net6.0 wants [6.0.0, ) of the first, .NETStandard2.0 and 2.1 want [4.7.0, )
+    ("Castle.Core", 34, "5.2.1", "5.2.1", {
+        "system.diagnostics.eventlog": "[4.7.0, )", "system.reflection.emit": "[4.7.0, )"}),
+    # none for net6.0 and later, three for .NETFramework4.6.2, two for the others
+    ("Serilog", 64 * 9 + 17, "4.3.1", "4.3.1", {
+        "system.diagnostics.diagnosticsource": "[8.0.1, )",
+        "system.threading.channels": "[8.0.0, )", "system.valuetuple": "[4.5.0, )"}),
+]  # fmt: skip
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(("name", "count", "latest", "version", "requirements"), FACTS)
+def test_recorded_facts(  # noqa: PLR0917
+    recordings: Path,
+    name: str,
+    count: int,
+    latest: str,
+    version: str,
+    requirements: dict[str, str],
+) -> None:
+    """What was found in the recorded documents by hand."""
+    entries = recorded(recordings, name)
+    assert len(entries) == count
+    assert {entry.version for entry in entries.values()} == set(entries), "normalised already"
+    stable = [v for v in NuGet.order((v, None) for v in entries) if not NuGet.is_prerelease(v)]
+    assert stable[-1] == latest
+    by_version = read_requirements(entries, name)
+    found = {r.package.name: r.constraints for r in by_version[VersionName(version)]}
+    assert found == requirements
+    for each in by_version.values():
+        for requirement in each:
+            selected(requirement.constraints, ["1.0.0"])
+
+
+@pytest.mark.recordings
+def test_recorded_index_points_to_its_pages(recordings: Path) -> None:
+    """Serilog has so many versions that its ten pages are documents of their own."""
+    (path,) = (recordings / FOLDER).glob("003_*")
+    pages = parse(Index, path.read_bytes(), NuGet.ref("serilog"), URL).pages
+    assert len(pages) == 10
+    assert {page.leaves for page in pages} == {None}
+
+
+@pytest.mark.recordings
+def test_recorded_unlisted_version(recordings: Path) -> None:
+    """One of 640 versions is unlisted, and NuGet.org says that it is of the year 1900."""
+    names = ("NuGet.Server.Core", "Castle.Core", "Serilog")
+    entries = {(n, v): e for n in names for v, e in recorded(recordings, n).items()}
+    assert len(entries) == 640
+    unlisted = {key: e for key, e in entries.items() if e.listed is False}
+    assert {(version, e.release_date) for (_, version), e in unlisted.items()} == {("3.2.0", None)}
+    undated = [key for key, e in entries.items() if e.release_date is None]
+    assert undated == list(unlisted)
+
+
+@pytest.mark.recordings
+def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> None:
+    """A leaf of its own, a catalog entry, an answer of the search, and a page of the catalog."""
+    folder = recordings / "aboutcode-org__purldb/minecode/tests"
+    others = [
+        *(folder / "testfiles/nuget").glob("*.json"),
+        *(folder / "data/nuget").rglob("*.json"),
+    ]
+    assert len(others) == 4
+    for path in others:
+        with pytest.raises(MalformedMetadata):
+            parse(PageDocument, path.read_bytes(), REF, path.as_uri())
+
+
+@pytest.mark.recordings
+def test_recorded_answer_for_an_unknown_package(recordings: Path) -> None:
+    """It is XML, with a byte order mark, and no registration."""
+    (path,) = (recordings / "_decoded").glob("*NuGet_GetVersions_NotFound/*")
+    body = path.read_bytes()
+    assert b"BlobNotFound" in body
+    with pytest.raises(MalformedMetadata):
+        parse(Index, body, REF, URL)

@@ -1,0 +1,203 @@
+"""From Requires-Dist lines to requirements."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.markers import Marker
+
+from ssc_ingest.ecosystems.pypi.environments import (
+    CPYTHONS,
+    ENVIRONMENTS,
+    REFERENCE,
+    environments_of,
+)
+from ssc_ingest.ecosystems.pypi.requirements import Requirements, requirements_of
+
+
+def read(*lines: str) -> dict[str, str]:
+    """Requirements as purl -> constraints."""
+    found = requirements_of(lines)
+    assert not found.unreadable
+    purls = [requirement.package.purl for requirement in found.taken]
+    assert len(purls) == len(set(purls))
+    return {r.package.purl.removeprefix("pkg:pypi/"): r.constraints for r in found.taken}
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "constraints"),
+    [
+        ("idna", "idna", "any"),
+        ("idna>=2.5,<4", "idna", ">= 2.5, < 4"),
+        ("idna (>=2.5,<4)", "idna", ">= 2.5, < 4"),
+        ("idna (==2.*)", "idna", ">= 2, < 3"),
+        ("Ruamel.YAML ~= 0.18.5", "ruamel-yaml", ">= 0.18.5, < 0.19"),
+        ("uvicorn[standard] >= 0.12", "uvicorn", ">= 0.12"),
+        ("pip @ https://example.org/pip-22.0.zip", "pip", "any"),
+        ("pip @ git+https://example.org/pip.git@main ; os_name == 'posix'", "pip", "any"),
+    ],
+)
+def test_one_line(line: str, name: str, constraints: str) -> None:
+    """Names, extras, parentheses, direct references."""
+    assert read(line) == {name: constraints}
+
+
+@pytest.mark.parametrize(
+    ("marker", "taken"),
+    [
+        ('python_version >= "3.8"', True),
+        ('python_version < "3.12"', True),
+        ('python_version < "3"', False),
+        ('python_version in "2.7 3.6"', False),
+        ('python_full_version < "3.11.3"', True),
+        ('python_full_version >= "3.14.7"', True),
+        ('sys_platform == "win32"', True),
+        ('sys_platform == "darwin" and python_version >= "3.13"', True),
+        ('sys_platform == "sunos5"', False),
+        ('sys_platform == "win32" and os_name == "posix"', False),
+        ('platform_machine == "aarch64"', True),
+        ('platform_machine == "arm64" and sys_platform == "darwin"', True),
+        ('platform_python_implementation == "PyPy"', False),
+        ("implementation_name == 'cpython'", True),
+        ("python_implementation == 'CPython'", True),
+        ('platform_release >= "5"', True),
+        ('os_name ~= "nt"', False),
+        ('extra == "socks"', False),
+        ('python_version >= "3.8" and extra == "socks"', False),
+        ('extra == "socks" or sys_platform == "win32"', True),
+        ('extra != "minimal"', True),
+    ],
+)
+def test_markers(marker: str, taken: bool) -> None:  # noqa: FBT001 (a table's column)
+    """A line counts if it is true without extras on any supported CPython and platform."""
+    assert bool(read(f"idna; {marker}")) == taken
+
+
+@pytest.mark.parametrize(
+    ("lines", "constraints"),
+    [
+        # One of them is true for the newest CPython on Linux: it holds
+        (["x<2; python_version<'3.12'", "x>=2; python_version>='3.12'"], ">= 2"),
+        (["x>=3; sys_platform=='win32'", "x>=2; sys_platform!='win32'"], ">= 2"),
+        (["x>=1", "x<1; python_version<'3'"], ">= 1"),
+        # Several are: installers want them all
+        (["x>=1", "x<2"], ">= 1, < 2"),
+        (["x>=1", "X[extra]>=1.5; python_version>'3'"], ">= 1.5"),
+        (["x @ https://example.org/x.zip", "x<2"], "< 2"),
+        (["x==1", "x==2"], "< 0.dev0"),
+        # None is: around all of them
+        (["x>=1,<2; sys_platform=='win32'", "x>=3,<4; sys_platform=='darwin'"], ">= 1, < 4"),
+        (["x>=1; sys_platform=='win32'", "x; sys_platform=='darwin'"], "any"),
+    ],
+)
+def test_several_lines_for_one_project(lines: list[str], constraints: str) -> None:
+    """There is one requirement per project, whatever the number and order of its lines."""
+    assert read(*lines) == {"x": constraints}
+    assert read(*reversed(lines)) == {"x": constraints}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "foo bar",
+        "foo (bar)",
+        "foo; python_version >> '3'",
+        "foo; unheard_of == '1'",
+        "-e git+https://example.org/x.git",
+        "../local",
+        "foo-",
+        "foo; " + "(" * 900 + "os_name == 'a'" + ")" * 900,
+        "foo" + " " * 5000,
+    ],
+)
+def test_unreadable_lines(line: str) -> None:
+    """A line that is no dependency specifier is left out and reported; the others count."""
+    found = requirements_of(["idna>=2", line, "six"])
+    assert [r.package.name for r in found.taken] == ["idna", "six"]
+    assert found.unreadable == (line,)
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("pytz (>dev)", True),
+        ("pytz (>2011k)", True),
+        ("pytz[x] >=1.7.*,<2", True),
+        ("pytz >= 1.7.* ; python_version >= '3.8'", True),
+        ("pytz (>dev) ; extra == 'x'", False),
+    ],
+)
+def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa: FBT001
+    """The package is required all the same, in any version; its line is reported."""
+    found = requirements_of([line])
+    assert [(r.package.name, r.constraints) for r in found.taken] == [("pytz", "any")] * taken
+    assert found.unreadable == (line,)
+
+
+def test_no_lines() -> None:
+    """A release without requirements has none."""
+    assert requirements_of([]) == Requirements(())
+
+
+def test_the_reference_environment() -> None:
+    """It is the newest supported CPython on Linux, and every pair of both is there."""
+    reference = ENVIRONMENTS[REFERENCE]
+    assert (reference["sys_platform"], reference["python_version"]) == ("linux", CPYTHONS[-1])
+    pairs = {(e["sys_platform"], e["python_version"]) for e in ENVIRONMENTS}
+    assert pairs == {(p, v) for p in ("linux", "darwin", "win32") for v in CPYTHONS}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["python_version", "sys_platform", "platform_machine", "extra"]),
+            st.sampled_from(["==", "!=", ">=", "<"]),
+            st.sampled_from(["3.11", "3.13", "linux", "win32", "arm64", ""]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.sampled_from(["and", "or"]), min_size=3, max_size=3),
+)
+def test_environments_are_those_where_the_marker_is_true(
+    comparisons: list[tuple[str, str, str]], operators: list[str]
+) -> None:
+    """Answers that are shared between environments are the ones that each would give."""
+    clauses = [f'{variable} {operator} "{value}"' for variable, operator, value in comparisons]
+    text = clauses[0]
+    for operator, clause in zip(operators, clauses[1:], strict=False):
+        text += f" {operator} {clause}"
+
+    def is_true(environment: dict[str, str]) -> bool:
+        try:
+            return Marker(text).evaluate(environment)
+        except ValueError:
+            return False
+
+    expected = {i for i, environment in enumerate(ENVIRONMENTS) if is_true(dict(environment))}
+    assert environments_of(text) == expected
+
+
+@given(st.lists(st.text(max_size=40), max_size=5))
+def test_any_text_is_a_requirement_or_reported(lines: list[str]) -> None:
+    """No line makes reading fail."""
+    found = requirements_of(lines)
+    assert set(found.unreadable) <= set(lines)
+
+
+@pytest.mark.recordings
+def test_recorded_requirements(recordings: Path) -> None:
+    """Of celery's 42 recorded lines (most for extras, one from before PEP 440) four are taken."""
+    folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
+    document = json.loads((folder / "pypi_response_extras.json").read_bytes())
+    found = requirements_of(document["info"]["requires_dist"])
+    assert {r.package.name: r.constraints for r in found.taken} == {
+        "pytz": "any",
+        "billiard": ">= 3.6.1, < 4.0",
+        "kombu": ">= 4.6.7, < 4.7",
+        "vine": "== 1.3.0",
+    }
+    assert found.unreadable == ("pytz (>dev)",)

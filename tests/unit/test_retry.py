@@ -1,0 +1,89 @@
+"""The table of decisions."""
+
+import pytest
+
+from ssc_ingest.errors import (
+    DeadlineExceeded,
+    GraphRefused,
+    InvalidName,
+    MalformedMetadata,
+    PackageNotFound,
+    ParentNotFound,
+    RateLimited,
+    RegistryPaused,
+    RegistryUnavailable,
+    ResponseTooLarge,
+    StaleAnswer,
+    StoreUnavailable,
+)
+from ssc_ingest.retry import LONGEST_PAUSE, LONGEST_WAITING, Again, GiveUp, decide
+
+FOR_GOOD = [
+    PackageNotFound("pkg:pypi/x"),
+    MalformedMetadata("no name"),
+    ResponseTooLarge("too large"),
+    InvalidName("../x"),
+    ParentNotFound("4:x:1"),
+    GraphRefused("no"),
+    ZeroDivisionError("a bug"),
+]
+
+
+@pytest.mark.parametrize("error", FOR_GOOD, ids=lambda e: type(e).__name__)
+def test_what_cannot_help_is_not_repeated(error: Exception) -> None:
+    """An error that the same input would raise again is a dead letter at once."""
+    assert isinstance(decide(error, attempts=0, max_attempts=5, waited=0), GiveUp)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (RateLimited("paused", retry_after=30), 30),
+        (StoreUnavailable("graph", "gone"), 5),
+        (DeadlineExceeded("slow"), 0),
+    ],
+    ids=["host", "store", "deadline"],
+)
+@pytest.mark.parametrize("attempts", [0, 4, 400])
+def test_waiting_uses_up_no_attempts(error: Exception, seconds: float, attempts: int) -> None:
+    """Waiting for a host, a store or a slot is not an attempt, however often it happens."""
+    decision = decide(error, attempts=attempts, max_attempts=5, waited=3600, jitter=0)
+    assert decision == Again(seconds, counted=False)
+
+
+def test_attempts_are_bounded_and_pauses_grow() -> None:
+    """A registry that does not answer is asked again after 5, 10, 20 and 40 seconds."""
+    decisions = [
+        decide(RegistryUnavailable("502"), attempts=n, max_attempts=5, waited=0, jitter=0)
+        for n in range(5)
+    ]
+    assert [d.seconds for d in decisions if isinstance(d, Again)] == [5, 10, 20, 40]
+    assert isinstance(decisions[-1], GiveUp)
+
+
+def test_pauses_have_a_bound() -> None:
+    """No pause is longer than five minutes, jitter aside."""
+    decision = decide(RegistryUnavailable("502"), attempts=50, max_attempts=99, waited=0, jitter=0)
+    assert decision == Again(LONGEST_PAUSE, counted=True)
+
+
+@pytest.mark.parametrize("error", [RateLimited("x", retry_after=1), StoreUnavailable("graph", "")])
+def test_waiting_ends_after_a_day(error: Exception) -> None:
+    """What has waited for a day goes to the dead letters."""
+    decision = decide(error, attempts=0, max_attempts=5, waited=LONGEST_WAITING)
+    assert isinstance(decision, GiveUp)
+
+
+@pytest.mark.parametrize("waited", [0, LONGEST_WAITING, 30 * LONGEST_WAITING])
+def test_an_operators_pause_may_last(waited: float) -> None:
+    """Work waits for as long as that takes, and afterwards has its day before it."""
+    error = RegistryPaused("paused", retry_after=300)
+    decision = decide(error, attempts=4, max_attempts=5, waited=waited, jitter=0)
+    assert decision == Again(300, counted=False, anew=True)
+
+
+@pytest.mark.parametrize("attempts", [0, 4, 50])
+def test_a_stale_answer_is_always_asked_for_again(attempts: int) -> None:
+    """With pauses that grow and counted attempts; who asks ends it, and not as a failure."""
+    decision = decide(StaleAnswer("old"), attempts=attempts, max_attempts=3, waited=0, jitter=0)
+    assert decision == Again(min(5 * 2**attempts, LONGEST_PAUSE), counted=True)

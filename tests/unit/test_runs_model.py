@@ -1,0 +1,105 @@
+"""What a run says of itself, computed from its counters."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ssc_ingest.runs.model import COUNTERS, Run, percentage
+
+BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def run(counts: Mapping[str, int], **fields: Any) -> Run:
+    """A run with these counters; nothing else has happened in it."""
+    plain: dict[str, Any] = {
+        "id": "1",
+        "kind": "ingestion",
+        "ecosystem": "pypi",
+        "state": "running",
+        "phase": "listing",
+        "mode": "names",
+        "cursor": None,
+        "feed_end": None,
+        "complete": False,
+        "limit": None,
+        "task_id": "t",
+        "created_at": BEGUN,
+        "started_at": BEGUN,
+        "finished_at": None,
+        "touched_at": BEGUN,
+        "active": 0.0,
+        "owner": None,
+        "restarts": 0,
+        "stuck": 0,
+        "pages": 0,
+        "total": None,
+        "pending": 0,
+        "on_page": 0,
+        "error": None,
+        "note": None,
+    }
+    nothing: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+    return Run(counts={**nothing, **counts}, **(plain | fields))
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "percent"), [(0, 0, 0.0), (3, 0, 0.0), (1, 3, 33.33), (7, 7, 100.0)]
+)
+def test_percentages(part: int, whole: int, percent: float) -> None:
+    """Two digits; of nothing 0.0."""
+    assert percentage(part, whole) == percent
+
+
+def test_an_ingestion_adds_up() -> None:
+    """Of a completed listing, the total is the sum of what became of its names."""
+    counts = {"extracted": 50, "present": 2, "unchanged": 1, "failed": 3, "missing": 4}
+    counts |= {"skipped": 30, "invalid": 5, "known_missing": 5, "listed": 100}
+    found = run(counts, complete=True, total=99).metrics()
+    assert found["new_packages_ingested"] == 53
+    assert found["ingestion_rate"] == 53.0
+    assert found["total_in_registry"] == 100
+    names = ("new_packages_ingested", "skipped_existing", "errors", "missing", "invalid_names")
+    assert sum(found[name] for name in names) == 100
+
+
+@pytest.mark.parametrize(
+    ("listed", "total", "shown"), [(10, None, 10), (10, 500, 500), (510, 500, 510)]
+)
+def test_before_the_end_the_announced_total_stands(
+    listed: int, total: int | None, shown: int
+) -> None:
+    """What the registry announces, unless it has listed more already."""
+    assert run({"listed": listed}, total=total).metrics()["total_in_registry"] == shown
+
+
+def test_an_update_counts_what_is_gone_as_processed() -> None:
+    """Errors alone are no success."""
+    counts = {"extracted": 5, "unchanged": 2, "gone": 1, "failed": 2, "current": 3}
+    found = run(counts, kind="update", mode="changes").metrics()
+    assert (found["packages_processed"], found["errors"]) == (8, 2)
+    assert found["success_rate"] == 80.0
+    assert found["unchanged"] == 5
+
+
+def test_pace_and_estimate() -> None:
+    """From what is done with and the time in which somebody worked; pending names are not done."""
+    begun = run({"listed": 300, "extracted": 150}, total=1000, pending=50, active=60.0)
+    assert begun.rate == 2.5
+    assert begun.share == 0.25
+    assert begun.seconds_left == 180.0
+    assert replace(begun, total=None).seconds_left is None
+    assert replace(begun, mode="changes").share is None
+    assert replace(begun, state="finished").share == 1.0
+    assert replace(begun, state="finished").seconds_left is None
+    assert run({}).rate == 0.0
+
+
+def test_the_report_has_errors_and_notes_only_where_there_are_some() -> None:
+    """It is what a task returns: plain values."""
+    assert "error" not in run({}).report()
+    failed = run({}, state="failed", error="MalformedMetadata: ?").report()
+    assert failed["error"] == "MalformedMetadata: ?"
+    assert failed["state"] == "failed"

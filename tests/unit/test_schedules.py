@@ -1,0 +1,127 @@
+"""What starts by itself, and when: the names and times that operators know."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from celery.schedules import crontab
+
+import beat_schedule
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.queues import CONTROL
+from ssc_ingest.schedules import SUNDAY, At, Every, is_on, named, schedules
+
+EXPECTED = {
+    "pypi_weekly_ingestion": "0 2 * * 0",
+    "npm_weekly_ingestion": "0 3 * * 0",
+    "maven_weekly_ingestion": "0 4 * * 0",
+    "nuget_weekly_ingestion": "0 5 * * 0",
+    "cargo_weekly_ingestion": "0 6 * * 0",
+    "rubygems_weekly_ingestion": "0 7 * * 0",
+    "pypi_daily_update": "0 10 * * *",
+    "npm_daily_update": "0 12 * * *",
+    "maven_daily_update": "0 14 * * *",
+    "cargo_daily_update": "0 16 * * *",
+    "rubygems_daily_update": "0 18 * * *",
+    "nuget_daily_update": "0 20 * * *",
+    "pypi_daily_staleness": "0 22 * * *",
+    "npm_daily_staleness": "0 0 * * *",
+    "maven_daily_staleness": "0 2 * * *",
+    "cargo_daily_staleness": "0 4 * * *",
+    "rubygems_daily_staleness": "0 6 * * *",
+    "nuget_daily_staleness": "0 8 * * *",
+}
+TASKS = {
+    "weekly_ingestion": "ingestion.ingest",
+    "daily_update": "updates.update",
+    "daily_staleness": "staleness.sweep",
+}
+ROOT = Path(__file__).parents[2]
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+@pytest.mark.parametrize(("name", "cron"), EXPECTED.items())
+def test_registries_have_their_names_and_times(name: str, cron: str) -> None:
+    """A run for each registry, weekly and daily; the task and its ecosystem follow the name."""
+    entry = beat_schedule.entries()[name]
+    minute, hour, _, _, weekday = cron.split()
+    ecosystem, _, kind = name.partition("_")
+    assert entry["schedule"] == crontab(minute=minute, hour=hour, day_of_week=weekday)
+    assert entry["task"] == TASKS[kind]
+    assert entry["kwargs"] == {"ecosystem": ecosystem}
+
+
+def test_every_schedule_starts_a_task_that_exists() -> None:
+    """An entry that names an unknown task would make a dead letter each time."""
+    nowhere = {
+        "GRAPH_DB_URI": "bolt://127.0.0.1:9",
+        "REDIS_URL": "redis://127.0.0.1:9",
+        "VULN_DB_URI": "mongodb://127.0.0.1:9",
+    }
+    listing = "from workers import celery as c; c.loader.import_default_modules(); print(*c.tasks)"
+    done = subprocess.run(
+        [sys.executable, "-c", listing], cwd=ROOT, env={**os.environ, **nowhere},
+        capture_output=True, text=True, check=True)  # fmt: skip
+    assert {schedule.task for schedule in schedules().values()} <= set(done.stdout.split())
+
+
+def test_weekly_ingestion_is_off_and_the_rest_is_on() -> None:
+    """Reading a whole registry is what somebody must have asked for."""
+    for name in schedules():
+        assert is_on(name, None) is not name.endswith("_weekly_ingestion")
+
+
+def test_a_switch_wins_over_the_default() -> None:
+    """In both directions; a schedule that nobody knows any more is beat's own business."""
+    assert is_on("pypi_weekly_ingestion", "on")
+    assert not is_on("pypi_daily_update", "off")
+    assert is_on("somebody_elses", None)
+
+
+def test_every_entry_expires_before_the_next() -> None:
+    """A fleet that was stopped finds one message of each at most that is still to be done."""
+    for name, entry in beat_schedule.entries().items():
+        assert 0 < entry["options"]["expires"] < schedules()[name].when.period
+        assert entry["options"]["queue"] == CONTROL
+
+
+def test_registries_can_be_left_out() -> None:
+    """What keeps the fleet in order stays; nothing of it asks a registry."""
+    own = beat_schedule.entries(only_own=True)
+    assert own
+    assert set(own) == set(beat_schedule.entries()) - set(EXPECTED)
+    assert not any("ecosystem" in entry["kwargs"] for entry in own.values())
+
+
+def test_times_of_a_day() -> None:
+    """The next full hour of that name, on that day of the week, in the schedules' zone."""
+    tuesday = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
+    assert At(10).following(tuesday, None) == datetime(2026, 3, 25, 10, tzinfo=MADRID)
+    assert At(11).following(tuesday, None) == datetime(2026, 3, 24, 11, tzinfo=MADRID)
+    assert At(10).following(tuesday.replace(minute=0), None).day == 25
+    sunday = At(2, SUNDAY).following(tuesday, None)
+    assert (sunday.day, sunday.weekday(), sunday.hour) == (29, SUNDAY, 2)
+
+
+def test_periods() -> None:
+    """One period after the last time, or now if that is over or never was."""
+    now = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
+    assert Every(60).following(now, now - timedelta(seconds=20)) == now + timedelta(seconds=40)
+    assert Every(60).following(now, now - timedelta(hours=2)) == now
+    assert Every(60).following(now, None) == now
+
+
+def test_words() -> None:
+    """When, as people say it."""
+    said = [str(when) for when in (Every(60), Every(300), At(2, SUNDAY), At(10))]
+    assert said == ["every minute", "every 5 minutes", "Sundays at 02:00", "daily at 10:00"]
+
+
+def test_unknown_names_are_the_callers_mistake() -> None:
+    """The names that exist are in the message."""
+    with pytest.raises(InvalidArguments, match="pypi_daily_update"):
+        named("pypi_dayly_update")

@@ -1,0 +1,76 @@
+"""The simulator's npm, beside its truth and real packuments."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.npm import ABBREVIATED, Page
+from tests.simulator.registries import open_registry
+from tests.simulator.truth import PackageTruth, truth_of
+from tests.simulator.universe import Package
+
+PACKAGES = 120
+
+Shown = list[tuple[Package, PackageTruth, Page]]
+
+
+@pytest.fixture(scope="module")
+def packuments() -> Shown:
+    """Packages with their truth and their documents."""
+    registry = open_registry("npm")
+    packages = filter(None, map(registry.package, range(PACKAGES)))
+    return [(package, truth_of(package), registry.page(package)) for package in packages]
+
+
+def test_packuments(packuments: Shown) -> None:
+    """Versions, dates and tags are the true ones; dependencies are those and an alias's name."""
+    for package, truth, page in packuments:
+        document = json.loads(page.full.body)
+        assert document["name"] == package.name
+        assert document["versions"].keys() == {version.name for version in truth.versions}
+        assert document["dist-tags"]["latest"] == truth.latest
+        for version in truth.versions:
+            assert datetime.fromisoformat(document["time"][version.name]) == version.release_date
+            manifest = document["versions"][version.name]
+            required = {
+                "pkg:npm/" + installed(key, wire).replace("@", "%40", 1)
+                for key, wire in manifest.get("dependencies", {}).items()
+            }
+            assert required == version.requirements.keys()
+        assert document["time"]["created"] == min(document["time"].values())
+
+
+def installed(key: str, wire: str) -> str:
+    """The package that a line of ``dependencies`` installs."""
+    if not wire.startswith("npm:"):
+        return key
+    target = wire.removeprefix("npm:")
+    return target[: target.find("@", 1)] if "@" in target[1:] else target
+
+
+def test_abbreviated_packuments(packuments: Shown) -> None:
+    """What installing clients get has the same versions, and neither dates nor repository."""
+    for _, _, page in packuments:
+        full, short = json.loads(page.full.body), json.loads(page.abbreviated.body)
+        assert page.abbreviated.media_type == ABBREVIATED
+        assert short["versions"].keys() == full["versions"].keys()
+        assert not short.keys() & {"time", "repository", "homepage", "bugs"}
+        for name, manifest in short["versions"].items():
+            assert manifest.get("dependencies") == full["versions"][name].get("dependencies")
+
+
+@pytest.mark.recordings
+def test_packuments_have_the_recorded_keys(recordings: Path, packuments: Shown) -> None:
+    """What the simulator writes in a packument stands in real ones too."""
+    folder = recordings / "dependabot__dependabot-core/npm_and_yarn/spec/fixtures/npm_responses"
+    real = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+    real = [document for document in real if "versions" in document]
+    manifests = [m for document in real for m in document["versions"].values()]
+    for _, _, page in packuments:
+        document = json.loads(page.full.body)
+        assert set(document) <= set().union(*map(set, real))
+        for manifest in document["versions"].values():
+            assert set(manifest) <= set().union(*map(set, manifests))
+            assert set(manifest["dist"]) <= set().union(*(set(m["dist"]) for m in manifests))

@@ -1,0 +1,91 @@
+"""The Celery application. Importing it reads no settings and connects to nothing."""
+
+import sys
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.execution import log_fields
+from ssc_ingest.logs import configure
+from ssc_ingest.servers import locate
+from ssc_ingest.settings import load_settings
+from workers.configuration import celery_configuration
+from workers.runtime import Runtime, threads
+
+EX_CONFIG = 78
+"""Exit code of a process that cannot start with this configuration (sysexits.h)."""
+
+
+class Fleet(Celery):
+    """The application, with the runtime of the worker process that it runs in (if it is one)."""
+
+    runtime: Runtime
+
+
+app = Fleet(
+    "workers",
+    include=[
+        "workers.extraction",
+        "workers.dead_letters",
+        "workers.runs",
+    ],
+)
+
+
+@app.add_defaults
+def _configuration() -> dict[str, Any]:
+    """Celery asks for this when it first needs its configuration."""
+    try:
+        settings = load_settings()
+        return celery_configuration(settings, locate(settings))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EX_CONFIG) from error
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    configure(load_settings())
+
+
+@signals.worker_init.connect
+def _start_runtime(sender: Any, **_: Any) -> None:
+    settings = load_settings()
+    try:
+        app.runtime = Runtime(settings, locate(settings), hostname=sender.hostname)
+        queues = list(app.amqp.queues.consume_from)
+        sender.concurrency = threads(settings, queues)
+        app.runtime.start(queues=queues)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EX_CONFIG) from error
+
+
+@signals.worker_shutting_down.connect
+def _begin_shutdown(**_: Any) -> None:
+    app.runtime.begin_shutdown()
+
+
+@signals.worker_shutdown.connect
+def _close_runtime(**_: Any) -> None:
+    app.runtime.close()
+
+
+@signals.task_prerun.connect
+def _task_started(task_id: str, task: Any, kwargs: dict[str, Any], **_: Any) -> None:
+    # The thread's context goes with the coroutine to the loop, and on into threads that parse.
+    structlog.contextvars.bind_contextvars(**log_fields(task_id, kwargs))
+    app.runtime.task_started(task_id, task.name)
+
+
+@signals.task_postrun.connect
+def _task_ended(task_id: str, task: Any, state: str, **_: Any) -> None:
+    structlog.contextvars.clear_contextvars()
+    app.runtime.task_ended(task_id, task.name, state)
+
+
+@signals.task_unknown.connect
+def _keep_unknown_task(name: str, id: str, message: Any, **_: Any) -> None:  # noqa: A002
+    app.runtime.keep_unknown(name, id, message)

@@ -1,0 +1,94 @@
+"""Celery's configuration, computed from the settings. Why each value: docs/operations.md."""
+
+from ssl import CERT_REQUIRED
+from typing import Any
+from urllib.parse import urlsplit
+
+import beat_schedule
+from ssc_ingest.queues import DEFAULT
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from workers.routing import route, task_queues
+
+RESTORE_EVERY = 5
+"""Seconds between looks for messages of killed workers; recovery takes the visibility timeout
+and at most this."""
+
+BEAT_INTERVAL = 5
+"""Seconds between beat's looks at the schedule."""
+
+RETRY_FOR_EVER = -1
+
+
+def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]:
+    """All of Celery's settings that differ from its defaults."""
+    visibility = {"visibility_timeout": settings.visibility_timeout}
+    state_url = servers.redis(settings.redis_state_db)
+    return {
+        # Where.
+        "broker_url": servers.redis(settings.redis_broker_db),
+        "broker_transport": "workers.transport:Transport",
+        "broker_use_ssl": _tls(servers),
+        "result_backend": state_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            **visibility,
+            "unacked_restore_interval": RESTORE_EVERY,
+            "unacked_restore_throttle": 1,
+            "priority_steps": [0],
+            "queue_order_strategy": "workers.routing:UrgencyCycle",
+            "socket_keepalive": True,
+            "retry_on_timeout": True,
+            "health_check_interval": 25,
+        },
+        "result_backend_transport_options": visibility,
+        "visibility_timeout": settings.visibility_timeout,
+        "redis_socket_keepalive": True,
+        "redis_retry_on_timeout": True,
+        # What.
+        "task_queues": task_queues(),
+        "task_routes": (route,),
+        "task_default_queue": DEFAULT,
+        "task_create_missing_queues": False,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        # Delivery: at least once.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # The pool: threads that wait for the process's event loop.
+        "worker_pool": "threads",
+        "worker_concurrency": settings.worker_concurrency,
+        "worker_eta_task_limit": 1000,
+        # Results: runs keep theirs, packages have none.
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "result_expires": 24 * 3600,
+        # What Flower and metrics see.
+        "worker_consumer": "workers.consumer:Consumer",
+        "worker_send_task_events": True,
+        "task_send_sent_event": True,
+        "task_track_started": True,
+        "worker_hijack_root_logger": False,
+        # Time.
+        "enable_utc": True,
+        "timezone": settings.timezone,
+        "beat_scheduler": "workers.scheduler:Scheduler",
+        "beat_schedule": beat_schedule.entries(only_own=settings.schedules == "own"),
+        "beat_max_loop_interval": BEAT_INTERVAL,
+        "redbeat_redis_url": state_url,
+        "redbeat_redis_options": {"socket_keepalive": True, "retry_period": RETRY_FOR_EVER},
+        "redbeat_key_prefix": "redbeat:",
+        "redbeat_lock_key": None,  # the scheduler's own lock does not block the one that waits
+        "redbeat_lock_timeout": 5 * BEAT_INTERVAL,
+    }
+
+
+def _tls(servers: Servers) -> dict[str, Any] | None:
+    """What kombu derives from the URL for its own transport alone, and without a check."""
+    if urlsplit(servers.redis_url).scheme != "rediss":
+        return None
+    return {"ssl_cert_reqs": CERT_REQUIRED}

@@ -1,0 +1,88 @@
+"""``extraction.extract_package``: read one package from its registry and write it to the graph."""
+
+import time
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject, Retry
+from redis.exceptions import RedisError
+
+from ssc_ingest.deliveries import SUSPICIOUS
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.execution import Delayed, Done, GaveUp, Result
+from ssc_ingest.queues import DEFAULT, EXTRACT, TaskMessage, queue_name
+from workers.app import app
+from workers.isolation import WorkerCrashed
+from workers.runtime import Runtime, Stopping
+
+REQUEUE_PAUSE = 1.0
+"""Seconds before a message goes back when its state cannot be kept."""
+
+log = structlog.get_logger(__name__)
+
+
+class WorkFailed(Exception):
+    """The work is in the dead letters; the text says why and under which id."""
+
+
+@app.task(bind=True, name=EXTRACT, throws=(WorkFailed,))
+def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: ignore[type-arg]
+    """Read one package from its registry and write it to the graph.
+
+    Safe to repeat: packages, versions and requirements are matched by their purl.
+    The keywords are those of :class:`ssc_ingest.arguments.ExtractPackage`.
+    """
+    runtime = app.runtime
+    message = _message(self.request, args, kwargs)
+    try:
+        result = runtime.run(_deliver(runtime, message, positional=bool(args)))
+    except Stopping:
+        raise Reject("the worker stops", requeue=True) from None
+    except RedisError as error:
+        log.warning("state_unavailable", error=str(error))
+        time.sleep(REQUEUE_PAUSE)
+        raise Reject(str(error), requeue=True) from error
+    match result:
+        case Delayed():
+            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+        case GaveUp():
+            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
+        case Done():
+            return result.summary
+
+
+def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
+    """The delivered message; ``attempts`` and ``since`` are headers of ours."""
+    return TaskMessage(
+        task=EXTRACT,
+        task_id=request.id,
+        kwargs={**kwargs, **({"args": list(args)} if args else {})},
+        queue=request.delivery_info["routing_key"],
+        attempts=request.get("attempts") or 0,
+        since=request.get("since"),
+    )
+
+
+async def _deliver(runtime: Runtime, message: TaskMessage, *, positional: bool) -> Result:
+    """Forward what came to the default queue; carry out the rest, alone if it is suspicious."""
+    ecosystem = message.kwargs.get("ecosystem")
+    state = runtime.resources.state
+    if message.queue == DEFAULT and ecosystem in ecosystems():
+        await state.queues.publish([message.moved_to(queue_name(str(ecosystem), "urgent"))])
+        return Done(summary=f"forwarded to {ecosystem}.urgent")
+    if positional:
+        error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
+        return await runtime.executor.give_up(message, error)
+    count = await state.deliveries.begin(message.task_id)
+    try:
+        if count < SUSPICIOUS:
+            return await runtime.executor.execute(message, again=False)
+        log.warning("delivered_again", deliveries=count)
+        runtime.resources.metrics.redelivered()
+        return await runtime.isolation.execute(message)
+    except WorkerCrashed as error:
+        return await runtime.executor.give_up(message, error)
+    finally:
+        await state.deliveries.end(message.task_id)

@@ -1,0 +1,52 @@
+"""Queues, the order in which a worker reads them, and where a call by name goes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kombu import Queue
+from kombu.utils.scheduling import round_robin_cycle
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.queues import CONTROL, EXTRACT, URGENCIES, queue_name, queue_names
+
+
+def task_queues() -> list[Queue]:
+    """Every queue of the fleet; a worker without ``-Q`` reads them all."""
+    return [Queue(name, routing_key=name) for name in queue_names(ecosystems())]
+
+
+def route(
+    name: str,
+    args: Iterable[Any],  # noqa: ARG001 - Celery's signature
+    kwargs: Mapping[str, Any] | None,
+    options: Mapping[str, Any],  # noqa: ARG001
+    task: Any = None,  # noqa: ARG001
+    **_: Any,
+) -> dict[str, str]:
+    """The queue of a task that is sent without one: the urgent queue of its ecosystem.
+
+    A call whose ecosystem is unknown goes to control, which puts it into the dead letters.
+    """
+    ecosystem = (kwargs or {}).get("ecosystem")
+    if name == EXTRACT and ecosystem in ecosystems():
+        return {"queue": queue_name(str(ecosystem), "urgent")}
+    return {"queue": CONTROL}
+
+
+class UrgencyCycle(round_robin_cycle):  # type: ignore[type-arg] # not generic at run time
+    """Reads urgent queues before fresh before bulk, and ecosystems of one urgency in turn.
+
+    Of kombu's own orders, ``round_robin`` knows no urgency, ``priority`` starves the later
+    ecosystems, and ``sorted`` reads bulk before urgent.
+    """
+
+    items: list[str]
+
+    def consume(self, n: int) -> list[str]:  # type: ignore[override] # kombu's is a list too
+        """The first ``n`` queues to look into; ``rotate`` has moved the last one used back."""
+        return sorted(self.items, key=_rank)[:n]
+
+
+def _rank(queue: str) -> int:
+    urgency = queue.rpartition(".")[2]
+    return URGENCIES.index(urgency) if urgency in URGENCIES else 0

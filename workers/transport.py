@@ -1,0 +1,136 @@
+"""kombu's Redis transport, except that taking a message from its queue cannot lose it.
+
+kombu takes a message with ``BRPOP`` and then writes down, in ``unacked``, that it has it. A
+worker that is killed in between has lost the message; and while all of a worker's slots are
+taken, kombu leaves what it has popped unread in its socket, so that nearly every ``kill -9`` of
+a busy worker loses one. Here both are one step, a script in Redis. A script cannot wait for
+messages to come, so idle workers look a few times a second.
+"""
+
+from queue import Empty
+from time import monotonic, time
+from typing import Any
+
+from kombu.transport import redis, virtual
+from kombu.utils.json import loads
+
+LOOK_EVERY = 0.05
+"""Seconds between looks while all queues are empty."""
+
+# KEYS: unacked, unacked_index, queues in the order in which to look. ARGV: now.
+# Returns the queue and the message, as BRPOP does. What is noted is what kombu would note.
+# What is no message (somebody pushed it by hand) is put aside, or it would stop every worker.
+_TAKE = """
+local function tag_of(message)
+  return cjson.decode(message)['properties']['delivery_tag']
+end
+for i = 3, #KEYS do
+  local message = redis.call('RPOP', KEYS[i])
+  while message do
+    local is_message, tag = pcall(tag_of, message)
+    if is_message and type(tag) == 'string' then
+      local queue = cjson.encode(KEYS[i])
+      redis.call('HSET', KEYS[1], tag, '[' .. message .. ', "", ' .. queue .. ']')
+      redis.call('ZADD', KEYS[2], ARGV[1], tag)
+      return {KEYS[i], message}
+    end
+    redis.call('LPUSH', 'malformed', message)
+    message = redis.call('RPOP', KEYS[i])
+  end
+end
+return false
+"""
+
+
+# What is overridden here is not in kombu's type stubs.
+_QoS: Any = redis.QoS
+_Channel: Any = redis.Channel
+_Transport: Any = redis.Transport
+
+
+class QoS(_QoS):  # type: ignore[misc]
+    """What a worker has taken and not acknowledged."""
+
+    noted: str | None = None
+    """The delivery tag of the message that the script has written down."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """A message was delivered: write it down, unless that is done."""
+        if delivery_tag == self.noted:
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+
+class Channel(_Channel):  # type: ignore[misc]
+    """A channel whose worker takes and notes a message in one step.
+
+    Consumers that acknowledge nothing (replies, events) and those without an event loop are
+    kombu's business as ever.
+    """
+
+    QoS = QoS
+
+    _noting = False
+    _look_at = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._unacknowledged: set[str] = set()
+        super().__init__(*args, **kwargs)
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001 - kombu's signature
+        """Consume a queue; remember whether its messages will be acknowledged."""
+        if no_ack:
+            self._unacknowledged.add(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask for a message; called whenever there is room for one and nothing was asked."""
+        active = self.active_queues
+        self._noting = self.connection.has_event_loop and self._unacknowledged.isdisjoint(active)
+        if not self._noting:
+            super()._brpop_start(timeout)
+            return
+        queues = self._queue_cycle.consume(len(active))
+        if not queues or monotonic() < self._look_at:
+            return
+        keys = [self.unacked_key, self.unacked_index_key, *queues]
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, time())
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """Read the answer and deliver the message, if there is one."""
+        if not self._noting:
+            return bool(super()._brpop_read(**options))
+        try:
+            try:
+                taken = self.client.parse_response(self.client.connection, "EVAL", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not taken:
+                self._look_at = monotonic() + LOOK_EVERY
+                raise Empty
+            queue, message = taken[0].decode(), loads(taken[1].decode())
+            self._queue_cycle.rotate(queue)
+            self.qos.noted = message["properties"]["delivery_tag"]
+            self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu does
+            return True
+        finally:
+            self._in_poll = None
+
+
+class Transport(_Transport):  # type: ignore[misc]
+    """Named in the configuration."""
+
+    Channel = Channel
+
+    has_event_loop = False
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Called when the worker's connection is there, and again when it is there again."""
+        self.has_event_loop = True
+        super().register_with_event_loop(connection, loop)
+        # Looks happen when the loop turns, which it does not do by itself.
+        loop.call_repeatedly(LOOK_EVERY, lambda: None)
