@@ -128,6 +128,21 @@ class Transport(_Transport):  # type: ignore[misc]
 
     has_event_loop = False
 
+    @property
+    def client(self) -> Any:
+        """Whose transport this is; also after it was closed.
+
+        kombu forgets it then. A channel that could not be closed while Redis was away, and a
+        task that ends later and is acknowledged, must still know where Redis is: without, the
+        error is none that Celery expects, and ends the worker.
+        """
+        return self._client
+
+    @client.setter
+    def client(self, client: Any) -> None:
+        if client is not None:
+            self._client = client
+
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Called when the worker's connection is there, and again when it is there again."""
         self.has_event_loop = True

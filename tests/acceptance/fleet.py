@@ -22,6 +22,9 @@ RECOVERY = VISIBILITY_TIMEOUT + 5
 
 CONCURRENCY = 16
 
+LONG_ENOUGH = 120.0
+"""Seconds in which what has to happen has happened, also on a machine that does other things."""
+
 
 class WorkerProcess:
     """One worker process; its log is in a file."""
@@ -59,7 +62,7 @@ class WorkerProcess:
         """Until it consumes its queues."""
         self.wait_for_log(f"{self.name} ready")
 
-    def wait_for_log(self, text: str, seconds: float = 60) -> None:
+    def wait_for_log(self, text: str, seconds: float = LONG_ENOUGH) -> None:
         """Until its log has that text."""
         wait_until(
             lambda: text in self.log.read_text() or not self.is_alive(),
@@ -77,7 +80,7 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    def terminate(self, seconds: float = 60) -> int:
+    def terminate(self, seconds: float = LONG_ENOUGH) -> int:
         """SIGTERM; waits for the end and returns the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(seconds)
@@ -136,7 +139,9 @@ class Fleet:
         self.stranger.close()
 
 
-async def eventually(condition: Callable[[], Awaitable[object]], seconds: float) -> None:
+async def eventually(
+    condition: Callable[[], Awaitable[object]], seconds: float = LONG_ENOUGH
+) -> None:
     """Wait until the condition holds; TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what changes is in another process

@@ -1,6 +1,8 @@
 """A Redis that may be killed, and the sweep that beat would send."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -29,14 +31,26 @@ class OwnRedis:
 
     def restart(self) -> None:
         """``kill -9``, some seconds without a server, and the same server again."""
+        self.kill()
+        time.sleep(3)
+        self.start()
+
+    def freeze(self) -> None:
+        """It takes connections and questions, and answers none."""
+        os.kill(self._child.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """``kill -9``."""
         self._child.kill()
         self._child.stop(grace=5)
-        time.sleep(3)
+
+    def start(self) -> None:
+        """The same server again, with what it had written down."""
         self._child = self._start()
 
     def _start(self) -> ChildProcess:
         child = self._group.start("Valkey", self._server.command(self._port))
-        child.wait_until(partial(self._server.is_ready, self._port, child), timeout=30)
+        child.wait_until(partial(self._server.is_ready, self._port, child), timeout=120)
         return child
 
 

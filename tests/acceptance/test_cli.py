@@ -87,7 +87,7 @@ def run_process(
         env={**environment, **settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -350,7 +350,7 @@ async def test_wait_reports_how_the_job_ended(state: State, environment: dict[st
         counts = {"versions": 5, "requirements": 7, "requests": 2}
         await state.jobs.finish(job_id, Purl("pkg:pypi/a"), Ending.EXTRACTED, counts=counts)
         await state.jobs.finish(job_id, Purl("pkg:pypi/b"), Ending.FAILED, reason="no such luck")
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "no such luck" in output
     assert re.search(r"versions +5\b", output)

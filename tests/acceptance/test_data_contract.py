@@ -130,4 +130,4 @@ async def extract(fleet: Fleet, state: State, **arguments: Any) -> None:
         assert job is None or not job.failed, job
         return job is not None and job.finished and not await state.queues.unacknowledged()
 
-    await eventually(is_finished, 90)
+    await eventually(is_finished)

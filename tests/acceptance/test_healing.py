@@ -34,7 +34,7 @@ async def test_a_change_that_the_feed_has_lost(
         runs = await state.runs.newest()
         return bool(runs) and all(run.ended for run in runs)
 
-    await eventually(is_healed, 60)
+    await eventually(is_healed)
     (run,) = await state.runs.newest()
     assert (run.kind, run.state, run.error) == ("staleness", "finished", None)
     truth = simulator.truth("nuget", package.name)

@@ -46,22 +46,22 @@ async def test_a_paused_registry_is_asked_nothing(
     async def all_wait() -> bool:
         return await state.queues.delayed() == 12
 
-    await eventually(all_wait, 60)
+    await eventually(all_wait)
     await settled(state)
     # Another registry, on the same host here, is not concerned.
     other = simulator.packages("cargo", 1, start=30)[0]
-    await finished(state, await start_job(state, other.name, "none", "cargo"), 60)
+    await finished(state, await start_job(state, other.name, "none", "cargo"))
     asked = simulator.counts().packages
     assert asked[other.purl] > 0
     assert not any(purl.startswith("pkg:npm/") for purl in asked)
     assert await state.dead_letters.count() == 0
     assert registries("resume", "npm") == "npm is asked again; 12 packages of it waited\n"
-    assert not (await finished(state, job_id, 60)).failed
+    assert not (await finished(state, job_id)).failed
 
     async def all_are_read() -> bool:
         (row,) = cypher("MATCH (p:NPMPackage) WHERE p.moment IS NOT NULL RETURN count(p) AS n")
         return bool(row["n"] == 12)
 
-    await eventually(all_are_read, 60)
+    await eventually(all_are_read)
     await settled(state)
     await assert_nothing_is_left(state)

@@ -51,7 +51,7 @@ async def test_every_line_says_whose_work_it_is(
         waiting = any((await state.queues.lengths(QUEUES)).values())
         return not (waiting or await state.queues.delayed() or await state.queues.unacknowledged())
 
-    await eventually(all_is_done, 120)
+    await eventually(all_is_done)
     assert worker.terminate() == 0
     of_work = [line for line in lines(worker) if line["event"] not in OF_THE_PROCESS]
     for line in of_work:

@@ -52,12 +52,12 @@ async def test_a_worker_tells_what_it_does(
     fleet.start("npm.urgent")
     package, slow = simulator.packages("npm", 2, start=30)
     simulator.fault("status", package=slow.purl, status=429, retry_after="1", times=1)
-    await finished(state, await start_job(state, package.name, "none", "npm"), 60)
+    await finished(state, await start_job(state, package.name, "none", "npm"))
     absent = {"ecosystem": "npm", "name": "no-such-package", "dependencies": "none"}
     await state.queues.publish([TaskMessage(task=EXTRACT, queue="npm.urgent", kwargs=absent)])
-    await eventually(state.dead_letters.count, 60)
+    await eventually(state.dead_letters.count)
     await start_job(state, slow.name, "none", "npm")
-    await eventually(state.queues.delayed, 60)
+    await eventually(state.queues.delayed)
     await settled(state)
     samples = scrape(port)
     host = simulator.url.removeprefix("http://")
@@ -90,13 +90,13 @@ async def test_control_tells_about_the_fleet(
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("control", "npm.urgent", name="control@test")
     package = simulator.packages("npm", 1, start=30)[0]
-    await finished(state, await start_job(state, package.name, "none", "npm"), 60)
+    await finished(state, await start_job(state, package.name, "none", "npm"))
 
     async def is_seen() -> bool:
         samples = await asyncio.to_thread(scrape, port)
         return bool(value(samples, "worker_last_task_timestamp_seconds", worker="control@test"))
 
-    await eventually(is_seen, 60)
+    await eventually(is_seen)
     samples = scrape(port)
     assert value(samples, "queue_messages", queue="npm.bulk") == 2
     assert value(samples, "queue_messages", queue="npm.urgent") == 0

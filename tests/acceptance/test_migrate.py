@@ -137,7 +137,7 @@ def test_it_goes_on_where_it_was_ended(
     ) as process:
         wait_until(lambda: cypher(position) or process.poll() is not None, 60)
         process.send_signal(end)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == (130 if end is signal.SIGINT else -9), said.decode()
     if end is signal.SIGINT:
         assert b"`ssc-ingest migrate` goes on from here" in said

@@ -24,11 +24,11 @@ async def test_nothing_is_asked_for_twice(
         after=3, times=1,
     )  # fmt: skip
     job_id = await start_job(state, package.name, "none", "maven")
-    await eventually(state.queues.delayed, 60)
+    await eventually(state.queues.delayed)
     kept = [key async for key in state.cache.scan_iter("carryover:*")]
     assert kept == [f"carryover:{truth.purl}".encode()]
     before = simulator.counts().endpoints["maven.metadata"]
-    assert not (await finished(state, job_id, 60)).failed
+    assert not (await finished(state, job_id)).failed
     assert simulator.counts().endpoints["maven.metadata"] == before == 1
     assert_graph_holds(cypher, truth)
     await settled(state)

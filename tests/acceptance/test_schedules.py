@@ -72,7 +72,7 @@ async def fires(state: State, times: int = 3) -> None:
     async def is_enough() -> bool:
         return await fired(state) >= before + times
 
-    await eventually(is_enough, 60)
+    await eventually(is_enough)
 
 
 async def counted(state: State) -> int:
@@ -90,7 +90,7 @@ async def test_two_beats_fire_once(
     async def both_are_there() -> bool:
         return len(await beats(state.state)) == 2
 
-    await eventually(both_are_there, 60)
+    await eventually(both_are_there)
     await fires(state, 6)
     leading = [beat.pid for beat in await beats(state.state) if beat.leads]
     assert len(leading) == 1
@@ -128,7 +128,7 @@ async def test_switched_off_it_stays_off(
         async def is_enough() -> bool:
             return skipped() >= before + times
 
-        await eventually(is_enough, 60)
+        await eventually(is_enough)
 
     first = start_beat()
     await fires(state)
@@ -166,6 +166,6 @@ async def test_what_stood_still_does_not_wake_up_to_a_pile(
     last = {"__type__": "datetime", **{part: getattr(missed, part) for part in PARTS}}
     await state.state.hset("redbeat:hourly", "meta", json.dumps({"last_run_at": last}))
     start_beat()
-    await eventually(hourly, 60)
+    await eventually(hourly)
     await fires(state)
     assert await hourly() == 1

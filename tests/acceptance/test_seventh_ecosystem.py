@@ -35,7 +35,7 @@ class CommandLine:
             cwd=self._folder,  # no .env there
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

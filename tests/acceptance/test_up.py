@@ -75,7 +75,7 @@ class Up:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -162,7 +162,7 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         processes = up.children()
         assert len(processes) >= 8
         up.process.send_signal(signal.SIGINT)
-        assert up.process.wait(60) == 0, up.output
+        assert up.process.wait(120) == 0, up.output
         assert _gone(processes)() == []
         assert "stopped after" in up.output
         assert "Traceback" not in up.output
@@ -188,7 +188,7 @@ def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) 
         assert "Neo4j is ready" not in up.output
         processes = up.children()
         up.child("--hostname=worker-urgent@").kill()
-        assert up.process.wait(60) == 1
+        assert up.process.wait(120) == 1
         assert "worker-urgent ended by signal 9" in up.output
         assert _gone(processes)() == []
 

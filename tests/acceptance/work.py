@@ -8,7 +8,7 @@ from ssc_ingest.jobs import Job, job_message, new_job_id
 from ssc_ingest.queues import INGEST, UPDATE, queue_names
 from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Kind, Run
-from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds
 from tests.simulator.client import Simulator
@@ -41,7 +41,7 @@ async def get_job(state: State, job_id: str) -> Job:
     return job
 
 
-async def finished(state: State, job_id: str, seconds: float) -> Job:
+async def finished(state: State, job_id: str, seconds: float = LONG_ENOUGH) -> Job:
     """The job, when nothing of it is pending."""
 
     async def is_finished() -> bool:
@@ -63,7 +63,7 @@ async def assert_nothing_is_left(state: State) -> None:
     assert await state.dead_letters.count() == 0
 
 
-async def settled(state: State, seconds: float = 10) -> None:
+async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
     """Until every message is acknowledged; also those that were given back to their queues."""
 
     async def is_settled() -> bool:
@@ -80,7 +80,7 @@ async def extracted(state: State, job_id: str, count: float) -> None:
     async def is_extracted() -> bool:
         return (await get_job(state, job_id)).counts["extracted"] >= count
 
-    await eventually(is_extracted, 120)
+    await eventually(is_extracted)
 
 
 async def in_graph(cypher: Cypher, purl: str) -> None:
@@ -89,7 +89,7 @@ async def in_graph(cypher: Cypher, purl: str) -> None:
     async def is_read() -> bool:
         return bool(cypher(IS_READ, purl=purl))
 
-    await eventually(is_read, 30)
+    await eventually(is_read)
 
 
 def root_of_a_large_closure(
@@ -111,7 +111,7 @@ async def carried_out(fleet: Fleet, state: State, kind: Kind, name: str) -> Run:
         runs = await state.runs.newest()
         return next((run for run in runs if run.task_id == task_id and run.ended), None)
 
-    await eventually(ended, 120)
+    await eventually(ended)
     run = await ended()
     assert run is not None
     assert run.state == "finished", run

@@ -1,15 +1,18 @@
 """Taking messages from their queues: at no moment is one in neither place."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from kombu import Connection
 
+from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.queues import TaskMessage
 from ssc_ingest.servers import EmbeddedAddresses
 from tests.acceptance.fleet import wait_until
+from tests.acceptance.outages import OwnRedis
 
 QUEUES = ("pypi.urgent", "pypi.bulk")
 MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
@@ -93,3 +96,31 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
     channel._brpop_read()
     assert len(delivered) == 1
     assert not broker.exists("unacked", "unacked_index")
+
+
+def test_work_that_outlives_its_connection_is_acknowledged(tmp_path: Path) -> None:
+    """Redis goes away while questions are under way, the worker closes, its tasks end later."""
+    with ProcessGroup() as group:
+        own_redis = OwnRedis(group, tmp_path / "valkey")
+        url = f"{own_redis.uri}/1"
+        with redis.Redis.from_url(url, decode_responses=True) as broker:
+            broker.lpush(MESSAGE.queue, MESSAGE.encode())
+        connection = Connection(url, transport="workers.transport:Transport")
+        transport: Any = connection.transport
+        transport.has_event_loop = True
+        channel: Any = connection.default_channel
+        delivered = consume(channel, no_ack=False)
+        transport.cycle.on_poll_start()
+        channel._brpop_read()
+        (message,) = delivered
+        consume(connection.channel(), no_ack=False)
+        own_redis.freeze()
+        transport.cycle.on_poll_start()
+        own_redis.kill()
+        # What Celery's consumer does when it has lost its connection.
+        connection.collect(socket_timeout=1)
+        connection.close()
+        own_redis.start()
+        message.ack()
+        with redis.Redis.from_url(url, decode_responses=True) as broker:
+            assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
