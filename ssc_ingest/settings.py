@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server, and every other
     # command finds it.
     graph_db_uri: str | None = Field(None, examples=["bolt://localhost:7687"])
-    """Bolt address of Neo4j 5 with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc."""
+    """Bolt address of Neo4j 5.23+ with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc."""
     graph_db_user: str = "neo4j"
     """User name in Neo4j."""
     graph_db_password: SecretStr = SecretStr("")

@@ -26,7 +26,8 @@ BROKEN = frozenset({429, *range(500, 600)})
 """Answers of a registry that does not want, or is not able, to serve us."""
 
 OLDEST_REDIS = (6, 2)
-OLDEST_NEO4J = (5, 0)
+OLDEST_NEO4J = (5, 23)
+"""The first that knows ``CALL (variable) { ... }``."""
 
 
 class Outcome(StrEnum):
@@ -143,7 +144,7 @@ async def _graph(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
             return
         finding = f"Neo4j {server.version} {server.edition} at {_shown(servers.graph_uri)}"
         if _version(server.version) < OLDEST_NEO4J:
-            yield _failed("graph", finding, "Neo4j 5 is needed")
+            yield _failed("graph", finding, "Neo4j 5.23 or later is needed")
         else:
             yield _ok("graph", finding)
         if server.has_apoc:

@@ -224,7 +224,10 @@ def test_answer_that_is_cut_off(repository: Repository, cache: JarCache) -> None
     assert progress.done == jar.size
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "429 1", f"429 {formatdate(usegmt=True)}"])
+@pytest.mark.parametrize(
+    "fault",
+    ["500", "503", "429 1", pytest.param(f"429 {formatdate(usegmt=True)}", id="429 DATE")],
+)
 def test_busy_server_is_asked_again(repository: Repository, cache: JarCache, fault: str) -> None:
     """A server that is busy or broken for a moment is asked once more, when it wants to be."""
     path = f"/{repository.jars[0].path}"
