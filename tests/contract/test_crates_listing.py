@@ -326,19 +326,19 @@ async def test_an_answer_without_the_announced_version_is_stale(
 
 # Failures -------------------------------------------------------------------------------
 
-DAMAGED = [
-    ({"kind": "status", "status": 500}, RegistryUnavailable),
-    ({"kind": "status", "status": 429}, RateLimited),
-    ({"kind": "html"}, MalformedMetadata),
-    ({"kind": "empty"}, (RegistryUnavailable, MalformedMetadata)),
-    ({"kind": "truncate"}, RegistryUnavailable),
-    ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
-    ({"kind": "not-json", "keep": 0.05}, RegistryUnavailable),
-    ({"kind": "body", "body": gzip.compress(b"no archive")}, RegistryUnavailable),
-]
+DAMAGED = {
+    "no dump": ({"kind": "status", "status": 500}, RegistryUnavailable),
+    "not now": ({"kind": "status", "status": 429}, RateLimited),
+    "a page": ({"kind": "html"}, MalformedMetadata),
+    "nothing": ({"kind": "empty"}, (RegistryUnavailable, MalformedMetadata)),
+    "cut off": ({"kind": "truncate"}, RegistryUnavailable),
+    "half of it": ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
+    "its beginning": ({"kind": "not-json", "keep": 0.05}, RegistryUnavailable),
+    "no archive": ({"kind": "body", "body": gzip.compress(b"no archive")}, RegistryUnavailable),
+}
 
 
-@pytest.mark.parametrize(("fault", "error"), DAMAGED, ids=str)
+@pytest.mark.parametrize(("fault", "error"), DAMAGED.values(), ids=DAMAGED)
 async def test_a_damaged_dump_is_no_empty_registry(
     crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:

@@ -150,6 +150,7 @@ CONTENT = index_file([{"u": "org.example|one|1.0|NA"}])
         (b"", MalformedMetadata),
         (gzip.decompress(CONTENT), MalformedMetadata),
     ],
+    ids=["cut off when packed", "cut off before", "nothing", "not packed"],
 )
 async def test_a_file_that_is_not_the_index(
     maven: Maven, simulator: Simulator, body: bytes, error: type[Exception]
