@@ -103,7 +103,7 @@ semver = "1"
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A program around the crate by which Cargo reads requirements."""
     cargo = shutil.which("cargo")
-    if cargo is None:
+    if cargo is None or subprocess.run([cargo, "--version"], check=False).returncode:
         missing = "cargo is needed to compare with Cargo's own reading of requirements"
         if os.environ.get("CI"):
             pytest.fail(missing)
