@@ -44,7 +44,7 @@ async def test_killed_workers_lose_nothing(
     for point in points:
         await extracted(state, job_id, point * len(closure))
         # Slow, so that what runs when it is asked still runs when the kill follows.
-        simulator.latency(500)
+        simulator.latency(2000)
         await eventually(is_busy)
         worker.kill()
         assert (await get_job(state, job_id)).pending >= 8
