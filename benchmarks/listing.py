@@ -49,7 +49,8 @@ def measure(name: str, simulator_url: str, redis_url: str) -> Listing:
     process = subprocess.run(
         [*command, *addresses], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
     )
-    return Listing(**json.loads(process.stdout))
+    *_, found = process.stdout.splitlines()  # some registries' readers log before it
+    return Listing(**json.loads(found))
 
 
 async def _list(name: str, simulator_url: str, redis_url: str) -> Listing:
