@@ -21,6 +21,7 @@ EX_CONFIG = 78
 class Fleet(Celery):
     """The application, with the runtime of the worker process that it runs in (if it is one)."""
 
+    amqp_cls = "workers.transport:AMQP"
     runtime: Runtime
 
 

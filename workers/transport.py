@@ -11,6 +11,8 @@ from queue import Empty
 from time import monotonic, time
 from typing import Any
 
+from celery.app import amqp
+from kombu import Connection as KombuConnection
 from kombu.transport import redis, virtual
 from kombu.utils.json import loads
 
@@ -149,3 +151,20 @@ class Transport(_Transport):  # type: ignore[misc]
         super().register_with_event_loop(connection, loop)
         # Looks happen when the loop turns, which it does not do by itself.
         loop.call_repeatedly(LOOK_EVERY, lambda: None)
+
+
+class Connection(KombuConnection):
+    """A connection that tells others, such as Flower, that it is one to Redis.
+
+    kombu would name the class of the transport, of which nobody knows what it is.
+    """
+
+    def info(self) -> dict[str, Any]:
+        """What a URL is made of."""
+        return {**super().info(), "transport": Transport.driver_type}
+
+
+class AMQP(amqp.AMQP):
+    """Named by the application; Celery asks it for connections."""
+
+    Connection = Connection

@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import httpx
 import psutil
 import pytest
 
@@ -145,6 +146,9 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         assert int(flower) != taken_port
         with pytest.raises(HTTPError, match="401"):
             urlopen(f"http://127.0.0.1:{flower}/workers")
+        who = ("admin", "secret")
+        queues = httpx.get(f"http://127.0.0.1:{flower}/broker", auth=who, trust_env=False)
+        assert "pypi.urgent" in queues.text
         everything = " ".join(line for line in up.children())
         assert "secret" not in everything
         # A second terminal finds it; so does the broker's own tool.
