@@ -21,6 +21,8 @@ setup: ## build .venv from uv.lock
 run: setup ## start everything and take a few real packages into the graph
 	@$(BIN)/ssc-ingest up --demo $(PACKAGES)
 
+# Of a server that lives for minutes, Java's second compiler costs more than it brings.
+test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1
 test: setup ## all tests, on real servers (some minutes)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
