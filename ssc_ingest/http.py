@@ -57,6 +57,9 @@ FIRST_PAUSE = 0.5
 PAUSE_AFTER = {429: 60.0, 503: 5.0}
 """Seconds that a host is left alone when it names no time; doubled from pause to pause."""
 
+CONNECT_TIMEOUT = 10
+"""Seconds."""
+
 MOST_REDIRECTS = 5
 
 MOST_PER_HOST = 32
@@ -91,7 +94,7 @@ async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]
             "User-Agent": user_agent(settings.contact),
             "Accept-Encoding": bodies.ACCEPT_ENCODING,
         },
-        timeout=httpx.Timeout(settings.http_timeout_default, connect=10),
+        timeout=_timeout(settings.http_timeout_default),
         limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
         mounts=dict.fromkeys(loopback),
     ) as transport:
@@ -304,10 +307,11 @@ class RegistryClient:
         await asyncio.sleep(permission.delay)
         if scope:
             scope.requests += 1
+        timeout = _timeout(scope.timeout) if scope and scope.timeout else httpx.USE_CLIENT_DEFAULT
         with _translated(url):
             async with (
                 self._slots[host],
-                self._transport.stream("GET", url, headers=headers) as answer,
+                self._transport.stream("GET", url, headers=headers, timeout=timeout) as answer,
             ):
                 self._metrics.answered(host, answer.status_code)
                 if not answer.has_redirect_location:
@@ -372,6 +376,10 @@ class _Progress:
 def _headers(accept: str | None, etag: str | None) -> dict[str, str]:
     wanted = {"Accept": accept, "If-None-Match": etag}
     return {name: value for name, value in wanted.items() if value}
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=CONNECT_TIMEOUT)
 
 
 def _retrying() -> AsyncRetrying:

@@ -18,6 +18,8 @@ class RequestScope:
     """What the requests of one extraction share; see :func:`request_scope`."""
 
     urgent: bool = False
+    timeout: float | None = None
+    """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
     carryover: Carryover = field(default_factory=Carryover)
     requests: int = 0
     as_of: datetime | None = None

@@ -106,11 +106,11 @@ class Settings(BaseSettings):
     contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
     """Web or mail address in the User-Agent, where a registry reaches you before it blocks you."""
     http_timeout_default: float = Field(30, gt=0)
-    """Seconds for one package's metadata."""
+    """Seconds that a registry may be silent when it is asked about a package."""
     http_timeout_medium: float = Field(60, gt=0)
-    """Seconds for a larger document."""
+    """Accepted, as older settings have it; nothing waits this long."""
     http_timeout_long: float = Field(120, gt=0)
-    """Seconds for a page of a listing or feed."""
+    """Seconds that a registry may be silent when it is asked for a listing or feed."""
 
     # Workers.
     worker_concurrency: int = Field(32, ge=1)

@@ -60,7 +60,7 @@ class Engine:
         self._hold = Hold(means.runs, run)
         self._poll = poll
         self._renew_every = renew_every
-        self._scope = RequestScope()
+        self._scope = RequestScope(timeout=means.settings.http_timeout_long)
         self._failures = 0
         self._pages = -1
 

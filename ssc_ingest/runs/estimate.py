@@ -58,7 +58,7 @@ async def estimate(
         StoreUnavailable: the graph is away.
     """
     found = Estimate(kind=kind, ecosystem=means.ecosystem.identity.name)
-    scope = RequestScope()
+    scope = RequestScope(timeout=means.settings.http_timeout_long)
     with request_scope(scope):
         try:
             async with closing(_pages(means, found)) as pages:

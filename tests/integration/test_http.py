@@ -221,3 +221,14 @@ async def test_what_was_read_is_carried_over(
 
     await carried.discard(state.cache, purl)
     assert (await Carryover.load(state.cache, purl)).documents == {}
+
+
+async def test_a_scope_may_wait_longer(
+    client: RegistryClient, simulator: Simulator, url: str
+) -> None:
+    """A silent server is given up; in a scope with a time of its own, only after that."""
+    simulator.latency(1500)
+    with pytest.raises(RegistryUnavailable, match="no answer in time"):
+        await client.get(url, max_bytes=MEGABYTE)
+    with request_scope(RequestScope(timeout=60)):
+        assert (await client.get(url, max_bytes=MEGABYTE)).status == 200
