@@ -56,13 +56,13 @@ def measure(name: str, simulator_url: str, redis_url: str) -> Listing:
 
 
 async def _list(name: str, simulator_url: str, redis_url: str) -> Listing:
-    settings = load_settings(None, redis_url=redis_url, http_timeout_default=120)
+    settings = load_settings(None, redis_url=redis_url)
     stack = EmbeddedAddresses(None, redis_url, None)
     async with opened(ecosystem(name), Simulator(simulator_url), settings, stack) as reader:
         before, begin, begin_cpu = _greatest_size(), time.perf_counter(), time.process_time()
         names = pages = 0
         first_page = 0.0
-        with request_scope(RequestScope()) as scope:
+        with request_scope(RequestScope(timeout=settings.http_timeout_long)) as scope:
             async for page in reader.list_names(None):
                 first_page = first_page or time.perf_counter() - begin
                 names += len(page.names)

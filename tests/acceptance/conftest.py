@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import Fleet
+from tests.acceptance.outages import OwnRedis
 from tests.simulator.client import Simulator
 from tests.toy import toy
 from tests.toy.registry import ToyRegistry
@@ -57,6 +59,13 @@ async def state(fleet: Fleet, settings: Settings, servers: Servers) -> AsyncIter
     """The state in Redis."""
     async with open_state(settings, servers) as state:
         yield state
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis of the test's own, which it may kill."""
+    with ProcessGroup() as group:
+        yield OwnRedis(group, tmp_path / "valkey")
 
 
 DEADLY = """

@@ -28,6 +28,7 @@ from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.workforce import Worker, beat
+from tests.acceptance.fleet import LONG_ENOUGH
 
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 NOWHERE = "127.0.0.1:9"
@@ -87,7 +88,7 @@ def run_process(
         env={**environment, **settings},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG_ENOUGH,
         check=False,
     )
 
@@ -350,7 +351,7 @@ async def test_wait_reports_how_the_job_ended(state: State, environment: dict[st
         counts = {"versions": 5, "requirements": 7, "requests": 2}
         await state.jobs.finish(job_id, Purl("pkg:pypi/a"), Ending.EXTRACTED, counts=counts)
         await state.jobs.finish(job_id, Purl("pkg:pypi/b"), Ending.FAILED, reason="no such luck")
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode == 1
     assert "no such luck" in output
     assert re.search(r"versions +5\b", output)

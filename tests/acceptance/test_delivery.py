@@ -10,7 +10,7 @@ from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.jobs import Ending, job_message, new_job_id
 from ssc_ingest.models import Purl
 from ssc_ingest.resources import State
-from tests.acceptance.fleet import RECOVERY, Fleet, eventually, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
 from tests.acceptance.work import (
     assert_nothing_is_left,
     extracted,
@@ -142,7 +142,7 @@ async def test_programs_without_our_code_call_by_name(
         env=fleet.environment,
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=LONG_ENOUGH,
     )
     assert call.stdout
     for name in (first, second):

@@ -15,7 +15,7 @@ from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.workforce import Worker, beat
-from tests.acceptance.fleet import Fleet, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.conftest import Cypher
 from tests.integration.test_migration import drop_schema
 from tests.reference_graph import build_reference_graph
@@ -53,7 +53,7 @@ def migrate(environment: dict[str, str], *options: str) -> subprocess.CompletedP
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG_ENOUGH,
         check=False,
     )
 
@@ -77,7 +77,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LONG_ENOUGH,
             check=False,
         )
         assert refused.returncode == 78
@@ -137,7 +137,7 @@ def test_it_goes_on_where_it_was_ended(
     ) as process:
         wait_until(lambda: cypher(position) or process.poll() is not None, 60)
         process.send_signal(end)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode == (130 if end is signal.SIGINT else -9), said.decode()
     if end is signal.SIGINT:
         assert b"`ssc-ingest migrate` goes on from here" in said

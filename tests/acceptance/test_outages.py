@@ -1,13 +1,9 @@
 """A server that goes away in the middle of work comes back to work that goes on."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -25,13 +21,6 @@ from tests.acceptance.work import (
 from tests.conftest import Cypher
 from tests.graph_truth import assert_closure_is_filled
 from tests.simulator.client import Simulator
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    """For one test."""
-    with ProcessGroup() as group:
-        yield OwnRedis(group, tmp_path / "valkey")
 
 
 async def test_a_killed_redis_loses_nothing(

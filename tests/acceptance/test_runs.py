@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ import pytest
 from celery import Celery
 from celery.result import AsyncResult
 
-from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.endurance import Endurance, assert_all_is_there
-from tests.acceptance.fleet import RECOVERY, Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually
 from tests.acceptance.outages import OwnRedis
 from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import Cypher
@@ -31,13 +29,6 @@ from tests.toy.registry import ToyRegistry
 PACKAGES = int(os.environ.get("SSC_RUN_PACKAGES", "600"))
 
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    """For one test."""
-    with ProcessGroup() as group:
-        yield OwnRedis(group, tmp_path / "valkey")
 
 
 @pytest.mark.timeout(900)
@@ -90,7 +81,7 @@ def _result(servers: Servers, task_id: str) -> Any:
     """What a task has returned, as another program sees it."""
     stranger = Celery(broker=servers.redis(1), backend=servers.redis(2))
     try:
-        return AsyncResult(task_id, app=stranger).get(timeout=120)
+        return AsyncResult(task_id, app=stranger).get(timeout=LONG_ENOUGH)
     finally:
         stranger.close()
 
@@ -213,7 +204,7 @@ class CommandLine:
     async def __call__(self, *arguments: str, returncode: int = 0) -> tuple[str, str]:
         """Both outputs of a command that ends with this code."""
         process = self.start(*arguments)
-        out, err = await asyncio.to_thread(process.communicate, timeout=120)
+        out, err = await asyncio.to_thread(process.communicate, timeout=LONG_ENOUGH)
         assert process.returncode == returncode, (out, err)
         return out, err
 
@@ -286,7 +277,7 @@ async def test_runs_are_turned_on_the_command_line(
         if "no worker reads control" in line:
             break
     waiting.send_signal(signal.SIGINT)
-    _, error = await asyncio.to_thread(waiting.communicate, timeout=120)
+    _, error = await asyncio.to_thread(waiting.communicate, timeout=LONG_ENOUGH)
     assert waiting.returncode == 130
     (begun,) = await state.runs.newest()
     assert f"ssc-ingest runs show {begun.id}" in error

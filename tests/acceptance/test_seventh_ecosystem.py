@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.fleet import Fleet, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.conftest import Cypher
 from tests.toy.registry import ToyRegistry
 
@@ -35,7 +35,7 @@ class CommandLine:
             cwd=self._folder,  # no .env there
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LONG_ENOUGH,
             check=False,
         )
 

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import httpx
 import psutil
 import pytest
 
 from ssc_ingest.servers import Servers
+from tests.acceptance.fleet import LONG_ENOUGH
 from tests.simulator.client import Simulator
 
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
@@ -76,7 +75,7 @@ class Up:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LONG_ENOUGH,
             check=False,
         )
 
@@ -144,11 +143,9 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         # Flower: on another port than the one that is taken, on loopback, with the password.
         (flower,) = re.findall(r"flower is ready: http://127\.0\.0\.1:(\d+)", up.output)
         assert int(flower) != taken_port
-        with pytest.raises(HTTPError, match="401"):
-            urlopen(f"http://127.0.0.1:{flower}/workers")
-        who = ("admin", "secret")
-        queues = httpx.get(f"http://127.0.0.1:{flower}/broker", auth=who, trust_env=False)
-        assert "pypi.urgent" in queues.text
+        with httpx.Client(base_url=f"http://127.0.0.1:{flower}", trust_env=False) as browser:
+            assert browser.get("/workers").status_code == 401
+            assert "pypi.urgent" in browser.get("/broker", auth=("admin", "secret")).text
         everything = " ".join(line for line in up.children())
         assert "secret" not in everything
         # A second terminal finds it; so does the broker's own tool.
@@ -166,7 +163,7 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         processes = up.children()
         assert len(processes) >= 8
         up.process.send_signal(signal.SIGINT)
-        assert up.process.wait(120) == 0, up.output
+        assert up.process.wait(LONG_ENOUGH) == 0, up.output
         assert _gone(processes)() == []
         assert "stopped after" in up.output
         assert "Traceback" not in up.output
@@ -192,7 +189,7 @@ def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) 
         assert "Neo4j is ready" not in up.output
         processes = up.children()
         up.child("--hostname=worker-urgent@").kill()
-        assert up.process.wait(120) == 1
+        assert up.process.wait(LONG_ENOUGH) == 1
         assert "worker-urgent ended by signal 9" in up.output
         assert _gone(processes)() == []
 
