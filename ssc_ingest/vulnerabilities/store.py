@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import pymongo
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel
 from pymongo.errors import PyMongoError
 
@@ -12,6 +13,9 @@ from ssc_ingest.settings import Settings
 
 DATABASE = "vulnerabilities"
 """The readers' database; the one in the URI is for logging in."""
+
+ANSWER_WITHIN = 5.0
+"""Seconds for the server to say that it is there; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for work."""
 
 Document = dict[str, Any]
 
@@ -29,7 +33,7 @@ class VulnerabilityStore:
         Raises:
             StoreUnavailable: it does not answer.
         """
-        with _translated():
+        with _translated(), pymongo.timeout(ANSWER_WITHIN):
             return str((await self._client.server_info())["version"])
 
     async def ensure_indexes(self) -> None:

@@ -17,7 +17,7 @@ from ssc_ingest.settings import Settings
 from ssc_ingest.workforce import Worker, beat
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.conftest import Cypher
-from tests.integration.test_migration import drop_schema
+from tests.integration.test_migration.migrating import drop_schema
 from tests.reference_graph import build_reference_graph
 from tests.simulator.client import Simulator
 

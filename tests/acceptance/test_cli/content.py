@@ -1,0 +1,39 @@
+"""What is in the stores when a command looks."""
+
+from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName, now
+from ssc_ingest.queues import EXTRACT, TaskMessage
+from ssc_ingest.resources import State
+
+
+def package(ref: PackageRef, required: PackageRef) -> Package:
+    """A package of 12 versions, whose newest requires another package."""
+    versions = tuple(
+        Version(
+            name=VersionName(f"1.{number}"),
+            purl=Purl(f"{ref.purl}@1.{number}"),
+            release_date=now(),
+            requirements=(Requirement(required, ">= 2"),) if number == 11 else (),
+            yanked=number == 3,
+        )
+        for number in range(12)
+    )
+    return Package(
+        ref=ref,
+        vendor="Example Inc.",
+        repository_url="https://example.org/example",
+        versions=versions,
+        latest=VersionName("1.11"),
+        fetched_at=now(),
+        import_names=("example",),
+    )
+
+
+async def dead_letter(state: State, name: str, ecosystem: str = "pypi") -> str:
+    """Put work aside that failed; returns the dead letter's id."""
+    message = TaskMessage(
+        task=EXTRACT,
+        kwargs={"ecosystem": ecosystem, "name": name},
+        queue=f"{ecosystem}.urgent",
+    )
+    return await state.dead_letters.add(message, MalformedMetadata("no versions"), now=now())

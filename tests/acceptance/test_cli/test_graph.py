@@ -1,0 +1,92 @@
+"""What ``show`` and ``query`` tell of the graph."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.acceptance.test_cli.running import Run, tables_fit
+
+
+def test_show_a_package(graph: None, run: Run) -> None:
+    """The facts, the newest versions, what the latest requires; unknown is not zero."""
+    shown = run("show", "pkg:PyPI/Example")
+    assert shown.returncode == 0
+    assert "\x1b" not in shown.stdout
+    for fact in ("pkg:pypi/example", "Example Inc.", "1.11", ">= 2", "pkg:pypi/required", "stub"):
+        assert fact in shown.stdout
+    assert "not synced" in shown.stdout
+    assert "0 vulnerabilities" not in shown.stdout
+    assert "1.0 " not in shown.stdout
+    assert "1.0 " in run("show", "pkg:pypi/example", "--all").stdout
+    narrow = run("show", "pkg:pypi/example", COLUMNS="50")
+    assert tables_fit(narrow.stdout.replace("all of them: ssc-ingest show ", ""), 50)
+
+
+def test_show_as_json(graph: None, run: Run) -> None:
+    """The same as one JSON document, and who requires it."""
+    shown = json.loads(run("show", "pkg:pypi/required", "--dependents", "--json").stdout)
+    assert shown["is_stub"] is True
+    assert shown["moment"] is None
+    (dependent,) = shown["dependents"]["packages"]
+    assert dependent == {
+        "purl": "pkg:pypi/example",
+        "newest": "1.11",
+        "constraints": ">= 2",
+        "versions": 1,
+        "is_latest": True,
+    }
+    package = json.loads(run("show", "pkg:pypi/example@1.3", "--json").stdout)
+    assert package["version_count"] == 12
+    assert package["version"]["yanked"] is True
+    assert package["vulnerabilities_synced_at"] is None
+
+
+def test_show_what_is_not_there(graph: None, run: Run) -> None:
+    """A package or version that the graph lacks ends with 1 and says what would change that."""
+    absent = run("show", "pkg:npm/absent")
+    assert absent.returncode == 1
+    assert "ssc-ingest extract pkg:npm/absent" in absent.stderr
+    version = run("show", "pkg:pypi/example@9.9")
+    assert version.returncode == 1
+    assert "1.11" in version.stderr
+    stub = run("show", "pkg:pypi/required")
+    assert stub.returncode == 0
+    assert "a stub" in stub.stdout
+
+
+def test_query_reads(graph: None, run: Run) -> None:
+    """A statement's answer is a table, or JSON; only so many rows are shown."""
+    statement = "MATCH (p:PyPIPackage)-[h:HAVE]->(v) RETURN p, h, v.name AS version ORDER BY v.name"
+    table = run("query", statement, "--limit", "2")
+    assert table.returncode == 0
+    assert "(:PyPIPackage pkg:pypi/example)" in table.stdout
+    assert "--limit" in table.stderr
+    rows = json.loads(run("query", statement, "--limit", "2", "--json").stdout)
+    assert [row["version"] for row in rows] == ["1.0", "1.1"]
+    assert rows[0]["p"]["labels"] == ["PyPIPackage"]
+    values = "RETURN null AS n, true AS t, [1, {a: 1.5}] AS l, date('2026-01-02') AS d"
+    assert json.loads(run("query", values, "--json").stdout) == [
+        {"n": None, "t": True, "l": [1, {"a": 1.5}], "d": "2026-01-02"}
+    ]
+    assert "[1, {a: 1.5}]" in run("query", values).stdout
+    assert "no rows" in run("query", "MATCH (n:Nothing) RETURN n").stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE (n:Intruder) RETURN n",
+        "MATCH (n) DETACH DELETE n",
+        "CREATE INDEX intruder FOR (n:Intruder) ON (n.name)",
+        "CALL apoc.cypher.runWrite('CREATE (n:Intruder)', {}) YIELD value RETURN value",
+        "this is no Cypher",
+    ],
+)
+def test_query_never_writes(graph: None, run: Run, cypher: Any, statement: str) -> None:
+    """The server refuses what writes, and the program says so."""
+    done = run("query", statement)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert cypher("MATCH (n:Intruder) RETURN n") == []
+    assert cypher("MATCH (v:Version) RETURN count(v) AS versions") == [{"versions": 12}]

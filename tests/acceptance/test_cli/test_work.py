@@ -1,0 +1,102 @@
+"""Work: asked for by ``extract``, followed as a job, and found again as a dead letter."""
+
+import json
+import re
+import subprocess
+import time
+
+from ssc_ingest.jobs import Ending
+from ssc_ingest.models import Purl
+from ssc_ingest.resources import State
+from tests.acceptance.fleet import LONG_ENOUGH
+from tests.acceptance.test_cli.content import dead_letter
+from tests.acceptance.test_cli.running import PROGRAM, Run
+
+
+async def test_extract_puts_work_on_the_urgent_queue(state: State, run: Run) -> None:
+    """One job, one message for each package; nobody reads the queue, and that is said."""
+    done = run("extract", "pkg:npm/@types/node@1.0", "pkg:cargo/Itoa", "pkg:cargo/itoa", "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["packages"] == ["pkg:npm/%40types/node", "pkg:cargo/itoa"]
+    assert "all versions of pkg:npm/%40types/node" in done.stderr
+    assert "no worker reads cargo.urgent, npm.urgent" in done.stderr
+    lengths = await state.queues.lengths(["npm.urgent", "cargo.urgent"])
+    assert lengths == {"npm.urgent": 1, "cargo.urgent": 1}
+    job = await state.jobs.get(document["job_id"])
+    assert job is not None
+    assert (job.seen, job.pending, job.dependencies) == (2, 2, "latest")
+
+
+async def test_wait_reports_how_the_job_ended(state: State, environment: dict[str, str]) -> None:
+    """Waiting ends with the job; a failed package is named with its reason and ends with 1."""
+    with subprocess.Popen(  # noqa: ASYNC220 - it is read only when it has ended
+        [PROGRAM, "extract", "pkg:pypi/a", "pkg:pypi/b", "--wait"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        job_id = await _only_job(state, packages=2)
+        counts = {"versions": 5, "requirements": 7, "requests": 2}
+        await state.jobs.finish(job_id, Purl("pkg:pypi/a"), Ending.EXTRACTED, counts=counts)
+        await state.jobs.finish(job_id, Purl("pkg:pypi/b"), Ending.FAILED, reason="no such luck")
+        output, _ = process.communicate(timeout=LONG_ENOUGH)
+    assert process.returncode == 1
+    assert "no such luck" in output
+    assert re.search(r"versions +5\b", output)
+    assert re.search(r"requirements +7\b", output)
+
+
+async def _only_job(state: State, packages: int) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for job_id in await state.jobs.ids():
+            job = await state.jobs.get(job_id)
+            if job and job.seen == packages:
+                return job_id
+    raise AssertionError("no job was made")
+
+
+async def test_jobs(state: State, run: Run) -> None:
+    """Jobs are listed, the newest first, and shown; one that is not there ends with 1."""
+    assert "no jobs" in run("jobs", "list").stdout
+    first = json.loads(run("extract", "pkg:pypi/a", "--json").stdout)["job_id"]
+    second = json.loads(run("extract", "pkg:pypi/b", "--refresh", "--json").stdout)["job_id"]
+    listed = json.loads(run("jobs", "list", "--json").stdout)
+    assert [job["id"] for job in listed] == [second, first]
+    assert second in run("jobs", "list").stdout
+    shown = run("jobs", "show", first)
+    assert shown.returncode == 0
+    assert "running" in shown.stdout
+    assert json.loads(run("jobs", "show", first, "--json").stdout)["finished"] is False
+    assert run("jobs", "show", "nope").returncode == 1
+
+
+async def test_dead_letters(state: State, run: Run) -> None:
+    """They are listed, shown, exported, replayed and purged, by id or filter, with a dry run."""
+    assert "no dead letters" in run("dead-letters", "list").stdout
+    first = await dead_letter(state, "first")
+    second = await dead_letter(state, "second", "npm")
+    listed = json.loads(run("dead-letters", "list", "--json").stdout)
+    assert [letter["id"] for letter in listed] == [second, first]
+    short = first.removeprefix("dead-letters/")
+    of_pypi = run("dead-letters", "list", "--ecosystem", "pypi").stdout
+    assert short in of_pypi
+    assert "second" not in of_pypi
+    assert "MalformedMetadata" in run("dead-letters", "show", first).stdout
+    assert "MalformedMetadata" in run("dead-letters", "show", short).stdout
+    assert run("dead-letters", "show", "dead-letters/1-1").returncode == 1
+    exported = run("dead-letters", "export", "--error-type", "MalformedMetadata").stdout
+    assert [json.loads(line)["id"] for line in exported.splitlines()] == [second, first]
+
+    assert run("dead-letters", "replay").returncode == 2
+    dry = run("dead-letters", "replay", "--ecosystem", "pypi", "--dry-run")
+    assert (dry.stdout, await state.dead_letters.count()) == (f"{first}\n", 2)
+    assert run("dead-letters", "replay", first).returncode == 0
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
+
+    assert run("dead-letters", "purge", "--all", stdin="n\n").returncode == 1
+    assert await state.dead_letters.count() == 1
+    assert run("dead-letters", "purge", "--all", "--yes").returncode == 0
+    assert await state.dead_letters.count() == 0

@@ -1,0 +1,84 @@
+"""A version that the catalog has announced, and a registration that is older."""
+
+import json
+
+import pytest
+
+from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.catalog import stamp_of
+from ssc_ingest.errors import PackageNotFound, StaleAnswer
+from ssc_ingest.models import now
+from tests.contract.fetching import read
+from tests.contract.loopback import Loopback
+from tests.contract.test_nuget_fetch.documents import INDEX, index, inlined, leaf
+
+COMMIT, AN_HOUR_AFTER, LATER = (
+    f"2026-03-01T{hour}0000000" for hour in ("10:00:00.00", "11:00:00.00", "11:00:01.00")
+)
+
+
+@pytest.mark.parametrize("expected", ["2.0.0-rc", f"1.0.0.0+build {COMMIT}", None])
+async def test_announced_version_is_there(nuget: NuGet, expected: str | None) -> None:
+    """In whatever spelling the catalog has it."""
+    package = (await read(nuget, "Demo.Core", expected=expected)).package
+    assert len(package.versions) == 3
+
+
+@pytest.mark.parametrize(
+    ("expected", "written", "is_stale"),
+    [
+        (f"3.0 {COMMIT}", COMMIT, True),
+        (f"3.0 {COMMIT}", AN_HOUR_AFTER, True),
+        (f"3.0 {COMMIT}", LATER, False),
+        (f"3.0 {COMMIT}", None, True),
+        (f"3.0 {COMMIT}", "yesterday", True),
+        ("3.0", LATER, True),
+    ],
+)
+async def test_a_registration_without_the_announced_version_is_stale(
+    nuget: NuGet,
+    registry: Loopback,
+    expected: str,
+    written: str | None,
+    is_stale: bool,  # noqa: FBT001
+) -> None:
+    """Unless it was written long after: then the version has been taken away again."""
+    document = json.loads(index(inlined(leaf("1.0.0"))))
+    registry.serve(INDEX, json.dumps({**document, "commitTimeStamp": written}))
+    if is_stale:
+        with pytest.raises(StaleAnswer, match=r"3\.0 is not there yet"):
+            await nuget.fetch(nuget.ref("Demo.Core"), expected=expected)
+    else:
+        assert len((await read(nuget, "Demo.Core", expected=expected)).package.versions) == 1
+
+
+async def test_not_modified_does_not_hide_that_the_version_is_missing(
+    nuget: NuGet, registry: Loopback
+) -> None:
+    """A stale registration has the ETag that the graph was filled with."""
+    package = (await read(nuget, "Demo.Core")).package
+    known = [version.name for version in package.versions]
+    ref, etag = package.ref, package.etag
+    with pytest.raises(StaleAnswer):
+        await nuget.fetch(ref, known=known, etag=etag, expected=f"3.0 {COMMIT}")
+    found = await nuget.fetch(ref, known=known, etag=etag, expected=f"1.5 {COMMIT}")
+    assert isinstance(found, NotModified)
+
+
+@pytest.mark.parametrize("body", [None, index(inlined())], ids=["404", "empty"])
+async def test_a_new_package_may_be_late(
+    nuget: NuGet, registry: Loopback, body: str | None
+) -> None:
+    """Just announced, it is not there yet; announced long ago, it is gone."""
+    if body:
+        registry.serve(INDEX, json.dumps({**json.loads(body), "commitTimeStamp": stamp_of(now())}))
+    else:
+        del registry.answers[INDEX]
+    ref = nuget.ref("Demo.Core")
+    with pytest.raises(StaleAnswer):
+        await nuget.fetch(ref, expected=f"1.0.0 {stamp_of(now())}")
+    with pytest.raises(PackageNotFound):
+        await nuget.fetch(ref, expected=f"1.0.0 {COMMIT}")
+    with pytest.raises(PackageNotFound):
+        await nuget.fetch(ref)

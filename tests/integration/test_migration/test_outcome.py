@@ -1,0 +1,91 @@
+"""A migrated graph keeps the data contract, serves its readers, and needs no second migration."""
+
+import pytest
+from neo4j import AsyncDriver
+
+from ssc_ingest.migration.releases import PROPERTIES
+from tests.conftest import Cypher
+from tests.integration.test_graph import test_consumer_reads as reads
+from tests.integration.test_migration.migrating import NODES, assert_contract, content, run
+from tests.reference_graph import ReferenceGraph
+
+
+async def test_all_properties_are_those_of_the_contract(
+    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """Types that become JSON, no digests, nothing temporary; and the readers' reads succeed."""
+    await run(driver)
+
+    await assert_contract(driver)
+    for row in cypher(NODES):
+        if row["labels"] == ["Version"]:
+            properties = row["properties"]
+            assert set(properties) | {"release_date"} == set(PROPERTIES)
+            assert isinstance(properties["yanked"], bool)
+        else:
+            assert row["labels"] != ["SscIngestMigration"]
+    names = cypher("SHOW INDEXES YIELD name WHERE name STARTS WITH 'migration' RETURN name")
+    assert names == []
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "name", "purl", "version"),
+    [
+        ("requirements.txt", "PyPIPackage", "django", "pkg:pypi/django", "1.10"),
+        ("package.json", "NPMPackage", "JSONStream", "pkg:npm/JSONStream", "1.0.0"),
+    ],
+)
+async def test_the_readers_queries_find_what_they_want(
+    old: ReferenceGraph,
+    driver: AsyncDriver,
+    cypher: Cypher,
+    *,
+    file: str,
+    label: str,
+    name: str,
+    purl: str,
+    version: str,
+) -> None:
+    """By name, by purl, from a requirement file: complete, and of one piece for a solver."""
+    await run(driver)
+    asked = {
+        "file": old.ids[file],
+        "label": label,
+        "name": name,
+        "purl": purl,
+        "version": version,
+        "version_purl": f"{purl}@{version}",
+    }
+
+    assert reads.ask(cypher, reads.EXISTS, asked) == {"packages": 1}
+    status = reads.ask(cypher, reads.PACKAGE_STATUS, asked)["package"]
+    assert status["purl"] == purl
+    assert reads.ask(cypher, reads.VERSION_STATUS, asked)["version"]["vulnerabilities"] is not None
+    assert name in reads.ask(cypher, reads.PACKAGES_OF_FILE, asked)["requirements"]
+    assert reads.ask(cypher, reads.IMPORT_NAMES, asked)["names"]
+    assert cypher(reads.VULNERABILITIES % asked, **asked)
+    versions = reads.ask(cypher, reads.EXPAND_PACKAGE, asked)["versions"]
+    assert all(row["purl"].startswith(f"{purl}@") for row in versions)
+    model = reads.ask(cypher, reads.SMT_MODEL, asked)
+    packages_of_model = {row["dependency"] for row in model["have"]}
+    assert purl in packages_of_model
+    for row in model["requires"]:
+        assert row["dependency"] in packages_of_model
+        assert row["type"] == "direct" or row["parent_version_name"] in packages_of_model
+
+
+async def test_a_second_migration_changes_nothing(
+    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """Not even element ids of edges; and it says so."""
+    await run(driver)
+    before = content(cypher)
+    ids = cypher("MATCH (n) RETURN elementId(n) AS id ORDER BY id")
+    edges = cypher("MATCH ()-[r]->() RETURN elementId(r) AS id ORDER BY id")
+
+    counts = await run(driver)
+
+    assert content(cypher) == before
+    assert cypher("MATCH (n) RETURN elementId(n) AS id ORDER BY id") == ids
+    assert cypher("MATCH ()-[r]->() RETURN elementId(r) AS id ORDER BY id") == edges
+    assert {key for key, n in counts.items() if n} <= {"packages_invalid", "packages_twins"}
