@@ -104,6 +104,28 @@ def version_chunks(
         yield chunk
 
 
+def version_parameters(chunk: Sequence[Row]) -> Row:
+    """The parameters that create a chunk's versions: what they require by its place in a list."""
+    places: dict[str, int] = {}
+    rows = [
+        {
+            "purl": row["purl"],
+            "versions": [
+                {
+                    **version,
+                    "requirements": [
+                        (places.setdefault(purl, len(places)), constraints)
+                        for purl, constraints in version["requirements"]
+                    ],
+                }
+                for version in row["versions"]
+            ],
+        }
+        for row in chunk
+    ]
+    return {"rows": rows, "required": list(places)}
+
+
 def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[Sequence[ItemT]]:
     """Cut rows into statements."""
     for start in range(0, len(items), limit):
@@ -126,7 +148,8 @@ def statements_for_new(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
     for label, group in by_label(writes):
         new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
         for chunk in version_chunks(new):
-            yield statements.for_label(statements.CREATE_VERSIONS, label), {"rows": chunk}
+            statement = statements.for_label(statements.CREATE_VERSIONS, label)
+            yield statement, version_parameters(chunk)
 
 
 def _lock(ref: PackageRef, *, changes: bool) -> Row:

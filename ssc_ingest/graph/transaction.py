@@ -60,7 +60,11 @@ class Attempt:
         self._transaction = transaction
         self._statements = 0
         self.server_time = 0.0
-        """Seconds that the server worked on the statements."""
+        """Seconds that the server worked on the statements under the locks.
+
+        Before, it may have waited for the locks of others, which smaller transactions would only
+        make more frequent.
+        """
         self._owners: dict[str, tuple[str, str] | None] = {}
         self._states: dict[str, Record] = {}
         self._plans: dict[Write, Plan] = {}
@@ -77,6 +81,7 @@ class Attempt:
         await self._find_existing()
         locks = self._locks()
         await self._lock(locks)
+        self.server_time = 0.0
         await self._plan()
         await self._compare_requirements(locks)
         await self._write_packages()
@@ -195,7 +200,7 @@ class Attempt:
             statement = statements.for_label(statements.CREATE_VERSIONS, label)
             new = [(change.ref.purl, self._plans[change].new_versions) for change in changes]
             for chunk in rows.version_chunks(new):
-                await self._send(statement, rows=chunk)
+                await self._send(statement, **rows.version_parameters(chunk))
         changed = [row for found in self._plans.values() for row in found.changed_versions]
         for some in rows.chunks(changed):
             await self._send(statements.UPDATE_VERSIONS, rows=some)

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from neo4j import AsyncDriver
 
+from ssc_ingest.graph.changes import prepare
+from ssc_ingest.graph.transaction import Attempt, Batch
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package
 from tests.conftest import Cypher
@@ -65,6 +67,29 @@ async def test_writers_on_the_same_dependencies_never_deadlock(
         "min(versions) AS least, max(versions) AS most, min(numbers) AS numbers"
     )
     assert row == {"packages": 25 * WRITERS, "least": 3, "most": 3, "numbers": 3}
+
+
+async def test_waiting_for_the_locks_of_others_is_no_work(
+    writer: GraphWriter, driver: AsyncDriver
+) -> None:
+    """It would make transactions smaller, and with that the waiting more frequent."""
+    held = 2.0
+    await writer.write(package("first", {"1.0": {"core": "any"}}), order=order)
+    batch = Batch([prepare(package("second", {"1.0": {"core": "any"}}), order)])
+    async with (
+        driver.session() as other,
+        driver.session() as own,
+        await other.begin_transaction() as holding,
+    ):
+        await (await holding.run("MATCH (p {name: 'core'}) SET p.held = true")).consume()
+        async with await own.begin_transaction() as transaction:
+            attempt = Attempt(batch, transaction)
+            running = asyncio.create_task(attempt.run())
+            await asyncio.sleep(held)
+            assert not running.done()
+            await holding.rollback()
+            await running
+    assert 0 <= attempt.server_time < held
 
 
 async def test_the_newest_reading_of_a_package_wins(

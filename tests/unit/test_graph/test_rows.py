@@ -45,6 +45,25 @@ def test_chunks_hold_everything_once_and_in_order(sizes: list[list[int]], limit:
         assert len({row["purl"] for row in chunk}) == len(chunk)
 
 
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("<>")), max_size=5)))
+def test_required_packages_are_known_by_their_place(sets: list[list[tuple[str, str]]]) -> None:
+    """Each is named once, and every version requires what it did."""
+    versions: list[Row] = [{"name": str(n), "requirements": part} for n, part in enumerate(sets)]
+    chunk: list[Row] = [{"purl": f"p{n}", "versions": [v]} for n, v in enumerate(versions)]
+
+    sent = rows.version_parameters(chunk)
+
+    required = sent["required"]
+    assert len(set(required)) == len(required)
+    back = [
+        {**v, "requirements": [(required[place], text) for place, text in v["requirements"]]}
+        for row in sent["rows"]
+        for v in row["versions"]
+    ]
+    assert back == versions
+    assert [row["purl"] for row in sent["rows"]] == [row["purl"] for row in chunk]
+
+
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("abcd"))), st.randoms())
 def test_locks_are_taken_in_one_order(pairs: list[tuple[str, str]], rng: object) -> None:
     """By label, then purl, each once, whatever order the changes came in."""
