@@ -42,7 +42,7 @@ lint: setup ## linters and types
 	@$(BIN)/python scripts/settings_docs.py --check
 
 fast: setup ## the tests that need no servers
-	@$(BIN)/pytest -q -n auto --dist worksteal tests/unit
+	@$(BIN)/pytest -q -n logical --dist worksteal tests/unit
 
 bench: setup ## measure, and say how docs/performance.md was made
 	@$(BIN)/python -m benchmarks

@@ -26,6 +26,10 @@ Cypher = Callable[..., list[dict[str, Any]]]
 KEPT = {"CACHE_DIR", "EMBEDDED_MAVEN_URL", "JAVA_HOME"}
 
 
+MOST_CORES = 7
+"""Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
+
+
 def pytest_configure() -> None:
     """Take the operator's settings out of the environment: tests state what they need."""
     names = {name.upper() for name in Settings.model_fields} - KEPT
@@ -35,6 +39,17 @@ def pytest_configure() -> None:
         names.update(option_name(name, option) for option in ecosystem.identity.options)
     for name in names:
         os.environ.pop(name, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """``-n auto``: a process more than cores, since tests that kill and restart wait a lot.
+
+    Not many, as each has servers of its own. (``-n logical`` is a process for each core.)
+    """
+    if config.option.numprocesses == "logical":
+        return None
+    return min(os.cpu_count() or 1, MOST_CORES) + 1
 
 
 @pytest.fixture(scope="session")

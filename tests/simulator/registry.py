@@ -11,8 +11,11 @@ from tests.simulator.history import Event, History, Kind, Listed, last_of_each
 from tests.simulator.options import Options
 from tests.simulator.universe import Package, Release, Universe
 
-KEPT_PACKAGES = 512
-"""Packages (with their documents) kept, so that the files of one package are made once."""
+KEPT_PACKAGES = 4096
+"""Packages kept: more than most tests have, whose lists of everything would make all anew."""
+
+KEPT_PAGES = 512
+"""Packages whose documents are kept, so that the files of one package are made once."""
 
 
 class Registry(Shelf):
@@ -30,7 +33,7 @@ class Registry(Shelf):
         self.history = History(options.packages)
         self._edited: dict[int, Package | None] = {}
         self._package = lru_cache(maxsize=KEPT_PACKAGES)(self._make_package)
-        self._page = lru_cache(maxsize=KEPT_PACKAGES)(self._make_page)
+        self._page = lru_cache(maxsize=KEPT_PAGES)(self._make_page)
 
     # Reading ----------------------------------------------------------------------------
 
@@ -131,7 +134,8 @@ class Registry(Shelf):
     def reset_sequence(self) -> None:
         """Begin to count anew: everything has a far lower number, in the same order."""
         self.history.reset()
-        self._forget()
+        self._package.cache_clear()
+        self._page.cache_clear()
         last = last_of_each(self.history.events)
         self._edited = {
             index: package and replace(package, sequence=last[index].sequence)
@@ -139,15 +143,16 @@ class Registry(Shelf):
         }
 
     def restore(self) -> None:
-        """Undo all that happened since the start."""
+        """Undo all that happened since the start; what was made is kept where it still holds."""
+        numbered_from, happened = self.history.first_sequence(0), bool(self.history.events)
         self._edited.clear()
         self.history.clear()
+        if self.size != self.history.packages or numbered_from != self.history.first_sequence(0):
+            self._package.cache_clear()
+            happened = True
+        if happened:
+            self._page.cache_clear()
         self.size = self.history.packages
-        self._forget()
-
-    def _forget(self) -> None:
-        self._package.cache_clear()
-        self._page.cache_clear()
 
     def _edit(
         self, package: Package, releases: tuple[Release, ...], kind: Kind, version: str
