@@ -1,15 +1,17 @@
-"""A graph of the reference implementation, without a schema."""
+"""A graph of the reference implementation, and what its migration has made of it."""
 
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from neo4j import AsyncDriver
 
+from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.graph.driver import open_driver
+from ssc_ingest.migration import migrate
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.conftest import Cypher
-from tests.integration.test_migration.migrating import drop_schema
+from tests.integration.test_migration.migrating import Migrated, Silent, empty
 from tests.reference_graph import ReferenceGraph, build_reference_graph
 
 
@@ -21,15 +23,24 @@ async def driver(servers: Servers, settings: Settings) -> AsyncIterator[AsyncDri
 
 
 @pytest.fixture
-def bare_graph(clean_graph: None, cypher: Cypher) -> Iterator[None]:
+def bare_graph(cypher: Cypher) -> Iterator[None]:
     """An empty graph without a schema."""
-    drop_schema(cypher)
+    empty(cypher)
     yield
-    cypher("MATCH (n) DETACH DELETE n")
-    drop_schema(cypher)
+    empty(cypher)
 
 
 @pytest.fixture
 def old(bare_graph: None, cypher: Cypher) -> ReferenceGraph:
     """A graph of the reference implementation."""
     return build_reference_graph(cypher)
+
+
+@pytest.fixture(scope="module")
+async def migrated(driver: AsyncDriver, cypher: Cypher) -> AsyncIterator[Migrated]:
+    """Such a graph after its migration, for tests that only look at it."""
+    empty(cypher)
+    old, progress = build_reference_graph(cypher), Silent()
+    await migrate(driver, ecosystems().values(), progress)
+    yield Migrated(old.ids, progress.said)
+    empty(cypher)

@@ -1,7 +1,7 @@
 """Migrating a graph, and looking at what has become of it."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from neo4j import AsyncDriver
 
@@ -36,12 +36,27 @@ class Silent:
         self.said.append(text)
 
 
+class Migrated(NamedTuple):
+    """What is known of a graph that was migrated."""
+
+    ids: dict[str, str]
+    """Element ids of what it had before, by the names in :mod:`tests.reference_graph`."""
+    said: list[str]
+    """What the migration told its user."""
+
+
 def drop_schema(cypher: Cypher) -> None:
     """No constraint and no index on any label of ours."""
     for row in cypher("SHOW CONSTRAINTS YIELD name"):
         cypher(f"DROP CONSTRAINT {row['name']}")
     for row in cypher("SHOW INDEXES YIELD name, type WHERE type = 'RANGE'"):
         cypher(f"DROP INDEX {row['name']}")
+
+
+def empty(cypher: Cypher) -> None:
+    """Leave no node and no schema."""
+    cypher("MATCH (n) DETACH DELETE n")
+    drop_schema(cypher)
 
 
 async def run(driver: AsyncDriver) -> Any:

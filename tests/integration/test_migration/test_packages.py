@@ -1,22 +1,13 @@
 """What becomes of packages and their versions, with every defect that is known."""
 
-from neo4j import AsyncDriver
-
-from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.migration import migrate
 from tests.conftest import Cypher
-from tests.integration.test_migration.migrating import Silent, package, run
-from tests.reference_graph import ReferenceGraph
+from tests.integration.test_migration.migrating import Migrated, package
 
 
-async def test_duplicates_of_a_package_become_its_oldest_node(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
-) -> None:
+def test_duplicates_of_a_package_become_its_oldest_node(migrated: Migrated, cypher: Cypher) -> None:
     """With what both knew, the registry's spelling, the later moment, and all versions."""
-    await run(driver)
-
     django = package(cypher, "pkg:pypi/django")
-    assert (django["id"], django["labels"]) == (old.ids["django"], ["PyPIPackage"])
+    assert (django["id"], django["labels"]) == (migrated.ids["django"], ["PyPIPackage"])
     assert (django["name"], django["registry_name"]) == ("django", "Django")
     assert django["vendor"] == "django"
     assert django["repository_url"] == "https://github.com/django/django"
@@ -26,7 +17,7 @@ async def test_duplicates_of_a_package_become_its_oldest_node(
     versions = django["versions"]
     assert list(versions) == ["final?", "1.9", "1.10", "2.0"]
     assert [v["id"] for v in versions.values()] == [
-        old.ids[key] for key in ("django-odd", "django-1.9", "django-1.10", "django-2.0")
+        migrated.ids[key] for key in ("django-odd", "django-1.9", "django-1.10", "django-2.0")
     ]
     assert versions["final?"]["purl"] == "pkg:pypi/django@final%3F"
     assert versions["1.9"]["release_date"] == "2015-12-01T20:00:00.000Z"
@@ -36,28 +27,22 @@ async def test_duplicates_of_a_package_become_its_oldest_node(
     assert versions["2.0"]["mean"] == 0.0
     assert "release_date" not in versions["2.0"]
     typing = package(cypher, "pkg:pypi/typing-extensions")
-    assert (typing["id"], typing["name"]) == (old.ids["typing"], "typing_extensions")
-    assert typing["versions"]["4.0"]["id"] == old.ids["typing-4"]
+    assert (typing["id"], typing["name"]) == (migrated.ids["typing"], "typing_extensions")
+    assert typing["versions"]["4.0"]["id"] == migrated.ids["typing-4"]
 
 
-async def test_packages_that_differ_in_case_stay_two(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
-) -> None:
+def test_packages_that_differ_in_case_stay_two(migrated: Migrated, cypher: Cypher) -> None:
     """The lower-case one owns the name; one without a twin is looked up in lower case."""
-    await run(driver)
-
     upper, lower = package(cypher, "pkg:npm/JSONStream"), package(cypher, "pkg:npm/jsonstream")
-    assert (upper["id"], upper["name"]) == (old.ids["JSONStream"], "JSONStream")
-    assert (lower["id"], lower["name"]) == (old.ids["jsonstream"], "jsonstream")
+    assert (upper["id"], upper["name"]) == (migrated.ids["JSONStream"], "JSONStream")
+    assert (lower["id"], lower["name"]) == (migrated.ids["jsonstream"], "jsonstream")
     assert lower["versions"]["1.0.0+b"]["purl"] == "pkg:npm/jsonstream@1.0.0%2Bb"
     other = package(cypher, "pkg:npm/BufferList")
     assert (other["name"], other["registry_name"]) == ("bufferlist", "BufferList")
 
 
-async def test_maven_and_nuget(old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher) -> None:
+def test_maven_and_nuget(migrated: Migrated, cypher: Cypher) -> None:
     """Coordinates keep their case, milliseconds become ISO 8601, versions are normalised."""
-    await run(driver)
-
     maven = package(cypher, "pkg:maven/com.Foo/Bar")
     assert (maven["name"], maven["group_id"], maven["artifact_id"]) == (
         "com.foo:bar",
@@ -69,30 +54,25 @@ async def test_maven_and_nuget(old: ReferenceGraph, driver: AsyncDriver, cypher:
         assert maven["versions"][name]["release_date"] == "2015-01-01T00:00:00.000Z"
     nuget = package(cypher, "pkg:nuget/newtonsoft.json")
     assert nuget["registry_name"] == "Newtonsoft.Json"
-    assert [v["id"] for v in nuget["versions"].values()] == [old.ids["nuget-1"]]
+    assert [v["id"] for v in nuget["versions"].values()] == [migrated.ids["nuget-1"]]
     assert list(nuget["versions"]) == ["1.0.0"]
 
 
-async def test_what_belongs_nowhere(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
-) -> None:
+def test_what_belongs_nowhere(migrated: Migrated, cypher: Cypher) -> None:
     """Impossible names, foreign labels, shared versions, edges that start or end wrongly."""
-    progress = Silent()
-    await migrate(driver, ecosystems().values(), progress)
-
     invalid = package(cypher, "pkg:pypi/not%20a%20name%21")
-    assert invalid["id"] == old.ids["invalid"]
+    assert invalid["id"] == migrated.ids["invalid"]
     assert "moment" not in invalid
     assert list(invalid["versions"]) == ["1.0"]
-    nameless = package(cypher, f"pkg:pypi/%3F{old.ids['nameless'].split(':')[2]}")
-    assert nameless["id"] == old.ids["nameless"]
+    nameless = package(cypher, f"pkg:pypi/%3F{migrated.ids['nameless'].split(':')[2]}")
+    assert nameless["id"] == migrated.ids["nameless"]
     assert cypher("MATCH (p {name: '-lost-'}) RETURN p") == []
-    assert any("'not a name!' cannot be a package of PyPI: kept" in said for said in progress.said)
+    assert any("'not a name!' cannot be a package of PyPI: kept" in said for said in migrated.said)
     labelled = package(cypher, "pkg:pypi/labelled")
     assert labelled["labels"] == ["PyPIPackage"]
     assert labelled["versions"]["1"]["labels"] == ["Version"]
     owner, sharer = package(cypher, "pkg:pypi/owner"), package(cypher, "pkg:pypi/sharer")
-    assert owner["versions"]["1.0"]["id"] == old.ids["shared"]
+    assert owner["versions"]["1.0"]["id"] == migrated.ids["shared"]
     assert owner["versions"]["1.0"]["requires"] == [
         ["pkg:pypi/typing-extensions", "any", "pkg:pypi/owner"]
     ]

@@ -1,22 +1,13 @@
-"""What becomes of requirements, and what the next reading puts right."""
+"""What becomes of requirements."""
 
-from neo4j import AsyncDriver
-
-from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.graph.writer import GraphWriter
 from tests.conftest import Cypher
-from tests.integration.test_graph.packages import package as read_package
-from tests.integration.test_migration.migrating import LABELS, package, run
-from tests.reference_graph import ReferenceGraph
+from tests.integration.test_migration.migrating import Migrated, package
 
 
-async def test_requirements_are_one_per_package_readable_and_owned(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
+def test_requirements_are_one_per_package_readable_and_owned(
+    migrated: Migrated, cypher: Cypher
 ) -> None:
     """In the readers' notation; several on one package are the smallest range around them."""
-    await run(driver)
-
     found = package(cypher, "pkg:pypi/django")["versions"]
     typing, me = "pkg:pypi/typing-extensions", "pkg:pypi/django"
     assert found["1.9"]["requires"] == [[typing, ">= 3, < 4", me]]
@@ -37,17 +28,13 @@ async def test_requirements_are_one_per_package_readable_and_owned(
     assert gem["requires"] == [["pkg:gem/ZenTest", "< 2", "pkg:gem/ZenTest"]]
 
 
-async def test_requirement_files_keep_their_texts(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
-) -> None:
+def test_requirement_files_keep_their_texts(migrated: Migrated, cypher: Cypher) -> None:
     """One edge to the surviving package, verbatim and nobody's; the file itself is untouched."""
-    await run(driver)
-
     rows = cypher(
         "MATCH (f:RequirementFile)-[r:REQUIRE]->(p) "
         "RETURN elementId(f) AS f, p.purl AS p, properties(r) AS r ORDER BY p"
     )
-    pip, npm = old.ids["requirements.txt"], old.ids["package.json"]
+    pip, npm = migrated.ids["requirements.txt"], migrated.ids["package.json"]
     assert rows == [
         {"f": npm, "p": "pkg:npm/JSONStream", "r": {"constraints": "^1.0.0"}},
         {"f": pip, "p": "pkg:pypi/django", "r": {"constraints": "== 1.10"}},
@@ -55,25 +42,3 @@ async def test_requirement_files_keep_their_texts(
     ]
     moments = cypher("MATCH (f:RequirementFile) RETURN toString(f.moment) AS m")
     assert {row["m"] for row in moments} == {"2025-11-20T10:20:30.5"}
-
-
-async def test_the_next_reading_puts_requirements_right(
-    old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
-) -> None:
-    """On the same nodes: what the old program attached wrongly goes, nothing is there twice."""
-    await run(driver)
-    await ensure_schema(driver, LABELS)
-    known = package(cypher, "pkg:pypi/django")
-    read = read_package("django", {"1.9": {"sqlparse": "any"}, "1.10": {}, "2.0": None, "3.0": {}})
-
-    async with GraphWriter(driver) as writer:
-        await writer.write(read, order=ecosystems()["pypi"].order)
-
-    found = package(cypher, "pkg:pypi/django")
-    assert found["id"] == known["id"]
-    assert list(found["versions"]) == ["final?", "1.9", "1.10", "2.0", "3.0"]
-    for name, version in known["versions"].items():
-        assert found["versions"][name]["id"] == version["id"]
-    assert found["versions"]["1.9"]["requires"] == [["pkg:pypi/sqlparse", "any", found["purl"]]]
-    assert found["versions"]["1.10"]["requires"] == []
-    assert found["versions"]["2.0"]["requires"] == known["versions"]["2.0"]["requires"]
