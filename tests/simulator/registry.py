@@ -11,7 +11,7 @@ from tests.simulator.history import Event, History, Kind, Listed, last_of_each
 from tests.simulator.options import Options
 from tests.simulator.universe import Package, Release, Universe
 
-KEPT_PACKAGES = 4096
+KEPT_PACKAGES = 1024
 """Packages kept: more than most tests have, whose lists of everything would make all anew."""
 
 KEPT_PAGES = 512
