@@ -95,9 +95,9 @@ def measure(
         _empty(driver)
         fleet = _Run(servers, simulator, folder, name)
         try:
+            simulator.latency(latency)
             fleet.start(processes)
             fleet.extract(names[count:])
-            simulator.latency(latency)
             simulator.reset_counts()
             _empty(driver)
             elapsed, cpu = fleet.extract(names[:count])

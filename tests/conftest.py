@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import redis
 from neo4j import GraphDatabase
@@ -24,7 +25,6 @@ Cypher = Callable[..., list[dict[str, Any]]]
 
 # These say where the jars of Neo4j and its Java come from, not how the program behaves.
 KEPT = {"CACHE_DIR", "EMBEDDED_MAVEN_URL", "JAVA_HOME"}
-
 
 MOST_CORES = 7
 """Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
@@ -47,9 +47,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
     Not many, as each has servers of its own. (``-n logical`` is a process for each core.)
     """
-    if config.option.numprocesses == "logical":
+    if config.option.numprocesses == "logical" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return min(os.cpu_count() or 1, MOST_CORES) + 1
+    return min(psutil.cpu_count(logical=False) or 1, MOST_CORES) + 1
 
 
 @pytest.fixture(scope="session")

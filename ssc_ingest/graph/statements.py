@@ -84,7 +84,8 @@ CREATE (version)-[:REQUIRE {constraints: requirement[1], parent_version_name: ro
 
 The versions are known to be new, since their package is locked: no MERGE, a third faster. What
 they require is looked up once and then known by its place in ``required``: the versions of a
-package mostly require the same packages.
+package mostly require the same packages. All of these exist, since they are locked; one that did
+not would move the others to wrong places.
 """
 
 UPDATE_VERSIONS = """

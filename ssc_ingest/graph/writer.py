@@ -42,7 +42,8 @@ GATHER = 0.003
 """Seconds that the first submission of a batch waits for company."""
 
 TARGET = 0.1
-"""Seconds of the server that a transaction should take, so that urgent work never waits long.
+"""Seconds that the server should work for a transaction once it has its locks, so that urgent
+work never waits long.
 
 Not seconds on the clock: under load most of these pass while this process is busy with other
 tasks, and smaller transactions would only give it more to do.
@@ -267,8 +268,8 @@ class GraphWriter:
             (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
         )
         rows = sum(change.rows for change in batch.changes)
-        if rows >= MIN_ROWS:
-            wanted = rows / max(server_time, 0.001) * TARGET
+        if rows >= MIN_ROWS and server_time:  # where all was stale there was nothing to do
+            wanted = rows / server_time * TARGET
             self._rows = min(max(0.7 * self._rows + 0.3 * wanted, MIN_ROWS), MAX_ROWS)
 
     def _count_retry(self, state: RetryCallState) -> None:

@@ -76,7 +76,6 @@ async def open_store(uri: str, settings: Settings) -> AsyncIterator[Vulnerabilit
         maxPoolSize=settings.db_max_pool_size,
         maxIdleTimeMS=settings.db_max_idle_time_ms,
         timeoutMS=settings.db_default_query_timeout_ms,
-        serverSelectionTimeoutMS=5000,
         tz_aware=True,
         appname="ssc-ingest",
     )

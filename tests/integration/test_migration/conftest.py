@@ -38,9 +38,11 @@ def old(bare_graph: None, cypher: Cypher) -> ReferenceGraph:
 
 @pytest.fixture(scope="module")
 async def migrated(driver: AsyncDriver, cypher: Cypher) -> AsyncIterator[Migrated]:
-    """Such a graph after its migration, for tests that only look at it."""
+    """Such a graph after its migration, for tests that change nothing in it."""
     empty(cypher)
-    old, progress = build_reference_graph(cypher), Silent()
-    await migrate(driver, ecosystems().values(), progress)
-    yield Migrated(old.ids, progress.said)
-    empty(cypher)
+    try:
+        old, progress = build_reference_graph(cypher), Silent()
+        await migrate(driver, ecosystems().values(), progress)
+        yield Migrated(old.ids, progress.said)
+    finally:
+        empty(cypher)
