@@ -36,9 +36,17 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc] # redbeat has no types
             BEAT_LOCK, timeout=self.lock_timeout, thread_local=False
         )
         self._leads: bool | None = None
+        self._closed = False
 
     def tick(self, **kwargs: Any) -> float:
-        """Emit what is due, if this beat leads; returns the seconds until the next look."""
+        """Emit what is due, if this beat leads; returns the seconds until the next look.
+
+        Raises:
+            SystemExit: beat was asked to stop. Celery's handler of the signal has raised that, but
+                Python drops it where it comes in a callback of a weak reference or a finalizer.
+        """
+        if self._closed:
+            raise SystemExit
         try:
             self._renew()
             self._say_that_it_lives()
@@ -66,7 +74,8 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc] # redbeat has no types
         return result
 
     def close(self) -> None:
-        """Let another beat lead at once."""
+        """Let another beat lead at once; the signal's handler calls this."""
+        self._closed = True
         try:
             if self._leads:
                 self._lease.release()

@@ -1,5 +1,6 @@
 """The schedule from outside: real beat processes, and what they put on the queue."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from ssc_ingest.queues import CONTROL
 from ssc_ingest.resources import State
 from ssc_ingest.workforce import beats
-from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 
 QUICK = """
 from workers import celery
@@ -27,6 +28,26 @@ celery.conf.beat_max_loop_interval = 0.2
 celery.conf.redbeat_lock_timeout = 3
 """
 """Another program's application: ours, with a schedule that tests can wait for."""
+
+DEAF = """
+import time, weakref
+
+from workers.scheduler import Scheduler
+
+class Thing:
+    pass
+
+class Deaf(Scheduler):
+    def tick(self, **kwargs):
+        super().tick(**kwargs)
+        thing = Thing()
+        kept = weakref.ref(thing, lambda _: time.sleep(2))
+        del thing
+        return 0.0
+
+celery.conf.beat_scheduler = "quick:Deaf"
+"""
+"""Spends its time where Python drops what a signal's handler raises."""
 
 PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 """Of a moment, as redbeat keeps it."""
@@ -137,7 +158,7 @@ async def test_switched_off_it_stays_off(
     silent = await fired(state)
     await skips(2)
     first.terminate()
-    first.wait()
+    await asyncio.to_thread(first.wait, LONG_ENOUGH)
     start_beat()
     await skips(2)
     assert await fired(state) == silent
@@ -147,6 +168,18 @@ async def test_switched_off_it_stays_off(
     assert not listed["pypi_daily_update"]["known_to_beat"]
     schedules("enable", "runs_sweep")
     await fires(state)
+
+
+async def test_a_stop_that_python_drops_stops_beat(
+    state: State, start_beat: StartBeat, tmp_path: Path
+) -> None:
+    """Celery's handler raises ``SystemExit``, which is lost in a callback of a weak reference."""
+    (tmp_path / "quick.py").write_text(QUICK + DEAF)
+    beat = start_beat()
+    await fires(state, 1)
+    beat.terminate()
+    assert await asyncio.to_thread(beat.wait, LONG_ENOUGH) == 0
+    assert "Exception ignored in" in (tmp_path / "beat.log").read_text()
 
 
 async def test_what_stood_still_does_not_wake_up_to_a_pile(
