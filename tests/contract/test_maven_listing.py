@@ -21,21 +21,16 @@ from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
 from tests.simulator.maven.index_format import index_file
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 PACKAGES = 120
 
 
 @pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """A registry of its own, with odd documents in its index."""
     with Simulator.start(packages=PACKAGES, versions="1-6", requirements="0-3") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning."""
-    universe.reset()
-    return universe
 
 
 @pytest.fixture

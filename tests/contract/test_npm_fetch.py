@@ -16,19 +16,14 @@ from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 
 @pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """A registry of 400 packages, some without versions, some requirements unknown to it."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning, without faults."""
-    universe.reset()
-    return universe
 
 
 @pytest.fixture

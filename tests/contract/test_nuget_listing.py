@@ -28,21 +28,16 @@ from tests.contract.fetching import as_truth, opened, read
 from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import Simulator
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 INDEX_ENDPOINT, PAGE_ENDPOINT = "nuget.catalog-index", "nuget.catalog-page"
 
 
 @pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """A registry of 400 packages; its catalog has 18 pages at first."""
     with Simulator.start(packages=400, versions="1-40", requirements="0-2") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning, without faults."""
-    universe.reset()
-    return universe
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from tests.contract.fetching import as_truth, opened, read
 from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import Simulator
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 TEXT = "text/plain; charset=utf-8"
 DATE = "2024-05-06T07:08:09.010Z"
 
@@ -280,17 +282,10 @@ async def test_waiting_for_the_api_is_no_failure(
 
 
 @pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """A registry of 400 packages, some without versions, some requirements unknown to it."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning, without faults."""
-    universe.reset()
-    return universe
 
 
 @pytest.fixture

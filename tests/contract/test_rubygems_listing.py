@@ -25,21 +25,16 @@ from tests.contract.listing import Followed, followed, listed
 from tests.contract.loopback import loopback, reading
 from tests.simulator.client import Simulator
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 GEMS = 200
 
 
 @pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """A registry of some gems."""
     with Simulator.start(packages=GEMS, versions="2-6") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning, without faults."""
-    universe.reset()
-    return universe
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Fixtures for tests that read simulated registries.
 
-A test module asks for them with ``pytest_plugins = ("tests.simulator.fixtures",)``.
+A test module asks for them with ``pytest_plugins = ("tests.simulator.fixtures",)``; one that needs
+other registries defines a ``running_simulator`` of its own, for the module.
 """
 
 from collections.abc import Iterator

@@ -25,22 +25,17 @@ from tests.contract.test_protocol.registries import REGISTRIES
 from tests.simulator.client import Simulator
 from tests.simulator.registries import open_registry
 
+pytest_plugins = ("tests.simulator.fixtures",)
+
 READ = 40
 """Packages that are read and compared with the truth."""
 
 
 @pytest.fixture(scope="module")
-def odd_universe() -> Iterator[Simulator]:
+def running_simulator() -> Iterator[Simulator]:
     """Registries with everything that is rare; some requirements are unknown to them."""
     with Simulator.start(packages=200, missing=0.02, empty=0.02, versions="1-30") as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(odd_universe: Simulator) -> Simulator:
-    """The registries as they were at the beginning, without faults."""
-    odd_universe.reset()
-    return odd_universe
 
 
 @pytest.fixture
