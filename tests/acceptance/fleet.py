@@ -75,8 +75,16 @@ class WorkerProcess:
         """Whether the process runs."""
         return self._process.poll() is None
 
+    def freeze(self) -> None:
+        """SIGSTOP: it stays in the middle of what it does."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
-        """``kill -9``."""
+        """``kill -9``, frozen or not."""
         self._process.kill()
         self._process.wait()
 
@@ -125,10 +133,10 @@ class Fleet:
         """Send a task by name to the default queue; returns its id."""
         return str(self.stranger.send_task(task, kwargs=kwargs).id)
 
-    def active(self, name: str = "worker@test") -> int:
-        """How many tasks a worker says that it runs, now."""
+    def active(self, name: str = "worker@test") -> list[dict[str, Any]]:
+        """Arguments of the tasks that a worker says it runs, now."""
         answer = self.stranger.control.inspect([name], timeout=0.5, limit=1).active() or {}
-        return len(answer.get(name, []))
+        return [task["kwargs"] for task in answer.get(name, [])]
 
     def close(self) -> None:
         """End all workers."""

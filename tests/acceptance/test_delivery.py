@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ssc_ingest.arguments import ExtractPackage
+from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.jobs import Ending, job_message, new_job_id
 from ssc_ingest.models import Purl
 from ssc_ingest.resources import State
@@ -31,23 +32,29 @@ async def test_killed_workers_lose_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """Five kills between 10% and 90% of a job of several hundred packages, 8 or more running."""
-    name, closure = root_of_a_large_closure(simulator, "all", at_least=240)
+    name, closure = root_of_a_large_closure(simulator, "all", at_least=320)
     simulator.latency(60)
     worker = fleet.start()
     job_id = await start_job(state, name, "all")
     rng = random.Random(20261123)
 
-    async def is_busy() -> bool:
-        return await asyncio.to_thread(fleet.active) >= 8
+    async def is_frozen_at_work() -> bool:
+        active = await asyncio.to_thread(fleet.active)
+        worker.freeze()
+        # Some may have ended since it was asked; what is pending of a frozen worker's, it runs.
+        running = {ecosystem("pypi").ref(kwargs["name"]).purl for kwargs in active}
+        if len(running & await state.state.smembers(f"job:{job_id}:pending")) >= 8:
+            return True
+        worker.thaw()
+        return False
 
     points = sorted(rng.uniform(0.1, 0.9) for _ in range(5))
     for point in points:
         await extracted(state, job_id, point * len(closure))
-        # Slow, so that what runs when it is asked still runs when the kill follows.
+        # Slow, so that what runs when it is asked still runs when it is frozen.
         simulator.latency(2000)
-        await eventually(is_busy)
+        await eventually(is_frozen_at_work)
         worker.kill()
-        assert (await get_job(state, job_id)).pending >= 8
         simulator.latency(60)
         worker = fleet.start()
     simulator.latency(0)
@@ -110,7 +117,7 @@ async def test_stopping_under_load_loses_nothing(
     await extracted(state, job_id, 10)
     # A package that takes longer than the grace, so that something must be given back.
     simulator.latency(4000)
-    wait_until(lambda: fleet.active() >= 8, 20)
+    wait_until(lambda: len(fleet.active()) >= 8, 20)
     assert await asyncio.to_thread(worker.terminate) == 0
     assert await state.queues.unacknowledged() == 0
     assert await state.inflight.count() == 0
