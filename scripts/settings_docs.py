@@ -26,7 +26,7 @@ GROUP_COMMENT = re.compile(
 TEMPLATE_INTRODUCTION = """\
 Settings of SSC Ingest. Copy this file to .env, which is not in git, and change what you
 need; environment variables win over .env. Every variable may be left out: what stands here
-is its default. A line that is commented out shows an example of what has none, or what Linux has.
+is its default. A line that is commented out is an example, or the default on Linux.
 Made of ssc_ingest/settings.py and ssc_ingest/ecosystems/ by `make docs`."""
 
 PAGE_INTRODUCTION = """\
@@ -40,6 +40,9 @@ unless a name says otherwise.
 [`template.env`](../template.env) has all of them, ready to be copied. Both files are made of the
 definitions in `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/` by `make docs`.
 """
+
+
+RATE = "Requests a second to its host; where addresses share a host, the lowest rate counts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def groups() -> Iterator[Group]:
             about = f"{about[0].upper()}{about[1:].removesuffix('.')}."
             endpoint_rows += (
                 Row(url, about, endpoint.url),
-                Row(rate, "Requests a second to its host.", f"{endpoint.rate:g}"),
+                Row(rate, RATE, f"{endpoint.rate:g}"),
             )
         endpoint_rows += (
             Row(option_name(name, option), option.about, option.choices[0])
@@ -125,7 +128,9 @@ def template() -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.indent(textwrap.fill(text, 95), "# ")
+    # Addresses stay whole.
+    filled = textwrap.fill(text, 95, break_on_hyphens=False, break_long_words=False)
+    return textwrap.indent(filled, "# ")
 
 
 def page() -> str:
@@ -137,7 +142,9 @@ def page() -> str:
             lines += [group.about, ""]
         lines += ["| Variable | Default | Meaning |", "|---|---|---|"]
         for row in group.rows:
-            default = f"`{row.default}`" if row.default else "" if row.default == "" else "unset"
+            default = (
+                "unset" if row.default is None else f"`{row.default}`" if row.default else "empty"
+            )
             about = row.about
             if row.depends:
                 default = f"`{row.example}` (Linux)"

@@ -96,11 +96,11 @@ class Settings(BaseSettings):
     redis_cache_db: int = Field(3, ge=0)
     """Database of what may be lost: this one may be flushed, so it shares with no other."""
     redis_stream: str = "package-extraction"
-    """Stream in which other services ask for packages."""
+    """Stream in which other services ask for packages; watched, but not read yet."""
     redis_group: str = "extractors"
-    """Consumer group of that stream."""
+    """Consumer group of that stream; accepted, as older settings have it."""
     redis_consumer: str = "package-consumer"
-    """Name of this consumer in the group."""
+    """Name of this consumer in the group; accepted, as older settings have it."""
 
     # Asking registries. Each registry's addresses and rates follow below.
     contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(32, ge=1)
     """Packages that each worker process has in work at once."""
     task_timeout: float = Field(60, gt=0, le=60)
-    """Seconds that one execution of a task may take."""
+    """Seconds that one execution of a task may take, 60 at most."""
     visibility_timeout: int = Field(180, ge=5)
     """Seconds after which a killed worker's tasks are delivered again; above TASK_TIMEOUT."""
     shutdown_grace: float = Field(20, ge=0)
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     updates_add_packages: bool = False
     """Whether updates also take in packages that the graph lacks; ingestions do so anyway."""
     staleness_budget: float = Field(0.05, ge=0, le=1)
-    """Share of each registry's rate for looking at stale packages again, daily; 0: never."""
+    """Share (0 to 1) of each registry's rate for looking at stale packages, daily; 0: never."""
     runs_kept: int = Field(100, ge=1)
     """Most runs whose records are kept."""
     runs_kept_days: float = Field(90, gt=0)

@@ -7,6 +7,9 @@ a busy worker loses one. Here both are one step, a script in Redis. A script can
 messages to come, so idle workers look a few times a second.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from queue import Empty
 from time import monotonic, time
 from typing import Any
@@ -85,6 +88,19 @@ class Channel(_Channel):  # type: ignore[misc]
         if no_ack:
             self._unacknowledged.add(queue)
         return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        """A client for one command or pipeline.
+
+        kombu makes a new one each time, for every acknowledgement; they share a pool of
+        connections all the same.
+        """
+        yield client or self._own_client
+
+    @cached_property
+    def _own_client(self) -> Any:
+        return self._create_client()
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for a message; called whenever there is room for one and nothing was asked."""

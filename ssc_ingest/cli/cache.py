@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ssc_ingest.cache import Cache, Entry
 
 commands = typer.Typer(
-    help="See what is kept to spare registries requests; clear it.", no_args_is_help=True
+    help="See what is kept to spare registries requests; clear it.\n\n"
+    "[cyan]ssc-ingest cache list[/cyan]",
+    no_args_is_help=True,
 )
 
 

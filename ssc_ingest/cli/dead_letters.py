@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ssc_ingest.dead_letters import DeadLetter
 
 commands = typer.Typer(
-    help="See work that failed for good; try it again, or throw it away.", no_args_is_help=True
+    help="See work that failed for good; try it again, or throw it away.\n\n"
+    "[cyan]ssc-ingest dead-letters list[/cyan]",
+    no_args_is_help=True,
 )
 
 OWN_STREAM = "dead-letters/"

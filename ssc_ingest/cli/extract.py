@@ -34,7 +34,13 @@ class Follow(StrEnum):
 
 
 def extract(
-    purls: Annotated[list[str], typer.Argument(metavar="PURL...", help="Package URLs.")],
+    purls: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PURL...",
+            help="Package URLs. All versions of a package are read, also where one is named.",
+        ),
+    ],
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until all is in the graph, and say what was done.")
@@ -44,7 +50,10 @@ def extract(
     ] = False,
     dependencies: Annotated[
         Follow,
-        typer.Option(help="Also take in what every version, the latest version, or none requires."),
+        typer.Option(
+            help="Also take in what every version, the latest version, or none requires, and what "
+            "that requires in turn: at most JOB_MAX_PACKAGES packages, JOB_MAX_REQUESTS requests."
+        ),
     ] = Follow.LATEST,
     as_json: output.JSONOption = False,
 ) -> None:
@@ -55,6 +64,8 @@ def extract(
     [cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]
 
     [cyan]ssc-ingest extract pkg:npm/@types/node pkg:cargo/itoa --dependencies none[/cyan]
+
+    [cyan]ssc-ingest extract pkg:maven/junit/junit pkg:gem/rake pkg:nuget/Serilog[/cyan]
 
     With --wait it ends with 1 if something failed. Ctrl-C ends the waiting, not the work.
     """

@@ -34,8 +34,8 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES_HELP = (
-    "Exit codes: 0 done · 1 the work failed, or it is not there · 2 wrong usage · "
-    "69 a server does not answer · 78 configuration · 130 Ctrl-C"
+    "Exit codes: 0 done · 1 the work failed, or nothing was found · 2 wrong usage · "
+    "69 a server does not answer · 78 a setting is missing or wrong · 130 Ctrl-C"
 )
 
 REMEDIES = {

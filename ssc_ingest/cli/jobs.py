@@ -13,7 +13,10 @@ from ssc_ingest.cli.failures import Failed
 if TYPE_CHECKING:
     from ssc_ingest.jobs import Job
 
-commands = typer.Typer(help="See what was asked for, and how far it is.", no_args_is_help=True)
+commands = typer.Typer(
+    help="See what was asked for, and how far it is.\n\n[cyan]ssc-ingest jobs list[/cyan]",
+    no_args_is_help=True,
+)
 
 SHOWN = 10
 """Names of missing packages and failures that are listed."""

@@ -36,18 +36,21 @@ def migrate(
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Bring a graph that the reference implementation wrote to this program's form, in place.
+    """Bring a graph of the reference implementation to this program's form, in place.
 
-    Packages and versions get purls, duplicates become one, versions are numbered anew,
-    requirements repaired; element ids stay. Stop everything that writes to the graph first, and
-    back it up. Ctrl-C, or a crash, does no harm: the next run goes on where this one stopped. On a
-    graph that is in order already it changes nothing.
+    That is the earlier program, which ran in Dagster. Packages and versions get purls,
+    duplicates become one, versions are numbered anew, requirements repaired; element ids stay.
+
+    Stop everything that writes to the graph first, and back it up. Ctrl-C, or a crash, does no
+    harm: the next run goes on where this one stopped. On a graph that is in order already it
+    changes nothing.
 
     [cyan]ssc-ingest migrate --dry-run[/cyan]
 
     [cyan]ssc-ingest migrate[/cyan]
 
-    docs/migration.md says what becomes of what. Ends with 1 if workers are running.
+    docs/migration.md says what becomes of what. Ends with 1 if workers are running, with 69 if
+    Redis cannot tell.
     """
     asyncio.run(_migrate(dry_run=dry_run, force=force, as_json=as_json))
 

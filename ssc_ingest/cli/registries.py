@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from ssc_ingest.registries import Host, Registries, Registry
 
 commands = typer.Typer(
-    help="See how registries are asked; pause one, and go on.", no_args_is_help=True
+    help="See how fast registries are asked; ask one nothing for a while, and go on.\n\n"
+    "[cyan]ssc-ingest registries pause pypi --for 2h --reason maintenance[/cyan]",
+    no_args_is_help=True,
 )
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The ecosystem: pypi, npm ...")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="pypi, npm, maven, cargo, rubygems or nuget.")
+]
 
 
 def duration(text: str) -> float:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.model import Run
 
 commands = typer.Typer(
-    help="See ingestions and updates; pause, resume or cancel one.", no_args_is_help=True
+    help="See ingestions, updates and looks at what is stale; pause, resume or cancel one.\n\n"
+    "[cyan]ssc-ingest runs list[/cyan]",
+    no_args_is_help=True,
 )
 
 POLL = 0.5

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ssc_ingest.workforce import Beat
 
 commands = typer.Typer(
-    help="See what starts by itself; switch it on and off, or start it now.", no_args_is_help=True
+    help="See what starts by itself; switch it on and off, or start it now.\n\n"
+    "[cyan]ssc-ingest schedules list[/cyan]",
+    no_args_is_help=True,
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; see `list`.")]

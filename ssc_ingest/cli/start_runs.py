@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.model import Kind, Run
 
 EcosystemName = Annotated[
-    str, typer.Argument(metavar="ECOSYSTEM|all", help="The registry, or all of them.")
+    str,
+    typer.Argument(
+        metavar="ECOSYSTEM|all",
+        help="The registry (pypi, npm, maven, cargo, rubygems or nuget), or all of them.",
+    ),
 ]
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait until it has ended, and say what was done.")
+    bool,
+    typer.Option(
+        "--wait", help="Wait until it has ended, with its progress, and say what was done."
+    ),
 ]
 DryRun = Annotated[
     bool,
@@ -34,7 +41,7 @@ def ingest(
     ecosystem: EcosystemName,
     *,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Take in so many new packages at most.")
+        int | None, typer.Option(min=1, help="Stop after this many new packages, of each registry.")
     ] = None,
     wait: Wait = False,
     dry_run: DryRun = False,

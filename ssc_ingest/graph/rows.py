@@ -14,6 +14,18 @@ Locks = dict[tuple[str, str], Row]
 ROWS_PER_STATEMENT = 10_000
 """Nodes and edges that one statement writes at most; more take several statements."""
 
+
+class Unprinted(list[Any]):
+    """A list that says only how long it is.
+
+    The driver writes all parameters out for its debug log, also when nobody logs them, which
+    takes as long as to pack them.
+    """
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"
+
+
 ItemT = TypeVar("ItemT")
 ChangeT = TypeVar("ChangeT", bound=Change)
 
@@ -126,6 +138,14 @@ def version_parameters(chunk: Sequence[Row]) -> Row:
     return {"rows": rows, "required": list(places)}
 
 
+def unprinted(parameters: Row) -> Row:
+    """The same parameters, with lists that the driver does not write out."""
+    return {
+        name: Unprinted(value) if isinstance(value, list) else value
+        for name, value in parameters.items()
+    }
+
+
 def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[Sequence[ItemT]]:
     """Cut rows into statements."""
     for start in range(0, len(items), limit):
@@ -139,17 +159,16 @@ def statements_for_new(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
     benchmarks hold the writer against.
     """
     for label, rows in lock_rows(locks(writes)):
-        yield statements.for_label(statements.LOCK_PACKAGES, label), {"rows": rows}
+        statement = statements.for_label(statements.LOCK_PACKAGES, label)
+        yield statement, unprinted({"rows": rows})
     for label, group in by_label(writes):
-        yield (
-            statements.for_label(statements.UPDATE_PACKAGES, label),
-            {"rows": [package_row(write) for write in group]},
-        )
+        statement = statements.for_label(statements.UPDATE_PACKAGES, label)
+        yield statement, unprinted({"rows": [package_row(write) for write in group]})
     for label, group in by_label(writes):
         new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
         for chunk in version_chunks(new):
             statement = statements.for_label(statements.CREATE_VERSIONS, label)
-            yield statement, version_parameters(chunk)
+            yield statement, unprinted(version_parameters(chunk))
 
 
 def _lock(ref: PackageRef, *, changes: bool) -> Row:

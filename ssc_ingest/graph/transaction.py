@@ -238,7 +238,7 @@ class Attempt:
     async def _send(self, statement: str, **parameters: Any) -> list[Record]:
         self._statements += 1
         try:
-            result = await self._transaction.run(statement, parameters)
+            result = await self._transaction.run(statement, rows.unprinted(parameters))
         except (TypeError, ValueError, OverflowError) as error:
             raise GraphRefused(f"these rows cannot be sent: {error}") from error
         records = [record async for record in result]
