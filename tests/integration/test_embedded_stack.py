@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pymongo
@@ -31,7 +32,9 @@ from ssc_ingest.embedded import (
     StorageUnusable,
 )
 from ssc_ingest.embedded import stack as stack_module
+from ssc_ingest.embedded.mongo import MongoServer
 from ssc_ingest.embedded.ports import LOOPBACK, choose_port
+from ssc_ingest.embedded.valkey import ValkeyServer
 from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, is_held, locate
 from ssc_ingest.settings import Settings, load_settings
 
@@ -343,19 +346,20 @@ def test_kill_of_a_server_loses_nothing(small: Settings, server: str) -> None:
     assert kept in {acknowledged, acknowledged + 1}  # one may have been written and not answered
 
 
-def test_standard_ports_are_taken(small: Settings) -> None:
+def test_standard_ports_are_taken(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where another program has the standard ports, the servers take others."""
     with socket.socket() as first, socket.socket() as second:
-        for other, port in ((first, 6379), (second, 27017)):
-            try:
-                other.bind((LOOPBACK, port))
-                other.listen()
-            except OSError:
-                continue  # another program has it already: as good
+        taken = []
+        # Ports that surely stay taken: who has the real ones here may end meanwhile.
+        for other, server in ((first, ValkeyServer), (second, MongoServer)):
+            other.bind((LOOPBACK, 0))
+            other.listen()
+            taken.append(other.getsockname()[1])
+            monkeypatch.setattr(server, "standard_port", taken[-1])
         with EmbeddedStack(small) as stack:
             addresses = stack.start()
-            assert not str(addresses.redis_url).endswith(":6379")
-            assert ":27017" not in str(addresses.vulnerabilities_uri)
+            assert urlsplit(str(addresses.redis_url)).port not in taken
+            assert urlsplit(str(addresses.vulnerabilities_uri)).port not in taken
             with redis.Redis.from_url(str(addresses.redis_url)) as client:
                 assert client.info("server")["process_id"] == stack.processes["Valkey"].pid
 
