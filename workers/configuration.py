@@ -32,6 +32,9 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "result_backend": state_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # An error that Redis answers with (it is a replica after a failover, its disk is full, a
+        # script keeps it busy) passes as a lost connection does.
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             **visibility,
             "unacked_restore_interval": RESTORE_EVERY,

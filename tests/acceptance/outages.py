@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kombu.exceptions import OperationalError
+from redis import Redis
 
 from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
@@ -28,6 +29,7 @@ class OwnRedis:
         self._port = choose_port(0)
         self._child = self._start()
         self.uri = self._server.uri(self._port)
+        self._client = Redis.from_url(self.uri)
 
     def restart(self) -> None:
         """``kill -9``, some seconds without a server, and the same server again."""
@@ -43,6 +45,14 @@ class OwnRedis:
         """``kill -9``."""
         self._child.kill()
         self._child.stop(grace=5)
+
+    def refuse(self) -> None:
+        """It answers, and refuses to write, as what is no longer the primary does."""
+        self._client.replicaof("127.0.0.1", "1")
+
+    def accept(self) -> None:
+        """It writes again."""
+        self._client.replicaof("NO", "ONE")
 
     def start(self) -> None:
         """The same server again, with what it had written down."""
