@@ -67,14 +67,22 @@ class Carryover:
         """Go on with what an earlier execution has left, if it has."""
         self.documents = documents or {}
         self._earlier = earlier or {}
+        self.is_loaded = bool(self.documents or self._earlier)
+        """Whether an earlier execution has left anything."""
+        self._new: dict[str, Document | None] = {}
         self._answers: dict[str, Answer] = {}
         self._size = sum(map(_size, self.documents.values()))
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether this execution has read anything that the next one need not read."""
+        return bool(self._new or self._answers)
 
     def keep(self, url: str, document: Document | None) -> None:
         """Keep a document for the next execution, as long as there is room."""
         if self._size + _size(document) <= LARGEST:
             self._size += _size(document)
-            self.documents[url] = document
+            self.documents[url] = self._new[url] = document
 
     def answer(self, question: str, *, at: datetime) -> Answer | None:
         """What an earlier execution was answered, unless that is too long ago now.
@@ -104,21 +112,23 @@ class Carryover:
         return cls(documents, answers)
 
     async def save(self, cache: Redis, purl: Purl, *, answers: bool = True) -> None:
-        """Keep it all for the next execution; ``answers``: whether those are of any use."""
+        """Keep it all for the next execution; ``answers``: whether those are of any use.
+
+        Only what is new is written: work that waits for a host may come back many times.
+        """
         packed: dict[Any, Any] = {
-            url: document.pack() if document else _ABSENT
-            for url, document in self.documents.items()
+            url: document.pack() if document else _ABSENT for url, document in self._new.items()
         }
         if answers:
-            kept = {**self._earlier, **self._answers}
-            packed |= {_ANSWER + question: answer.pack() for question, answer in kept.items()}
-        if not packed and not self._earlier:
+            packed |= {_ANSWER + question: kept.pack() for question, kept in self._answers.items()}
+        if not packed and not self.is_loaded:
             return
         async with cache.pipeline(transaction=True) as pipeline:
-            pipeline.delete(_key(purl))
+            if self._earlier and not answers:
+                pipeline.hdel(_key(purl), *(_ANSWER + question for question in self._earlier))
             if packed:
                 pipeline.hset(_key(purl), mapping=packed)
-                pipeline.expire(_key(purl), KEPT_FOR)
+            pipeline.expire(_key(purl), KEPT_FOR)
             await pipeline.execute()
 
     async def discard(self, cache: Redis, purl: Purl) -> None:

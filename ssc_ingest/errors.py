@@ -22,7 +22,7 @@
     ├── ParentNotFound(parent_id)       the node that an edge should start from is not in the graph
     ├── StoreUnavailable(store)         wait for the store, without using up an attempt
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
-    ├── DeadlineExceeded                one execution took too long; what was read is cached
+    ├── DeadlineExceeded(progressed)    reading took too long; what was read is cached
     └── ConfigurationError(setting)     the process refuses to start
 
 Anything else is a bug: it is logged with its traceback and ends in the dead letters.
@@ -143,7 +143,11 @@ class GraphRefused(IngestError):
 
 
 class DeadlineExceeded(IngestError):
-    """One execution took longer than its time-out; what was read so far is cached."""
+    """Reading took longer than one execution may; ``progressed``: the next one reads less."""
+
+    def __init__(self, message: str, *, progressed: bool) -> None:
+        super().__init__(message)
+        self.progressed = progressed
 
 
 class ConfigurationError(IngestError):

@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
-from structlog.contextvars import bound_contextvars
 
 from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems import ecosystem
@@ -51,9 +50,6 @@ class Done:
     """The work is done, or somebody else has taken it over."""
 
     summary: str
-    versions: int = 0
-    requirements: int = 0
-    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +121,7 @@ class Executor:
             # A redelivery may have nothing left to do but to end the claim that its first
             # delivery could not.
             result = await self._attempt(assignment)
-            while wish := await self._state.inflight.release(purl, owner):
-                await self._serve(wish)
+            await self._let_go(purl, owner)
         return result
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
@@ -140,8 +135,7 @@ class Executor:
             await self._state.failing.note(purl)
             if request.run_id:
                 await self._state.runs.end(request.run_id, purl, request.sequence, RunEnding.FAILED)
-            while wish := await self._state.inflight.release(purl, message.task_id):
-                await self._state.queues.publish([TaskMessage.from_wish(wish)])
+            await self._let_go(purl, message.task_id)
         return result
 
     async def _accepted(self, message: TaskMessage, *, again: bool) -> _Assignment | Result:
@@ -189,12 +183,11 @@ class Executor:
             again=again,
         )
 
-    async def _serve(self, wish: str) -> None:
-        message = TaskMessage.from_wish(wish)
-        with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
-            assignment = await self._accepted(message, again=False)
-            if isinstance(assignment, _Assignment):
-                await self._attempt(assignment)
+    async def _let_go(self, purl: Purl, owner: str) -> None:
+        """End the claim; what others wanted of the package meanwhile goes back to the queues."""
+        if wishes := await self._state.inflight.release(purl, owner):
+            await self._state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
+            await self._state.inflight.served(purl, wishes)
 
     async def _attempt(self, assignment: _Assignment) -> Result:
         try:
@@ -247,12 +240,7 @@ class Executor:
             requirements=extracted.requirements,
             requests=extracted.requests,
         )
-        return Done(
-            summary=f"{extracted.ending.value}, {followed} followed",
-            versions=extracted.versions,
-            requirements=extracted.requirements,
-            requests=extracted.requests,
-        )
+        return Done(summary=f"{extracted.ending.value}, {followed} followed")
 
     async def _follow(self, assignment: _Assignment, extracted: Extracted) -> int:
         """Publish tasks for what the package requires; returns how many."""

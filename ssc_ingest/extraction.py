@@ -14,6 +14,7 @@ from ssc_ingest.errors import (
     PackageGone,
     PackageNotFound,
     StaleAnswer,
+    StoreUnavailable,
 )
 from ssc_ingest.graph.changes import ParentEdge
 from ssc_ingest.jobs import Ending
@@ -60,7 +61,7 @@ async def extract(
         PackageNotFound: the registry does not have it.
         PackageGone: the registry does not have it any more; the graph says so now.
         ParentNotFound: ``request.parent_id`` is not in the graph; nothing was written.
-        DeadlineExceeded: it took longer than ``TASK_TIMEOUT``; what was read is kept.
+        DeadlineExceeded: reading took longer than ``TASK_TIMEOUT``; what was read is kept.
         RegistryError, StoreUnavailable, GraphRefused: see :mod:`ssc_ingest.errors`.
     """
     ecosystem = resources.ecosystems[request.ecosystem]
@@ -74,9 +75,10 @@ async def extract(
                 extracted = await _extract(request, ref, ecosystem, resources, scope, asked=asked)
     except TimeoutError:
         await carryover.save(cache, ref.purl)
-        raise DeadlineExceeded(
-            f"{ref.purl} took longer than {resources.settings.task_timeout:g} s"
-        ) from None
+        reason = f"{ref.purl} took longer than {resources.settings.task_timeout:g} s"
+        if scope.complete:
+            raise StoreUnavailable("graph", reason) from None
+        raise DeadlineExceeded(reason, progressed=carryover.has_grown) from None
     except IngestError as error:
         # An answer that is too old would be no better the next time.
         await carryover.save(cache, ref.purl, answers=not isinstance(error, StaleAnswer))
@@ -139,7 +141,10 @@ async def _extract(
             total_versions=outcome.total_versions,
         )
     found = replace(found, import_names=await _import_names(ecosystem, found, resources))
+    scope.complete = True
     outcome = await writer.write(found, order=ecosystem.order, edges=edges, urgent=urgent)
+    if outcome.stale and scope.as_of is None:
+        log.warning("clock_behind", read_at=found.fetched_at.isoformat())
     log.debug("package_extracted", versions=len(found.versions))
     return Extracted(
         ref=found.ref,

@@ -289,6 +289,7 @@ class RegistryClient:
             host,
             rate=self._hosts[host],
             urgent=scope is None or scope.urgent,
+            begun=scope is None or scope.begun,
             registry=self._registry,
         )
         if not permission.granted:

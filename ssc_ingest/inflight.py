@@ -2,8 +2,10 @@
 
 ``inflight:<purl>`` holds the id of the task that works on the package, and expires unless it
 is renewed. Who comes second leaves its message in ``wanted:<purl>`` and is done: the owner
-serves what is wanted before it lets go.
+publishes what is wanted when it lets go.
 """
+
+from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
@@ -33,12 +35,11 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
-# KEYS: inflight, wanted. ARGV: owner. A wish to serve next, or nothing: then the claim is gone.
+# KEYS: inflight, wanted. ARGV: owner. What is wanted by then; the claim is gone.
 _RELEASE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
-local wish = redis.call('LPOP', KEYS[2])
-if not wish then redis.call('DEL', KEYS[1]) end
-return wish
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {} end
+redis.call('DEL', KEYS[1])
+return redis.call('LRANGE', KEYS[2], 0, -1)
 """
 
 # KEYS: inflight. ARGV: owner.
@@ -50,9 +51,7 @@ return 0
 # KEYS: inflight, wanted. Everything wanted of a package that nobody works on.
 _ORPHANS = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return {} end
-local wishes = redis.call('LRANGE', KEYS[2], 0, -1)
-redis.call('DEL', KEYS[2])
-return wishes
+return redis.call('LRANGE', KEYS[2], 0, -1)
 """
 
 
@@ -76,10 +75,16 @@ class InFlight:
         """Keep the claim for another lease; ``False`` if it is no longer the owner's."""
         return bool(await self._renew(keys=[_INFLIGHT + purl], args=[owner, LEASE]))
 
-    async def release(self, purl: Purl, owner: str) -> str | None:
-        """The next wish to serve while the claim goes on; without one, the claim ends."""
-        wish = await self._release(keys=[_INFLIGHT + purl, _WANTED + purl], args=[owner])
-        return None if wish is None else str(wish)
+    async def release(self, purl: Purl, owner: str) -> list[str]:
+        """End the claim; returns what is wanted, which stays noted until it is :meth:`served`."""
+        return list(await self._release(keys=[_INFLIGHT + purl, _WANTED + purl], args=[owner]))
+
+    async def served(self, purl: Purl, wishes: Sequence[str]) -> None:
+        """These wishes are where they cannot be lost; others may have come meanwhile."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for wish in wishes:
+                pipeline.lrem(_WANTED + purl, 1, wish)
+            await pipeline.execute()
 
     async def abandon(self, purl: Purl, owner: str) -> None:
         """End the claim at once; wishes stay for the next owner."""
@@ -94,10 +99,14 @@ class InFlight:
         """How many packages are being worked on."""
         return len([key async for key in self._redis.scan_iter(f"{_INFLIGHT}*", count=1000)])
 
-    async def orphaned_wishes(self) -> list[str]:
-        """Take the wishes whose owner is gone (killed, its message purged); they are yours now."""
-        wishes: list[str] = []
+    async def orphaned_wishes(self) -> dict[Purl, list[str]]:
+        """Wishes whose owner is gone (killed, its message purged), by package.
+
+        They stay noted until they are :meth:`served`.
+        """
+        found: dict[Purl, list[str]] = {}
         async for key in self._redis.scan_iter(f"{_WANTED}*", count=1000):
-            purl = str(key).removeprefix(_WANTED)
-            wishes += await self._orphans(keys=[_INFLIGHT + purl, _WANTED + purl])
-        return wishes
+            purl = Purl(str(key).removeprefix(_WANTED))
+            if wishes := await self._orphans(keys=[_INFLIGHT + purl, _WANTED + purl]):
+                found[purl] = list(wishes)
+        return found

@@ -1,6 +1,6 @@
 """One token bucket per registry host, in Redis, shared by the whole fleet.
 
-``ratelimit:<host>``   the bucket
+``ratelimit:<host>``   the bucket, and the time up to which those who were refused come back
 ``used:<host>``        tokens taken in each of the last sixty minutes
 ``pause:<host>``       exists while nobody may ask the host, because it answered 429 or 503
 ``hold:<registry>``    exists while an operator lets nobody ask a registry, on whatever host
@@ -21,6 +21,13 @@ from redis.asyncio import Redis
 LONGEST_WAIT = 2.0
 """Seconds that a task may hold its slot while it waits for a token."""
 
+LONGEST_START = 0.5
+"""The same for work that has read nothing yet: what was begun is to be finished first, or
+thousands of packages would be half read, and none done."""
+
+LONGEST_SPREAD = 60.0
+"""Seconds over which those who are refused come back, one for each token."""
+
 RESERVED_SHARE = 0.2
 """Share of the burst that only urgent work may use."""
 
@@ -34,8 +41,8 @@ HOUR = 60
 """Minutes for which tokens are counted."""
 
 # KEYS: bucket, pause, hold, used. ARGV: rate per second (0: unlimited), burst, reserve, longest
-# wait, seconds to wait while held. Returns {"ok", seconds to wait}, or {"wait" or "held", seconds
-# until worth asking again}.
+# wait, seconds to wait while held, longest spread. Returns {"ok", seconds to wait}, or {"wait" or
+# "held", seconds until worth asking again}. Without a reserve (urgent) nobody stands in line.
 _TAKE = """
 local held = redis.call('PTTL', KEYS[3])
 if held ~= -2 then
@@ -43,9 +50,22 @@ if held ~= -2 then
   if held >= 0 then longest = math.min(longest, held / 1000) end
   return {'held', tostring(longest)}
 end
-local paused = redis.call('PTTL', KEYS[2])
-if paused > 0 then return {'wait', tostring(paused / 1000)} end
 local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local rate, reserve = tonumber(ARGV[1]), tonumber(ARGV[3])
+local function refuse(seconds)
+  if rate > 0 and reserve > 0 then
+    local last = tonumber(redis.call('HGET', KEYS[1], 'last') or 0)
+    local latest = now + seconds + tonumber(ARGV[6])
+    local turn = math.min(math.max(now + seconds, last + 1 / rate), latest)
+    redis.call('HSET', KEYS[1], 'last', string.format('%.6f', turn))
+    redis.call('EXPIRE', KEYS[1], 3600)
+    seconds = turn - now
+  end
+  return {'wait', tostring(seconds)}
+end
+local paused = redis.call('PTTL', KEYS[2])
+if paused > 0 then return refuse(paused / 1000) end
 local function count()
   local minute = math.floor(time[1] / 60)
   local slot = minute % 60
@@ -54,26 +74,20 @@ local function count()
   redis.call('HSET', KEYS[4], slot, string.format('%d %d', minute, used + 1))
   redis.call('EXPIRE', KEYS[4], 3600)
 end
-local rate = tonumber(ARGV[1])
 if rate == 0 then
   count()
   return {'ok', '0'}
 end
-local burst, reserve, longest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local now = time[1] + time[2] / 1000000
+local burst, longest = tonumber(ARGV[2]), tonumber(ARGV[4])
 local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local since = now - (tonumber(bucket[2]) or now)
 local tokens = math.min(burst, (tonumber(bucket[1]) or burst) + since * rate)
 local wait = math.max(0, (1 + reserve - tokens) / rate)
-local answer = {'wait', tostring(wait)}
-if wait <= longest then
-  tokens = tokens - 1
-  answer = {'ok', tostring(wait)}
-  count()
-end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
+if wait > longest then return refuse(wait) end
+count()
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - 1), 'at', string.format('%.6f', now))
 redis.call('EXPIRE', KEYS[1], 3600)
-return answer
+return {'ok', tostring(wait)}
 """
 
 # KEYS: pause, number of pauses in a row. ARGV: shortest pause ms, longest pause ms, doubles (1/0).
@@ -129,19 +143,30 @@ class RateLimiter:
         self._take = redis.register_script(_TAKE)
         self._pause = redis.register_script(_PAUSE)
 
-    async def take(self, host: str, *, rate: float, urgent: bool, registry: str = "") -> Permission:
-        """Ask for one request to ``host`` (``name[:port]``) at ``rate`` requests per second.
+    async def take(
+        self, host: str, *, rate: float, urgent: bool, begun: bool = True, registry: str = ""
+    ) -> Permission:
+        """Ask for one request to ``host``.
 
         A granted permission may carry a delay of at most :data:`LONGEST_WAIT`: the token is
-        reserved, the caller sleeps. ``registry`` is the ecosystem that asks.
+        reserved, the caller sleeps. Those who are refused are told to come back one after the
+        other, at the host's rate.
+
+        Args:
+            host: ``name[:port]``.
+            rate: requests per second.
+            urgent: somebody waits; such work has a reserve, and stands in no line.
+            begun: the work has read something already, and goes before what has not.
+            registry: the ecosystem that asks.
         """
         if is_loopback(host):
             rate = 0
         burst = max(1.0, rate)
         reserve = 0.0 if urgent else RESERVED_SHARE * burst
+        longest = LONGEST_WAIT if urgent or begun else LONGEST_START
         verdict, seconds = await self._take(
             keys=[f"ratelimit:{host}", f"pause:{host}", _hold(registry), f"used:{host}"],
-            args=[rate, burst, reserve, LONGEST_WAIT, LOOK_AGAIN],
+            args=[rate, burst, reserve, longest, LOOK_AGAIN, LONGEST_SPREAD],
         )
         return Permission(verdict == "ok", float(seconds), held=verdict == "held")
 

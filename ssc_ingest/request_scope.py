@@ -22,8 +22,15 @@ class RequestScope:
     """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
     carryover: Carryover = field(default_factory=Carryover)
     requests: int = 0
+    complete: bool = False
+    """All has been read; what is left to do is to write it."""
     as_of: datetime | None = None
     """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether this extraction, or an earlier execution of it, has read anything."""
+        return self.requests > 0 or self.carryover.is_loaded
 
 
 _scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=None)

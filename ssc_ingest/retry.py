@@ -4,9 +4,10 @@
 error                  decision
 =====================  ==========================================================
 RegistryPaused         wait as long as the operator wants; not even the day counts
-RateLimited            wait as long as the host says; no attempt is used up
+RateLimited            wait as long as the limiter says; no attempt is used up
 StoreUnavailable       wait a little; no attempt is used up
-DeadlineExceeded       go on at once with what was read; no attempt is used up
+DeadlineExceeded       go on at once with what was read; if that is nothing, try again,
+                       with growing pauses, as often as configured
 StaleAnswer            try again, with growing pauses; the executor ends it
 RegistryUnavailable    try again, with growing pauses, as often as configured
 all others             dead letter at once: the same input would fail again
@@ -70,14 +71,14 @@ def decide(  # noqa: PLR0911 - a table
         return GiveUp(f"not done after {LONGEST_WAITING // 3600} hours")
     match error:
         case RateLimited():
-            return Again(error.retry_after * spread, counted=False)
+            return Again(error.retry_after, counted=False)  # the limiter has spread them
         case StoreUnavailable():
             return Again(STORE_PAUSE * spread, counted=False)
-        case DeadlineExceeded():
+        case DeadlineExceeded() if error.progressed:
             return Again(0, counted=False)
         case StaleAnswer():
             return Again(_pause(attempts) * spread, counted=True)
-        case RegistryUnavailable() if attempts + 1 < max_attempts:
+        case RegistryUnavailable() | DeadlineExceeded() if attempts + 1 < max_attempts:
             return Again(_pause(attempts) * spread, counted=True)
         case _:
             return GiveUp(f"failed {attempts + 1} time{'s' * bool(attempts)}")

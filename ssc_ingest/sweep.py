@@ -43,8 +43,10 @@ class Swept:
 
 async def sweep(state: State, settings: Settings) -> Swept:
     """Publish again what nobody has any more."""
-    wishes = [TaskMessage.from_wish(wish) for wish in await state.inflight.orphaned_wishes()]
-    await state.queues.publish(wishes)
+    orphaned = await state.inflight.orphaned_wishes()
+    for purl, wishes in orphaned.items():
+        await state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
+        await state.inflight.served(purl, wishes)
     silence = settings.visibility_timeout + MARGIN
     lost: list[TaskMessage] = []
     urgent = [queue_name(name, "urgent") for name in ecosystems()]
@@ -61,7 +63,7 @@ async def sweep(state: State, settings: Settings) -> Swept:
     for run in lapsed:
         log.warning("run_lapsed", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
     await state.queues.publish([run_message(run) for run in lapsed])
-    return Swept(wishes=len(wishes), packages=len(lost), runs=len(lapsed))
+    return Swept(wishes=sum(map(len, orphaned.values())), packages=len(lost), runs=len(lapsed))
 
 
 async def _lost_of_job(state: State, job_id: str) -> list[TaskMessage]:

@@ -1,5 +1,6 @@
 """``extraction.extract_package``: read one package from its registry and write it to the graph."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -14,11 +15,14 @@ from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.execution import Delayed, Done, GaveUp, Result
 from ssc_ingest.queues import DEFAULT, EXTRACT, TaskMessage, queue_name
 from workers.app import app
-from workers.isolation import WorkerCrashed
+from workers.isolation import IsolationBusy, WorkerCrashed
 from workers.runtime import Runtime, Stopping
 
 REQUEUE_PAUSE = 1.0
 """Seconds before a message goes back when its state cannot be kept."""
+
+BUSY_PAUSE = 5.0
+"""Seconds before a suspicious task asks for its turn again."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +38,12 @@ def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: igno
     Safe to repeat: packages, versions and requirements are matched by their purl.
     The keywords are those of :class:`ssc_ingest.arguments.ExtractPackage`.
     """
-    runtime = app.runtime
-    message = _message(self.request, args, kwargs)
+    runtime, request = app.runtime, self.request
+    message = _message(request, args, kwargs)
     try:
-        result = runtime.run(_deliver(runtime, message, positional=bool(args)))
+        result = runtime.run(
+            _deliver(runtime, message, positional=bool(args), returned=_was_returned(request))
+        )
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
     except RedisError as error:
@@ -65,12 +71,21 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
     )
 
 
-async def _deliver(runtime: Runtime, message: TaskMessage, *, positional: bool) -> Result:
-    """Forward what came to the default queue; carry out the rest, alone if it is suspicious."""
+def _was_returned(request: Any) -> bool:
+    return bool(request.delivery_info.get("redelivered"))
+
+
+async def _deliver(
+    runtime: Runtime, message: TaskMessage, *, positional: bool, returned: bool
+) -> Result:
+    """Forward what came to the default queue; carry out the rest, alone if it is suspicious.
+
+    ``returned``: it was given back to its queue, possibly in the middle.
+    """
     ecosystem = message.kwargs.get("ecosystem")
     state = runtime.resources.state
-    if message.queue == DEFAULT and ecosystem in ecosystems():
-        await state.queues.publish([message.moved_to(queue_name(str(ecosystem), "urgent"))])
+    if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
+        await state.queues.publish([message.moved_to(queue_name(ecosystem, "urgent"))])
         return Done(summary=f"forwarded to {ecosystem}.urgent")
     if positional:
         error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
@@ -78,11 +93,23 @@ async def _deliver(runtime: Runtime, message: TaskMessage, *, positional: bool) 
     count = await state.deliveries.begin(message.task_id)
     try:
         if count < SUSPICIOUS:
-            return await runtime.executor.execute(message, again=False)
-        log.warning("delivered_again", deliveries=count)
-        runtime.resources.metrics.redelivered()
-        return await runtime.isolation.execute(message)
+            result = await runtime.executor.execute(message, again=returned)
+        else:
+            log.warning("delivered_again", deliveries=count)
+            runtime.resources.metrics.redelivered()
+            result = await runtime.isolation.execute(message)
+    except IsolationBusy as error:
+        # Still suspicious: its count stays.
+        log.info("waits_to_run_alone", reason=str(error))
+        await state.queues.delay(message, BUSY_PAUSE)
+        return Delayed(seconds=BUSY_PAUSE, error_type="IsolationBusy", error=str(error))
     except WorkerCrashed as error:
-        return await runtime.executor.give_up(message, error)
-    finally:
-        await state.deliveries.end(message.task_id)
+        result = await runtime.executor.give_up(message, error)
+    except (RedisError, asyncio.CancelledError):
+        await state.deliveries.end(message.task_id)  # it goes back in order
+        raise
+    except Exception as error:
+        log.exception("unexpected_error")
+        result = await runtime.executor.give_up(message, error)
+    await state.deliveries.end(message.task_id)
+    return result

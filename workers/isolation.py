@@ -13,9 +13,11 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from ssc_ingest.errors import IngestError
@@ -29,11 +31,21 @@ from ssc_ingest.settings import load_settings
 IDLE_FOR = 60.0
 """Seconds after which a child without work is let go."""
 
+READY, STATE_LOST = "Ready", "StateLost"
+
 _RESULTS: dict[str, type[Result]] = {cls.__name__: cls for cls in (Done, Delayed, GaveUp)}
+
+
+TURN_WITHIN = 20.0
+"""Seconds that a task holds its slot while others run alone: well below the visibility timeout."""
 
 
 class WorkerCrashed(IngestError):
     """The task kills the process that runs it."""
+
+
+class IsolationBusy(IngestError):
+    """There is no process that could run this task alone now."""
 
 
 class Isolation:
@@ -49,9 +61,17 @@ class Isolation:
 
         Raises:
             WorkerCrashed: the child died of it.
+            IsolationBusy: it did not get its turn within :data:`TURN_WITHIN`, or the child did
+                not start.
+            RedisError: the state cannot be kept, or the child could not begin because of it.
             asyncio.CancelledError: the worker stops; the child has been ended.
         """
-        async with self._turn:
+        try:
+            async with asyncio.timeout(TURN_WITHIN):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise IsolationBusy("others run alone before it") from None
+        try:
             if self._idle:
                 self._idle.cancel()
             child = self._child or await self._start()
@@ -67,8 +87,12 @@ class Isolation:
                     f"the process that ran this task alone ended with status {status}"
                 )
             self._idle = asyncio.get_running_loop().call_later(IDLE_FOR, self._let_go)
+        finally:
+            self._turn.release()
         document = json.loads(answer)
-        return _RESULTS[document.pop("type")](**document)
+        if (name := document.pop("type")) == STATE_LOST:
+            raise RedisError(document["error"])
+        return _RESULTS[name](**document)
 
     async def stop(self) -> None:
         """End the child, whatever it does."""
@@ -80,14 +104,25 @@ class Isolation:
             await child.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
-        self._child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "workers.isolation",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        return self._child
+        try:
+            child = self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "workers.isolation",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            ready = child.stdout and await child.stdout.readline()
+        except OSError as error:
+            raise IsolationBusy(f"its process did not start: {error}") from error
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        if not ready:
+            status = await child.wait()
+            self._child = None
+            raise IsolationBusy(f"its process ended with status {status} before it began")
+        return child
 
     async def _ask(self, child: asyncio.subprocess.Process, message: TaskMessage) -> bytes:
         if child.stdin is None or child.stdout is None:
@@ -112,13 +147,25 @@ async def _serve() -> None:
     lines = _lines_of_stdin(asyncio.get_running_loop())
     async with open_resources(settings, locate(settings)) as resources:
         executor = Executor(resources)
+        _say({"type": READY})
         while line := await lines.get():
             message = TaskMessage.from_wish(line)
             with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
-                result = await executor.execute(message, again=True)
-            document: dict[str, Any] = {"type": type(result).__name__, **asdict(result)}
-            sys.stdout.write(json.dumps(document) + "\n")
-            sys.stdout.flush()
+                document = await _carry_out(executor, message)
+            _say(document)
+
+
+def _say(document: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+async def _carry_out(executor: Executor, message: TaskMessage) -> dict[str, Any]:
+    try:
+        result = await executor.execute(message, again=True)
+    except RedisError as error:
+        return {"type": STATE_LOST, "error": str(error)}
+    return {"type": type(result).__name__, **asdict(result)}
 
 
 def _lines_of_stdin(loop: asyncio.AbstractEventLoop) -> "asyncio.Queue[str]":

@@ -4,7 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from ssc_ingest.errors import RateLimited
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -14,20 +16,32 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
     """The results of ``function`` for all items, in their order, ``limit`` of them at a time.
 
     Raises:
-        The first error, as it is; what was still running has then been cancelled.
+        RateLimited: the one with the longest wait. Nothing more was begun after the first, but
+            what was running has ended: it had permission to ask, and what it read is kept for
+            the next execution, which would otherwise spend the same permissions again.
+        The first of other errors, as it is; what was still running has then been cancelled.
     """
     slots = asyncio.Semaphore(limit)
+    refusals: list[RateLimited] = []
 
-    async def run(item: T) -> R:
+    async def run(item: T) -> R | None:
         async with slots:
-            return await function(item)
+            if refusals:
+                return None
+            try:
+                return await function(item)
+            except RateLimited as error:
+                refusals.append(error)
+                return None
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run(item)) for item in items]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+    if refusals:
+        raise max(refusals, key=lambda refusal: refusal.retry_after)
+    return [cast("R", task.result()) for task in tasks]
 
 
 async def in_order(

@@ -162,6 +162,7 @@ async def test_programs_without_our_code_call_by_name(
 
 BAD_CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown ecosystem": ({"ecosystem": "cobol", "name": "x"}, "UnknownEcosystem"),
+    "no text": ({"ecosystem": ["pypi"], "name": "x"}, "InvalidArguments"),
     "no name": ({"ecosystem": "pypi"}, "InvalidArguments"),
     "wrong type": ({"ecosystem": "pypi", "name": 7}, "InvalidArguments"),
     "wrong choice": (

@@ -9,24 +9,36 @@ RICH = Purl("pkg:pypi/rich")
 
 
 async def test_the_second_leaves_its_wish_with_the_first(state: State) -> None:
-    """The owner is handed every wish, in order, before its claim ends."""
+    """The owner gets every wish, in order, with the end of its claim."""
     inflight = state.inflight
     assert await inflight.claim(RICH, "first", "its own")
     assert not await inflight.claim(RICH, "second", "wish 2")
     assert not await inflight.claim(RICH, "third", "wish 3")
-    assert await inflight.release(RICH, "first") == "wish 2"
-    assert await inflight.owner(RICH) == "first"
-    assert await inflight.release(RICH, "first") == "wish 3"
-    assert await inflight.release(RICH, "first") is None
+    assert await inflight.release(RICH, "first") == ["wish 2", "wish 3"]
     assert await inflight.owner(RICH) is None
     assert await inflight.count() == 0
+
+
+async def test_a_wish_stays_until_it_is_served(state: State) -> None:
+    """Who dies between the end of its claim and the publishing has lost nothing."""
+    inflight = state.inflight
+    await inflight.claim(RICH, "first", "")
+    await inflight.claim(RICH, "second", "wish")
+    assert await inflight.release(RICH, "first") == ["wish"]
+    assert await inflight.orphaned_wishes() == {RICH: ["wish"]}
+    await inflight.claim(RICH, "third", "")
+    await inflight.claim(RICH, "fourth", "later")
+    await inflight.served(RICH, ["wish"])
+    assert await inflight.release(RICH, "third") == ["later"]
+    await inflight.served(RICH, ["later"])
+    assert await inflight.orphaned_wishes() == {}
 
 
 async def test_a_redelivery_knows_its_own_claim(state: State) -> None:
     """The task whose worker was killed claims the package again under its id."""
     assert await state.inflight.claim(RICH, "task", "")
     assert await state.inflight.claim(RICH, "task", "")
-    assert await state.inflight.release(RICH, "task") is None
+    assert await state.inflight.release(RICH, "task") == []
 
 
 async def test_only_the_owner_renews_and_releases(state: State) -> None:
@@ -34,7 +46,7 @@ async def test_only_the_owner_renews_and_releases(state: State) -> None:
     assert await state.inflight.claim(RICH, "owner", "")
     assert not await state.inflight.renew(RICH, "other")
     await state.inflight.abandon(RICH, "other")
-    assert await state.inflight.release(RICH, "other") is None
+    assert await state.inflight.release(RICH, "other") == []
     assert await state.inflight.renew(RICH, "owner")
     assert await state.inflight.owner(RICH) == "owner"
 
@@ -43,23 +55,24 @@ async def test_an_abandoned_claim_keeps_the_wishes(state: State) -> None:
     """The next owner, or the sweep, serves what the last one could not."""
     await state.inflight.claim(RICH, "owner", "")
     await state.inflight.claim(RICH, "other", "wish")
-    assert await state.inflight.orphaned_wishes() == []
+    assert await state.inflight.orphaned_wishes() == {}
     await state.inflight.abandon(RICH, "owner")
-    assert await state.inflight.orphaned_wishes() == ["wish"]
-    assert await state.inflight.orphaned_wishes() == []
+    assert await state.inflight.orphaned_wishes() == {RICH: ["wish"]}
 
 
 async def test_no_wish_is_lost_between_claim_and_release(state: State) -> None:
-    """Of many tasks at once each either owns the package or is served by an owner."""
+    """Of many tasks at once each either owns the package or is handed to an owner."""
     served: list[str] = []
 
     async def work(owner: str) -> None:
         if not await state.inflight.claim(RICH, owner, owner):
             return
         served.append(owner)
-        while wish := await state.inflight.release(RICH, owner):
-            served.append(wish)
+        wishes = await state.inflight.release(RICH, owner)
+        await state.inflight.served(RICH, wishes)
+        await asyncio.gather(*(work(wish) for wish in wishes))
 
     await asyncio.gather(*(work(str(n)) for n in range(200)))
-    assert sorted(served, key=int) == [str(n) for n in range(200)]
+    assert set(served) == {str(n) for n in range(200)}
     assert await state.inflight.count() == 0
+    assert await state.inflight.orphaned_wishes() == {}

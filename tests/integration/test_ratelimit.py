@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from ssc_ingest.ratelimit import LONGEST_WAIT, LOOK_AGAIN, is_loopback
+from ssc_ingest.ratelimit import (
+    LONGEST_SPREAD,
+    LONGEST_START,
+    LONGEST_WAIT,
+    LOOK_AGAIN,
+    is_loopback,
+)
 from ssc_ingest.resources import State
 
 
@@ -24,6 +30,36 @@ async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
     while (await state.limiter.take("h", rate=100, urgent=False)).delay == 0:
         pass
     assert (await state.limiter.take("h", rate=100, urgent=True)).delay == 0
+
+
+async def test_the_refused_come_back_one_after_the_other(state: State) -> None:
+    """A token's time apart, up to a bound, also after a pause; urgent work stands in no line."""
+
+    async def refusal(*, urgent: bool = False) -> float:
+        permission = await state.limiter.take("h", rate=10, urgent=urgent)
+        return 0 if permission.granted else permission.delay
+
+    while not await refusal():
+        pass
+    turns = [await refusal() for _ in range(100)]
+    assert turns == sorted(turns)
+    # A tenth of a second each, less what passed between the first question and the last.
+    assert turns[-1] - turns[0] > 5
+    assert await refusal(urgent=True) < turns[0]
+    many = [await refusal() for _ in range(600)]
+    assert max(many) <= LONGEST_WAIT + LONGEST_SPREAD + 1
+    await state.limiter.pause("h", 100)
+    paused = [await refusal() for _ in range(20)]
+    assert 99 < paused[0] < paused[-1]
+    assert await refusal(urgent=True) <= 100
+
+
+async def test_what_was_begun_goes_first(state: State) -> None:
+    """What has read nothing yet does not wait in line with what goes on."""
+    while (await state.limiter.take("h", rate=10, urgent=False)).delay < LONGEST_START:
+        pass
+    assert not (await state.limiter.take("h", rate=10, urgent=False, begun=False)).granted
+    assert (await state.limiter.take("h", rate=10, urgent=False)).granted
 
 
 async def test_a_pause_is_for_everybody(state: State) -> None:

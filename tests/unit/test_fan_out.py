@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from ssc_ingest.ecosystems.fan_out import fan_out, in_order
-from ssc_ingest.errors import RateLimited
+from ssc_ingest.errors import MalformedMetadata, RateLimited
 
 
 async def test_results_come_in_order_and_within_the_limit() -> None:
@@ -33,14 +33,36 @@ async def test_the_first_error_comes_out_alone() -> None:
 
     async def work(number: int) -> None:
         if number == 1:
-            raise RateLimited("wait", retry_after=1.0)
+            raise MalformedMetadata("no name")
         await asyncio.Event().wait()
         finished.append(number)
 
-    with pytest.raises(RateLimited) as error:
+    with pytest.raises(MalformedMetadata, match="no name"):
         await fan_out(work, range(5), limit=2)
-    assert error.value.retry_after == 1.0
     assert finished == []
+
+
+async def test_a_refusal_lets_what_runs_end() -> None:
+    """What had permission to ask is not thrown away; nothing more begins."""
+    begun: list[int] = []
+    finished: list[int] = []
+    refused = asyncio.Event()
+
+    async def work(number: int) -> None:
+        begun.append(number)
+        if number in {1, 2}:
+            await asyncio.sleep(0)
+            refused.set()
+            raise RateLimited("wait", retry_after=number)
+        await refused.wait()
+        await asyncio.sleep(0)
+        finished.append(number)
+
+    with pytest.raises(RateLimited) as error:
+        await fan_out(work, range(9), limit=4)
+    assert error.value.retry_after == 2
+    assert begun == [0, 1, 2, 3]
+    assert finished == [0, 3]
 
 
 async def test_results_come_one_by_one_and_ahead() -> None:

@@ -40,7 +40,7 @@ def test_what_cannot_help_is_not_repeated(error: Exception) -> None:
     [
         (RateLimited("paused", retry_after=30), 30),
         (StoreUnavailable("graph", "gone"), 5),
-        (DeadlineExceeded("slow"), 0),
+        (DeadlineExceeded("slow", progressed=True), 0),
     ],
     ids=["host", "store", "deadline"],
 )
@@ -51,12 +51,14 @@ def test_waiting_uses_up_no_attempts(error: Exception, seconds: float, attempts:
     assert decision == Again(seconds, counted=False)
 
 
-def test_attempts_are_bounded_and_pauses_grow() -> None:
-    """A registry that does not answer is asked again after 5, 10, 20 and 40 seconds."""
-    decisions = [
-        decide(RegistryUnavailable("502"), attempts=n, max_attempts=5, waited=0, jitter=0)
-        for n in range(5)
-    ]
+@pytest.mark.parametrize(
+    "error",
+    [RegistryUnavailable("502"), DeadlineExceeded("slow", progressed=False)],
+    ids=["no answer", "no progress"],
+)
+def test_attempts_are_bounded_and_pauses_grow(error: Exception) -> None:
+    """What brings nothing is asked for again after 5, 10, 20 and 40 seconds."""
+    decisions = [decide(error, attempts=n, max_attempts=5, waited=0, jitter=0) for n in range(5)]
     assert [d.seconds for d in decisions if isinstance(d, Again)] == [5, 10, 20, 40]
     assert isinstance(decisions[-1], GiveUp)
 

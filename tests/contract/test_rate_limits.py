@@ -1,0 +1,94 @@
+"""Reading under a rate that is much lower than what is wanted."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+import redis.asyncio as redis
+
+from ssc_ingest import ratelimit
+from ssc_ingest.carryover import Carryover
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.endpoints import setting_names
+from ssc_ingest.errors import RateLimited
+from ssc_ingest.models import Package
+from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.settings import Settings
+from tests.contract.fetching import opened, read
+from tests.simulator.client import Simulator
+
+pytest_plugins = ("tests.simulator.fixtures",)
+
+RATE = 40
+"""Requests a second; a package wants eight at a time."""
+
+
+@pytest.fixture(scope="module")
+def running_simulator() -> Iterator[Simulator]:
+    """Packages of many versions, which share nothing."""
+    with Simulator.start(packages=200, versions="24", requirements="1", plain=True) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated registries' rates hold, which on this machine they otherwise do not."""
+    monkeypatch.setattr(ratelimit, "is_loopback", lambda _: False)
+    monkeypatch.setattr(ratelimit, "LONGEST_WAIT", 0.1)  # nor would anybody be refused
+    monkeypatch.setattr(ratelimit, "LONGEST_START", 0.1)
+
+
+@pytest.mark.usefixtures("limited", "clean_redis")
+@pytest.mark.parametrize("name", ["maven", "pypi"])
+async def test_no_permission_is_spent_in_vain(
+    name: str, simulator: Simulator, settings: Settings, stack: EmbeddedAddresses
+) -> None:
+    """Packages that are refused half-way come to their end, and nothing is asked for twice."""
+    names = [package.name for package in simulator.packages(name, 8, start=100)]
+    with rate_of(ecosystem(name), 100_000):
+        async with opened(ecosystem(name), simulator, settings, stack) as reader:
+            whole = [(await read(reader, each)).package.versions for each in names]
+    wanted = simulator.counts().total
+    simulator.reset_counts()
+    host = urlsplit(next(iter(simulator.environment().values()))).netloc
+    async with redis.Redis.from_url(str(stack.redis_url)) as cache:
+        await cache.delete(f"used:{host}")
+        with rate_of(ecosystem(name), RATE):
+            async with opened(ecosystem(name), simulator, settings, stack) as reader:
+                found = await asyncio.gather(*(_in_time(reader, cache, each) for each in names))
+    async with redis.Redis.from_url(str(stack.redis_url), decode_responses=True) as state:
+        use = (await ratelimit.RateLimiter(state).use([host]))[host]
+    assert [package.versions for package, _ in found] == whole
+    assert sum(refusals for _, refusals in found) > 0
+    assert simulator.counts().total == wanted
+    assert use.last_hour == wanted
+
+
+@contextmanager
+def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
+    """Its registry may be asked that often, per second."""
+    with pytest.MonkeyPatch.context() as environment:
+        for endpoint in cls.identity.endpoints:
+            environment.setenv(setting_names(cls.identity.name, endpoint)[1], str(rate))
+        yield
+
+
+async def _in_time(reader: Ecosystem, cache: redis.Redis, name: str) -> tuple[Package, int]:
+    """A package, read in as many executions as the rate makes of it, and how many more than one."""
+    ref = reader.ref(name)
+    for refusals in range(1000):
+        carryover = await Carryover.load(cache, ref.purl)
+        try:
+            with request_scope(RequestScope(carryover=carryover)):
+                package = await reader.fetch(ref)
+        except RateLimited as refused:
+            await carryover.save(cache, ref.purl)
+            await asyncio.sleep(refused.retry_after)
+        else:
+            assert isinstance(package, Package)
+            return package, refusals
+    raise AssertionError(f"{name} was never read")
