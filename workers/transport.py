@@ -14,6 +14,7 @@ from queue import Empty
 from time import monotonic, time
 from typing import Any
 
+import structlog
 from celery.app import amqp
 from kombu import Connection as KombuConnection
 from kombu.transport import redis, virtual
@@ -22,9 +23,16 @@ from kombu.utils.json import loads
 LOOK_EVERY = 0.05
 """Seconds between looks while all queues are empty."""
 
-# KEYS: unacked, unacked_index, queues in the order in which to look. ARGV: now.
-# Returns the queue and the message, as BRPOP does. What is noted is what kombu would note.
-# What is no message (somebody pushed it by hand) is put aside, or it would stop every worker.
+MALFORMED = "malformed"
+"""The list of what was in a queue and is no message."""
+
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What kombu and Celery raise, before a task begins, about a message that they cannot read."""
+
+# KEYS: unacked, unacked_index, queues in the order in which to look. ARGV: now, malformed.
+# Returns the queue, the message and its tag. What is noted is what kombu would note.
+# What is no message (somebody pushed it by hand) is put aside, or it would stop every worker:
+# here what has no tag to note it by, in Python what else cannot be read.
 _TAKE = """
 local function tag_of(message)
   return cjson.decode(message)['properties']['delivery_tag']
@@ -37,15 +45,16 @@ for i = 3, #KEYS do
       local queue = cjson.encode(KEYS[i])
       redis.call('HSET', KEYS[1], tag, '[' .. message .. ', "", ' .. queue .. ']')
       redis.call('ZADD', KEYS[2], ARGV[1], tag)
-      return {KEYS[i], message}
+      return {KEYS[i], message, tag}
     end
-    redis.call('LPUSH', 'malformed', message)
+    redis.call('LPUSH', ARGV[2], message)
     message = redis.call('RPOP', KEYS[i])
   end
 end
 return false
 """
 
+log = structlog.get_logger(__name__)
 
 # What is overridden here is not in kombu's type stubs.
 _QoS: Any = redis.QoS
@@ -65,6 +74,22 @@ class QoS(_QoS):  # type: ignore[misc]
             virtual.QoS.append(self, message, delivery_tag)
         else:
             super().append(message, delivery_tag)
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Put a message back into its queue; one that cannot be read would keep all others."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except (RecursionError, ValueError) as error:
+            with self.channel.conn_or_acquire(client) as redis_client:
+                noted = redis_client.hget(self.unacked_key, tag)
+            self.put_aside(tag, noted, error)
+
+    def put_aside(self, tag: bytes, text: bytes, error: Exception) -> None:
+        """A message cannot be read: keep it where it is in nobody's way."""
+        log.warning("message_malformed", error=f"{type(error).__name__}: {error}")
+        virtual.QoS.ack(self, tag.decode(errors="replace"))
+        with self.pipe_or_acquire() as pipe:
+            self._remove_from_indices(tag, pipe).lpush(MALFORMED, text).execute()
 
 
 class Channel(_Channel):  # type: ignore[misc]
@@ -115,7 +140,7 @@ class Channel(_Channel):  # type: ignore[misc]
         keys = [self.unacked_key, self.unacked_index_key, *queues]
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, time())
+        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, time(), MALFORMED)
 
     def _brpop_read(self, **options: Any) -> bool:
         """Read the answer and deliver the message, if there is one."""
@@ -130,10 +155,14 @@ class Channel(_Channel):  # type: ignore[misc]
             if not taken:
                 self._look_at = monotonic() + LOOK_EVERY
                 raise Empty
-            queue, message = taken[0].decode(), loads(taken[1].decode())
-            self._queue_cycle.rotate(queue)
-            self.qos.noted = message["properties"]["delivery_tag"]
-            self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu does
+            queue, text, tag = taken[0].decode(), taken[1], taken[2]
+            try:
+                message = loads(text.decode())
+                self._queue_cycle.rotate(queue)
+                self.qos.noted = message["properties"]["delivery_tag"]
+                self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu does
+            except UNREADABLE as error:
+                self.qos.put_aside(tag, text, error)
             return True
         finally:
             self._in_poll = None

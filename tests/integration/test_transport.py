@@ -86,6 +86,83 @@ def test_what_is_no_message_is_put_aside(channel: Any, broker: redis.Redis) -> N
     assert sorted(broker.lrange("malformed", 0, -1)) == sorted(texts)
 
 
+TEXT = b'{"properties": {"delivery_tag": "a"}, "headers": {"task": "a.task", "x": %s}}'
+
+UNREADABLE = [
+    pytest.param(TEXT % b'"\xff"', id="not UTF-8"),
+    pytest.param(TEXT % b"0x10", id="a number in the notation of C"),
+    pytest.param(TEXT % b'"a\nb"', id="a line break in a text"),
+    pytest.param(TEXT % (b"[" * 990 + b"]" * 990), id="deep"),
+    pytest.param(TEXT % b'{"__type__": 1, "__value__": 1}', id="a type"),
+]
+"""What Redis takes for a message, and Python does not."""
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_message_that_python_cannot_read_is_put_aside(
+    text: bytes, channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+) -> None:
+    """The next one is read, and nothing is noted that would come again."""
+    broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
+    delivered = consume(channel, no_ack=False)
+    for _ in range(2):
+        channel.connection.cycle.on_poll_start()
+        channel._brpop_read()
+    (message,) = delivered
+    assert message.headers["id"] == MESSAGE.task_id
+    assert malformed(stack) == [text]
+    message.ack()
+    assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
+
+
+def test_a_message_that_celery_cannot_read_is_put_aside_and_takes_no_slot(
+    channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+) -> None:
+    """Whatever it lacks, and whatever Celery raises about it."""
+    text = TEXT % b"1"
+    broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
+    ids: list[str] = []
+    channel.basic_qos(prefetch_count=1)
+    channel.basic_consume(
+        MESSAGE.queue,
+        no_ack=False,
+        callback=lambda message: ids.append(message.headers["id"]),
+        consumer_tag="a",
+    )
+    for _ in range(2):
+        assert channel.qos.can_consume()
+        channel.connection.cycle.on_poll_start()
+        channel._brpop_read()
+    assert ids == [MESSAGE.task_id]
+    assert malformed(stack) == [text]
+    assert broker.hlen("unacked") == 1
+
+
+@pytest.mark.parametrize("text", UNREADABLE[1:])
+def test_what_cannot_be_read_does_not_keep_others_from_coming_back(
+    text: bytes, channel: Any, broker: redis.Redis
+) -> None:
+    """A worker was killed before it had put it aside; what else it had had is restored."""
+    consume(channel, no_ack=False)
+    broker.lpush(MESSAGE.queue, MESSAGE.encode(), text)
+    for _ in range(2):
+        channel.connection.cycle.on_poll_start()
+        channel._in_poll.read_response()
+        channel._in_poll = None
+    assert broker.zcard("unacked_index") == 2
+    channel.qos.visibility_timeout = 0
+    channel.qos.restore_visible()
+    assert broker.llen("malformed") == 1
+    assert broker.llen(MESSAGE.queue) == 1
+    assert not broker.exists("unacked", "unacked_index")
+
+
+def malformed(stack: EmbeddedAddresses) -> list[Any]:
+    """What was put aside, as it was pushed."""
+    with redis.Redis.from_url(f"{stack.redis_url}/1") as client:
+        return list(client.lrange("malformed", 0, -1))
+
+
 def test_consumers_that_acknowledge_nothing_leave_nothing(
     channel: Any, broker: redis.Redis
 ) -> None:
