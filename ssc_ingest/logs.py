@@ -4,10 +4,10 @@ Only entry points call :func:`configure`; everything else asks structlog for a l
 """
 
 import logging
-import logging.handlers
 import sys
 
 import structlog
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from ssc_ingest.settings import Settings
 
@@ -37,8 +37,9 @@ def configure(settings: Settings) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        # The standard library's loses lines where several processes rotate one file.
         handlers.append(
-            logging.handlers.RotatingFileHandler(
+            ConcurrentRotatingFileHandler(
                 settings.log_file, maxBytes=FILE_SIZE, backupCount=FILES, encoding="utf-8"
             )
         )

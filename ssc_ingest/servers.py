@@ -48,6 +48,10 @@ class EmbeddedAddresses:
             return EmbeddedAddresses(**json.loads((data_dir / STACK_FILE).read_text()))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise ConfigurationError(
+                f"DATA_DIR={str(data_dir)!r} cannot be read: {error.strerror}"
+            ) from error
 
 
 def is_held(data_dir: Path) -> bool:
@@ -88,14 +92,13 @@ def locate(settings: Settings) -> Servers:
     Raises:
         ConfigurationError: one is not configured and no embedded stack runs it.
     """
-    embedded = EmbeddedAddresses.read(settings.data_dir) or EmbeddedAddresses()
-    graph_uri = settings.graph_db_uri or embedded.graph_uri
-    redis_url = configured_redis_url(settings) or embedded.redis_url
-    vulnerabilities_uri = (
-        settings.vuln_db_uri.get_secret_value()
-        if settings.vuln_db_uri
-        else embedded.vulnerabilities_uri
-    )
+    graph_uri, redis_url = settings.graph_db_uri, configured_redis_url(settings)
+    vulnerabilities_uri = settings.vuln_db_uri and settings.vuln_db_uri.get_secret_value()
+    if not (graph_uri and redis_url and vulnerabilities_uri):
+        embedded = EmbeddedAddresses.read(settings.data_dir) or EmbeddedAddresses()
+        graph_uri = graph_uri or embedded.graph_uri
+        redis_url = redis_url or embedded.redis_url
+        vulnerabilities_uri = vulnerabilities_uri or embedded.vulnerabilities_uri
     missing = [
         f"{name} (set {variable})"
         for name, variable, value in (

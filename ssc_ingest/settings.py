@@ -6,7 +6,7 @@ too; they come with the registry modules (:mod:`ssc_ingest.ecosystems.endpoints`
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -201,8 +201,7 @@ class Settings(BaseSettings):
             return None
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         known = SCHEMES[str(info.field_name)]
-        parts = urlsplit(text)
-        if parts.scheme not in known or not parts.hostname:
+        if not _is_address(text, known):
             schemes = ", ".join(f"{scheme}://" for scheme in known)
             raise ValueError(f"must be an address with a host that begins with one of {schemes}")
         return value
@@ -244,6 +243,16 @@ class Settings(BaseSettings):
         if self.db_min_pool_size > self.db_max_pool_size:
             raise ValueError("DB_MIN_POOL_SIZE must not be greater than DB_MAX_POOL_SIZE")
         return self
+
+
+def _is_address(text: str, schemes: Iterable[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        one_host = "," not in parts.netloc  # a replica set of MongoDB has several, with ports
+        valid_port = not one_host or parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and valid_port
+    except ValueError:  # no port: its text may be a part of the password
+        return False
 
 
 def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:

@@ -47,6 +47,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
     Not many, as each has servers of its own. (``-n logical`` is a process for each core.)
     """
+    if "SSC_TEST_STACK" in os.environ:
+        return 0  # one set of servers, which tests empty
     if config.option.numprocesses == "logical" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return min(psutil.cpu_count(logical=False) or 1, MOST_CORES) + 1
@@ -56,6 +58,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddresses]:
     """The three servers, real ones, for the whole session."""
     if running := os.environ.get("SSC_TEST_STACK"):
+        if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+            pytest.fail("SSC_TEST_STACK is one set of servers, which tests empty: use -n 0")
         addresses = EmbeddedAddresses.read(Path(running))
         if addresses is None:
             pytest.fail(f"no embedded stack is running in SSC_TEST_STACK={running}")

@@ -14,6 +14,8 @@ from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
 from workers.runtime import Runtime, threads
 
+log = structlog.get_logger(__name__)
+
 EX_CONFIG = 78
 """Exit code of a process that cannot start with this configuration (sysexits.h)."""
 
@@ -62,6 +64,10 @@ def _start_runtime(sender: Any, **_: Any) -> None:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
+    except Exception as error:
+        # Celery would drop it and take messages that nobody can carry out.
+        log.exception("worker_cannot_start")
+        raise SystemExit(1) from error
 
 
 @signals.worker_shutting_down.connect

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import beat_schedule
 from ssc_ingest.queues import DEFAULT
-from ssc_ingest.servers import Servers
+from ssc_ingest.servers import Servers, without_credentials
 from ssc_ingest.settings import Settings
 from workers.routing import route, task_queues
 
@@ -82,7 +82,8 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "beat_scheduler": "workers.scheduler:Scheduler",
         "beat_schedule": beat_schedule.entries(only_own=settings.schedules == "own"),
         "beat_max_loop_interval": BEAT_INTERVAL,
-        "redbeat_redis_url": state_url,
+        # Celery shows this one as it is; the scheduler takes the address with its password.
+        "redbeat_redis_url": without_credentials(state_url),
         "redbeat_redis_options": {"socket_keepalive": True, "retry_period": RETRY_FOR_EVER},
         "redbeat_key_prefix": "redbeat:",
         "redbeat_lock_key": None,  # the scheduler's own lock does not block the one that waits

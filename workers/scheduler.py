@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from redbeat import RedBeatScheduler
-from redbeat.schedulers import get_redis
+from redbeat.schedulers import ensure_conf, get_redis
 from redis import Redis
 from redis.exceptions import LockError, RedisError
 from redis.lock import Lock
@@ -28,6 +28,10 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc] # redbeat has no types
     """Emits what is due and switched on; named in the configuration."""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
+        # redbeat's own setting has no password: Flower and `celery report` would show it. This one
+        # is of the same database, and they know that it has a secret.
+        ensure_conf(app)
+        app.redbeat_conf.redis_url = app.conf.result_backend
         super().__init__(app, **kwargs)
         # Without redbeat's repetitions: what fails is looked at again in the next round, and
         # a beat that is asked to stop while Redis is away stops.

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -172,13 +172,14 @@ class Up:
     def stop(self) -> None:
         """Stop what is running: beat and Flower, then the workers, then the servers."""
         began = time.monotonic()
+        try:
+            if self._fleet:
+                self._tell_if_possible("\nstopping in order (Ctrl-C: at once)")
+                self._fleet.stop()
+        finally:
+            self._stack.stop()
         if self._fleet:
-            self._console.print()
-            self._headline("stopping in order (Ctrl-C: at once)")
-            self._fleet.stop()
-        self._stack.stop()
-        if self._fleet:
-            self._headline(f"stopped after {output.duration(time.monotonic() - began)}")
+            self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
 
     def say(self, text: str) -> None:
         """One line about something that is ready, with the time since the start."""
@@ -186,6 +187,12 @@ class Up:
         since = f"  {time.monotonic() - self._began:.1f} s"
         line = Text.assemble("  ", (subject, "bold" if is_ready else ""), is_ready, rest)
         output.write(self._console, line.append(since, "dim"))
+
+    def _tell_if_possible(self, text: str) -> None:
+        # The terminal may be closed, and a pipe's reader gone by the same Ctrl-C: rich ends the
+        # program then.
+        with suppress(OSError, SystemExit):
+            self._headline(text)
 
     def _headline(self, text: str) -> None:
         output.write(self._console, text, style="bold")

@@ -82,11 +82,20 @@ class _EndpointSettings(BaseSettings):
     @classmethod
     def _check(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str) and str(info.field_name).endswith("_url"):
-            parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
+            if not _is_http(value):
                 raise ValueError("must be an http(s) URL")
+            if "@" in urlsplit(value).netloc:
+                raise ValueError("must be a URL without user name and password")
             return value.rstrip("/")
         return value
+
+
+def _is_http(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port
+        return False
 
 
 def load_endpoints(
@@ -114,7 +123,10 @@ def load_endpoints(
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
-        raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}") from error
+        given = first["input"]
+        if isinstance(given, str) and "@" in given:
+            given = "..."  # there may be a password in it
+        raise ConfigurationError(f"{name}={given!r}: {first['msg']}") from None
     urls, rates = {}, {}
     for endpoint in endpoints:
         url_name, rate_name = setting_names(ecosystem, endpoint)

@@ -75,6 +75,6 @@ class ClassArchive:
     def _remove_unused(self) -> None:
         """Archives of a Java or of jars that are no longer used, and halves of killed processes."""
         for file in self._folder.iterdir():
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone already, or in a cache of another user
                 if time.time() - file.stat().st_mtime > UNUSED_AFTER:
                     file.unlink()

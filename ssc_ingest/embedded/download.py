@@ -20,6 +20,7 @@ from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.errors import ChecksumMismatch, DownloadError, NoSpaceLeft
 from ssc_ingest.embedded.jars import Jar, JarCache, sha256
 from ssc_ingest.embedded.progress import Advance, StartProgress
+from ssc_ingest.servers import without_credentials
 
 AT_ONCE = 8
 ATTEMPTS = 4
@@ -121,7 +122,8 @@ class JarDownload:
             ) from error
 
     def _source(self, jar: Jar) -> str:
-        return f"{self._url}/{jar.path}"
+        """The jar's address, to be shown."""
+        return f"{without_credentials(self._url)}/{jar.path}"
 
     def _attempt(self, client: httpx.Client, jar: Jar, advance: Advance) -> None:
         target = self._cache.path(jar)
@@ -155,7 +157,7 @@ class JarDownload:
     ) -> None:
         """Append to the partial file, which has ``have`` bytes, or write it anew."""
         headers = {"Range": f"bytes={have}-"} if have else {}
-        with client.stream("GET", self._source(jar), headers=headers) as answer:
+        with client.stream("GET", f"{self._url}/{jar.path}", headers=headers) as answer:
             if answer.status_code in TRY_LATER:
                 self._pause(answer)
                 raise TryAgain(f"it answers HTTP {answer.status_code}")

@@ -25,7 +25,7 @@ def choose_port(preferred: int) -> int:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 candidate.bind((LOOPBACK, port))
-            except OSError:
+            except (OSError, OverflowError):  # taken, or no port at all
                 continue
             return int(candidate.getsockname()[1])
     raise OSError(f"no free port on {LOOPBACK}")

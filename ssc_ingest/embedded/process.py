@@ -143,7 +143,9 @@ class ChildProcess:
                 text = line.rstrip()
                 self._recent.append(text)
                 if on_line:
-                    on_line(text)
+                    # Where it goes may be full or closed; the child must find its pipe open.
+                    with contextlib.suppress(OSError, SystemExit):
+                        on_line(text)
 
     @property
     def returncode(self) -> int | None:

@@ -8,7 +8,7 @@ import pymongo
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel
 from pymongo.errors import PyMongoError
 
-from ssc_ingest.errors import StoreUnavailable
+from ssc_ingest.errors import ConfigurationError, StoreUnavailable
 from ssc_ingest.settings import Settings
 
 DATABASE = "vulnerabilities"
@@ -69,16 +69,27 @@ class VulnerabilityStore:
 
 @asynccontextmanager
 async def open_store(uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """A client for the time of the block."""
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        uri,
-        minPoolSize=settings.db_min_pool_size,
-        maxPoolSize=settings.db_max_pool_size,
-        maxIdleTimeMS=settings.db_max_idle_time_ms,
-        timeoutMS=settings.db_default_query_timeout_ms,
-        tz_aware=True,
-        appname="ssc-ingest",
-    )
+    """A client for the time of the block.
+
+    Raises:
+        ConfigurationError: the address makes no sense to the driver.
+    """
+    try:
+        client: AsyncMongoClient[Document] = AsyncMongoClient(
+            uri,
+            minPoolSize=settings.db_min_pool_size,
+            maxPoolSize=settings.db_max_pool_size,
+            maxIdleTimeMS=settings.db_max_idle_time_ms,
+            timeoutMS=settings.db_default_query_timeout_ms,
+            tz_aware=True,
+            appname="ssc-ingest",
+        )
+    except (PyMongoError, ValueError):
+        # Not with the driver's words, which may hold the password.
+        raise ConfigurationError(
+            "VULN_DB_URI is no address that the driver of MongoDB understands; are the user name "
+            "and the password percent-encoded?"
+        ) from None
     try:
         yield VulnerabilityStore(client, settings)
     finally:

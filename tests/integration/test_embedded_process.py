@@ -72,6 +72,19 @@ def test_output_arrives_line_by_line(group: ProcessGroup) -> None:
     assert lines == ["one", "two �", "three"]
 
 
+@pytest.mark.parametrize("error", [OSError("no space left"), SystemExit(1)], ids=["disk", "pipe"])
+def test_output_that_cannot_be_passed_on(group: ProcessGroup, error: BaseException) -> None:
+    """A full disk or a closed terminal does not close the child's pipe."""
+
+    def fail(_: str) -> None:
+        raise error
+
+    code = "import sys\nfor n in range(9): print(n, flush=True)"
+    child = group.start("child", python(code), on_line=fail)
+    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    assert child.recent_output() == "\n".join(map(str, range(9)))
+
+
 def test_child_that_ends_early(group: ProcessGroup) -> None:
     """Waiting for a child that ends is an error with its name, its status and what it wrote."""
     child = group.start("beat", python("print('no such database'); raise SystemExit(3)"))

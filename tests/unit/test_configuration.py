@@ -3,6 +3,7 @@
 import ssl
 
 import pytest
+from celery import Celery
 from kombu import Connection
 
 from ssc_ingest.servers import locate
@@ -32,3 +33,18 @@ def broker(redis_url: str) -> Connection:
 def test_tls_checks_certificates_unless_told_otherwise(url: str, expected: object) -> None:
     """`rediss://` is encrypted and checked; what the URL says wins."""
     assert (broker(url).ssl or None) == expected
+
+
+def test_no_password_is_shown() -> None:
+    """What `celery report` prints, and Flower's page of a worker, has none."""
+    settings = load_settings(
+        None,
+        graph_db_uri="bolt://graph",
+        vuln_db_uri="mongodb://mongo",
+        redis_url="redis://:hunter2@redis",
+    )
+    app = Celery()
+    app.config_from_object(celery_configuration(settings, locate(settings)))
+    shown = app.conf.humanize(with_defaults=False)
+    assert "redbeat_redis_url" in shown
+    assert "hunter2" not in shown

@@ -90,6 +90,21 @@ def test_configured_servers_win(running_stack: Path) -> None:
     assert servers.vulnerabilities_uri == "mongodb://user:secret@mongo:27017/admin"
 
 
+def test_a_data_directory_out_of_reach(tmp_path: Path) -> None:
+    """It is not looked into where all servers are configured; else the setting is named."""
+    out_of_reach = tmp_path / "file" / "data"
+    (tmp_path / "file").touch()
+    configured = {
+        "graph_db_uri": "bolt://graph",
+        "redis_url": "redis://redis",
+        "vuln_db_uri": "mongodb://mongo",
+    }
+    locate(load_settings(None, data_dir=out_of_reach, **configured))
+    del configured["redis_url"]
+    with pytest.raises(ConfigurationError, match=r"^DATA_DIR=.* cannot be read"):
+        locate(load_settings(None, data_dir=out_of_reach, **configured))
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """Without a stack, the error names every missing server, its setting and the command."""
     with pytest.raises(ConfigurationError) as raised:

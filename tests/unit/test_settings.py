@@ -216,6 +216,7 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("VULN_DB_URI", "mongo://user:hunter2@mongo"),
         ("REDIS_URL", "http://:hunter2@redis"),
+        ("REDIS_URL", "redis://user:hunter2/@redis"),
         ("GRAPH_DB_URI", "http://neo4j:hunter2@neo4j"),
     ],
 )
@@ -241,6 +242,23 @@ def test_registry_address_must_be_one(value: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=f"^{name}=.*must be an http"):
         load_endpoints(ecosystem, cls.identity.endpoints, None)
+
+
+@pytest.mark.parametrize("value", ["https://ci:hunter2@mirror", "https://ci:hunter2/@mirror"])
+def test_registry_address_has_no_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be the name of the host wherever hosts are shown; the refusal does not show it."""
+    ecosystem, cls = next(iter(ecosystems().items()))
+    name = setting_names(ecosystem, cls.identity.endpoints[0])[0]
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"^{name}=") as error:
+        load_endpoints(ecosystem, cls.identity.endpoints, None)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_replica_set_has_many_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MongoDB's addresses may name several, each with its port."""
+    monkeypatch.setenv("VULN_DB_URI", "mongodb://one:27017,two:27018/admin?replicaSet=rs0")
+    assert load_settings(None).vuln_db_uri is not None
 
 
 def test_an_option_is_one_of_its_choices(monkeypatch: pytest.MonkeyPatch) -> None:
