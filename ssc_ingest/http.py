@@ -216,7 +216,7 @@ class RegistryClient:
             RegistryUnavailable: also when the content does not have the announced digest.
         """
         scope = current_scope()
-        kept = scope.carryover if scope else Carryover()
+        kept = (scope and scope.carryover) or Carryover()
         if url in kept.documents:
             if (document := kept.documents[url]) is None:
                 raise ResourceNotFound("was not there a moment ago", url=url)

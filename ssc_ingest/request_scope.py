@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
@@ -20,7 +20,9 @@ class RequestScope:
     urgent: bool = False
     timeout: float | None = None
     """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
-    carryover: Carryover = field(default_factory=Carryover)
+    carryover: Carryover | None = None
+    """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
+    registry from end to end."""
     requests: int = 0
     complete: bool = False
     """All has been read; what is left to do is to write it."""
@@ -30,7 +32,7 @@ class RequestScope:
     @property
     def begun(self) -> bool:
         """Whether this extraction, or an earlier execution of it, has read anything."""
-        return self.requests > 0 or self.carryover.is_loaded
+        return self.requests > 0 or self.carryover is None or self.carryover.is_loaded
 
 
 _scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=None)
@@ -54,8 +56,9 @@ def current_scope() -> RequestScope | None:
 def kept_answer(question: str) -> Response | None:
     """What an earlier execution of this extraction was answered, if it left something."""
     scope = _scope.get()
-    answer = scope.carryover.answer(question, at=now()) if scope else None
-    if scope is None or answer is None:
+    if scope is None or scope.carryover is None:
+        return None
+    if not (answer := scope.carryover.answer(question, at=now())):
         return None
     scope.as_of = min(scope.as_of or answer.read_at, answer.read_at)
     return Response(answer.url, httpx.codes.OK, answer.body, httpx.Headers(answer.headers))
@@ -64,6 +67,6 @@ def kept_answer(question: str) -> Response | None:
 def keep_answer(question: str, answer: Response) -> None:
     """Leave an answer for the next execution of this extraction, should this one be put off."""
     scope = _scope.get()
-    if scope and answer.status == httpx.codes.OK:
+    if scope and scope.carryover and answer.status == httpx.codes.OK:
         kept = Answer(answer.url, answer.body, dict(answer.headers), now())
         scope.carryover.keep_answer(question, kept)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import (
@@ -162,11 +163,12 @@ async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator)
     name, purl = one(simulator, "yanked", "form:wheel")
     versions = len(simulator.truth("pypi", name).versions)
     simulator.fault("status", package=purl, path=r"\.metadata$", after=1, status=500)
-    with request_scope(RequestScope()) as scope:
+    carryover = Carryover()
+    with request_scope(RequestScope(carryover=carryover)) as scope:
         with pytest.raises(RegistryUnavailable):
             await pypi.fetch(pypi.ref(name))
         simulator.clear_faults()
-        kept, asked = len(scope.carryover.documents), scope.requests
+        kept, asked = len(carryover.documents), scope.requests
         assert kept >= 1
         package = await pypi.fetch(pypi.ref(name))
     assert isinstance(package, Package)

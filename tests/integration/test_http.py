@@ -204,12 +204,13 @@ async def test_what_was_read_is_carried_over(
     """The next execution has the immutable documents of this one, and knows what is missing."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
-    with request_scope(RequestScope()) as scope:
+    first = Carryover()
+    with request_scope(RequestScope(carryover=first)) as scope:
         body = await client.get_immutable(url, max_bytes=MEGABYTE)
         with pytest.raises(ResourceNotFound):
             await client.get_immutable(missing, max_bytes=MEGABYTE)
     assert scope.requests == 2
-    await scope.carryover.save(state.cache, purl)
+    await first.save(state.cache, purl)
 
     carried = await Carryover.load(state.cache, purl)
     with request_scope(RequestScope(carryover=carried)) as scope:

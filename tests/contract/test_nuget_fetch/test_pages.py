@@ -1,35 +1,52 @@
 """A registration in pages: those in its index, and those that are documents of their own."""
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from ssc_ingest.arguments import ExtractPackage
+from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.nuget import MAX_PAGES, NuGet
-from ssc_ingest.errors import IngestError, MalformedMetadata, RegistryUnavailable, ResponseTooLarge
+from ssc_ingest.errors import (
+    InconsistentAnswers,
+    IngestError,
+    MalformedMetadata,
+    RegistryUnavailable,
+    ResponseTooLarge,
+    StaleAnswer,
+)
+from ssc_ingest.extraction import extract
+from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.resources import Resources, State, open_resources, open_state
+from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.settings import Settings
+from tests.conftest import Cypher
 from tests.contract.fetching import read
 from tests.contract.loopback import Loopback
-from tests.contract.test_nuget_fetch.documents import INDEX, elsewhere, index, inlined, leaf
+from tests.contract.test_nuget_fetch.documents import INDEX, elsewhere, index, inlined, leaf, page
+
+
+BASE = "/v3/registration/demo.core/page"
+FIRST, SECOND = f"{BASE}/0.1.0/0.2.0-b.json", f"{BASE}/2.0.0/3.0.0.json"
 
 
 @pytest.fixture
 def paged(registry: Loopback) -> Loopback:
     """The package has two pages of its own, around one that is in the index."""
-    base = "/v3/registration/demo.core/page"
     registry.serve(
         INDEX,
         index(
-            elsewhere(f"{registry.url}{base}/0.1.0/0.2.0-b.json"),
+            elsewhere(f"{registry.url}{FIRST}"),
             inlined(leaf("1.0.0")),
             # as a mirror copies it
             elsewhere("https://api.nuget.org/v3/reg5-gz/demo.core/page/2.0.0/3.0.0.json"),
         ),
     )
-    first = {"items": [leaf("0.1.0"), leaf("0.2.0-b")]}
-    registry.serve(f"{base}/0.1.0/0.2.0-b.json", json.dumps(first))
-    registry.serve(
-        f"{base}/2.0.0/3.0.0.json", json.dumps({"items": [leaf("2.0.0"), leaf("3.0.0")]})
-    )
+    registry.serve(FIRST, page(leaf("0.1.0"), leaf("0.2.0-b")))
+    registry.serve(SECOND, page(leaf("2.0.0"), leaf("3.0.0")))
     return registry
 
 
@@ -44,9 +61,28 @@ async def test_pages_are_read_where_they_are(nuget: NuGet, paged: Loopback) -> N
 
 async def test_page_that_is_not_there_is_tried_again_later(nuget: NuGet, paged: Loopback) -> None:
     """The index was replaced meanwhile; its versions are not "none"."""
-    del paged.answers["/v3/registration/demo.core/page/2.0.0/3.0.0.json"]
-    with pytest.raises(RegistryUnavailable, match="page"):
+    del paged.answers[SECOND]
+    with pytest.raises(InconsistentAnswers, match="page"):
         await nuget.fetch(nuget.ref("Demo.Core"))
+
+
+@pytest.mark.parametrize("versions", [("2.0.0",), ("2.0.0", "2.5.0", "3.0.0")])
+async def test_page_of_another_time_than_the_index_is_tried_again_later(
+    nuget: NuGet, paged: Loopback, versions: tuple[str, ...]
+) -> None:
+    """Its address has its first and last version alone; the index has the number of them."""
+    paged.serve(SECOND, page(*map(leaf, versions)))
+    with pytest.raises(InconsistentAnswers, match=f"{len(versions)} versions"):
+        await nuget.fetch(nuget.ref("Demo.Core"))
+
+
+async def test_index_need_not_count(nuget: NuGet, paged: Loopback) -> None:
+    """Where it does not, a page is taken as it is."""
+    document = json.loads(paged.answers[INDEX].body)
+    for each in document["items"]:
+        del each["count"]
+    paged.serve(INDEX, json.dumps(document))
+    assert len((await read(nuget, "Demo.Core")).package.versions) == 5
 
 
 @pytest.mark.parametrize(
@@ -57,7 +93,7 @@ async def test_broken_page_breaks_the_package(
     nuget: NuGet, paged: Loopback, body: str, error: type[IngestError]
 ) -> None:
     """A package without some of its versions would be wrong."""
-    paged.serve("/v3/registration/demo.core/page/2.0.0/3.0.0.json", body)
+    paged.serve(SECOND, body)
     with pytest.raises(error):
         await nuget.fetch(nuget.ref("Demo.Core"))
 
@@ -82,14 +118,75 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
         await nuget.fetch(nuget.ref("Demo.Core"))
 
 
-async def test_pages_are_not_read_twice(nuget: NuGet, paged: Loopback) -> None:
+@pytest.fixture
+async def state(settings: Settings, stack: EmbeddedAddresses) -> AsyncIterator[State]:
+    """The Redis databases."""
+    async with open_state(settings, Servers.resolve(settings, stack)) as state:
+        yield state
+
+
+async def test_pages_are_not_read_twice(nuget: NuGet, paged: Loopback, state: State) -> None:
     """When the work ends half-way, the next execution goes on."""
-    first, second = (path for path in paged.answers if "/page/" in path)
-    page = paged.answers[second]
-    paged.serve(second, "", status=500)
-    with request_scope(RequestScope()):
-        with pytest.raises(RegistryUnavailable):
-            await nuget.fetch(nuget.ref("Demo.Core"))
-        paged.answers[second] = page
-        await nuget.fetch(nuget.ref("Demo.Core"))
-    assert paged.asked[first] == 1
+    answer = paged.answers[SECOND]
+    paged.serve(SECOND, "", status=500)
+    ref, carryover = nuget.ref("Demo.Core"), Carryover()
+    with request_scope(RequestScope(carryover=carryover)), pytest.raises(RegistryUnavailable):
+        await nuget.fetch(ref)
+    await carryover.save(state.cache, ref.purl)
+    paged.answers[SECOND] = answer
+    carryover = await Carryover.load(state.cache, ref.purl)
+    with request_scope(RequestScope(carryover=carryover)):
+        await nuget.fetch(ref)
+    assert (paged.asked[INDEX], paged.asked[FIRST]) == (1, 1)
+
+
+@pytest.fixture
+async def resources(
+    nuget: NuGet, settings: Settings, stack: EmbeddedAddresses, clean_graph: None
+) -> AsyncIterator[Resources]:
+    """What an extraction from that source needs."""
+    async with open_resources(settings, Servers.resolve(settings, stack), env_file=None) as opened:
+        await ensure_schema(opened.driver)
+        yield replace(opened, ecosystems={"nuget": nuget})
+
+
+async def carried_out(resources: Resources, expected: str | None = None) -> None:
+    """One execution of an extraction that was put off, or will be."""
+    request = ExtractPackage(ecosystem="nuget", name="Demo.Core", expected=expected)
+    await extract(request, resources, urgent=True, asked=True, carried=True)
+
+
+YANKED = "MATCH (v:Version) WHERE v.yanked RETURN v.name AS name"
+VERSIONS = "MATCH (v:Version) RETURN v.name AS name ORDER BY v.serial_number"
+
+
+async def test_what_does_not_belong_together_is_read_anew(
+    resources: Resources, paged: Loopback, cypher: Cypher
+) -> None:
+    """Index and pages, those of the attempt before as well."""
+    del paged.answers[SECOND]
+    with pytest.raises(InconsistentAnswers):
+        await carried_out(resources)
+    paged.serve(FIRST, page(leaf("0.1.0", listed=False), leaf("0.2.0-b")))
+    last = elsewhere(f"{paged.url}{BASE}/2.0.0/4.0.0.json")
+    paged.serve(INDEX, index(elsewhere(f"{paged.url}{FIRST}"), last))
+    paged.serve(f"{BASE}/2.0.0/4.0.0.json", page(leaf("2.0.0"), leaf("4.0.0")))
+    await carried_out(resources)
+    assert [row["name"] for row in cypher(VERSIONS)] == ["0.1.0", "0.2.0-b", "2.0.0", "4.0.0"]
+    assert [row["name"] for row in cypher(YANKED)] == ["0.1.0"]
+
+
+async def test_pages_that_were_stale_are_read_anew(
+    resources: Resources, paged: Loopback, cypher: Cypher
+) -> None:
+    """A version in the middle of a page, or an unlisted one, leaves its address as it was."""
+    with pytest.raises(StaleAnswer):
+        await carried_out(resources, expected="0.1.5")
+    document = json.loads(paged.answers[INDEX].body)
+    document["items"][0]["count"] = 3
+    paged.serve(INDEX, json.dumps(document))
+    paged.serve(FIRST, page(leaf("0.1.0"), leaf("0.1.5"), leaf("0.2.0-b")))
+    paged.serve(SECOND, page(leaf("2.0.0", listed=False), leaf("3.0.0")))
+    await carried_out(resources, expected="0.1.5")
+    assert len(cypher(VERSIONS)) == 6
+    assert [row["name"] for row in cypher(YANKED)] == ["2.0.0"]
