@@ -11,7 +11,8 @@
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
     │   │   └── RegistryPaused          ... for as long as an operator says
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
-    │   │   └── StaleAnswer             older than what the registry's feed has announced
+    │   │   ├── StaleAnswer             older than what the registry's feed has announced
+    │   │   └── InconsistentAnswers     one is older than another that speaks of it
     │   ├── CursorExpired               only the whole listing can tell what has changed
     │   ├── ResponseTooLarge            above the cap: a retry cannot help
     │   └── MalformedMetadata           not what the registry's specification says
@@ -84,6 +85,13 @@ class RegistryUnavailable(RegistryError):
 
 class StaleAnswer(RegistryUnavailable):
     """The answer is older than what the registry's own feed has announced: a cache lags behind."""
+
+
+class InconsistentAnswers(RegistryUnavailable):
+    """Documents that do not belong together: one was replaced while, or before, another was read.
+
+    Only reading all of them anew can help.
+    """
 
 
 class CursorExpired(RegistryError):

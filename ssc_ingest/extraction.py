@@ -10,6 +10,7 @@ from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import Ecosystem, NotModified
 from ssc_ingest.errors import (
     DeadlineExceeded,
+    InconsistentAnswers,
     IngestError,
     PackageGone,
     PackageNotFound,
@@ -81,7 +82,8 @@ async def extract(
         raise DeadlineExceeded(reason, progressed=carryover.has_grown) from None
     except IngestError as error:
         # An answer that is too old would be no better the next time.
-        await carryover.save(cache, ref.purl, answers=not isinstance(error, StaleAnswer))
+        outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
+        await carryover.save(cache, ref.purl, answers=not outdated)
         raise
     if carried:
         await carryover.discard(cache, ref.purl)

@@ -5,6 +5,7 @@ import pytest
 from ssc_ingest.errors import (
     DeadlineExceeded,
     GraphRefused,
+    InconsistentAnswers,
     InvalidName,
     MalformedMetadata,
     PackageNotFound,
@@ -53,8 +54,12 @@ def test_waiting_uses_up_no_attempts(error: Exception, seconds: float, attempts:
 
 @pytest.mark.parametrize(
     "error",
-    [RegistryUnavailable("502"), DeadlineExceeded("slow", progressed=False)],
-    ids=["no answer", "no progress"],
+    [
+        RegistryUnavailable("502"),
+        InconsistentAnswers("a page is not there"),
+        DeadlineExceeded("slow", progressed=False),
+    ],
+    ids=["no answer", "no sense", "no progress"],
 )
 def test_attempts_are_bounded_and_pauses_grow(error: Exception) -> None:
     """What brings nothing is asked for again after 5, 10, 20 and 40 seconds."""

@@ -60,6 +60,7 @@ from ssc_ingest.ecosystems.nuget.versions import Version as NuGetVersion
 from ssc_ingest.ecosystems.nuget.versions import normalize, parse_version
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.errors import (
+    InconsistentAnswers,
     MalformedMetadata,
     PackageNotFound,
     RegistryUnavailable,
@@ -219,15 +220,27 @@ class NuGet(Ecosystem):
         return [leaf for leaves in pages for leaf in leaves]
 
     async def _page(self, ref: PackageRef, page: Page) -> tuple[Leaf, ...]:
+        """The versions of a page of its own.
+
+        Its address has its first and last version in it: with other versions between these it
+        is still the same address, and with others at its ends it is gone.
+
+        Raises:
+            InconsistentAnswers: it is not of the same time as the index.
+        """
         url = self._page_url(ref, page.url)
         try:
-            # A page's name has its first and last version in it, so a longer one is another.
-            body = (await self.client.get_immutable(url, max_bytes=MAX_DOCUMENT)).body
+            body = (await self.client.get(url, max_bytes=MAX_DOCUMENT)).body
         except ResourceNotFound as error:
-            raise RegistryUnavailable(
+            raise InconsistentAnswers(
                 "a page that the index names is not there", url=url
             ) from error
         document: PageDocument = await off_loop(len(body), parse, PageDocument, body, ref, url)
+        found = len(document.leaves)
+        if page.count not in {None, found}:
+            raise InconsistentAnswers(
+                f"a page of {found} versions, of which the index has {page.count}", url=url
+            )
         return document.leaves
 
     def _page_url(self, ref: PackageRef, url: str) -> str:

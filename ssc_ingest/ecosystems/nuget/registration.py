@@ -84,6 +84,7 @@ class Page(_WireModel):
     """Some versions, or where to get them."""
 
     url: str = Field(alias="@id", max_length=2000)
+    count: int | None = None
     leaves: tuple[Leaf, ...] | None = Field(None, alias="items")
 
 

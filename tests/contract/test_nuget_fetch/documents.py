@@ -37,6 +37,11 @@ def elsewhere(url: str) -> dict[str, Any]:
     return {"@id": url, "count": 2, "lower": "1.0.0", "upper": "2.0.0"}
 
 
+def page(*leaves: dict[str, Any]) -> str:
+    """Such a page."""
+    return json.dumps({"items": leaves})
+
+
 def nuspec(url: str = "https://github.com/owner/demo.git") -> str:
     """A manifest with this repository."""
     return f'\ufeff<package><metadata><repository type="git" url="{url}"/></metadata></package>'

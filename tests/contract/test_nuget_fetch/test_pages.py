@@ -20,14 +20,13 @@ from ssc_ingest.errors import (
 from ssc_ingest.extraction import extract
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.request_scope import RequestScope, request_scope
-from ssc_ingest.resources import Resources, State, open_resources, open_state
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.servers import locate
 from ssc_ingest.settings import Settings
 from tests.conftest import Cypher
 from tests.contract.fetching import read
 from tests.contract.loopback import Loopback
 from tests.contract.test_nuget_fetch.documents import INDEX, elsewhere, index, inlined, leaf, page
-
 
 BASE = "/v3/registration/demo.core/page"
 FIRST, SECOND = f"{BASE}/0.1.0/0.2.0-b.json", f"{BASE}/2.0.0/3.0.0.json"
@@ -119,35 +118,30 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
 
 
 @pytest.fixture
-async def state(settings: Settings, stack: EmbeddedAddresses) -> AsyncIterator[State]:
-    """The Redis databases."""
-    async with open_state(settings, Servers.resolve(settings, stack)) as state:
-        yield state
+async def resources(
+    nuget: NuGet, settings: Settings, clean_graph: None
+) -> AsyncIterator[Resources]:
+    """What extractions from that source need."""
+    async with open_resources(settings, locate(settings), env_file=None) as resources:
+        await ensure_schema(resources.driver, ["NuGetPackage"])
+        yield replace(resources, ecosystems={"nuget": nuget})
 
 
-async def test_pages_are_not_read_twice(nuget: NuGet, paged: Loopback, state: State) -> None:
+async def test_pages_are_not_read_twice(
+    nuget: NuGet, paged: Loopback, resources: Resources
+) -> None:
     """When the work ends half-way, the next execution goes on."""
     answer = paged.answers[SECOND]
     paged.serve(SECOND, "", status=500)
-    ref, carryover = nuget.ref("Demo.Core"), Carryover()
+    ref, carryover, cache = nuget.ref("Demo.Core"), Carryover(), resources.state.cache
     with request_scope(RequestScope(carryover=carryover)), pytest.raises(RegistryUnavailable):
         await nuget.fetch(ref)
-    await carryover.save(state.cache, ref.purl)
+    await carryover.save(cache, ref.purl)
     paged.answers[SECOND] = answer
-    carryover = await Carryover.load(state.cache, ref.purl)
+    carryover = await Carryover.load(cache, ref.purl)
     with request_scope(RequestScope(carryover=carryover)):
         await nuget.fetch(ref)
     assert (paged.asked[INDEX], paged.asked[FIRST]) == (1, 1)
-
-
-@pytest.fixture
-async def resources(
-    nuget: NuGet, settings: Settings, stack: EmbeddedAddresses, clean_graph: None
-) -> AsyncIterator[Resources]:
-    """What an extraction from that source needs."""
-    async with open_resources(settings, Servers.resolve(settings, stack), env_file=None) as opened:
-        await ensure_schema(opened.driver)
-        yield replace(opened, ecosystems={"nuget": nuget})
 
 
 async def carried_out(resources: Resources, expected: str | None = None) -> None:
