@@ -105,3 +105,6 @@ class ReplayDeadLetters(Arguments):
     ecosystem: str | None = None
     error_type: str | None = None
     all: bool = False
+    until: int | None = None
+    """Of a filter's letters only those that were there by then: milliseconds since 1970, by the
+    clock that their ids are made of. Without, those that are there when the call is first read."""

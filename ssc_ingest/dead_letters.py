@@ -103,11 +103,18 @@ class DeadLetters:
         return total
 
     async def all(
-        self, *, ecosystem: str | None = None, error_type: str | None = None
+        self,
+        *,
+        ecosystem: str | None = None,
+        error_type: str | None = None,
+        until: int | None = None,
     ) -> AsyncIterator[DeadLetter]:
-        """Dead letters, the newest of each stream first, optionally only some."""
+        """Dead letters, the newest of each stream first, optionally only some.
+
+        ``until``: only those that were there by then, in milliseconds since 1970.
+        """
         for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
-            before = "+"
+            before = "+" if until is None else str(until)
             while entries := await _page(redis, name, before):
                 for entry_id, fields in entries:
                     letter = _decode(f"{name}/{entry_id}", fields)

@@ -31,6 +31,9 @@ from ssc_ingest.queues import EXTRACT, TaskMessage, queue_name
 
 KEPT_FOR = 24 * 3600
 
+AT_A_TIME = 1000
+"""Jobs looked at in one round trip."""
+
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
 
 _EXPIRE = """
@@ -308,13 +311,17 @@ class Jobs:
     async def unfinished(self, untouched_for: float) -> list[str]:
         """Ids of jobs with pending packages in which nothing has happened for so many seconds."""
         before = datetime.now(UTC).timestamp() - untouched_for
+        ids = [str(i) for i in await self._redis.zrange("jobs", 0, -1)]
         found = []
-        for job_id in map(str, await self._redis.zrange("jobs", 0, -1)):
-            finished, touched = await self._redis.hmget(
-                _keys(job_id)[0], ["finished_at", "touched_at"]
-            )
-            if touched is not None and finished is None and float(touched) < before:
-                found.append(job_id)
+        for start in range(0, len(ids), AT_A_TIME):
+            some = ids[start : start + AT_A_TIME]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in some:
+                    pipeline.hmget(_keys(job_id)[0], ["finished_at", "touched_at"])
+                answers = await pipeline.execute()
+            for job_id, (finished, touched) in zip(some, answers, strict=True):
+                if touched is not None and finished is None and float(touched) < before:
+                    found.append(job_id)
         return found
 
     async def pending(self, job_id: str, most: int = 1000) -> dict[Purl, dict[str, Any]]:

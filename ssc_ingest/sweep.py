@@ -42,50 +42,54 @@ class Swept:
 
 
 async def sweep(state: State, settings: Settings) -> Swept:
-    """Publish again what nobody has any more."""
+    """Publish again what nobody has any more.
+
+    If it is cancelled, the next one goes on with the jobs that this one has not come to.
+    """
     orphaned = await state.inflight.orphaned_wishes()
     for purl, wishes in orphaned.items():
         await state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
         await state.inflight.served(purl, wishes)
     silence = settings.visibility_timeout + MARGIN
-    lost: list[TaskMessage] = []
-    urgent = [queue_name(name, "urgent") for name in ecosystems()]
-    if not any((await state.queues.lengths(urgent)).values()):
-        for job_id in await state.jobs.unfinished(silence):
-            lost += await _lost_of_job(state, job_id)
     current = await state.runs.current_of(list(ecosystems()))
     running = [run for run in current if run.state == "running"]
-    for run in running:
-        if (datetime.now(UTC) - run.touched_at).total_seconds() > silence:
-            lost += await _lost_of_run(state, run)
-    await state.queues.publish(lost)
     lapsed = [run for run in running if run.owner is None]
     for run in lapsed:
         log.warning("run_lapsed", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
     await state.queues.publish([run_message(run) for run in lapsed])
-    return Swept(wishes=sum(map(len, orphaned.values())), packages=len(lost), runs=len(lapsed))
+    packages = 0
+    for run in running:
+        if (datetime.now(UTC) - run.touched_at).total_seconds() > silence:
+            packages += await _publish_lost_of_run(state, run)
+    urgent = [queue_name(name, "urgent") for name in ecosystems()]
+    if not any((await state.queues.lengths(urgent)).values()):
+        for job_id in await state.jobs.unfinished(silence):
+            packages += await _publish_lost_of_job(state, job_id)
+    return Swept(wishes=sum(map(len, orphaned.values())), packages=packages, runs=len(lapsed))
 
 
-async def _lost_of_job(state: State, job_id: str) -> list[TaskMessage]:
+async def _publish_lost_of_job(state: State, job_id: str) -> int:
     job = await state.jobs.get(job_id)
     if job is None:
-        return []
+        return 0
     pending = await state.jobs.pending(job_id)
     messages = {purl: job_message(purl, _request(purl, pending[purl], job)) for purl in pending}
     # A task that another program sent has an id of its own, which may be the job's.
     lost = await _held_by_nobody(state, messages.items(), job_id)
+    await state.queues.publish(lost)
     await state.jobs.touch(job_id)
-    return lost
+    return len(lost)
 
 
-async def _lost_of_run(state: State, run: Run) -> list[TaskMessage]:
+async def _publish_lost_of_run(state: State, run: Run) -> int:
     pending = await state.runs.pending(run.id)
     messages = [(item.purl, package_message(run, item)) for item in pending]
     if any((await state.queues.lengths([message.queue for _, message in messages])).values()):
-        return []
+        return 0
     lost = await _held_by_nobody(state, messages)
+    await state.queues.publish(lost)
     await state.runs.touch(run.id)
-    return lost
+    return len(lost)
 
 
 async def _held_by_nobody(

@@ -1,19 +1,50 @@
 """``dead_letters.replay``: give failed work another try."""
 
+from contextlib import suppress
 from typing import Any
 
+from celery import Task
+from celery.exceptions import Reject
+
+from ssc_ingest.alone import Busy, alone
 from ssc_ingest.arguments import ReplayDeadLetters
-from ssc_ingest.queues import REPLAY
-from ssc_ingest.replay import replay
+from ssc_ingest.queues import CONTROL, REPLAY, TaskMessage
+from ssc_ingest.replay import as_first_read, replay_some
+from ssc_ingest.resources import Resources
 from workers.app import app
+from workers.runtime import Stopping
+
+GO_ON_AFTER = 1.0
+"""Seconds until a task takes up what another one has left, or had no turn to do."""
 
 
-@app.task(name=REPLAY, ignore_result=False)
-def replay_dead_letters(**kwargs: Any) -> dict[str, list[str]]:
+@app.task(bind=True, name=REPLAY, ignore_result=False)
+def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  # type: ignore[type-arg]
     """Put dead letters back on their queues, by ids or by filter.
 
-    Safe to repeat: what was replayed is no longer a dead letter. The keywords are those of
+    So many that it takes seconds; the rest is for another such task, whose id it returns with
+    those that it has replayed. Safe to repeat: what was replayed is no longer a dead letter, and
+    what has failed since is not meant. The keywords are those of
     :class:`ssc_ingest.arguments.ReplayDeadLetters`.
     """
-    request = ReplayDeadLetters.parse(kwargs)
-    return {"replayed": app.runtime.run(replay(app.runtime.resources.state, request))}
+    try:
+        return app.runtime.run(_replay(app.runtime.resources, str(self.request.id), kwargs))
+    except Stopping:
+        raise Reject("the worker stops", requeue=True) from None
+
+
+async def _replay(
+    resources: Resources, task_id: str, kwargs: dict[str, Any]
+) -> dict[str, list[str]]:
+    state = resources.state
+    request = await as_first_read(state, ReplayDeadLetters.parse(kwargs), task_id)
+    replayed: list[str] = []
+    rest: ReplayDeadLetters | None = request
+    with suppress(Busy, TimeoutError):
+        async with alone(state.state, REPLAY, resources.settings.task_timeout):
+            replayed, rest = await replay_some(state, request)
+    if rest is None:
+        return {"replayed": replayed, "rest": []}
+    message = TaskMessage(task=REPLAY, kwargs=rest.model_dump(), queue=CONTROL, ignore_result=False)
+    await state.queues.delay(message, GO_ON_AFTER)
+    return {"replayed": replayed, "rest": [message.task_id]}

@@ -12,6 +12,7 @@ from celery import Task
 from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
+from ssc_ingest.alone import Busy, alone
 from ssc_ingest.arguments import IngestRegistry, UpdateRegistry
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
@@ -74,19 +75,28 @@ def refresh_stale(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # t
 
 @app.task(name=SWEEP, ignore_result=False)
 def sweep_runs() -> dict[str, int]:
-    """Publish again what nobody has any more; fill stubs of requirement files. Safe to repeat."""
+    """Publish again what nobody has any more; fill stubs of requirement files. Safe to repeat.
+
+    While one is at it, others have nothing to do.
+    """
     return app.runtime.run(_sweep(app.runtime.resources))
 
 
 async def _sweep(resources: Resources) -> dict[str, int]:
     state, settings = resources.state, resources.settings
-    swept = asdict(await sweep(state, settings))
+    swept: dict[str, int] = {}
     try:
-        look = await fill_stubs(RequirementFileReader(resources.driver), state, settings)
+        async with alone(state.state, SWEEP, settings.task_timeout):
+            swept = asdict(await sweep(state, settings))
+            look = await fill_stubs(RequirementFileReader(resources.driver), state, settings)
+            swept |= {"requirement_files": look.files, "stubs": look.packages}
+    except Busy:
+        log.info("sweep_is_under_way")
+    except TimeoutError:
+        log.warning("sweep_unfinished", seconds=settings.task_timeout)
     except StoreUnavailable as error:  # what is in Redis was swept all the same
         log.warning("requirement_files_unread", error=str(error))
-        return swept
-    return {**swept, "requirement_files": look.files, "stubs": look.packages}
+    return swept
 
 
 def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:

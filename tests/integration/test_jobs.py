@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ssc_ingest.jobs import Budget, Ending, Jobs, Standing, new_job_id
+from ssc_ingest.jobs import AT_A_TIME, Budget, Ending, Jobs, Standing, new_job_id
 from ssc_ingest.models import Purl
 from ssc_ingest.resources import State
 
@@ -140,3 +140,11 @@ async def test_silent_jobs_are_found(state: State) -> None:
     await jobs.finish("finished", A, Ending.EXTRACTED)
     assert await jobs.unfinished(untouched_for=-1) == ["silent"]
     assert await jobs.unfinished(untouched_for=60) == []
+
+
+async def test_more_silent_jobs_than_one_look_takes_are_found(state: State) -> None:
+    """Each of them, once."""
+    ids = [f"{n:04}" for n in range(AT_A_TIME + 1)]
+    for job_id in ids:
+        await _enter(state.jobs, job_id, A)
+    assert sorted(await state.jobs.unfinished(untouched_for=-1)) == ids

@@ -1,0 +1,48 @@
+"""Locks with an end, on a real Redis."""
+
+import asyncio
+
+import pytest
+
+from ssc_ingest.alone import LEEWAY, Busy, alone
+from ssc_ingest.resources import State
+
+LONG = 60
+
+
+async def test_one_at_a_time(state: State) -> None:
+    """Who comes second does not begin; other work may, and the same when the first has ended."""
+    async with alone(state.state, "work", LONG):
+        with pytest.raises(Busy):
+            await _work(state)
+        async with alone(state.state, "other work", LONG):
+            pass
+    await _work(state)
+
+
+async def test_a_failure_frees_the_lock(state: State) -> None:
+    """However the block ends."""
+    with pytest.raises(ValueError, match="a bug"):
+        await _work(state, ValueError("a bug"))
+    await _work(state)
+
+
+async def test_the_block_ends_before_its_lock(state: State) -> None:
+    """It is cancelled in time, and the lock, which would have ended by itself, is free."""
+    left: list[int] = []
+
+    async def work() -> None:
+        async with alone(state.state, "work", 0.1):
+            left.append(await state.state.pttl("lock:work"))
+            await asyncio.sleep(LONG)
+
+    with pytest.raises(TimeoutError):
+        await work()
+    assert 0 < left[0] <= (0.1 + LEEWAY) * 1000
+    await _work(state)
+
+
+async def _work(state: State, error: Exception | None = None) -> None:
+    async with alone(state.state, "work", LONG):
+        if error:
+            raise error
