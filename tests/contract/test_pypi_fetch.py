@@ -8,7 +8,8 @@ import pytest
 
 from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import NotModified
-from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.ecosystems.pypi import MAX_METADATA, PyPI
+from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import (
     IngestError,
     MalformedMetadata,
@@ -23,6 +24,7 @@ from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read, version_as_truth
+from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import PackageName, Simulator
 from tests.simulator.truth import PackageTruth
 
@@ -214,9 +216,93 @@ async def test_faults_of_a_version(
     if endpoint == "pypi.metadata" and error is MalformedMetadata:
         error = RegistryUnavailable  # the content does not have its announced digest
     simulator.fault(package=purl, endpoint=endpoint, **fault)
-    with pytest.raises(error):
-        await read(pypi, name)
+    if endpoint == "pypi.metadata" and error is ResponseTooLarge:
+        check((await read(pypi, name)).package, simulator.truth("pypi", name))
+    else:
+        with pytest.raises(error):
+            await read(pypi, name)
     simulator.clear_faults()
+
+
+METADATA, RELEASE = "/files/demo-1.0-py3-none-any.whl.metadata", "/pypi/demo/1.0/json"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Loopback]:
+    """An index with one project of two releases, that announces their metadata without digests."""
+    async with loopback() as server:
+        names = [f"demo-{version}-py3-none-any.whl" for version in ("1.0", "2.0")]
+        files = [
+            {"filename": name, "url": f"{server.url}/files/{name}", "core-metadata": True}
+            for name in names
+        ]
+        page = {"name": "demo", "versions": ["1.0", "2.0"], "files": files}
+        server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
+        for name in names:
+            server.serve(f"/files/{name}.metadata", "Name: demo\nRequires-Dist: idna>=2\n")
+        info = {"name": "demo", "version": "1.0", "requires_dist": ["six"]}
+        server.serve(RELEASE, json.dumps({"info": info}))
+        yield server
+
+
+@pytest.fixture
+async def demo(
+    server: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+) -> AsyncIterator[PyPI]:
+    """The ecosystem, reading that index."""
+    paths = {"index": "simple", "json": "pypi", "files": "files"}
+    urls = {endpoint: f"{server.url}/{path}" for endpoint, path in paths.items()}
+    async with reading(PyPI, settings, stack, **urls) as pypi:
+        yield pypi
+
+
+BAD_METADATA: dict[str, dict[str, Any]] = {
+    "large": {"body": "Name: demo\n\n" + "x" * MAX_METADATA},
+    "bomb": {"body": packed(3), "headers": {"Content-Encoding": "gzip"}},
+    "html": {"body": "<html>Not here</html>", "media_type": "text/html"},
+    "nameless": {"body": "Requires-Dist: idna\n"},
+    "empty": {"body": ""},
+}
+
+
+@pytest.mark.parametrize("answer", BAD_METADATA.values(), ids=BAD_METADATA)
+@pytest.mark.parametrize(
+    ("release", "found"),
+    [(None, "six"), ({"status": 404}, ""), ({"body": "{}"}, ""), ({"body": "<html>"}, "")],
+    ids=["JSON", "none", "wrong", "broken"],
+)
+async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
+    demo: PyPI,
+    server: Loopback,
+    capsys: pytest.CaptureFixture[str],
+    answer: dict[str, Any],
+    release: dict[str, Any] | None,
+    found: str,
+) -> None:
+    """The JSON API is asked; if it cannot tell either, the release has no requirements.
+
+    The package's other releases are not concerned.
+    """
+    server.serve(METADATA, **answer)
+    if release is not None:
+        server.serve(RELEASE, **{"body": "", **release})
+    package = (await read(demo, "demo")).package
+    assert all(version.requirements is not None for version in package.versions)
+    requirements = [[r.package.name for r in v.requirements or ()] for v in package.versions]
+    assert requirements == [[found] if found else [], ["idna"]]
+    assert ("release_metadata_missing" in capsys.readouterr().out) == (not found)
+
+
+async def test_metadata_that_cannot_be_read_now(demo: PyPI, server: Loopback) -> None:
+    """Neither a registry in trouble nor a release's own JSON document that is broken is "none"."""
+    server.serve(METADATA, "")
+    server.serve(RELEASE, "", status=500)
+    with pytest.raises(RegistryUnavailable):
+        await read(demo, "demo")
+    del server.answers[METADATA]
+    server.serve(RELEASE, "<html>")
+    with pytest.raises(MalformedMetadata):
+        await read(demo, "demo")
 
 
 async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> None:

@@ -1,5 +1,6 @@
 """PyPI's documents: project pages, metadata files, the JSON API; good ones and wrong ones."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -310,6 +311,17 @@ def test_a_metadata_file(newline: str) -> None:
         "https://example.org/changes/1",
     )
     assert clean_repository_url(found.links) == "https://github.com/owner/demo"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [codecs.BOM_UTF8, b"\n", b"\r\n \r\n", codecs.BOM_UTF8 + b"\n", b"\n" + codecs.BOM_UTF8],
+)
+def test_what_stands_before_the_headers_is_read_over(before: bytes) -> None:
+    """Editors leave a byte order mark, templates a blank line; installers mind neither."""
+    assert parse_metadata_file(before + METADATA.encode(), URL) == parse_metadata_file(
+        METADATA.encode(), URL
+    )
 
 
 def test_a_metadata_file_with_a_byte_that_is_not_text() -> None:

@@ -6,8 +6,8 @@ Identity
 Reading a package
     One request to the Simple JSON API (PEP 691) gives all versions and files; one small
     metadata file (PEP 658) per version that is not known yet gives its requirements. A version
-    whose files offer none is read from the JSON API. Wheel metadata is preferred to what the
-    JSON API says, which is about the first file that was uploaded.
+    whose files offer none, or none that can be read, is read from the JSON API. Wheel metadata
+    is preferred to what the JSON API says, which is about the first file that was uploaded.
 Listing and changes
     One document names all projects with the serial of their last change; :mod:`.listing`.
 Rules
@@ -21,6 +21,7 @@ https://docs.pypi.org/api/
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import quote
@@ -48,7 +49,13 @@ from ssc_ingest.ecosystems.pypi.simple_index import (
 )
 from ssc_ingest.ecosystems.pypi.versions import parse_version
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
-from ssc_ingest.errors import PackageNotFound, ResourceNotFound, StaleAnswer
+from ssc_ingest.errors import (
+    MalformedMetadata,
+    PackageNotFound,
+    ResourceNotFound,
+    ResponseTooLarge,
+    StaleAnswer,
+)
 from ssc_ingest.http import off_loop
 from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
 
@@ -213,14 +220,23 @@ class PyPI(Ecosystem):
     ) -> dict[VersionName, _Description | None]:
         """Read what the releases say about themselves; ``None`` where the registry has nothing."""
 
-        async def describe(release: Release) -> _Description | None:
-            found = await self._from_metadata_file(release)
-            if found is None:
-                path = (project_name, quote(release.name, safe=""), "json")
-                found = await self._from_json(*path, version=release.name)
+        async def from_json(release: Release) -> _Description | None:
+            path = (project_name, quote(release.name, safe=""), "json")
+            found = await self._from_json(*path, version=release.name)
             if found is None and release.name == latest:
                 found = await self._from_json(project_name, "json", version=release.name)
             return found
+
+        async def describe(release: Release) -> _Description | None:
+            try:
+                found = await self._from_metadata_file(release)
+            except (MalformedMetadata, ResponseTooLarge):
+                # Nobody mends it any more: where the registry's own form of it is no better, the
+                # release is taken without, and the project's other releases are not concerned.
+                with suppress(MalformedMetadata, ResponseTooLarge):
+                    return await from_json(release)
+                return None
+            return found or await from_json(release)
 
         releases = list(releases)
         descriptions = await fan_out(describe, releases, AT_A_TIME)

@@ -6,6 +6,7 @@ Read from its core metadata file (PEP 658), or from the JSON API where it has no
 - https://docs.pypi.org/api/json/
 """
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,13 +46,14 @@ class ReleaseMetadata:
 
 
 def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
-    """Read a ``METADATA`` file; its description is not looked at.
+    """Read a ``METADATA`` file; its description is not looked at, nor what is before its headers.
 
     Raises:
         MalformedMetadata: it has no name, or more requirements than any package needs.
     """
     # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
-    headers = _END_OF_HEADERS.split(body, maxsplit=1)[0].decode(errors="replace")
+    begun = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
+    headers = _END_OF_HEADERS.split(begun, maxsplit=1)[0].decode(errors="replace")
     raw, _ = parse_email(headers + "\n\n")
     name = raw.get("name", "").strip()
     if not name:
