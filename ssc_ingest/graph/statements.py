@@ -12,9 +12,13 @@ FIND_PARENTS = """
 UNWIND $ids AS id
 MATCH (source) WHERE elementId(source) = id
 OPTIONAL MATCH (owner)-[:HAVE]->(source)
-RETURN id, labels(source)[0] AS label, owner.purl AS owner_purl, labels(owner)[0] AS owner_label
+RETURN id, labels(source)[0] AS label, source.manager AS manager,
+       owner.purl AS owner_purl, labels(owner)[0] AS owner_label
 """
-"""Which nodes required edges may start from, and whose versions they are. By element id."""
+"""Which nodes required edges may start from: files of which ecosystem, versions of which package.
+
+By element id.
+"""
 
 FIND_PACKAGES = """
 UNWIND $purls AS purl

@@ -26,6 +26,9 @@ ROWS_PER_PACKAGE = 50_000
 A package with more is written by several transactions and counts as unread until the last.
 """
 
+ANY_MANAGER = "ANY"
+"""Of a requirement file that names packages of all ecosystems."""
+
 _LARGE = 2_000
 """Rows above which comparing a package leaves the event loop (about 10 ms)."""
 
@@ -66,6 +69,7 @@ class Attempt:
         make more frequent.
         """
         self._owners: dict[str, tuple[str, str] | None] = {}
+        self._managers: dict[str, str | None] = {}
         self._states: dict[str, Record] = {}
         self._plans: dict[Write, Plan] = {}
         self._written: dict[Change, list[Row]] = {}
@@ -98,13 +102,34 @@ class Attempt:
         for record in await self._send(statements.FIND_PARENTS, ids=sorted(ids)) if ids else ():
             if record["label"] == "RequirementFile":
                 self._owners[record["id"]] = None
+                self._managers[record["id"]] = record["manager"]
             elif record["label"] == "Version" and record["owner_purl"]:
                 self._owners[record["id"]] = (record["owner_label"], record["owner_purl"])
         for change in tuple(self._batch.changes):
-            for edge in change.edges:
-                if edge.parent_id not in self._owners:
-                    self._batch.refuse(change, ParentNotFound(edge.parent_id))
-                    break
+            problems = (self._problem(change, edge.parent_id) for edge in change.edges)
+            if error := next(filter(None, problems), None):
+                self._batch.refuse(change, error)
+
+    def _problem(self, change: Change, parent_id: str) -> IngestError | None:
+        """Why a package may not hang under a parent: readers expect one ecosystem below each."""
+        if parent_id not in self._owners:
+            return ParentNotFound(parent_id)
+        if owner := self._owners[parent_id]:
+            label, purl = owner
+            if label == change.ref.label:
+                return None
+            return GraphRefused(
+                f"{change.ref.purl} is of another ecosystem than {purl}, a version of which is "
+                f"the parent {parent_id}: name a parent of its own ecosystem, or none"
+            )
+        manager = self._managers[parent_id] or ANY_MANAGER
+        if manager == ANY_MANAGER or f"{manager}Package".lower() == change.ref.label.lower():
+            return None
+        return GraphRefused(
+            f"{change.ref.purl} is of another ecosystem than the requirement file {parent_id}, "
+            f"whose manager is {manager}: name a file of its own ecosystem, or one for "
+            f"{ANY_MANAGER}"
+        )
 
     async def _find_existing(self) -> None:
         """Refuse to touch or link what was never read (locking would create it)."""

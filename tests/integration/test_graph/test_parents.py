@@ -210,6 +210,42 @@ async def test_a_file_never_requires_a_package_without_versions(
     assert cypher("MATCH (p {name: 'empty'}) RETURN p") == []
 
 
+async def test_what_is_of_one_ecosystem_never_requires_what_is_of_another(
+    file: str, writer: GraphWriter, cypher: Cypher
+) -> None:
+    """Neither a file nor a version; nothing is written, and a neighbour is not affected."""
+    await writer.write(package("app", ["1.0"]), order=order)
+    version = version_id(cypher, "pkg:pypi/app@1.0")
+
+    *failed, written = await asyncio.gather(
+        *(
+            writer.write(
+                package(name, ["1.0"], ecosystem="npm"), order=order, edges=[ParentEdge(parent, "")]
+            )
+            for name, parent in (("a", file), ("b", version))
+        ),
+        writer.write(package("web", ["1.0"]), order=order, edges=[ParentEdge(file, "any")]),
+        return_exceptions=True,
+    )
+
+    assert [type(error) for error in failed] == [GraphRefused, GraphRefused]
+    assert "PyPI" in str(failed[0])
+    assert "pkg:pypi/app" in str(failed[1])
+    assert not isinstance(written, BaseException)
+    assert cypher("MATCH (p:NPMPackage) RETURN p") == []
+
+
+@pytest.mark.parametrize("properties", ["{manager: 'ANY'}", "{manager: 'npm'}", "{}"])
+async def test_a_file_may_require_what_its_manager_does_not_exclude(
+    writer: GraphWriter, cypher: Cypher, clean_graph: None, properties: str
+) -> None:
+    """A list of all that is in a product names packages of any ecosystem."""
+    (row,) = cypher(f"CREATE (f:RequirementFile {properties}) RETURN elementId(f) AS id")
+    web = package("web", ["1.0"], ecosystem="npm")
+    outcome = await writer.write(web, order=order, edges=[ParentEdge(row["id"], "any")])
+    assert outcome.parents_attached == 1
+
+
 @pytest.mark.parametrize("name", ["core", "unheard-of"])
 async def test_what_was_never_read_cannot_be_linked(
     file: str, writer: GraphWriter, cypher: Cypher, name: str
