@@ -10,7 +10,7 @@ warm and empty.
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from neo4j import Driver, GraphDatabase
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.graph.changes import Write, prepare
+from ssc_ingest.graph import rows, statements
+from ssc_ingest.graph.changes import Row, Write, prepare
 from ssc_ingest.graph.driver import open_driver
-from ssc_ingest.graph.rows import statements_for_new
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package
 from ssc_ingest.queues import EXTRACT, TaskMessage, queue_name
@@ -221,9 +221,24 @@ def _write(driver: Driver, writes: Sequence[Write], per_transaction: float) -> N
     with driver.session(fetch_size=-1) as session:
         for start in range(0, len(writes), size):
             with session.begin_transaction() as transaction:
-                for statement, parameters in statements_for_new(writes[start : start + size]):
+                for statement, parameters in _statements(writes[start : start + size]):
                     transaction.run(statement, parameters).consume()
                 transaction.commit()
+
+
+def _statements(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
+    """What the writer sends for packages that the graph has never seen, without a look at it."""
+    for label, lock_rows in rows.lock_rows(rows.locks(writes)):
+        statement = statements.for_label(statements.LOCK_PACKAGES, label)
+        yield statement, rows.unprinted({"rows": lock_rows})
+    for label, group in rows.by_label(writes):
+        statement = statements.for_label(statements.UPDATE_PACKAGES, label)
+        yield statement, rows.unprinted({"rows": [rows.package_row(write) for write in group]})
+    for label, group in rows.by_label(writes):
+        new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
+        for chunk in rows.version_chunks(new):
+            statement = statements.for_label(statements.CREATE_VERSIONS, label)
+            yield statement, rows.unprinted(rows.version_parameters(chunk))
 
 
 def _empty(driver: Driver) -> None:
@@ -234,5 +249,5 @@ def _empty(driver: Driver) -> None:
 
 
 def _assert_written(driver: Driver, count: int) -> None:
-    rows = driver.execute_query("MATCH (p) WHERE p.moment IS NOT NULL RETURN count(p) AS n")
-    assert rows.records[0]["n"] == count
+    answer = driver.execute_query("MATCH (p) WHERE p.moment IS NOT NULL RETURN count(p) AS n")
+    assert answer.records[0]["n"] == count

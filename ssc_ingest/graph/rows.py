@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from ssc_ingest.graph import statements
 from ssc_ingest.graph.changes import Change, Gone, Reading, Row, Write, naive_utc
 from ssc_ingest.models import NOT_AVAILABLE, PackageRef
 
@@ -150,25 +149,6 @@ def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[
     """Cut rows into statements."""
     for start in range(0, len(items), limit):
         yield items[start : start + limit]
-
-
-def statements_for_new(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
-    """The statements, with their parameters, that write packages the graph has never seen.
-
-    This is what the writer sends for them, without a look at the graph: the yardstick that
-    benchmarks hold the writer against.
-    """
-    for label, rows in lock_rows(locks(writes)):
-        statement = statements.for_label(statements.LOCK_PACKAGES, label)
-        yield statement, unprinted({"rows": rows})
-    for label, group in by_label(writes):
-        statement = statements.for_label(statements.UPDATE_PACKAGES, label)
-        yield statement, unprinted({"rows": [package_row(write) for write in group]})
-    for label, group in by_label(writes):
-        new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
-        for chunk in version_chunks(new):
-            statement = statements.for_label(statements.CREATE_VERSIONS, label)
-            yield statement, unprinted(version_parameters(chunk))
 
 
 def _lock(ref: PackageRef, *, changes: bool) -> Row:
