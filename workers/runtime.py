@@ -34,7 +34,7 @@ from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.model import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.workforce import HEARTBEAT_EVERY, Worker, beat
+from ssc_ingest.workforce import HEARTBEAT_EVERY, Worker, beat, sign_off
 from workers.activity import Activity
 from workers.isolation import Isolation
 
@@ -261,6 +261,10 @@ class Runtime:
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN)
+        if "_worker" in self.__dict__:
+            with suppress(RedisError, TimeoutError):  # it is taken for gone soon anyway
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await sign_off(self.resources.state.state, self._hostname)
         await self._stack.aclose()
         if "resources" in self.__dict__:
             log.info("writer_closed", **asdict(self.resources.writer.statistics))
