@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -10,11 +10,13 @@ import redis.asyncio as redis
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http import RegistryClient, open_transport
 from ssc_ingest.models import Package, Version
 from ssc_ingest.ratelimit import RateLimiter
 from ssc_ingest.request_scope import RequestScope, request_scope
-from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.servers import EmbeddedAddresses, locate
 from ssc_ingest.settings import Settings
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth, VersionTruth
@@ -35,6 +37,15 @@ async def opened(
     client = redis.Redis.from_url(stack.redis_url, decode_responses=True)
     async with client as state, open_transport(settings) as http:
         yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)
+
+
+@asynccontextmanager
+async def extracting(ecosystem: Ecosystem, settings: Settings) -> AsyncIterator[Resources]:
+    """What extractions with that ecosystem into the test graph need."""
+    about = ecosystem.identity
+    async with open_resources(settings, locate(settings), env_file=None) as resources:
+        await ensure_schema(resources.driver, [about.label])
+        yield replace(resources, ecosystems={about.name: ecosystem})
 
 
 @dataclass

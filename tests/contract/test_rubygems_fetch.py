@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.rubygems import MAX_DOCUMENT, RubyGems
 from ssc_ingest.errors import (
@@ -17,10 +18,12 @@ from ssc_ingest.errors import (
     RateLimited,
     RegistryUnavailable,
 )
+from ssc_ingest.extraction import extract
 from ssc_ingest.models import Package, VersionName
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
-from tests.contract.fetching import as_truth, opened, read
+from tests.conftest import Cypher
+from tests.contract.fetching import as_truth, extracting, opened, read
 from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import Simulator
 
@@ -201,6 +204,80 @@ async def test_lower_case_name_belongs_to_who_is_spelled_so(
     assert (reading.package.ref.name, reading.package.ref.registry_name) == (name, "ZenTest")
     assert reading.package.ref.purl == "pkg:gem/ZenTest"
     assert [version.name for version in reading.package.versions] == ["4.12.0"]
+
+
+# What was yanked --------------------------------------------------------------------------------
+
+
+async def test_version_that_has_left_the_index_is_yanked(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """It stays in its place, without what is not read of it, and is not the latest."""
+    known = [VersionName(name) for name in ("0.9", "1.0", "1.1.0.rc1", "2.0")]
+    reading = await read(rubygems, "demo", known=known)
+    assert [(v.name, v.yanked, v.requirements is None) for v in reading.package.versions] == [
+        ("0.9", True, True),
+        ("1.0", False, False),
+        ("1.1.0.rc1", False, False),
+        ("2.0", True, True),
+    ]
+    assert reading.package.versions[-1].release_date is None
+    assert reading.package.latest == "1.0"
+    assert reading.requests == 1
+
+
+async def test_version_whose_line_cannot_be_read_is_not_yanked(
+    rubygems: RubyGems, registry: Loopback
+) -> None:
+    """It is there, in whatever form."""
+    registry.serve("/info/demo", "---\n1.0 |\n2.0|new\n2.1\tnew\n2.2-java\tx\n2.30 |\n")
+    known = [VersionName(name) for name in ("1.0", "2.0", "2.1", "2.2", "2.3", "2.30")]
+    package = (await read(rubygems, "demo", known=known)).package
+    assert [(v.name, v.yanked) for v in package.versions] == [
+        ("1.0", False),
+        ("2.3", True),
+        ("2.30", False),
+    ]
+
+
+VERSIONS = """
+MATCH (p:RubyGemsPackage)-[:HAVE]->(v) RETURN v{.*, vulnerabilities: null, latest: p.latest,
+  requires: COLLECT { MATCH (v)-[r:REQUIRE]->(d) RETURN d.name + ' ' + r.constraints }
+} AS version ORDER BY v.serial_number
+"""
+
+
+async def test_yanked_version_keeps_what_is_known_of_it(
+    rubygems: RubyGems,
+    registry: Loopback,
+    settings: Settings,
+    clean_graph: None,
+    cypher: Cypher,
+) -> None:
+    """Everything but ``yanked``; when it comes back, it is as it was."""
+    lines = [
+        "1.0 json:~> 2.0|created_at:2026-01-02T03:04:05Z",
+        "1.1 json:~> 2.1|created_at:2026-02-02T03:04:05Z",
+        "1.2 json:~> 2.2|created_at:2026-03-02T03:04:05Z",
+    ]
+    request = ExtractPackage(ecosystem="rubygems", name="demo", refresh=True)
+    async with extracting(rubygems, settings) as resources:
+
+        async def extracted(*lines: str) -> list[dict[str, Any]]:
+            registry.serve("/info/demo", "\n".join(["---", *lines, ""]), media_type=TEXT)
+            await extract(request, resources, urgent=True, asked=False, carried=False)
+            return [row["version"] for row in cypher(VERSIONS)]
+
+        before = await extracted(*lines)
+        assert [version["yanked"] for version in before] == [False, False, False]
+        first, second, third = before
+        after = await extracted(lines[1])
+        assert after == [
+            {**first, "yanked": True, "latest": "1.1"},
+            {**second, "latest": "1.1"},
+            {**third, "yanked": True, "latest": "1.1"},
+        ]
+        assert await extracted(*lines) == before
 
 
 # What is not there ------------------------------------------------------------------------------

@@ -30,8 +30,9 @@ old list; the sweep of packages not looked at for long finds them.
 An answer is stale if the gem's file does not have the MD5 that the list has announced. It may also
 be newer than that, which cannot be told apart; who asks drops the expectation after some attempts.
 
-Yanked: a yanked version is no longer in the file; what the graph knows of it stays. A gem of which
-all versions were yanked cannot be installed, and is as unknown as one that was never there.
+Yanked: a yanked version is no longer in the file. One that the graph has stays there with all that
+is known of it, as yanked, until the file has it again. A gem of which all versions were yanked
+cannot be installed, and is as unknown as one that was never there.
 
 Politeness: the API takes 10 requests a second from an address; to collect everything, the operator
 asks to use the dumps of the database. https://guides.rubygems.org/rubygems-org-rate-limits/
@@ -39,7 +40,7 @@ asks to use the dumps of the database. https://guides.rubygems.org/rubygems-org-
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -62,6 +63,7 @@ from ssc_ingest.ecosystems.rubygems.info import (
     check_digest,
     parse_info,
     read_requirements,
+    without_line,
 )
 from ssc_ingest.ecosystems.rubygems.listing import TEXT, Listing
 from ssc_ingest.ecosystems.rubygems.lists import NO_VERSIONS
@@ -172,7 +174,11 @@ class RubyGems(Ecosystem):
             for number, release in releases.items()
         )
         builds = await self._builds(ref) if undated else None
-        versions = await off_loop(size, self._versions, ref, releases, release_dates(builds or ()))
+        absent = seen.difference(releases)
+        yanked = await off_loop(size, without_line, absent, response.body) if absent else ()
+        versions = await off_loop(
+            size, self._versions, ref, releases, release_dates(builds or ()), yanked
+        )
         latest = self.latest(versions)
 
         repository = None
@@ -218,8 +224,11 @@ class RubyGems(Ecosystem):
         ref: PackageRef,
         releases: Mapping[VersionName, Release],
         dates: Mapping[VersionName, datetime],
+        yanked: Iterable[VersionName],
     ) -> tuple[Version, ...]:
-        dated = {name: releases[name].release_date or dates.get(name) for name in releases}
+        """In ascending order; those that were yanked without all that is not read of them."""
+        dated: dict[VersionName, datetime | None] = dict.fromkeys(yanked)
+        dated |= {name: releases[name].release_date or dates.get(name) for name in releases}
         ordered = cls.order(
             (name, date.isoformat() if date else None) for name, date in dated.items()
         )
@@ -229,7 +238,8 @@ class RubyGems(Ecosystem):
                 name=name,
                 purl=cls.version_purl(ref, name),
                 release_date=dated[name],
-                requirements=requirements[name],
+                requirements=requirements.get(name),
+                yanked=name not in releases,
             )
             for name in ordered
         )

@@ -42,6 +42,8 @@ _LINE = re.compile(
     r"(?:\ (?P<dependencies>[^|]*)(?:\|(?P<facts>.*))?)?"
 )
 
+_BEGINNING = re.compile(r"^[^\s|-]+", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -129,6 +131,12 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
             count=len(unreadable),
         )
     return releases
+
+
+def without_line(numbers: Iterable[VersionName], body: bytes) -> set[VersionName]:
+    """Those of the versions that no line of the file begins with, be it readable or not."""
+    there = {match[0] for match in _BEGINNING.finditer(body.decode(errors="replace"))}
+    return {number for number in numbers if number not in there}
 
 
 def _build(dependencies: str, facts: str) -> Build:

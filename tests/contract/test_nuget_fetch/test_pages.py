@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
@@ -18,13 +17,11 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.extraction import extract
-from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.request_scope import RequestScope, request_scope
-from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.servers import locate
+from ssc_ingest.resources import Resources
 from ssc_ingest.settings import Settings
 from tests.conftest import Cypher
-from tests.contract.fetching import read
+from tests.contract.fetching import extracting, read
 from tests.contract.loopback import Loopback
 from tests.contract.test_nuget_fetch.documents import INDEX, elsewhere, index, inlined, leaf, page
 
@@ -122,9 +119,8 @@ async def resources(
     nuget: NuGet, settings: Settings, clean_graph: None
 ) -> AsyncIterator[Resources]:
     """What extractions from that source need."""
-    async with open_resources(settings, locate(settings), env_file=None) as resources:
-        await ensure_schema(resources.driver, ["NuGetPackage"])
-        yield replace(resources, ecosystems={"nuget": nuget})
+    async with extracting(nuget, settings) as resources:
+        yield resources
 
 
 async def test_pages_are_not_read_twice(
