@@ -22,6 +22,8 @@ What is missing
     A version whose POM is missing or unreadable has no requirements. One whose parent or bill of
     materials is missing keeps what it says itself: its own dependencies, of which those that
     lack a version are required in any. The package's other versions are not concerned.
+    Right after a release, a list may be ahead of the documents: what is missing then is not taken
+    for an answer, but asked for again at the next reading.
 Links
     From the latest version's POM, and from those of its parents that were released with it (they
     have its version): an organisation's common parent has an address of its own.
@@ -34,7 +36,7 @@ https://maven.apache.org/repositories/layout.html, https://maven.apache.org/pom.
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -91,6 +93,12 @@ XML = "application/xml"
 AT_A_TIME = 8
 """Requests for one package's versions under way; more would only queue at the rate limit."""
 
+LATELY = timedelta(days=7)
+"""Since a release, in which what is missing may still come."""
+
+MOST_AWAITED = 8
+"""Versions of one package; where more are missing, they are so for good."""
+
 NOTHING_LISTED = VersionList((), ())
 
 log = structlog.get_logger(__name__)
@@ -101,10 +109,13 @@ class _Release:
     """One version, read to the end."""
 
     release_date: datetime | None = None
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[Requirement, ...] | None = ()
+    """``None`` if they are still to come."""
     links: tuple[str, ...] = ()
     problem: str = ""
     """Why there is no POM to read."""
+    is_complete: bool = True
+    """Whether the repository has its POM and all that this refers to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,8 @@ class Maven(Ecosystem):
         if thorough and (newest := self.latest(self._versions(ref, names, {}))) in seen:
             to_read.append(newest)
         releases = await self._read_releases(ref, to_read)
+        awaited = _awaited(releases, listing.found.updated, fetched_at) - seen
+        releases |= {name: replace(releases[name], requirements=None) for name in awaited}
         there = [name for name in hints if not releases[name].problem]
         if listing.unchanged and not there:
             return NotModified(fetched_at)
@@ -229,6 +242,8 @@ class Maven(Ecosystem):
         versions = self._versions(ref, names, {n: r for n, r in releases.items() if n not in seen})
         latest = self.latest(versions)
         about = releases.get(latest) if latest else None
+        if about and about.problem and latest in awaited:
+            about = None
         repository = clean_repository_url(about.links) if about else None
         group = ref.properties["group_id"].partition(".")[0]
         return Package(
@@ -238,7 +253,8 @@ class Maven(Ecosystem):
             versions=versions,
             latest=latest,
             fetched_at=fetched_at,
-            etag=listing.etag,
+            # With it, the next reading would not ask for what was not there.
+            etag=None if awaited else listing.etag,
         )
 
     async def _read_list(
@@ -301,7 +317,7 @@ class Maven(Ecosystem):
         requirements = RequirementReader(ref)
 
         async def read(name: VersionName) -> _Release:
-            return await self._read_release(ref, name, inheritance, requirements)
+            return await self._read_release(ref, name, inheritance.apart(), requirements)
 
         releases = dict(zip(names, await fan_out(read, names, AT_A_TIME), strict=True))
         for reason, count in Counter(r.problem for r in releases.values() if r.problem).items():
@@ -326,7 +342,7 @@ class Maven(Ecosystem):
         try:
             document = await self.client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
         except ResourceNotFound:
-            return _Release(problem="missing")
+            return _Release(problem="missing", is_complete=False)
         except ResponseTooLarge as error:
             return _Release(problem=str(error))
         try:
@@ -338,7 +354,12 @@ class Maven(Ecosystem):
             taken = requirements.relocated(pom.relocation)
         else:
             taken = requirements.read(await inheritance.complete(pom))
-        return _Release(document.last_modified, taken, tuple(repository_candidates(pom)))
+        return _Release(
+            document.last_modified,
+            taken,
+            tuple(repository_candidates(pom)),
+            is_complete=inheritance.is_complete,
+        )
 
     async def _read_shared(self, coordinates: Coordinates) -> Pom | None:
         """A POM that others refer to; ``None`` where the repository has none to read."""
@@ -353,3 +374,22 @@ class Maven(Ecosystem):
             return await off_loop(len(document.body), parse_pom, document.body, url)
         except MalformedMetadata:
             return None
+
+
+def _awaited(
+    releases: Mapping[VersionName, _Release], updated: datetime | None, at: datetime
+) -> set[VersionName]:
+    """The versions whose documents may still come: the package had a release, and they are it."""
+
+    def is_late(moment: datetime | None) -> bool:
+        return moment is not None and abs(at - moment) < LATELY
+
+    if not is_late(updated):
+        return set()
+    found = {
+        name
+        for name, release in releases.items()
+        # Of a POM that is not there, nobody knows when it was released.
+        if not release.is_complete and is_late(release.release_date or updated)
+    }
+    return found if len(found) <= MOST_AWAITED else set()

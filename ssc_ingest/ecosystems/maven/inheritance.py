@@ -8,6 +8,7 @@ read, gives nothing; a host that does not answer is an error as ever.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from copy import copy
 from weakref import WeakValueDictionary
 
 from ssc_ingest.ecosystems.maven.effective import EffectivePom
@@ -62,6 +63,14 @@ class Inheritance:
         self._poms = poms
         self._locks: WeakValueDictionary[Coordinates, asyncio.Lock] = WeakValueDictionary()
         self._missing: set[Coordinates] = set()
+        self.is_complete = True
+        """Whether all that was asked for here is there."""
+
+    def apart(self) -> "Inheritance":
+        """The same for one POM: what is there and what is missing is known to all of them."""
+        one = copy(self)
+        one.is_complete = True
+        return one
 
     @property
     def missing(self) -> frozenset[Coordinates]:
@@ -128,13 +137,14 @@ class Inheritance:
             return None
         lock = self._locks.setdefault(coordinates, asyncio.Lock())
         async with lock:
-            if coordinates in self._missing:
-                return None
-            found = self._poms.get(coordinates)
+            found = None if coordinates in self._missing else await self._get(coordinates)
             if found is None:
-                found = await self._read(coordinates)
-                if found is None:
-                    self._missing.add(coordinates)
-                else:
-                    self._poms.put(coordinates, found)
+                self._missing.add(coordinates)
+                self.is_complete = False
             return found
+
+    async def _get(self, coordinates: Coordinates) -> Pom | None:
+        found = self._poms.get(coordinates)
+        if found is None and (found := await self._read(coordinates)):
+            self._poms.put(coordinates, found)
+        return found

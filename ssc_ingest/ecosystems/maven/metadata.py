@@ -5,7 +5,9 @@ left gaps in it: versions that ``latest``, ``release`` or the old single ``versi
 list lacks. Those are hints, which count if the version's POM is there.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from ssc_ingest.ecosystems.maven.identity import is_version
 from ssc_ingest.ecosystems.maven.markup import children, parse_xml, text
@@ -15,6 +17,8 @@ from ssc_ingest.models import VersionName
 MAX_METADATA = 16 * 1024 * 1024
 """Bytes; 10,000 versions have some 400 KB."""
 
+_STAMP = re.compile(r"[0-9]{14}")
+
 
 @dataclass(frozen=True, slots=True)
 class VersionList:
@@ -22,6 +26,8 @@ class VersionList:
 
     listed: tuple[VersionName, ...]
     hinted: tuple[VersionName, ...]
+    updated: datetime | None = None
+    """When the list was last changed, if it says so."""
 
 
 def parse_metadata(body: bytes, name: str, url: str) -> VersionList:
@@ -41,4 +47,14 @@ def parse_metadata(body: bytes, name: str, url: str) -> VersionList:
     return VersionList(
         tuple(VersionName(version) for version in listed if is_version(version)),
         tuple(VersionName(v) for v in hinted if is_version(v) and v not in listed),
+        _moment(text(root, "versioning", "lastUpdated")),
     )
+
+
+def _moment(stamp: str) -> datetime | None:
+    if not _STAMP.fullmatch(stamp):
+        return None
+    try:
+        return datetime.strptime(f"{stamp}+0000", "%Y%m%d%H%M%S%z")
+    except ValueError:
+        return None
