@@ -108,12 +108,16 @@ async def test_a_listing_goes_on_at_every_cursor(crates: Crates) -> None:
         assert [name for page in whole.pages[number:] for name in page.names] == rest.names
 
 
-async def test_a_listing_of_another_dump_begins_again(crates: Crates, simulator: Simulator) -> None:
-    """Rows of two dumps have nothing to do with each other."""
+async def test_a_listing_does_not_go_on_in_another_dump(
+    crates: Crates, simulator: Simulator
+) -> None:
+    """Rows of two dumps have nothing to do with each other: who asked is told to begin again."""
     page = (await listed(crates)).pages[3]
     added = simulator.add("cargo")
     simulator.rebuild("cargo")
-    again = (await listed(crates, page.cursor)).names
+    with pytest.raises(CursorExpired):
+        await listed(crates, page.cursor)
+    again = (await listed(crates)).names
     assert sorted(again) == sorted(simulator.names("cargo"))
     assert added.registry_name in again
 

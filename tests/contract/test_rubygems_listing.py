@@ -90,11 +90,15 @@ async def test_a_listing_goes_on_at_every_cursor(gems: RubyGems) -> None:
         assert [name for page in whole.pages[number:] for name in page.names] == rest.names
 
 
-async def test_a_listing_of_another_list_begins_again(gems: RubyGems, simulator: Simulator) -> None:
-    """A name may have come in anywhere."""
+async def test_a_listing_does_not_go_on_in_another_list(
+    gems: RubyGems, simulator: Simulator
+) -> None:
+    """A name may have come in anywhere: who asked is told to begin again."""
     page = (await listed(gems)).pages[3]
     simulator.add("rubygems")
-    assert (await listed(gems, page.cursor)).names == list(simulator.names("rubygems"))
+    with pytest.raises(CursorExpired):
+        await listed(gems, page.cursor)
+    assert (await listed(gems)).names == list(simulator.names("rubygems"))
 
 
 # Changes --------------------------------------------------------------------------------

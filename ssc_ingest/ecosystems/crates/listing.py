@@ -14,7 +14,7 @@ from ssc_ingest.ecosystems.crates.feed import Published, parse_feed
 from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition, ListingPosition
 from ssc_ingest.ecosystems.endpoints import Endpoints
-from ssc_ingest.errors import ResponseTooLarge
+from ssc_ingest.errors import CursorExpired, ResponseTooLarge
 from ssc_ingest.http import RegistryClient, off_loop
 
 logger = structlog.get_logger(__name__)
@@ -43,14 +43,20 @@ class Listing:
         self._feed_url = endpoints.url("static", "rss", "updates.xml")
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """All crates of the present dump; a listing begun on an older one begins again."""
+        """All crates of the present dump.
+
+        Raises:
+            CursorExpired: the dump is another one than that of the cursor.
+        """
         position = None if cursor is None else ListingPosition.read(cursor)
         async with self._client.download(
             self._dump_url, max_bytes=MAX_DUMP, accept=GZIP
         ) as download:
             dump = Dump(download.file, self._dump_url)
             made_at = await asyncio.to_thread(dump.made_at)
-            listed = position.row if position and position.dump == made_at else 0
+            if position and position.dump != made_at:
+                raise CursorExpired("the dump is another one now", url=self._dump_url)
+            listed = position.row if position else 0
             crates = islice(dump.crates(), listed, None)
             while page := await asyncio.to_thread(_take, crates):
                 reached = ListingPosition(dump=made_at, row=page[-1].row)

@@ -22,7 +22,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -73,6 +73,13 @@ class FeedCursor(Cursor):
     through: Stamp | None = None
     etag: str | None = None
     """The index's, if all that it names has been handed over."""
+
+
+class CatalogNames(NamesPage):
+    """The packages of a catalog page: each is on as many pages as it has commits."""
+
+    __slots__ = ()
+    repeats: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class Feed:
         begin = FeedCursor.read(cursor) if cursor else FeedCursor()
         async with aclosing(self._pages(begin)) as pages:
             async for items, behind in pages:
-                yield NamesPage(names_of(items), behind.write())
+                yield CatalogNames(names_of(items), behind.write())
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
         """What has happened since a cursor."""

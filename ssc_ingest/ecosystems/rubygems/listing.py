@@ -33,6 +33,7 @@ from ssc_ingest.ecosystems.rubygems.lists import (
     tail_of,
 )
 from ssc_ingest.errors import (
+    CursorExpired,
     MalformedMetadata,
     RangeNotSatisfiable,
     RegistryUnavailable,
@@ -94,11 +95,17 @@ class Listing:
         self._versions_url = endpoints.url("index", "versions")
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """All names; a listing begun on an older list begins again."""
+        """All names.
+
+        Raises:
+            CursorExpired: the list is another one than that of the cursor.
+        """
         position = None if cursor is None else ListingPosition.read(cursor)
         async with self._whole(self._names_url) as (lists, sha256, _):
+            if position and position.sha256 != sha256:
+                raise CursorExpired("the list of names is another one now", url=self._names_url)
             total = await asyncio.to_thread(lambda: sum(1 for _ in lists.names()))
-            listed = position.names if position and position.sha256 == sha256 else 0
+            listed = position.names if position else 0
             names = islice(lists.names(), listed, None)
             while page := await asyncio.to_thread(_take, names):
                 listed += len(page)
