@@ -21,7 +21,7 @@ from ssc_ingest.errors import (
 )
 from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.runs.hold import RENEW_EVERY, Hold, NotHeld
-from ssc_ingest.runs.model import Run
+from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
 from ssc_ingest.runs.pages import closing, read_pages
 from ssc_ingest.runs.taking import Means, PageTaker
 
@@ -121,7 +121,7 @@ class Engine:
                     return
             elif run.mode == "names" and run.feed_end is None:
                 # Before the listing, so that nothing falls between it and the next update.
-                await self._hold.note(feed_end=await self._means.ecosystem.feed_end())
+                await self._hold.note_feed_end(await self._means.ecosystem.feed_end())
             await self._list()
         await self._drain()
 
@@ -166,21 +166,19 @@ class Engine:
             await self._hold.note(error=f"{kind}: {error}", phase="draining")
 
     async def _list_again(self, error: CursorExpired) -> None:
-        """Read the whole listing, from its beginning, with the feed's end as it is then.
-
-        What an ingestion has brought in by itself is not to be counted as skipped when it is
-        listed once more.
-        """
+        """Read the whole listing, from its beginning, with the feed's end as it is then."""
         run = self._run = await self._current()
         if run.mode == "names" and run.cursor is None:
             await self._fail(error)
             return
         log.warning("run_lists_all", mode=run.mode, error=str(error), **self._facts)
-        fields: dict[str, str | int] = {"cursor": "", "mode": "names"}
+        fields = {"cursor": "", "mode": "names"}
+        counts: dict[str, int] = {}
         if run.mode == "names":
-            fields |= {"listed": 0, "invalid": 0, "known_missing": 0, "skipped": -run.published}
             await self._wait(FIRST_PAUSE, error)
-        await self._hold.commit(run.pages, fields, {})
+            run = await self._current()
+            counts = _taken_back(run)
+        await self._hold.commit(run.pages, fields, counts)
 
     # The listing --------------------------------------------------------------------------
 
@@ -234,3 +232,21 @@ class Engine:
             moves_feed=run.kind == "update",
             is_update=run.kind == "update" and whole,
         )
+
+
+def _taken_back(run: Run) -> dict[str, int]:
+    """What to add to the counters before a listing is read once more.
+
+    An ingestion will find what it has taken in among what the graph has, and what it has not
+    found among what is missing: these are counted already. What has failed it will try again.
+    An update will ask for every package again, and find what was new no longer new.
+    """
+    if run.kind == "ingestion":
+        again: tuple[str, ...] = (*COUNTED_PER_PAGE, Ending.FAILED)
+    else:
+        again = (*COUNTED_PER_PAGE, *Ending, "versions", "requirements")
+    counts = {counter: -run.counts[counter] for counter in again}
+    if run.kind == "ingestion":
+        counts["skipped"] -= run.done + run.pending
+        counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
+    return counts

@@ -1,10 +1,11 @@
 """What a run would do, and how long it would take: listing and comparing, without publishing."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
-from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.base import Change, Ecosystem
 from ssc_ingest.errors import CursorExpired, InvalidName
 from ssc_ingest.models import Purl
 from ssc_ingest.ratelimit import is_loopback
@@ -59,11 +60,12 @@ async def estimate(
     """
     found = Estimate(kind=kind, ecosystem=means.ecosystem.identity.name)
     scope = RequestScope(timeout=means.settings.http_timeout_long)
+    met: set[bytes] = set()
     with request_scope(scope):
         try:
             async with closing(_pages(means, found)) as pages:
                 async for page in pages:
-                    await _compare(means, found, page)
+                    await _compare(means, found, page, met)
                     found.pages_requests = scope.requests
                     told(found)
                     if limit is not None and found.packages >= limit:
@@ -74,7 +76,7 @@ async def estimate(
             found.note = "the feed may have lost something: all packages of the graph are read anew"
             async with closing(read_pages(means.ecosystem, "names", None)) as pages:
                 async for page in pages:
-                    await _compare(means, found, page)
+                    await _compare(means, found, page, met)
                     told(found)
     found.pages_requests = scope.requests
     found.packages_requests = round(found.packages * means.ecosystem.requests_per_package)
@@ -97,14 +99,18 @@ async def _pages(means: Means, found: Estimate) -> AsyncGenerator[Page, None]:
             yield page
 
 
-async def _compare(means: Means, found: Estimate, page: Page) -> None:
+async def _compare(means: Means, found: Estimate, page: Page, met: set[bytes]) -> None:
+    """Count what would become of a page; ``met``: digests of the packages counted so far."""
     asks = comparison(
         found.kind, means.reader, means.missing, adds=means.settings.updates_add_packages
     )
     counts = Counter(found.counts)
-    for start in range(0, len(page.changes), BATCH):
+    changes = page.changes
+    if page.repeats and found.kind == "ingestion":
+        changes = tuple(_met_first(means.ecosystem, changes, met))
+    for start in range(0, len(changes), BATCH):
         named: dict[Purl, Named] = {}
-        for change in page.changes[start : start + BATCH]:
+        for change in changes[start : start + BATCH]:
             try:
                 ref = means.ecosystem.ref(change.name)
             except InvalidName:
@@ -114,8 +120,23 @@ async def _compare(means: Means, found: Estimate, page: Page) -> None:
         counts.update((await asks.verdicts(list(named.values()))).values() if named else ())
     found.packages += counts.pop("wanted", 0)
     found.counts = dict(counts)
-    found.listed += len(page.changes)
+    found.listed += len(changes)
     found.total = page.total or found.total
+
+
+def _met_first(
+    ecosystem: Ecosystem, changes: Iterable[Change], met: set[bytes]
+) -> Iterator[Change]:
+    """Those whose package was on no page before."""
+    for change in changes:
+        try:
+            name: str = ecosystem.ref(change.name).purl
+        except InvalidName:
+            name = change.name
+        digest = blake2b(name.encode(errors="replace"), digest_size=8).digest()
+        if digest not in met:
+            met.add(digest)
+            yield change
 
 
 def _rate(ecosystem: Ecosystem) -> float:

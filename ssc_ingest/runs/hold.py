@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +64,7 @@ class Hold:
         self._admit = register(scripts.ADMIT)
         self._commit = register(scripts.COMMIT)
         self._note = register(scripts.NOTE)
+        self._note_feed_end = register(scripts.NOTE_FEED_END)
         self._finish = register(scripts.FINISH)
 
     @asynccontextmanager
@@ -144,21 +145,37 @@ class Hold:
             await self._redis.hset(self._keys[2], mapping={i.purl: "1" for i in items})
 
     async def commit(
-        self, pages: int, fields: Mapping[str, str | int], counts: Mapping[str, int]
+        self,
+        pages: int,
+        fields: Mapping[str, str | int],
+        counts: Mapping[str, int],
+        names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
         """Close the page, all of which is safe now: store the cursor, and count.
 
-        ``pages``: how many were closed before.
+        Args:
+            pages: how many were closed before.
+            fields: of the record, to set.
+            counts: by counter, to add.
+            names: by counter, those that may have been counted on other pages.
         """
         pairs = [part for pair in fields.items() for part in pair]
         counters = [part for pair in counts.items() if pair[1] for part in pair]
-        args = [self._owner, time.time(), pages, len(fields), *pairs, *counters]
-        await self._fenced(self._commit, args)
+        named = [
+            part for counter, met in (names or {}).items() for n in met for part in (counter, n)
+        ]
+        args = [self._owner, time.time(), pages, len(fields), len(counters) // 2]
+        await self._fenced(self._commit, [*args, *pairs, *counters, *named])
 
     async def note(self, **fields: str | int) -> None:
         """Set fields of the record, without closing the page."""
         pairs = [part for pair in fields.items() for part in pair]
         await self._fenced(self._note, [self._owner, *pairs])
+
+    async def note_feed_end(self, cursor: str) -> None:
+        """Note where the feed ends before the listing; the first time, updates begin there."""
+        names = [*self._keys, *self._ending_keys]
+        await self._fenced(self._note_feed_end, [self._owner, time.time(), cursor], names)
 
     async def finish(
         self,

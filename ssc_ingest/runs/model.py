@@ -52,6 +52,9 @@ COUNTED_PER_PAGE = ("listed", "invalid", "skipped", "current", "unknown", "known
 ``invalid`` cannot be names; ``skipped`` the graph has; ``current`` it has as the feed says;
 ``unknown`` it lacks and an update does not add; ``known_missing`` the registry lacked before."""
 
+ESTIMATED = ("listed", "invalid", "known_missing")
+"""Those whose names are told apart where a listing repeats them."""
+
 COUNTERS = (*Ending, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
 
 
@@ -79,6 +82,10 @@ class Run:
     """Where the feed ended before the listing began; becomes the feed's cursor."""
     complete: bool
     """Whether the listing or the feed was read to its end."""
+    repeats: bool = False
+    """Whether names come again in the listing. Then ``listed``, ``invalid`` and ``known_missing``
+    are estimates of how many different ones there are, and what the run found missing itself is
+    among the last."""
     limit: int | None
     """Most packages to publish."""
     task_id: str
@@ -151,15 +158,21 @@ class Run:
         counts = self.counts
         errors = counts[Ending.FAILED]
         if self.kind == "ingestion":
-            listed = counts["listed"]
+            listed, skipped = counts["listed"], counts["skipped"]
+            missing = counts[Ending.MISSING] + counts[Ending.GONE] + counts["known_missing"]
+            if self.repeats:
+                missing -= counts[Ending.MISSING]
+                others = self.done + errors + missing + counts["invalid"] + self.pending
+                skipped = max(0, min(skipped, listed - others))
+                listed = others + skipped
             total = listed if self.complete else max(listed, self.total or 0)
             return {
                 "total_in_registry": total,
                 "new_packages_ingested": self.done,
-                "skipped_existing": max(0, counts["skipped"]),
+                "skipped_existing": max(0, skipped),
                 "errors": errors,
                 "ingestion_rate": percentage(self.done, total),
-                "missing": counts[Ending.MISSING] + counts[Ending.GONE] + counts["known_missing"],
+                "missing": max(0, missing),
                 "invalid_names": counts["invalid"],
             }
         processed = self.done + counts[Ending.GONE]

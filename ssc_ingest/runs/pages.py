@@ -20,6 +20,8 @@ class Page:
     """Where to go on behind it."""
     total: int | None = None
     """Names in the whole listing, where it tells."""
+    repeats: bool = False
+    """Whether its names may be on other pages of the listing as well."""
 
 
 async def read_pages(
@@ -34,7 +36,9 @@ async def read_pages(
         async with closing(ecosystem.list_names(cursor)) as listing:
             async for names in listing:
                 changes = (Change(name, links=names.links.get(name)) for name in names.names)
-                yield Page(tuple(changes), names.cursor, names.total)
+                # Said by the pages of a history, such as NuGet's catalog.
+                repeats = bool(getattr(names, "repeats", False))
+                yield Page(tuple(changes), names.cursor, names.total, repeats)
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@
 ``run:<id>:pending``     hash: purl -> number and arguments of a package that is not finished
 ``run:<id>:page``        hash: purls taken up on the page that is being done -> published (1/0)
 ``run:<id>:lease``       who carries it out; expires unless it is renewed
+``run:<id>:<counter>``   HyperLogLog: names that were counted, where a listing repeats them; until
+                         the run ends
 ``runs``                 ids by time of creation
 ``runs:current:<kind>:<ecosystem>``   the one that runs or is paused
 ``feed:<ecosystem>``     hash: where the next update goes on
@@ -53,7 +55,7 @@ class Runs:
     Args:
         redis: the client.
         kept: most ended runs whose records are kept.
-        kept_for: seconds after which the record of an ended run is dropped.
+        kept_for: seconds after its end after which the record of a run is dropped.
     """
 
     def __init__(self, redis: Redis, *, kept: int, kept_for: float) -> None:
@@ -222,12 +224,21 @@ class Runs:
     # Keeping the place clean --------------------------------------------------------------
 
     async def _prune(self) -> None:
-        """Drop the records of old runs; those that have not ended stay."""
-        many = await self.redis.zrange(RUNS, 0, -self._kept - 1)
-        old = await self.redis.zrangebyscore(RUNS, "-inf", time.time() - self._kept_for)
-        for run_id in {str(run_id) for run_id in (*many, *old)}:
-            state = await self.redis.hget(keys(run_id)[0], "state")
-            if state not in {"running", "paused"}:
+        """Drop the records of the runs that ended first; those that have not ended stay."""
+        ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1)]
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for run_id in ids:
+                pipeline.hmget(keys(run_id)[0], ["state", "finished_at"])
+            standing = await pipeline.execute()
+        ended = sorted(
+            (float(finished_at or 0), run_id)
+            for run_id, (state, finished_at) in zip(ids, standing, strict=True)
+            if state not in {"running", "paused"}
+        )
+        before = time.time() - self._kept_for
+        many = max(0, len(ended) - self._kept)
+        for position, (finished_at, run_id) in enumerate(ended):
+            if position < many or finished_at < before:
                 await self.redis.delete(*keys(run_id))
                 await self.redis.zrem(RUNS, run_id)
 
@@ -299,6 +310,7 @@ def _decode(
         task_id=facts["task_id"],
         limit=number("limit"),
         complete=facts.get("complete") == "1",
+        repeats=facts.get("repeats") == "1",
         total=number("total"),
         created_at=created,
         started_at=moment(facts.get("started_at")),

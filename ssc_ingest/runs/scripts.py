@@ -5,11 +5,20 @@ owner calls begin with :data:`FENCE`: who has lost the lease changes nothing any
 run that is not running any more is not gone on with.
 """
 
+from ssc_ingest.runs.model import ESTIMATED
+
 FENCE = """
 if redis.call('GET', KEYS[4]) ~= ARGV[1] then return {'lost'} end
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'running' then return {state or 'lost'} end
 """
+
+ESTIMATES = f"""
+local estimated = {{{", ".join(map(repr, ESTIMATED))}}}
+local estimates = {{}}
+for i, counter in ipairs(estimated) do estimates[i] = KEYS[1] .. ':' .. counter end
+"""
+"""The counters of a listing that repeats its names, and their HyperLogLogs."""
 
 # KEYS: run, pending, page, lease, current, 'runs'.
 # ARGV: id, now, name, value... Returns the id of the run that there is.
@@ -93,16 +102,27 @@ return {'ok', looked, twice, publish}
 """
 )
 
-# ARGV: owner, now, pages before, number of fields, name, value..., counter, amount...
+# ARGV: owner, now, pages before, number of fields, number of counters, name, value...,
+# counter, amount..., counter, name...
 # Closes the page: what was taken up on it is counted, together with the cursor behind it. Once,
-# also when a client that lost the answer asks again.
+# also when a client that lost the answer asks again. Counters with names are those of a listing
+# that repeats them: how many there are of each is estimated by a HyperLogLog.
 COMMIT = (
     FENCE
+    + ESTIMATES
     + """
 if (redis.call('HGET', KEYS[1], 'pages') or '0') ~= ARGV[3] then return {'ok'} end
-local n = tonumber(ARGV[4])
-for i = 5, 4 + 2 * n, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-for i = 5 + 2 * n, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local counters = 6 + 2 * tonumber(ARGV[4])
+local names = counters + 2 * tonumber(ARGV[5])
+for i = 6, counters - 1, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = counters, names - 1, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = names, #ARGV, 2 do redis.call('PFADD', KEYS[1] .. ':' .. ARGV[i], ARGV[i + 1]) end
+if names <= #ARGV then
+  redis.call('HSET', KEYS[1], 'repeats', '1')
+  for i, counter in ipairs(estimated) do
+    redis.call('HSET', KEYS[1], counter, redis.call('PFCOUNT', estimates[i]))
+  end
+end
 redis.call('HINCRBY', KEYS[1], 'published', redis.call('HLEN', KEYS[3]))
 redis.call('HINCRBY', KEYS[1], 'pages', 1)
 redis.call('DEL', KEYS[3])
@@ -121,10 +141,24 @@ return {'ok'}
 """
 )
 
+# KEYS: ..., current, feed. ARGV: owner, now, cursor. The feed begins where it ends before the first
+# listing, whatever becomes of that: an update may come before its end, or it may have none.
+NOTE_FEED_END = (
+    FENCE
+    + """
+redis.call('HSET', KEYS[1], 'feed_end', ARGV[3])
+if redis.call('HEXISTS', KEYS[6], 'cursor') == 0 then
+  redis.call('HSET', KEYS[6], 'cursor', ARGV[3], 'moment', ARGV[2])
+end
+return {'ok'}
+"""
+)
+
 # KEYS: ..., current, feed. ARGV: owner, now, state, note, error, cursor of the feed or '',
 # moves (1) or begins (0) the feed, completes an update (1/0). Returns 'pending' if packages are.
 FINISH = (
     FENCE
+    + ESTIMATES
     + """
 if redis.call('HLEN', KEYS[2]) > 0 then return {'pending'} end
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'finished_at', ARGV[2], 'touched_at', ARGV[2])
@@ -137,24 +171,27 @@ end
 if ARGV[8] == '1' then redis.call('HSET', KEYS[6], 'updated_at', ARGV[2]) end
 local id = string.sub(KEYS[1], 5)
 if redis.call('GET', KEYS[5]) == id then redis.call('DEL', KEYS[5]) end
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], unpack(estimates))
 return {'ok'}
 """
 )
 
 # KEYS: ..., current. ARGV: now, note. From outside. Returns the state before.
-CANCEL = """
+CANCEL = (
+    ESTIMATES
+    + """
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'running' or state == 'paused' then
   redis.call('HINCRBY', KEYS[1], 'published', redis.call('HLEN', KEYS[3]))
   redis.call('HSET', KEYS[1], 'state', 'cancelled', 'finished_at', ARGV[1], 'touched_at', ARGV[1],
              'note', ARGV[2])
-  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+  redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], unpack(estimates))
   local id = string.sub(KEYS[1], 5)
   if redis.call('GET', KEYS[5]) == id then redis.call('DEL', KEYS[5]) end
 end
 return state
 """
+)
 
 # ARGV: state that it must have, state that it gets, now. Returns the state before.
 TURN = """
@@ -167,12 +204,20 @@ return state
 
 # KEYS: run, pending. ARGV: now, purl, sequence, counter, amount...
 # Counts a package once, however often its task was delivered. A package that has changed again
-# since is still pending, under a higher number. Returns {counted (1/0), value of the 1st counter}.
+# since is still pending, under a higher number. One that was missing is known to be if it is listed
+# again. Returns {counted (1/0), value of the 1st counter}.
 END = """
 local entry = redis.call('HGET', KEYS[2], ARGV[2])
 if not entry or string.match(entry, '^%d+') ~= ARGV[3] then return {0, 0} end
 redis.call('HDEL', KEYS[2], ARGV[2])
 for i = 4, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'touched_at', ARGV[1], 'stuck', 0)
+if ARGV[4] == 'missing' then
+  local names = KEYS[1] .. ':known_missing'
+  redis.call('PFADD', names, ARGV[2])
+  if redis.call('HGET', KEYS[1], 'repeats') == '1' then
+    redis.call('HSET', KEYS[1], 'known_missing', redis.call('PFCOUNT', names))
+  end
+end
 return {1, tonumber(redis.call('HGET', KEYS[1], ARGV[4]))}
 """

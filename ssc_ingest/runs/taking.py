@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,7 +18,7 @@ from ssc_ingest.queues import Queues
 from ssc_ingest.request_scope import RequestScope
 from ssc_ingest.runs.comparison import BATCH, Named, comparison
 from ssc_ingest.runs.hold import Hold
-from ssc_ingest.runs.model import Item, Run
+from ssc_ingest.runs.model import ESTIMATED, Item, Run
 from ssc_ingest.runs.pages import Page
 from ssc_ingest.runs.records import Runs, package_message
 from ssc_ingest.runs.staleness import StalePackages
@@ -46,6 +46,21 @@ class Means:
     stale: StalePackages
     ecosystem: Ecosystem
     settings: Settings
+
+
+class _Tally:
+    """What became of the names on a page; ``by_name``: some may be on other pages as well."""
+
+    def __init__(self, *, by_name: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self.names: dict[str, set[bytes]] = {each: set() for each in ESTIMATED} if by_name else {}
+
+    def count(self, counter: str, name: str) -> None:
+        """One name more."""
+        if counter in self.names:
+            self.names[counter].add(name.encode(errors="replace"))
+        else:
+            self.counts[counter] += 1
 
 
 class PageTaker:
@@ -85,7 +100,7 @@ class PageTaker:
         Raises:
             NotHeld, StoreUnavailable, RedisError: and nothing that was done is lost.
         """
-        tally: Counter[str] = Counter()
+        tally = _Tally(by_name=page.repeats and self._run.kind == "ingestion")
         complete = True
         for start in range(0, len(page.changes), BATCH):
             batch = page.changes[start : start + BATCH]
@@ -96,16 +111,19 @@ class PageTaker:
         fields: dict[str, str | int] = {"cursor": page.cursor} if complete else {}
         if page.total is not None:
             fields["total"] = page.total
-        await self.commit(fields, tally)
+        await self.commit(fields, tally.counts, tally.names)
         return complete
 
     async def commit(
-        self, fields: Mapping[str, str | int], tally: Mapping[str, int] | None = None
+        self,
+        fields: Mapping[str, str | int],
+        tally: Mapping[str, int] | None = None,
+        names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
         """Close the page with these fields of the record, and count."""
         counts = Counter(tally or {})
         counts["requests"], self._scope.requests = self._scope.requests, 0
-        await self._hold.commit(self._pages, fields, counts)
+        await self._hold.commit(self._pages, fields, counts, names)
         self._pages += 1
         self._resumes_page = False
         before = self._skipped
@@ -114,9 +132,7 @@ class PageTaker:
         if before // LOG_EVERY_SKIPPED < self._skipped // LOG_EVERY_SKIPPED:
             await self._means.runs.log_progress(self._run.id)
 
-    async def _compare(
-        self, batch: Sequence[Change], tally: Counter[str]
-    ) -> tuple[list[Item], bool]:
+    async def _compare(self, batch: Sequence[Change], tally: _Tally) -> tuple[list[Item], bool]:
         """What is wanted of a batch, and whether the limit allows all of it."""
         order, named = self._named(batch)
         mine = await self._hold.on_page(list(named)) if self._resumes_page and named else set()
@@ -124,15 +140,16 @@ class PageTaker:
         verdicts = await self._comparison.verdicts(asked) if asked else {}
         items: list[Item] = []
         seen: set[Purl] = set()
-        for purl in order:
+        for purl, change in zip(order, batch, strict=True):
+            name = purl or change.name
             if purl is None:
-                tally["invalid"] += 1
+                tally.count("invalid", name)
             elif purl in seen:
-                tally["skipped"] += self._run.kind == "ingestion"
+                tally.counts["skipped"] += self._run.kind == "ingestion"
             elif purl not in mine:
                 verdict = verdicts[purl]
                 if verdict != "wanted":
-                    tally[verdict] += 1
+                    tally.count(verdict, name)
                 elif self._left <= 0:
                     return items, False
                 else:
@@ -140,7 +157,7 @@ class PageTaker:
                     items.append(self._item(*named[purl]))
             if purl:
                 seen.add(purl)
-            tally["listed"] += 1
+            tally.count("listed", name)
         return items, True
 
     def _named(self, batch: Sequence[Change]) -> tuple[list[Purl | None], dict[Purl, Named]]:
@@ -187,7 +204,7 @@ class PageTaker:
             ),
         )
 
-    async def _take_up(self, items: Sequence[Item], tally: Counter[str]) -> None:
+    async def _take_up(self, items: Sequence[Item], tally: _Tally) -> None:
         """Publish packages as there is room for them."""
         most = self._means.settings.run_high_water
         replaces = self._comparison.replaces
@@ -196,7 +213,7 @@ class PageTaker:
             admitted = await self._hold.admit(chunk, most=most, replaces=replaces)
             await self._publish(admitted.publish)
             if not replaces:
-                tally["skipped"] += admitted.twice
+                tally.counts["skipped"] += admitted.twice
             items = items[admitted.looked :]
             if admitted.looked < len(chunk):
                 await asyncio.sleep(self._poll)

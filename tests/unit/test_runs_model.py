@@ -66,6 +66,21 @@ def test_an_ingestion_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "skipped", "total", "left"),
+    [(100, 900, 100, 40), (70, 900, 70, 10), (55, 900, 60, 0), (63, 0, 60, 0), (63, 2, 62, 2)],
+)
+def test_estimates_of_names_that_repeat_add_up(
+    listed: int, skipped: int, total: int, left: int
+) -> None:
+    """Never fewer names than have ended, never more skipped than were met."""
+    counts = {"extracted": 50, "failed": 1, "missing": 4, "known_missing": 6, "invalid": 3}
+    counts |= {"listed": listed, "skipped": skipped}
+    found = run(counts, repeats=True, complete=True).metrics()
+    assert (found["total_in_registry"], found["skipped_existing"]) == (total, left)
+    assert (found["missing"], found["new_packages_ingested"]) == (6, 50)
+
+
+@pytest.mark.parametrize(
     ("listed", "total", "shown"), [(10, None, 10), (10, 500, 500), (510, 500, 510)]
 )
 def test_before_the_end_the_announced_total_stands(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, Links, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
@@ -10,6 +11,12 @@ from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.http import RegistryClient
 from ssc_ingest.models import Package, PackageRef, Version, VersionName
+
+
+class NamesAgain(NamesPage):
+    """A page with names that are on other pages as well."""
+
+    repeats: ClassVar[bool] = True
 
 
 @dataclass
@@ -30,14 +37,18 @@ class Content:
     """Where the feed begins: what came before is forgotten."""
     errors: list[Exception] = field(default_factory=list)
     """What listing and feed say instead of their next pages."""
+    errors_from: int = 0
+    """At which position in the names or in the feed that begins."""
+    repeats: bool = False
+    """Whether the listing says that it names packages again."""
     fetched: list[str] = field(default_factory=list)
     """Packages in the order in which they were asked for."""
     listings: int = 0
     """How often a listing was opened."""
 
-    def say(self) -> None:
+    def say(self, position: int = 0) -> None:
         """Raise the next error, if there is one."""
-        if self.errors:
+        if self.errors and position >= self.errors_from:
             raise self.errors.pop(0)
 
 
@@ -54,11 +65,12 @@ class Scripted(PyPI):
         content.listings += 1
         position = int(cursor or 0)
         while position < len(content.names):
-            content.say()
+            content.say(position)
             names = tuple(content.names[position : position + content.page_size])
             position += len(names)
             total = len(content.names) if content.tells_total else None
-            yield NamesPage(names, str(position), total)
+            page = NamesAgain if content.repeats else NamesPage
+            yield page(names, str(position), total)
 
     async def feed_end(self) -> str:
         """The number of changes."""
@@ -72,7 +84,7 @@ class Scripted(PyPI):
         if position < content.first:
             raise CursorExpired("the feed begins later")
         while position < len(content.feed):
-            content.say()
+            content.say(position)
             changes = tuple(content.feed[position : position + content.page_size])
             position += len(changes)
             yield ChangesPage(changes, str(position))

@@ -1,6 +1,7 @@
 """Ingestions: what they list, compare and publish, and what they count."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable
 from ssc_ingest.queues import Queues
+from ssc_ingest.runs.estimate import estimate
 from ssc_ingest.runs.hold import Hold, NotHeld
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
@@ -111,19 +113,17 @@ async def test_the_high_water_mark_is_never_exceeded(bench: Bench) -> None:
     assert engine.result().metrics()["new_packages_ingested"] == 500
 
 
-async def test_a_limited_run_stops_there_and_does_not_begin_the_feed(bench: Bench) -> None:
-    """At most so many new ones, of whichever page; no update may rely on such a listing."""
+async def test_a_limited_run_stops_there(bench: Bench) -> None:
+    """At most so many new ones, of whichever page; another run takes in the rest."""
     bench.content.names = named(50)
     run = await bench.carry_out(await bench.start("ingestion", limit=23))
     assert run.metrics()["new_packages_ingested"] == 23
     assert run.metrics()["total_in_registry"] == 50
     assert run.counts["listed"] == 23
     assert run.note
-    assert await bench.runs.feed("pypi") is None
     run = await bench.carry_out(await bench.start("ingestion", limit=1000))
     assert run.metrics()["new_packages_ingested"] == 27
     assert run.note is None
-    assert await bench.runs.feed("pypi")
 
 
 async def test_the_feed_begins_before_the_listing(bench: Bench) -> None:
@@ -292,7 +292,6 @@ async def test_a_cancelled_run_leaves_nothing(bench: Bench) -> None:
     assert bench.content.fetched == []
     run = await bench.get(run)
     assert (run.state, run.pending, run.counts["published"]) == ("cancelled", 0, 20)
-    assert await bench.runs.feed("pypi") is None
     run = await bench.carry_out(await bench.start("ingestion"))
     assert run.metrics()["new_packages_ingested"] == 60
 
@@ -334,7 +333,6 @@ async def test_a_listing_that_makes_no_sense_fails_the_run(bench: Bench) -> None
     assert run.error == "MalformedMetadata: what is this?"
     assert run.pending == 0
     assert run.done == len(bench.content.fetched)
-    assert await bench.runs.feed("pypi") is None
     run = await bench.carry_out(await bench.start("ingestion"))
     assert run.state == "finished"
 
@@ -359,6 +357,62 @@ async def test_old_records_are_dropped(bench: Bench) -> None:
         await bench.runs.cancel(run.id)
     await bench.start("update")
     newest = await bench.runs.newest()
-    assert len(newest) == 4
+    assert len(newest) == 5
     assert newest[-1].id == running.id
-    assert len([key async for key in bench.state.state.scan_iter("run:*")]) == 4
+    assert len([key async for key in bench.state.state.scan_iter("run:*")]) == 5
+
+
+async def test_a_run_that_took_long_is_not_old_when_it_ends(bench: Bench) -> None:
+    """Many have begun and ended meanwhile: those that ended first are dropped first."""
+    bench.runs._kept = 3
+    bench.content.names = named(7)
+    long = await bench.start("ingestion")
+    others = []
+    for _ in range(5):
+        run, _ = await bench.runs.start("ingestion", "npm")
+        await bench.runs.cancel(run.id)
+        others.append(run.id)
+    await bench.carry_out(long)
+    await bench.start("update")
+    assert (await bench.get(long)).metrics()["new_packages_ingested"] == 7
+    assert [await bench.runs.get(run_id) is None for run_id in others] == [True] * 3 + [False] * 2
+
+
+async def test_a_run_that_ended_long_ago_is_dropped(bench: Bench) -> None:
+    """Not one that began long ago."""
+    bench.runs._kept_for = 100.0
+    ended = await bench.carry_out(await bench.start("ingestion"))
+    old = await bench.carry_out(await bench.start("ingestion"))
+    ago = time.time() - 200
+    await bench.state.state.hset(f"run:{ended.id}", "created_at", ago)
+    await bench.state.state.hset(f"run:{old.id}", mapping={"created_at": ago, "finished_at": ago})
+    await bench.state.state.zadd("runs", {ended.id: ago, old.id: ago})
+    await bench.start("ingestion")
+    assert await bench.runs.get(ended.id)
+    assert await bench.runs.get(old.id) is None
+
+
+async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> None:
+    """As in a history: what became of a name is told once, on however many pages it is."""
+    bench.content.names = named(9)
+    bench.content.deleted = {"package-0008"}
+    await bench.carry_out(await bench.start("ingestion"))
+    bench.content.deleted.add("package-0009")
+    bench.content.names = [*named(40), "../bad", *reversed(named(40)), "../bad", *named(20)]
+    bench.content.repeats = True
+    bench.set(run_high_water=3)
+    found = await estimate(bench.resources.means("pypi"), "ingestion")
+    assert (found.listed, found.packages) == (41, 31)
+    assert found.counts == {"skipped": 8, "invalid": 1, "known_missing": 1}
+    run = await bench.carry_out(await bench.start("ingestion"))
+    assert run.metrics() == {
+        "total_in_registry": 41,
+        "new_packages_ingested": 30,
+        "skipped_existing": 8,
+        "errors": 0,
+        "ingestion_rate": 73.17,
+        "missing": 2,
+        "invalid_names": 1,
+    }
+    left = [key async for key in bench.state.state.scan_iter(f"run:{run.id}*")]
+    assert left == [f"run:{run.id}"]

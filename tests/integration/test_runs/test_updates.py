@@ -59,6 +59,43 @@ async def test_the_first_update_only_notes_where_the_feed_ends(bench: Bench) -> 
     assert run.metrics()["success_rate"] == 0.0
 
 
+@pytest.mark.parametrize("ingestion", ["goes on", "is paused", "failed", "was cancelled"])
+async def test_the_first_update_begins_where_the_first_ingestion_did(
+    bench: Bench, cypher: Cypher, ingestion: str
+) -> None:
+    """What changed after the ingestion had read it is brought in, whatever became of that."""
+    bench.content.names = [*NAMES]
+    bench.content.page_size = 5
+    bench.set(run_high_water=5)
+    run = await bench.start("ingestion")
+    engine = asyncio.create_task(bench.engine(run).carry_out())
+    while (await bench.get(run)).done < 5:  # more are not pending at once
+        for message in await bench.messages("pypi.bulk"):
+            await bench.executor.execute(message, again=False)
+        await asyncio.sleep(0.01)
+    release(bench, "package-00", "2")
+    if ingestion == "is paused":
+        await bench.runs.pause(run.id)
+        await asyncio.gather(engine, return_exceptions=True)
+    elif ingestion == "was cancelled":
+        await bench.runs.cancel(run.id)
+        await asyncio.gather(engine, return_exceptions=True)
+    elif ingestion == "failed":
+        bench.content.errors.append(MalformedMetadata("?"))
+        assert (await bench.work_until(engine)).state == "failed"
+    update = await updated(bench)
+    assert (update.state, update.note) == ("finished", None)
+    assert [name for name, _ in cypher(PACKAGE, name="package-00")[0]["versions"]] == ["1", "2"]
+    if ingestion == "is paused":
+        await bench.runs.resume(run.id)
+        engine = asyncio.create_task(bench.engine(run).carry_out())
+    if ingestion in {"goes on", "is paused"}:
+        assert (await bench.work_until(engine)).state == "finished"
+    feed = await bench.runs.feed("pypi")
+    assert feed
+    assert feed.cursor == "1"
+
+
 async def test_only_what_has_changed_is_asked_for(filled: Bench, cypher: Cypher) -> None:
     """Known packages with news; not those that are new, nor those whose document we have."""
     release(filled, "package-03", "2", "3")
@@ -261,3 +298,59 @@ async def test_a_listing_that_must_begin_again_counts_once(bench: Bench) -> None
     assert run.metrics()["new_packages_ingested"] == 25
     assert run.metrics()["total_in_registry"] == 25
     assert run.metrics()["skipped_existing"] == 0
+
+
+async def test_whatever_became_of_a_name_is_counted_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken in, there before, missing now or before, a dead letter, no name: listed twice."""
+    monkeypatch.setattr("ssc_ingest.runs.engine.FIRST_PAUSE", 0.01)
+    bench.content.names = NAMES[:4]
+    bench.content.deleted = {"package-03"}
+    await bench.carry_out(await bench.start("ingestion"))
+    bench.content.names = [*NAMES, "../bad"]
+    bench.content.deleted |= {"package-04", "package-05"}
+    bench.content.etags["package-06"] = "\ud800"  # what no graph takes
+    bench.content.page_size = 8
+    bench.set(run_high_water=1)
+    run = await bench.start("ingestion")
+    bench.content.errors = [CursorExpired("replaced")] * 2
+    bench.content.errors_from = 8
+    run = await bench.carry_out(run)
+    assert bench.content.errors == []
+    assert run.metrics() == {
+        "total_in_registry": 26,
+        "new_packages_ingested": 18,
+        "skipped_existing": 3,
+        "errors": 1,
+        "ingestion_rate": 69.23,
+        "missing": 3,
+        "invalid_names": 1,
+    }
+
+
+async def test_an_update_that_lists_all_twice_counts_once(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every package is asked again; its versions are new only once."""
+    monkeypatch.setattr("ssc_ingest.runs.engine.FIRST_PAUSE", 0.01)
+    filled.content.first = len(NAMES) + 1
+    filled.content.versions["package-00"] = ["1", "2"]
+    filled.content.etags["package-00"] = "2"
+    filled.content.names.insert(3, "brand-new")
+    run = await filled.start("update")
+    filled.content.errors = [CursorExpired("replaced")]
+    filled.content.errors_from = 10
+    run = await filled.carry_out(run)
+    assert filled.content.errors == []
+    assert run.metrics() == {
+        "packages_processed": 25,
+        "total_versions": 26,
+        "errors": 0,
+        "success_rate": 100.0,
+        "changes": 26,
+        "unchanged": 25,
+        "unknown": 1,
+        "gone": 0,
+        "new_versions": 1,
+    }
