@@ -65,7 +65,8 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
         task=EXTRACT,
         task_id=request.id,
         kwargs={**kwargs, **({"args": list(args)} if args else {})},
-        queue=request.delivery_info["routing_key"],
+        # Made by hand, it may have none.
+        queue=request.delivery_info.get("routing_key") or DEFAULT,
         attempts=request.get("attempts") or 0,
         since=request.get("since"),
     )

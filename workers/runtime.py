@@ -6,10 +6,9 @@ Tasks run in the threads of Celery's pool; each hands a coroutine to the loop an
 import asyncio
 import math
 import os
-import sys
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AsyncExitStack, suppress
@@ -36,12 +35,8 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.workforce import HEARTBEAT_EVERY, Worker, beat, sign_off
 from workers.activity import Activity
+from workers.event_loop import new_event_loop
 from workers.isolation import Isolation
-
-if sys.platform == "win32":
-    from asyncio import new_event_loop
-else:
-    from uvloop import new_event_loop
 
 T = TypeVar("T")
 
@@ -202,7 +197,7 @@ class Runtime:
 
     def _alive(self) -> str | None:
         """Why the process should be restarted: its loop hangs, or it takes no work."""
-        return self._ask(self._problem()) if "resources" in self.__dict__ else None
+        return self._ask(self._problem()) if "_worker" in self.__dict__ else None
 
     def _ready(self) -> str | None:
         """Why the process cannot do its work just now."""
@@ -242,18 +237,19 @@ class Runtime:
         self.executor = Executor(self.resources)
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
-        worker = self._worker = Worker(
+        self._worker = Worker(
             hostname=self._hostname,
             pid=os.getpid(),
             queues=tuple(queues),
             concurrency=threads(self._settings, queues),
             started_at=time.time(),
         )
-        self._background.append(asyncio.create_task(self._send_heartbeats(worker)))
+        self._do_meanwhile(self._send_heartbeat, HEARTBEAT_EVERY)
         if CONTROL in queues:
-            self._background.append(asyncio.create_task(self._move_delayed()))
+            self._do_meanwhile(self._move_delayed, MOVE_EVERY)
             if self._endpoint:
-                self._background.append(asyncio.create_task(self._look_at_the_fleet()))
+                self._fleet, self._counted = FleetMetrics(self.resources), -math.inf
+                self._do_meanwhile(self._look_at_the_fleet, REFRESH_EVERY)
 
     async def _close(self) -> None:
         left: set[asyncio.Task[Any]] = set(self._background)
@@ -302,39 +298,43 @@ class Runtime:
             return f"{type(error).__name__}: {error}"
         return None
 
-    async def _send_heartbeats(self, worker: Worker) -> None:
-        state = self.resources.state
+    def _do_meanwhile(self, step: Callable[[], Awaitable[None]], every: float) -> None:
+        self._background.append(asyncio.create_task(self._repeat(step, every)))
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]], every: float) -> None:
+        """Do something again and again; nothing that goes wrong with it ends it."""
         while True:
             try:
-                lengths = await state.queues.lengths(worker.queues)
-                self._activity.saw(waiting=any(lengths.values()))
-                await beat(
-                    state.state,
-                    worker,
-                    running=len(self._running),
-                    last_task_at=self._activity.last_task_at,
-                    stalled_for=round(self._activity.stalled_for, 1),
-                )
+                await step()
             except RedisError:
-                # Nobody can take anything; a restart would not help.
-                self._activity.saw(waiting=False)
-            await asyncio.sleep(HEARTBEAT_EVERY)
+                pass  # it is away; so is everything that could be done about it
+            except Exception:
+                log.exception("background_failed", step=step.__name__.strip("_"))
+            await asyncio.sleep(every)
+
+    async def _send_heartbeat(self) -> None:
+        state = self.resources.state
+        try:
+            lengths = await state.queues.lengths(self._worker.queues)
+            self._activity.saw(waiting=any(lengths.values()))
+            await beat(
+                state.state,
+                self._worker,
+                running=len(self._running),
+                last_task_at=self._activity.last_task_at,
+                stalled_for=round(self._activity.stalled_for, 1),
+            )
+        except RedisError:
+            # Nobody can take anything; a restart would not help.
+            self._activity.saw(waiting=False)
 
     async def _look_at_the_fleet(self) -> None:
-        fleet = FleetMetrics(self.resources)
-        counted = -math.inf
-        while True:
-            with suppress(RedisError):
-                await fleet.refresh()
-            if time.monotonic() - counted > COUNT_EVERY:
-                with suppress(IngestError):  # the graph is away, or too busy to count
-                    await fleet.count()
-                counted = time.monotonic()
-            await asyncio.sleep(REFRESH_EVERY)
+        await self._fleet.refresh()
+        if time.monotonic() - self._counted > COUNT_EVERY:
+            self._counted = time.monotonic()
+            with suppress(IngestError):  # the graph is away, or too busy to count
+                await self._fleet.count()
 
     async def _move_delayed(self) -> None:
-        while True:
-            with suppress(RedisError):
-                while await self.resources.state.queues.move_due():
-                    pass
-            await asyncio.sleep(MOVE_EVERY)
+        while await self.resources.state.queues.move_due():
+            pass

@@ -1,0 +1,111 @@
+"""Connections that are reset while nobody uses them, on the workers' own event loop."""
+
+import asyncio
+import select
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import pytest
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.graph.driver import open_driver
+from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.resources import open_state
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from workers.event_loop import new_event_loop
+
+AT_ONCE = struct.pack("ii", 1, 0)
+"""Linger for no time: closing is a reset."""
+
+LOOK_EVERY = 0.1
+
+
+class Resetting:
+    """Forwards bytes until it resets what is connected, as a firewall does that has forgotten."""
+
+    def __init__(self, uri: str) -> None:
+        parts = urlsplit(uri)
+        self._server = (parts.hostname or "", parts.port or 0)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"{parts.scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._serving = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        self._serving.set()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._serving.clear()
+
+    async def reset(self) -> None:
+        """Reset all connections, and wait until the loop knows."""
+        self._serving.clear()
+        await asyncio.sleep(3 * LOOK_EVERY)
+        self._serving.set()
+        await asyncio.sleep(LOOK_EVERY)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._forward, args=(client,), daemon=True).start()
+
+    def _forward(self, client: socket.socket) -> None:
+        with client, socket.create_connection(self._server) as server, suppress(OSError):
+            while self._serving.is_set():
+                ready, _, _ = select.select([client, server], [], [], LOOK_EVERY)
+                for source in ready:
+                    if not (data := source.recv(65536)):
+                        return
+                    (server if source is client else client).sendall(data)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run it as a worker does."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(work)
+
+
+@pytest.mark.usefixtures("clean_redis")
+def test_redis(settings: Settings, servers: Servers) -> None:
+    """The next command goes over a new connection; nobody notices."""
+
+    async def ask(proxy: Resetting) -> None:
+        async with (
+            open_state(settings, replace(servers, redis_url=proxy.uri)) as state,
+        ):
+            for _ in range(3):
+                await state.state.set("key", "value")
+                assert await state.queues.delayed() == 0
+                await proxy.reset()
+
+    with Resetting(servers.redis_url) as proxy:
+        run(ask(proxy))
+
+
+@pytest.mark.usefixtures("clean_graph")
+def test_graph(settings: Settings, servers: Servers) -> None:
+    """The next read goes over a new connection; nobody notices."""
+    ref = ecosystem("pypi").ref("rich")
+
+    async def ask(proxy: Resetting) -> None:
+        async with (
+            open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver,
+        ):
+            reader = GraphReader(driver)
+            for _ in range(3):
+                await reader.package_state(ref)
+                await proxy.reset()
+
+    with Resetting(servers.graph_uri) as proxy:
+        run(ask(proxy))
