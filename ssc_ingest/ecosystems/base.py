@@ -57,8 +57,11 @@ Links = tuple[str, ...]
 class NamesPage:
     """A part of the listing of a whole registry."""
 
+    repeats: ClassVar[bool] = False
+    """Whether other pages of the listing may have the same names."""
+
     names: tuple[str, ...]
-    """In the registry's spelling, each once; who asked leaves out what cannot be a name."""
+    """In the registry's spelling, each once on a page; who asked leaves out what is no name."""
     cursor: str
     """Where to go on after this page, in whatever process and however much later."""
     total: int | None = None

@@ -37,7 +37,7 @@ async def read_pages(
             async for names in listing:
                 changes = (Change(name, links=names.links.get(name)) for name in names.names)
                 # Said by the pages of a history, such as NuGet's catalog.
-                repeats = bool(getattr(names, "repeats", False))
+                repeats = names.repeats
                 yield Page(tuple(changes), names.cursor, names.total, repeats)
 
 
