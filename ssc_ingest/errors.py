@@ -9,6 +9,7 @@
     │   ├── PackageNotFound             the registry does not have this package
     │   │   └── PackageGone             ... but it had: the graph has the package
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
+    │   │   ├── RegistryOverloaded      ... because of a 503, which may be this document's own
     │   │   └── RegistryPaused          ... for as long as an operator says
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
     │   │   ├── StaleAnswer             older than what the registry's feed has announced
@@ -69,6 +70,10 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, *, retry_after: float, url: str | None = None) -> None:
         super().__init__(message, url=url)
         self.retry_after = retry_after
+
+
+class RegistryOverloaded(RateLimited):
+    """The host answers 503: it has too much to do, or this one document is broken."""
 
 
 class RegistryPaused(RateLimited):

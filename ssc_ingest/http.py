@@ -35,6 +35,7 @@ from ssc_ingest.errors import (
     RangeNotSatisfiable,
     RateLimited,
     RegistryError,
+    RegistryOverloaded,
     RegistryPaused,
     RegistryUnavailable,
     ResourceNotFound,
@@ -56,6 +57,9 @@ FIRST_PAUSE = 0.5
 
 PAUSE_AFTER = {429: 60.0, 503: 5.0}
 """Seconds that a host is left alone when it names no time; doubled from pause to pause."""
+
+LEAST_PAUSE = 1.0
+"""Seconds; hosts that name less, such as ``Retry-After: 0``, name nothing."""
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
@@ -130,6 +134,8 @@ class RegistryClient:
         self._transport = transport
         self._limiter = limiter
         self._hosts = hosts
+        self._recovering: set[str] = set()
+        """Hosts that have told this process to wait, and nothing else since."""
         self._slots = {host: asyncio.Semaphore(MOST_PER_HOST) for host in hosts}
 
     @property
@@ -328,11 +334,18 @@ class RegistryClient:
             raise ResourceNotFound(f"HTTP {status}", url=url)
         if status in PAUSE_AFTER:
             self._metrics.asked_to_wait(host, status)
-            named = retry_after(answer.headers.get("retry-after"))
+            self._recovering.add(host)
+            named = retry_after(answer.headers.get("retry-after")) or 0
             paused = await self._limiter.pause(
-                host, named if named is not None else PAUSE_AFTER[status], doubling=named is None
+                host,
+                named if named >= LEAST_PAUSE else PAUSE_AFTER[status],
+                doubling=named < LEAST_PAUSE,
             )
-            raise RateLimited(f"HTTP {status} from {host}", retry_after=paused, url=url)
+            error = RateLimited if status == httpx.codes.TOO_MANY_REQUESTS else RegistryOverloaded
+            raise error(f"HTTP {status} from {host}", retry_after=paused, url=url)
+        if host in self._recovering:
+            self._recovering.discard(host)
+            await self._limiter.recovered(host)
         if status == httpx.codes.NOT_MODIFIED:
             return
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:

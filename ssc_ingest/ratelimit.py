@@ -182,6 +182,10 @@ class RateLimiter:
         )
         return float(answer) / 1000
 
+    async def recovered(self, host: str) -> None:
+        """The host has answered: its next pause is the first again."""
+        await self._redis.delete(f"pauses:{host}")
+
     async def hold(self, registry: str, *, reason: str, seconds: float | None) -> None:
         """Let nobody ask a registry: for so many seconds, or until :meth:`release`."""
         document = json.dumps({"since": datetime.now(UTC).isoformat(), "reason": reason})

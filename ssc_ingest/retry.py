@@ -5,6 +5,7 @@ error                  decision
 =====================  ==========================================================
 RegistryPaused         wait as long as the operator wants; not even the day counts
 RateLimited            wait as long as the limiter says; no attempt is used up
+RegistryOverloaded     the same, four times as often as configured
 StoreUnavailable       wait a little; no attempt is used up
 DeadlineExceeded       go on at once with what was read; if that is nothing, try again,
                        with growing pauses, as often as configured
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from ssc_ingest.errors import (
     DeadlineExceeded,
     RateLimited,
+    RegistryOverloaded,
     RegistryPaused,
     RegistryUnavailable,
     StaleAnswer,
@@ -32,6 +34,10 @@ LONGEST_WAITING = 24 * 3600
 STORE_PAUSE = 5.0
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
+
+OVERLOADED = 4
+"""Answers 503 that are an attempt. The pauses of a host that answers nothing else grow, so that
+these last for hours; where only one document is broken, it does not stop its host for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,10 @@ def decide(  # noqa: PLR0911 - a table
     if waited >= LONGEST_WAITING:
         return GiveUp(f"not done after {LONGEST_WAITING // 3600} hours")
     match error:
+        case RegistryOverloaded():
+            if attempts + 1 < OVERLOADED * max_attempts:
+                return Again(error.retry_after, counted=True)
+            return GiveUp(f"failed {attempts + 1} times")
         case RateLimited():
             return Again(error.retry_after, counted=False)  # the limiter has spread them
         case StoreUnavailable():

@@ -13,6 +13,7 @@ from ssc_ingest.errors import (
     MalformedMetadata,
     RateLimited,
     RegistryError,
+    RegistryOverloaded,
     RegistryUnavailable,
     ResourceNotFound,
     ResponseTooLarge,
@@ -117,7 +118,14 @@ async def test_a_failure_that_passes(
 
 @pytest.mark.parametrize(
     ("status", "retry_after", "seconds"),
-    [(429, "30", 30), (503, "7", 7), (429, None, 60), (503, None, 5), (429, "nonsense", 60)],
+    [
+        (429, "30", 30),
+        (503, "7", 7),
+        (429, None, 60),
+        (503, None, 5),
+        (503, "0", 5),
+        (429, "nonsense", 60),
+    ],
 )
 async def test_a_host_that_wants_a_rest(
     client: RegistryClient,
@@ -136,6 +144,21 @@ async def test_a_host_that_wants_a_rest(
             await client.get(url, max_bytes=MEGABYTE)
         assert caught.value.retry_after == pytest.approx(seconds, abs=2)
     assert simulator.counts().total == 1
+
+
+async def test_an_answer_ends_the_growing_of_pauses(
+    client: RegistryClient, simulator: Simulator, state: State, url: str
+) -> None:
+    """One document that always answers 503 does not make its host's pauses longer and longer."""
+    broken = f"{url}-broken"
+    simulator.fault("status", status=503, path="-broken$")
+    for _ in range(4):
+        with pytest.raises(RegistryOverloaded) as caught:
+            await client.get(broken, max_bytes=MEGABYTE)
+        assert caught.value.retry_after == pytest.approx(5, abs=1)
+        for key in [key async for key in state.state.scan_iter("pause:*")]:
+            await state.state.delete(key)  # the pause has passed
+        await client.get(url, max_bytes=MEGABYTE)
 
 
 async def test_a_date_to_come_back_at(

@@ -11,6 +11,7 @@ from ssc_ingest.errors import (
     PackageNotFound,
     ParentNotFound,
     RateLimited,
+    RegistryOverloaded,
     RegistryPaused,
     RegistryUnavailable,
     ResponseTooLarge,
@@ -66,6 +67,13 @@ def test_attempts_are_bounded_and_pauses_grow(error: Exception) -> None:
     decisions = [decide(error, attempts=n, max_attempts=5, waited=0, jitter=0) for n in range(5)]
     assert [d.seconds for d in decisions if isinstance(d, Again)] == [5, 10, 20, 40]
     assert isinstance(decisions[-1], GiveUp)
+
+
+def test_a_broken_document_does_not_stop_its_host_for_ever() -> None:
+    """A 503 may be the host's or one document's: it is asked for again, but not all day."""
+    error = RegistryOverloaded("503", retry_after=7)
+    assert decide(error, attempts=18, max_attempts=5, waited=0) == Again(7, counted=True)
+    assert isinstance(decide(error, attempts=19, max_attempts=5, waited=0), GiveUp)
 
 
 def test_pauses_have_a_bound() -> None:
