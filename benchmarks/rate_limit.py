@@ -14,16 +14,13 @@ from unittest import mock
 import redis.asyncio as redis
 
 from ssc_ingest import ratelimit
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import setting_names
 from ssc_ingest.embedded import EmbeddedStack
-from ssc_ingest.errors import RateLimited
-from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
-from tests.contract.fetching import opened
+from tests.contract.fetching import opened, read_in_turn
 from tests.simulator.client import Simulator
 
 VERSIONS = 24
@@ -57,19 +54,9 @@ async def read_all(
 
 
 async def _read(reader: Ecosystem, cache: redis.Redis, name: str, counts: Counts) -> None:
-    ref = reader.ref(name)
-    while True:
+    async for package in read_in_turn(reader, cache, name):
         counts.executions += 1
-        carryover = await Carryover.load(cache, ref.purl)
-        try:
-            with request_scope(RequestScope(carryover=carryover)):
-                await reader.fetch(ref)
-        except RateLimited as refused:
-            await carryover.save(cache, ref.purl)
-            await asyncio.sleep(refused.retry_after)
-        else:
-            counts.packages += 1
-            return
+        counts.packages += package is not None
 
 
 def main() -> None:

@@ -24,6 +24,7 @@
     ├── ParentNotFound(parent_id)       the node that an edge should start from is not in the graph
     ├── StoreUnavailable(store)         wait for the store, without using up an attempt
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
+    │   └── ParentRefused               ... because of the parent that the caller named
     ├── DeadlineExceeded(progressed)    reading took too long; what was read is cached
     └── ConfigurationError(setting)     the process refuses to start
 
@@ -153,6 +154,10 @@ class StoreUnavailable(IngestError):
 
 class GraphRefused(IngestError):
     """The graph rejected this package's rows; the same rows would be rejected again."""
+
+
+class ParentRefused(GraphRefused):
+    """The package may not hang under the parent that its caller named."""
 
 
 class DeadlineExceeded(IngestError):

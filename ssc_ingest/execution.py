@@ -22,6 +22,7 @@ from ssc_ingest.errors import (
     PackageGone,
     PackageNotFound,
     ParentNotFound,
+    ParentRefused,
 )
 from ssc_ingest.extraction import Extracted, extract
 from ssc_ingest.inflight import RENEW_EVERY
@@ -36,7 +37,7 @@ STALE_ATTEMPTS = 3
 """Attempts after which an answer that is older than its registry's feed is taken as it is: what
 the feed has announced may be withdrawn again, and then never comes."""
 
-CALLERS = (InvalidArguments, ParentNotFound, PackageNotFound)
+CALLERS = (InvalidArguments, ParentNotFound, ParentRefused, PackageNotFound)
 """Failures that say nothing about whether the package can be read."""
 
 LONGEST_FIELD = 200

@@ -77,9 +77,9 @@ async def extract(
     except TimeoutError:
         await carryover.save(cache, ref.purl)
         reason = f"{ref.purl} took longer than {resources.settings.task_timeout:g} s"
-        if scope.complete:
-            raise StoreUnavailable("graph", reason) from None
-        raise DeadlineExceeded(reason, progressed=carryover.has_grown) from None
+        if scope.reading:
+            raise DeadlineExceeded(reason, progressed=carryover.has_grown) from None
+        raise StoreUnavailable("graph", reason) from None
     except IngestError as error:
         # An answer that is too old would be no better the next time.
         outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
@@ -112,6 +112,7 @@ async def _extract(
     if known_missing and not asked and not request.refresh:
         raise PackageNotFound(ref.purl)
 
+    scope.reading = True
     try:
         found = await ecosystem.fetch(
             ref,
@@ -122,6 +123,7 @@ async def _extract(
             links=None if request.links is None else tuple(request.links),
         )
     except PackageNotFound as error:
+        scope.reading = False
         await resources.state.missing.note(ref.purl)
         if not is_read:
             raise
@@ -133,6 +135,7 @@ async def _extract(
     # What was read before, and not now, is as old as that: the graph may have something newer.
     found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
     if isinstance(found, NotModified):
+        scope.reading = False
         outcome = await writer.touch(ref, found.fetched_at, urgent=urgent)
         if edges:
             await writer.link(ref, edges, urgent=urgent)
@@ -143,7 +146,7 @@ async def _extract(
             total_versions=outcome.total_versions,
         )
     found = replace(found, import_names=await _import_names(ecosystem, found, resources))
-    scope.complete = True
+    scope.reading = False
     outcome = await writer.write(found, order=ecosystem.order, edges=edges, urgent=urgent)
     if outcome.stale and scope.as_of is None:
         log.warning("clock_behind", read_at=found.fetched_at.isoformat())

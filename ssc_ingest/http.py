@@ -343,7 +343,7 @@ class RegistryClient:
             )
             error = RateLimited if status == httpx.codes.TOO_MANY_REQUESTS else RegistryOverloaded
             raise error(f"HTTP {status} from {host}", retry_after=paused, url=url)
-        if host in self._recovering:
+        if host in self._recovering and status < httpx.codes.INTERNAL_SERVER_ERROR:
             self._recovering.discard(host)
             await self._limiter.recovered(host)
         if status == httpx.codes.NOT_MODIFIED:

@@ -59,6 +59,8 @@ class Version:
     release_date: datetime | None
     requirements: tuple[Requirement, ...] | None
     yanked: bool = False
+    provisional: bool = False
+    """A document was not there yet: the next reading of the package reads this version again."""
 
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:

@@ -24,8 +24,8 @@ class RequestScope:
     """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
     registry from end to end."""
     requests: int = 0
-    complete: bool = False
-    """All has been read; what is left to do is to write it."""
+    reading: bool = False
+    """The registry is being asked; before and after, it is the graph."""
     as_of: datetime | None = None
     """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
 

@@ -5,7 +5,7 @@ error                  decision
 =====================  ==========================================================
 RegistryPaused         wait as long as the operator wants; not even the day counts
 RateLimited            wait as long as the limiter says; no attempt is used up
-RegistryOverloaded     the same, four times as often as configured
+RegistryOverloaded     the same, with pauses that grow with the time that it has waited
 StoreUnavailable       wait a little; no attempt is used up
 DeadlineExceeded       go on at once with what was read; if that is nothing, try again,
                        with growing pauses, as often as configured
@@ -35,9 +35,9 @@ STORE_PAUSE = 5.0
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 300.0
 
-OVERLOADED = 4
-"""Answers 503 that are an attempt. The pauses of a host that answers nothing else grow, so that
-these last for hours; where only one document is broken, it does not stop its host for longer."""
+LONGEST_OVERLOADED = 900.0
+"""Each answer 503 stops the whole host for a while; where only one document is broken, who wants it
+asks more and more seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,8 @@ def decide(  # noqa: PLR0911 - a table
         return GiveUp(f"not done after {LONGEST_WAITING // 3600} hours")
     match error:
         case RegistryOverloaded():
-            if attempts + 1 < OVERLOADED * max_attempts:
-                return Again(error.retry_after, counted=True)
-            return GiveUp(f"failed {attempts + 1} times")
+            longer = min(waited / 2, LONGEST_OVERLOADED)
+            return Again(max(error.retry_after, longer), counted=False)
         case RateLimited():
             return Again(error.retry_after, counted=False)  # the limiter has spread them
         case StoreUnavailable():

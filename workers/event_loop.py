@@ -22,6 +22,11 @@ else:
             transport, protocol = await super().create_connection(*args, **kwargs)
             return _Transport(transport), protocol
 
+        async def start_tls(self, transport: Any, *args: Any, **kwargs: Any) -> Any:
+            # Through a proxy. It takes transports of its own only.
+            inner = transport.inner if isinstance(transport, _Transport) else transport
+            return _Transport(await super().start_tls(inner, *args, **kwargs))
+
     def new_event_loop() -> asyncio.AbstractEventLoop:
         """A loop that does not run yet."""
         return _Loop()
@@ -30,18 +35,18 @@ else:
 class _Transport:
     """Another transport, except that writing to it never fails."""
 
-    __slots__ = ("_transport",)
+    __slots__ = ("inner",)
 
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return getattr(self.inner, name)
 
     def write(self, data: Any) -> None:
         with suppress(RuntimeError):
-            self._transport.write(data)
+            self.inner.write(data)
 
     def writelines(self, parts: Iterable[Any]) -> None:
         with suppress(RuntimeError):
-            self._transport.writelines(parts)
+            self.inner.writelines(parts)

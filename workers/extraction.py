@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.execution import Delayed, Done, GaveUp, Result
 from ssc_ingest.queues import DEFAULT, EXTRACT, TaskMessage, queue_name
+from ssc_ingest.retry import LONGEST_WAITING
 from workers.app import app
 from workers.isolation import IsolationBusy, WorkerCrashed
 from workers.runtime import Runtime, Stopping
@@ -102,7 +104,10 @@ async def _deliver(
     except IsolationBusy as error:
         # Still suspicious: its count stays.
         log.info("waits_to_run_alone", reason=str(error))
-        await state.queues.delay(message, BUSY_PAUSE)
+        since = message.since or time.time()
+        if time.time() - since >= LONGEST_WAITING:
+            return await runtime.executor.give_up(message, error)
+        await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
         return Delayed(seconds=BUSY_PAUSE, error_type="IsolationBusy", error=str(error))
     except WorkerCrashed as error:
         result = await runtime.executor.give_up(message, error)

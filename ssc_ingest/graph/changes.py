@@ -150,7 +150,7 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
 def _version_row(version: Version, serial_number: int, release_date: str | None) -> Row:
     """A new version with its edges; of two edges to one package, the first."""
     requirements = {r.package.purl: r.constraints for r in reversed(version.requirements or ())}
-    read = version.requirements is not None
+    read = version.requirements is not None and not version.provisional
     return {
         "name": version.name,
         "purl": version.purl,

@@ -13,7 +13,7 @@ from typing import Any
 
 from neo4j import AsyncTransaction, Record
 
-from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound
+from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
 from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome, naive_utc
 from ssc_ingest.graph.plan import Plan, StoredEdge, StoredVersion, compare_edges, plan
@@ -118,14 +118,14 @@ class Attempt:
             label, purl = owner
             if label == change.ref.label:
                 return None
-            return GraphRefused(
+            return ParentRefused(
                 f"{change.ref.purl} is of another ecosystem than {purl}, a version of which is "
                 f"the parent {parent_id}: name a parent of its own ecosystem, or none"
             )
         manager = self._managers[parent_id] or ANY_MANAGER
         if manager == ANY_MANAGER or f"{manager}Package".lower() == change.ref.label.lower():
             return None
-        return GraphRefused(
+        return ParentRefused(
             f"{change.ref.purl} is of another ecosystem than the requirement file {parent_id}, "
             f"whose manager is {manager}: name a file of its own ecosystem, or one for "
             f"{ANY_MANAGER}"

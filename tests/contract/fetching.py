@@ -1,5 +1,6 @@
 """Reading packages from the simulated registries, and comparing them with the truth."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -8,8 +9,10 @@ from typing import Any, TypeVar
 import pytest
 import redis.asyncio as redis
 
+from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.errors import RateLimited
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http import RegistryClient, open_transport
 from ssc_ingest.models import Package, Version
@@ -54,6 +57,26 @@ class Reading:
 
     package: Package
     requests: int
+
+
+async def read_in_turn(
+    ecosystem: Ecosystem, cache: redis.Redis, name: str
+) -> AsyncIterator[Package | None]:
+    """Every execution that the rate limit makes of one reading; all but the last yield None."""
+    ref = ecosystem.ref(name)
+    while True:
+        carryover = await Carryover.load(cache, ref.purl)
+        try:
+            with request_scope(RequestScope(carryover=carryover)):
+                package = await ecosystem.fetch(ref)
+        except RateLimited as refused:
+            await carryover.save(cache, ref.purl)
+            yield None
+            await asyncio.sleep(refused.retry_after)
+        else:
+            assert isinstance(package, Package)
+            yield package
+            return
 
 
 async def read(ecosystem: Ecosystem, name: str, **arguments: Any) -> Reading:

@@ -397,7 +397,8 @@ async def test_a_pom_that_is_not_there_yet(
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(days_ago(days)))
     pom = repository.documents.pop(repository.path("g:a:2"))
     first = (await read(maven, "g:a")).package
-    assert [requirements(first, v) for v in "12"] == [{"x:a": "[1]"}, None]
+    assert [requirements(first, v) for v in "12"] == [{"x:a": "[1]"}, {}]
+    assert [version.provisional for version in first.versions] == [False, True]
     assert first.latest == "2"
     assert (first.vendor, first.repository_url, first.etag) == (None, None, None)
     repository.documents[repository.path("g:a:2")] = pom
@@ -492,8 +493,9 @@ async def test_a_parent_that_is_not_there_yet(  # noqa: PLR0917
     repository.add("g:a:2", bodies[of] + own)
     first = (await read(maven, "g:a")).package
     assert requirements(first, "1") == {"x:a": "any"}
-    assert requirements(first, "2") == (None if is_awaited else {"x:a": "any"})
+    assert requirements(first, "2") == {"x:a": "any"}
     assert (first.etag is None) == is_awaited
+    assert [version.provisional for version in first.versions] == [False, is_awaited]
     repository.add("g:late:2", managed(dependency("x:a", "7")))
     if is_awaited:
         second = (await read(maven, "g:a", known=[VersionName("1")])).package

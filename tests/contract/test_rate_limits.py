@@ -9,16 +9,13 @@ import pytest
 import redis.asyncio as redis
 
 from ssc_ingest import ratelimit
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import setting_names
-from ssc_ingest.errors import RateLimited
 from ssc_ingest.models import Package
-from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
-from tests.contract.fetching import opened, read
+from tests.contract.fetching import opened, read, read_in_turn
 from tests.simulator.client import Simulator
 
 pytest_plugins = ("tests.simulator.fixtures",)
@@ -79,16 +76,6 @@ def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
 
 async def _in_time(reader: Ecosystem, cache: redis.Redis, name: str) -> tuple[Package, int]:
     """A package, read in as many executions as the rate makes of it, and how many more than one."""
-    ref = reader.ref(name)
-    for refusals in range(1000):
-        carryover = await Carryover.load(cache, ref.purl)
-        try:
-            with request_scope(RequestScope(carryover=carryover)):
-                package = await reader.fetch(ref)
-        except RateLimited as refused:
-            await carryover.save(cache, ref.purl)
-            await asyncio.sleep(refused.retry_after)
-        else:
-            assert isinstance(package, Package)
-            return package, refusals
-    raise AssertionError(f"{name} was never read")
+    *refusals, package = [each async for each in read_in_turn(reader, cache, name)]
+    assert package
+    return package, len(refusals)

@@ -34,7 +34,7 @@ https://maven.apache.org/repositories/layout.html, https://maven.apache.org/pom.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -228,18 +228,18 @@ class Maven(Ecosystem):
         hinted = dict.fromkeys((*listing.found.hinted, *announced))
         hints = [name for name in hinted if name not in names]
         to_read = [name for name in (*names, *hints) if name not in seen]
-        if thorough and (newest := self.latest(self._versions(ref, names, {}))) in seen:
+        if thorough and (newest := self.latest(self._versions(ref, names, {}, ()))) in seen:
             to_read.append(newest)
         releases = await self._read_releases(ref, to_read)
         awaited = _awaited(releases, listing.found.updated, fetched_at) - seen
-        releases |= {name: replace(releases[name], requirements=None) for name in awaited}
         there = [name for name in hints if not releases[name].problem]
         if listing.unchanged and not there:
             return NotModified(fetched_at)
         names += there
         if not names:
             raise PackageNotFound(ref.purl, url=listing.url)
-        versions = self._versions(ref, names, {n: r for n, r in releases.items() if n not in seen})
+        new = {name: release for name, release in releases.items() if name not in seen}
+        versions = self._versions(ref, names, new, awaited)
         latest = self.latest(versions)
         about = releases.get(latest) if latest else None
         if about and about.problem and latest in awaited:
@@ -292,7 +292,11 @@ class Maven(Ecosystem):
 
     @classmethod
     def _versions(
-        cls, ref: PackageRef, names: Iterable[VersionName], releases: dict[VersionName, _Release]
+        cls,
+        ref: PackageRef,
+        names: Iterable[VersionName],
+        releases: Mapping[VersionName, _Release],
+        awaited: Container[VersionName],
     ) -> tuple[Version, ...]:
         """In ascending order; without requirements where there is no release to have them from."""
 
@@ -306,6 +310,7 @@ class Maven(Ecosystem):
                 purl=cls.version_purl(ref, name),
                 release_date=date(name),
                 requirements=releases[name].requirements if name in releases else None,
+                provisional=name in awaited,
             )
             for name in cls.order(dated)
         )

@@ -1,4 +1,4 @@
-"""Connections that are reset while nobody uses them, on the workers' own event loop."""
+"""The workers' own event loop: connections that are reset while idle, and those through proxies."""
 
 import asyncio
 import select
@@ -11,11 +11,14 @@ from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import aiohttp
+import httpx
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.http import open_transport
 from ssc_ingest.resources import open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -25,6 +28,7 @@ AT_ONCE = struct.pack("ii", 1, 0)
 """Linger for no time: closing is a reset."""
 
 LOOK_EVERY = 0.1
+LONG_ENOUGH = 60
 
 
 class Resetting:
@@ -36,6 +40,7 @@ class Resetting:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.uri = f"{parts.scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._serving = threading.Event()
+        self.resets = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -48,8 +53,12 @@ class Resetting:
 
     async def reset(self) -> None:
         """Reset all connections, and wait until the loop knows."""
+        before = self.resets
         self._serving.clear()
-        await asyncio.sleep(3 * LOOK_EVERY)
+        async with asyncio.timeout(LONG_ENOUGH):
+            while self.resets == before:  # noqa: ASYNC110 - threads know nothing of events
+                await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(3 * LOOK_EVERY)  # what else is connected
         self._serving.set()
         await asyncio.sleep(LOOK_EVERY)
 
@@ -67,6 +76,7 @@ class Resetting:
                     if not (data := source.recv(65536)):
                         return
                     (server if source is client else client).sendall(data)
+            self.resets += 1
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
 
@@ -81,9 +91,7 @@ def test_redis(settings: Settings, servers: Servers) -> None:
     """The next command goes over a new connection; nobody notices."""
 
     async def ask(proxy: Resetting) -> None:
-        async with (
-            open_state(settings, replace(servers, redis_url=proxy.uri)) as state,
-        ):
+        async with open_state(settings, replace(servers, redis_url=proxy.uri)) as state:
             for _ in range(3):
                 await state.state.set("key", "value")
                 assert await state.queues.delayed() == 0
@@ -99,9 +107,7 @@ def test_graph(settings: Settings, servers: Servers) -> None:
     ref = ecosystem("pypi").ref("rich")
 
     async def ask(proxy: Resetting) -> None:
-        async with (
-            open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver,
-        ):
+        async with open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver:
             reader = GraphReader(driver)
             for _ in range(3):
                 await reader.package_state(ref)
@@ -109,3 +115,29 @@ def test_graph(settings: Settings, servers: Servers) -> None:
 
     with Resetting(servers.graph_uri) as proxy:
         run(ask(proxy))
+
+
+def test_registries_behind_a_proxy(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection to the proxy becomes one to the registry, with TLS from then on."""
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            heard.append(client.recv(65536))
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            heard.append(client.recv(65536))
+
+    async def ask() -> None:
+        async with open_transport(settings) as transport:
+            with pytest.raises((httpx.HTTPError, aiohttp.ClientError)):
+                await transport.get("https://registry.example/simple/")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        proxy = threading.Thread(target=serve, args=(listener,), daemon=True)
+        proxy.start()
+        run(ask())
+        proxy.join(LONG_ENOUGH)
+    assert heard[0].startswith(b"CONNECT registry.example:443 ")
+    assert heard[1].startswith(b"\x16\x03")  # a handshake of TLS
