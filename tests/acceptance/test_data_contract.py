@@ -73,7 +73,8 @@ async def test_a_file_its_package_and_all_that_requires(
     """Acceptance rules 2, 3, 4, 6, 8 and 9, for a package that a requirement file asks for."""
     fleet.start()
     truth = choose(simulator, name)
-    file = cypher(CREATE_FILE, manager=ecosystem(name).identity.label)[0]
+    manager = ecosystem(name).identity.label.removesuffix("Package")
+    file = cypher(CREATE_FILE, manager=manager)[0]
     arguments = {
         "ecosystem": name,
         "name": truth.registry_name,
