@@ -75,6 +75,29 @@ class QoS(_QoS):  # type: ignore[misc]
         else:
             super().append(message, delivery_tag)
 
+    def ack(self, delivery_tag: str) -> None:
+        """The message is done with."""
+        with self._letting_go(delivery_tag):
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """The message goes back to its queue, or is dropped."""
+        with self._letting_go(delivery_tag):
+            super().reject(delivery_tag, requeue)
+
+    @contextmanager
+    def _letting_go(self, delivery_tag: str) -> Iterator[None]:
+        """Free the message's slot also where Redis cannot be told; the message will come back.
+
+        kombu would keep it. A worker that has lost all of its slots so does not look at its
+        connection any more, and never learns that it must connect anew.
+        """
+        try:
+            yield
+        except BaseException:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back into its queue; one that cannot be read would keep all others."""
         try:

@@ -175,6 +175,32 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
     assert not broker.exists("unacked", "unacked_index")
 
 
+@pytest.mark.parametrize("end", ["ack", "requeue", "reject"])
+def test_a_slot_is_free_though_redis_is_away(tmp_path: Path, end: str) -> None:
+    """A worker whose slots were all lost so would never look at its connection again."""
+    with ProcessGroup() as group:
+        own_redis = OwnRedis(group, tmp_path)
+        with (
+            redis.Redis.from_url(f"{own_redis.uri}/1") as broker,
+            Connection(f"{own_redis.uri}/1", transport="workers.transport:Transport") as connection,
+        ):
+            connection.transport.has_event_loop = True  # type: ignore[attr-defined]
+            channel: Any = connection.channel()
+            channel.basic_qos(0, 1, False)  # noqa: FBT003 - kombu's signature
+            broker.lpush(MESSAGE.queue, MESSAGE.encode())
+            delivered = consume(channel, no_ack=False)
+            channel.connection.cycle.on_poll_start()
+            channel._brpop_read()
+            (message,) = delivered
+            assert not channel.qos.can_consume()
+            own_redis.kill()
+            with pytest.raises(redis.ConnectionError):
+                getattr(message, end)()
+            assert channel.qos.can_consume()
+            own_redis.start()
+            assert broker.hlen("unacked") == 1
+
+
 def test_work_that_outlives_its_connection_is_acknowledged(tmp_path: Path) -> None:
     """Redis goes away while questions are under way, the worker closes, its tasks end later."""
     with ProcessGroup() as group:
