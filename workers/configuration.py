@@ -39,6 +39,8 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
             **visibility,
             "unacked_restore_interval": RESTORE_EVERY,
             "unacked_restore_throttle": 1,
+            # kombu: 300. Who is killed while it restores would keep all others from it for as long.
+            "unacked_mutex_expire": RESTORE_EVERY,
             "priority_steps": [0],
             "queue_order_strategy": "workers.routing:UrgencyCycle",
             "socket_keepalive": True,

@@ -1,5 +1,6 @@
 """Listing NuGet and following its catalog over HTTP: nothing is lost, and little is asked for."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -234,10 +235,13 @@ async def test_the_registry_grows_while_it_is_read(nuget: NuGet, simulator: Simu
 
 # When it does not work ----------------------------------------------------------------------
 
+REST = 1.2
+"""Seconds, just longer than the host wants to be left alone."""
+
 BROKEN: list[tuple[dict[str, Any], type[IngestError]]] = [
     ({"kind": "status", "status": 500}, RegistryUnavailable),
     ({"kind": "status", "status": 404}, RegistryUnavailable),
-    ({"kind": "status", "status": 429, "retry_after": "0"}, RateLimited),
+    ({"kind": "status", "status": 429, "retry_after": "1"}, RateLimited),
     ({"kind": "reset"}, RegistryUnavailable),
     ({"kind": "reset", "at": "body"}, RegistryUnavailable),
     ({"kind": "truncate"}, RegistryUnavailable),
@@ -262,6 +266,7 @@ async def test_a_page_that_fails_loses_nothing(
     again, _ = await until_it_fails(nuget.list_names(before[-1].cursor), error)
     assert again == []
     simulator.clear_faults(number)
+    await asyncio.sleep(REST if error is RateLimited else 0)
     rest = await names(nuget, before[-1].cursor)
     assert len(before) + len(rest) == 18
     assert listed(before) | listed(rest) == truth

@@ -10,9 +10,11 @@ from kombu import Connection
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.queues import TaskMessage
-from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import wait_until
 from tests.acceptance.outages import OwnRedis
+from workers.configuration import celery_configuration
 
 QUEUES = ("pypi.urgent", "pypi.bulk")
 MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
@@ -173,6 +175,34 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
     channel._brpop_read()
     assert len(delivered) == 1
     assert not broker.exists("unacked", "unacked_index")
+
+
+def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
+    settings: Settings, servers: Servers, broker: redis.Redis
+) -> None:
+    """What it held meanwhile lapses before the next look of another worker."""
+    options = celery_configuration(settings, servers)["broker_transport_options"]
+    with Connection(
+        f"{servers.redis_url}/1",
+        transport="workers.transport:Transport",
+        transport_options={**options, "visibility_timeout": 0},
+    ) as connection:
+        dead: Any = connection.channel()
+        lock = broker.lock(dead.unacked_mutex_key, timeout=dead.unacked_mutex_expire)
+        assert lock.acquire(blocking=False)
+        broker.lpush(MESSAGE.queue, MESSAGE.encode())
+        living: Any = connection.channel()
+        connection.transport.has_event_loop = True  # type: ignore[attr-defined]
+        consume(living, no_ack=False)
+        living.connection.cycle.on_poll_start()
+        living._brpop_read()
+        assert not broker.llen(MESSAGE.queue)
+
+        def is_restored() -> bool:
+            living.qos.restore_visible(interval=1)
+            return bool(broker.llen(MESSAGE.queue))
+
+        wait_until(is_restored, 60)
 
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])

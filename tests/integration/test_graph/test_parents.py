@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ssc_ingest.errors import GraphRefused, ParentNotFound
+from ssc_ingest.errors import GraphRefused, ParentNotFound, ParentRefused
 from ssc_ingest.graph.changes import ParentEdge
 from ssc_ingest.graph.writer import GraphWriter
 from tests.conftest import Cypher
@@ -228,7 +228,7 @@ async def test_what_is_of_one_ecosystem_never_requires_what_is_of_another(
         return_exceptions=True,
     )
 
-    assert [type(error) for error in failed] == [GraphRefused, GraphRefused]
+    assert [type(error) for error in failed] == [ParentRefused, ParentRefused]
     assert "PyPI" in str(failed[0])
     assert "pkg:pypi/app" in str(failed[1])
     assert not isinstance(written, BaseException)
