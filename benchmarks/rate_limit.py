@@ -9,18 +9,15 @@ import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import redis.asyncio as redis
 
-from ssc_ingest import ratelimit
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.endpoints import setting_names
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
-from tests.contract.fetching import opened, read_in_turn
+from tests.contract.fetching import opened, rate_of, read_in_turn
 from tests.simulator.client import Simulator
 
 VERSIONS = 24
@@ -66,14 +63,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=10, help="requests a second")
     parser.add_argument("--seconds", type=float, default=90)
     options = parser.parse_args()
-    rates = {
-        setting_names("maven", endpoint)[1]: str(options.rate)
-        for endpoint in ecosystem("maven").identity.endpoints
-    }
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.dict("os.environ", rates),
-        mock.patch.object(ratelimit, "is_loopback", return_value=False),
+        rate_of(ecosystem("maven"), options.rate),
         EmbeddedStack(
             load_settings(None, graph_db_uri="bolt://nobody:7687", data_dir=Path(folder))
         ) as stack,

@@ -6,7 +6,7 @@ letters), so that the queue's worker only has to acknowledge the message.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +29,7 @@ from ssc_ingest.inflight import RENEW_EVERY
 from ssc_ingest.jobs import Budget, Ending, Standing, job_message
 from ssc_ingest.models import PackageRef, Purl, now
 from ssc_ingest.queues import TaskMessage, queue_name
-from ssc_ingest.resources import Resources
+from ssc_ingest.resources import Resources, State
 from ssc_ingest.retry import Again, decide
 from ssc_ingest.runs.model import Ending as RunEnding
 
@@ -187,8 +187,7 @@ class Executor:
     async def _let_go(self, purl: Purl, owner: str) -> None:
         """End the claim; what others wanted of the package meanwhile goes back to the queues."""
         if wishes := await self._state.inflight.release(purl, owner):
-            await self._state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
-            await self._state.inflight.served(purl, wishes)
+            await hand_back(self._state, purl, wishes)
 
     async def _attempt(self, assignment: _Assignment) -> Result:
         try:
@@ -338,6 +337,12 @@ class Executor:
             raise
         finally:
             renewing.cancel()
+
+
+async def hand_back(state: State, purl: Purl, wishes: Sequence[str]) -> None:
+    """Publish what was wanted of a package, and only then strike it out."""
+    await state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
+    await state.inflight.served(purl, wishes)
 
 
 def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:

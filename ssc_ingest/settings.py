@@ -6,7 +6,7 @@ too; they come with the registry modules (:mod:`ssc_ingest.ecosystems.endpoints`
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
             return None
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         known = SCHEMES[str(info.field_name)]
-        if not _is_address(text, known):
+        if not is_address(text, known, many_hosts=True):
             schemes = ", ".join(f"{scheme}://" for scheme in known)
             raise ValueError(f"must be an address with a host that begins with one of {schemes}")
         return value
@@ -245,11 +245,14 @@ class Settings(BaseSettings):
         return self
 
 
-def _is_address(text: str, schemes: Iterable[str]) -> bool:
+def is_address(text: str, schemes: Container[str], *, many_hosts: bool = False) -> bool:
+    """Whether it is a URL of one of these schemes, with a host and, if it has one, a valid port.
+
+    ``many_hosts``: it may name several, each with its port, as MongoDB's replica sets do.
+    """
     try:
         parts = urlsplit(text)
-        one_host = "," not in parts.netloc  # a replica set of MongoDB has several, with ports
-        valid_port = not one_host or parts.port != 0
+        valid_port = (many_hosts and "," in parts.netloc) or parts.port != 0
         return parts.scheme in schemes and bool(parts.hostname) and valid_port
     except ValueError:  # no port: its text may be a part of the password
         return False

@@ -16,6 +16,7 @@ import structlog
 
 from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.execution import hand_back
 from ssc_ingest.jobs import Job, job_message
 from ssc_ingest.models import Purl
 from ssc_ingest.purls import parse_purl
@@ -48,8 +49,7 @@ async def sweep(state: State, settings: Settings) -> Swept:
     """
     orphaned = await state.inflight.orphaned_wishes()
     for purl, wishes in orphaned.items():
-        await state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
-        await state.inflight.served(purl, wishes)
+        await hand_back(state, purl, wishes)
     silence = settings.visibility_timeout + MARGIN
     current = await state.runs.current_of(list(ecosystems()))
     running = [run for run in current if run.state == "running"]

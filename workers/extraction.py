@@ -40,12 +40,12 @@ def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: igno
     Safe to repeat: packages, versions and requirements are matched by their purl.
     The keywords are those of :class:`ssc_ingest.arguments.ExtractPackage`.
     """
-    runtime, request = app.runtime, self.request
+    runtime = app.runtime
+    request: Any = self.request
     message = _message(request, args, kwargs)
+    returned = bool(request.delivery_info.get("redelivered"))
     try:
-        result = runtime.run(
-            _deliver(runtime, message, positional=bool(args), returned=_was_returned(request))
-        )
+        result = runtime.run(_deliver(runtime, message, positional=bool(args), returned=returned))
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
     except RedisError as error:
@@ -72,10 +72,6 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
         attempts=request.get("attempts") or 0,
         since=request.get("since"),
     )
-
-
-def _was_returned(request: Any) -> bool:
-    return bool(request.delivery_info.get("redelivered"))
 
 
 async def _deliver(

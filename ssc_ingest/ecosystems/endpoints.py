@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, ValidationInfo, create_model, field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.settings import is_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +83,12 @@ class _EndpointSettings(BaseSettings):
     @classmethod
     def _check(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str) and str(info.field_name).endswith("_url"):
-            if not _is_http(value):
+            if not is_address(value, {"http", "https"}):
                 raise ValueError("must be an http(s) URL")
             if "@" in urlsplit(value).netloc:
                 raise ValueError("must be a URL without user name and password")
             return value.rstrip("/")
         return value
-
-
-def _is_http(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no port
-        return False
 
 
 def load_endpoints(

@@ -36,9 +36,7 @@ async def read_pages(
         async with closing(ecosystem.list_names(cursor)) as listing:
             async for names in listing:
                 changes = (Change(name, links=names.links.get(name)) for name in names.names)
-                # Said by the pages of a history, such as NuGet's catalog.
-                repeats = names.repeats
-                yield Page(tuple(changes), names.cursor, names.total, repeats)
+                yield Page(tuple(changes), names.cursor, names.total, names.repeats)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,30 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     """A Redis of the test's own, which it may kill."""
     with ProcessGroup() as group:
         yield OwnRedis(group, tmp_path / "valkey")
+
+
+@pytest.fixture
+def fleet_beside(
+    own_redis: OwnRedis,
+    servers: Servers,
+    simulator: Simulator,
+    clean_graph: None,
+    tmp_path: Path,
+) -> Iterator[Fleet]:
+    """Workers, to be started, on a Redis that the test may kill."""
+    servers = replace(servers, redis_url=own_redis.uri)
+    fleet = Fleet(servers, simulator.environment(), tmp_path)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+async def state_beside(
+    fleet_beside: Fleet, own_redis: OwnRedis, settings: Settings, servers: Servers
+) -> AsyncIterator[State]:
+    """The state in that Redis."""
+    async with open_state(settings, replace(servers, redis_url=own_redis.uri)) as state:
+        yield state
 
 
 DEADLY = """

@@ -1,17 +1,18 @@
 """Reading packages from the simulated registries, and comparing them with the truth."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
 import redis.asyncio as redis
 
+from ssc_ingest import ratelimit
 from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import load_endpoints, setting_names
 from ssc_ingest.errors import RateLimited
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http import RegistryClient, open_transport
@@ -49,6 +50,16 @@ async def extracting(ecosystem: Ecosystem, settings: Settings) -> AsyncIterator[
     async with open_resources(settings, locate(settings), env_file=None) as resources:
         await ensure_schema(resources.driver, [about.label])
         yield replace(resources, ecosystems={about.name: ecosystem})
+
+
+@contextmanager
+def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
+    """Its registry may be asked that often a second, although it is simulated on this machine."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ratelimit, "is_loopback", lambda _: False)
+        for endpoint in cls.identity.endpoints:
+            patched.setenv(setting_names(cls.identity.name, endpoint)[1], str(rate))
+        yield
 
 
 @dataclass

@@ -195,7 +195,7 @@ async def test_all_names_are_listed(reader: Ecosystem, name: str, simulator: Sim
     assert len(set(found)) == len(found) == 1000 + row.is_history
     assert all(len(set(page.names)) == len(page.names) for page in pages)
     assert all(page.total is None or abs(page.total - 1000) < 10 for page in pages)
-    assert {getattr(page, "repeats", False) for page in pages} == {row.is_history}
+    assert {page.repeats for page in pages} == {row.is_history}
 
 
 async def test_a_listing_goes_on_at_every_cursor(

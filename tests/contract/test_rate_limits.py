@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,11 +10,10 @@ import redis.asyncio as redis
 from ssc_ingest import ratelimit
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.endpoints import setting_names
 from ssc_ingest.models import Package
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
-from tests.contract.fetching import opened, read, read_in_turn
+from tests.contract.fetching import opened, rate_of, read, read_in_turn
 from tests.simulator.client import Simulator
 
 pytest_plugins = ("tests.simulator.fixtures",)
@@ -34,14 +32,13 @@ def running_simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulated registries' rates hold, which on this machine they otherwise do not."""
-    monkeypatch.setattr(ratelimit, "is_loopback", lambda _: False)
-    monkeypatch.setattr(ratelimit, "LONGEST_WAIT", 0.1)  # nor would anybody be refused
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for long, or of so few packages none would be refused."""
+    monkeypatch.setattr(ratelimit, "LONGEST_WAIT", 0.1)
     monkeypatch.setattr(ratelimit, "LONGEST_START", 0.1)
 
 
-@pytest.mark.usefixtures("limited", "clean_redis")
+@pytest.mark.usefixtures("impatient", "clean_redis")
 @pytest.mark.parametrize("name", ["maven", "pypi"])
 async def test_no_permission_is_spent_in_vain(
     name: str, simulator: Simulator, settings: Settings, stack: EmbeddedAddresses
@@ -67,15 +64,6 @@ async def test_no_permission_is_spent_in_vain(
     asked = simulator.counts().total
     assert wanted <= asked <= wanted + MOST_TWICE
     assert use.last_hour == asked
-
-
-@contextmanager
-def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
-    """Its registry may be asked that often, per second."""
-    with pytest.MonkeyPatch.context() as environment:
-        for endpoint in cls.identity.endpoints:
-            environment.setenv(setting_names(cls.identity.name, endpoint)[1], str(rate))
-        yield
 
 
 async def _in_time(reader: Ecosystem, cache: redis.Redis, name: str) -> tuple[Package, int]:

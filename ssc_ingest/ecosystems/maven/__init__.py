@@ -109,8 +109,7 @@ class _Release:
     """One version, read to the end."""
 
     release_date: datetime | None = None
-    requirements: tuple[Requirement, ...] | None = ()
-    """``None`` if they are still to come."""
+    requirements: tuple[Requirement, ...] = ()
     links: tuple[str, ...] = ()
     problem: str = ""
     """Why there is no POM to read."""
