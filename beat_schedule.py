@@ -1,6 +1,6 @@
 """The schedule, as Celery's beat reads it: what it emits, when, and to which queue.
 
-What there is, and when, is said in :mod:`ssc_ingest.schedules`. ``expires`` is shorter than the
+What there is, and when, is said in :mod:`ssc_ingest.control.schedules`. ``expires`` is shorter than the
 period, so that a fleet that was stopped does not wake up to a pile.
 """
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from celery.schedules import crontab
 
-from ssc_ingest.queues import CONTROL
-from ssc_ingest.schedules import At, Every, schedules
+from ssc_ingest.control.schedules import At, Every, schedules
+from ssc_ingest.work.queues import CONTROL
 
 
 def entries(*, only_own: bool = False) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.embedded import EmbeddedStack
-from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
 from tests.contract.fetching import opened

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from neo4j import GraphDatabase
 
-from ssc_ingest.cli.migrate import Watch
+from ssc_ingest.cli.commands.migrate import Watch
 from ssc_ingest.cli.output import console
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.embedded import EmbeddedStack

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from ssc_ingest.ecosystems import BUILT_IN
 from ssc_ingest.embedded import EmbeddedStack
-from ssc_ingest.queues import INGEST, UPDATE
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
+from ssc_ingest.work.queues import INGEST, UPDATE
 from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
 

@@ -29,7 +29,7 @@
     └── ConfigurationError(setting)     the process refuses to start
 
 Anything else is a bug: it is logged with its traceback and ends in the dead letters.
-What a worker does with each is one pure table, :mod:`ssc_ingest.retry`.
+What a worker does with each is one pure table, :mod:`ssc_ingest.work.retry`.
 """
 
 

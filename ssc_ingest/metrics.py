@@ -2,7 +2,7 @@
 
 Each process has one :class:`Metrics` with a registry of its own, which is handed to those who
 have something to count; nothing is global. Gauges about the whole fleet are filled by control
-alone (:mod:`ssc_ingest.fleet_metrics`). All names with their meaning: docs/operations.md.
+alone (:mod:`ssc_ingest.monitoring.fleet_metrics`). All names with their meaning: docs/operations.md.
 """
 
 import time

@@ -11,32 +11,32 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from ssc_ingest.dead_letters import DeadLetters
-from ssc_ingest.deliveries import Deliveries
-from ssc_ingest.documents import DocumentCache
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import load_endpoints
-from ssc_ingest.failing import Failing
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.graph.staleness import StalenessReader
 from ssc_ingest.graph.writer import GraphWriter
-from ssc_ingest.http import RegistryClient, open_transport
-from ssc_ingest.import_names import ImportNamesCache
-from ssc_ingest.inflight import InFlight
-from ssc_ingest.jobs import Jobs
+from ssc_ingest.http.client import RegistryClient, open_transport
+from ssc_ingest.http.document_cache import DocumentCache
+from ssc_ingest.http.rate_limit import RateLimiter
+from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.missing import Missing
-from ssc_ingest.pipelining import PipeliningRedis
-from ssc_ingest.queues import Queues
-from ssc_ingest.ratelimit import RateLimiter
-from ssc_ingest.runs.records import Runs
+from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.runs.publisher import Means
 from ssc_ingest.runs.staleness import StalePackages
-from ssc_ingest.runs.taking import Means
+from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.work.claims import InFlight
+from ssc_ingest.work.cooldowns import Failing
+from ssc_ingest.work.dead_letters import DeadLetters
+from ssc_ingest.work.deliveries import Deliveries
+from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.pipelining import PipeliningRedis
+from ssc_ingest.work.queues import Queues
 
 MOST_CONNECTIONS = 32
 """Connections of one process to one Redis database."""

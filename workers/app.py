@@ -7,12 +7,12 @@ import structlog
 from celery import Celery, signals
 
 from ssc_ingest.errors import ConfigurationError
-from ssc_ingest.execution import log_fields
+from ssc_ingest.extraction.delivery import log_fields
 from ssc_ingest.logs import configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
-from workers.runtime import Runtime, threads
+from workers.process.runtime import Runtime, threads
 
 log = structlog.get_logger(__name__)
 
@@ -23,16 +23,16 @@ EX_CONFIG = 78
 class Fleet(Celery):
     """The application, with the runtime of the worker process that it runs in (if it is one)."""
 
-    amqp_cls = "workers.transport:AMQP"
+    amqp_cls = "workers.overrides.transport:AMQP"
     runtime: Runtime
 
 
 app = Fleet(
     "workers",
     include=[
-        "workers.extraction",
-        "workers.dead_letters",
-        "workers.runs",
+        "workers.tasks.extraction",
+        "workers.tasks.dead_letters",
+        "workers.tasks.runs",
     ],
 )
 

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import beat_schedule
-from ssc_ingest.queues import DEFAULT
 from ssc_ingest.servers import Servers, without_credentials
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.queues import DEFAULT
 from workers.routing import route, task_queues
 
 RESTORE_EVERY = 5
@@ -27,7 +27,7 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
     return {
         # Where.
         "broker_url": servers.redis(settings.redis_broker_db),
-        "broker_transport": "workers.transport:Transport",
+        "broker_transport": "workers.overrides.transport:Transport",
         "broker_use_ssl": _tls(servers),
         "result_backend": state_url,
         "broker_connection_retry_on_startup": True,
@@ -73,7 +73,7 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "task_store_errors_even_if_ignored": False,
         "result_expires": 24 * 3600,
         # What Flower and metrics see.
-        "worker_consumer": "workers.consumer:Consumer",
+        "worker_consumer": "workers.overrides.consumer:Consumer",
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "task_track_started": True,
@@ -81,7 +81,7 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         # Time.
         "enable_utc": True,
         "timezone": settings.timezone,
-        "beat_scheduler": "workers.scheduler:Scheduler",
+        "beat_scheduler": "workers.overrides.scheduler:Scheduler",
         "beat_schedule": beat_schedule.entries(only_own=settings.schedules == "own"),
         "beat_max_loop_interval": BEAT_INTERVAL,
         # Celery shows this one as it is; the scheduler takes the address with its password.

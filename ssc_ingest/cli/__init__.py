@@ -2,7 +2,7 @@
 
 A module's functions import what they need when they run (clients of databases, parsers), so
 that ``--help`` answers at once. Everything a command prints for people goes through
-:mod:`.output`; how a command ends is decided in :mod:`.failures`.
+:mod:`.output`; how a command ends is decided in :mod:`.exit_codes`.
 """
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ssc_ingest.cli import (
+from ssc_ingest.cli.commands import (
     cache,
     check,
     dead_letters,
@@ -20,9 +20,9 @@ from ssc_ingest.cli import (
     show,
     start_runs,
     status,
-    up,
 )
-from ssc_ingest.cli.failures import EXIT_CODES_HELP, Program
+from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
+from ssc_ingest.cli.up import command
 
 HELP = """
 Keep a graph of package registries current: packages, versions, dependencies.
@@ -50,7 +50,7 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-program.command("up")(up.up)
+program.command("up")(command.up)
 program.command("extract")(extract.extract)
 program.command("ingest")(start_runs.ingest)
 program.command("update")(start_runs.update)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.endpoints import Endpoint, Endpoints, Option
-from ssc_ingest.http import RegistryClient
+from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import ANY_VERSION, Package, PackageRef, Purl, Version, VersionName
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from neo4j import AsyncDriver, Query, RoutingControl
 
 from ssc_ingest.errors import StoreUnavailable
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 
 PACKAGES_WITHOUT_PURL = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, NotificationMinimumSeverity
 
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 

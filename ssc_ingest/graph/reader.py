@@ -9,7 +9,7 @@ from typing import Any, Literal
 from neo4j import AsyncDriver, Record, RoutingControl
 
 from ssc_ingest.graph.coalescing import Coalescer
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.models import PackageRef, Purl, VersionName
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from neo4j import AsyncDriver, RoutingControl
 
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.models import Purl
 
 FILES_BEHIND = """

@@ -11,7 +11,7 @@ from neo4j import AsyncDriver, RoutingControl
 from neo4j.exceptions import ClientError, DatabaseError
 
 from ssc_ingest.errors import ConfigurationError
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import check_label
 
 CREATE_CONSTRAINT = """

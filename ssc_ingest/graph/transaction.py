@@ -16,7 +16,7 @@ from neo4j import AsyncTransaction, Record
 from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
 from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome, naive_utc
-from ssc_ingest.graph.plan import Plan, StoredEdge, StoredVersion, compare_edges, plan
+from ssc_ingest.graph.diff import Plan, StoredEdge, StoredVersion, compare_edges, plan
 
 Outcomes = dict[Change, WriteOutcome | IngestError]
 

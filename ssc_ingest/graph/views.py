@@ -8,7 +8,7 @@ from typing import Any
 from neo4j import READ_ACCESS, AsyncDriver, Query, Record, RoutingControl
 
 from ssc_ingest.graph.changes import naive_utc
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.reader import aware
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.models import Purl

@@ -23,7 +23,7 @@ from tenacity import (
 )
 
 from ssc_ingest.errors import IngestError, StoreUnavailable
-from ssc_ingest.graph import failures
+from ssc_ingest.graph import errors as driver_errors
 from ssc_ingest.graph.changes import (
     Change,
     Gone,
@@ -207,7 +207,7 @@ class GraphWriter:
         try:
             outcomes = await self._commit([submission.change for submission in submissions])
         except Exception as error:  # noqa: BLE001 - any failure belongs to those who wait
-            if len(submissions) == 1 or failures.cause_of(error) in failures.NOT_THE_ROWS:
+            if len(submissions) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
                 _fail(submissions, _error_for(submissions, error))
                 return
             self.statistics.splits += 1
@@ -226,7 +226,7 @@ class GraphWriter:
         """Commit, repeating while the server is away or busy or another writer is in the way."""
         batch = Batch(changes)
         retrying = AsyncRetrying(
-            retry=retry_if_exception(failures.is_transient),
+            retry=retry_if_exception(driver_errors.is_transient),
             stop=stop_after_delay(self._retry_for),
             wait=wait_random_exponential(multiplier=0.02, max=2),
             before_sleep=self._count_retry,
@@ -253,7 +253,7 @@ class GraphWriter:
                 try:
                     await transaction.commit()
                 except Exception as error:
-                    if failures.is_commit_in_doubt(error):
+                    if driver_errors.is_commit_in_doubt(error):
                         batch.in_doubt = outcomes
                     raise
             self._account(batch, outcomes, attempt.server_time)
@@ -275,7 +275,7 @@ class GraphWriter:
     def _count_retry(self, state: RetryCallState) -> None:
         self.statistics.retries += 1
         error = state.outcome.exception() if state.outcome else None
-        if error and failures.is_deadlock(error):
+        if error and driver_errors.is_deadlock(error):
             self.statistics.deadlocks += 1
 
 
@@ -289,7 +289,7 @@ def _error_for(submissions: Sequence[Submission], error: Exception) -> Exception
     """The error that the submitters get: ours, or a bug as it is."""
     if isinstance(error, (Neo4jError, DriverError, OSError)):
         names = ", ".join(submission.change.ref.purl for submission in submissions[:3])
-        translated = failures.translate(error, names)
+        translated = driver_errors.translate(error, names)
         translated.__cause__ = error
         return translated
     return error

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from neo4j import AsyncDriver, RoutingControl
 
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.schema import AWAIT_INDEXES, FILL_SECONDS, Index
 from ssc_ingest.graph.statements import check_label
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from neo4j import AsyncDriver, AsyncManagedTransaction, Record, RoutingControl
 
 from ssc_ingest.errors import IngestError
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.schema import MIGRATION_LABEL
 
 TAKE = f"""

@@ -16,7 +16,7 @@ from typing import Any
 from neo4j import READ_ACCESS, AsyncDriver, AsyncResult, Record
 
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.graph.failures import translated
+from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.migration.identities import UNNAMED, PackageNode, identify, lower_name
 from ssc_ingest.migration.progress import Progress

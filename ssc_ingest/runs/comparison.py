@@ -5,9 +5,9 @@ from typing import Literal, Protocol
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.graph.reader import GraphReader
-from ssc_ingest.missing import Missing
 from ssc_ingest.models import PackageRef, Purl
 from ssc_ingest.runs.model import Kind
+from ssc_ingest.work.not_found import Missing
 
 BATCH = 2_000
 """Names that the graph is asked about at once: a few hundredths of a second."""

@@ -19,11 +19,11 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     StoreUnavailable,
 )
-from ssc_ingest.request_scope import RequestScope, request_scope
-from ssc_ingest.runs.hold import RENEW_EVERY, Hold, NotHeld
+from ssc_ingest.http.request_scope import RequestScope, request_scope
+from ssc_ingest.runs.lease import RENEW_EVERY, Hold, NotHeld
 from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
 from ssc_ingest.runs.pages import closing, read_pages
-from ssc_ingest.runs.taking import Means, PageTaker
+from ssc_ingest.runs.publisher import Means, PageTaker
 
 MOST_STUCK = 10
 """Restarts without anything coming on after which a run has failed: it kills who carries it out."""

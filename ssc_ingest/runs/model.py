@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.models import Purl
+from ssc_ingest.work.arguments import ExtractPackage
 
 Kind = Literal["ingestion", "update", "staleness"]
 KINDS: tuple[Kind, ...] = ("ingestion", "update", "staleness")

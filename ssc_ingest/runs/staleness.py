@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems.base import Change, Ecosystem
-from ssc_ingest.failing import Failing
+from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.staleness import LAST_PURL, Aged, StalenessReader
-from ssc_ingest.missing import Missing
 from ssc_ingest.models import Purl
-from ssc_ingest.purls import reference_of
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.pages import Page
+from ssc_ingest.work.cooldowns import Failing
+from ssc_ingest.work.not_found import Missing
 
 PAGE = 1_000
 """Packages on a page of those that were read."""

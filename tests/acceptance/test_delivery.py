@@ -6,11 +6,11 @@ import subprocess
 import sys
 from typing import Any
 
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.jobs import Ending, job_message, new_job_id
 from ssc_ingest.models import Purl
+from ssc_ingest.on_demand.jobs import Ending, job_message, new_job_id
 from ssc_ingest.resources import State
+from ssc_ingest.work.arguments import ExtractPackage
 from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
 from tests.acceptance.work import (
     assert_nothing_is_left,

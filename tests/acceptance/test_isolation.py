@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from redis.exceptions import RedisError
 
-from ssc_ingest.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.queues import EXTRACT, TaskMessage
 from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
-from workers import isolation
-from workers.isolation import Isolation, IsolationBusy
+from workers.process import isolation
+from workers.process.isolation import Isolation, IsolationBusy
 
 NOWHERE = "redis://127.0.0.1:1"
 

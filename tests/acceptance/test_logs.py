@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from ssc_ingest.queues import EXTRACT, TaskMessage
 from ssc_ingest.resources import State
+from ssc_ingest.work.queues import EXTRACT, TaskMessage
 from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
 from tests.acceptance.work import QUEUES
 from tests.simulator.client import Simulator

@@ -8,8 +8,8 @@ from urllib.request import ProxyHandler, build_opener
 from prometheus_client.parser import text_string_to_metric_families
 
 from ssc_ingest.embedded.ports import choose_port
-from ssc_ingest.queues import EXTRACT, TaskMessage
 from ssc_ingest.resources import State
+from ssc_ingest.work.queues import EXTRACT, TaskMessage
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import finished, settled, start_job
 from tests.simulator.client import Simulator

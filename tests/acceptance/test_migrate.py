@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ssc_ingest.monitoring.heartbeats import Worker, beat
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.workforce import Worker, beat
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.conftest import Cypher
 from tests.integration.test_migration.migrating import drop_schema

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from ssc_ingest.control.recovery import MARGIN
 from ssc_ingest.resources import State
-from ssc_ingest.sweep import MARGIN
 from tests.acceptance.fleet import RECOVERY, Fleet, WorkerProcess
 from tests.acceptance.outages import OwnRedis, sweeping
 from tests.acceptance.work import (

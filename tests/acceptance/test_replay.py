@@ -1,9 +1,9 @@
 """Replays that are asked for by the task's name."""
 
+from ssc_ingest.control.replay import PORTION
 from ssc_ingest.models import now
-from ssc_ingest.queues import REPLAY, TaskMessage
-from ssc_ingest.replay import PORTION
 from ssc_ingest.resources import State
+from ssc_ingest.work.queues import REPLAY, TaskMessage
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import settled
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ssc_ingest.queues import CONTROL
+from ssc_ingest.monitoring.heartbeats import beats
 from ssc_ingest.resources import State
-from ssc_ingest.workforce import beats
+from ssc_ingest.work.queues import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 
 QUICK = """

@@ -1,7 +1,7 @@
 """Which workers there are, as they say themselves."""
 
+from ssc_ingest.monitoring.heartbeats import workers
 from ssc_ingest.resources import State
-from ssc_ingest.workforce import workers
 from tests.acceptance.fleet import Fleet, eventually
 
 

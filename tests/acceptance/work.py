@@ -2,12 +2,12 @@
 
 from typing import Any, Literal
 
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems import ecosystem, ecosystems
-from ssc_ingest.jobs import Job, job_message, new_job_id
-from ssc_ingest.queues import INGEST, UPDATE, queue_names
+from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Kind, Run
+from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.queues import INGEST, UPDATE, queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import pytest
 import redis.asyncio as redis
 
-from ssc_ingest import ratelimit
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import load_endpoints, setting_names
 from ssc_ingest.errors import RateLimited
 from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.http import rate_limit
+from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.client import RegistryClient, open_transport
+from ssc_ingest.http.rate_limit import RateLimiter
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package, Version
-from ssc_ingest.ratelimit import RateLimiter
-from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import EmbeddedAddresses, locate
 from ssc_ingest.settings import Settings
@@ -56,7 +56,7 @@ async def extracting(ecosystem: Ecosystem, settings: Settings) -> AsyncIterator[
 def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
     """Its registry may be asked that often a second, although it is simulated on this machine."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ratelimit, "is_loopback", lambda _: False)
+        patched.setattr(rate_limit, "is_loopback", lambda _: False)
         for endpoint in cls.identity.endpoints:
             patched.setenv(setting_names(cls.identity.name, endpoint)[1], str(rate))
         yield

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, Ecosystem, NamesPage
-from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 
 
 @dataclass

@@ -12,8 +12,8 @@ import redis.asyncio as redis
 from aiohttp import web
 
 from ssc_ingest.ecosystems.endpoints import load_endpoints
-from ssc_ingest.http import RegistryClient, open_transport
-from ssc_ingest.ratelimit import RateLimiter
+from ssc_ingest.http.client import RegistryClient, open_transport
+from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import AnyEcosystem

@@ -22,7 +22,7 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read

@@ -7,7 +7,7 @@ import pytest
 
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.nuget import NuGet
-from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read

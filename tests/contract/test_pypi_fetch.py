@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.pypi import MAX_METADATA, PyPI
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
@@ -19,8 +18,9 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     ResponseTooLarge,
 )
+from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package
-from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read, version_as_truth

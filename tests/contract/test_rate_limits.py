@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 import redis.asyncio as redis
 
-from ssc_ingest import ratelimit
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.http import rate_limit
 from ssc_ingest.models import Package
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
@@ -34,8 +34,8 @@ def running_simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long, or of so few packages none would be refused."""
-    monkeypatch.setattr(ratelimit, "LONGEST_WAIT", 0.1)
-    monkeypatch.setattr(ratelimit, "LONGEST_START", 0.1)
+    monkeypatch.setattr(rate_limit, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(rate_limit, "LONGEST_START", 0.1)
 
 
 @pytest.mark.usefixtures("impatient", "clean_redis")
@@ -57,7 +57,7 @@ async def test_no_permission_is_spent_in_vain(
             async with opened(ecosystem(name), simulator, settings, stack) as reader:
                 found = await asyncio.gather(*(_in_time(reader, cache, each) for each in names))
     async with redis.Redis.from_url(str(stack.redis_url), decode_responses=True) as state:
-        use = (await ratelimit.RateLimiter(state).use([host]))[host]
+        use = (await rate_limit.RateLimiter(state).use([host]))[host]
     assert [package.versions for package, _ in found] == whole
     assert sum(refusals for _, refusals in found) > 0
     # A parent that several versions have may be asked for by two of them at the same moment.

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.rubygems import MAX_DOCUMENT, RubyGems
 from ssc_ingest.errors import (
@@ -18,10 +17,11 @@ from ssc_ingest.errors import (
     RateLimited,
     RegistryUnavailable,
 )
-from ssc_ingest.extraction import extract
+from ssc_ingest.extraction.extract import extract
 from ssc_ingest.models import Package, VersionName
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
 from tests.contract.fetching import as_truth, extracting, opened, read
 from tests.contract.loopback import Loopback, loopback, packed, reading

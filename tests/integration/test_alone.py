@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ssc_ingest.alone import LEEWAY, Busy, alone
 from ssc_ingest.resources import State
+from ssc_ingest.work.locks import LEEWAY, Busy, alone
 
 LONG = 60
 

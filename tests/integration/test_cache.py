@@ -2,11 +2,11 @@
 
 import pytest
 
-from ssc_ingest.cache import Cache
-from ssc_ingest.documents import Document, DocumentCache
+from ssc_ingest.control.cache import Cache
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import RegistryUnavailable
-from ssc_ingest.import_names import KEPT_FOR, ImportNamesCache
+from ssc_ingest.http.document_cache import Document, DocumentCache
+from ssc_ingest.import_names.cache import KEPT_FOR, ImportNamesCache
 from ssc_ingest.models import VersionName
 from ssc_ingest.resources import State
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.arguments import ReplayDeadLetters
+from ssc_ingest.control.replay import as_first_read, replay, replay_some
 from ssc_ingest.errors import InvalidArguments, MalformedMetadata
 from ssc_ingest.models import now
-from ssc_ingest.queues import EXTRACT, TaskMessage
-from ssc_ingest.replay import as_first_read, replay, replay_some
 from ssc_ingest.resources import State
+from ssc_ingest.work.arguments import ReplayDeadLetters
+from ssc_ingest.work.queues import EXTRACT, TaskMessage
 
 
 def _message(name: str, **kwargs: Any) -> TaskMessage:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ssc_ingest.carryover import KEPT_FOR as ANSWERS_KEPT_FOR
-from ssc_ingest.carryover import LARGEST_ANSWER, Answer, Carryover
-from ssc_ingest.documents import IN_PROCESS, KEPT_FOR, LARGEST, Document, DocumentCache
+from ssc_ingest.http.checkpoint import KEPT_FOR as ANSWERS_KEPT_FOR
+from ssc_ingest.http.checkpoint import LARGEST_ANSWER, Answer, Carryover
+from ssc_ingest.http.document_cache import IN_PROCESS, KEPT_FOR, LARGEST, Document, DocumentCache
 from ssc_ingest.models import Purl, now
 from ssc_ingest.resources import State
 
@@ -85,7 +85,7 @@ async def test_carryover_keeps_documents(state: State) -> None:
 
 async def test_carryover_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes beyond the bound is left out; what fits stays."""
-    monkeypatch.setattr("ssc_ingest.carryover.LARGEST", 100)
+    monkeypatch.setattr("ssc_ingest.http.checkpoint.LARGEST", 100)
     carryover = Carryover()
     carryover.keep(URL, Document(b"x" * 50))
     carryover.keep(f"{URL}2", Document(bytes(range(256))))

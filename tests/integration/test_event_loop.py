@@ -18,11 +18,11 @@ import pytest
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
-from ssc_ingest.http import open_transport
+from ssc_ingest.http.client import open_transport
 from ssc_ingest.resources import open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from workers.event_loop import new_event_loop
+from workers.process.event_loop import new_event_loop
 
 AT_ONCE = struct.pack("ii", 1, 0)
 """Linger for no time: closing is a reset."""

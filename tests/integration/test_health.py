@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 
+from ssc_ingest.monitoring.heartbeats import Beat, Worker, beat, sign_off
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
-from ssc_ingest.workforce import Beat, Worker, beat, sign_off
 
 
 def check(

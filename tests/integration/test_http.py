@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from ssc_ingest import __version__
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.errors import (
     MalformedMetadata,
     RateLimited,
@@ -18,9 +17,10 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http import TRIES, RegistryClient, open_transport
+from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.client import TRIES, RegistryClient, open_transport
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Purl
-from ssc_ingest.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from tests.simulator.client import Simulator

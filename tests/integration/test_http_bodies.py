@@ -22,7 +22,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http import TRIES, RegistryClient, open_transport
+from ssc_ingest.http.client import TRIES, RegistryClient, open_transport
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from tests.simulator.delivery import abort, part, response

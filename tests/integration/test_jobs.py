@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ssc_ingest.jobs import AT_A_TIME, Budget, Ending, Jobs, Standing, new_job_id
 from ssc_ingest.models import Purl
+from ssc_ingest.on_demand.jobs import AT_A_TIME, Budget, Ending, Jobs, Standing, new_job_id
 from ssc_ingest.resources import State
 
 A, B, C, D = (Purl(f"pkg:pypi/{name}") for name in "abcd")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ssc_ingest.documents import DocumentCache
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import metadata_path
 from ssc_ingest.ecosystems.maven.metadata import MAX_METADATA, parse_metadata
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
-from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.http.client import RegistryClient, open_transport
+from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.models import Package, Version, VersionName
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings

@@ -8,7 +8,7 @@ from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.npm import Npm
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
-from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.models import Package
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings

@@ -8,9 +8,9 @@ from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, ResponseError
 
-from ssc_ingest.pipelining import MOST, PipeliningRedis
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.pipelining import MOST, PipeliningRedis
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
-from ssc_ingest.http import RegistryClient, open_transport
+from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.models import Package
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings

@@ -2,8 +2,8 @@
 
 import json
 
-from ssc_ingest.queues import TaskMessage
 from ssc_ingest.resources import State
+from ssc_ingest.work.queues import TaskMessage
 
 
 def _message(name: str, queue: str = "pypi.urgent", task_id: str = "id") -> TaskMessage:

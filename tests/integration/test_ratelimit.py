@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ssc_ingest.ratelimit import (
+from ssc_ingest.http.rate_limit import (
     LONGEST_SPREAD,
     LONGEST_START,
     LONGEST_WAIT,

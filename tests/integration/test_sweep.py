@@ -2,12 +2,12 @@
 
 import time
 
-from ssc_ingest.arguments import ExtractPackage
-from ssc_ingest.jobs import Ending, job_message
+from ssc_ingest.control.recovery import MARGIN, sweep
 from ssc_ingest.models import Purl
+from ssc_ingest.on_demand.jobs import Ending, job_message
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
-from ssc_ingest.sweep import MARGIN, sweep
+from ssc_ingest.work.arguments import ExtractPackage
 
 RICH, MDURL = Purl("pkg:pypi/rich"), Purl("pkg:pypi/mdurl")
 

@@ -9,9 +9,9 @@ import redis
 from kombu import Connection
 
 from ssc_ingest.embedded.process import ProcessGroup
-from ssc_ingest.queues import TaskMessage
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.queues import TaskMessage
 from tests.acceptance.fleet import wait_until
 from tests.acceptance.outages import OwnRedis
 from workers.configuration import celery_configuration
@@ -31,7 +31,9 @@ def broker(stack: EmbeddedAddresses, clean_redis: None) -> Iterator[redis.Redis]
 @pytest.fixture
 def channel(stack: EmbeddedAddresses, broker: redis.Redis) -> Iterator[Any]:
     """A channel as a worker has it."""
-    with Connection(f"{stack.redis_url}/1", transport="workers.transport:Transport") as connection:
+    with Connection(
+        f"{stack.redis_url}/1", transport="workers.overrides.transport:Transport"
+    ) as connection:
         transport: Any = connection.transport
         transport.has_event_loop = True
         channel: Any = connection.channel()
@@ -183,7 +185,7 @@ def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
     options = celery_configuration(settings, servers)["broker_transport_options"]
     with Connection(
         f"{servers.redis_url}/1",
-        transport="workers.transport:Transport",
+        transport="workers.overrides.transport:Transport",
         transport_options={**options, "visibility_timeout": 0},
     ) as connection:
         dead: Any = connection.channel()
@@ -211,7 +213,9 @@ def test_a_slot_is_free_though_redis_is_away(tmp_path: Path, end: str) -> None:
         own_redis = OwnRedis(group, tmp_path)
         with (
             redis.Redis.from_url(f"{own_redis.uri}/1") as broker,
-            Connection(f"{own_redis.uri}/1", transport="workers.transport:Transport") as connection,
+            Connection(
+                f"{own_redis.uri}/1", transport="workers.overrides.transport:Transport"
+            ) as connection,
         ):
             connection.transport.has_event_loop = True  # type: ignore[attr-defined]
             channel: Any = connection.channel()
@@ -235,7 +239,7 @@ def test_work_that_outlives_its_connection_is_acknowledged(tmp_path: Path) -> No
         url = f"{own_redis.uri}/1"
         with redis.Redis.from_url(url, decode_responses=True) as broker:
             broker.lpush(MESSAGE.queue, MESSAGE.encode())
-        connection = Connection(url, transport="workers.transport:Transport")
+        connection = Connection(url, transport="workers.overrides.transport:Transport")
         transport: Any = connection.transport
         transport.has_event_loop = True
         channel: Any = connection.default_channel

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from ssc_ingest.answers import Response
 from ssc_ingest.ecosystems.base import (
     Change,
     ChangesPage,
@@ -35,6 +34,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     StaleAnswer,
 )
+from ssc_ingest.http.responses import Response
 from ssc_ingest.models import (
     ANY_VERSION,
     NOT_AVAILABLE,

@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from ssc_ingest.ecosystems.maven.effective import EffectivePom
 from ssc_ingest.ecosystems.maven.identity import Coordinates
-from ssc_ingest.ecosystems.maven.inheritance import Inheritance, ParsedPoms
-from ssc_ingest.ecosystems.maven.pom import Declaration, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.effective import EffectivePom
+from ssc_ingest.ecosystems.maven.pom.model import Declaration, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.parents import Inheritance, ParsedPoms
 
 
 class Folder:

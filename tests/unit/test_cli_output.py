@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.child_logs import ERRORS, EVERYTHING, ChildLogs
-from ssc_ingest.cli.failures import ExitCode, exit_code, explain
+from ssc_ingest.cli.exit_codes import ExitCode, exit_code, explain
+from ssc_ingest.cli.up.logs import ERRORS, EVERYTHING, ChildLogs
 from ssc_ingest.embedded import AlreadyRunning
 from ssc_ingest.errors import (
     ConfigurationError,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.execution import log_fields
+from ssc_ingest.extraction.delivery import log_fields
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import Coordinates, metadata_path
-from ssc_ingest.ecosystems.maven.markup import parse_xml, text
 from ssc_ingest.ecosystems.maven.metadata import parse_metadata
-from ssc_ingest.ecosystems.maven.pom import MOST_DECLARATIONS, parse_pom
+from ssc_ingest.ecosystems.maven.pom.model import MOST_DECLARATIONS, parse_pom
+from ssc_ingest.ecosystems.maven.xml import parse_xml, text
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Version
 

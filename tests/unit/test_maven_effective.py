@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
-from ssc_ingest.ecosystems.maven.inheritance import LONGEST_LINEAGE, MOST_IMPORTS, ParsedPoms
-from ssc_ingest.ecosystems.maven.links import repository_candidates
-from ssc_ingest.ecosystems.maven.markup import parse_xml, text
-from ssc_ingest.ecosystems.maven.pom import parse_pom
+from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
+from ssc_ingest.ecosystems.maven.pom.model import parse_pom
+from ssc_ingest.ecosystems.maven.pom.parents import LONGEST_LINEAGE, MOST_IMPORTS, ParsedPoms
+from ssc_ingest.ecosystems.maven.xml import parse_xml, text
 from tests.unit.maven_folder import (
     Folder,
     bill,

@@ -6,10 +6,10 @@ from http.client import HTTPConnection
 
 import pytest
 
-from ssc_ingest.endpoint import Endpoint
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.queues import EXTRACT, NextMessage, TaskMessage
-from workers.activity import Activity
+from ssc_ingest.monitoring.endpoint import Endpoint
+from ssc_ingest.work.queues import EXTRACT, NextMessage, TaskMessage
+from workers.process.activity import Activity
 
 
 class Problems:
@@ -122,7 +122,7 @@ def test_a_taken_port_is_an_error(metrics: Metrics) -> None:
 def test_a_worker_that_takes_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted from when messages were first left waiting, until one is taken."""
     clock = [100.0]
-    monkeypatch.setattr("workers.activity.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("workers.process.activity.time.monotonic", lambda: clock[0])
     activity = Activity()
     clock[0] += 900
     activity.saw(waiting=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from ssc_ingest import queues
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.work import queues
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("**/*.md")])

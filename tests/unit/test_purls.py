@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.purls import LONGEST, parse_purl
 from ssc_ingest.errors import InvalidArguments, InvalidName, InvalidPurl, UnknownEcosystem
-from ssc_ingest.purls import LONGEST, parse_purl
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}[a-z0-9]", fullmatch=True)
 VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}([-+!][a-z0-9.]{1,8})?", fullmatch=True)

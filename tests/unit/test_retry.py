@@ -18,7 +18,7 @@ from ssc_ingest.errors import (
     StaleAnswer,
     StoreUnavailable,
 )
-from ssc_ingest.retry import LONGEST_PAUSE, LONGEST_WAITING, Again, GiveUp, decide
+from ssc_ingest.work.retry import LONGEST_PAUSE, LONGEST_WAITING, Again, GiveUp, decide
 
 FOR_GOOD = [
     PackageNotFound("pkg:pypi/x"),

@@ -48,7 +48,7 @@ from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
-from ssc_ingest.http import off_loop
+from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
 
 logger = structlog.get_logger(__name__)

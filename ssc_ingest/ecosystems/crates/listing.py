@@ -15,7 +15,7 @@ from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition, ListingPosition
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.errors import CursorExpired, ResponseTooLarge
-from ssc_ingest.http import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient, off_loop
 
 logger = structlog.get_logger(__name__)
 

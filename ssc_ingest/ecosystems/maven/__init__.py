@@ -42,7 +42,6 @@ from typing import Any
 import structlog
 from packageurl import PackageURL
 
-from ssc_ingest.answers import Response
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.fan_out import fan_out
@@ -55,8 +54,6 @@ from ssc_ingest.ecosystems.maven.identity import (
     metadata_path,
     reference,
 )
-from ssc_ingest.ecosystems.maven.inheritance import Inheritance, ParsedPoms
-from ssc_ingest.ecosystems.maven.links import repository_candidates
 from ssc_ingest.ecosystems.maven.listing import (
     FeedCursor,
     changes,
@@ -64,9 +61,11 @@ from ssc_ingest.ecosystems.maven.listing import (
     versions_expected,
 )
 from ssc_ingest.ecosystems.maven.metadata import MAX_METADATA, VersionList, parse_metadata
-from ssc_ingest.ecosystems.maven.pom import MAX_POM, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
+from ssc_ingest.ecosystems.maven.pom.model import MAX_POM, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.parents import Inheritance, ParsedPoms
+from ssc_ingest.ecosystems.maven.pom.requirements import RequirementReader
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
-from ssc_ingest.ecosystems.maven.requirements import RequirementReader
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.errors import (
@@ -75,7 +74,8 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.responses import Response
 from ssc_ingest.models import (
     ANY_VERSION,
     Package,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ssc_ingest.ecosystems.maven.identity import is_version
-from ssc_ingest.ecosystems.maven.markup import children, parse_xml, text
+from ssc_ingest.ecosystems.maven.xml import children, parse_xml, text
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 

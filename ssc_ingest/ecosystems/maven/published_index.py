@@ -22,7 +22,7 @@ from ssc_ingest.ecosystems.maven.index.properties import (
 from ssc_ingest.ecosystems.maven.index.records import Changes, Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import RegistryUnavailable, ResourceNotFound
-from ssc_ingest.http import RegistryClient
+from ssc_ingest.http.client import RegistryClient
 
 MAX_INDEX = 32 * 1024**3
 """Bytes of the compressed index; they go through a private temporary file."""

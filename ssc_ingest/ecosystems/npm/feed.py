@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.http import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient, off_loop
 
 JSON = "application/json"
 

@@ -68,7 +68,7 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.http import off_loop
+from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 
 logger = structlog.get_logger(__name__)

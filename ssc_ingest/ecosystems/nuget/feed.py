@@ -26,7 +26,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
-from ssc_ingest.answers import Response
 from ssc_ingest.ecosystems.base import ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.endpoints import Endpoints
@@ -43,7 +42,8 @@ from ssc_ingest.ecosystems.nuget.catalog import (
     parse,
 )
 from ssc_ingest.errors import CursorExpired, RegistryUnavailable, ResourceNotFound, StaleAnswer
-from ssc_ingest.http import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.responses import Response
 
 MAX_INDEX = 64 * 1024 * 1024
 """Bytes of the catalog's index; NuGet.org's has some 25,000 pages and 7 MB."""

@@ -56,7 +56,7 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.http import off_loop
+from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
 
 __all__ = ["PyPI"]

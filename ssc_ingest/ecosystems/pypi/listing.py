@@ -32,7 +32,7 @@ from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.pypi.project_list import ProjectList, open_project_list
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.http import RegistryClient
+from ssc_ingest.http.client import RegistryClient
 
 MAX_DOCUMENT = 512 * 1024 * 1024
 """Bytes; for 700,000 projects it has about 40 MB."""

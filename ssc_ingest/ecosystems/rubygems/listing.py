@@ -19,7 +19,6 @@ from typing import TypeVar
 import structlog
 from pydantic import Field
 
-from ssc_ingest.answers import Response
 from ssc_ingest.ecosystems.base import ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.endpoints import Endpoints
@@ -39,7 +38,8 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     ResponseTooLarge,
 )
-from ssc_ingest.http import RegistryClient
+from ssc_ingest.http.client import RegistryClient
+from ssc_ingest.http.responses import Response
 
 logger = structlog.get_logger(__name__)
 

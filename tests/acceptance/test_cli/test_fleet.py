@@ -4,9 +4,9 @@ import json
 import time
 from typing import Any
 
+from ssc_ingest.monitoring.heartbeats import Worker, beat
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
-from ssc_ingest.workforce import Worker, beat
 from tests.acceptance.test_cli.content import dead_letter
 from tests.acceptance.test_cli.running import NOWHERE, Run
 

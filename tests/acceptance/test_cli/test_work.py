@@ -5,8 +5,8 @@ import re
 import subprocess
 import time
 
-from ssc_ingest.jobs import Ending
 from ssc_ingest.models import Purl
+from ssc_ingest.on_demand.jobs import Ending
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import LONG_ENOUGH
 from tests.acceptance.test_cli.content import dead_letter

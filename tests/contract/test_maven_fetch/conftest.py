@@ -6,11 +6,11 @@ import pytest
 import redis.asyncio as redis
 from aiohttp import web
 
-from ssc_ingest.documents import DocumentCache
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.maven import Maven
-from ssc_ingest.http import RegistryClient, open_transport
-from ssc_ingest.ratelimit import RateLimiter
+from ssc_ingest.http.client import RegistryClient, open_transport
+from ssc_ingest.http.document_cache import DocumentCache
+from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.test_maven_fetch.repository import Repository

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.ecosystems.maven import MOST_AWAITED, Maven
-from ssc_ingest.extraction import extract
+from ssc_ingest.extraction.extract import extract
 from ssc_ingest.models import VersionName, now
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
 from tests.contract.fetching import extracting, read
 from tests.contract.test_maven_fetch.repository import Repository, requirements

@@ -6,7 +6,7 @@ import pytest
 
 from ssc_ingest.ecosystems.base import NotModified
 from ssc_ingest.ecosystems.maven import AT_A_TIME, Maven
-from ssc_ingest.ecosystems.maven.pom import MAX_POM
+from ssc_ingest.ecosystems.maven.pom.model import MAX_POM
 from ssc_ingest.errors import (
     IngestError,
     MalformedMetadata,

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ssc_ingest.arguments import ExtractPackage
-from ssc_ingest.carryover import Carryover
 from ssc_ingest.ecosystems.nuget import MAX_PAGES, NuGet
 from ssc_ingest.errors import (
     InconsistentAnswers,
@@ -16,10 +14,12 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.extraction import extract
-from ssc_ingest.request_scope import RequestScope, request_scope
+from ssc_ingest.extraction.extract import extract
+from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
 from tests.contract.fetching import extracting, read
 from tests.contract.loopback import Loopback

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.ecosystems.purls import parse_purl
 from ssc_ingest.errors import InvalidName
-from ssc_ingest.purls import parse_purl
 from tests.contract.test_protocol.registries import REGISTRIES, every_ecosystem, truths
 
 PURL = re.compile(r"pkg:[a-z]+(/[^/]+)+")

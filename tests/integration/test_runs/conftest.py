@@ -11,16 +11,16 @@ import pytest
 import redis.asyncio as aioredis
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.execution import Executor, Result
+from ssc_ingest.extraction.delivery import Executor, Result
 from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.queues import TaskMessage, queue_names
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
-from ssc_ingest.runs.hold import Hold
+from ssc_ingest.runs.lease import Hold
 from ssc_ingest.runs.model import Kind, Run
-from ssc_ingest.runs.records import keys
+from ssc_ingest.runs.store import keys
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.queues import TaskMessage, queue_names
 from tests.integration.test_runs.registry import Content, Scripted
 
 

@@ -9,7 +9,7 @@ from ssc_ingest.ecosystems.base import Change, ChangesPage, Links, NamesPage, No
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
-from ssc_ingest.http import RegistryClient
+from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import Package, PackageRef, Version, VersionName
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable
-from ssc_ingest.queues import Queues
-from ssc_ingest.runs.estimate import estimate
-from ssc_ingest.runs.hold import Hold, NotHeld
+from ssc_ingest.runs.dry_run import estimate
+from ssc_ingest.runs.lease import Hold, NotHeld
+from ssc_ingest.work.queues import Queues
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 

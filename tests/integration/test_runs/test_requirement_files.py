@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ssc_ingest import requirement_files
-from ssc_ingest.arguments import ExtractPackage
 from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.jobs import job_message
 from ssc_ingest.models import Purl
-from ssc_ingest.requirement_files import Look, fill_stubs
+from ssc_ingest.on_demand import requirement_files
+from ssc_ingest.on_demand.jobs import job_message
+from ssc_ingest.on_demand.requirement_files import Look, fill_stubs
+from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench
 

@@ -9,13 +9,13 @@ import pytest
 
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import MalformedMetadata
-from ssc_ingest.failing import DAY
 from ssc_ingest.models import Purl
-from ssc_ingest.queues import STALENESS
 from ssc_ingest.runs import staleness
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.portions import days_between_looks, requests_a_day
-from ssc_ingest.runs.records import run_message
+from ssc_ingest.runs.store import run_message
+from ssc_ingest.work.cooldowns import DAY
+from ssc_ingest.work.queues import STALENESS
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 

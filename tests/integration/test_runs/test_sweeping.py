@@ -3,10 +3,10 @@
 import asyncio
 import time
 
+from ssc_ingest.control.recovery import MARGIN, sweep
 from ssc_ingest.models import Purl
-from ssc_ingest.queues import INGEST
-from ssc_ingest.runs.estimate import estimate
-from ssc_ingest.sweep import MARGIN, sweep
+from ssc_ingest.runs.dry_run import estimate
+from ssc_ingest.work.queues import INGEST
 from tests.integration.test_runs.conftest import Bench
 
 

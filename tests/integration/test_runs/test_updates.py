@@ -7,8 +7,8 @@ import pytest
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
-from ssc_ingest.execution import Delayed
-from ssc_ingest.runs.hold import Hold
+from ssc_ingest.extraction.delivery import Delayed
+from ssc_ingest.runs.lease import Hold
 from ssc_ingest.runs.model import Run
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed

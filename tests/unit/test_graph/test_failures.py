@@ -12,7 +12,7 @@ from neo4j.exceptions import (
 )
 
 from ssc_ingest.errors import ConfigurationError, GraphRefused, IngestError, StoreUnavailable
-from ssc_ingest.graph.failures import Cause, cause_of, is_deadlock, translate, translated
+from ssc_ingest.graph.errors import Cause, cause_of, is_deadlock, translate, translated
 
 
 def server_error(code: str, message: str = "because") -> Neo4jError:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.graph.changes import Write, prepare
-from ssc_ingest.graph.plan import Plan, StoredEdge, StoredVersion, compare_edges, plan
+from ssc_ingest.graph.diff import Plan, StoredEdge, StoredVersion, compare_edges, plan
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName
 
 Names = st.lists(st.integers(0, 30), unique=True, max_size=15)

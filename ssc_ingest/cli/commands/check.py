@@ -1,0 +1,319 @@
+"""``check``: is everything that the fleet needs there, and as it should be?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from neo4j import AsyncDriver
+
+    from ssc_ingest.servers import Servers
+    from ssc_ingest.settings import Settings
+
+AUDIT_TIMEOUT = 30.0
+"""Seconds for one question about the whole graph."""
+
+BROKEN = frozenset({429, *range(500, 600)})
+"""Answers of a registry that does not want, or is not able, to serve us."""
+
+OLDEST_REDIS = (6, 2)
+OLDEST_NEO4J = (5, 23)
+"""The first that knows ``CALL (variable) { ... }``."""
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, but somebody should know."""
+    FAILED = "failed"
+
+
+STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "red"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    subject: str
+    outcome: Outcome
+    finding: str
+    remedy: str = ""
+    """What to do, where it is not ok."""
+    exit_code: ExitCode = ExitCode.FAILED
+    """What the command ends with because of it, where it failed."""
+
+
+def check(
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the registries.")] = False,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Check servers, schema, data and registries, and say what to do where something is wrong.
+
+    [cyan]ssc-ingest check[/cyan]
+
+    [cyan]ssc-ingest check --offline --json[/cyan]
+
+    Ends with 0 if nothing failed (warnings are no failures); with 69 if a server or registry
+    does not answer, 78 if a setting is wrong, 1 if the data are.
+    """
+    asyncio.run(_check(offline=offline, as_json=as_json))
+
+
+async def _check(*, offline: bool, as_json: bool) -> None:
+    found = []
+    out = output.console()
+    async for made in checks(offline=offline):
+        found.append(made)
+        if not as_json:
+            line = Text.assemble(
+                (f"{made.outcome.value:8}", STYLES[made.outcome]), f"{made.subject}: {made.finding}"
+            )
+            output.write(out, line)
+            if made.remedy:
+                output.write(out, f"        {made.remedy}")
+    if as_json:
+        output.print_json([asdict(made) for made in found])
+    failed = [made for made in found if made.outcome is Outcome.FAILED]
+    if failed:
+        raise typer.Exit(min(failed, key=_importance).exit_code)
+
+
+def _importance(check_: Check) -> int:
+    order = (ExitCode.CONFIGURATION, ExitCode.UNAVAILABLE, ExitCode.FAILED)
+    return order.index(check_.exit_code)
+
+
+async def checks(*, offline: bool) -> AsyncIterator[Check]:
+    """Every check, as it is made.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or a server is configured nowhere: nothing more
+            can be looked at.
+    """
+    from ssc_ingest.cli.connections import configured
+
+    settings, servers = configured()
+    yield _ok("settings", "valid")
+    yield _contact(settings)
+    for of_store in (_graph, _redis, _vulnerabilities):
+        async for made in of_store(settings, servers):
+            yield made
+    if not offline:
+        async for made in _registries(settings):
+            yield made
+
+
+def _contact(settings: "Settings") -> Check:
+    from ssc_ingest.http.client import user_agent
+
+    if settings.contact:
+        return _ok("contact", f"registries see {user_agent(settings.contact)}")
+    return _warning(
+        "contact",
+        "registries do not see whom to ask before they block us",
+        "set CONTACT to a web or mail address, before bulk runs at the latest",
+    )
+
+
+# The graph ----------------------------------------------------------------------------------
+
+
+async def _graph(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+    from ssc_ingest.graph.driver import open_driver, ping
+
+    async with AsyncExitStack() as stack:
+        try:
+            driver = await stack.enter_async_context(open_driver(servers, settings))
+            server = await ping(driver)
+        except (StoreUnavailable, ConfigurationError) as error:
+            yield _unreachable("graph", servers.graph_uri, error)
+            return
+        finding = f"Neo4j {server.version} {server.edition} at {_shown(servers.graph_uri)}"
+        if _version(server.version) < OLDEST_NEO4J:
+            yield _failed("graph", finding, "Neo4j 5.23 or later is needed")
+        else:
+            yield _ok("graph", finding)
+        if server.has_apoc:
+            yield _ok("APOC", "installed")
+        else:
+            yield _failed("APOC", "not installed", "the graph's readers call it: install APOC core")
+        async for made in _schema_and_data(driver):
+            yield made
+
+
+async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.graph.audits import audit, questions
+    from ssc_ingest.graph.schema import missing_indexes
+
+    labels = [cls.identity.label for cls in ecosystems().values()]
+    if missing := await missing_indexes(driver, labels):
+        names = ", ".join(f"{index.label}.{index.key}" for index in missing)
+        yield _warning(
+            "schema",
+            f"missing indexes: {names}",
+            "a worker creates them when it starts (`ssc-ingest up`)",
+        )
+    else:
+        yield _ok("schema", "all constraints and indexes are there")
+    asked, wrong = 0, 0
+    for subject, statement in questions(labels):
+        finding = await audit(driver, subject, statement, timeout=AUDIT_TIMEOUT)
+        asked += 1
+        if finding.found is None:
+            wrong += 1
+            yield _warning(
+                "data",
+                f"{subject}: not known after {AUDIT_TIMEOUT:g} s",
+                "the server is busy, or the graph too large for its memory",
+            )
+        elif finding.found:
+            wrong += 1
+            yield _failed(
+                "data",
+                f"{output.number(finding.found)} {subject}, such as {', '.join(finding.examples)}",
+                "`ssc-ingest extract PURL --refresh` reads a package again; what the reference "
+                "implementation wrote, `ssc-ingest migrate` puts in order",
+            )
+    if not wrong:
+        yield _ok("data", f"{output.count(asked, 'audit')} found nothing wrong")
+
+
+# Redis --------------------------------------------------------------------------------------
+
+
+async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    from redis.exceptions import RedisError
+
+    from ssc_ingest.cli.connections import probe
+
+    async with probe(settings, servers) as redis:
+        try:
+            info: Any = await redis.info()
+        except RedisError as error:
+            yield _unreachable("redis", servers.redis_url, error)
+            return
+        version = str(info.get("valkey_version") or info["redis_version"])
+        name = str(info.get("server_name", "redis")).capitalize()
+        finding = f"{name} {version} at {_shown(servers.redis_url)}"
+        if _version(str(info["redis_version"])) < OLDEST_REDIS:
+            yield _failed("redis", finding, "Redis 6.2 or later is needed")
+        else:
+            yield _ok("redis", finding)
+        for made in _redis_policy(info):
+            yield made
+
+
+def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
+    policy = str(info["maxmemory_policy"])
+    if policy == "noeviction":
+        yield _ok("redis memory", "noeviction: no queue is ever dropped")
+    else:
+        yield _failed(
+            "redis memory",
+            f"{policy}: Redis drops queues when its memory is full",
+            "CONFIG SET maxmemory-policy noeviction (and in redis.conf)",
+        )
+    if info["aof_enabled"]:
+        yield _ok("redis durability", "append-only file: queues survive a restart")
+    else:
+        yield _warning(
+            "redis durability",
+            "no append-only file: a crash of Redis loses queued work",
+            "start it with --appendonly yes",
+        )
+
+
+# Vulnerabilities and registries --------------------------------------------------------------
+
+
+async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    from ssc_ingest.errors import StoreUnavailable
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    async with open_store(servers.vulnerabilities_uri, settings) as store:
+        try:
+            version = await store.ping()
+        except StoreUnavailable as error:
+            yield _unreachable("vulnerabilities", servers.vulnerabilities_uri, error)
+            return
+    yield _ok("vulnerabilities", f"MongoDB {version} at {_shown(servers.vulnerabilities_uri)}")
+
+
+async def _registries(settings: "Settings") -> AsyncIterator[Check]:
+    import httpx
+
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.ecosystems.endpoints import load_endpoints
+    from ssc_ingest.errors import RegistryUnavailable
+    from ssc_ingest.http.client import open_transport
+    from ssc_ingest.settings import ENV_FILE
+
+    async with open_transport(settings) as transport:
+        for name, cls in ecosystems().items():
+            about = cls.identity
+            endpoints = load_endpoints(name, about.endpoints, ENV_FILE, about.options)
+            for endpoint in cls.identity.endpoints:
+                url = endpoints.url(endpoint.key)
+                subject = f"{cls.identity.title} {endpoint.key}"
+                try:
+                    # Any answer will do: there need not be anything at a base URL.
+                    async with transport.stream("HEAD", f"{url}/") as response:
+                        status = response.status_code
+                except httpx.HTTPError as error:
+                    yield _unreachable(subject, url, error)
+                    continue
+                if status in BROKEN:
+                    yield _unreachable(subject, url, RegistryUnavailable(f"answers {status}"))
+                else:
+                    yield _ok(subject, f"{url} answers")
+
+
+def _ok(subject: str, finding: str) -> Check:
+    return Check(subject=subject, outcome=Outcome.OK, finding=finding)
+
+
+def _warning(subject: str, finding: str, remedy: str) -> Check:
+    return Check(subject=subject, outcome=Outcome.WARNING, finding=finding, remedy=remedy)
+
+
+def _failed(subject: str, finding: str, remedy: str) -> Check:
+    return Check(subject=subject, outcome=Outcome.FAILED, finding=finding, remedy=remedy)
+
+
+def _unreachable(subject: str, uri: str, error: Exception) -> Check:
+    from ssc_ingest.cli.exit_codes import REMEDIES
+    from ssc_ingest.errors import ConfigurationError
+
+    refused = isinstance(error, ConfigurationError)
+    return Check(
+        subject=subject,
+        outcome=Outcome.FAILED,
+        finding=f"{_shown(uri)}: {str(error) or type(error).__name__}",
+        remedy=REMEDIES.get(subject, "check the network, and the proxy if there is one"),
+        exit_code=ExitCode.CONFIGURATION if refused else ExitCode.UNAVAILABLE,
+    )
+
+
+def _shown(uri: str) -> str:
+    from ssc_ingest.servers import without_credentials
+
+    return without_credentials(uri)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())

@@ -1,0 +1,271 @@
+"""``extract``: ask for packages, and wait until they are in the graph."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.commands import jobs
+from ssc_ingest.cli.exit_codes import ExitCode, Failed
+
+if TYPE_CHECKING:
+    from ssc_ingest.ecosystems.purls import PackageName
+    from ssc_ingest.on_demand.jobs import Job
+    from ssc_ingest.resources import State
+
+POLL = 0.2
+"""Seconds between two looks at a job."""
+
+UNEXPLAINED = 2.0
+"""Seconds without progress after which waiting explains itself."""
+
+
+class Follow(StrEnum):
+    """Whose requirements are followed."""
+
+    ALL = "all"
+    LATEST = "latest"
+    NONE = "none"
+
+
+def extract(
+    purls: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PURL...",
+            help="Package URLs. All versions of a package are read, also where one is named.",
+        ),
+    ],
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until all is in the graph, and say what was done.")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the registry also for packages we have.")
+    ] = False,
+    dependencies: Annotated[
+        Follow,
+        typer.Option(
+            help="Also take in what every version, the latest version, or none requires, and what "
+            "that requires in turn: at most JOB_MAX_PACKAGES packages, JOB_MAX_REQUESTS requests."
+        ),
+    ] = Follow.LATEST,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Take packages from their registries into the graph, with what they require.
+
+    The work goes onto the urgent queues; workers (`ssc-ingest up`) carry it out.
+
+    [cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]
+
+    [cyan]ssc-ingest extract pkg:npm/@types/node pkg:cargo/itoa --dependencies none[/cyan]
+
+    [cyan]ssc-ingest extract pkg:maven/junit/junit pkg:gem/rake pkg:nuget/Serilog[/cyan]
+
+    With --wait it ends with 1 if something failed. Ctrl-C ends the waiting, not the work.
+    """
+    asyncio.run(_extract(purls, wait=wait, refresh=refresh, follow=dependencies, as_json=as_json))
+
+
+async def _extract(
+    purls: Sequence[str], *, wait: bool, refresh: bool, follow: Follow, as_json: bool
+) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+
+    packages = named_packages(purls)
+    for package in packages:
+        if package.version is not None:
+            output.say(
+                f"{package.purl}: versions come with their package, so all versions of "
+                f"{package.ref.purl} are read",
+                stderr=True,
+            )
+    async with state_store(*configured()) as state:
+        job_id = await submit(state, packages, dependencies=follow.value, refresh=refresh)
+        if not wait:
+            await _print_submitted(state, job_id, packages, as_json=as_json)
+            return
+        try:
+            job = await wait_for(state, job_id, packages)
+        except asyncio.CancelledError:
+            output.say(f"the job goes on without you: ssc-ingest jobs show {job_id}", stderr=True)
+            raise
+    if as_json:
+        output.print_json(jobs.document(job))
+    else:
+        jobs.print_summary(job)
+    if job.failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def named_packages(purls: Sequence[str]) -> list["PackageName"]:
+    """What the arguments name, each package once.
+
+    Raises:
+        InvalidArguments: some are not package URLs; the text explains each.
+    """
+    from ssc_ingest.ecosystems.purls import parse_purl
+    from ssc_ingest.errors import InvalidArguments
+
+    packages: dict[str, PackageName] = {}
+    problems = []
+    for text in purls:
+        try:
+            named = parse_purl(text)
+        except InvalidArguments as error:
+            problems.append(str(error))
+        else:
+            packages.setdefault(named.ref.purl, named)
+    if problems:
+        raise InvalidArguments("\n".join(problems))
+    return list(packages.values())
+
+
+async def submit(
+    state: "State", packages: Sequence["PackageName"], *, dependencies: str, refresh: bool
+) -> str:
+    """Make a job of the packages and put it onto the urgent queues; returns its id."""
+    from ssc_ingest.on_demand.jobs import job_message, new_job_id
+    from ssc_ingest.work.arguments import ExtractPackage
+
+    job_id = new_job_id()
+    messages = []
+    for package in packages:
+        request = ExtractPackage.parse(
+            {
+                "ecosystem": package.ref.ecosystem,
+                "name": package.ref.registry_name,
+                "refresh": refresh,
+                "dependencies": dependencies,
+                "job_id": job_id,
+            }
+        )
+        await state.jobs.enter(
+            job_id,
+            package.ref.purl,
+            request=request.keywords(),
+            dependencies=dependencies,
+            insist=refresh,
+        )
+        messages.append(job_message(package.ref.purl, request))
+    await state.queues.publish(messages)
+    return job_id
+
+
+async def wait_for(
+    state: "State",
+    job_id: str,
+    packages: Sequence["PackageName"],
+    *,
+    out: Console | None = None,
+    check: Callable[[], None] = lambda: None,
+    patience: float = math.inf,
+) -> "Job":
+    """Show the job's progress until it is finished.
+
+    Args:
+        state: where the job is.
+        job_id: the job.
+        packages: what was asked for; used to say why nothing happens.
+        out: where to show it; stderr if nothing is given.
+        check: called all the while; may raise to end the waiting.
+        patience: seconds without any progress after which the job is returned unfinished.
+
+    Raises:
+        Failed: the job is gone (Redis lost it, or a day has passed).
+    """
+    watch = _Watch(out or output.console(stderr=True))
+    with watch.bar:
+        while True:
+            check()
+            job = await state.jobs.get(job_id)
+            if job is None:
+                raise Failed(f"job {job_id} is gone: Redis does not have it any more")
+            watch.update(job)
+            if job.finished or watch.stuck_for > patience:
+                return job
+            if watch.stuck_for > UNEXPLAINED:
+                watch.explain(await _reason_to_wait(state, packages))
+            await asyncio.sleep(POLL)
+
+
+class _Watch:
+    """The progress bar, and what it says when nothing moves."""
+
+    def __init__(self, out: Console) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.bar = Progress(
+            TextColumn("  {task.fields[packages]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[counts]}", style="dim"),
+            TimeElapsedColumn(),
+            console=out,
+            transient=True,
+            disable=not out.is_terminal,
+        )
+        self._task = self.bar.add_task("", total=None, packages="waiting", counts="")
+        self._moved = time.monotonic()
+        self._progress = (-1, -1)
+        self._explained = ""
+
+    @property
+    def stuck_for(self) -> float:
+        return time.monotonic() - self._moved
+
+    def update(self, job: "Job") -> None:
+        done = job.seen - job.pending
+        if (done, job.seen) != self._progress:
+            self._progress, self._moved = (done, job.seen), time.monotonic()
+        self.bar.update(
+            self._task,
+            completed=done,
+            total=job.seen,
+            packages=f"{done} of {output.count(job.seen, 'package')}",
+            counts=f"{output.count(job.counts['versions'], 'version')}, "
+            f"{output.count(job.counts['requests'], 'request')}",
+        )
+
+    def explain(self, reason: str) -> None:
+        """Say it, unless it was said before."""
+        if reason and reason != self._explained:
+            output.write(self.bar.console, reason, style="yellow")
+        self._explained = reason
+
+
+async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> str:
+    """Why nothing happens, if there is a reason that a person should know."""
+    from ssc_ingest.monitoring.heartbeats import workers
+    from ssc_ingest.work.queues import queue_name
+
+    needed = {queue_name(package.ref.ecosystem, "urgent") for package in packages}
+    read = {queue for worker in await workers(state.state) for queue in worker.queues}
+    if unread := sorted(needed - read):
+        return (
+            f"no worker reads {', '.join(unread)}: the work waits there until one is started "
+            "(`ssc-ingest up`)"
+        )
+    if delayed := await state.queues.delayed():
+        return (
+            f"{output.count(delayed, 'task')} {'waits' if delayed == 1 else 'wait'} for the next "
+            "attempt: a registry or a store is slow or away"
+        )
+    return ""
+
+
+async def _print_submitted(
+    state: "State", job_id: str, packages: Sequence["PackageName"], *, as_json: bool
+) -> None:
+    if as_json:
+        output.print_json({"job_id": job_id, "packages": [p.ref.purl for p in packages]})
+    else:
+        output.say(f"job {job_id}: {output.count(len(packages), 'package')} asked for")
+        output.say(f"see how far it is: ssc-ingest jobs show {job_id}", style="dim")
+    if reason := await _reason_to_wait(state, packages):
+        output.say(reason, stderr=True)

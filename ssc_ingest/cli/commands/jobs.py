@@ -1,0 +1,156 @@
+"""``jobs``: what was asked for, and how far it is."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import Failed
+
+if TYPE_CHECKING:
+    from ssc_ingest.on_demand.jobs import Job
+
+commands = typer.Typer(
+    help="See what was asked for, and how far it is.\n\n[cyan]ssc-ingest jobs list[/cyan]",
+    no_args_is_help=True,
+)
+
+SHOWN = 10
+"""Names of missing packages and failures that are listed."""
+
+
+@commands.command("list")
+def list_(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Jobs to show at most.")] = 20,
+    as_json: output.JSONOption = False,
+) -> None:
+    """List the jobs of the last day, the newest first.
+
+    [cyan]ssc-ingest jobs list[/cyan]
+    """
+    asyncio.run(_list(limit=limit, as_json=as_json))
+
+
+@commands.command("show")
+def show(
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    *,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Show one job: what is done, what is pending, what failed and why.
+
+    [cyan]ssc-ingest jobs show 3f2a91c07b5e[/cyan]
+
+    Ends with 1 if there is no such job (they are kept for a day).
+    """
+    asyncio.run(_show(job_id, as_json=as_json))
+
+
+async def _list(*, limit: int, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+
+    async with state_store(*configured()) as state:
+        found = [await state.jobs.get(job_id) for job_id in await state.jobs.ids(limit)]
+    jobs = [job for job in found if job]
+    if as_json:
+        output.print_json([document(job) for job in jobs])
+    elif not jobs:
+        output.say("no jobs in the last day; `ssc-ingest extract PURL` makes one")
+    else:
+        output.console().print(
+            output.table(
+                ["job", "asked for", "when", "state", "packages", "failed"],
+                [
+                    (
+                        job.id,
+                        _roots(job),
+                        output.age(job.created_at),
+                        standing(job),
+                        f"{job.seen - job.pending}/{job.seen}",
+                        Text(str(len(job.failed)), "red") if job.failed else "",
+                    )
+                    for job in jobs
+                ],
+                right=["packages", "failed"],
+                whole=["job", "when"],
+            )
+        )
+
+
+async def _show(job_id: str, *, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+
+    async with state_store(*configured()) as state:
+        job = await state.jobs.get(job_id)
+    if job is None:
+        raise Failed(f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of today")
+    if as_json:
+        output.print_json(document(job))
+    else:
+        print_summary(job)
+
+
+def document(job: "Job") -> dict[str, Any]:
+    """A job as JSON."""
+    return {**asdict(job), "finished": job.finished}
+
+
+def standing(job: "Job") -> str:
+    """Whether it runs, is done, or is done with failures."""
+    if not job.finished:
+        return "running"
+    return "failed" if job.failed else "done"
+
+
+def _roots(job: "Job") -> str:
+    first, *others = job.roots or ("",)
+    return f"{first} and {len(others)} more" if others else first
+
+
+def print_summary(job: "Job") -> None:
+    """What a job did, and what it could not do."""
+    from ssc_ingest.on_demand.jobs import Ending
+
+    counts = job.counts
+    took = ((job.finished_at or job.touched_at) - job.created_at).total_seconds()
+    new, present = counts[Ending.EXTRACTED], counts[Ending.PRESENT]
+    packages = f"{output.number(new)} read"
+    if present:
+        packages += f", {output.number(present)} were in the graph already"
+    lines: list[tuple[str, object]] = [
+        ("job", job.id),
+        ("asked for", ", ".join(job.roots)),
+        ("dependencies", job.dependencies),
+        ("state", f"{standing(job)} after {output.duration(took)}"),
+        ("packages", packages),
+        ("versions", output.number(counts["versions"])),
+        ("requirements", output.number(counts["requirements"])),
+        ("requests", output.number(counts["requests"])),
+    ]
+    if job.pending:
+        lines.append(("pending", output.number(job.pending)))
+    if job.left_over:
+        budget = "beyond the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
+        lines.append(("left over", f"{output.number(job.left_over)} {budget}"))
+    if job.missing:
+        lines.append(("not there", f"{_some(job.missing)}: their registries lack them"))
+    out = output.console()
+    out.print(output.facts(lines))
+    if job.failed:
+        out.print()
+        out.print(
+            output.table(
+                ["failed", "why"],
+                [(purl, Text(why, "red")) for purl, why in sorted(job.failed.items())][:SHOWN],
+            )
+        )
+        output.say("all of it, with tracebacks: ssc-ingest dead-letters list", style="dim")
+
+
+def _some(purls: tuple[str, ...]) -> str:
+    shown = ", ".join(purls[:SHOWN])
+    return f"{shown} and {len(purls) - SHOWN} more" if len(purls) > SHOWN else shown

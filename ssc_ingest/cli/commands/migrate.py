@@ -1,0 +1,193 @@
+"""``migrate``: a graph of the reference implementation becomes one of this program."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+from rich.console import Console
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import Failed
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from ssc_ingest.servers import Servers
+    from ssc_ingest.settings import Settings
+
+LINE_INTERVAL = 10.0
+"""Seconds between two lines about the same part, where there is no terminal."""
+
+
+def migrate(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would change; write nothing.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also while workers run, or when Redis cannot tell whether some do."
+        ),
+    ] = False,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Bring a graph of the reference implementation to this program's form, in place.
+
+    That is the earlier program, which ran in Dagster. Packages and versions get purls,
+    duplicates become one, versions are numbered anew, requirements repaired; element ids stay.
+
+    Stop everything that writes to the graph first, and back it up. Ctrl-C, or a crash, does no
+    harm: the next run goes on where this one stopped. On a graph that is in order already it
+    changes nothing.
+
+    [cyan]ssc-ingest migrate --dry-run[/cyan]
+
+    [cyan]ssc-ingest migrate[/cyan]
+
+    docs/migration.md says what becomes of what. Ends with 1 if workers are running, with 69 if
+    Redis cannot tell.
+    """
+    asyncio.run(_migrate(dry_run=dry_run, force=force, as_json=as_json))
+
+
+async def _migrate(*, dry_run: bool, force: bool, as_json: bool) -> None:
+    from ssc_ingest import migration
+    from ssc_ingest.cli.connections import configured, graph_store
+    from ssc_ingest.ecosystems import ecosystems
+
+    settings, servers = configured()
+    if not (dry_run or force):
+        await _refuse_beside_workers(settings, servers)
+    started = time.monotonic()
+    watch = Watch(output.console(stderr=True))
+    async with graph_store(settings, servers) as driver:
+        work = migration.survey if dry_run else migration.migrate
+        try:
+            with watch:
+                counts = await work(driver, ecosystems().values(), watch)
+        except asyncio.CancelledError:
+            if not dry_run:
+                output.say("stopped: `ssc-ingest migrate` goes on from here", stderr=True)
+            raise
+    seconds = time.monotonic() - started
+    if as_json:
+        output.print_json(_document(counts, dry_run=dry_run, seconds=seconds))
+    else:
+        _print_summary(counts, dry_run=dry_run, seconds=seconds)
+
+
+async def _refuse_beside_workers(settings: "Settings", servers: "Servers") -> None:
+    from ssc_ingest.cli.connections import state_store
+    from ssc_ingest.monitoring.heartbeats import workers
+
+    async with state_store(settings, servers) as state:
+        running = await workers(state.state)
+    if running:
+        names = ", ".join(worker.hostname for worker in running)
+        raise Failed(
+            f"{output.count(len(running), 'worker')} would write to the graph meanwhile: {names}; "
+            "stop the fleet first (one that was killed counts as running for 20 s), or say --force"
+        )
+
+
+class Watch:
+    """One bar per part of the work on a terminal; now and then a line elsewhere."""
+
+    def __init__(self, out: Console) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._out = out
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=out,
+            disable=not out.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._title = ""
+        self._done = 0
+        self._total: int | None = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finish()
+        self._bar.stop()
+
+    def begin(self, title: str, total: int | None, done: int = 0) -> None:
+        """Show a new part below the one that is done."""
+        self._finish()
+        self._title, self._total, self._done = title, total, done
+        self._task = self._bar.add_task(title, total=total, completed=done)
+        self._last_line = time.monotonic()
+        if not self._out.is_terminal:
+            of = "" if total is None else f": {output.number(total)}"
+            self.say(f"{title}{of}")
+
+    def advance(self, amount: int) -> None:
+        """Move the bar, or say how far it is."""
+        self._done += amount
+        if self._task is not None:
+            self._bar.advance(self._task, amount)
+        if not self._out.is_terminal and time.monotonic() - self._last_line > LINE_INTERVAL:
+            self._last_line = time.monotonic()
+            of = "" if self._total is None else f" of {output.number(self._total)}"
+            self.say(f"{self._title}: {output.number(self._done)}{of}")
+
+    def say(self, text: str) -> None:
+        """A line above the bars."""
+        output.write(self._bar.console, text)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            with suppress(KeyError):
+                # Nodes that got a lower-case name have been seen twice; a bar is full once.
+                end = self._done if self._total is None else max(self._total, self._done)
+                self._bar.update(self._task, total=end or 1, completed=end or 1)
+            self._task = None
+
+
+def _document(counts: Mapping[str, int], *, dry_run: bool, seconds: float) -> dict[str, object]:
+    from ssc_ingest.migration.progress import COUNTS
+
+    return {
+        "dry_run": dry_run,
+        "seconds": round(seconds, 1),
+        "counts": {key: counts.get(key, 0) for key in COUNTS},
+    }
+
+
+def _print_summary(counts: Counter[str], *, dry_run: bool, seconds: float) -> None:
+    from ssc_ingest.migration.progress import COUNTS
+
+    done = {text: output.number(counts[key]) for key, text in COUNTS.items() if counts[key]}
+    width = max(map(len, done.values()), default=0)
+    for text, amount in done.items():
+        output.say(f"{amount:>{width}}  {text}")
+    took = output.duration(seconds)
+    if dry_run:
+        output.say(f"nothing was written; it took {took} to look" if done else "all is in order")
+        return
+    output.say(f"the graph is in order ({took})")
+    output.say(
+        "`ssc-ingest check` looks again; requirements are read anew as packages are updated",
+        style="dim",
+    )

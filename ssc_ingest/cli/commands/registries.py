@@ -1,0 +1,143 @@
+"""``registries``: how registries are asked, and a switch to stop it."""
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ssc_ingest.control.registry_pauses import Host, Registries, Registry
+    from ssc_ingest.http.rate_limit import Hold
+
+commands = typer.Typer(
+    help="See how fast registries are asked; ask one nothing for a while, and go on.\n\n"
+    "[cyan]ssc-ingest registries pause pypi --for 2h --reason maintenance[/cyan]",
+    no_args_is_help=True,
+)
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="pypi, npm, maven, cargo, rubygems or nuget.")
+]
+
+
+def duration(text: str) -> float:
+    """Seconds of ``90s``, ``30m``, ``2h`` or ``1d``."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
+    if not match or not int(match[1]):
+        raise typer.BadParameter(f"{text!r} is no length of time such as 90s, 30m, 2h or 1d")
+    return float(int(match[1]) * UNITS[match[2]])
+
+
+@commands.command("list")
+def list_(*, as_json: output.JSONOption = False) -> None:
+    """List all registries with their hosts: rates, use, and pauses with their reasons.
+
+    [cyan]ssc-ingest registries list[/cyan]
+    """
+    found = asyncio.run(_list())
+    if as_json:
+        output.print_json([asdict(registry) for registry in found])
+        return
+    output.console().print(
+        output.table(
+            ["registry", "host", "rate", "last minute", "last hour", "state"],
+            [
+                (
+                    registry.name if host is registry.hosts[0] else "",
+                    host.name,
+                    "any" if host.rate is None else f"{host.rate:g}/s",
+                    output.number(host.use.last_minute),
+                    output.number(host.use.last_hour),
+                    _state(registry, host),
+                )
+                for registry in found
+                for host in registry.hosts
+            ],
+            right=["rate", "last minute", "last hour"],
+            whole=["registry"],
+        )
+    )
+
+
+@commands.command("pause")
+def pause(
+    name: Name,
+    *,
+    length: Annotated[
+        float | None,
+        typer.Option(
+            "--for",
+            parser=duration,
+            metavar="TIME",
+            help="How long: 30m, 2h, 1d. Else: until resumed.",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; `list` shows it.")] = "by hand",
+) -> None:
+    """Ask a registry nothing more, urgent work included. What is on its way still arrives.
+
+    Its work waits for as long as that takes, and loses nothing by it.
+
+    [cyan]ssc-ingest registries pause npm --for 2h --reason "their incident"[/cyan]
+    """
+    asyncio.run(_pause(name, reason, length))
+    until = f"for {output.duration(length)}" if length else "until it is resumed"
+    output.say(f"{name} is paused {until}")
+
+
+@commands.command("resume")
+def resume(name: Name) -> None:
+    """Ask a registry again; what waits for it goes on at once.
+
+    [cyan]ssc-ingest registries resume npm[/cyan]
+    """
+    was_paused, woken = asyncio.run(_resume(name))
+    if not was_paused:
+        output.say(f"{name} was not paused by hand", stderr=True)
+    output.say(f"{name} is asked again; {output.count(woken, 'package')} of it waited")
+
+
+@asynccontextmanager
+async def _registries() -> "AsyncIterator[Registries]":
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.control.registry_pauses import Registries
+
+    async with state_store(*configured()) as state:
+        yield Registries(state.limiter, state.queues)
+
+
+async def _list() -> "list[Registry]":
+    async with _registries() as registries:
+        return await registries.all()
+
+
+async def _pause(name: str, reason: str, seconds: float | None) -> None:
+    async with _registries() as registries:
+        await registries.pause(name, reason=reason, seconds=seconds)
+
+
+async def _resume(name: str) -> tuple[bool, int]:
+    async with _registries() as registries:
+        return await registries.resume(name)
+
+
+def _state(registry: "Registry", host: "Host") -> Text:
+    if registry.hold:
+        return Text(f"paused {_until(registry.hold)}: {registry.hold.reason}", "yellow")
+    if host.use.paused_until:
+        return Text(f"told us to wait until {host.use.paused_until:%H:%M:%S} UTC", "yellow")
+    return Text("")
+
+
+def _until(hold: "Hold") -> str:
+    return f"until {hold.until:%d %b %H:%M} UTC" if hold.until else "until resumed"

@@ -1,0 +1,340 @@
+"""``runs``: the readings of whole registries, and how far they are."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import ExitCode, Failed
+
+if TYPE_CHECKING:
+    from ssc_ingest.resources import State
+    from ssc_ingest.runs.model import Run
+
+commands = typer.Typer(
+    help="See ingestions, updates and looks at what is stale; pause, resume or cancel one.\n\n"
+    "[cyan]ssc-ingest runs list[/cyan]",
+    no_args_is_help=True,
+)
+
+POLL = 0.5
+"""Seconds between two looks at a run."""
+
+UNEXPLAINED = 2.0
+"""Seconds after which waiting for a worker explains itself."""
+
+STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow", "finished": "green"}
+
+FITTING = {"pause": ["running"], "resume": ["paused"], "cancel": ["running", "paused"]}
+"""States of a run in which it can be turned so."""
+
+RunID = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
+
+
+@commands.command("list")
+def list_(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Runs to show at most.")] = 20,
+    as_json: output.JSONOption = False,
+) -> None:
+    """List the newest runs.
+
+    [cyan]ssc-ingest runs list[/cyan]
+    """
+    asyncio.run(_list(limit=limit, as_json=as_json))
+
+
+@commands.command("show")
+def show(
+    run_id: RunID,
+    *,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay, with its progress, until it has ended.")
+    ] = False,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Show one run: its state, its metrics, its pace.
+
+    [cyan]ssc-ingest runs show 3f2a91c07b5e[/cyan]
+
+    Ends with 1 if there is no such run (old ones are dropped), or if it has failed.
+    """
+    asyncio.run(_show(run_id, wait=wait, as_json=as_json))
+
+
+@commands.command("pause")
+def pause(run_id: RunID) -> None:
+    """Let a run publish nothing more for now. What is in the queues is still done.
+
+    [cyan]ssc-ingest runs pause 3f2a91c07b5e[/cyan]
+    """
+    asyncio.run(_turn(run_id, "pause"))
+
+
+@commands.command("resume")
+def resume(run_id: RunID) -> None:
+    """Let a paused run go on where it was.
+
+    [cyan]ssc-ingest runs resume 3f2a91c07b5e[/cyan]
+    """
+    asyncio.run(_turn(run_id, "resume"))
+
+
+@commands.command("cancel")
+def cancel(run_id: RunID) -> None:
+    """End a run. Packages of it that are in the queues are not read any more.
+
+    [cyan]ssc-ingest runs cancel 3f2a91c07b5e[/cyan]
+
+    What it has done stays. The next run of the kind lists from the beginning; after a cancelled
+    update the next one reads the feed from where that one began.
+    """
+    asyncio.run(_turn(run_id, "cancel"))
+
+
+async def _list(*, limit: int, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+
+    async with state_store(*configured()) as state:
+        runs = await state.runs.newest(limit)
+    if as_json:
+        output.print_json([document(run) for run in runs])
+    elif not runs:
+        output.say("no runs yet; `ssc-ingest ingest ECOSYSTEM` and the schedule begin some")
+    else:
+        output.console().print(
+            output.table(
+                ["run", "kind", "ecosystem", "begun", "state", "packages", "errors"],
+                [
+                    (
+                        run.id,
+                        run.kind,
+                        run.ecosystem,
+                        output.age(run.created_at),
+                        standing(run),
+                        output.number(run.done),
+                        _errors(run),
+                    )
+                    for run in runs
+                ],
+                right=["packages", "errors"],
+                whole=["run", "begun", "state"],
+            )
+        )
+
+
+async def _show(run_id: str, *, wait: bool, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+
+    async with state_store(*configured()) as state:
+        run = await known(state, run_id)
+        if wait:
+            (run,) = await wait_for(state, [run])
+    print_runs([run], as_json=as_json, alone=True)
+    if run.state == "failed":
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _turn(run_id: str, how: str) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.runs.store import run_message
+
+    async with state_store(*configured()) as state:
+        run = await known(state, run_id)
+        turn = {"pause": state.runs.pause, "resume": state.runs.resume}.get(how)
+        before = await (turn(run_id) if turn else state.runs.cancel(run_id, "cancelled by hand"))
+        if before not in FITTING[how]:
+            fitting = " or ".join(FITTING[how])
+            raise Failed(f"run {run_id} is {before}: you can {how} a run that is {fitting}")
+        if how == "resume":
+            await state.queues.publish([run_message(run)])
+        run = await known(state, run_id)
+    output.say(f"run {run_id} ({run.kind} of {run.ecosystem}) is {run.state}")
+    if how == "pause":
+        output.say(
+            f"{output.count(run.pending, 'package')} in the queues will still be read; "
+            f"go on with: ssc-ingest runs resume {run_id}",
+            style="dim",
+        )
+
+
+async def known(state: "State", run_id: str) -> "Run":
+    """The run.
+
+    Raises:
+        Failed: there is none of that id.
+    """
+    run = await state.runs.get(run_id)
+    if run is None:
+        raise Failed(f"there is no run {run_id!r}; `ssc-ingest runs list` shows the newest")
+    return run
+
+
+def document(run: "Run") -> dict[str, Any]:
+    """A run as JSON."""
+    return {
+        **run.report(),
+        "phase": run.phase,
+        "limit": run.limit,
+        "pending": run.pending,
+        "packages_per_second": round(run.rate, 2),
+        "seconds_left": None if run.seconds_left is None else round(run.seconds_left),
+        "restarts": run.restarts,
+        "task_id": run.task_id,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def standing(run: "Run") -> Text:
+    """Its state, and in brackets what it does."""
+    state: str = run.state
+    if state == "running":
+        state = f"running ({run.phase})" if run.owner else "waiting for a worker"
+    return Text(state, STYLES.get(run.state, ""))
+
+
+def _errors(run: "Run") -> Text:
+    errors = int(run.metrics()["errors"])
+    return Text(output.number(errors), "red") if errors else Text("")
+
+
+def print_runs(runs: Sequence["Run"], *, as_json: bool, alone: bool = False) -> None:
+    """What some runs have done; ``alone``: there was never more than one."""
+    if as_json:
+        documents = [document(run) for run in runs]
+        output.print_json(documents[0] if alone else documents)
+        return
+    for number, run in enumerate(runs):
+        if number:
+            output.say()
+        print_summary(run)
+
+
+def print_summary(run: "Run") -> None:
+    """One run: what, how far, how fast."""
+    lines: list[tuple[str, object]] = [
+        ("run", run.id),
+        ("kind", f"{run.kind} of {run.ecosystem}"),
+        ("state", standing(run)),
+        ("begun", output.age(run.created_at)),
+    ]
+    if run.finished_at:
+        took = (run.finished_at - run.created_at).total_seconds()
+        lines.append(("took", output.duration(took)))
+    for name, value in run.metrics().items():
+        shown = f"{value} %" if name.endswith("_rate") else output.number(int(value))
+        lines.append((name, Text(shown, "red" if name == "errors" and value else "")))
+    lines.append(("requests", output.number(run.counts["requests"])))
+    if run.rate:
+        lines.append(("pace", f"{run.rate:.1f} packages/s"))
+    if run.pending:
+        lines.append(("pending", output.number(run.pending)))
+    if run.seconds_left is not None:
+        lines.append(("left", f"about {output.duration(run.seconds_left)}"))
+    if run.restarts:
+        lines.append(("restarts", output.number(run.restarts)))
+    if run.note:
+        lines.append(("note", run.note))
+    if run.error:
+        lines.append(("error", Text(run.error, "red")))
+    output.console().print(output.facts(lines))
+    if run.metrics()["errors"]:
+        output.say(
+            f"what failed: ssc-ingest dead-letters list --ecosystem {run.ecosystem}", style="dim"
+        )
+
+
+async def wait_for(
+    state: "State", runs: Sequence["Run"], *, check: Callable[[], None] = lambda: None
+) -> list["Run"]:
+    """Show the runs' progress until all have ended; a paused one is waited for as well.
+
+    Raises:
+        Failed: a run is gone.
+    """
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    out = output.console(stderr=True)
+    with Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[counts]}", style="dim"),
+        TimeElapsedColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    ) as bars:
+        tasks = {
+            run.id: bars.add_task(f"{run.ecosystem} {run.kind}", total=None, counts="")
+            for run in runs
+        }
+        explained: set[str] = set()
+        began = time.monotonic()
+        try:
+            while True:
+                check()
+                found = [await known(state, run_id) for run_id in tasks]
+                for run in found:
+                    bars.update(
+                        tasks[run.id],
+                        total=None if run.share is None else 1,
+                        completed=run.share or 0,
+                        counts=_progress(run),
+                    )
+                    reason = await _reason_to_wait(state, run)
+                    if reason not in explained and time.monotonic() - began > UNEXPLAINED:
+                        explained.add(reason)
+                        output.write(out, reason, style="yellow")
+                if all(run.ended for run in found):
+                    return found
+                await asyncio.sleep(POLL)
+        except asyncio.CancelledError:
+            for run_id in tasks:
+                output.say(
+                    f"the run goes on without you: ssc-ingest runs show {run_id}", stderr=True
+                )
+            raise
+
+
+def _progress(run: "Run") -> str:
+    metrics = run.metrics()
+    if run.kind == "ingestion":
+        parts = [
+            f"{output.number(int(metrics['new_packages_ingested']))} new",
+            f"{output.number(int(metrics['skipped_existing']))} had",
+        ]
+    else:
+        done = "looked at" if run.kind == "staleness" else "updated"
+        parts = [f"{output.number(int(metrics['packages_processed']))} {done}"]
+    if metrics["errors"]:
+        parts.append(output.count(int(metrics["errors"]), "error"))
+    if run.pending:
+        parts.append(f"{output.number(run.pending)} pending")
+    if run.seconds_left is not None:
+        parts.append(f"about {output.duration(run.seconds_left)} left")
+    return ", ".join(parts)
+
+
+async def _reason_to_wait(state: "State", run: "Run") -> str:
+    """Why nothing happens, if there is a reason that a person should know."""
+    from ssc_ingest.monitoring.heartbeats import workers
+    from ssc_ingest.work.queues import CONTROL, queue_name
+
+    about = f"{run.kind} of {run.ecosystem}"
+    if run.state == "paused":
+        return f"the {about} is paused; go on with: ssc-ingest runs resume {run.id}"
+    if run.ended:
+        return ""
+    read = {queue for worker in await workers(state.state) for queue in worker.queues}
+    packages = queue_name(run.ecosystem, "fresh" if run.kind == "update" else "bulk")
+    for queue in (CONTROL, packages):
+        if queue not in read:
+            return f"no worker reads {queue}: start one (`ssc-ingest up`)"
+    return f"the {about} {run.note}" if run.note else ""

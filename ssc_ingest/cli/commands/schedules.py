@@ -1,0 +1,163 @@
+"""``schedules``: what beat starts by itself; switching it on and off, starting it by hand."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+
+if TYPE_CHECKING:
+    from ssc_ingest.control.schedules import Standing
+    from ssc_ingest.monitoring.heartbeats import Beat
+
+commands = typer.Typer(
+    help="See what starts by itself; switch it on and off, or start it now.\n\n"
+    "[cyan]ssc-ingest schedules list[/cyan]",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; see `list`.")]
+
+
+@commands.command("list")
+def list_(*, as_json: output.JSONOption = False) -> None:
+    """List all schedules: what each starts, when, and whether it is on.
+
+    [cyan]ssc-ingest schedules list[/cyan]
+    """
+    standings, beats, zone = asyncio.run(_list())
+    if as_json:
+        output.print_json(
+            {
+                "timezone": zone,
+                "beats": [asdict(beat) for beat in beats],
+                "schedules": [_document(standing, beats) for standing in standings],
+            }
+        )
+        return
+    output.console().print(
+        output.table(
+            ["schedule", "starts", "when", "next", "last", "state"],
+            [
+                (
+                    standing.schedule.name,
+                    _task(standing),
+                    str(standing.schedule.when),
+                    f"{standing.following:%a %d %b %H:%M}" if _fires(standing, beats) else "",
+                    output.age(standing.fired_at),
+                    _state(standing, beats),
+                )
+                for standing in standings
+            ],
+            whole=["schedule", "next", "last"],
+        )
+    )
+    output.say(f"times are of the zone {zone} (TIMEZONE)", style="dim")
+    if not any(beat.leads for beat in beats):
+        output.say("no beat is running, so nothing starts by itself", style="yellow", stderr=True)
+
+
+@commands.command("enable")
+def enable(name: Name) -> None:
+    """Switch a schedule on, at once and for good.
+
+    [cyan]ssc-ingest schedules enable pypi_weekly_ingestion[/cyan]
+    """
+    asyncio.run(_switch(name, on=True))
+    output.say(f"{name} is on")
+
+
+@commands.command("disable")
+def disable(name: Name) -> None:
+    """Switch a schedule off, at once and until it is enabled; what is running goes on.
+
+    [cyan]ssc-ingest schedules disable npm_daily_update[/cyan]
+    """
+    asyncio.run(_switch(name, on=False))
+    output.say(f"{name} is off")
+
+
+@commands.command("run-now")
+def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
+    """Start now what a schedule starts, whether it is on or off; its next time stays.
+
+    [cyan]ssc-ingest schedules run-now pypi_daily_update[/cyan]
+    """
+    message = asyncio.run(_run_now(name))
+    if as_json:
+        output.print_json({"task": message.task, "task_id": message.task_id})
+    else:
+        output.say(f"{message.task} is on its way as task {message.task_id}")
+
+
+async def _list() -> "tuple[list[Standing], list[Beat], str]":
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.control.schedules import Switchboard
+    from ssc_ingest.monitoring.heartbeats import beats
+
+    settings, servers = configured()
+    async with state_store(settings, servers) as state:
+        switchboard = Switchboard(state.state, state.queues, settings.timezone)
+        return await switchboard.standings(), await beats(state.state), settings.timezone
+
+
+async def _switch(name: str, *, on: bool) -> None:
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.control.schedules import Switchboard, named
+
+    named(name)  # a mistake is said before anything is asked
+    settings, servers = configured()
+    async with state_store(settings, servers) as state:
+        await Switchboard(state.state, state.queues, settings.timezone).switch(name, on=on)
+
+
+async def _run_now(name: str) -> Any:
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.control.schedules import Switchboard, named
+
+    named(name)
+    settings, servers = configured()
+    async with state_store(settings, servers) as state:
+        return await Switchboard(state.state, state.queues, settings.timezone).run_now(name)
+
+
+def _document(standing: "Standing", beats: "list[Beat]") -> dict[str, Any]:
+    schedule = standing.schedule
+    return {
+        "name": schedule.name,
+        "task": schedule.task,
+        "arguments": dict(schedule.kwargs),
+        "when": str(schedule.when),
+        "on": standing.on,
+        "by_default": not standing.switched,
+        "known_to_beat": _is_known(standing, beats),
+        "next": standing.following if _fires(standing, beats) else None,
+        "last": standing.fired_at,
+    }
+
+
+def _task(standing: "Standing") -> str:
+    arguments = " ".join(str(value) for value in standing.schedule.kwargs.values())
+    return f"{standing.schedule.task} {arguments}".strip()
+
+
+def _is_known(standing: "Standing", beats: "list[Beat]") -> bool:
+    """Whether the beat that leads has this schedule; without a beat, the next one may."""
+    leading = [beat for beat in beats if beat.leads]
+    return not leading or any(standing.schedule.name in beat.schedules for beat in leading)
+
+
+def _fires(standing: "Standing", beats: "list[Beat]") -> bool:
+    return standing.on and _is_known(standing, beats)
+
+
+def _state(standing: "Standing", beats: "list[Beat]") -> Text:
+    if not _is_known(standing, beats):
+        return Text("not in this fleet (SCHEDULES)", "yellow")
+    text = "on" if standing.on else "off"
+    if not standing.switched:
+        return Text(f"{text} by default", "" if standing.on else "dim")
+    return Text(f"{text}, switched by hand", "" if standing.on else "yellow")

@@ -1,0 +1,251 @@
+"""``show``: one package or version, as a person wants to see it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import Failed
+
+if TYPE_CHECKING:
+    from ssc_ingest.ecosystems.purls import PackageName
+    from ssc_ingest.graph.views import (
+        Dependents,
+        GraphViews,
+        PackageView,
+        RequirementView,
+        VersionView,
+    )
+
+NEWEST = 10
+"""Versions, requirements and dependents that are listed unless --all is given."""
+
+EVERYTHING = 1_000_000
+
+
+def show(
+    purl: Annotated[
+        str, typer.Argument(metavar="PURL", help="Package URL, with or without a version.")
+    ],
+    *,
+    dependents: Annotated[
+        bool, typer.Option("--dependents", help="Also list the packages that require it.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"List all, not only the first {NEWEST} of each.")
+    ] = False,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Show a package, or one version of it, as it is in the graph.
+
+    [cyan]ssc-ingest show pkg:pypi/rich[/cyan]
+
+    [cyan]ssc-ingest show pkg:npm/@types/node@22.0.0[/cyan]
+
+    [cyan]ssc-ingest show pkg:cargo/itoa --dependents --json[/cyan]
+
+    Ends with 1 if the graph does not have it.
+    """
+    asyncio.run(_show(purl, with_dependents=dependents, everything=everything, as_json=as_json))
+
+
+async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured, graph_store
+    from ssc_ingest.ecosystems.purls import parse_purl
+    from ssc_ingest.graph.views import GraphViews
+
+    named = parse_purl(purl)
+    most = EVERYTHING if everything else NEWEST
+    settings, servers = configured()
+    async with graph_store(settings, servers) as driver:
+        views = GraphViews(driver, timeout=settings.db_default_query_timeout_ms / 1000)
+        package = await views.package(named.ref.label, named.ref.purl, versions=most)
+        if package is None:
+            raise Failed(
+                f"{named.ref.purl} is not in the graph; "
+                f"`ssc-ingest extract {named.ref.purl}` puts it there"
+            )
+        version = await _version(views, named, package)
+        requirements = await views.requirements(version.purl) if version else []
+        dependents = (
+            await views.dependents(named.ref.label, package.purl, most=most)
+            if with_dependents
+            else None
+        )
+    if as_json:
+        output.print_json(
+            {
+                **asdict(package),
+                "is_stub": package.is_stub,
+                "vulnerabilities_synced_at": None,
+                "version": version and {**asdict(version), "requires": list(requirements)},
+                **({"dependents": asdict(dependents)} if dependents else {}),
+            }
+        )
+        return
+    if named.version is None or version is None:
+        _print_package(package, everything=everything)
+    else:
+        _print_version(version, package)
+    if version:
+        _print_requirements(version, requirements, most)
+    if dependents:
+        _print_dependents(package, dependents)
+
+
+async def _version(
+    views: "GraphViews", named: "PackageName", package: "PackageView"
+) -> "VersionView | None":
+    """The version that was named, else the latest one."""
+    if named.version is not None:
+        version = await views.version(named.purl)
+        if version is None:
+            known = ", ".join(v.name for v in package.versions[:5]) or "none"
+            raise Failed(
+                f"{named.purl} is not in the graph; versions of {package.purl} that are: {known}"
+                f"{' ...' if package.version_count > 5 else ''}\n"  # noqa: PLR2004
+                f"`ssc-ingest extract {package.purl} --refresh` asks the registry again"
+            )
+        return version
+    if package.latest is None:
+        return None
+    return await views.version(named.ecosystem.version_purl(named.ref, package.latest))
+
+
+def _print_package(package: "PackageView", *, everything: bool) -> None:
+    out = output.console()
+    out.print(Text(package.purl, style="bold"))
+    if package.is_stub:
+        out.print()
+        output.say(
+            "a stub: something requires it, but it has not been read from its registry yet; "
+            f"`ssc-ingest extract {package.purl}` reads it"
+        )
+        return
+    out.print()
+    out.print(
+        output.facts(
+            [
+                ("latest", package.latest or "no versions"),
+                ("vendor", package.vendor),
+                ("repository", package.repository_url),
+                ("import names", ", ".join(package.import_names) or "unknown"),
+                ("read", output.age(package.moment)),
+            ]
+        )
+    )
+    if not package.versions:
+        return
+    shown = len(package.versions)
+    title = f"{output.count(package.version_count, 'version')}"
+    if shown < package.version_count:
+        title += f", the newest {shown}"
+    out.print()
+    out.print(
+        output.table(
+            ["version", "released", "requires", "vulnerabilities", ""],
+            [
+                (
+                    v.name,
+                    output.day(v.release_date),
+                    v.requirements or "",
+                    vulnerabilities(v),
+                    _marks(v, package),
+                )
+                for v in package.versions
+            ],
+            title=title,
+            right=["requires"],
+        )
+    )
+    if shown < package.version_count and not everything:
+        output.say(f"all of them: ssc-ingest show {package.purl} --all", style="dim")
+
+
+def _print_version(version: "VersionView", package: "PackageView") -> None:
+    out = output.console()
+    out.print(Text(version.purl, style="bold"))
+    out.print()
+    out.print(
+        output.facts(
+            [
+                ("released", output.day(version.release_date) or "unknown"),
+                (
+                    "position",
+                    f"{version.serial_number + 1} of {package.version_count} in version order",
+                ),
+                ("", _marks(version, package) or f"latest is {package.latest}"),
+                ("vulnerabilities", vulnerabilities(version)),
+                ("repository", package.repository_url),
+                ("import names", ", ".join(package.import_names) or "unknown"),
+                ("read", output.age(package.moment)),
+            ]
+        )
+    )
+
+
+def _print_requirements(
+    version: "VersionView", requirements: Sequence["RequirementView"], most: int
+) -> None:
+    out = output.console()
+    out.print()
+    if not requirements:
+        output.say(f"{version.name} requires nothing")
+        return
+    title = f"{version.name} requires {output.count(len(requirements), 'package')}"
+    if len(requirements) > most:
+        title += f", the first {most} (--all for the rest)"
+    out.print(
+        output.table(
+            ["package", "constraints", "latest"],
+            [
+                (r.purl, r.constraints, Text("stub", "dim") if r.is_stub else r.latest or "")
+                for r in requirements[:most]
+            ],
+            title=title,
+        )
+    )
+
+
+def _print_dependents(package: "PackageView", dependents: "Dependents") -> None:
+    out = output.console()
+    out.print()
+    files = output.count(dependents.requirement_files, "requirement file")
+    if not dependents.packages:
+        output.say(f"no package in the graph requires {package.purl} ({files})")
+        return
+    title = f"required by {output.count(dependents.total, 'package')} and {files}"
+    if dependents.total > len(dependents.packages):
+        title += f", the first {len(dependents.packages)} (--all for the rest)"
+    out.print(
+        output.table(
+            ["package", "newest that does", "constraints", "versions"],
+            [
+                (
+                    d.purl,
+                    f"{d.newest} (latest)" if d.is_latest else d.newest,
+                    d.constraints,
+                    d.versions,
+                )
+                for d in dependents.packages
+            ],
+            title=title,
+            right=["versions"],
+        )
+    )
+
+
+def vulnerabilities(version: "VersionView") -> Text:
+    """The known vulnerabilities of a version; none known is not the same as none."""
+    if version.vulnerable:
+        return Text(f"{', '.join(version.vulnerabilities)} (CVSS mean {version.mean})", "red")
+    return Text(output.NO_VULNERABILITIES_YET, "dim")
+
+
+def _marks(version: "VersionView", package: "PackageView") -> str:
+    marks = [("latest", version.name == package.latest), ("yanked", version.yanked)]
+    return ", ".join(mark for mark, holds in marks if holds)

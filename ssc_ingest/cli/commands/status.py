@@ -1,0 +1,329 @@
+"""``status``: the fleet at a glance."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.commands import runs
+from ssc_ingest.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ssc_ingest.graph.views import Counts
+    from ssc_ingest.monitoring.heartbeats import Worker
+    from ssc_ingest.resources import State
+    from ssc_ingest.runs.model import Feed
+    from ssc_ingest.servers import Servers
+    from ssc_ingest.settings import Settings
+
+T = TypeVar("T")
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStatus:
+    """One server: where, and whether it answers."""
+
+    uri: str
+    """Without credentials."""
+    reachable: bool
+    version: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkStatus:
+    """What Redis knows."""
+
+    workers: "list[Worker]"
+    queues: dict[str, int]
+    unacknowledged: int
+    in_flight: int
+    delayed: int
+    dead_letters: int
+    jobs_running: int
+    runs: list[dict[str, Any]]
+    """Runs that run or are paused."""
+    feeds: dict[str, "Feed"]
+    """Where updates go on, of the ecosystems whose feed is followed."""
+
+
+def status(*, as_json: output.JSONOption = False) -> None:
+    """Show servers, workers, queues, dead letters, and how much the graph has and how fresh it is.
+
+    [cyan]ssc-ingest status[/cyan]
+
+    [cyan]ssc-ingest status --json | jq .queues[/cyan]
+
+    Ends with 69 if a server does not answer; what the others know is shown all the same.
+    """
+    asyncio.run(_status(as_json=as_json))
+
+
+async def _status(*, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured
+
+    settings, servers = configured()
+    (redis, work), (graph, counts), vulnerabilities = await asyncio.gather(
+        _work(settings, servers), _graph(settings, servers), _vulnerabilities(settings, servers)
+    )
+    found = {"graph": graph, "redis": redis, "vulnerabilities": vulnerabilities}
+    looks = _days_between_looks(settings, counts or {})
+    if as_json:
+        output.print_json(
+            {
+                "servers": {name: asdict(server) for name, server in found.items()},
+                **(asdict(work) if work else {}),
+                "graph": counts
+                and {
+                    name: {**asdict(count), "looked_at_every_days": looks[name]}
+                    for name, count in counts.items()
+                },
+            }
+        )
+    else:
+        _print(found, work, counts, looks)
+    if not all(server.reachable for server in found.values()):
+        raise typer.Exit(ExitCode.UNAVAILABLE)
+
+
+async def _work(
+    settings: "Settings", servers: "Servers"
+) -> "tuple[ServerStatus, WorkStatus | None]":
+    from ssc_ingest.cli.connections import state_store
+
+    async def ask() -> tuple[str, WorkStatus]:
+        async with state_store(settings, servers) as state:
+            info: Any = await state.state.info("server")
+            version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
+            return version, await read_work(state)
+
+    return await _ask(servers.redis_url, ask())
+
+
+async def read_work(state: "State") -> WorkStatus:
+    """Workers, queues, and what is under way."""
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.monitoring.heartbeats import workers
+    from ssc_ingest.work.queues import queue_names
+
+    names = list(ecosystems())
+    feeds = {name: await state.runs.feed(name) for name in names}
+    running = 0
+    for job_id in await state.jobs.ids(1000):
+        job = await state.jobs.get(job_id)
+        running += job is not None and not job.finished
+    return WorkStatus(
+        workers=await workers(state.state),
+        queues=await state.queues.lengths(queue_names(ecosystems())),
+        unacknowledged=await state.queues.unacknowledged(),
+        in_flight=await state.inflight.count(),
+        delayed=await state.queues.delayed(),
+        dead_letters=await state.dead_letters.count(),
+        jobs_running=running,
+        runs=[runs.document(run) for run in await state.runs.current_of(names)],
+        feeds={name: feed for name, feed in feeds.items() if feed},
+    )
+
+
+async def _graph(
+    settings: "Settings", servers: "Servers"
+) -> "tuple[ServerStatus, dict[str, Counts] | None]":
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.graph.driver import open_driver, ping
+    from ssc_ingest.graph.views import GraphViews
+
+    labels = {name: cls.identity.label for name, cls in ecosystems().items()}
+
+    async def ask() -> "tuple[str, dict[str, Counts]]":
+        async with open_driver(servers, settings) as driver:
+            server = await ping(driver)
+            timeout = settings.db_default_query_timeout_ms / 1000
+            counts = await GraphViews(driver, timeout=timeout).counts(labels)
+            return f"Neo4j {server.version} {server.edition}", counts
+
+    return await _ask(servers.graph_uri, ask())
+
+
+def _days_between_looks(
+    settings: "Settings", counts: "dict[str, Counts]"
+) -> dict[str, float | None]:
+    """How often the staleness sweep looks at each package again, by ecosystem; ``None``: never."""
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.ecosystems.endpoints import load_endpoints
+    from ssc_ingest.runs.portions import days_between_looks, requests_a_day
+    from ssc_ingest.settings import ENV_FILE
+
+    found = {}
+    for name, count in counts.items():
+        endpoints = load_endpoints(name, ecosystems()[name].identity.endpoints, ENV_FILE)
+        requests = requests_a_day(endpoints, settings)
+        found[name] = days_between_looks(count.packages, requests, settings)
+    return found
+
+
+async def _vulnerabilities(settings: "Settings", servers: "Servers") -> ServerStatus:
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    async def ask() -> tuple[str, None]:
+        async with open_store(servers.vulnerabilities_uri, settings) as store:
+            return f"MongoDB {await store.ping()}", None
+
+    server, _ = await _ask(servers.vulnerabilities_uri, ask())
+    return server
+
+
+async def _ask(uri: str, answer: Awaitable[tuple[str, T]]) -> tuple[ServerStatus, T | None]:
+    """What a server says, or why it does not."""
+    from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+    from ssc_ingest.servers import without_credentials
+
+    shown = without_credentials(uri)
+    try:
+        version, value = await answer
+    except (StoreUnavailable, ConfigurationError) as error:
+        return ServerStatus(uri=shown, reachable=False, error=str(error)), None
+    return ServerStatus(uri=shown, reachable=True, version=version), value
+
+
+def _redis_version(info: dict[str, Any]) -> str:
+    return str(info.get("valkey_version") or info.get("redis_version"))
+
+
+def _print(
+    servers: dict[str, ServerStatus],
+    work: WorkStatus | None,
+    counts: "dict[str, Counts] | None",
+    looks: dict[str, float | None],
+) -> None:
+    out = output.console()
+    out.print(
+        output.table(
+            ["server", "address", "version"],
+            [
+                (
+                    name,
+                    server.uri,
+                    server.version if server.reachable else Text(str(server.error), "red"),
+                )
+                for name, server in servers.items()
+            ],
+        )
+    )
+    if work:
+        out.print()
+        _print_work(work)
+    if counts:
+        out.print()
+        out.print(
+            output.table(
+                [
+                    *("graph", "packages", "stubs", "versions", "requirements", "in 24 h"),
+                    *("newest", "again after"),
+                ],
+                [
+                    (
+                        name,
+                        output.number(count.packages),
+                        output.number(count.stubs),
+                        output.number(count.versions),
+                        output.number(count.requirements),
+                        output.number(count.read_last_day),
+                        output.age(count.newest),
+                        "never" if days is None else output.duration(days * DAY),
+                    )
+                    for name, count in counts.items()
+                    for days in [looks[name]]
+                ],
+                right=["packages", "stubs", "versions", "requirements", "in 24 h"],
+                whole=["again after"],
+            )
+        )
+
+
+def _print_work(work: WorkStatus) -> None:
+    out = output.console()
+    if work.workers:
+        out.print(
+            output.table(
+                ["worker", "running", "up", "reads"],
+                [
+                    (
+                        worker.hostname,
+                        f"{worker.running}/{worker.concurrency}",
+                        output.duration(
+                            (
+                                datetime.now(UTC) - datetime.fromtimestamp(worker.started_at, UTC)
+                            ).total_seconds()
+                        ),
+                        _summary_of_queues(worker.queues),
+                    )
+                    for worker in work.workers
+                ],
+                right=["running"],
+                whole=["up"],
+            )
+        )
+    else:
+        output.say("no workers: `ssc-ingest up` starts some", style="yellow")
+    taken = output.count(work.unacknowledged, "message")
+    waiting = {name: length for name, length in work.queues.items() if length}
+    out.print()
+    out.print(
+        output.facts(
+            [
+                (
+                    "queues",
+                    ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items())
+                    or "empty",
+                ),
+                ("at work", f"{output.count(work.in_flight, 'package')} ({taken} taken)"),
+                ("delayed", output.number(work.delayed)),
+                ("jobs running", output.number(work.jobs_running)),
+                ("runs", "; ".join(map(_run, work.runs)) or "none"),
+                ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
+                (
+                    "dead letters",
+                    Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
+                ),
+            ]
+        )
+    )
+
+
+def _run(run: dict[str, Any]) -> str:
+    done = run.get("new_packages_ingested") or run.get("packages_processed") or 0
+    text = f"{run['kind']} of {run['ecosystem']} {run['state']}, {output.count(done, 'package')}"
+    if run["seconds_left"] is not None:
+        text += f", about {output.duration(run['seconds_left'])} left"
+    return f"{text} ({run['run_id']})"
+
+
+def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:
+    """How old the followed feeds are; one that was only begun has had no update yet."""
+    for name, feed in feeds.items():
+        if feed.updated_at:
+            yield f"{name} {output.age(feed.updated_at)}"
+        else:
+            yield f"{name} not yet, feed noted {output.age(feed.moment)}"
+
+
+def _summary_of_queues(queues: tuple[str, ...]) -> str:
+    """``pypi, npm, cargo: urgent, fresh, bulk``; names without an urgency as they are."""
+    by_urgencies: dict[tuple[str, ...], list[str]] = {}
+    urgencies: dict[str, list[str]] = {}
+    for queue in queues:
+        ecosystem, dot, urgency = queue.partition(".")
+        urgencies.setdefault(ecosystem, []).extend([urgency] if dot else [])
+    for ecosystem, names in urgencies.items():
+        by_urgencies.setdefault(tuple(names), []).append(ecosystem)
+    return "; ".join(
+        ", ".join(ecosystems) + (f": {', '.join(names)}" if names else "")
+        for names, ecosystems in by_urgencies.items()
+    )

@@ -1,0 +1,1 @@
+"""``ssc-ingest up``: the process tree of a whole stack on one machine."""

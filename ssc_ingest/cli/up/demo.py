@@ -1,0 +1,166 @@
+"""What ``make run`` shows: real packages through the queue into the graph, and what to try next."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.commands.extract import named_packages, submit, wait_for
+from ssc_ingest.cli.connections import graph_store, state_store
+from ssc_ingest.cli.exit_codes import ExitCode
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.ecosystems.purls import PackageName
+from ssc_ingest.graph.views import GraphViews
+from ssc_ingest.on_demand.jobs import Job
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+
+PACKAGES = (
+    "pkg:pypi/iniconfig",
+    "pkg:pypi/tomli",
+    "pkg:npm/debug",
+    "pkg:npm/%40types/ms",
+    "pkg:cargo/itoa",
+    "pkg:cargo/ryu",
+)
+"""Small ones, with few versions and requirements: some dozens of requests in all."""
+
+YOUR_OWN = "pkg:npm/is-odd"
+"""The package in the example of extracting another one."""
+
+PATIENCE = 20.0
+"""Seconds without progress after which the demo goes on without its packages."""
+
+
+class Demo:
+    """A tour of the program with a few packages."""
+
+    def __init__(
+        self, console: Console, settings: Settings, servers: Servers, purls: Sequence[str]
+    ) -> None:
+        """Choose the packages; without names, some that we know to be small.
+
+        Raises:
+            InvalidArguments: some are not package URLs.
+        """
+        self._console = console
+        self._settings = settings
+        self._servers = servers
+        self._packages = named_packages(purls or PACKAGES)
+        self.outcome = ExitCode.OK
+
+    def extract(self, *, step: str, check: Callable[[], None]) -> None:
+        """Take the packages into the graph; ``check`` is called all the while."""
+        console = self._console
+        packages = output.count(len(self._packages), "package")
+        output.write(
+            console,
+            f"{step}reading {packages} and what they require from their registries",
+            style="bold",
+        )
+        job = asyncio.run(self._extract(check))
+        if not job.finished:
+            self.outcome = ExitCode.UNAVAILABLE
+            output.write(
+                console,
+                f"  {output.count(job.pending, 'package')} could not be read yet: the registries "
+                "do not answer (is there a network?). The work waits and goes on by itself.",
+                style="yellow",
+            )
+            return
+        took = ((job.finished_at or job.touched_at) - job.created_at).total_seconds()
+        read, there = job.counts["extracted"], job.counts["present"]
+        known = f", {output.number(there)} were there already" if there else ""
+        output.write(
+            console,
+            f"  {output.count(read, 'package')} read{known}: "
+            f"{output.count(job.counts['versions'], 'version')}, "
+            f"{output.count(job.counts['requirements'], 'requirement')}, "
+            f"{output.count(job.counts['requests'], 'request')} in {output.duration(took)}",
+        )
+        for purl, reason in job.failed.items():
+            self.outcome = ExitCode.FAILED
+            output.write(console, f"  {purl} failed: {reason}", style="red")
+
+    async def _extract(self, check: Callable[[], None]) -> Job:
+        async with state_store(self._settings, self._servers) as state:
+            job_id = await submit(state, self._packages, dependencies="latest", refresh=False)
+            return await wait_for(
+                state, job_id, self._packages, out=self._console, check=check, patience=PATIENCE
+            )
+
+    def explain(self, *, step: str) -> None:
+        """Show what is in the graph now, and what to try next."""
+        console = self._console
+        output.write(console, f"{step}what is in the graph now", style="bold")
+        console.print()
+        asyncio.run(self._print_graph())
+        console.print()
+        first = self._packages[0]
+        extract = output.json_line(
+            {"ecosystem": first.ref.ecosystem, "name": first.ref.registry_name, "refresh": True}
+        )
+        console.print(Text("try next, in a second terminal", "bold"))
+        program, celery = _command("ssc-ingest"), _command("celery")
+        for command in (
+            f"{program} show {first.ref.purl}",
+            f'{program} query "MATCH (p:{first.ref.label}) RETURN p.purl, p.latest"',
+            f"{program} extract {YOUR_OWN} --wait",
+            f"{celery} -A workers call extraction.extract_package --kwargs '{extract}'",
+        ):
+            console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+
+    async def _print_graph(self) -> None:
+        labels = {name: cls.identity.label for name, cls in ecosystems().items()}
+        rows: list[output.Row] = []
+        async with graph_store(self._settings, self._servers) as driver:
+            views = GraphViews(driver, timeout=self._settings.db_default_query_timeout_ms / 1000)
+            counts = await views.counts(labels)
+            for name, cls in ecosystems().items():
+                shown = 0
+                for package in self._packages:
+                    if package.ref.ecosystem == name:
+                        row = await _row(views, package)
+                        shown += row is not None
+                        rows += [row] if row else []
+                others = counts[name].packages - shown
+                rows.append(
+                    (
+                        Text(
+                            f"{cls.identity.title}: and {output.count(others, 'other package')}, "
+                            f"{output.count(counts[name].stubs, 'stub')}",
+                            "dim",
+                        ),
+                        "",
+                        output.number(counts[name].versions),
+                        output.number(counts[name].requirements),
+                    )
+                )
+        self._console.print(
+            output.table(
+                ["package", "latest", "versions", "requires"], rows, right=["versions", "requires"]
+            )
+        )
+
+
+async def _row(views: GraphViews, package: PackageName) -> output.Row | None:
+    found = await views.package(package.ref.label, package.ref.purl, versions=1_000)
+    if found is None or found.is_stub:
+        return None
+    requires = next((v.requirements for v in found.versions if v.name == found.latest), 0)
+    return found.purl, found.latest or "", output.number(found.version_count), str(requires)
+
+
+def _command(name: str) -> str:
+    """How to start a program of this installation from here: by name if that finds it."""
+    program = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    if found and Path(found).resolve() == program.resolve():
+        return name
+    return os.path.relpath(program)

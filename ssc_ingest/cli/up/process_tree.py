@@ -1,0 +1,228 @@
+"""Everything in one foreground process tree: started, watched and stopped in order."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from ssc_ingest import __version__
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import ExitCode
+from ssc_ingest.cli.up.logs import ERRORS, EVERYTHING, ChildLogs
+from ssc_ingest.cli.up.signals import StopRequested, StopSignals
+from ssc_ingest.embedded import EmbeddedStack, progress_for
+from ssc_ingest.embedded.progress import Advance
+from ssc_ingest.servers import Servers, locate, without_credentials
+from ssc_ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from ssc_ingest.cli.up.demo import Demo
+    from ssc_ingest.cli.up.fleet import Fleet
+
+WATCH_EVERY = 0.25
+"""Seconds between two looks at the processes."""
+
+NEEDED_LATER = ("ssc_ingest.cli.up.fleet", "ssc_ingest.cli.up.demo", "ssc_ingest.graph.schema")
+"""Modules whose imports take as long as a server's start."""
+
+
+def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str]) -> ExitCode:
+    """Start everything, stay until asked to stop, and stop in order.
+
+    Args:
+        settings: which servers are configured elsewhere, and all the rest.
+        console: where people read.
+        demo: whether to show the program with a few packages.
+        purls: those packages.
+
+    Returns:
+        The exit code, if nothing went wrong.
+
+    Raises:
+        IngestError: a server or process could not start, or ended by itself; everything else
+            was stopped.
+    """
+    up = Up(settings, console)
+    code = ExitCode.OK
+    with StopSignals() as signals:
+        try:
+            if demo:
+                code = up.show(purls)
+            else:
+                up.start()
+            if not demo or sys.stdout.isatty():
+                up.watch()
+        except StopRequested:
+            code = ExitCode.OK
+        finally:
+            signals.stopping()
+            up.stop()
+    return code
+
+
+class Up:
+    """The servers that are not configured elsewhere, and the fleet."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        """Prepare; nothing is started yet."""
+        self._settings = settings
+        self._console = console
+        self._began = time.monotonic()
+        self._logs = ChildLogs(console)
+        self._stack = EmbeddedStack(settings)
+        self._fleet: Fleet | None = None
+
+    def start(self) -> None:
+        """Start everything; returns when all is ready.
+
+        Raises:
+            IngestError: something could not start, or ended by itself.
+        """
+        servers = self._start_servers(step="")
+        fleet = self._start_workers(servers, step="", demo=False)
+        fleet.wait_ready(fleet.start_flower(), self.say)
+        self._logs.shown = EVERYTHING
+        self._print_addresses(servers, fleet)
+
+    def show(self, purls: Sequence[str]) -> ExitCode:
+        """Start everything in numbered steps, and show it with a few packages.
+
+        Raises:
+            IngestError: something could not start, or ended by itself.
+        """
+        servers = self._start_servers(step="[1/4] ")
+        fleet = self._start_workers(servers, step="[2/4] ", demo=True)
+        flower = fleet.start_flower()
+        self._logs.shown = ERRORS
+        demo = self._demo(servers, purls)
+        self._console.print()
+        demo.extract(step="[3/4] ", check=self.check)
+        fleet.wait_ready(flower, self.say)
+        self._console.print()
+        demo.explain(step="[4/4] ")
+        self._print_addresses(servers, fleet)
+        return demo.outcome
+
+    def _start_servers(self, *, step: str) -> Servers:
+        self._headline(f"{step}SSC Ingest {__version__}: starting the servers")
+        meanwhile = Thread(target=lambda: [import_module(name) for name in NEEDED_LATER])
+        meanwhile.start()
+        try:
+            self._stack.start(_Ready(self))
+        finally:
+            meanwhile.join()
+        return locate(self._settings)
+
+    def _start_workers(self, servers: Servers, *, step: str, demo: bool) -> "Fleet":
+        from ssc_ingest.cli.connections import configured_stores_answer
+        from ssc_ingest.cli.up.fleet import Fleet
+
+        asyncio.run(configured_stores_answer(self._settings, servers))
+        self._headline(f"{step}starting workers, beat and Flower")
+        fleet = self._fleet = Fleet(self._settings, servers, self._logs)
+        # Who looks at the program for the first time has not asked for a whole registry.
+        names = fleet.start_workers(only_own_schedules=demo)
+        asyncio.run(self._ensure_schema(servers))
+        fleet.wait_ready(names, self.say)
+        return fleet
+
+    async def _ensure_schema(self, servers: Servers) -> None:
+        """While the workers are starting: they then find all constraints and indexes there."""
+        from ssc_ingest.ecosystems import ecosystems
+        from ssc_ingest.graph.driver import open_driver
+        from ssc_ingest.graph.schema import ensure_schema
+
+        labels = [cls.identity.label for cls in ecosystems().values()]
+        async with open_driver(servers, self._settings) as driver:
+            await ensure_schema(driver, labels)
+        self.say("the graph has its constraints and indexes")
+
+    def _demo(self, servers: Servers, purls: Sequence[str]) -> "Demo":
+        from ssc_ingest.cli.up.demo import Demo
+
+        return Demo(self._console, self._settings, servers, purls)
+
+    def watch(self) -> None:
+        """Stay until a signal comes.
+
+        Raises:
+            ServerFailed: one of the processes has ended by itself.
+        """
+        while True:
+            self.check()
+            time.sleep(WATCH_EVERY)
+
+    def check(self) -> None:
+        """Look after the processes.
+
+        Raises:
+            ServerFailed: one of them has ended by itself.
+        """
+        failure = self._stack.failed() or (self._fleet and self._fleet.failed())
+        if failure:
+            raise failure
+
+    def stop(self) -> None:
+        """Stop what is running: beat and Flower, then the workers, then the servers."""
+        began = time.monotonic()
+        try:
+            if self._fleet:
+                self._tell_if_possible("\nstopping in order (Ctrl-C: at once)")
+                self._fleet.stop()
+        finally:
+            self._stack.stop()
+        if self._fleet:
+            self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
+
+    def say(self, text: str) -> None:
+        """One line about something that is ready, with the time since the start."""
+        subject, is_ready, rest = text.partition(" is ready")
+        since = f"  {time.monotonic() - self._began:.1f} s"
+        line = Text.assemble("  ", (subject, "bold" if is_ready else ""), is_ready, rest)
+        output.write(self._console, line.append(since, "dim"))
+
+    def _tell_if_possible(self, text: str) -> None:
+        # The terminal may be closed, and a pipe's reader gone by the same Ctrl-C: rich ends the
+        # program then.
+        with suppress(OSError, SystemExit):
+            self._headline(text)
+
+    def _headline(self, text: str) -> None:
+        output.write(self._console, text, style="bold")
+
+    def _print_addresses(self, servers: Servers, fleet: "Fleet") -> None:
+        password = " (no password)" if servers.graph_auth is None else ""
+        self._console.print()
+        self._console.print(
+            output.facts(
+                [
+                    ("Flower", fleet.flower_address),
+                    ("graph", f"{without_credentials(servers.graph_uri)}{password}"),
+                    ("Redis", without_credentials(servers.redis_url)),
+                    ("MongoDB", without_credentials(servers.vulnerabilities_uri)),
+                    ("metrics", " ".join(fleet.metrics_addresses) or "none (METRICS_PORT=0)"),
+                ]
+            )
+        )
+        self._console.print()
+        took = output.duration(time.monotonic() - self._began)
+        self._headline(f"everything is ready after {took}; Ctrl-C stops it")
+
+
+class _Ready:
+    """The start of the servers, told in the same lines as the rest."""
+
+    def __init__(self, up: Up) -> None:
+        self.say = up.say
+        self._downloads = progress_for(up._console)  # noqa: SLF001 - one class in two halves
+
+    def download(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """Show a download's progress."""
+        return self._downloads.download(title, total)

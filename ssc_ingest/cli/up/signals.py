@@ -1,0 +1,48 @@
+"""Stopping a foreground process: asked once it stops in order, asked again at once."""
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+from ssc_ingest.cli.exit_codes import ExitCode
+
+ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequested(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C or sent SIGTERM; raised in the main thread."""
+
+
+class StopSignals:
+    """While it is open, the first signal raises :class:`StopRequested`, the next ends it all."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def stopping(self) -> None:
+        """The process stops by itself: from now on a signal means "at once"."""
+        self._stopping = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._stopping:
+            # The children are tied to this process: they are gone a moment later.
+            os._exit(ExitCode.INTERRUPTED)
+        self._stopping = True
+        raise StopRequested
+
+    def __enter__(self) -> Self:
+        for number in ASKED_TO_STOP:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""What operators and the control worker steer the fleet with: schedules, pauses, recovery, replay."""

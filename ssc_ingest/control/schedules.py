@@ -1,0 +1,214 @@
+"""The schedules: what beat starts by itself, when, and whether it is switched on.
+
+Which hours a registry has is said by its :class:`~ssc_ingest.ecosystems.base.Identity`; all
+else follows from the list of ecosystems. A switch that an operator has turned is a field of the
+hash ``schedules:switches`` in the state database, looked at when the schedule fires: it holds
+for whatever beat is running, and survives its restart. ``schedules:fired`` has the time when
+each fired last.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from redis.asyncio import Redis
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.work.queues import CONTROL, INGEST, STALENESS, SWEEP, UPDATE, Queues, TaskMessage
+
+SWITCHES = "schedules:switches"
+FIRED = "schedules:fired"
+
+ON, OFF = "on", "off"
+
+DAY = 24 * 3600
+SUNDAY = 6
+"""As :meth:`datetime.datetime.weekday` counts."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Again and again after so many seconds."""
+
+    period: int
+
+    def __str__(self) -> str:
+        minutes = self.period // 60
+        return "every minute" if minutes == 1 else f"every {minutes} minutes"
+
+    def following(self, moment: datetime, last: datetime | None) -> datetime:
+        """When it fires next, as seen at ``moment``."""
+        return moment if last is None else max(moment, last + timedelta(seconds=self.period))
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """At a full hour of each day, or of one day of the week, in the schedules' time zone."""
+
+    hour: int
+    weekday: int | None = None
+
+    @property
+    def period(self) -> int:
+        """Seconds from one time to the next."""
+        return DAY if self.weekday is None else 7 * DAY
+
+    def __str__(self) -> str:
+        day = "daily" if self.weekday is None else f"{WEEKDAYS[self.weekday]}s"
+        return f"{day} at {self.hour:02}:00"
+
+    def following(self, moment: datetime, last: datetime | None) -> datetime:
+        """When it fires next, as seen at ``moment`` (aware, in the schedules' time zone)."""
+        del last
+        found = moment.replace(hour=self.hour, minute=0, second=0, microsecond=0)
+        while found <= moment or self.weekday not in {None, found.weekday()}:
+            found += timedelta(days=1)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One entry of the schedule."""
+
+    name: str
+    task: str
+    when: Every | At
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    on: bool = True
+    """Whether it is on where nobody has switched it."""
+
+    @property
+    def expires(self) -> int:
+        """Seconds after which nobody need begin any more: the next one comes soon."""
+        return self.when.period * 5 // 6
+
+    def message(self) -> TaskMessage:
+        """What starts it now."""
+        return TaskMessage(task=self.task, kwargs=self.kwargs, queue=CONTROL, ignore_result=False)
+
+
+OWN = (
+    # Finds work that a crash left behind: wishes without an owner, packages of jobs that no
+    # queue holds any more.
+    Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
+)
+"""What keeps the fleet itself in order. Always there, whatever ``SCHEDULES`` says."""
+
+
+def _of_registries() -> Iterator[Schedule]:
+    """For each registry: all of it every week, what has changed every day, and what is stale."""
+    for name, cls in ecosystems().items():
+        yield Schedule(
+            name=f"{name}_weekly_ingestion",
+            task=INGEST,
+            kwargs={"ecosystem": name},
+            when=At(cls.identity.ingestion_hour, SUNDAY),
+            on=False,
+        )
+    for name, cls in ecosystems().items():
+        yield Schedule(
+            name=f"{name}_daily_update",
+            task=UPDATE,
+            kwargs={"ecosystem": name},
+            when=At(cls.identity.update_hour),
+        )
+    for name, cls in ecosystems().items():
+        yield Schedule(
+            name=f"{name}_daily_staleness",
+            task=STALENESS,
+            kwargs={"ecosystem": name},
+            when=At((cls.identity.update_hour + 12) % 24),  # as far from the update as can be
+        )
+
+
+def schedules(*, only_own: bool = False) -> dict[str, Schedule]:
+    """All schedules by name, or only those that ask no registry."""
+    found = [*OWN] if only_own else [*_of_registries(), *OWN]
+    return {schedule.name: schedule for schedule in found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A schedule as it is now."""
+
+    schedule: Schedule
+    on: bool
+    switched: bool
+    """Whether somebody said so; otherwise it is the default."""
+    following: datetime
+    """When it fires next, if it is on."""
+    fired_at: datetime | None
+
+
+class Switchboard:
+    """Turning schedules on and off, and starting them by hand. ``redis``: the state database."""
+
+    def __init__(self, redis: Redis, queues: Queues, zone: str) -> None:
+        self._redis = redis
+        self._queues = queues
+        self._zone = ZoneInfo(zone)
+
+    async def standings(self) -> list[Standing]:
+        """All schedules, in the order of :func:`schedules`."""
+        switches: Any = await self._redis.hgetall(SWITCHES)
+        fired: Any = await self._redis.hgetall(FIRED)
+        moment = datetime.now(self._zone)
+        found = []
+        for name, schedule in schedules().items():
+            last = datetime.fromtimestamp(float(fired[name]), self._zone) if name in fired else None
+            found.append(
+                Standing(
+                    schedule=schedule,
+                    on=is_on(name, switches.get(name)),
+                    switched=name in switches,
+                    following=schedule.when.following(moment, last),
+                    fired_at=last,
+                )
+            )
+        return found
+
+    async def switch(self, name: str, *, on: bool) -> Schedule:
+        """Turn a schedule on or off until somebody turns it again.
+
+        Raises:
+            InvalidArguments: there is no such schedule.
+        """
+        schedule = named(name)
+        await self._redis.hset(SWITCHES, name, ON if on else OFF)
+        return schedule
+
+    async def run_now(self, name: str) -> TaskMessage:
+        """Start what the schedule starts, whether it is on or off; returns the task.
+
+        Raises:
+            InvalidArguments: there is no such schedule.
+        """
+        message = named(name).message()
+        await self._queues.publish([message])
+        return message
+
+
+def is_on(name: str, switch: str | None) -> bool:
+    """Whether a schedule fires, with what its switch says (``None``: nobody turned it)."""
+    if switch is not None:
+        return switch == ON
+    schedule = schedules().get(name)
+    return schedule is None or schedule.on
+
+
+def named(name: str) -> Schedule:
+    """The schedule of that name.
+
+    Raises:
+        InvalidArguments: there is none.
+    """
+    try:
+        return schedules()[name]
+    except KeyError:
+        known = ", ".join(schedules())
+        raise InvalidArguments(f"there is no schedule {name!r}; there are: {known}") from None

@@ -1,0 +1,1 @@
+"""Extracting one package: from the delivery of its task to the outcome that everybody is told."""

@@ -1,0 +1,144 @@
+"""What a deferred extraction has already read, kept for its next execution.
+
+When a host's rate limit, the execution's time-out or a store that is away ends the work half-way,
+what was read so far goes to the cache under the package's purl, so that the next execution goes on
+instead of starting again: documents that never change under their address, and answers about the
+package, which are as old as they are (:attr:`RequestScope.as_of`) and not used after ten minutes.
+Errors are never kept. An extraction that succeeds at once never touches the cache: what it has
+read is in the graph.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis.asyncio import Redis
+
+from ssc_ingest.http.document_cache import Document
+from ssc_ingest.models import Purl
+
+KIND = "carryover"
+
+KEPT_FOR = 600
+"""Seconds; the cache time of package and version metadata."""
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of documents kept for one package; what goes beyond is read again."""
+
+LARGEST_ANSWER = 2 * 1024 * 1024
+"""Bytes of one answer, which stays in memory until its package is in the graph."""
+
+_ABSENT = b""
+_ANSWER = "answer "
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer (status 200) about a package, as it was at ``read_at``."""
+
+    url: str
+    """Where it came from in the end."""
+    body: bytes
+    headers: dict[str, str]
+    read_at: datetime
+
+    def pack(self) -> bytes:
+        """As one text for a store."""
+        facts = {"url": self.url, "headers": self.headers, "read_at": self.read_at.isoformat()}
+        return Document(json.dumps(facts).encode() + b"\n" + self.body).pack()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Answer":
+        """What :meth:`pack` made."""
+        facts, _, body = Document.unpack(packed).body.partition(b"\n")
+        known = json.loads(facts)
+        return cls(known["url"], body, known["headers"], datetime.fromisoformat(known["read_at"]))
+
+
+class Carryover:
+    """What was read about one package, by URL; ``None`` for a document that does not exist."""
+
+    def __init__(
+        self,
+        documents: dict[str, Document | None] | None = None,
+        earlier: dict[str, Answer] | None = None,
+    ) -> None:
+        """Go on with what an earlier execution has left, if it has."""
+        self.documents = documents or {}
+        self._earlier = earlier or {}
+        self.is_loaded = bool(self.documents or self._earlier)
+        """Whether an earlier execution has left anything."""
+        self._new: dict[str, Document | None] = {}
+        self._answers: dict[str, Answer] = {}
+        self._size = sum(map(_size, self.documents.values()))
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether this execution has read anything that the next one need not read."""
+        return bool(self._new or self._answers)
+
+    def keep(self, url: str, document: Document | None) -> None:
+        """Keep a document for the next execution, as long as there is room."""
+        if self._size + _size(document) <= LARGEST:
+            self._size += _size(document)
+            self.documents[url] = self._new[url] = document
+
+    def answer(self, question: str, *, at: datetime) -> Answer | None:
+        """What an earlier execution was answered, unless that is too long ago now.
+
+        Not what this one was: who asks again wants another answer.
+        """
+        answer = self._earlier.get(question)
+        return answer if answer and (at - answer.read_at).total_seconds() < KEPT_FOR else None
+
+    def keep_answer(self, question: str, answer: Answer) -> None:
+        """Keep an answer for the next execution, unless it is large."""
+        if len(answer.body) <= LARGEST_ANSWER:
+            self._answers[question] = answer
+
+    @classmethod
+    async def load(cls, cache: Redis, purl: Purl) -> "Carryover":
+        """What the previous execution left."""
+        stored: Any = await cache.hgetall(_key(purl))
+        documents: dict[str, Document | None] = {}
+        answers: dict[str, Answer] = {}
+        for field, packed in stored.items():
+            name = field.decode()
+            if name.startswith(_ANSWER):
+                answers[name.removeprefix(_ANSWER)] = Answer.unpack(packed)
+            else:
+                documents[name] = Document.unpack(packed) if packed else None
+        return cls(documents, answers)
+
+    async def save(self, cache: Redis, purl: Purl, *, answers: bool = True) -> None:
+        """Keep it all for the next execution; ``answers``: whether those are of any use.
+
+        Only what is new is written: work that waits for a host may come back many times.
+        """
+        packed: dict[Any, Any] = {
+            url: document.pack() if document else _ABSENT for url, document in self._new.items()
+        }
+        if answers:
+            packed |= {_ANSWER + question: kept.pack() for question, kept in self._answers.items()}
+        if not packed and not self.is_loaded:
+            return
+        async with cache.pipeline(transaction=True) as pipeline:
+            if self._earlier and not answers:
+                pipeline.hdel(_key(purl), *(_ANSWER + question for question in self._earlier))
+            if packed:
+                pipeline.hset(_key(purl), mapping=packed)
+            pipeline.expire(_key(purl), KEPT_FOR)
+            await pipeline.execute()
+
+    async def discard(self, cache: Redis, purl: Purl) -> None:
+        """Forget them: the package is in the graph."""
+        await cache.delete(_key(purl))
+
+
+def _size(document: Document | None) -> int:
+    return len(document.body) if document else 0
+
+
+def _key(purl: Purl) -> str:
+    return f"{KIND}:{purl}"

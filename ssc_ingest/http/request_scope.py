@@ -1,0 +1,72 @@
+"""What the requests of one extraction or run have in common, wherever they are sent from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from ssc_ingest.http.checkpoint import Answer, Carryover
+from ssc_ingest.http.responses import Response
+from ssc_ingest.models import now
+
+
+@dataclass(slots=True)
+class RequestScope:
+    """What the requests of one extraction share; see :func:`request_scope`."""
+
+    urgent: bool = False
+    timeout: float | None = None
+    """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
+    carryover: Carryover | None = None
+    """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
+    registry from end to end."""
+    requests: int = 0
+    reading: bool = False
+    """The registry is being asked; before and after, it is the graph."""
+    as_of: datetime | None = None
+    """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether this extraction, or an earlier execution of it, has read anything."""
+        return self.requests > 0 or self.carryover is None or self.carryover.is_loaded
+
+
+_scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=None)
+
+
+@contextmanager
+def request_scope(scope: RequestScope) -> Iterator[RequestScope]:
+    """Requests inside the block (and in tasks that it starts) count into ``scope``."""
+    token = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> RequestScope | None:
+    """The scope of the block that this runs in."""
+    return _scope.get()
+
+
+def kept_answer(question: str) -> Response | None:
+    """What an earlier execution of this extraction was answered, if it left something."""
+    scope = _scope.get()
+    if scope is None or scope.carryover is None:
+        return None
+    if not (answer := scope.carryover.answer(question, at=now())):
+        return None
+    scope.as_of = min(scope.as_of or answer.read_at, answer.read_at)
+    return Response(answer.url, httpx.codes.OK, answer.body, httpx.Headers(answer.headers))
+
+
+def keep_answer(question: str, answer: Response) -> None:
+    """Leave an answer for the next execution of this extraction, should this one be put off."""
+    scope = _scope.get()
+    if scope and scope.carryover and answer.status == httpx.codes.OK:
+        kept = Answer(answer.url, answer.body, dict(answer.headers), now())
+        scope.carryover.keep_answer(question, kept)

@@ -1,0 +1,69 @@
+"""What registries answer: documents in memory, large ones in files, and headers about time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import IO
+
+import httpx
+
+from ssc_ingest.models import now
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete answer with status 200, 206 or 304; ``headers`` are case-insensitive."""
+
+    url: str
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def not_modified(self) -> bool:
+        """Whether the document is still the one whose ETag we sent."""
+        return self.status == httpx.codes.NOT_MODIFIED
+
+    @property
+    def etag(self) -> str | None:
+        """The validator to send next time."""
+        return self.headers.get("etag")
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """When the document came to be what it is, in UTC, if the host tells."""
+        return http_date(self.headers.get("last-modified", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A large document in a file that is gone when its block ends; ``file`` is at its beginning.
+
+    After a conditional request (``not_modified``) the file is empty.
+    """
+
+    url: str
+    file: IO[bytes]
+    size: int
+    not_modified: bool
+    headers: Mapping[str, str]
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3: seconds or a date)."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - now()).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment of a header that holds a date (RFC 9110, 5.6.7), in UTC."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Importable names of packages: what a program writes to use them."""

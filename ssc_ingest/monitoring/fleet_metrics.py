@@ -1,0 +1,180 @@
+"""Gauges about the whole fleet, which control fills from Redis and the graph.
+
+The other processes export none of them, so that they are there once. A value that is unknown
+(an empty queue has no oldest message, a registry was never updated) is not exported at all.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge
+from redis.exceptions import ResponseError
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.graph.views import GraphViews
+from ssc_ingest.metrics import PREFIX
+from ssc_ingest.models import now
+from ssc_ingest.monitoring.heartbeats import beats, workers
+from ssc_ingest.resources import Resources, stream_names
+from ssc_ingest.work.queues import NextMessage, queue_names
+
+REFRESH_EVERY = 10.0
+"""Seconds between looks at Redis."""
+
+COUNT_EVERY = 300.0
+"""Seconds between looks at the graph, which are dearer."""
+
+
+class FleetMetrics:
+    """Fills the gauges; one per process that reads the queue ``control``."""
+
+    def __init__(self, resources: Resources) -> None:
+        registry = resources.metrics.registry
+        self._resources = resources
+        self._queues = queue_names(ecosystems())
+        self._streams = stream_names(resources.settings)
+        self._next: dict[str, tuple[NextMessage, float]] = {}
+        self._refreshed = _gauge(
+            registry, "fleet_refreshed_timestamp_seconds", "When Redis was last looked at."
+        )
+        self._messages = _gauge(registry, "queue_messages", "Messages waiting.", "queue")
+        self._oldest = _gauge(
+            registry,
+            "queue_oldest_seconds",
+            "Since when the message that is next has been waiting.",
+            "queue",
+        )
+        self._delayed = _gauge(registry, "delayed_messages", "Work that waits for its time.")
+        self._taken = _gauge(
+            registry, "unacknowledged_messages", "Messages that workers have taken."
+        )
+        self._dead_letters = _gauge(registry, "dead_letters", "Work that failed for good.")
+        self._feed_lag = _gauge(
+            registry,
+            "feed_lag_seconds",
+            "Since when the registry's feed has not been followed to its end.",
+            "ecosystem",
+        )
+        self._stream_lag = _gauge(
+            registry, "stream_lag", "Entries of the stream not delivered yet.", *("stream", "group")
+        )
+        self._stream_pending = _gauge(
+            registry,
+            "stream_pending",
+            "Entries of the stream delivered and not acknowledged.",
+            *("stream", "group"),
+        )
+        self._last_task = _gauge(
+            registry,
+            "worker_last_task_timestamp_seconds",
+            "When each worker last began a task.",
+            "worker",
+        )
+        self._running = _gauge(
+            registry, "worker_running_tasks", "Tasks that each worker runs.", "worker"
+        )
+        self._beats = _gauge(registry, "beats", "Beat processes that are there.")
+        self._paused = _gauge(
+            registry, "registry_paused", "1 while an operator has paused it.", "ecosystem"
+        )
+        self._stale = _gauge(
+            registry,
+            "stale_packages_ratio",
+            "Share of the packages last looked at before FRESHNESS_GOAL_DAYS.",
+            "ecosystem",
+        )
+        self._packages = _gauge(
+            registry, "graph_packages", "Packages in the graph, without stubs.", "ecosystem"
+        )
+
+    async def refresh(self) -> None:
+        """Look at Redis.
+
+        Raises:
+            RedisError: it does not answer; the gauges stay as they were.
+        """
+        state = self._resources.state
+        lengths = await state.queues.lengths(self._queues)
+        _set(self._messages, {(name,): length for name, length in lengths.items()})
+        self._note_oldest(await state.queues.next(self._queues))
+        self._delayed.set(await state.queues.delayed())
+        self._taken.set(await state.queues.unacknowledged())
+        self._dead_letters.set(await state.dead_letters.count())
+        await self._refresh_feeds()
+        await self._refresh_streams()
+        held = {name: await state.limiter.held(name) for name in ecosystems()}
+        _set(self._paused, {(name,): float(hold is not None) for name, hold in held.items()})
+        there = await workers(state.state)
+        _set(self._last_task, {(w.hostname,): w.last_task_at for w in there if w.last_task_at})
+        _set(self._running, {(worker.hostname,): worker.running for worker in there})
+        self._beats.set(len(await beats(state.state)))
+        self._refreshed.set(time.time())
+
+    async def count(self) -> None:
+        """Look at the graph.
+
+        Raises:
+            StoreUnavailable: it does not answer; the gauges stay as they were.
+        """
+        settings = self._resources.settings
+        views = GraphViews(
+            self._resources.driver, timeout=settings.db_default_query_timeout_ms / 1000
+        )
+        labels = {name: cls.identity.label for name, cls in ecosystems().items()}
+        goal = now() - timedelta(days=settings.freshness_goal_days)
+        found = await views.ages(labels, goal)
+        _set(self._packages, {(name,): ages.read for name, ages in found.items()})
+        _set(self._stale, {(n,): ages.stale / ages.read for n, ages in found.items() if ages.read})
+
+    def _note_oldest(self, messages: Mapping[str, NextMessage]) -> None:
+        """Since when each waits: it says so, or since we first saw it at the head."""
+        moment = time.time()
+        before, self._next = self._next, {}
+        for name, message in messages.items():
+            known, since = before.get(name, (message, moment))
+            if known.task_id != message.task_id:
+                since = moment
+            self._next[name] = (message, message.published_at or since)
+        _set(
+            self._oldest,
+            {(name,): max(0.0, moment - since) for name, (_, since) in self._next.items()},
+        )
+
+    async def _refresh_feeds(self) -> None:
+        moment = time.time()
+        found: dict[tuple[str, ...], float] = {}
+        for name in ecosystems():
+            followed, begun = await self._resources.state.state.hmget(
+                f"feed:{name}", ["updated_at", "moment"]
+            )
+            if since := followed or begun:
+                found[(name,)] = moment - float(since)
+        _set(self._feed_lag, found)
+
+    async def _refresh_streams(self) -> None:
+        lag: dict[tuple[str, ...], float] = {}
+        pending: dict[tuple[str, ...], float] = {}
+        for name in self._streams:
+            try:
+                groups: Any = await self._resources.state.streams.xinfo_groups(name)
+            except ResponseError:  # no such stream
+                continue
+            for group in groups:
+                pending[(name, group["name"])] = group["pending"]
+                if group.get("lag") is not None:
+                    lag[(name, group["name"])] = group["lag"]
+        _set(self._stream_lag, lag)
+        _set(self._stream_pending, pending)
+
+
+def _gauge(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Gauge:
+    return Gauge(f"{PREFIX}_{name}", about, labels, registry=registry)
+
+
+def _set(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
+    """These values and no others."""
+    gauge.clear()
+    for labels, value in values.items():
+        gauge.labels(*labels).set(value)

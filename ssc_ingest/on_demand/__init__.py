@@ -1,0 +1,1 @@
+"""Packages on demand: jobs, how they are submitted, and requirement files without versions."""

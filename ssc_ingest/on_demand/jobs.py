@@ -1,0 +1,346 @@
+"""Jobs: what was asked for on demand, and how far it is.
+
+A job is a set of packages to have in the graph: those asked for and, as far as the budget
+goes, those they require. Its state is in Redis, so that everybody sees the same:
+
+``job:<id>``            hash: when, what was asked for, counters
+``job:<id>:seen``       set of purls that belong to the job
+``job:<id>:pending``    set of those that are not finished
+``job:<id>:failed``     hash: purl -> why it is in the dead letters
+``job:<id>:missing``    set of requirements that the registry does not have
+``job:<id>:left_over``  set of purls beyond the budget, which stay stubs
+
+Sets and not counters, because delivery is at least once. All expire a day after the job last
+changed. ``jobs`` lists the ids by time of creation.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+
+from ssc_ingest.models import Purl
+from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.queues import EXTRACT, TaskMessage, queue_name
+
+KEPT_FOR = 24 * 3600
+
+AT_A_TIME = 1000
+"""Jobs looked at in one round trip."""
+
+_PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
+
+_EXPIRE = """
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, 86400) end
+"""
+
+# KEYS: job, seen, pending, failed, missing, left over.
+# ARGV: id, now, purl, request, dependencies, insist (1/0).
+_ENTER = (
+    """
+if redis.call('HSETNX', KEYS[1], 'created_at', ARGV[2]) == 1 then
+  redis.call('HSET', KEYS[1], 'dependencies', ARGV[5])
+  redis.call('ZADD', 'jobs', ARGV[2], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', 'jobs', '-inf', ARGV[2] - 86400)
+end
+redis.call('HSET', KEYS[1], 'touched_at', ARGV[2])
+local new = redis.call('SADD', KEYS[2], ARGV[3]) == 1
+if new or ARGV[6] == '1' then
+  redis.call('SADD', KEYS[3], ARGV[3])
+  redis.call('HDEL', KEYS[1], 'finished_at')
+  redis.call('HDEL', KEYS[4], ARGV[3])
+  redis.call('HSET', KEYS[1], 'root:' .. ARGV[3], ARGV[4])
+end
+local standing = 'done'
+if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then
+  standing = redis.call('HEXISTS', KEYS[1], 'root:' .. ARGV[3]) == 1 and 'asked' or 'followed'
+end
+"""
+    + _EXPIRE
+    + "return standing"
+)
+
+# KEYS as above. ARGV: most packages, most requests, again (1/0), purl... Returns those to publish.
+_FOLLOW = (
+    """
+local publish = {}
+local size = redis.call('SCARD', KEYS[2])
+local requests = tonumber(redis.call('HGET', KEYS[1], 'requests') or 0)
+for i = 4, #ARGV do
+  local purl = ARGV[i]
+  if redis.call('SISMEMBER', KEYS[2], purl) == 1 then
+    if ARGV[3] == '1' and redis.call('SISMEMBER', KEYS[3], purl) == 1 then
+      publish[#publish + 1] = purl
+    end
+  elseif size >= tonumber(ARGV[1]) or requests >= tonumber(ARGV[2]) then
+    redis.call('SADD', KEYS[6], purl)
+  else
+    redis.call('SADD', KEYS[2], purl)
+    redis.call('SADD', KEYS[3], purl)
+    redis.call('SREM', KEYS[6], purl)
+    size = size + 1
+    publish[#publish + 1] = purl
+  end
+end
+"""
+    + _EXPIRE
+    + "return publish"
+)
+
+# KEYS as above. ARGV: now, purl, how it ended, why, counter, amount, counter, amount...
+# What is counted is counted once, however often the task was delivered.
+_FINISH = (
+    """
+if redis.call('SREM', KEYS[3], ARGV[2]) == 1 then
+  for i = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  if ARGV[3] == 'failed' then redis.call('HSET', KEYS[4], ARGV[2], ARGV[4]) end
+  if ARGV[3] == 'missing' then redis.call('SADD', KEYS[5], ARGV[2]) end
+  if ARGV[3] == 'left_over' then redis.call('SADD', KEYS[6], ARGV[2]) end
+end
+redis.call('HSET', KEYS[1], 'touched_at', ARGV[1])
+if redis.call('SCARD', KEYS[3]) == 0 then redis.call('HSETNX', KEYS[1], 'finished_at', ARGV[1]) end
+"""
+    + _EXPIRE
+)
+
+
+Standing = Literal["asked", "followed", "done"]
+
+
+class Ending(StrEnum):
+    """How a package's part in a job ended."""
+
+    EXTRACTED = "extracted"
+    """Read from its registry and written."""
+    PRESENT = "present"
+    """It was in the graph already."""
+    MISSING = "missing"
+    """A requirement that the registry does not have."""
+    LEFT_OVER = "left_over"
+    """Beyond the budget; it stays a stub."""
+    FAILED = "failed"
+    """In the dead letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How far a job follows requirements."""
+
+    packages: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it stands. Moments are aware, in UTC."""
+
+    id: str
+    created_at: datetime
+    finished_at: datetime | None
+    touched_at: datetime
+    dependencies: str
+    roots: tuple[Purl, ...]
+    counts: Mapping[str, int]
+    """Packages by :class:`Ending`, and ``versions``, ``requirements``, ``requests``."""
+    seen: int
+    pending: int
+    left_over: int
+    failed: Mapping[Purl, str] = field(default_factory=dict)
+    missing: tuple[Purl, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it is pending."""
+        return self.finished_at is not None
+
+
+def new_job_id() -> str:
+    """A fresh job id."""
+    return uuid.uuid4().hex[:12]
+
+
+def job_message(purl: Purl, request: ExtractPackage) -> TaskMessage:
+    """The urgent task for one package of a job (``request.job_id``).
+
+    The same package of the same job has the same task id, whoever publishes it.
+    """
+    return TaskMessage(
+        task=EXTRACT,
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{request.job_id}/{purl}")),
+        kwargs=request.keywords(),
+        queue=queue_name(request.ecosystem, "urgent"),
+    )
+
+
+class Jobs:
+    """The jobs' state. ``redis`` is the state database."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._enter = redis.register_script(_ENTER)
+        self._follow = redis.register_script(_FOLLOW)
+        self._finish = redis.register_script(_FINISH)
+
+    async def enter(
+        self,
+        job_id: str,
+        purl: Purl,
+        *,
+        request: Mapping[str, Any],
+        dependencies: str,
+        insist: bool = False,
+    ) -> Standing:
+        """Take up one package of a job; creates the job if needed.
+
+        Args:
+            job_id: the job.
+            purl: the package.
+            request: the arguments; kept for a package that was asked for.
+            dependencies: how far the job follows dependencies.
+            insist: work on it even if the job has finished with it (a refresh, an edge).
+
+        Returns:
+            Whether it was asked for by name, was found as a requirement, or is done.
+        """
+        args: list[str | float] = [
+            job_id,
+            time.time(),
+            purl,
+            json.dumps(request),
+            dependencies,
+            int(insist),
+        ]
+        standing: Standing = await self._enter(keys=_keys(job_id), args=args)
+        return standing
+
+    async def follow(
+        self, job_id: str, purls: Sequence[Purl], budget: Budget, *, again: bool
+    ) -> list[Purl]:
+        """Take further packages into the job, as far as the budget goes, in the given order.
+
+        Args:
+            job_id: the job.
+            purls: the packages required.
+            budget: the most packages and requests of the job; the rest is left over.
+            again: the parent was delivered before, so those that are pending are to be
+                published again: the first delivery may have died before it could.
+
+        Returns:
+            The packages to publish.
+        """
+        if not purls:
+            return []
+        args: list[str | int] = [budget.packages, budget.requests, int(again), *purls]
+        return [Purl(purl) for purl in await self._follow(keys=_keys(job_id), args=args)]
+
+    async def exhausted(self, job_id: str, budget: Budget) -> bool:
+        """Whether the job's requests are used up."""
+        requests = await self._redis.hget(_keys(job_id)[0], "requests")
+        return int(requests or 0) >= budget.requests
+
+    async def finish(
+        self,
+        job_id: str,
+        purl: Purl,
+        ending: Ending,
+        *,
+        reason: str = "",
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Note how a package ended; the job is finished when none is pending."""
+        pairs = [item for pair in {ending.value: 1, **(counts or {})}.items() for item in pair]
+        await self._finish(
+            keys=_keys(job_id), args=[time.time(), purl, ending.value, reason, *pairs]
+        )
+
+    async def touch(self, job_id: str) -> None:
+        """Note that something was done about the job."""
+        await self._redis.hset(_keys(job_id)[0], "touched_at", str(time.time()))
+
+    async def reopen(self, job_id: str, purl: Purl) -> None:
+        """A package that had failed is tried again."""
+        job, _, pending, failed, *_ = _keys(job_id)
+        if await self._redis.exists(job):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.sadd(pending, purl)
+                pipeline.hdel(failed, purl)
+                pipeline.hdel(job, "finished_at")
+                await pipeline.execute()
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job, or ``None`` if there is none of that id (any more)."""
+        names = _keys(job_id)
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hgetall(names[0])
+            pipeline.scard(names[1])
+            pipeline.scard(names[2])
+            pipeline.hgetall(names[3])
+            pipeline.smembers(names[4])
+            pipeline.scard(names[5])
+            facts, seen, pending, failed, missing, left_over = await pipeline.execute()
+        if not facts:
+            return None
+        return Job(
+            id=job_id,
+            created_at=_moment(facts["created_at"]),
+            finished_at=_moment(facts["finished_at"]) if "finished_at" in facts else None,
+            touched_at=_moment(facts["touched_at"]),
+            dependencies=facts.get("dependencies", ""),
+            roots=tuple(Purl(k.removeprefix("root:")) for k in facts if k.startswith("root:")),
+            counts={
+                name: int(facts.get(name, 0))
+                for name in (*Ending, "versions", "requirements", "requests")
+            },
+            seen=seen,
+            pending=pending,
+            left_over=left_over,
+            failed=failed,
+            missing=tuple(sorted(missing)),
+        )
+
+    async def ids(self, most: int = 50) -> list[str]:
+        """Ids of the newest jobs, the newest first."""
+        return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
+
+    async def unfinished(self, untouched_for: float) -> list[str]:
+        """Ids of jobs with pending packages in which nothing has happened for so many seconds."""
+        before = datetime.now(UTC).timestamp() - untouched_for
+        ids = [str(i) for i in await self._redis.zrange("jobs", 0, -1)]
+        found = []
+        for start in range(0, len(ids), AT_A_TIME):
+            some = ids[start : start + AT_A_TIME]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in some:
+                    pipeline.hmget(_keys(job_id)[0], ["finished_at", "touched_at"])
+                answers = await pipeline.execute()
+            for job_id, (finished, touched) in zip(some, answers, strict=True):
+                if touched is not None and finished is None and float(touched) < before:
+                    found.append(job_id)
+        return found
+
+    async def pending(self, job_id: str, most: int = 1000) -> dict[Purl, dict[str, Any]]:
+        """Pending packages; those that were asked for with the arguments they were asked with."""
+        names = _keys(job_id)
+        members: Any = await self._redis.srandmember(names[2], most)
+        purls = [Purl(member) for member in members]
+        if not purls:
+            return {}
+        requests = await self._redis.hmget(names[0], [f"root:{purl}" for purl in purls])
+        return {
+            purl: json.loads(request) if request else {}
+            for purl, request in zip(purls, requests, strict=True)
+        }
+
+
+def _keys(job_id: str) -> list[str]:
+    return [f"job:{job_id}{part}" for part in _PARTS]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(float(text), UTC)

@@ -1,0 +1,145 @@
+"""What a run would do, and how long it would take: listing and comparing, without publishing."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from ssc_ingest.ecosystems.base import Change, Ecosystem
+from ssc_ingest.errors import CursorExpired, InvalidName
+from ssc_ingest.http.rate_limit import is_loopback
+from ssc_ingest.http.request_scope import RequestScope, request_scope
+from ssc_ingest.models import Purl
+from ssc_ingest.runs.comparison import BATCH, Named, comparison
+from ssc_ingest.runs.model import Kind
+from ssc_ingest.runs.pages import Page, closing, read_pages
+from ssc_ingest.runs.publisher import Means
+
+
+@dataclass(slots=True, kw_only=True)
+class Estimate:
+    """What a run of this kind would do now."""
+
+    kind: Kind
+    ecosystem: str
+    listed: int = 0
+    """Names, or changes, that were looked at."""
+    total: int | None = None
+    """Names in the whole listing, where the registry tells."""
+    packages: int = 0
+    """Packages that would be read."""
+    pages_requests: int = 0
+    """Requests for the listing or the feed, as they were sent just now."""
+    packages_requests: int = 0
+    """Requests for the packages, by the ecosystem's own estimate."""
+    hours: float = 0.0
+    """For the packages' requests, at the rate that the registry's main host is asked at."""
+    note: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What would become of the other names; see :data:`~ssc_ingest.runs.model.COUNTERS`."""
+
+
+async def estimate(
+    means: Means,
+    kind: Kind,
+    *,
+    limit: int | None = None,
+    told: Callable[[Estimate], None] = lambda _: None,
+) -> Estimate:
+    """List and compare as a run would.
+
+    Args:
+        means: the clients; nothing is published or stored.
+        kind: of the run.
+        limit: most packages that it would publish.
+        told: is called after every page.
+
+    Raises:
+        RegistryError: the listing cannot be read, now or at all.
+        StoreUnavailable: the graph is away.
+    """
+    found = Estimate(kind=kind, ecosystem=means.ecosystem.identity.name)
+    scope = RequestScope(timeout=means.settings.http_timeout_long)
+    met: set[bytes] = set()
+    with request_scope(scope):
+        try:
+            async with closing(_pages(means, found)) as pages:
+                async for page in pages:
+                    await _compare(means, found, page, met)
+                    found.pages_requests = scope.requests
+                    told(found)
+                    if limit is not None and found.packages >= limit:
+                        found.packages = limit
+                        break
+        except CursorExpired:
+            found.listed, found.packages, found.counts = 0, 0, {}
+            found.note = "the feed may have lost something: all packages of the graph are read anew"
+            async with closing(read_pages(means.ecosystem, "names", None)) as pages:
+                async for page in pages:
+                    await _compare(means, found, page, met)
+                    told(found)
+    found.pages_requests = scope.requests
+    found.packages_requests = round(found.packages * means.ecosystem.requests_per_package)
+    found.hours = round(found.packages_requests / _rate(means.ecosystem) / 3600, 2)
+    return found
+
+
+async def _pages(means: Means, found: Estimate) -> AsyncGenerator[Page, None]:
+    if found.kind == "ingestion":
+        async with closing(read_pages(means.ecosystem, "names", None)) as pages:
+            async for page in pages:
+                yield page
+        return
+    feed = await means.runs.feed(found.ecosystem)
+    if feed is None:
+        found.note = "the first update: it only notes where the feed ends"
+        return
+    async with closing(read_pages(means.ecosystem, "changes", feed.cursor)) as pages:
+        async for page in pages:
+            yield page
+
+
+async def _compare(means: Means, found: Estimate, page: Page, met: set[bytes]) -> None:
+    """Count what would become of a page; ``met``: digests of the packages counted so far."""
+    asks = comparison(
+        found.kind, means.reader, means.missing, adds=means.settings.updates_add_packages
+    )
+    counts = Counter(found.counts)
+    changes = page.changes
+    if page.repeats and found.kind == "ingestion":
+        changes = tuple(_met_first(means.ecosystem, changes, met))
+    for start in range(0, len(changes), BATCH):
+        named: dict[Purl, Named] = {}
+        for change in changes[start : start + BATCH]:
+            try:
+                ref = means.ecosystem.ref(change.name)
+            except InvalidName:
+                counts["invalid"] += 1
+            else:
+                named[ref.purl] = ref, change
+        counts.update((await asks.verdicts(list(named.values()))).values() if named else ())
+    found.packages += counts.pop("wanted", 0)
+    found.counts = dict(counts)
+    found.listed += len(changes)
+    found.total = page.total or found.total
+
+
+def _met_first(
+    ecosystem: Ecosystem, changes: Iterable[Change], met: set[bytes]
+) -> Iterator[Change]:
+    """Those whose package was on no page before."""
+    for change in changes:
+        try:
+            name: str = ecosystem.ref(change.name).purl
+        except InvalidName:
+            name = change.name
+        digest = blake2b(name.encode(errors="replace"), digest_size=8).digest()
+        if digest not in met:
+            met.add(digest)
+            yield change
+
+
+def _rate(ecosystem: Ecosystem) -> float:
+    """Requests a second that its first host gets; a registry on loopback has no limit."""
+    host, rate = next(iter(ecosystem.endpoints.hosts.items()), ("localhost", 1.0))
+    return float("inf") if is_loopback(host) else rate

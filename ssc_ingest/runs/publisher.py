@@ -1,0 +1,225 @@
+"""Taking up what is on a page: comparing it with the graph, and publishing what is wanted."""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from ssc_ingest.ecosystems.base import Change, Ecosystem
+from ssc_ingest.errors import InvalidName
+from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.http.request_scope import RequestScope
+from ssc_ingest.models import PackageRef, Purl
+from ssc_ingest.runs.comparison import BATCH, Named, comparison
+from ssc_ingest.runs.lease import Hold
+from ssc_ingest.runs.model import ESTIMATED, Item, Run
+from ssc_ingest.runs.pages import Page
+from ssc_ingest.runs.staleness import StalePackages
+from ssc_ingest.runs.store import Runs, package_message
+from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import LONGEST_NAME, ExtractPackage
+from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.queues import Queues
+
+CHUNK = 500
+"""Packages that are published at once."""
+
+LOG_EVERY_SKIPPED = 1_000
+"""Packages that the graph has after which a run says how far it is."""
+
+NAMES_LOGGED = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What carrying out the runs of one ecosystem needs."""
+
+    runs: Runs
+    queues: Queues
+    reader: GraphReader
+    missing: Missing
+    stale: StalePackages
+    ecosystem: Ecosystem
+    settings: Settings
+
+
+class _Tally:
+    """What became of the names on a page; ``by_name``: some may be on other pages as well."""
+
+    def __init__(self, *, by_name: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self.names: dict[str, set[bytes]] = {each: set() for each in ESTIMATED} if by_name else {}
+
+    def count(self, counter: str, name: str) -> None:
+        """One name more."""
+        if counter in self.names:
+            self.names[counter].add(name.encode(errors="replace"))
+        else:
+            self.counts[counter] += 1
+
+
+class PageTaker:
+    """Takes up one page after the other of a run, from where its record is.
+
+    Args:
+        means: the clients.
+        hold: the lease on the run.
+        run: as it stands now.
+        scope: counts the requests for pages.
+        poll: seconds between two looks for room.
+    """
+
+    def __init__(
+        self, means: Means, hold: Hold, run: Run, scope: RequestScope, *, poll: float
+    ) -> None:
+        self._means = means
+        self._hold = hold
+        self._run = run
+        self._poll = poll
+        self._scope = scope
+        self._pages = run.pages
+        self._skipped = run.counts["skipped"]
+        self._left = math.inf if run.limit is None else run.limit - run.published
+        self._resumes_page = bool(run.on_page)
+        self._comparison = comparison(
+            run.kind, means.reader, means.missing, adds=means.settings.updates_add_packages
+        )
+
+    async def publish_again(self) -> None:
+        """Publish what an earlier attempt at the page has noted and perhaps not published."""
+        await self._publish(await self._hold.unpublished())
+
+    async def take(self, page: Page) -> bool:
+        """Do everything about one page, and close it; ``False`` if the run's limit is reached.
+
+        Raises:
+            NotHeld, StoreUnavailable, RedisError: and nothing that was done is lost.
+        """
+        tally = _Tally(by_name=page.repeats and self._run.kind == "ingestion")
+        complete = True
+        for start in range(0, len(page.changes), BATCH):
+            batch = page.changes[start : start + BATCH]
+            wanted, complete = await self._compare(batch, tally)
+            await self._take_up(wanted, tally)
+            if not complete:
+                break
+        fields: dict[str, str | int] = {"cursor": page.cursor} if complete else {}
+        if page.total is not None:
+            fields["total"] = page.total
+        await self.commit(fields, tally.counts, tally.names)
+        return complete
+
+    async def commit(
+        self,
+        fields: Mapping[str, str | int],
+        tally: Mapping[str, int] | None = None,
+        names: Mapping[str, Iterable[bytes]] | None = None,
+    ) -> None:
+        """Close the page with these fields of the record, and count."""
+        counts = Counter(tally or {})
+        counts["requests"], self._scope.requests = self._scope.requests, 0
+        await self._hold.commit(self._pages, fields, counts, names)
+        self._pages += 1
+        self._resumes_page = False
+        before = self._skipped
+        self._skipped += counts["skipped"]
+        # A page counts as a whole: if it skips several thousand, more lines would say the same.
+        if before // LOG_EVERY_SKIPPED < self._skipped // LOG_EVERY_SKIPPED:
+            await self._means.runs.log_progress(self._run.id)
+
+    async def _compare(self, batch: Sequence[Change], tally: _Tally) -> tuple[list[Item], bool]:
+        """What is wanted of a batch, and whether the limit allows all of it."""
+        order, named = self._named(batch)
+        mine = await self._hold.on_page(list(named)) if self._resumes_page and named else set()
+        asked = [pair for purl, pair in named.items() if purl not in mine]
+        verdicts = await self._comparison.verdicts(asked) if asked else {}
+        items: list[Item] = []
+        seen: set[Purl] = set()
+        for purl, change in zip(order, batch, strict=True):
+            name = purl or change.name
+            if purl is None:
+                tally.count("invalid", name)
+            elif purl in seen:
+                tally.counts["skipped"] += self._run.kind == "ingestion"
+            elif purl not in mine:
+                verdict = verdicts[purl]
+                if verdict != "wanted":
+                    tally.count(verdict, name)
+                elif self._left <= 0:
+                    return items, False
+                else:
+                    self._left -= 1
+                    items.append(self._item(*named[purl]))
+            if purl:
+                seen.add(purl)
+            tally.count("listed", name)
+        return items, True
+
+    def _named(self, batch: Sequence[Change]) -> tuple[list[Purl | None], dict[Purl, Named]]:
+        """The batch's packages in its order, ``None`` for what cannot be a name."""
+        order: list[Purl | None] = []
+        named: dict[Purl, Named] = {}
+        invalid = []
+        for change in batch:
+            if ref := self._ref(change.name):
+                order.append(ref.purl)
+                named[ref.purl] = ref, change
+            else:
+                order.append(None)
+                invalid.append(change.name[:100])
+        if invalid:
+            log.warning(
+                "names_invalid",
+                count=len(invalid),
+                names=invalid[:NAMES_LOGGED],
+                run_id=self._run.id,
+                ecosystem=self._run.ecosystem,
+            )
+        return order, named
+
+    def _ref(self, name: str) -> PackageRef | None:
+        try:
+            ref = self._means.ecosystem.ref(name)
+        except InvalidName:
+            return None
+        return ref if len(ref.registry_name) <= LONGEST_NAME else None  # no task would take it
+
+    def _item(self, ref: PackageRef, change: Change) -> Item:
+        return Item(
+            ref.purl,
+            ExtractPackage(
+                ecosystem=ref.ecosystem,
+                name=ref.registry_name,
+                dependencies="none",
+                refresh=self._run.kind != "ingestion",
+                run_id=self._run.id,
+                sequence=self._pages + 1,
+                expected=change.expected,
+                links=None if change.links is None else list(change.links),
+            ),
+        )
+
+    async def _take_up(self, items: Sequence[Item], tally: _Tally) -> None:
+        """Publish packages as there is room for them."""
+        most = self._means.settings.run_high_water
+        replaces = self._comparison.replaces
+        while items:
+            chunk = items[:CHUNK]
+            admitted = await self._hold.admit(chunk, most=most, replaces=replaces)
+            await self._publish(admitted.publish)
+            if not replaces:
+                tally.counts["skipped"] += admitted.twice
+            items = items[admitted.looked :]
+            if admitted.looked < len(chunk):
+                await asyncio.sleep(self._poll)
+
+    async def _publish(self, items: Sequence[Item]) -> None:
+        if items:
+            messages = [package_message(self._run, item) for item in items]
+            await self._means.queues.publish(messages)
+            await self._hold.mark_published(items)

@@ -1,0 +1,328 @@
+"""The runs' records in Redis, as everybody may see and turn them.
+
+``run:<id>``             hash: what, how far, counters
+``run:<id>:pending``     hash: purl -> number and arguments of a package that is not finished
+``run:<id>:page``        hash: purls taken up on the page that is being done -> published (1/0)
+``run:<id>:lease``       who carries it out; expires unless it is renewed
+``run:<id>:<counter>``   HyperLogLog: names that were counted, where a listing repeats them; until
+                         the run ends
+``runs``                 ids by time of creation
+``runs:current:<kind>:<ecosystem>``   the one that runs or is paused
+``feed:<ecosystem>``     hash: where the next update goes on
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from ssc_ingest.models import Purl
+from ssc_ingest.runs import scripts
+from ssc_ingest.runs.model import (
+    COUNTERS,
+    DONE,
+    KINDS,
+    MODES,
+    Ending,
+    Feed,
+    Item,
+    Kind,
+    Run,
+    State,
+    moment,
+)
+from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.queues import EXTRACT, INGEST, STALENESS, UPDATE, TaskMessage, queue_name
+
+LOG_EVERY_DONE = 100
+"""Packages after which a run says how far it is."""
+
+RUNS = "runs"
+
+TASKS: Mapping[Kind, str] = {"ingestion": INGEST, "update": UPDATE, "staleness": STALENESS}
+"""Which task carries out a run."""
+
+log = structlog.get_logger(__name__)
+
+
+class Runs:
+    """All runs. ``redis`` is the state database.
+
+    Args:
+        redis: the client.
+        kept: most ended runs whose records are kept.
+        kept_for: seconds after its end after which the record of a run is dropped.
+    """
+
+    def __init__(self, redis: Redis, *, kept: int, kept_for: float) -> None:
+        self.redis = redis
+        self._kept = kept
+        self._kept_for = kept_for
+        self._start = redis.register_script(scripts.START)
+        self._cancel = redis.register_script(scripts.CANCEL)
+        self._turn = redis.register_script(scripts.TURN)
+        self._end = redis.register_script(scripts.END)
+
+    async def start(
+        self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
+    ) -> tuple[Run, bool]:
+        """Begin a run, unless one of this kind and ecosystem runs or is paused.
+
+        Args:
+            kind: what it does.
+            ecosystem: for which registry.
+            limit: most packages that it publishes.
+            task_id: of the task that will carry it out; a new one if nothing is given.
+
+        Returns:
+            The run that there is now, and whether it is a new one.
+        """
+        run_id = uuid.uuid4().hex[:12]
+        fields: dict[str, str | float] = {
+            "kind": kind,
+            "ecosystem": ecosystem,
+            "state": "running",
+            "phase": "listing",
+            "mode": MODES[kind],
+            "task_id": task_id or str(uuid.uuid4()),
+            "created_at": (moment := time.time()),
+            "touched_at": moment,
+        }
+        if limit is not None:
+            fields["limit"] = limit
+        pairs = [part for pair in fields.items() for part in pair]
+        found = await self._start(
+            keys=[*keys(run_id), _current(kind, ecosystem), RUNS], args=[run_id, moment, *pairs]
+        )
+        await self._prune()
+        run = await self.get(str(found))
+        if run is None:
+            raise LookupError(f"run {found} has just been there")
+        return run, run.id == run_id
+
+    async def get(self, run_id: str) -> Run | None:
+        """The run, or ``None`` if there is none of that id (any more)."""
+        record, pending, page, lease = keys(run_id)
+        async with self.redis.pipeline(transaction=True) as pipeline:
+            pipeline.hgetall(record)
+            pipeline.hlen(pending)
+            pipeline.hlen(page)
+            pipeline.get(lease)
+            facts, waiting, on_page, owner = await pipeline.execute()
+        return _decode(run_id, facts, waiting, on_page, owner) if facts else None
+
+    async def current(self, kind: Kind, ecosystem: str) -> Run | None:
+        """The run of that kind that runs or is paused."""
+        run_id = await self.redis.get(_current(kind, ecosystem))
+        return await self.get(str(run_id)) if run_id else None
+
+    async def current_of(self, ecosystems: Sequence[str]) -> list[Run]:
+        """All that run or are paused."""
+        found = [await self.current(kind, name) for name in ecosystems for kind in KINDS]
+        return [run for run in found if run]
+
+    async def newest(self, most: int = 20) -> list[Run]:
+        """The newest runs, the newest first."""
+        ids = await self.redis.zrange(RUNS, 0, most - 1, desc=True)
+        found = [await self.get(str(run_id)) for run_id in ids]
+        return [run for run in found if run]
+
+    async def feed(self, ecosystem: str) -> Feed | None:
+        """Where the updates of an ecosystem go on, if one ever began."""
+        facts: Any = await self.redis.hgetall(feed_key(ecosystem))
+        stored = moment(facts.get("moment"))
+        if stored is None:
+            return None
+        updated = moment(facts.get("updated_at"))
+        return Feed(cursor=facts["cursor"], moment=stored, updated_at=updated)
+
+    # Turning them -------------------------------------------------------------------------
+
+    async def pause(self, run_id: str) -> State | None:
+        """Let it publish nothing more for now; returns the state that it had."""
+        return await self._turned(run_id, "running", "paused")
+
+    async def resume(self, run_id: str) -> State | None:
+        """Let a paused run go on; who calls this publishes :func:`run_message`."""
+        return await self._turned(run_id, "paused", "running")
+
+    async def _turned(self, run_id: str, before: State, after: State) -> State | None:
+        state: State | None = await self._turn(
+            keys=keys(run_id)[:1], args=[before, after, time.time()]
+        )
+        return state
+
+    async def cancel(self, run_id: str, note: str = "") -> State | None:
+        """End it and forget its pending packages; returns the state that it had.
+
+        Its messages stay in their queue; who takes one finds nothing to do.
+        """
+        run = await self.get(run_id)
+        if run is None:
+            return None
+        state: State = await self._cancel(
+            keys=[*keys(run_id), _current(run.kind, run.ecosystem)], args=[time.time(), note]
+        )
+        return state
+
+    # Their packages -----------------------------------------------------------------------
+
+    async def wants(self, run_id: str, purl: Purl, sequence: int) -> bool:
+        """Whether the run waits for this package, and for no later message about it."""
+        entry = await self.redis.hget(keys(run_id)[1], purl)
+        return entry is not None and str(entry).startswith(f"{sequence} ")
+
+    async def end(
+        self,
+        run_id: str,
+        purl: Purl,
+        sequence: int,
+        ending: Ending,
+        counts: Mapping[str, int] | None = None,
+    ) -> bool:
+        """Note how a package ended; ``False`` if the run does not wait for it (any more)."""
+        counters = {("done" if ending in DONE else ending.value): 1, **(counts or {})}
+        if ending in DONE:
+            counters[ending.value] = 1
+        pairs = [part for pair in counters.items() for part in pair]
+        counted, value = await self._end(
+            keys=keys(run_id)[:2], args=[time.time(), purl, sequence, *pairs]
+        )
+        if counted and ending in DONE and value % LOG_EVERY_DONE == 0:
+            await self.log_progress(run_id)
+        return bool(counted)
+
+    async def pending(self, run_id: str, most: int = 1000) -> list[Item]:
+        """Some of the packages that are not finished."""
+        found: Any = await self.redis.hrandfield(keys(run_id)[1], most, withvalues=True)
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [item(Purl(purl), entry) for purl, entry in pairs]
+
+    async def touch(self, run_id: str) -> None:
+        """Note that something was done about the run."""
+        await self.redis.hset(keys(run_id)[0], "touched_at", str(time.time()))
+
+    async def log_progress(self, run_id: str) -> None:
+        """Say how far it is."""
+        if run := await self.get(run_id):
+            left = run.seconds_left
+            log.info(
+                "run_progress",
+                run_id=run.id,
+                kind=run.kind,
+                ecosystem=run.ecosystem,
+                **run.metrics(),
+                pending=run.pending,
+                packages_per_second=round(run.rate, 1),
+                seconds_left=None if left is None else round(left),
+            )
+
+    # Keeping the place clean --------------------------------------------------------------
+
+    async def _prune(self) -> None:
+        """Drop the records of the runs that ended first; those that have not ended stay."""
+        ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1)]
+        async with self.redis.pipeline(transaction=False) as pipeline:
+            for run_id in ids:
+                pipeline.hmget(keys(run_id)[0], ["state", "finished_at"])
+            standing = await pipeline.execute()
+        ended = sorted(
+            (float(finished_at or 0), run_id)
+            for run_id, (state, finished_at) in zip(ids, standing, strict=True)
+            if state not in {"running", "paused"}
+        )
+        before = time.time() - self._kept_for
+        many = max(0, len(ended) - self._kept)
+        for position, (finished_at, run_id) in enumerate(ended):
+            if position < many or finished_at < before:
+                await self.redis.delete(*keys(run_id))
+                await self.redis.zrem(RUNS, run_id)
+
+
+def keys(run_id: str) -> list[str]:
+    """The keys of a run in the order of the scripts: record, pending, page, lease."""
+    return [f"run:{run_id}{part}" for part in ("", ":pending", ":page", ":lease")]
+
+
+def ending_keys(run: Run) -> list[str]:
+    """What the end of a run changes besides: who is current, and the feed."""
+    return [_current(run.kind, run.ecosystem), feed_key(run.ecosystem)]
+
+
+def feed_key(ecosystem: str) -> str:
+    """Where the feed's cursor is."""
+    return f"feed:{ecosystem}"
+
+
+def run_message(run: Run) -> TaskMessage:
+    """The task that carries a run out. All of one run have the same id, and so one result."""
+    return TaskMessage(
+        task=TASKS[run.kind],
+        task_id=run.task_id,
+        kwargs={"ecosystem": run.ecosystem, "run_id": run.id},
+        queue="control",
+        ignore_result=False,
+    )
+
+
+def package_message(run: Run, wanted: Item) -> TaskMessage:
+    """The task for one package of a run; the same one has the same id, whoever publishes it."""
+    request = wanted.request
+    urgency = "fresh" if run.kind == "update" else "bulk"
+    return TaskMessage(
+        task=EXTRACT,
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{wanted.purl}/{request.sequence}")),
+        kwargs=request.keywords(),
+        queue=queue_name(run.ecosystem, urgency),
+    )
+
+
+def item(purl: Purl, entry: str) -> Item:
+    """A pending package, from what the record has."""
+    return Item(purl, ExtractPackage.parse(json.loads(entry.partition(" ")[2])))
+
+
+def _current(kind: Kind, ecosystem: str) -> str:
+    return f"runs:current:{kind}:{ecosystem}"
+
+
+def _decode(
+    run_id: str, facts: Mapping[str, str], pending: int, on_page: int, owner: str | None
+) -> Run:
+    created = moment(facts.get("created_at"))
+    touched = moment(facts.get("touched_at"))
+    if created is None or touched is None:
+        raise LookupError(f"the record of run {run_id} is damaged")
+
+    def number(name: str) -> int | None:
+        return int(facts[name]) if name in facts else None
+
+    values: dict[str, Any] = {
+        name: facts.get(name) or None for name in ("cursor", "feed_end", "error", "note")
+    }
+    values |= {name: facts[name] for name in ("kind", "ecosystem", "state", "phase", "mode")}
+    return Run(
+        id=run_id,
+        task_id=facts["task_id"],
+        limit=number("limit"),
+        complete=facts.get("complete") == "1",
+        repeats=facts.get("repeats") == "1",
+        total=number("total"),
+        created_at=created,
+        started_at=moment(facts.get("started_at")),
+        finished_at=moment(facts.get("finished_at")),
+        touched_at=touched,
+        active=float(facts.get("active", 0)),
+        owner=owner,
+        restarts=number("restarts") or 0,
+        stuck=number("stuck") or 0,
+        pages=number("pages") or 0,
+        pending=pending,
+        on_page=on_page,
+        counts={name: int(facts.get(name, 0)) for name in COUNTERS},
+        **values,
+    )

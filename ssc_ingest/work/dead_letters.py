@@ -1,0 +1,178 @@
+"""Work that failed for good, kept with all that is needed to understand and repeat it.
+
+Failures of jobs that another service put on a Redis stream go to ``<stream>-dlq`` with the
+fields ``data`` (the raw text) and ``error``, as their producers expect; all others go to the
+stream ``dead-letters``. An id names the stream and the entry: ``dead-letters/1700000000000-0``.
+"""
+
+import json
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from ssc_ingest import __version__
+from ssc_ingest.work.arguments import Origin
+from ssc_ingest.work.queues import TaskMessage
+
+STREAM = "dead-letters"
+STREAM_SUFFIX = "-dlq"
+
+LONGEST_TRACEBACK = 20_000
+"""Characters; the end of a longer one is kept."""
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One failed piece of work."""
+
+    id: str
+    task: str
+    task_id: str
+    queue: str
+    kwargs: dict[str, Any]
+    error_type: str
+    error: str
+    traceback: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    version: str
+    """Of the program that gave up."""
+    data: str | None = None
+    """The raw message, for work that came from a stream."""
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in a few words."""
+        ecosystem, name = self.kwargs.get("ecosystem"), self.kwargs.get("name")
+        return f"{ecosystem} {name}" if ecosystem and name else self.task
+
+    def message(self) -> TaskMessage:
+        """The work as it was before it failed, with all attempts ahead of it.
+
+        A run has counted it as failed and does not wait for it any more.
+        """
+        kwargs = {k: v for k, v in self.kwargs.items() if k not in {"run_id", "sequence"}}
+        return TaskMessage(task=self.task, kwargs=kwargs, queue=self.queue, task_id=self.task_id)
+
+
+class DeadLetters:
+    """All dead letters. ``state`` and ``streams`` are the two databases their streams are in."""
+
+    def __init__(self, state: Redis, streams: Redis, stream_names: Sequence[str]) -> None:
+        self._state = state
+        self._streams = streams
+        self._names = [f"{name}{STREAM_SUFFIX}" for name in stream_names]
+
+    async def add(self, message: TaskMessage, error: BaseException, *, now: datetime) -> str:
+        """Keep a failure; returns its id."""
+        origin = _origin(message.kwargs.get("origin"))
+        first = datetime.fromtimestamp(message.since, UTC) if message.since else now
+        fields: dict[Any, Any] = {
+            "error": f"{type(error).__name__}: {error}",
+            "task": message.task,
+            "task_id": message.task_id,
+            "queue": message.queue,
+            "kwargs": json.dumps(dict(message.kwargs)),
+            "error_type": type(error).__name__,
+            "traceback": "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:],
+            "attempts": message.attempts + 1,
+            "first_at": first.isoformat(),
+            "last_at": now.isoformat(),
+            "version": __version__,
+        }
+        redis, name = self._state, STREAM
+        if origin is not None:
+            redis, name = self._streams, origin.stream + STREAM_SUFFIX
+            fields["data"] = origin.data
+        entry_id: Any = await redis.xadd(name, fields)
+        return f"{name}/{entry_id}"
+
+    async def count(self) -> int:
+        """How many there are."""
+        total = int(await self._state.xlen(STREAM))
+        for name in self._names:
+            total += int(await self._streams.xlen(name))
+        return total
+
+    async def all(
+        self,
+        *,
+        ecosystem: str | None = None,
+        error_type: str | None = None,
+        until: int | None = None,
+    ) -> AsyncIterator[DeadLetter]:
+        """Dead letters, the newest of each stream first, optionally only some.
+
+        ``until``: only those that were there by then, in milliseconds since 1970.
+        """
+        for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
+            before = "+" if until is None else str(until)
+            while entries := await _page(redis, name, before):
+                for entry_id, fields in entries:
+                    letter = _decode(f"{name}/{entry_id}", fields)
+                    if ecosystem and letter.kwargs.get("ecosystem") != ecosystem:
+                        continue
+                    if error_type and letter.error_type != error_type:
+                        continue
+                    yield letter
+                before = f"({entries[-1][0]}"
+
+    async def get(self, letter_id: str) -> DeadLetter | None:
+        """One dead letter, or ``None``."""
+        name, _, entry_id = letter_id.rpartition("/")
+        redis = self._redis_of(name)
+        entries: Any = await redis.xrange(name or STREAM, min=entry_id, max=entry_id, count=1)
+        return _decode(f"{name or STREAM}/{entry_id}", entries[0][1]) if entries else None
+
+    async def delete(self, letter_ids: Sequence[str]) -> int:
+        """Remove some; returns how many there were."""
+        removed = 0
+        for letter_id in letter_ids:
+            name, _, entry_id = letter_id.rpartition("/")
+            removed += int(await self._redis_of(name).xdel(name or STREAM, entry_id))
+        return removed
+
+    def _redis_of(self, name: str) -> Redis:
+        return self._streams if name.endswith(STREAM_SUFFIX) else self._state
+
+
+def _origin(value: Any) -> Origin | None:
+    """Where the work came from; what cannot be read is no reason to lose the letter."""
+    try:
+        return Origin.model_validate(value) if value else None
+    except ValidationError:
+        return None
+
+
+async def _page(redis: Redis, name: str, before: str) -> list[tuple[str, dict[str, str]]]:
+    entries: Any = await redis.xrevrange(name, max=before, count=PAGE)
+    return list(entries)
+
+
+def _decode(letter_id: str, fields: dict[str, str]) -> DeadLetter:
+    """A stream entry; other programs write ``<stream>-dlq`` entries with two fields only."""
+    stamp = datetime.fromtimestamp(int(letter_id.rpartition("/")[2].partition("-")[0]) / 1000, UTC)
+    moment = stamp.isoformat()
+    return DeadLetter(
+        id=letter_id,
+        task=fields.get("task", ""),
+        task_id=fields.get("task_id", ""),
+        queue=fields.get("queue", ""),
+        kwargs=json.loads(fields.get("kwargs", "{}")),
+        error_type=fields.get("error_type", ""),
+        error=fields.get("error", ""),
+        traceback=fields.get("traceback", ""),
+        attempts=int(fields.get("attempts", 0)),
+        first_at=datetime.fromisoformat(fields.get("first_at", moment)),
+        last_at=datetime.fromisoformat(fields.get("last_at", moment)),
+        version=fields.get("version", ""),
+        data=fields.get("data"),
+    )

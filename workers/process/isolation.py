@@ -1,0 +1,185 @@
+"""Running a suspicious task alone, in a child process.
+
+A task whose delivery was begun before and never ended may be what killed its worker. Counting
+alone would condemn all tasks that shared the process with it, so each of them runs here, one
+at a time: only the one that kills the child is poison.
+
+Parent and child talk in lines of JSON over the child's stdin and stdout. The child ends when
+its stdin does, and so with its parent, however that ends.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
+
+from ssc_ingest.errors import IngestError
+from ssc_ingest.extraction.delivery import Delayed, Done, Executor, GaveUp, Result, log_fields
+from ssc_ingest.logs import configure
+from ssc_ingest.resources import open_resources
+from ssc_ingest.servers import locate
+from ssc_ingest.settings import load_settings
+from ssc_ingest.work.queues import TaskMessage
+
+IDLE_FOR = 60.0
+"""Seconds after which a child without work is let go."""
+
+READY, STATE_LOST = "Ready", "StateLost"
+
+_RESULTS: dict[str, type[Result]] = {cls.__name__: cls for cls in (Done, Delayed, GaveUp)}
+
+
+TURN_WITHIN = 20.0
+"""Seconds that a task holds its slot while others run alone: well below the visibility timeout."""
+
+
+class WorkerCrashed(IngestError):
+    """The task kills the process that runs it."""
+
+
+class IsolationBusy(IngestError):
+    """There is no process that could run this task alone now."""
+
+
+class Isolation:
+    """The child process of one worker: started when needed, one task at a time."""
+
+    def __init__(self) -> None:
+        self._child: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    async def execute(self, message: TaskMessage) -> Result:
+        """Carry out a task that was delivered before.
+
+        Raises:
+            WorkerCrashed: the child died of it.
+            IsolationBusy: it did not get its turn within :data:`TURN_WITHIN`, or the child did
+                not start.
+            RedisError: the state cannot be kept, or the child could not begin because of it.
+            asyncio.CancelledError: the worker stops; the child has been ended.
+        """
+        try:
+            async with asyncio.timeout(TURN_WITHIN):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise IsolationBusy("others run alone before it") from None
+        try:
+            if self._idle:
+                self._idle.cancel()
+            child = self._child or await self._start()
+            try:
+                answer = await self._ask(child, message)
+            except asyncio.CancelledError:
+                await self.stop()
+                raise
+            if not answer:
+                status = await child.wait()
+                self._child = None
+                raise WorkerCrashed(
+                    f"the process that ran this task alone ended with status {status}"
+                )
+            self._idle = asyncio.get_running_loop().call_later(IDLE_FOR, self._let_go)
+        finally:
+            self._turn.release()
+        document = json.loads(answer)
+        if (name := document.pop("type")) == STATE_LOST:
+            raise RedisError(document["error"])
+        return _RESULTS[name](**document)
+
+    async def stop(self) -> None:
+        """End the child, whatever it does."""
+        if self._idle:
+            self._idle.cancel()
+        child, self._child = self._child, None
+        if child and child.returncode is None:
+            child.kill()
+            await child.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        try:
+            child = self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "workers.process.isolation",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            ready = child.stdout and await child.stdout.readline()
+        except OSError as error:
+            raise IsolationBusy(f"its process did not start: {error}") from error
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        if not ready:
+            status = await child.wait()
+            self._child = None
+            raise IsolationBusy(f"its process ended with status {status} before it began")
+        return child
+
+    async def _ask(self, child: asyncio.subprocess.Process, message: TaskMessage) -> bytes:
+        if child.stdin is None or child.stdout is None:
+            raise RuntimeError("the child has no pipes")
+        try:
+            child.stdin.write(message.as_wish().encode() + b"\n")
+            await child.stdin.drain()
+            return await child.stdout.readline()
+        except ConnectionError:
+            return b""
+
+    def _let_go(self) -> None:
+        if self._child and self._child.stdin:
+            self._child.stdin.close()
+        self._child = None
+
+
+async def _serve() -> None:
+    """The child: executes what stdin says until stdin ends."""
+    settings = load_settings()
+    configure(settings)
+    lines = _lines_of_stdin(asyncio.get_running_loop())
+    async with open_resources(settings, locate(settings)) as resources:
+        executor = Executor(resources)
+        _say({"type": READY})
+        while line := await lines.get():
+            message = TaskMessage.from_wish(line)
+            with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
+                document = await _carry_out(executor, message)
+            _say(document)
+
+
+def _say(document: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+async def _carry_out(executor: Executor, message: TaskMessage) -> dict[str, Any]:
+    try:
+        result = await executor.execute(message, again=True)
+    except RedisError as error:
+        return {"type": STATE_LOST, "error": str(error)}
+    return {"type": type(result).__name__, **asdict(result)}
+
+
+def _lines_of_stdin(loop: asyncio.AbstractEventLoop) -> "asyncio.Queue[str]":
+    """Lines as they come. When stdin ends in the middle of a task, so does the process."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        os._exit(0)
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    return lines
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,1 @@
+"""The Celery tasks, one family a module: they validate nothing and decide nothing themselves."""

@@ -1,0 +1,50 @@
+"""``dead_letters.replay``: give failed work another try."""
+
+from contextlib import suppress
+from typing import Any
+
+from celery import Task
+from celery.exceptions import Reject
+
+from ssc_ingest.control.replay import as_first_read, replay_some
+from ssc_ingest.resources import Resources
+from ssc_ingest.work.arguments import ReplayDeadLetters
+from ssc_ingest.work.locks import Busy, alone
+from ssc_ingest.work.queues import CONTROL, REPLAY, TaskMessage
+from workers.app import app
+from workers.process.runtime import Stopping
+
+GO_ON_AFTER = 1.0
+"""Seconds until a task takes up what another one has left, or had no turn to do."""
+
+
+@app.task(bind=True, name=REPLAY, ignore_result=False)
+def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  # type: ignore[type-arg]
+    """Put dead letters back on their queues, by ids or by filter.
+
+    So many that it takes seconds; the rest is for another such task, whose id it returns with
+    those that it has replayed. Safe to repeat: what was replayed is no longer a dead letter, and
+    what has failed since is not meant. The keywords are those of
+    :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
+    """
+    try:
+        return app.runtime.run(_replay(app.runtime.resources, str(self.request.id), kwargs))
+    except Stopping:
+        raise Reject("the worker stops", requeue=True) from None
+
+
+async def _replay(
+    resources: Resources, task_id: str, kwargs: dict[str, Any]
+) -> dict[str, list[str]]:
+    state = resources.state
+    request = await as_first_read(state, ReplayDeadLetters.parse(kwargs), task_id)
+    replayed: list[str] = []
+    rest: ReplayDeadLetters | None = request
+    with suppress(Busy, TimeoutError):
+        async with alone(state.state, REPLAY, resources.settings.task_timeout):
+            replayed, rest = await replay_some(state, request)
+    if rest is None:
+        return {"replayed": replayed, "rest": []}
+    message = TaskMessage(task=REPLAY, kwargs=rest.model_dump(), queue=CONTROL, ignore_result=False)
+    await state.queues.delay(message, GO_ON_AFTER)
+    return {"replayed": replayed, "rest": [message.task_id]}

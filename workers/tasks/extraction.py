@@ -1,0 +1,117 @@
+"""``extraction.extract_package``: read one package from its registry and write it to the graph."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject, Retry
+from redis.exceptions import RedisError
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.extraction.delivery import Delayed, Done, GaveUp, Result
+from ssc_ingest.work.deliveries import SUSPICIOUS
+from ssc_ingest.work.queues import DEFAULT, EXTRACT, TaskMessage, queue_name
+from ssc_ingest.work.retry import LONGEST_WAITING
+from workers.app import app
+from workers.process.isolation import IsolationBusy, WorkerCrashed
+from workers.process.runtime import Runtime, Stopping
+
+REQUEUE_PAUSE = 1.0
+"""Seconds before a message goes back when its state cannot be kept."""
+
+BUSY_PAUSE = 5.0
+"""Seconds before a suspicious task asks for its turn again."""
+
+log = structlog.get_logger(__name__)
+
+
+class WorkFailed(Exception):
+    """The work is in the dead letters; the text says why and under which id."""
+
+
+@app.task(bind=True, name=EXTRACT, throws=(WorkFailed,))
+def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: ignore[type-arg]
+    """Read one package from its registry and write it to the graph.
+
+    Safe to repeat: packages, versions and requirements are matched by their purl.
+    The keywords are those of :class:`ssc_ingest.work.arguments.ExtractPackage`.
+    """
+    runtime = app.runtime
+    request: Any = self.request
+    message = _message(request, args, kwargs)
+    returned = bool(request.delivery_info.get("redelivered"))
+    try:
+        result = runtime.run(_deliver(runtime, message, positional=bool(args), returned=returned))
+    except Stopping:
+        raise Reject("the worker stops", requeue=True) from None
+    except RedisError as error:
+        log.warning("state_unavailable", error=str(error))
+        time.sleep(REQUEUE_PAUSE)
+        raise Reject(str(error), requeue=True) from error
+    match result:
+        case Delayed():
+            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+        case GaveUp():
+            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
+        case Done():
+            return result.summary
+
+
+def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
+    """The delivered message; ``attempts`` and ``since`` are headers of ours."""
+    return TaskMessage(
+        task=EXTRACT,
+        task_id=request.id,
+        kwargs={**kwargs, **({"args": list(args)} if args else {})},
+        # Made by hand, it may have none.
+        queue=request.delivery_info.get("routing_key") or DEFAULT,
+        attempts=request.get("attempts") or 0,
+        since=request.get("since"),
+    )
+
+
+async def _deliver(
+    runtime: Runtime, message: TaskMessage, *, positional: bool, returned: bool
+) -> Result:
+    """Forward what came to the default queue; carry out the rest, alone if it is suspicious.
+
+    ``returned``: it was given back to its queue, possibly in the middle.
+    """
+    ecosystem = message.kwargs.get("ecosystem")
+    state = runtime.resources.state
+    if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
+        await state.queues.publish([message.moved_to(queue_name(ecosystem, "urgent"))])
+        return Done(summary=f"forwarded to {ecosystem}.urgent")
+    if positional:
+        error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
+        return await runtime.executor.give_up(message, error)
+    count = await state.deliveries.begin(message.task_id)
+    try:
+        if count < SUSPICIOUS:
+            result = await runtime.executor.execute(message, again=returned)
+        else:
+            log.warning("delivered_again", deliveries=count)
+            runtime.resources.metrics.redelivered()
+            result = await runtime.isolation.execute(message)
+    except IsolationBusy as error:
+        # Still suspicious: its count stays.
+        log.info("waits_to_run_alone", reason=str(error))
+        since = message.since or time.time()
+        if time.time() - since >= LONGEST_WAITING:
+            return await runtime.executor.give_up(message, error)
+        await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
+        return Delayed(seconds=BUSY_PAUSE, error_type="IsolationBusy", error=str(error))
+    except WorkerCrashed as error:
+        result = await runtime.executor.give_up(message, error)
+    except (RedisError, asyncio.CancelledError):
+        await state.deliveries.end(message.task_id)  # it goes back in order
+        raise
+    except Exception as error:
+        log.exception("unexpected_error")
+        result = await runtime.executor.give_up(message, error)
+    await state.deliveries.end(message.task_id)
+    return result

@@ -1,0 +1,181 @@
+"""``ingestion.ingest``, ``updates.update``: carrying out runs; ``runs.sweep``: finding lost work.
+
+A run takes longer than any visibility timeout, so its task is acknowledged when it begins: the
+run's record and its lease take the place of the message, and the sweep that of redelivery.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Ignore
+from redis.exceptions import RedisError
+
+from ssc_ingest.control.recovery import sweep
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.errors import InvalidArguments, StoreUnavailable
+from ssc_ingest.graph.requirement_files import RequirementFileReader
+from ssc_ingest.models import now
+from ssc_ingest.on_demand.requirement_files import fill_stubs
+from ssc_ingest.resources import Resources
+from ssc_ingest.runs.engine import Engine
+from ssc_ingest.runs.lease import NotHeld
+from ssc_ingest.runs.model import Run
+from ssc_ingest.runs.portions import requests_a_day
+from ssc_ingest.runs.store import TASKS, run_message
+from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
+from ssc_ingest.work.locks import Busy, alone
+from ssc_ingest.work.queues import CONTROL, INGEST, STALENESS, SWEEP, UPDATE, TaskMessage
+from workers.app import app
+from workers.process.runtime import Runtime, Stopping
+
+log = structlog.get_logger(__name__)
+
+
+class RunFailed(Exception):
+    """The run has failed; the text says why, and what it has done."""
+
+
+class BadCall(Exception):
+    """The arguments make no sense; the text says why, and the dead letter's id."""
+
+
+@app.task(bind=True, name=INGEST, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall))
+def ingest(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
+    """List a registry and extract every package that the graph lacks; returns the run's metrics.
+
+    Safe to repeat: where such a run is under way, its state is returned. The keywords are
+    those of :class:`ssc_ingest.work.arguments.IngestRegistry`.
+    """
+    return _carry_out(_message(INGEST, self.request, args, kwargs), IngestRegistry)
+
+
+@app.task(bind=True, name=UPDATE, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall))
+def update(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
+    """Bring in what has changed in a registry since the last update; returns the run's metrics.
+
+    Safe to repeat: where such a run is under way, its state is returned. The keywords are
+    those of :class:`ssc_ingest.work.arguments.UpdateRegistry`.
+    """
+    return _carry_out(_message(UPDATE, self.request, args, kwargs), UpdateRegistry)
+
+
+@app.task(
+    bind=True, name=STALENESS, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall)
+)
+def refresh_stale(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
+    """Look again at packages that nobody has looked at for long; returns the run's metrics.
+
+    Safe to repeat: where such a run is under way, its state is returned. The keywords are
+    those of :class:`ssc_ingest.work.arguments.UpdateRegistry`.
+    """
+    return _carry_out(_message(STALENESS, self.request, args, kwargs), UpdateRegistry)
+
+
+@app.task(name=SWEEP, ignore_result=False)
+def sweep_runs() -> dict[str, int]:
+    """Publish again what nobody has any more; fill stubs of requirement files. Safe to repeat.
+
+    While one is at it, others have nothing to do.
+    """
+    return app.runtime.run(_sweep(app.runtime.resources))
+
+
+async def _sweep(resources: Resources) -> dict[str, int]:
+    state, settings = resources.state, resources.settings
+    swept: dict[str, int] = {}
+    try:
+        async with alone(state.state, SWEEP, settings.task_timeout):
+            swept = asdict(await sweep(state, settings))
+            look = await fill_stubs(RequirementFileReader(resources.driver), state, settings)
+            swept |= {"requirement_files": look.files, "stubs": look.packages}
+    except Busy:
+        log.info("sweep_is_under_way")
+    except TimeoutError:
+        log.warning("sweep_unfinished", seconds=settings.task_timeout)
+    except StoreUnavailable as error:  # what is in Redis was swept all the same
+        log.warning("requirement_files_unread", error=str(error))
+    return swept
+
+
+def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
+    return TaskMessage(
+        task=task,
+        task_id=request.id,
+        kwargs={**kwargs, **({"args": list(args)} if args else {})},
+        queue=CONTROL,
+        ignore_result=False,
+    )
+
+
+def _carry_out(message: TaskMessage, arguments: type[UpdateRegistry]) -> dict[str, Any]:
+    runtime = app.runtime
+    try:
+        run = runtime.run(_go_on(runtime, message, arguments), is_run=True)
+    except Stopping:
+        raise Ignore from None  # the run was handed on, and its result is still to come
+    except RedisError as error:
+        # What was begun has a record, which the sweep finds.
+        log.warning("state_unavailable", error=str(error))
+        raise
+    if run is None:
+        raise Ignore
+    if run.state == "failed":
+        raise RunFailed(f"{run.error} {run.report()}")
+    return run.report()
+
+
+async def _go_on(
+    runtime: Runtime, message: TaskMessage, arguments: type[UpdateRegistry]
+) -> Run | None:
+    """The run as this task leaves it; ``None`` if another execution of it will tell."""
+    state = runtime.resources.state
+    try:
+        run, is_ours = await _accept(runtime.resources, message, arguments)
+    except InvalidArguments as error:
+        letter = await state.dead_letters.add(message, error, now=now())
+        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
+    if not is_ours:
+        return run
+    try:
+        return await Engine(runtime.resources.means(run.ecosystem), run).carry_out()
+    except NotHeld as error:
+        return await state.runs.get(run.id) if error.state in {"paused", "cancelled"} else None
+    finally:
+        left = await state.runs.get(run.id) if runtime.stopping else None
+        if left and left.state == "running" and left.owner is None:
+            # At once, and not when the sweep finds it.
+            await state.queues.publish([run_message(left)])
+
+
+async def _accept(
+    resources: Resources, message: TaskMessage, arguments: type[UpdateRegistry]
+) -> tuple[Run, bool]:
+    """The run that a call means, begun if need be, and whether the call is to carry it out.
+
+    Raises:
+        InvalidArguments: the call makes no sense.
+    """
+    state = resources.state
+    if "args" in message.kwargs:
+        raise InvalidArguments("the arguments are keywords: ecosystem=...")
+    request = arguments.parse(dict(message.kwargs))
+    ecosystem(request.ecosystem)
+    if unknown := arguments.unknown(dict(message.kwargs)):
+        log.warning("unknown_arguments", names=unknown)
+    if request.run_id:
+        if run := await state.runs.get(request.run_id):
+            return run, True
+        raise InvalidArguments(f"there is no run {request.run_id!r} (any more)")
+    kind = next(kind for kind, task in TASKS.items() if task == message.task)
+    limit = request.limit if isinstance(request, IngestRegistry) else None
+    if kind == "staleness":
+        endpoints = resources.ecosystems[request.ecosystem].endpoints
+        limit = requests_a_day(endpoints, resources.settings)
+    run, is_new = await state.runs.start(
+        kind, request.ecosystem, limit=limit, task_id=message.task_id
+    )
+    if not is_new:
+        log.info("run_is_under_way", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
+    return run, is_new
