@@ -1,7 +1,7 @@
 """The schedule, as Celery's beat reads it: what it emits, when, and to which queue.
 
-What there is, and when, is said in :mod:`ssc_ingest.control.schedules`. ``expires`` is shorter than the
-period, so that a fleet that was stopped does not wake up to a pile.
+:mod:`ssc_ingest.control.schedules` lists the schedules and their times. ``expires`` is shorter than
+the period, so that a fleet that was stopped does not find a pile of messages when it starts.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from celery.schedules import crontab
 
 from ssc_ingest.control.schedules import At, Every, schedules
-from ssc_ingest.work.queues import CONTROL
+from ssc_ingest.work.names import CONTROL
 
 
 def entries(*, only_own: bool = False) -> dict[str, dict[str, Any]]:

@@ -27,7 +27,8 @@ from ssc_ingest.models import Package
 from ssc_ingest.resources import open_state
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
-from ssc_ingest.work.queues import EXTRACT, TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT, queue_name
 from tests.acceptance.fleet import Fleet, eventually
 from tests.contract.fetching import opened, read
 from tests.simulator.client import Simulator

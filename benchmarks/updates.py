@@ -19,7 +19,7 @@ from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
-from ssc_ingest.work.queues import INGEST, UPDATE
+from ssc_ingest.work.names import INGEST, UPDATE
 from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
 

@@ -1,8 +1,8 @@
 """What one process counts for Prometheus.
 
-Each process has one :class:`Metrics` with a registry of its own, which is handed to those who
-have something to count; nothing is global. Gauges about the whole fleet are filled by control
-alone (:mod:`ssc_ingest.monitoring.fleet_metrics`). All names with their meaning: docs/operations.md.
+Each process has one :class:`Metrics` with its own registry and hands it to the parts that count;
+nothing is global. Only control fills the gauges about the whole fleet
+(:mod:`ssc_ingest.monitoring.fleet_metrics`). docs/operations.md explains every name.
 """
 
 import time

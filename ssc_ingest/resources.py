@@ -24,21 +24,21 @@ from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.on_demand.jobs import Jobs
-from ssc_ingest.runs.publisher import Means
+from ssc_ingest.runs.publisher import RunServices
 from ssc_ingest.runs.staleness import StalePackages
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
-from ssc_ingest.work.claims import InFlight
-from ssc_ingest.work.cooldowns import Failing
+from ssc_ingest.work.claims import Claims
+from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.deliveries import Deliveries
-from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
 
-MOST_CONNECTIONS = 32
+MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
 
 
@@ -49,13 +49,14 @@ class State:
     queues: Queues
     jobs: Jobs
     runs: Runs
-    missing: Missing
-    failing: Failing
-    inflight: InFlight
+    not_found: NegativeCache
+    cooldowns: Cooldowns
+    claims: Claims
     deliveries: Deliveries
     dead_letters: DeadLetters
     limiter: RateLimiter
-    state: Redis
+    redis: Redis
+    """The state database."""
     streams: Redis
     """The streams of other services, and their dead letters."""
     cache: Redis
@@ -77,21 +78,21 @@ class Resources:
     import_names: ImportNamesCache
     metrics: Metrics
 
-    def means(self, ecosystem: str) -> Means:
+    def services(self, ecosystem: str) -> RunServices:
         """What carrying out that ecosystem's runs needs."""
         stale = StalePackages(
             reader=StalenessReader(self.driver),
-            missing=self.state.missing,
-            failing=self.state.failing,
-            redis=self.state.state,
+            not_found=self.state.not_found,
+            cooldowns=self.state.cooldowns,
+            redis=self.state.redis,
             ecosystem=type(self.ecosystems[ecosystem]),
             goal=timedelta(days=self.settings.freshness_goal_days),
         )
-        return Means(
+        return RunServices(
             runs=self.state.runs,
             queues=self.state.queues,
             reader=self.reader,
-            missing=self.state.missing,
+            not_found=self.state.not_found,
             stale=stale,
             ecosystem=self.ecosystems[ecosystem],
             settings=self.settings,
@@ -107,7 +108,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             # Blocking: more tasks than connections wait for their turn instead of failing.
             return BlockingConnectionPool.from_url(
                 servers.redis(database),
-                max_connections=MOST_CONNECTIONS,
+                max_connections=MAX_CONNECTIONS,
                 decode_responses=text,
                 socket_keepalive=True,
                 socket_timeout=10,
@@ -125,21 +126,22 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
         state = PipeliningRedis(connections(settings.redis_state_db))
         stack.push_async_callback(state.aclose)
         streams = connect(settings.redis_db)
+        queues = Queues(connect(settings.redis_broker_db))
         yield State(
-            queues=Queues(connect(settings.redis_broker_db)),
+            queues=queues,
             jobs=Jobs(state),
             runs=Runs(
                 state,
                 kept=settings.runs_kept,
                 kept_for=settings.runs_kept_days * 24 * 3600,
             ),
-            missing=Missing(state),
-            failing=Failing(state),
-            inflight=InFlight(state),
+            not_found=NegativeCache(state),
+            cooldowns=Cooldowns(state),
+            claims=Claims(state, queues),
             deliveries=Deliveries(state),
             dead_letters=DeadLetters(state, streams, stream_names(settings)),
             limiter=RateLimiter(state),
-            state=state,
+            redis=state,
             streams=streams,
             cache=connect(settings.redis_cache_db, text=False),
         )

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import beat_schedule
 from ssc_ingest.servers import Servers, without_credentials
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import DEFAULT
+from ssc_ingest.work.names import DEFAULT
 from workers.routing import route, task_queues
 
 RESTORE_EVERY = 5

@@ -7,7 +7,7 @@ from kombu import Queue
 from kombu.utils.scheduling import round_robin_cycle
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.work.queues import CONTROL, EXTRACT, URGENCIES, queue_name, queue_names
+from ssc_ingest.work.names import CONTROL, EXTRACT, URGENCIES, queue_name, queue_names
 
 
 def task_queues() -> list[Queue]:

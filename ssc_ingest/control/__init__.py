@@ -1,1 +1,1 @@
-"""What operators and the control worker steer the fleet with: schedules, pauses, recovery, replay."""
+"""Steering the fleet: schedules, registry pauses, recovery of lost work, replays, the cache."""

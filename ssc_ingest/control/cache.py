@@ -27,11 +27,11 @@ class Kind:
 KINDS = (
     Kind(
         document_cache.KIND,
-        document_cache.KEPT_FOR,
+        document_cache.TTL,
         "documents that many packages need, from last use",
     ),
-    Kind(checkpoint.KIND, checkpoint.KEPT_FOR, "what put-off work had read already"),
-    Kind(import_names.KIND, import_names.KEPT_FOR, "import names of a version"),
+    Kind(checkpoint.KIND, checkpoint.TTL, "what put-off work had read already"),
+    Kind(import_names.KIND, import_names.TTL, "import names of a version"),
 )
 
 PAGE = 1000

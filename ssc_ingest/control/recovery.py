@@ -16,7 +16,6 @@ import structlog
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import parse_purl
-from ssc_ingest.extraction.delivery import hand_back
 from ssc_ingest.models import Purl
 from ssc_ingest.on_demand.jobs import Job, job_message
 from ssc_ingest.resources import State
@@ -24,7 +23,8 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import package_message, run_message
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.queues import TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
 
 MARGIN = 30.0
 """Seconds beyond the visibility timeout before a job's silence is taken for a loss."""
@@ -47,9 +47,9 @@ async def sweep(state: State, settings: Settings) -> Swept:
 
     If it is cancelled, the next one goes on with the jobs that this one has not come to.
     """
-    orphaned = await state.inflight.orphaned_wishes()
+    orphaned = await state.claims.orphaned_requests()
     for purl, wishes in orphaned.items():
-        await hand_back(state, purl, wishes)
+        await state.claims.requeue(purl, wishes)
     silence = settings.visibility_timeout + MARGIN
     current = await state.runs.current_of(list(ecosystems()))
     running = [run for run in current if run.state == "running"]
@@ -99,7 +99,7 @@ async def _held_by_nobody(
     lost = []
     for purl, message in messages:
         delayed = [await state.queues.is_delayed(i) for i in (message.task_id, *other_ids)]
-        if not any(delayed) and not await state.inflight.owner(purl):
+        if not any(delayed) and not await state.claims.owner(purl):
             lost.append(message)
     return lost
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.endpoints import load_endpoints
-from ssc_ingest.http.rate_limit import Hold, HostUse, RateLimiter, is_loopback
+from ssc_ingest.http.rate_limit import HostUse, RateLimiter, RegistryPause, is_loopback
 from ssc_ingest.settings import ENV_FILE
-from ssc_ingest.work.queues import URGENCIES, Queues, queue_name
+from ssc_ingest.work.names import URGENCIES, queue_name
+from ssc_ingest.work.queues import Queues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,11 @@ class Registry:
     """One registry."""
 
     name: str
-    hold: Hold | None
+    hold: RegistryPause | None
     hosts: tuple[Host, ...]
 
 
-class Registries:
+class RegistryPauses:
     """All registries of the fleet."""
 
     def __init__(

@@ -8,12 +8,12 @@ from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage, ReplayDeadLetters
 from ssc_ingest.work.dead_letters import DeadLetter, DeadLetters
-from ssc_ingest.work.queues import EXTRACT
+from ssc_ingest.work.names import EXTRACT
 
 PORTION = 1000
 """Dead letters that one execution of a task replays."""
 
-KEPT_FOR = 24 * 3600
+TTL = 24 * 3600
 """Seconds for which it is known when a task was first delivered."""
 
 
@@ -66,9 +66,9 @@ async def as_first_read(
     if request.ids or request.until is not None:
         return request
     key = f"replay:{task_id}"
-    seconds, microseconds = await state.state.time()
-    await state.state.set(key, seconds * 1000 + microseconds // 1000, nx=True, ex=KEPT_FOR)
-    return request.model_copy(update={"until": int(await state.state.get(key) or 0)})
+    seconds, microseconds = await state.redis.time()
+    await state.redis.set(key, seconds * 1000 + microseconds // 1000, nx=True, ex=TTL)
+    return request.model_copy(update={"until": int(await state.redis.get(key) or 0)})
 
 
 async def replay_some(

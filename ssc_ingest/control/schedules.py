@@ -17,7 +17,9 @@ from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.work.queues import CONTROL, INGEST, STALENESS, SWEEP, UPDATE, Queues, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import CONTROL, INGEST, STALENESS, SWEEP, UPDATE
+from ssc_ingest.work.queues import Queues
 
 SWITCHES = "schedules:switches"
 FIRED = "schedules:fired"
@@ -133,7 +135,7 @@ def schedules(*, only_own: bool = False) -> dict[str, Schedule]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ScheduleStatus:
     """A schedule as it is now."""
 
     schedule: Schedule
@@ -145,7 +147,7 @@ class Standing:
     fired_at: datetime | None
 
 
-class Switchboard:
+class ScheduleControl:
     """Turning schedules on and off, and starting them by hand. ``redis``: the state database."""
 
     def __init__(self, redis: Redis, queues: Queues, zone: str) -> None:
@@ -153,7 +155,7 @@ class Switchboard:
         self._queues = queues
         self._zone = ZoneInfo(zone)
 
-    async def standings(self) -> list[Standing]:
+    async def standings(self) -> list[ScheduleStatus]:
         """All schedules, in the order of :func:`schedules`."""
         switches: Any = await self._redis.hgetall(SWITCHES)
         fired: Any = await self._redis.hgetall(FIRED)
@@ -162,7 +164,7 @@ class Switchboard:
         for name, schedule in schedules().items():
             last = datetime.fromtimestamp(float(fired[name]), self._zone) if name in fired else None
             found.append(
-                Standing(
+                ScheduleStatus(
                     schedule=schedule,
                     on=is_on(name, switches.get(name)),
                     switched=name in switches,

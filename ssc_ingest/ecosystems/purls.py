@@ -20,7 +20,7 @@ from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import InvalidArguments, InvalidName, InvalidPurl, UnknownEcosystem
 from ssc_ingest.models import PackageRef, Purl
 
-LONGEST = 1000
+MAX_LENGTH = 1000
 """Characters; the longest names and versions of registries together stay far below."""
 
 SHOWN = 80
@@ -64,9 +64,9 @@ def parse_purl(text: str) -> PackageName:
         InvalidName: its name cannot be a package's.
     """
     text = text.strip()
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise InvalidPurl(
-            f"{_shown(text)} has {len(text)} characters; no package URL has more than {LONGEST}"
+            f"{_shown(text)} has {len(text)} characters; no package URL has more than {MAX_LENGTH}"
         )
     if _CONTROL.search(text):
         raise InvalidPurl(f"{_shown(text)} has control characters")

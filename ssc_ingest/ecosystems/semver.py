@@ -102,7 +102,7 @@ TOP = Cut(SemVer(1 << 64, 0, 0), after=True)  # crates.io's numbers have 64 bits
 EVERYTHING = Interval(BOTTOM, TOP)
 
 
-LONGEST_PART = 256
+MAX_PART_LENGTH = 256
 """Characters of a number or prerelease in a range; node-semver's limit on a whole version."""
 
 
@@ -123,14 +123,14 @@ class Partial(NamedTuple):
         Raises:
             OverflowError: a number is greater than ``largest``, or a part is too long.
         """
-        if prerelease and len(prerelease) > LONGEST_PART:
+        if prerelease and len(prerelease) > MAX_PART_LENGTH:
             raise OverflowError(f"a prerelease of {len(prerelease)} characters")
         read: list[int | None] = []
         for text in numbers:
             if text is None or not text.isdecimal() or None in read:
                 read.append(None)
-            elif len(text) > LONGEST_PART or int(text) > largest:
-                raise OverflowError(f"{text[:LONGEST_PART]} is greater than {largest}")
+            elif len(text) > MAX_PART_LENGTH or int(text) > largest:
+                raise OverflowError(f"{text[:MAX_PART_LENGTH]} is greater than {largest}")
             else:
                 read.append(int(text))
         major, minor, patch = read

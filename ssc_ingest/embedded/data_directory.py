@@ -13,8 +13,8 @@ from ssc_ingest.servers import LOCK_FILE
 
 # A reader (`servers.is_held`) may touch the lock for a moment, and the servers of a killed
 # process need a moment to go.
-PATIENCE = 0.5  # seconds
-ORPHAN_PATIENCE = 5.0
+LOCK_TIMEOUT = 0.5  # seconds
+ORPHAN_TIMEOUT = 5.0
 
 
 class DataDirectory:
@@ -53,13 +53,13 @@ class DataDirectory:
                 return
             waited = time.monotonic() - begin
             holder, group = self._holder()
-            if waited > PATIENCE and is_running(holder):
+            if waited > LOCK_TIMEOUT and is_running(holder):
                 raise AlreadyRunning(
                     f"{self.path} is in use by process {holder}: use that one, stop it, or set "
                     "DATA_DIR to another directory",
                     pid=holder,
                 )
-            if waited > ORPHAN_PATIENCE:
+            if waited > ORPHAN_TIMEOUT:
                 raise AlreadyRunning(
                     f"{self.path} is in use by servers whose parent, process {holder}, is gone: "
                     f"end them with `kill -KILL -- -{group}`",

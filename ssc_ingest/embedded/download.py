@@ -24,7 +24,7 @@ from ssc_ingest.servers import without_credentials
 
 AT_ONCE = 8
 ATTEMPTS = 4
-LONGEST_PAUSE = 120.0  # seconds; a server that asks for more is taken as being down
+MAX_PAUSE = 120.0  # seconds; a server that asks for more is taken as being down
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 REMEDY = (
     "connect this machine to the network, set EMBEDDED_MAVEN_URL to a mirror of Maven Central, "
@@ -196,7 +196,7 @@ class JarDownload:
             seconds = float(value) if value.isdecimal() else _seconds_until(value)
         except ValueError:
             return  # nonsense
-        if seconds > LONGEST_PAUSE:
+        if seconds > MAX_PAUSE:
             raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 

@@ -26,7 +26,7 @@ APOC = "org.neo4j.procedure:apoc-core:"
 
 MIB = 1024**2
 SMALLEST_HEAP = 512  # MiB; an eighth of the machine's memory, within these bounds
-LARGEST_HEAP = 2048
+MAX_HEAP_SIZE = 2048
 
 # What Neo4j's own launcher opens to it.
 OPENED = (
@@ -99,7 +99,7 @@ class Neo4jServer(EmbeddedServer):
     def command(self, port: int) -> Sequence[str]:
         """Java, with the class path in an argument file: every jar of the lock, in its order."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        heap = min(max(memory // MIB // 8, SMALLEST_HEAP), LARGEST_HEAP)
+        heap = min(max(memory // MIB // 8, SMALLEST_HEAP), MAX_HEAP_SIZE)
         jars = {jar.coordinate: self._cache.path(jar) for jar in self._jars}
         apoc = next(path for name, path in jars.items() if name.startswith(APOC))
         configuration = self._home / "conf"

@@ -4,10 +4,9 @@ Whatever happens to the work is decided and recorded here (the job, the delayed 
 letters), so that the queue's worker only has to acknowledge the message.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,13 +23,13 @@ from ssc_ingest.errors import (
     ParentRefused,
 )
 from ssc_ingest.extraction.extract import Extracted, extract
-from ssc_ingest.models import PackageRef, Purl, now
-from ssc_ingest.on_demand.jobs import Budget, Ending, Standing, job_message
-from ssc_ingest.resources import Resources, State
+from ssc_ingest.models import PackageRef, now
+from ssc_ingest.on_demand.jobs import Budget, Ending, Membership, job_message
+from ssc_ingest.resources import Resources
 from ssc_ingest.runs.model import Ending as RunEnding
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.claims import RENEW_EVERY
-from ssc_ingest.work.queues import TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
 from ssc_ingest.work.retry import Again, decide
 
 STALE_ATTEMPTS = 3
@@ -40,7 +39,7 @@ the feed has announced may be withdrawn again, and then never comes."""
 CALLERS = (InvalidArguments, ParentNotFound, ParentRefused, PackageNotFound)
 """Failures that say nothing about whether the package can be read."""
 
-LONGEST_FIELD = 200
+MAX_FIELD_LENGTH = 200
 """Characters of a caller's text in the log."""
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ class _Assignment:
     request: ExtractPackage
     ref: PackageRef
     job_id: str | None
-    standing: Standing
+    standing: Membership
     again: bool
 
     @property
@@ -92,7 +91,7 @@ class _Assignment:
         return self.message.queue == queue_name(self.ref.ecosystem, "urgent")
 
 
-class Executor:
+class DeliveryHandler:
     """Carries out extraction tasks of one process."""
 
     def __init__(self, resources: Resources) -> None:
@@ -116,13 +115,13 @@ class Executor:
         if not isinstance(assignment, _Assignment):
             return assignment
         purl, owner = assignment.ref.purl, message.task_id
-        if not await self._state.inflight.claim(purl, owner, message.as_wish()):
+        if not await self._state.claims.claim(purl, owner, message.to_json()):
             return Done(summary="handed over to the task that works on this package")
-        async with self._claimed(purl, owner):
+        async with self._state.claims.renewed(purl, owner):
             # A redelivery may have nothing left to do but to end the claim that its first
             # delivery could not.
             result = await self._attempt(assignment)
-            await self._let_go(purl, owner)
+            await self._state.claims.hand_over(purl, owner)
         return result
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
@@ -133,10 +132,10 @@ class Executor:
             purl = ecosystem(request.ecosystem).ref(request.name).purl
             if job_id := _job_id(message, request):
                 await self._state.jobs.finish(job_id, purl, Ending.FAILED, reason=_reason(error))
-            await self._state.failing.note(purl)
+            await self._state.cooldowns.start(purl)
             if request.run_id:
                 await self._state.runs.end(request.run_id, purl, request.sequence, RunEnding.FAILED)
-            await self._let_go(purl, message.task_id)
+            await self._state.claims.hand_over(purl, message.task_id)
         return result
 
     async def _accepted(self, message: TaskMessage, *, again: bool) -> _Assignment | Result:
@@ -158,7 +157,7 @@ class Executor:
         ref = ecosystem(request.ecosystem).ref(request.name)
         job_id = _job_id(message, request)
         # Without a job, somebody's own call is urgent; runs use the other queues.
-        standing: Standing = (
+        standing: Membership = (
             "asked" if message.queue == queue_name(ref.ecosystem, "urgent") else "followed"
         )
         if job_id:
@@ -183,11 +182,6 @@ class Executor:
             standing=standing,
             again=again,
         )
-
-    async def _let_go(self, purl: Purl, owner: str) -> None:
-        """End the claim; what others wanted of the package meanwhile goes back to the queues."""
-        if wishes := await self._state.inflight.release(purl, owner):
-            await hand_back(self._state, purl, wishes)
 
     async def _attempt(self, assignment: _Assignment) -> Result:
         try:
@@ -294,7 +288,7 @@ class Executor:
         self._resources.metrics.package_ended(assignment.ref.ecosystem, Ending.FAILED.value)
         result = await self._fail(message, error)
         if not isinstance(error, CALLERS):
-            await self._state.failing.note(assignment.ref.purl)
+            await self._state.cooldowns.start(assignment.ref.purl)
         if assignment.job_id:
             await self._state.jobs.finish(
                 assignment.job_id,
@@ -317,33 +311,6 @@ class Executor:
         letter = await self._state.dead_letters.add(message, error, now=now())
         return GaveUp(dead_letter=letter, error_type=type(error).__name__, error=str(error))
 
-    @asynccontextmanager
-    async def _claimed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
-        """Renew the claim during the block; an exception ends it and leaves the wishes."""
-
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(RENEW_EVERY)
-                with suppress(RedisError):
-                    if not await self._state.inflight.renew(purl, owner):
-                        return
-
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        except BaseException:
-            with suppress(RedisError):
-                await asyncio.shield(self._state.inflight.abandon(purl, owner))
-            raise
-        finally:
-            renewing.cancel()
-
-
-async def hand_back(state: State, purl: Purl, wishes: Sequence[str]) -> None:
-    """Publish what was wanted of a package, and only then strike it out."""
-    await state.queues.publish([TaskMessage.from_wish(wish) for wish in wishes])
-    await state.inflight.served(purl, wishes)
-
 
 def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
     """What every line of a task's work says: which task, and about what.
@@ -353,9 +320,9 @@ def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
     fields = {"task_id": task_id}
     name, ecosystem_name = kwargs.get("name"), kwargs.get("ecosystem")
     if isinstance(ecosystem_name, str):
-        fields["ecosystem"] = ecosystem_name[:LONGEST_FIELD]
+        fields["ecosystem"] = ecosystem_name[:MAX_FIELD_LENGTH]
     if isinstance(name, str):
-        fields["package"] = name[:LONGEST_FIELD]
+        fields["package"] = name[:MAX_FIELD_LENGTH]
         with suppress(InvalidArguments):
             fields["package"] = ecosystem(str(ecosystem_name)).ref(name).purl
     return fields

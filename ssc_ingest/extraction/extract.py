@@ -16,7 +16,7 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.graph.changes import ParentEdge
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import ANY_VERSION, Package, PackageRef, now
 from ssc_ingest.on_demand.jobs import Ending
@@ -68,7 +68,7 @@ async def extract(
     ecosystem = resources.ecosystems[request.ecosystem]
     ref = ecosystem.ref(request.name)
     cache = resources.state.cache
-    carryover = await Carryover.load(cache, ref.purl) if carried else Carryover()
+    carryover = await FetchCheckpoint.load(cache, ref.purl) if carried else FetchCheckpoint()
     scope = RequestScope(urgent=urgent, carryover=carryover)
     try:
         with request_scope(scope):
@@ -108,7 +108,7 @@ async def _extract(
             await writer.link(ref, edges, urgent=urgent)
         return Extracted(ref=ref, ending=Ending.PRESENT)
     # What is asked for by name, or that its registry's feed names, is worth another look.
-    known_missing = not is_read and await resources.state.missing.knows(ref.purl)
+    known_missing = not is_read and await resources.state.not_found.contains(ref.purl)
     if known_missing and not asked and not request.refresh:
         raise PackageNotFound(ref.purl)
 
@@ -124,14 +124,14 @@ async def _extract(
         )
     except PackageNotFound as error:
         scope.reading = False
-        await resources.state.missing.note(ref.purl)
+        await resources.state.not_found.add(ref.purl)
         if not is_read:
             raise
         await writer.mark_gone(ref, now(), urgent=urgent)
         log.info("package_gone")
         raise PackageGone(ref.purl, url=error.url) from error
     if known_missing:
-        await resources.state.missing.forget(ref.purl)
+        await resources.state.not_found.forget(ref.purl)
     # What was read before, and not now, is as old as that: the graph may have something newer.
     found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
     if isinstance(found, NotModified):

@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-GATHER = 0.002
+LINGER = 0.002
 """Seconds that the first question of a batch waits for company."""
 
-MOST = 200
+MAX_BATCH = 200
 """Questions of one query."""
 
 
@@ -37,8 +37,8 @@ class Coalescer(Generic[K, V]):
 
     async def _drain(self) -> None:
         while self._waiting:
-            await asyncio.sleep(GATHER)
-            keys = list(self._waiting)[:MOST]
+            await asyncio.sleep(LINGER)
+            keys = list(self._waiting)[:MAX_BATCH]
             batch = {key: self._waiting.pop(key) for key in keys}
             try:
                 found = await self._ask(keys)

@@ -79,7 +79,7 @@ RETURN read, stale
 """
 """How many packages were last looked at before a moment. Index on ``moment``."""
 
-MOST_EDGES = 100_000
+MAX_EDGES = 100_000
 """Edges that are looked at for a list of dependents; some packages have millions."""
 
 
@@ -240,7 +240,7 @@ class GraphViews:
     async def dependents(self, label: str, purl: Purl, *, most: int) -> Dependents:
         """Who requires a package: at most ``most`` packages, by name."""
         (row,) = await self._read(
-            for_label(DEPENDENTS, label), purl=purl, most=most, edges=MOST_EDGES
+            for_label(DEPENDENTS, label), purl=purl, most=most, edges=MAX_EDGES
         )
         files = await self._read(for_label(REQUIREMENT_FILES, label), purl=purl)
         return Dependents(

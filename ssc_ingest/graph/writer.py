@@ -38,7 +38,7 @@ from ssc_ingest.graph.inbox import Inbox, Submission
 from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
 from ssc_ingest.models import Package, PackageRef
 
-GATHER = 0.003
+LINGER = 0.003
 """Seconds that the first submission of a batch waits for company."""
 
 TARGET = 0.1
@@ -191,7 +191,7 @@ class GraphWriter:
         try:
             while self._inbox:
                 if not self._closed:
-                    await asyncio.sleep(GATHER)
+                    await asyncio.sleep(LINGER)
                 submissions = self._inbox.take(int(self._rows))
                 try:
                     await self._write(submissions)

@@ -20,13 +20,13 @@ from ssc_ingest.models import Purl
 
 KIND = "carryover"
 
-KEPT_FOR = 600
+TTL = 600
 """Seconds; the cache time of package and version metadata."""
 
-LARGEST = 64 * 1024 * 1024
+MAX_SIZE = 64 * 1024 * 1024
 """Bytes of documents kept for one package; what goes beyond is read again."""
 
-LARGEST_ANSWER = 2 * 1024 * 1024
+MAX_ANSWER_SIZE = 2 * 1024 * 1024
 """Bytes of one answer, which stays in memory until its package is in the graph."""
 
 _ABSENT = b""
@@ -56,7 +56,7 @@ class Answer:
         return cls(known["url"], body, known["headers"], datetime.fromisoformat(known["read_at"]))
 
 
-class Carryover:
+class FetchCheckpoint:
     """What was read about one package, by URL; ``None`` for a document that does not exist."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Carryover:
 
     def keep(self, url: str, document: Document | None) -> None:
         """Keep a document for the next execution, as long as there is room."""
-        if self._size + _size(document) <= LARGEST:
+        if self._size + _size(document) <= MAX_SIZE:
             self._size += _size(document)
             self.documents[url] = self._new[url] = document
 
@@ -90,15 +90,15 @@ class Carryover:
         Not what this one was: who asks again wants another answer.
         """
         answer = self._earlier.get(question)
-        return answer if answer and (at - answer.read_at).total_seconds() < KEPT_FOR else None
+        return answer if answer and (at - answer.read_at).total_seconds() < TTL else None
 
     def keep_answer(self, question: str, answer: Answer) -> None:
         """Keep an answer for the next execution, unless it is large."""
-        if len(answer.body) <= LARGEST_ANSWER:
+        if len(answer.body) <= MAX_ANSWER_SIZE:
             self._answers[question] = answer
 
     @classmethod
-    async def load(cls, cache: Redis, purl: Purl) -> "Carryover":
+    async def load(cls, cache: Redis, purl: Purl) -> "FetchCheckpoint":
         """What the previous execution left."""
         stored: Any = await cache.hgetall(_key(purl))
         documents: dict[str, Document | None] = {}
@@ -128,7 +128,7 @@ class Carryover:
                 pipeline.hdel(_key(purl), *(_ANSWER + question for question in self._earlier))
             if packed:
                 pipeline.hset(_key(purl), mapping=packed)
-            pipeline.expire(_key(purl), KEPT_FOR)
+            pipeline.expire(_key(purl), TTL)
             await pipeline.execute()
 
     async def discard(self, cache: Redis, purl: Purl) -> None:

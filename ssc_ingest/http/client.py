@@ -9,10 +9,10 @@ import hashlib
 import os
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -38,7 +38,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
 )
 from ssc_ingest.http import decoding
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import current_scope, keep_answer, kept_answer
@@ -59,24 +59,19 @@ FIRST_PAUSE = 0.5
 PAUSE_AFTER = {429: 60.0, 503: 5.0}
 """Seconds that a host is left alone when it names no time; doubled from pause to pause."""
 
-LEAST_PAUSE = 1.0
+MIN_PAUSE = 1.0
 """Seconds; hosts that name less, such as ``Retry-After: 0``, name nothing."""
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 
-MOST_PER_HOST = 32
+MAX_PER_HOST = 32
 """Requests of one process that one host sees at the same time."""
 
-MOST_CONNECTIONS = 1000
+MAX_CONNECTIONS = 1000
 """Connections of one process; what matters is how many one host has."""
-
-PARSED_INLINE = 128 * 1024
-"""Bytes up to which parsing is quicker than handing it to a thread."""
-
-T = TypeVar("T")
 
 
 def user_agent(contact: str) -> str:
@@ -100,7 +95,7 @@ async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]
             "Accept-Encoding": decoding.ACCEPT_ENCODING,
         },
         timeout=_timeout(settings.http_timeout_default),
-        limits=httpx.Limits(max_connections=MOST_CONNECTIONS),
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
         mounts=dict.fromkeys(loopback),
     ) as transport:
         yield transport
@@ -137,7 +132,7 @@ class RegistryClient:
         self._hosts = hosts
         self._recovering: set[str] = set()
         """Hosts that have told this process to wait, and nothing else since."""
-        self._slots = {host: asyncio.Semaphore(MOST_PER_HOST) for host in hosts}
+        self._slots = {host: asyncio.Semaphore(MAX_PER_HOST) for host in hosts}
 
     @property
     def user_agent(self) -> str:
@@ -223,7 +218,7 @@ class RegistryClient:
             RegistryUnavailable: also when the content does not have the announced digest.
         """
         scope = current_scope()
-        kept = (scope and scope.carryover) or Carryover()
+        kept = (scope and scope.carryover) or FetchCheckpoint()
         if url in kept.documents:
             if (document := kept.documents[url]) is None:
                 raise ResourceNotFound("was not there a moment ago", url=url)
@@ -274,13 +269,13 @@ class RegistryClient:
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """The answer that is wanted (200, 206, 304), its body unread; redirects are followed."""
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             async with self._sent(url, headers) as answer:
                 if not answer.has_redirect_location:
                     yield answer
                     return
                 url = urljoin(url, str(answer.headers["location"]))
-        raise RegistryUnavailable(f"more than {MOST_REDIRECTS} redirects", url=url)
+        raise RegistryUnavailable(f"more than {MAX_REDIRECTS} redirects", url=url)
 
     @asynccontextmanager
     async def _sent(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -339,8 +334,8 @@ class RegistryClient:
             named = retry_after(answer.headers.get("retry-after")) or 0
             paused = await self._limiter.pause(
                 host,
-                named if named >= LEAST_PAUSE else PAUSE_AFTER[status],
-                doubling=named < LEAST_PAUSE,
+                named if named >= MIN_PAUSE else PAUSE_AFTER[status],
+                doubling=named < MIN_PAUSE,
             )
             error = RateLimited if status == httpx.codes.TOO_MANY_REQUESTS else RegistryOverloaded
             raise error(f"HTTP {status} from {host}", retry_after=paused, url=url)
@@ -418,10 +413,3 @@ def _translated(url: str) -> Iterator[None]:
     except (httpx.HTTPError, aiohttp.ClientError) as error:  # not all of these are translated
         reason = str(error) or type(error).__name__
         raise RegistryUnavailable(reason, url=url) from error
-
-
-async def off_loop(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Run CPU-heavy parsing of a document of ``size`` bytes without holding up the event loop."""
-    if size <= PARSED_INLINE:
-        return function(*arguments)
-    return await asyncio.to_thread(function, *arguments)

@@ -14,10 +14,10 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 KIND = "document"
-KEPT_FOR = 24 * 3600
+TTL = 24 * 3600
 """Seconds after the last use."""
 
-LARGEST = 256 * 1024
+MAX_SIZE = 256 * 1024
 """Bytes of a document; a larger one is read again."""
 
 IN_PROCESS = 16 * 1024 * 1024
@@ -64,7 +64,7 @@ class DocumentCache:
         if (document := self._hottest.get(url)) is not None:
             self._hottest.move_to_end(url)
             return document
-        packed = await self._cache.getex(_key(url), ex=KEPT_FOR)
+        packed = await self._cache.getex(_key(url), ex=TTL)
         if not isinstance(packed, bytes):
             return None
         document = Document.unpack(packed)
@@ -73,9 +73,9 @@ class DocumentCache:
 
     async def put(self, url: str, document: Document) -> bool:
         """Keep the document, if it is small enough; whether it is."""
-        if len(document.body) > LARGEST:
+        if len(document.body) > MAX_SIZE:
             return False
-        await self._cache.set(_key(url), document.pack(), ex=KEPT_FOR)
+        await self._cache.set(_key(url), document.pack(), ex=TTL)
         self._remember(url, document)
         return True
 

@@ -18,20 +18,20 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-LONGEST_WAIT = 2.0
+MAX_WAIT = 2.0
 """Seconds that a task may hold its slot while it waits for a token."""
 
-LONGEST_START = 0.5
+MAX_START = 0.5
 """The same for work that has read nothing yet: what was begun is to be finished first, or
 thousands of packages would be half read, and none done."""
 
-LONGEST_SPREAD = 60.0
+MAX_SPREAD = 60.0
 """Seconds over which those who are refused come back, one for each token."""
 
 RESERVED_SHARE = 0.2
 """Share of the burst that only urgent work may use."""
 
-LONGEST_PAUSE = 3600.0
+MAX_PAUSE = 3600.0
 
 LOOK_AGAIN = 300.0
 """Seconds after which work that an operator holds looks again whether it may go on; the end of
@@ -116,7 +116,7 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class RegistryPause:
     """An operator lets nobody ask a registry."""
 
     since: datetime
@@ -148,7 +148,7 @@ class RateLimiter:
     ) -> Permission:
         """Ask for one request to ``host``.
 
-        A granted permission may carry a delay of at most :data:`LONGEST_WAIT`: the token is
+        A granted permission may carry a delay of at most :data:`MAX_WAIT`: the token is
         reserved, the caller sleeps. Those who are refused are told to come back one after the
         other, at the host's rate.
 
@@ -163,10 +163,10 @@ class RateLimiter:
             rate = 0
         burst = max(1.0, rate)
         reserve = 0.0 if urgent else RESERVED_SHARE * burst
-        longest = LONGEST_WAIT if urgent or begun else LONGEST_START
+        longest = MAX_WAIT if urgent or begun else MAX_START
         verdict, seconds = await self._take(
             keys=[f"ratelimit:{host}", f"pause:{host}", _hold(registry), f"used:{host}"],
-            args=[rate, burst, reserve, longest, LOOK_AGAIN, LONGEST_SPREAD],
+            args=[rate, burst, reserve, longest, LOOK_AGAIN, MAX_SPREAD],
         )
         return Permission(verdict == "ok", float(seconds), held=verdict == "held")
 
@@ -178,7 +178,7 @@ class RateLimiter:
         answer: Any = await self._pause(
             keys=[f"pause:{host}", f"pauses:{host}"],
             # Not 0, which hosts name too and Redis refuses.
-            args=[max(1, math.ceil(seconds * 1000)), int(LONGEST_PAUSE * 1000), int(doubling)],
+            args=[max(1, math.ceil(seconds * 1000)), int(MAX_PAUSE * 1000), int(doubling)],
         )
         return float(answer) / 1000
 
@@ -196,14 +196,14 @@ class RateLimiter:
         """End a hold; whether there was one."""
         return bool(await self._redis.delete(_hold(registry)))
 
-    async def held(self, registry: str) -> Hold | None:
+    async def held(self, registry: str) -> RegistryPause | None:
         """The hold on a registry, if there is one."""
         document = await self._redis.get(_hold(registry))
         if document is None:
             return None
         left = await self._redis.pttl(_hold(registry))
         facts = json.loads(document)
-        return Hold(
+        return RegistryPause(
             since=datetime.fromisoformat(facts["since"]),
             until=_in(left) if left >= 0 else None,
             reason=facts["reason"],

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import httpx
 
-from ssc_ingest.http.checkpoint import Answer, Carryover
+from ssc_ingest.http.checkpoint import Answer, FetchCheckpoint
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import now
 
@@ -20,7 +20,7 @@ class RequestScope:
     urgent: bool = False
     timeout: float | None = None
     """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
-    carryover: Carryover | None = None
+    carryover: FetchCheckpoint | None = None
     """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
     registry from end to end."""
     requests: int = 0

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from ssc_ingest.models import PackageRef, VersionName
 
 KIND = "import_names"
-KEPT_FOR = 7 * 24 * 3600
+TTL = 7 * 24 * 3600
 """Seconds."""
 
 
@@ -38,5 +38,5 @@ class ImportNamesCache:
         if (kept := await self._cache.get(key)) is not None:
             return tuple(json.loads(kept))
         names = await read()
-        await self._cache.set(key, json.dumps(names), ex=KEPT_FOR)
+        await self._cache.set(key, json.dumps(names), ex=TTL)
         return names

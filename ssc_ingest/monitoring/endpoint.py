@@ -19,14 +19,14 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PATIENCE = 10
+REQUEST_TIMEOUT = 10
 """Seconds for a client to say what it wants."""
 
 Check = Callable[[], str | None]
 """Called on a thread of the server; says what is wrong, or ``None``."""
 
 
-class Endpoint:
+class MonitoringServer:
     """The server, from its start to :meth:`close`."""
 
     def __init__(
@@ -87,7 +87,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = PATIENCE
+    timeout = REQUEST_TIMEOUT
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its own signature
         """Who looks at health every few seconds is not news."""

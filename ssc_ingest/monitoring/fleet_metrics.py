@@ -18,7 +18,8 @@ from ssc_ingest.metrics import PREFIX
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import beats, workers
 from ssc_ingest.resources import Resources, stream_names
-from ssc_ingest.work.queues import NextMessage, queue_names
+from ssc_ingest.work.messages import NextMessage
+from ssc_ingest.work.names import queue_names
 
 REFRESH_EVERY = 10.0
 """Seconds between looks at Redis."""
@@ -106,10 +107,10 @@ class FleetMetrics:
         await self._refresh_streams()
         held = {name: await state.limiter.held(name) for name in ecosystems()}
         _set(self._paused, {(name,): float(hold is not None) for name, hold in held.items()})
-        there = await workers(state.state)
+        there = await workers(state.redis)
         _set(self._last_task, {(w.hostname,): w.last_task_at for w in there if w.last_task_at})
         _set(self._running, {(worker.hostname,): worker.running for worker in there})
-        self._beats.set(len(await beats(state.state)))
+        self._beats.set(len(await beats(state.redis)))
         self._refreshed.set(time.time())
 
     async def count(self) -> None:
@@ -146,7 +147,7 @@ class FleetMetrics:
         moment = time.time()
         found: dict[tuple[str, ...], float] = {}
         for name in ecosystems():
-            followed, begun = await self._resources.state.state.hmget(
+            followed, begun = await self._resources.state.redis.hmget(
                 f"feed:{name}", ["updated_at", "moment"]
             )
             if since := followed or begun:

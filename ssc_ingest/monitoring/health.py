@@ -22,7 +22,7 @@ from ssc_ingest.monitoring.heartbeats import Worker, beats, workers
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 
-PATIENCE = 3.0
+REDIS_TIMEOUT = 3.0
 """Seconds for Redis to answer."""
 
 STALLED_AFTER = 600.0
@@ -52,8 +52,8 @@ async def healthy(kind: str) -> list[str]:
     client = Redis.from_url(
         locate(settings).redis(settings.redis_state_db),
         decode_responses=True,
-        socket_connect_timeout=PATIENCE,
-        socket_timeout=PATIENCE,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        socket_timeout=REDIS_TIMEOUT,
         retry=Retry(NoBackoff(), 0),
     )
     here = socket.gethostname()

@@ -27,11 +27,12 @@ from redis.asyncio import Redis
 
 from ssc_ingest.models import Purl
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.queues import EXTRACT, TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT, queue_name
 
-KEPT_FOR = 24 * 3600
+TTL = 24 * 3600
 
-AT_A_TIME = 1000
+BATCH_SIZE = 1000
 """Jobs looked at in one round trip."""
 
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
@@ -110,7 +111,7 @@ if redis.call('SCARD', KEYS[3]) == 0 then redis.call('HSETNX', KEYS[1], 'finishe
 )
 
 
-Standing = Literal["asked", "followed", "done"]
+Membership = Literal["asked", "followed", "done"]
 
 
 class Ending(StrEnum):
@@ -195,7 +196,7 @@ class Jobs:
         request: Mapping[str, Any],
         dependencies: str,
         insist: bool = False,
-    ) -> Standing:
+    ) -> Membership:
         """Take up one package of a job; creates the job if needed.
 
         Args:
@@ -216,7 +217,7 @@ class Jobs:
             dependencies,
             int(insist),
         ]
-        standing: Standing = await self._enter(keys=_keys(job_id), args=args)
+        standing: Membership = await self._enter(keys=_keys(job_id), args=args)
         return standing
 
     async def follow(
@@ -313,8 +314,8 @@ class Jobs:
         before = datetime.now(UTC).timestamp() - untouched_for
         ids = [str(i) for i in await self._redis.zrange("jobs", 0, -1)]
         found = []
-        for start in range(0, len(ids), AT_A_TIME):
-            some = ids[start : start + AT_A_TIME]
+        for start in range(0, len(ids), BATCH_SIZE):
+            some = ids[start : start + BATCH_SIZE]
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for job_id in some:
                     pipeline.hmget(_keys(job_id)[0], ["finished_at", "touched_at"])

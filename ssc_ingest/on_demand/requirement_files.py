@@ -27,17 +27,18 @@ from ssc_ingest.on_demand.jobs import Budget, job_message, new_job_id
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.queues import TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
 
 POSITIONS = "requirement-files"
 
 WRITTEN_WITHIN = timedelta(hours=1)
 """By its writer's clock, from the time of a file to its last edge."""
 
-AT_A_TIME = 500
+BATCH_SIZE = 500
 """Files of one read."""
 
-MOST_READS = 20
+MAX_READS = 20
 """Reads of one look, for what is new; the rest is for the next look."""
 
 ASKED_FOR = 3600
@@ -66,9 +67,9 @@ async def fill_stubs(reader: RequirementFileReader, state: State, settings: Sett
     look = _Look(reader, state, settings, room=settings.run_high_water - waiting)
     newest = await look.position("newest")
     again = Position(newest.moment - WRITTEN_WITHIN) if newest.id else newest
-    reached = await look.walk(again, MOST_READS)
+    reached = await look.walk(again, MAX_READS)
     if _key(reached) <= _key(newest):  # perhaps very many in that hour: go on behind the last one
-        reached = await look.walk(newest, MOST_READS)
+        reached = await look.walk(newest, MAX_READS)
     await look.store("newest", max(newest, reached, key=_key))
 
     oldest = await look.position("oldest")
@@ -86,7 +87,7 @@ class _Look:
         self.files = self.packages = 0
         self._reader = reader
         self._state = state
-        self._redis: Redis = state.state
+        self._redis: Redis = state.redis
         self._budget = Budget(settings.job_max_packages, settings.job_max_requests)
 
     async def position(self, name: str) -> Position:
@@ -107,13 +108,13 @@ class _Look:
             The position of the last one with which nothing is left to do.
         """
         for _ in range(most):
-            files = await self._reader.behind(position, AT_A_TIME)
+            files = await self._reader.behind(position, BATCH_SIZE)
             await self._fill(files.stubs)
             if self.room <= 0:
                 break
             self.files += files.files
             position = files.last or position
-            if files.files < AT_A_TIME:
+            if files.files < BATCH_SIZE:
                 break
         return position
 
@@ -122,7 +123,7 @@ class _Look:
         if not stubs:
             return
         purls = [stub.purl for stub in stubs]
-        out = await self._state.missing.among(purls) | await self._state.failing.resting(purls)
+        out = await self._state.not_found.filter(purls) | await self._state.cooldowns.active(purls)
         messages: list[TaskMessage] = []
         for stub in stubs:
             ref = reference_of(stub.purl, stub.name)

@@ -7,7 +7,7 @@ from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.models import PackageRef, Purl
 from ssc_ingest.runs.model import Kind
-from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.not_found import NegativeCache
 
 BATCH = 2_000
 """Names that the graph is asked about at once: a few hundredths of a second."""
@@ -32,12 +32,12 @@ class Comparison(Protocol):
         """
 
 
-class Additions:
+class SelectMissing:
     """An ingestion wants what the graph lacks or has as a stub only."""
 
     replaces = False
 
-    def __init__(self, reader: GraphReader, missing: Missing) -> None:
+    def __init__(self, reader: GraphReader, missing: NegativeCache) -> None:
         self._reader = reader
         self._missing = missing
 
@@ -45,13 +45,13 @@ class Additions:
         """See :class:`Comparison`."""
         found: dict[Purl, Verdict] = {ref.purl: "skipped" for ref, _ in batch}
         unread = await self._reader.unread(batch[0][0].label, found)
-        missing = await self._missing.among(list(unread))
+        missing = await self._missing.filter(list(unread))
         for purl in unread:
             found[purl] = "known_missing" if purl in missing else "wanted"
         return found
 
 
-class Changes:
+class SelectChanged:
     """An update wants what the graph has, unless it has it as new as the feed says.
 
     ``adds``: packages that the graph lacks are wanted too.
@@ -79,7 +79,7 @@ class Changes:
         return found
 
 
-class Everything:
+class SelectAll:
     """A staleness run wants what is on its pages: they were chosen by what the graph has."""
 
     replaces = False
@@ -89,12 +89,14 @@ class Everything:
         return {ref.purl: "wanted" for ref, _ in batch}
 
 
-def comparison(kind: Kind, reader: GraphReader, missing: Missing, *, adds: bool) -> Comparison:
+def comparison(
+    kind: Kind, reader: GraphReader, missing: NegativeCache, *, adds: bool
+) -> Comparison:
     """That of a kind of run; ``adds``: updates want what the graph lacks, too."""
     match kind:
         case "ingestion":
-            return Additions(reader, missing)
+            return SelectMissing(reader, missing)
         case "update":
-            return Changes(reader, adds=adds)
+            return SelectChanged(reader, adds=adds)
         case "staleness":
-            return Everything()
+            return SelectAll()

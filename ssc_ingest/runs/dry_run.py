@@ -13,7 +13,7 @@ from ssc_ingest.models import Purl
 from ssc_ingest.runs.comparison import BATCH, Named, comparison
 from ssc_ingest.runs.model import Kind
 from ssc_ingest.runs.pages import Page, closing, read_pages
-from ssc_ingest.runs.publisher import Means
+from ssc_ingest.runs.publisher import RunServices
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Estimate:
 
 
 async def estimate(
-    means: Means,
+    services: RunServices,
     kind: Kind,
     *,
     limit: int | None = None,
@@ -49,7 +49,7 @@ async def estimate(
     """List and compare as a run would.
 
     Args:
-        means: the clients; nothing is published or stored.
+        services: the clients; nothing is published or stored.
         kind: of the run.
         limit: most packages that it would publish.
         told: is called after every page.
@@ -58,14 +58,14 @@ async def estimate(
         RegistryError: the listing cannot be read, now or at all.
         StoreUnavailable: the graph is away.
     """
-    found = Estimate(kind=kind, ecosystem=means.ecosystem.identity.name)
-    scope = RequestScope(timeout=means.settings.http_timeout_long)
+    found = Estimate(kind=kind, ecosystem=services.ecosystem.identity.name)
+    scope = RequestScope(timeout=services.settings.http_timeout_long)
     met: set[bytes] = set()
     with request_scope(scope):
         try:
-            async with closing(_pages(means, found)) as pages:
+            async with closing(_pages(services, found)) as pages:
                 async for page in pages:
-                    await _compare(means, found, page, met)
+                    await _compare(services, found, page, met)
                     found.pages_requests = scope.requests
                     told(found)
                     if limit is not None and found.packages >= limit:
@@ -74,45 +74,45 @@ async def estimate(
         except CursorExpired:
             found.listed, found.packages, found.counts = 0, 0, {}
             found.note = "the feed may have lost something: all packages of the graph are read anew"
-            async with closing(read_pages(means.ecosystem, "names", None)) as pages:
+            async with closing(read_pages(services.ecosystem, "names", None)) as pages:
                 async for page in pages:
-                    await _compare(means, found, page, met)
+                    await _compare(services, found, page, met)
                     told(found)
     found.pages_requests = scope.requests
-    found.packages_requests = round(found.packages * means.ecosystem.requests_per_package)
-    found.hours = round(found.packages_requests / _rate(means.ecosystem) / 3600, 2)
+    found.packages_requests = round(found.packages * services.ecosystem.requests_per_package)
+    found.hours = round(found.packages_requests / _rate(services.ecosystem) / 3600, 2)
     return found
 
 
-async def _pages(means: Means, found: Estimate) -> AsyncGenerator[Page, None]:
+async def _pages(services: RunServices, found: Estimate) -> AsyncGenerator[Page, None]:
     if found.kind == "ingestion":
-        async with closing(read_pages(means.ecosystem, "names", None)) as pages:
+        async with closing(read_pages(services.ecosystem, "names", None)) as pages:
             async for page in pages:
                 yield page
         return
-    feed = await means.runs.feed(found.ecosystem)
+    feed = await services.runs.feed(found.ecosystem)
     if feed is None:
         found.note = "the first update: it only notes where the feed ends"
         return
-    async with closing(read_pages(means.ecosystem, "changes", feed.cursor)) as pages:
+    async with closing(read_pages(services.ecosystem, "changes", feed.cursor)) as pages:
         async for page in pages:
             yield page
 
 
-async def _compare(means: Means, found: Estimate, page: Page, met: set[bytes]) -> None:
+async def _compare(services: RunServices, found: Estimate, page: Page, met: set[bytes]) -> None:
     """Count what would become of a page; ``met``: digests of the packages counted so far."""
     asks = comparison(
-        found.kind, means.reader, means.missing, adds=means.settings.updates_add_packages
+        found.kind, services.reader, services.not_found, adds=services.settings.updates_add_packages
     )
     counts = Counter(found.counts)
     changes = page.changes
     if page.repeats and found.kind == "ingestion":
-        changes = tuple(_met_first(means.ecosystem, changes, met))
+        changes = tuple(_met_first(services.ecosystem, changes, met))
     for start in range(0, len(changes), BATCH):
         named: dict[Purl, Named] = {}
         for change in changes[start : start + BATCH]:
             try:
-                ref = means.ecosystem.ref(change.name)
+                ref = services.ecosystem.ref(change.name)
             except InvalidName:
                 counts["invalid"] += 1
             else:

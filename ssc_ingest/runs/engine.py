@@ -20,15 +20,15 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.runs.lease import RENEW_EVERY, Hold, NotHeld
+from ssc_ingest.runs.lease import RENEW_EVERY, NotHeld, RunLease
 from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
 from ssc_ingest.runs.pages import closing, read_pages
-from ssc_ingest.runs.publisher import Means, PageTaker
+from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
-MOST_STUCK = 10
+MAX_STUCK = 10
 """Restarts without anything coming on after which a run has failed: it kills who carries it out."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
 """Seconds before a registry that does not answer is asked for the page again."""
 
 STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
@@ -44,23 +44,28 @@ class Engine:
     """Carries out one run.
 
     Args:
-        means: the clients.
+        services: the clients.
         run: which.
         poll: seconds between two looks for room, and at what is pending.
         renew_every: seconds between two renewals of the lease.
     """
 
     def __init__(
-        self, means: Means, run: Run, *, poll: float = 0.25, renew_every: float = RENEW_EVERY
+        self,
+        services: RunServices,
+        run: Run,
+        *,
+        poll: float = 0.25,
+        renew_every: float = RENEW_EVERY,
     ) -> None:
-        self._means = means
+        self._services = services
         self._run = run
-        self._runs = means.runs
+        self._runs = services.runs
         self._facts = {"run_id": run.id, "ecosystem": run.ecosystem}
-        self._hold = Hold(means.runs, run)
+        self._hold = RunLease(services.runs, run)
         self._poll = poll
         self._renew_every = renew_every
-        self._scope = RequestScope(timeout=means.settings.http_timeout_long)
+        self._scope = RequestScope(timeout=services.settings.http_timeout_long)
         self._failures = 0
         self._pages = -1
 
@@ -109,19 +114,21 @@ class Engine:
 
     async def _go_on(self) -> None:
         run = self._run = await self._current()
-        if run.stuck > MOST_STUCK and not run.error:
+        if run.stuck > MAX_STUCK and not run.error:
             raise Stuck(f"nothing came on in {run.stuck} attempts, each of which ended in a kill")
         if run.pages != self._pages:
             self._pages, self._failures = run.pages, 0
-        self._taker = PageTaker(self._means, self._hold, run, self._scope, poll=self._poll)
-        await self._taker.publish_again()
+        self._publisher = PagePublisher(
+            self._services, self._hold, run, self._scope, poll=self._poll
+        )
+        await self._publisher.publish_again()
         if run.phase == "listing":
             if run.kind == "update" and run.mode == "changes" and run.cursor is None:
                 if not await self._begin_update():
                     return
             elif run.mode == "names" and run.feed_end is None:
                 # Before the listing, so that nothing falls between it and the next update.
-                await self._hold.note_feed_end(await self._means.ecosystem.feed_end())
+                await self._hold.note_feed_end(await self._services.ecosystem.feed_end())
             await self._list()
         await self._drain()
 
@@ -145,7 +152,7 @@ class Engine:
                 await self._fail(error)
 
     async def _wait(self, seconds: float, error: Exception) -> None:
-        seconds = min(max(1.0, seconds), LONGEST_PAUSE)
+        seconds = min(max(1.0, seconds), MAX_PAUSE)
         kind = type(error).__name__
         log.info(
             "run_waits", seconds=round(seconds, 1), error_type=kind, error=str(error), **self._facts
@@ -186,26 +193,26 @@ class Engine:
         """Take up the feed where the last update stopped; ``False`` if there was none yet."""
         feed = await self._runs.feed(self._run.ecosystem)
         if feed is None:
-            end = await self._means.ecosystem.feed_end()
+            end = await self._services.ecosystem.feed_end()
             note = "the first update: it has noted where the feed ends, and the next begins there"
             await self._hold.finish(feed=end, note=note, is_update=True)
             return False
-        await self._taker.commit({"cursor": feed.cursor})
+        await self._publisher.commit({"cursor": feed.cursor})
         self._run = await self._current()
         return True
 
     async def _list(self) -> None:
         complete, run = True, self._run
         source = (
-            self._means.stale.pages(run)
+            self._services.stale.pages(run)
             if run.mode == "stale"
-            else read_pages(self._means.ecosystem, run.mode, run.cursor)
+            else read_pages(self._services.ecosystem, run.mode, run.cursor)
         )
         async with closing(source) as pages:
             async for page in pages:
-                if not (complete := await self._taker.take(page)):
+                if not (complete := await self._publisher.take(page)):
                     break
-        await self._taker.commit({"phase": "draining", "complete": int(complete)})
+        await self._publisher.commit({"phase": "draining", "complete": int(complete)})
 
     # The end ------------------------------------------------------------------------------
 

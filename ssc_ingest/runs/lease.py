@@ -46,7 +46,7 @@ class Admitted:
     publish: tuple[Item, ...]
 
 
-class Hold:
+class RunLease:
     """The lease on one run, and the writes that it allows."""
 
     def __init__(self, runs: Runs, run: Run) -> None:

@@ -14,14 +14,14 @@ from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.http.request_scope import RequestScope
 from ssc_ingest.models import PackageRef, Purl
 from ssc_ingest.runs.comparison import BATCH, Named, comparison
-from ssc_ingest.runs.lease import Hold
+from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import ESTIMATED, Item, Run
 from ssc_ingest.runs.pages import Page
 from ssc_ingest.runs.staleness import StalePackages
 from ssc_ingest.runs.store import Runs, package_message
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.arguments import LONGEST_NAME, ExtractPackage
-from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractPackage
+from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.queues import Queues
 
 CHUNK = 500
@@ -36,13 +36,13 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class RunServices:
     """What carrying out the runs of one ecosystem needs."""
 
     runs: Runs
     queues: Queues
     reader: GraphReader
-    missing: Missing
+    not_found: NegativeCache
     stale: StalePackages
     ecosystem: Ecosystem
     settings: Settings
@@ -63,11 +63,11 @@ class _Tally:
             self.counts[counter] += 1
 
 
-class PageTaker:
+class PagePublisher:
     """Takes up one page after the other of a run, from where its record is.
 
     Args:
-        means: the clients.
+        services: the clients.
         hold: the lease on the run.
         run: as it stands now.
         scope: counts the requests for pages.
@@ -75,9 +75,9 @@ class PageTaker:
     """
 
     def __init__(
-        self, means: Means, hold: Hold, run: Run, scope: RequestScope, *, poll: float
+        self, services: RunServices, hold: RunLease, run: Run, scope: RequestScope, *, poll: float
     ) -> None:
-        self._means = means
+        self._services = services
         self._hold = hold
         self._run = run
         self._poll = poll
@@ -87,7 +87,10 @@ class PageTaker:
         self._left = math.inf if run.limit is None else run.limit - run.published
         self._resumes_page = bool(run.on_page)
         self._comparison = comparison(
-            run.kind, means.reader, means.missing, adds=means.settings.updates_add_packages
+            run.kind,
+            services.reader,
+            services.not_found,
+            adds=services.settings.updates_add_packages,
         )
 
     async def publish_again(self) -> None:
@@ -130,7 +133,7 @@ class PageTaker:
         self._skipped += counts["skipped"]
         # A page counts as a whole: if it skips several thousand, more lines would say the same.
         if before // LOG_EVERY_SKIPPED < self._skipped // LOG_EVERY_SKIPPED:
-            await self._means.runs.log_progress(self._run.id)
+            await self._services.runs.log_progress(self._run.id)
 
     async def _compare(self, batch: Sequence[Change], tally: _Tally) -> tuple[list[Item], bool]:
         """What is wanted of a batch, and whether the limit allows all of it."""
@@ -184,10 +187,10 @@ class PageTaker:
 
     def _ref(self, name: str) -> PackageRef | None:
         try:
-            ref = self._means.ecosystem.ref(name)
+            ref = self._services.ecosystem.ref(name)
         except InvalidName:
             return None
-        return ref if len(ref.registry_name) <= LONGEST_NAME else None  # no task would take it
+        return ref if len(ref.registry_name) <= MAX_NAME_LENGTH else None  # no task would take it
 
     def _item(self, ref: PackageRef, change: Change) -> Item:
         return Item(
@@ -206,7 +209,7 @@ class PageTaker:
 
     async def _take_up(self, items: Sequence[Item], tally: _Tally) -> None:
         """Publish packages as there is room for them."""
-        most = self._means.settings.run_high_water
+        most = self._services.settings.run_high_water
         replaces = self._comparison.replaces
         while items:
             chunk = items[:CHUNK]
@@ -221,5 +224,5 @@ class PageTaker:
     async def _publish(self, items: Sequence[Item]) -> None:
         if items:
             messages = [package_message(self._run, item) for item in items]
-            await self._means.queues.publish(messages)
+            await self._services.queues.publish(messages)
             await self._hold.mark_published(items)

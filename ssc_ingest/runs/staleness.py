@@ -24,13 +24,13 @@ from ssc_ingest.graph.staleness import LAST_PURL, Aged, StalenessReader
 from ssc_ingest.models import Purl
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.pages import Page
-from ssc_ingest.work.cooldowns import Failing
-from ssc_ingest.work.not_found import Missing
+from ssc_ingest.work.cooldowns import Cooldowns
+from ssc_ingest.work.not_found import NegativeCache
 
 PAGE = 1_000
 """Packages on a page of those that were read."""
 
-STRIDE = 10_000
+SCAN_SIZE = 10_000
 """Packages that the walk looks at with one read: some hundredths of a second."""
 
 SHARE_OF_STUBS = 0.5
@@ -63,8 +63,8 @@ class StalePackages:
     """Where staleness runs of one ecosystem get their pages from."""
 
     reader: StalenessReader
-    missing: Missing
-    failing: Failing
+    not_found: NegativeCache
+    cooldowns: Cooldowns
     redis: Redis
     ecosystem: type[Ecosystem]
     goal: timedelta
@@ -102,10 +102,10 @@ class StalePackages:
         is_first = cursor.stage == "walk"
         through = LAST_PURL if is_first else cursor.begun
         walked = await self.reader.stubs(
-            self.ecosystem.identity.label, cursor.walked, STRIDE, through=through
+            self.ecosystem.identity.label, cursor.walked, SCAN_SIZE, through=through
         )
         purls = [stub.purl for stub in walked.stubs]
-        out = await self.missing.among(purls) | await self.failing.resting(purls)
+        out = await self.not_found.filter(purls) | await self.cooldowns.active(purls)
         found = [stub for stub in walked.stubs if stub.purl not in out]
         spent = cursor.spent + min(len(found), room) * cost
         if len(found) > room:
@@ -125,7 +125,7 @@ class StalePackages:
             return [], cursor.to(stage="end")
         behind = (cursor.moment, cursor.purl) if cursor.moment else None
         aged = await self.reader.read_before(self.ecosystem.identity.label, before, behind, PAGE)
-        resting = await self.failing.resting([package.purl for package in aged])
+        resting = await self.cooldowns.active([package.purl for package in aged])
         found = [package for package in aged if package.purl not in resting][:room]
         cursor = cursor.to(spent=cursor.spent + len(found))
         if len(aged) < PAGE or len(found) == room:

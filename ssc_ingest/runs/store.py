@@ -36,7 +36,8 @@ from ssc_ingest.runs.model import (
     moment,
 )
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.queues import EXTRACT, INGEST, STALENESS, UPDATE, TaskMessage, queue_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT, INGEST, STALENESS, UPDATE, queue_name
 
 LOG_EVERY_DONE = 100
 """Packages after which a run says how far it is."""
@@ -144,13 +145,13 @@ class Runs:
 
     async def pause(self, run_id: str) -> State | None:
         """Let it publish nothing more for now; returns the state that it had."""
-        return await self._turned(run_id, "running", "paused")
+        return await self._transition(run_id, "running", "paused")
 
     async def resume(self, run_id: str) -> State | None:
         """Let a paused run go on; who calls this publishes :func:`run_message`."""
-        return await self._turned(run_id, "paused", "running")
+        return await self._transition(run_id, "paused", "running")
 
-    async def _turned(self, run_id: str, before: State, after: State) -> State | None:
+    async def _transition(self, run_id: str, before: State, after: State) -> State | None:
         state: State | None = await self._turn(
             keys=keys(run_id)[:1], args=[before, after, time.time()]
         )

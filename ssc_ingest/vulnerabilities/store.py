@@ -14,7 +14,7 @@ from ssc_ingest.settings import Settings
 DATABASE = "vulnerabilities"
 """The readers' database; the one in the URI is for logging in."""
 
-ANSWER_WITHIN = 5.0
+PING_TIMEOUT = 5.0
 """Seconds for the server to say that it is there; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for work."""
 
 Document = dict[str, Any]
@@ -33,7 +33,7 @@ class VulnerabilityStore:
         Raises:
             StoreUnavailable: it does not answer.
         """
-        with _translated(), pymongo.timeout(ANSWER_WITHIN):
+        with _translated(), pymongo.timeout(PING_TIMEOUT):
             return str((await self._client.server_info())["version"])
 
     async def ensure_indexes(self) -> None:

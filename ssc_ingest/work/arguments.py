@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssc_ingest.errors import InvalidArguments
 
-LONGEST_NAME = 512
+MAX_NAME_LENGTH = 512
 """Characters. The longest names that registries allow are shorter; ecosystems check their own."""
 
 Dependencies = Literal["all", "latest", "none"]
@@ -56,7 +56,7 @@ class ExtractPackage(Arguments):
     """Arguments of ``extraction.extract_package``."""
 
     ecosystem: str
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
     refresh: bool = False
     """Ask the registry even if the graph has the package."""
     dependencies: Dependencies = "latest"

@@ -1,15 +1,21 @@
-"""At most one execution per package at a time, without losing what the others wanted.
+"""Claims: at most one task works on a package at a time, and no other request is lost.
 
-``inflight:<purl>`` holds the id of the task that works on the package, and expires unless it
-is renewed. Who comes second leaves its message in ``wanted:<purl>`` and is done: the owner
-publishes what is wanted when it lets go.
+``inflight:<purl>`` holds the id of the task that works on the package and expires unless it is
+renewed. A second task for the same package stores its message under ``wanted:<purl>`` and ends. The
+owner requeues those messages when it releases the claim.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from ssc_ingest.models import Purl
+from ssc_ingest.work.lua import load
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.queues import Queues
 
 LEASE = 60
 """Seconds that a claim lasts without being renewed."""
@@ -18,95 +24,91 @@ RENEW_EVERY = 15
 
 _INFLIGHT, _WANTED = "inflight:", "wanted:"
 
-# KEYS: inflight, wanted. ARGV: owner, lease, wish.
-_CLAIM = """
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then
-  redis.call('RPUSH', KEYS[2], ARGV[3])
-  return 0
-end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-return 1
-"""
 
-# KEYS: inflight. ARGV: owner, lease.
-_RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('EXPIRE', KEYS[1], ARGV[2])
-"""
+class Claims:
+    """Claims on packages, and the deferred requests of tasks that did not get one."""
 
-# KEYS: inflight, wanted. ARGV: owner. What is wanted by then; the claim is gone.
-_RELEASE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {} end
-redis.call('DEL', KEYS[1])
-return redis.call('LRANGE', KEYS[2], 0, -1)
-"""
-
-# KEYS: inflight. ARGV: owner.
-_ABANDON = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
-
-# KEYS: inflight, wanted. Everything wanted of a package that nobody works on.
-_ORPHANS = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return {} end
-return redis.call('LRANGE', KEYS[2], 0, -1)
-"""
-
-
-class InFlight:
-    """Claims on packages. A wish is text that only the callers understand."""
-
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, queues: Queues) -> None:
         self._redis = redis
-        self._claim = redis.register_script(_CLAIM)
-        self._renew = redis.register_script(_RENEW)
-        self._release = redis.register_script(_RELEASE)
-        self._abandon = redis.register_script(_ABANDON)
-        self._orphans = redis.register_script(_ORPHANS)
+        self._queues = queues
+        self._claim = redis.register_script(load("claim"))
+        self._renew = redis.register_script(load("claim_renew"))
+        self._release = redis.register_script(load("claim_release"))
+        self._abandon = redis.register_script(load("claim_abandon"))
+        self._orphans = redis.register_script(load("claim_orphans"))
 
-    async def claim(self, purl: Purl, owner: str, wish: str) -> bool:
-        """Claim the package for ``owner``; if it is taken, leave ``wish`` for who has it."""
+    async def claim(self, purl: Purl, owner: str, request: str) -> bool:
+        """Claim the package for ``owner``, or defer ``request`` to the task that has it."""
         keys = [_INFLIGHT + purl, _WANTED + purl]
-        return bool(await self._claim(keys=keys, args=[owner, LEASE, wish]))
+        return bool(await self._claim(keys=keys, args=[owner, LEASE, request]))
+
+    @asynccontextmanager
+    async def renewed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
+        """Renew the claim during the block; an exception abandons it, not the deferred requests."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEW_EVERY)
+                with suppress(RedisError):
+                    if not await self.renew(purl, owner):
+                        return
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        except BaseException:
+            with suppress(RedisError):
+                await asyncio.shield(self.abandon(purl, owner))
+            raise
+        finally:
+            renewing.cancel()
 
     async def renew(self, purl: Purl, owner: str) -> bool:
         """Keep the claim for another lease; ``False`` if it is no longer the owner's."""
         return bool(await self._renew(keys=[_INFLIGHT + purl], args=[owner, LEASE]))
 
+    async def hand_over(self, purl: Purl, owner: str) -> None:
+        """End the claim and requeue the requests that were deferred meanwhile."""
+        await self.requeue(purl, await self.release(purl, owner))
+
     async def release(self, purl: Purl, owner: str) -> list[str]:
-        """End the claim; returns what is wanted, which stays noted until it is :meth:`served`."""
+        """End the claim; returns the deferred requests, stored until :meth:`acknowledge`."""
         return list(await self._release(keys=[_INFLIGHT + purl, _WANTED + purl], args=[owner]))
 
-    async def served(self, purl: Purl, wishes: Sequence[str]) -> None:
-        """These wishes are where they cannot be lost; others may have come meanwhile."""
+    async def requeue(self, purl: Purl, requests: Sequence[str]) -> None:
+        """Publish deferred requests, and only then remove them."""
+        if requests:
+            await self._queues.publish([TaskMessage.from_json(request) for request in requests])
+            await self.acknowledge(purl, requests)
+
+    async def acknowledge(self, purl: Purl, requests: Sequence[str]) -> None:
+        """Remove requests that cannot be lost any more; others may have come meanwhile."""
         async with self._redis.pipeline(transaction=True) as pipeline:
-            for wish in wishes:
-                pipeline.lrem(_WANTED + purl, 1, wish)
+            for request in requests:
+                pipeline.lrem(_WANTED + purl, 1, request)
             await pipeline.execute()
 
     async def abandon(self, purl: Purl, owner: str) -> None:
-        """End the claim at once; wishes stay for the next owner."""
+        """End the claim at once; deferred requests wait for the next owner."""
         await self._abandon(keys=[_INFLIGHT + purl], args=[owner])
 
     async def owner(self, purl: Purl) -> str | None:
-        """The id of the task that works on the package, if one does."""
+        """The id of the task that works on the package, or ``None``."""
         owner = await self._redis.get(_INFLIGHT + purl)
         return None if owner is None else str(owner)
 
     async def count(self) -> int:
-        """How many packages are being worked on."""
+        """Number of packages that are being worked on."""
         return len([key async for key in self._redis.scan_iter(f"{_INFLIGHT}*", count=1000)])
 
-    async def orphaned_wishes(self) -> dict[Purl, list[str]]:
-        """Wishes whose owner is gone (killed, its message purged), by package.
+    async def orphaned_requests(self) -> dict[Purl, list[str]]:
+        """Deferred requests whose owner is gone (killed, its message purged), by package.
 
-        They stay noted until they are :meth:`served`.
+        They stay stored until :meth:`acknowledge`.
         """
         found: dict[Purl, list[str]] = {}
         async for key in self._redis.scan_iter(f"{_WANTED}*", count=1000):
             purl = Purl(str(key).removeprefix(_WANTED))
-            if wishes := await self._orphans(keys=[_INFLIGHT + purl, _WANTED + purl]):
-                found[purl] = list(wishes)
+            if requests := await self._orphans(keys=[_INFLIGHT + purl, _WANTED + purl]):
+                found[purl] = list(requests)
         return found

@@ -1,9 +1,9 @@
-"""Packages that could not be read, and when they are worth another try.
+"""Cooldowns: packages that failed permanently rest before a staleness run reads them again.
 
-Work that failed for good is a dead letter, and nobody tries it again by himself. But the package is
-still the one that has not been looked at for longest, so without this note it would stand at the
-head of every sweep. ``failing:<purl>`` is a hash of the number of failures and the time until which
-the package is left alone; it expires some time after that.
+A task that failed permanently is a dead letter and is not retried automatically. Its package is
+still the one that was checked longest ago, so without a cooldown it would head every staleness run.
+``failing:<purl>`` is a hash with the number of failures and the end of the rest; it expires some
+time after that.
 """
 
 import time
@@ -13,38 +13,30 @@ from typing import Any
 from redis.asyncio import Redis
 
 from ssc_ingest.models import Purl
+from ssc_ingest.work.lua import load
 
 DAY = 24 * 3600
-FIRST_REST, LONGEST_REST = DAY, 32 * DAY
-"""Seconds without another try after the first failure; doubled from failure to failure."""
+FIRST_REST, MAX_REST = DAY, 32 * DAY
+"""Seconds of rest after the first failure, and at most; doubled from failure to failure."""
 
-KEPT = 32 * DAY
+TTL = 32 * DAY
 """Seconds beyond a rest after which failures are forgotten."""
 
-# KEYS: note. ARGV: now, first rest, longest rest, kept. Returns the seconds of the rest.
-_NOTE = """
-local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
-local rest = math.min(tonumber(ARGV[2]) * 2 ^ math.min(failures - 1, 30), tonumber(ARGV[3]))
-redis.call('HSET', KEYS[1], 'until', tostring(ARGV[1] + rest))
-redis.call('EXPIRE', KEYS[1], math.floor(rest + ARGV[4]))
-return math.floor(rest)
-"""
 
-
-class Failing:
-    """Notes about packages that failed; ``redis`` is the state database."""
+class Cooldowns:
+    """Cooldowns of packages; ``redis`` is the state database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._note = redis.register_script(_NOTE)
+        self._start = redis.register_script(load("cooldown_start"))
 
-    async def note(self, purl: Purl) -> int:
-        """A package has failed for good; returns for how many seconds it is left alone."""
-        args: list[float] = [time.time(), FIRST_REST, LONGEST_REST, KEPT]
-        return int(await self._note(keys=[_key(purl)], args=args))
+    async def start(self, purl: Purl) -> int:
+        """A package has failed permanently; returns the seconds of its rest."""
+        args: list[float] = [time.time(), FIRST_REST, MAX_REST, TTL]
+        return int(await self._start(keys=[_key(purl)], args=args))
 
-    async def resting(self, purls: Sequence[Purl]) -> set[Purl]:
-        """Those of some packages (thousands at a time) that are left alone for now."""
+    async def active(self, purls: Sequence[Purl]) -> set[Purl]:
+        """Those of some packages (thousands at a time) that are resting."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for purl in purls:
                 pipeline.hget(_key(purl), "until")

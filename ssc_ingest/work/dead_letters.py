@@ -17,12 +17,12 @@ from redis.asyncio import Redis
 
 from ssc_ingest import __version__
 from ssc_ingest.work.arguments import Origin
-from ssc_ingest.work.queues import TaskMessage
+from ssc_ingest.work.messages import TaskMessage
 
 STREAM = "dead-letters"
 STREAM_SUFFIX = "-dlq"
 
-LONGEST_TRACEBACK = 20_000
+MAX_TRACEBACK_LENGTH = 20_000
 """Characters; the end of a longer one is kept."""
 
 PAGE = 100
@@ -82,7 +82,7 @@ class DeadLetters:
             "queue": message.queue,
             "kwargs": json.dumps(dict(message.kwargs)),
             "error_type": type(error).__name__,
-            "traceback": "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:],
+            "traceback": "".join(traceback.format_exception(error))[-MAX_TRACEBACK_LENGTH:],
             "attempts": message.attempts + 1,
             "first_at": first.isoformat(),
             "last_at": now.isoformat(),

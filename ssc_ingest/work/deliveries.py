@@ -8,7 +8,7 @@ was handled) clears the count.
 
 from redis.asyncio import Redis
 
-KEPT_FOR = 24 * 3600
+TTL = 24 * 3600
 
 SUSPICIOUS = 2
 
@@ -29,7 +29,7 @@ class Deliveries:
 
     async def begin(self, task_id: str) -> int:
         """Count one more delivery; returns how many were begun and not ended, with this one."""
-        return int(await self._begin(keys=[_key(task_id)], args=[KEPT_FOR]))
+        return int(await self._begin(keys=[_key(task_id)], args=[TTL]))
 
     async def end(self, task_id: str) -> None:
         """The task came to an orderly end."""

@@ -12,25 +12,25 @@ from contextlib import asynccontextmanager, suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-LEEWAY = 5.0
+GRACE = 5.0
 """Seconds that the lock of a process that was killed stays beyond the time for the work."""
 
 
-class Busy(Exception):
+class LockHeld(Exception):
     """Somebody else is at it."""
 
 
 @asynccontextmanager
-async def alone(redis: Redis, name: str, seconds: float) -> AsyncIterator[None]:
+async def exclusive(redis: Redis, name: str, seconds: float) -> AsyncIterator[None]:
     """Hold the lock ``lock:<name>`` during the block, which gets so many seconds.
 
     Raises:
-        Busy: it is held; the block was not begun.
+        LockHeld: it is held; the block was not begun.
         TimeoutError: the block took longer and was cancelled.
     """
-    lock = redis.lock(f"lock:{name}", timeout=seconds + LEEWAY)
+    lock = redis.lock(f"lock:{name}", timeout=seconds + GRACE)
     if not await lock.acquire(blocking=False):
-        raise Busy(name)
+        raise LockHeld(name)
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import DataError
 
-MOST = 200
+MAX_BATCH = 200
 """Commands of one pipeline."""
 
 
@@ -59,7 +59,7 @@ class PipeliningRedis(Redis):
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             try:
                 await self._send(batch)
             finally:

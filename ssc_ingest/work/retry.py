@@ -30,12 +30,12 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 
-LONGEST_WAITING = 24 * 3600
+MAX_WAITING = 24 * 3600
 STORE_PAUSE = 5.0
 FIRST_PAUSE = 5.0
-LONGEST_PAUSE = 300.0
+MAX_PAUSE = 300.0
 
-LONGEST_OVERLOADED = 900.0
+MAX_OVERLOADED = 900.0
 """Each answer 503 stops the whole host for a while; where only one document is broken, who wants it
 asks more and more seldom."""
 
@@ -73,11 +73,11 @@ def decide(  # noqa: PLR0911 - a table
     spread = 1 + random.random() * jitter  # noqa: S311 - not a secret
     if isinstance(error, RegistryPaused):
         return Again(error.retry_after * spread, counted=False, anew=True)
-    if waited >= LONGEST_WAITING:
-        return GiveUp(f"not done after {LONGEST_WAITING // 3600} hours")
+    if waited >= MAX_WAITING:
+        return GiveUp(f"not done after {MAX_WAITING // 3600} hours")
     match error:
         case RegistryOverloaded():
-            longer = min(waited / 2, LONGEST_OVERLOADED)
+            longer = min(waited / 2, MAX_OVERLOADED)
             return Again(max(error.retry_after, longer), counted=False)
         case RateLimited():
             return Again(error.retry_after, counted=False)  # the limiter has spread them
@@ -94,4 +94,4 @@ def decide(  # noqa: PLR0911 - a table
 
 
 def _pause(attempts: int) -> float:
-    return float(min(FIRST_PAUSE * 2**attempts, LONGEST_PAUSE))
+    return float(min(FIRST_PAUSE * 2**attempts, MAX_PAUSE))

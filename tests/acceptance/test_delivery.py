@@ -43,7 +43,7 @@ async def test_killed_workers_lose_nothing(
         worker.freeze()
         # Some may have ended since it was asked; what is pending of a frozen worker's, it runs.
         running = {ecosystem("pypi").ref(kwargs["name"]).purl for kwargs in active}
-        if len(running & await state.state.smembers(f"job:{job_id}:pending")) >= 8:
+        if len(running & await state.redis.smembers(f"job:{job_id}:pending")) >= 8:
             return True
         worker.thaw()
         return False
@@ -120,7 +120,7 @@ async def test_stopping_under_load_loses_nothing(
     wait_until(lambda: len(fleet.active()) >= 8, 20)
     assert await asyncio.to_thread(worker.terminate) == 0
     assert await state.queues.unacknowledged() == 0
-    assert await state.inflight.count() == 0
+    assert await state.claims.count() == 0
     assert sum((await state.queues.lengths(["pypi.urgent"])).values()) >= 8
     simulator.latency(0)
     fleet.start()
@@ -291,12 +291,12 @@ async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     assert request.job_id
     await state.jobs.enter(request.job_id, purl, request=request.keywords(), dependencies="latest")
     await state.jobs.finish(request.job_id, purl, Ending.EXTRACTED)
-    assert await state.inflight.claim(purl, message.task_id, message.as_wish())
+    assert await state.claims.claim(purl, message.task_id, message.to_json())
     await state.queues.publish([message])
     fleet.start()
 
     async def is_ended() -> bool:
-        return await state.inflight.owner(purl) is None
+        return await state.claims.owner(purl) is None
 
     await eventually(is_ended)
     await settled(state)

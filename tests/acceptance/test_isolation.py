@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from redis.exceptions import RedisError
 
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
 from workers.process import isolation

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import assert_nothing_is_left, finished, settled, start_job
 from tests.conftest import Cypher

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
 from tests.acceptance.work import QUEUES
 from tests.simulator.client import Simulator

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import finished, settled, start_job
 from tests.simulator.client import Simulator
@@ -83,7 +84,7 @@ async def test_control_tells_about_the_fleet(
     waiting = TaskMessage(task=EXTRACT, queue="npm.bulk", kwargs={})
     await state.queues.publish([waiting, waiting])
     await state.queues.delay(TaskMessage(task="x", queue="npm.bulk", kwargs={}), 3600)
-    await state.state.hset("feed:npm", mapping={"cursor": "7", "moment": "1", "updated_at": "2"})
+    await state.redis.hset("feed:npm", mapping={"cursor": "7", "moment": "1", "updated_at": "2"})
     await state.streams.xgroup_create("package-extraction", "extractors", id="0", mkstream=True)
     await state.streams.xadd("package-extraction", {"data": "{}"})
     port = choose_port(0)

@@ -119,7 +119,7 @@ async def _worker_is_there(state: State) -> None:
     worker = Worker(
         hostname="busy@host", pid=1, queues=("pypi.bulk",), concurrency=1, started_at=time.time()
     )
-    await beat(state.state, worker, running=1)
+    await beat(state.redis, worker, running=1)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])

@@ -3,7 +3,8 @@
 from ssc_ingest.control.replay import PORTION
 from ssc_ingest.models import now
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import REPLAY, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import REPLAY
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import settled
 

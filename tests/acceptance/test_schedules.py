@@ -12,7 +12,7 @@ import pytest
 
 from ssc_ingest.monitoring.heartbeats import beats
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import CONTROL
+from ssc_ingest.work.names import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 
 QUICK = """
@@ -98,7 +98,7 @@ async def fires(state: State, times: int = 3) -> None:
 
 async def counted(state: State) -> int:
     """How often beat itself thinks that it has fired."""
-    meta = await state.state.hget("redbeat:runs_sweep", "meta")
+    meta = await state.redis.hget("redbeat:runs_sweep", "meta")
     return int(json.loads(meta or "{}").get("total_run_count", 0))
 
 
@@ -109,15 +109,15 @@ async def test_two_beats_fire_once(
     processes = {process.pid: process for process in (start_beat(), start_beat())}
 
     async def both_are_there() -> bool:
-        return len(await beats(state.state)) == 2
+        return len(await beats(state.redis)) == 2
 
     await eventually(both_are_there)
     await fires(state, 6)
-    leading = [beat.pid for beat in await beats(state.state) if beat.leads]
+    leading = [beat.pid for beat in await beats(state.redis) if beat.leads]
     assert len(leading) == 1
     processes[leading[0]].kill()
     await fires(state, 6)
-    (successor,) = [beat.pid for beat in await beats(state.state) if beat.leads and
+    (successor,) = [beat.pid for beat in await beats(state.redis) if beat.leads and
                     beat.pid not in leading]  # fmt: skip
     assert successor in processes
     log = (tmp_path / "beat.log").read_text()
@@ -126,7 +126,7 @@ async def test_two_beats_fire_once(
     processes[successor].terminate()
     processes[successor].wait()
     assert await fired(state) - await counted(state) in {0, 1}  # killed between the two
-    assert [beat.pid for beat in await beats(state.state) if beat.pid == successor] == []
+    assert [beat.pid for beat in await beats(state.redis) if beat.pid == successor] == []
 
 
 async def test_switched_off_it_stays_off(
@@ -197,7 +197,7 @@ async def test_what_stood_still_does_not_wake_up_to_a_pile(
     first.wait()
     missed = datetime.now(UTC) - timedelta(hours=7)
     last = {"__type__": "datetime", **{part: getattr(missed, part) for part in PARTS}}
-    await state.state.hset("redbeat:hourly", "meta", json.dumps({"last_run_at": last}))
+    await state.redis.hset("redbeat:hourly", "meta", json.dumps({"last_run_at": last}))
     start_beat()
     await eventually(hourly)
     await fires(state)

@@ -10,8 +10,8 @@ async def test_a_worker_that_has_ended_is_not_there_any_more(fleet: Fleet, state
     worker = fleet.start("pypi.bulk")
 
     async def is_there() -> bool:
-        return [w.pid for w in await workers(state.state)] == [worker.pid]
+        return [w.pid for w in await workers(state.redis)] == [worker.pid]
 
     await eventually(is_there)
     worker.terminate()
-    assert await workers(state.state) == []
+    assert await workers(state.redis) == []

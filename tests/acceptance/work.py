@@ -7,7 +7,7 @@ from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Kind, Run
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.queues import INGEST, UPDATE, queue_names
+from ssc_ingest.work.names import INGEST, UPDATE, queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds
@@ -56,10 +56,10 @@ async def assert_nothing_is_left(state: State) -> None:
     assert not any((await state.queues.lengths(QUEUES)).values())
     assert await state.queues.delayed() == 0
     assert await state.queues.unacknowledged() == 0
-    assert await state.inflight.count() == 0
-    assert not await state.inflight.orphaned_wishes()
-    assert [key async for key in state.state.scan_iter("job:*:pending")] == []
-    assert [key async for key in state.state.scan_iter("delivery:*")] == []
+    assert await state.claims.count() == 0
+    assert not await state.claims.orphaned_requests()
+    assert [key async for key in state.redis.scan_iter("job:*:pending")] == []
+    assert [key async for key in state.redis.scan_iter("delivery:*")] == []
     assert await state.dead_letters.count() == 0
 
 

@@ -14,7 +14,7 @@ from ssc_ingest.ecosystems.endpoints import load_endpoints, setting_names
 from ssc_ingest.errors import RateLimited
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http import rate_limit
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import RequestScope, request_scope
@@ -76,7 +76,7 @@ async def read_in_turn(
     """Every execution that the rate limit makes of one reading; all but the last yield None."""
     ref = ecosystem.ref(name)
     while True:
-        carryover = await Carryover.load(cache, ref.purl)
+        carryover = await FetchCheckpoint.load(cache, ref.purl)
         try:
             with request_scope(RequestScope(carryover=carryover)):
                 package = await ecosystem.fetch(ref)

@@ -11,7 +11,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.ecosystems.nuget.catalog import Announced, normalize_stamp
-from ssc_ingest.ecosystems.nuget.feed import AT_A_TIME, MAX_INDEX, MAX_PAGE
+from ssc_ingest.ecosystems.nuget.feed import CONCURRENCY, MAX_INDEX, MAX_PAGE
 from ssc_ingest.errors import (
     CursorExpired,
     IngestError,
@@ -114,11 +114,11 @@ async def test_the_listing_goes_on_at_every_cursor(nuget: NuGet, simulator: Simu
 async def test_who_lists_may_stop_anywhere(nuget: NuGet, simulator: Simulator) -> None:
     """Pages that were asked for ahead are not waited for."""
     # Those of the first page and behind it are asked for at once, and answered in any order.
-    simulator.fault("stall", endpoint=PAGE_ENDPOINT, after=AT_A_TIME, seconds=600)
+    simulator.fault("stall", endpoint=PAGE_ENDPOINT, after=CONCURRENCY, seconds=600)
     async with aclosing(nuget.list_names(None)) as pages:  # type: ignore[type-var]
         first = await anext(pages)
     assert first.names
-    assert simulator.counts().endpoints[PAGE_ENDPOINT] <= AT_A_TIME + 1
+    assert simulator.counts().endpoints[PAGE_ENDPOINT] <= CONCURRENCY + 1
 
 
 # What has changed ---------------------------------------------------------------------------

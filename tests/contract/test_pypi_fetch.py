@@ -18,7 +18,7 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     ResponseTooLarge,
 )
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package
 from ssc_ingest.servers import EmbeddedAddresses
@@ -165,7 +165,7 @@ async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator)
     name, purl = one(simulator, "yanked", "form:wheel")
     versions = len(simulator.truth("pypi", name).versions)
     simulator.fault("status", package=purl, path=r"\.metadata$", after=1, status=500)
-    carryover = Carryover()
+    carryover = FetchCheckpoint()
     with request_scope(RequestScope(carryover=carryover)) as scope:
         with pytest.raises(RegistryUnavailable):
             await pypi.fetch(pypi.ref(name))

@@ -34,8 +34,8 @@ def running_simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long, or of so few packages none would be refused."""
-    monkeypatch.setattr(rate_limit, "LONGEST_WAIT", 0.1)
-    monkeypatch.setattr(rate_limit, "LONGEST_START", 0.1)
+    monkeypatch.setattr(rate_limit, "MAX_WAIT", 0.1)
+    monkeypatch.setattr(rate_limit, "MAX_START", 0.1)
 
 
 @pytest.mark.usefixtures("impatient", "clean_redis")

@@ -6,7 +6,7 @@ from ssc_ingest.control.cache import Cache
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import RegistryUnavailable
 from ssc_ingest.http.document_cache import Document, DocumentCache
-from ssc_ingest.import_names.cache import KEPT_FOR, ImportNamesCache
+from ssc_ingest.import_names.cache import TTL, ImportNamesCache
 from ssc_ingest.models import VersionName
 from ssc_ingest.resources import State
 
@@ -35,7 +35,7 @@ async def test_import_names_are_read_once(state: State, names: tuple[str, ...]) 
         cache = ImportNamesCache(state.cache)
         assert await cache.get(REF, VERSION, reading) == names
     assert reading.times == 1
-    assert KEPT_FOR - 60 < await state.cache.ttl(KEY) <= KEPT_FOR
+    assert TTL - 60 < await state.cache.ttl(KEY) <= TTL
     other = Reading(("x",))
     assert await ImportNamesCache(state.cache).get(REF, VersionName("2"), other) == ("x",)
 
@@ -57,7 +57,7 @@ async def test_entries_are_listed_and_cleared(state: State) -> None:
     await ImportNamesCache(state.cache).get(REF, VERSION, Reading(("a",)))
     await DocumentCache(state.cache).put("https://repo.example/a.pom", Document(b"x" * 100))
     await state.cache.set("somebody:else", b"1")
-    await state.state.set("document:of-the-state", "1")
+    await state.redis.set("document:of-the-state", "1")
     cache = Cache(state.cache)
     found = {entry.key: entry async for entry in cache.entries()}
     assert set(found) == {KEY, "document:https://repo.example/a.pom", "somebody:else"}
@@ -73,7 +73,7 @@ async def test_entries_are_listed_and_cleared(state: State) -> None:
     assert await cache.clear("nothing:*") == 0
     assert await cache.clear(KEY) == 1
     assert await cache.clear("*") == 2
-    assert await state.state.exists("document:of-the-state")
+    assert await state.redis.exists("document:of-the-state")
 
 
 async def test_clearing_goes_page_by_page(state: State) -> None:

@@ -10,7 +10,8 @@ from ssc_ingest.errors import InvalidArguments, MalformedMetadata
 from ssc_ingest.models import now
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ReplayDeadLetters
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 
 
 def _message(name: str, **kwargs: Any) -> TaskMessage:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ssc_ingest.http.checkpoint import KEPT_FOR as ANSWERS_KEPT_FOR
-from ssc_ingest.http.checkpoint import LARGEST_ANSWER, Answer, Carryover
-from ssc_ingest.http.document_cache import IN_PROCESS, KEPT_FOR, LARGEST, Document, DocumentCache
+from ssc_ingest.http.checkpoint import MAX_ANSWER_SIZE, Answer, FetchCheckpoint
+from ssc_ingest.http.checkpoint import TTL as ANSWERS_KEPT_FOR
+from ssc_ingest.http.document_cache import IN_PROCESS, MAX_SIZE, TTL, Document, DocumentCache
 from ssc_ingest.models import Purl, now
 from ssc_ingest.resources import State
 
@@ -38,7 +38,7 @@ async def test_what_one_process_keeps_another_finds(state: State) -> None:
     (key,) = await state.cache.keys()
     await state.cache.expire(key, 60)
     assert await second.get(URL) == DOCUMENT
-    assert await state.cache.ttl(key) > KEPT_FOR - 60
+    assert await state.cache.ttl(key) > TTL - 60
 
 
 async def test_hot_documents_cost_nothing(state: State) -> None:
@@ -53,10 +53,10 @@ async def test_hot_documents_cost_nothing(state: State) -> None:
 async def test_only_small_documents_are_kept(state: State) -> None:
     """A large one is read again by whoever needs it."""
     documents = DocumentCache(state.cache)
-    assert await documents.put(URL, Document(b"x" * LARGEST))
-    assert not await documents.put(f"{URL}2", Document(b"x" * (LARGEST + 1)))
+    assert await documents.put(URL, Document(b"x" * MAX_SIZE))
+    assert not await documents.put(f"{URL}2", Document(b"x" * (MAX_SIZE + 1)))
     assert await state.cache.dbsize() == 1
-    assert IN_PROCESS >= 10 * LARGEST
+    assert IN_PROCESS >= 10 * MAX_SIZE
 
 
 async def test_a_process_keeps_what_it_used_last(state: State) -> None:
@@ -73,20 +73,20 @@ async def test_a_process_keeps_what_it_used_last(state: State) -> None:
 
 async def test_carryover_keeps_documents(state: State) -> None:
     """What a deferred extraction has read comes back with its date, and can be forgotten."""
-    carryover = Carryover()
+    carryover = FetchCheckpoint()
     carryover.keep(URL, DOCUMENT)
     purl = Purl("pkg:maven/g/a")
     await carryover.save(state.cache, purl)
-    loaded = await Carryover.load(state.cache, purl)
+    loaded = await FetchCheckpoint.load(state.cache, purl)
     assert loaded.documents == {URL: DOCUMENT}
     await loaded.discard(state.cache, purl)
-    assert (await Carryover.load(state.cache, purl)).documents == {}
+    assert (await FetchCheckpoint.load(state.cache, purl)).documents == {}
 
 
 async def test_carryover_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes beyond the bound is left out; what fits stays."""
-    monkeypatch.setattr("ssc_ingest.http.checkpoint.LARGEST", 100)
-    carryover = Carryover()
+    monkeypatch.setattr("ssc_ingest.http.checkpoint.MAX_SIZE", 100)
+    carryover = FetchCheckpoint()
     carryover.keep(URL, Document(b"x" * 50))
     carryover.keep(f"{URL}2", Document(bytes(range(256))))
     assert list(carryover.documents) == [URL]
@@ -96,16 +96,16 @@ async def test_answers_are_kept_for_the_next_execution(state: State) -> None:
     """With their age, over several executions; not for the one that got them, nor for ever."""
     purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
     answer = Answer("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
-    first = Carryover()
+    first = FetchCheckpoint()
     first.keep_answer(asked, answer)
-    first.keep_answer("large", replace(answer, body=b"x" * (LARGEST_ANSWER + 1)))
+    first.keep_answer("large", replace(answer, body=b"x" * (MAX_ANSWER_SIZE + 1)))
     assert first.answer(asked, at=now()) is None
     await first.save(state.cache, purl)
-    second = await Carryover.load(state.cache, purl)
+    second = await FetchCheckpoint.load(state.cache, purl)
     assert second.answer(asked, at=now()) == answer
     assert second.answer("large", at=now()) is None
     await second.save(state.cache, purl)
-    third = await Carryover.load(state.cache, purl)
+    third = await FetchCheckpoint.load(state.cache, purl)
     assert third.answer(asked, at=now()) == answer
     later = now() + timedelta(seconds=ANSWERS_KEPT_FOR)
     assert third.answer(asked, at=later) is None

@@ -93,7 +93,7 @@ def test_redis(settings: Settings, servers: Servers) -> None:
     async def ask(proxy: Resetting) -> None:
         async with open_state(settings, replace(servers, redis_url=proxy.uri)) as state:
             for _ in range(3):
-                await state.state.set("key", "value")
+                await state.redis.set("key", "value")
                 assert await state.queues.delayed() == 0
                 await proxy.reset()
 

@@ -30,14 +30,14 @@ async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers)
         return Worker(hostname=name, pid=1, queues=("a",), concurrency=1, started_at=time.time())
 
     mine = f"pypi@{socket.gethostname()}"
-    await beat(state.state, worker("pypi@elsewhere"), running=0)
+    await beat(state.redis, worker("pypi@elsewhere"), running=0)
     alone = check(servers)
     assert alone.returncode == 1
     assert f"no worker of {socket.gethostname()}" in alone.stderr
-    await beat(state.state, worker(mine), running=3)
+    await beat(state.redis, worker(mine), running=3)
     healthy = check(servers)
     assert (healthy.returncode, healthy.stdout) == (0, f"{mine}\n")
-    await sign_off(state.state, mine)
+    await sign_off(state.redis, mine)
     assert check(servers).returncode == 1
 
 
@@ -53,11 +53,11 @@ async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> Non
     """It says that it is there, and takes nothing from queues in which messages wait."""
     mine = f"pypi@{socket.gethostname()}"
     worker = Worker(hostname=mine, pid=1, queues=("a",), concurrency=1, started_at=time.time())
-    await beat(state.state, worker, running=0, stalled_for=3600)
+    await beat(state.redis, worker, running=0, stalled_for=3600)
     deaf = check(servers)
     assert deaf.returncode == 1
     assert f"{mine} has taken nothing from its queues for 3600 s" in deaf.stderr
-    await beat(state.state, worker, running=0, stalled_for=60)
+    await beat(state.redis, worker, running=0, stalled_for=60)
     assert check(servers).returncode == 0
 
 
@@ -67,12 +67,12 @@ async def test_beat_is_healthy_while_it_looks_at_the_schedule(
     """Also the one that stands by; a worker is no beat, nor is another machine's."""
     here = socket.gethostname()
     worker = Worker(hostname=f"a@{here}", pid=1, queues=(), concurrency=1, started_at=0)
-    await beat(state.state, worker)
+    await beat(state.redis, worker)
 
     def a_beat(hostname: str) -> Beat:
         return Beat(hostname=hostname, pid=7, leads=False, schedules=(), seen_at=time.time())
 
-    await state.state.set(a_beat("elsewhere").key, a_beat("elsewhere").encode())
+    await state.redis.set(a_beat("elsewhere").key, a_beat("elsewhere").encode())
     assert check(servers, kind="beat").returncode == 1
-    await state.state.set(a_beat(here).key, a_beat(here).encode())
+    await state.redis.set(a_beat(here).key, a_beat(here).encode())
     assert check(servers, kind="beat").returncode == 0

@@ -17,7 +17,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.client import TRIES, RegistryClient, open_transport
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Purl
@@ -156,8 +156,8 @@ async def test_an_answer_ends_the_growing_of_pauses(
         with pytest.raises(RegistryOverloaded) as caught:
             await client.get(broken, max_bytes=MEGABYTE)
         assert caught.value.retry_after == pytest.approx(5, abs=1)
-        for key in [key async for key in state.state.scan_iter("pause:*")]:
-            await state.state.delete(key)  # the pause has passed
+        for key in [key async for key in state.redis.scan_iter("pause:*")]:
+            await state.redis.delete(key)  # the pause has passed
         await client.get(url, max_bytes=MEGABYTE)
 
 
@@ -227,7 +227,7 @@ async def test_what_was_read_is_carried_over(
     """The next execution has the immutable documents of this one, and knows what is missing."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
-    first = Carryover()
+    first = FetchCheckpoint()
     with request_scope(RequestScope(carryover=first)) as scope:
         body = await client.get_immutable(url, max_bytes=MEGABYTE)
         with pytest.raises(ResourceNotFound):
@@ -235,7 +235,7 @@ async def test_what_was_read_is_carried_over(
     assert scope.requests == 2
     await first.save(state.cache, purl)
 
-    carried = await Carryover.load(state.cache, purl)
+    carried = await FetchCheckpoint.load(state.cache, purl)
     with request_scope(RequestScope(carryover=carried)) as scope:
         assert await client.get_immutable(url, max_bytes=MEGABYTE) == body
         with pytest.raises(ResourceNotFound):
@@ -244,7 +244,7 @@ async def test_what_was_read_is_carried_over(
     assert simulator.counts().total == 2
 
     await carried.discard(state.cache, purl)
-    assert (await Carryover.load(state.cache, purl)).documents == {}
+    assert (await FetchCheckpoint.load(state.cache, purl)).documents == {}
 
 
 async def test_a_scope_may_wait_longer(

@@ -10,7 +10,7 @@ RICH = Purl("pkg:pypi/rich")
 
 async def test_the_second_leaves_its_wish_with_the_first(state: State) -> None:
     """The owner gets every wish, in order, with the end of its claim."""
-    inflight = state.inflight
+    inflight = state.claims
     assert await inflight.claim(RICH, "first", "its own")
     assert not await inflight.claim(RICH, "second", "wish 2")
     assert not await inflight.claim(RICH, "third", "wish 3")
@@ -21,43 +21,43 @@ async def test_the_second_leaves_its_wish_with_the_first(state: State) -> None:
 
 async def test_a_wish_stays_until_it_is_served(state: State) -> None:
     """Who dies between the end of its claim and the publishing has lost nothing."""
-    inflight = state.inflight
+    inflight = state.claims
     await inflight.claim(RICH, "first", "")
     await inflight.claim(RICH, "second", "wish")
     assert await inflight.release(RICH, "first") == ["wish"]
-    assert await inflight.orphaned_wishes() == {RICH: ["wish"]}
+    assert await inflight.orphaned_requests() == {RICH: ["wish"]}
     await inflight.claim(RICH, "third", "")
     await inflight.claim(RICH, "fourth", "later")
-    await inflight.served(RICH, ["wish"])
+    await inflight.acknowledge(RICH, ["wish"])
     assert await inflight.release(RICH, "third") == ["later"]
-    await inflight.served(RICH, ["later"])
-    assert await inflight.orphaned_wishes() == {}
+    await inflight.acknowledge(RICH, ["later"])
+    assert await inflight.orphaned_requests() == {}
 
 
 async def test_a_redelivery_knows_its_own_claim(state: State) -> None:
     """The task whose worker was killed claims the package again under its id."""
-    assert await state.inflight.claim(RICH, "task", "")
-    assert await state.inflight.claim(RICH, "task", "")
-    assert await state.inflight.release(RICH, "task") == []
+    assert await state.claims.claim(RICH, "task", "")
+    assert await state.claims.claim(RICH, "task", "")
+    assert await state.claims.release(RICH, "task") == []
 
 
 async def test_only_the_owner_renews_and_releases(state: State) -> None:
     """Who lost the claim cannot take it from the next owner."""
-    assert await state.inflight.claim(RICH, "owner", "")
-    assert not await state.inflight.renew(RICH, "other")
-    await state.inflight.abandon(RICH, "other")
-    assert await state.inflight.release(RICH, "other") == []
-    assert await state.inflight.renew(RICH, "owner")
-    assert await state.inflight.owner(RICH) == "owner"
+    assert await state.claims.claim(RICH, "owner", "")
+    assert not await state.claims.renew(RICH, "other")
+    await state.claims.abandon(RICH, "other")
+    assert await state.claims.release(RICH, "other") == []
+    assert await state.claims.renew(RICH, "owner")
+    assert await state.claims.owner(RICH) == "owner"
 
 
 async def test_an_abandoned_claim_keeps_the_wishes(state: State) -> None:
     """The next owner, or the sweep, serves what the last one could not."""
-    await state.inflight.claim(RICH, "owner", "")
-    await state.inflight.claim(RICH, "other", "wish")
-    assert await state.inflight.orphaned_wishes() == {}
-    await state.inflight.abandon(RICH, "owner")
-    assert await state.inflight.orphaned_wishes() == {RICH: ["wish"]}
+    await state.claims.claim(RICH, "owner", "")
+    await state.claims.claim(RICH, "other", "wish")
+    assert await state.claims.orphaned_requests() == {}
+    await state.claims.abandon(RICH, "owner")
+    assert await state.claims.orphaned_requests() == {RICH: ["wish"]}
 
 
 async def test_no_wish_is_lost_between_claim_and_release(state: State) -> None:
@@ -65,14 +65,14 @@ async def test_no_wish_is_lost_between_claim_and_release(state: State) -> None:
     served: list[str] = []
 
     async def work(owner: str) -> None:
-        if not await state.inflight.claim(RICH, owner, owner):
+        if not await state.claims.claim(RICH, owner, owner):
             return
         served.append(owner)
-        wishes = await state.inflight.release(RICH, owner)
-        await state.inflight.served(RICH, wishes)
+        wishes = await state.claims.release(RICH, owner)
+        await state.claims.acknowledge(RICH, wishes)
         await asyncio.gather(*(work(wish) for wish in wishes))
 
     await asyncio.gather(*(work(str(n)) for n in range(200)))
     assert set(served) == {str(n) for n in range(200)}
-    assert await state.inflight.count() == 0
-    assert await state.inflight.orphaned_wishes() == {}
+    assert await state.claims.count() == 0
+    assert await state.claims.orphaned_requests() == {}

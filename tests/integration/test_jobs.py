@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import AT_A_TIME, Budget, Ending, Jobs, Standing, new_job_id
+from ssc_ingest.on_demand.jobs import BATCH_SIZE, Budget, Ending, Jobs, Membership, new_job_id
 from ssc_ingest.resources import State
 
 A, B, C, D = (Purl(f"pkg:pypi/{name}") for name in "abcd")
 WIDE = Budget(packages=100, requests=100)
 
 
-async def _enter(jobs: Jobs, job_id: str, purl: Purl, *, insist: bool = False) -> Standing:
+async def _enter(jobs: Jobs, job_id: str, purl: Purl, *, insist: bool = False) -> Membership:
     request = {"ecosystem": "pypi", "name": purl}
     return await jobs.enter(job_id, purl, request=request, dependencies="latest", insist=insist)
 
@@ -120,10 +120,10 @@ async def test_everything_expires(state: State) -> None:
     await _follow(jobs, job_id, [B, C], Budget(packages=2, requests=9))
     await jobs.finish(job_id, A, Ending.FAILED, reason="x")
     await jobs.finish(job_id, B, Ending.MISSING)
-    keys = [key async for key in state.state.scan_iter("job:*")]
+    keys = [key async for key in state.redis.scan_iter("job:*")]
     assert len(keys) == 5  # nothing is pending, so that set does not exist
     for key in keys:
-        assert 0 < await state.state.ttl(key) <= 24 * 3600
+        assert 0 < await state.redis.ttl(key) <= 24 * 3600
 
 
 async def test_unknown_job(state: State) -> None:
@@ -144,7 +144,7 @@ async def test_silent_jobs_are_found(state: State) -> None:
 
 async def test_more_silent_jobs_than_one_look_takes_are_found(state: State) -> None:
     """Each of them, once."""
-    ids = [f"{n:04}" for n in range(AT_A_TIME + 1)]
+    ids = [f"{n:04}" for n in range(BATCH_SIZE + 1)]
     for job_id in ids:
         await _enter(state.jobs, job_id, A)
     assert sorted(await state.jobs.unfinished(untouched_for=-1)) == ids

@@ -10,7 +10,7 @@ from redis.exceptions import DataError, ResponseError
 
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.pipelining import MOST, PipeliningRedis
+from ssc_ingest.work.pipelining import MAX_BATCH, PipeliningRedis
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def redis(
 
 async def test_everybody_gets_their_own_answer(redis: PipeliningRedis) -> None:
     """Of more commands than one pipeline holds, each gets what it asked for."""
-    numbers = [str(n) for n in range(3 * MOST)]
+    numbers = [str(n) for n in range(3 * MAX_BATCH)]
     await asyncio.gather(*(redis.set(n, f"value {n}") for n in numbers))
     assert await asyncio.gather(*(redis.get(n) for n in numbers)) == [f"value {n}" for n in numbers]
 

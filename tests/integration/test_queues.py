@@ -3,7 +3,7 @@
 import json
 
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import TaskMessage
+from ssc_ingest.work.messages import TaskMessage
 
 
 def _message(name: str, queue: str = "pypi.urgent", task_id: str = "id") -> TaskMessage:

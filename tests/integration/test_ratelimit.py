@@ -6,10 +6,10 @@ import time
 import pytest
 
 from ssc_ingest.http.rate_limit import (
-    LONGEST_SPREAD,
-    LONGEST_START,
-    LONGEST_WAIT,
     LOOK_AGAIN,
+    MAX_SPREAD,
+    MAX_START,
+    MAX_WAIT,
     is_loopback,
 )
 from ssc_ingest.resources import State
@@ -19,11 +19,11 @@ async def test_tokens_run_out_for_everybody(state: State) -> None:
     """The burst is granted at once, then with growing delays, then not any more."""
     taken = [await state.limiter.take("h", rate=10, urgent=True) for _ in range(100)]
     granted = [permission for permission in taken if permission.granted]
-    # The burst, and what comes in LONGEST_WAIT; the few that arrive meanwhile aside.
+    # The burst, and what comes in MAX_WAIT; the few that arrive meanwhile aside.
     assert 30 <= len(granted) <= 45
-    assert all(permission.delay <= LONGEST_WAIT for permission in granted)
+    assert all(permission.delay <= MAX_WAIT for permission in granted)
     assert not taken[-1].granted
-    assert taken[-1].delay > LONGEST_WAIT
+    assert taken[-1].delay > MAX_WAIT
 
 
 async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
@@ -46,7 +46,7 @@ async def test_the_refused_come_back_one_after_the_other(state: State) -> None:
     assert turns[-1] - turns[0] == pytest.approx(9.9, abs=3)
     assert await refusal(urgent=True) < turns[-1] - time.monotonic()
     many = [await refusal() for _ in range(600)]
-    assert max(many) <= LONGEST_WAIT + LONGEST_SPREAD + 1
+    assert max(many) <= MAX_WAIT + MAX_SPREAD + 1
     await state.limiter.pause("h", 100)
     paused = [await refusal() for _ in range(20)]
     assert 99 < paused[0] < paused[-1]
@@ -55,7 +55,7 @@ async def test_the_refused_come_back_one_after_the_other(state: State) -> None:
 
 async def test_what_was_begun_goes_first(state: State) -> None:
     """What has read nothing yet does not wait in line with what goes on."""
-    while (await state.limiter.take("h", rate=2, urgent=False)).delay < LONGEST_START:
+    while (await state.limiter.take("h", rate=2, urgent=False)).delay < MAX_START:
         pass
     assert not (await state.limiter.take("h", rate=2, urgent=False, begun=False)).granted
     assert (await state.limiter.take("h", rate=2, urgent=False)).granted
@@ -81,7 +81,7 @@ async def test_pauses_without_a_named_time_grow(state: State) -> None:
     """Pauses in a row double; one that is going on does not count again."""
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
-    await state.state.delete("pause:h")
+    await state.redis.delete("pause:h")
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(120, abs=1)
 
 
@@ -144,10 +144,10 @@ async def test_use_is_counted(state: State) -> None:
     assert use["h"].paused_until is not None
     assert (use["never"].last_minute, use["never"].last_hour) == (0, 0)
     # What was more than an hour ago, in the same slot, does not count.
-    (slot,) = await state.state.hkeys("used:127.0.0.1:1")
-    entry = await state.state.hget("used:127.0.0.1:1", slot)
+    (slot,) = await state.redis.hkeys("used:127.0.0.1:1")
+    entry = await state.redis.hget("used:127.0.0.1:1", slot)
     minute = int(str(entry).split()[0])
-    await state.state.hset("used:127.0.0.1:1", slot, f"{minute - 60} 999")
+    await state.redis.hset("used:127.0.0.1:1", slot, f"{minute - 60} 999")
     assert (await state.limiter.use(["127.0.0.1:1"]))["127.0.0.1:1"].last_hour == 0
     await state.limiter.take("127.0.0.1:1", rate=1, urgent=False)
     assert (await state.limiter.use(["127.0.0.1:1"]))["127.0.0.1:1"].last_hour == 1

@@ -16,10 +16,10 @@ async def _silent_job(state: State, settings: Settings) -> str:
     """A job with a root and a requirement pending, in which nothing has happened for long."""
     request = ExtractPackage(ecosystem="pypi", name="rich", dependencies="all", job_id="job")
     await state.jobs.enter("job", RICH, request=request.keywords(), dependencies="all")
-    await state.state.sadd("job:job:seen", MDURL)
-    await state.state.sadd("job:job:pending", MDURL)
+    await state.redis.sadd("job:job:seen", MDURL)
+    await state.redis.sadd("job:job:pending", MDURL)
     silence = settings.visibility_timeout + MARGIN + 1
-    await state.state.hset("job:job", "touched_at", str(time.time() - silence))
+    await state.redis.hset("job:job", "touched_at", str(time.time() - silence))
     return "job"
 
 
@@ -35,7 +35,7 @@ async def test_lost_packages_of_a_job_are_published_again(state: State, settings
 async def test_what_somebody_has_is_left_alone(state: State, settings: Settings) -> None:
     """Not lost: what is being worked on, and what waits for its time."""
     await _silent_job(state, settings)
-    await state.inflight.claim(RICH, "somebody", "")
+    await state.claims.claim(RICH, "somebody", "")
     delayed = job_message(
         MDURL, ExtractPackage(ecosystem="pypi", name="mdurl", dependencies="all", job_id="job")
     )
@@ -63,8 +63,8 @@ async def test_wishes_without_an_owner_are_served(state: State, settings: Settin
     """The owner is gone; what others wanted of it is work again."""
     request = ExtractPackage(ecosystem="pypi", name="rich", refresh=True)
     wish = job_message(RICH, request.model_copy(update={"job_id": "j"}))
-    await state.inflight.claim(RICH, "owner", "")
-    await state.inflight.claim(RICH, "other", wish.as_wish())
-    await state.inflight.abandon(RICH, "owner")
+    await state.claims.claim(RICH, "owner", "")
+    await state.claims.claim(RICH, "other", wish.to_json())
+    await state.claims.abandon(RICH, "owner")
     assert (await sweep(state, settings)).wishes == 1
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}

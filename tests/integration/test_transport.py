@@ -11,7 +11,7 @@ from kombu import Connection
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import TaskMessage
+from ssc_ingest.work.messages import TaskMessage
 from tests.acceptance.fleet import wait_until
 from tests.acceptance.outages import OwnRedis
 from workers.configuration import celery_configuration

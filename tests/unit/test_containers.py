@@ -12,7 +12,7 @@ import yaml
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import CONTROL, DEFAULT, URGENCIES, queue_name, queue_names
+from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name, queue_names
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

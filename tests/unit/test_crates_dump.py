@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems.crates import dump as dumps
 from ssc_ingest.ecosystems.crates.comparison import Comparison
 from ssc_ingest.ecosystems.crates.dump import Deletion, Dump, Release
 from ssc_ingest.ecosystems.crates.feed import Published, parse_feed
-from ssc_ingest.ecosystems.crates.position import MARGIN, MOST_TOLD, FeedPosition
+from ssc_ingest.ecosystems.crates.position import MARGIN, MAX_TOLD, FeedPosition
 from ssc_ingest.errors import MalformedMetadata, RegistryError, RegistryUnavailable
 
 URL = "https://static.crates.io/db-dump.tar.gz"
@@ -124,7 +124,7 @@ def test_members_may_come_in_any_order(order: tuple[str, ...]) -> None:
     assert [e.name for e in events if isinstance(e, Deletion)] == ["Again", "gone", "long-gone"]
     assert changes("2026-11-22T02:00:00Z", dump) == [
         Change("serde", expected="1.0.1", links=(SOURCE, "https://serde.rs")),
-        Change("again", expected="0.1.0", links=(("again and " * 100)[: dumps.LONGEST_LINK],)),
+        Change("again", expected="0.1.0", links=(("again and " * 100)[: dumps.MAX_LINK_LENGTH],)),
         Change("gone", deleted=True),
     ]
 
@@ -212,10 +212,10 @@ def test_tables_that_are_none(name: str, text: str) -> None:
 
 def test_a_row_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor are more rows than there can be."""
-    monkeypatch.setattr(dumps, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(dumps, "MAX_LINE_LENGTH", 1000)
     with pytest.raises(MalformedMetadata, match="has a line of more than 1000"):
         list(opened(packed(MEMBERS)).crates())
-    monkeypatch.setattr(dumps, "LONGEST_LINE", 1_000_000)
+    monkeypatch.setattr(dumps, "MAX_LINE_LENGTH", 1_000_000)
     monkeypatch.setattr(dumps, "MAX_ROWS", 2)
     with pytest.raises(MalformedMetadata, match="more than 2 rows"):
         list(opened(packed(MEMBERS)).crates())
@@ -333,6 +333,6 @@ def test_what_is_remembered_is_bounded() -> None:
         for hour in (1, 2)
     ]
     position = position.followed(old, None).followed(new, None)
-    assert sum(len(told.digests) for told in position.told) <= MOST_TOLD
+    assert sum(len(told.digests) for told in position.told) <= MAX_TOLD
     assert position.news(new) == []
     assert len(position.news(old)) == 3000

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from ssc_ingest.ecosystems.fan_out import fan_out, in_order
+from ssc_ingest.ecosystems.concurrency import fan_out, in_order
 from ssc_ingest.errors import MalformedMetadata, RateLimited
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ssc_ingest.graph.coalescing import MOST, Coalescer
+from ssc_ingest.graph.coalescing import MAX_BATCH, Coalescer
 
 
 class Asked:
@@ -36,8 +36,8 @@ async def test_batches_are_bounded() -> None:
     """More questions than fit are several queries."""
     asked = Asked()
     coalescer = Coalescer(asked)
-    await asyncio.gather(*(coalescer.get(key) for key in range(2 * MOST + 1)))
-    assert [len(batch) for batch in asked.batches] == [MOST, MOST, 1]
+    await asyncio.gather(*(coalescer.get(key) for key in range(2 * MAX_BATCH + 1)))
+    assert [len(batch) for batch in asked.batches] == [MAX_BATCH, MAX_BATCH, 1]
 
 
 async def test_a_failure_is_everybodys_and_ends_nothing() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ssc_ingest.ecosystems.maven.constraints import LONGEST_RANGE, parse_range, to_constraints
+from ssc_ingest.ecosystems.maven.constraints import MAX_RANGE_LENGTH, parse_range, to_constraints
 from tests.unit.maven_judge import MavenJudge, Refused
 from tests.unit.maven_readers import VERSIONS, selected
 
@@ -146,7 +146,7 @@ def test_whatever_is_written_is_understood(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["[" * 4000, "(,)" * 1300, "[1]," * 1000, "[" + "1" * 4000, "," * 4000, " " * 4000 + "1",
-     "[" + " " * 4000, "x" * (LONGEST_RANGE + 1), "[1,2)" + " " * 3000 + "x"],
+     "[" + " " * 4000, "x" * (MAX_RANGE_LENGTH + 1), "[1,2)" + " " * 3000 + "x"],
 )  # fmt: skip
 def test_hostile_ranges_take_linear_time(text: str) -> None:
     """Long texts that lead parsers astray are read at once; nothing but the timeout limits it."""

@@ -10,7 +10,7 @@ from packageurl import PackageURL
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import Coordinates, metadata_path
 from ssc_ingest.ecosystems.maven.metadata import parse_metadata
-from ssc_ingest.ecosystems.maven.pom.model import MOST_DECLARATIONS, parse_pom
+from ssc_ingest.ecosystems.maven.pom.model import MAX_DECLARATIONS, parse_pom
 from ssc_ingest.ecosystems.maven.xml import parse_xml, text
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Version
@@ -228,4 +228,4 @@ def test_declarations_are_bounded() -> None:
     """A POM with more dependencies than any project has is cut."""
     body = "".join(f"<dependency><artifactId>a{n}</artifactId></dependency>" for n in range(25_000))
     pom = parse_pom(f"<project><dependencies>{body}</dependencies></project>".encode(), "")
-    assert len(pom.dependencies) == MOST_DECLARATIONS
+    assert len(pom.dependencies) == MAX_DECLARATIONS

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
 from ssc_ingest.ecosystems.maven.pom.model import parse_pom
-from ssc_ingest.ecosystems.maven.pom.parents import LONGEST_LINEAGE, MOST_IMPORTS, ParsedPoms
+from ssc_ingest.ecosystems.maven.pom.parents import MAX_IMPORTS, MAX_LINEAGE, ParsedPoms
 from ssc_ingest.ecosystems.maven.xml import parse_xml, text
 from tests.unit.maven_folder import (
     Folder,
@@ -125,7 +125,7 @@ async def test_endless_lineages_are_cut() -> None:
     for number in range(100):
         folder.add(f"g:p:{number}", parent(f"g:p:{number + 1}"))
     effective = await folder.effective(Coordinates("g", "p", "0"))
-    assert len(effective.lineage) == LONGEST_LINEAGE + 1
+    assert len(effective.lineage) == MAX_LINEAGE + 1
 
 
 async def test_endless_imports_are_cut() -> None:
@@ -138,7 +138,7 @@ async def test_endless_imports_are_cut() -> None:
         + dependencies(dependency("x:a")),
     )
     assert await versions(folder, leaf) == {"x:a": ""}
-    assert len(folder.asked) == MOST_IMPORTS
+    assert len(folder.asked) == MAX_IMPORTS
 
 
 @pytest.mark.parametrize("version", ["${project.version}", "[1,2)", "../../x", "${x}", ""])

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven import Maven
-from ssc_ingest.ecosystems.maven.versions import LONGEST_VERSION, is_prerelease, sort_key
+from ssc_ingest.ecosystems.maven.versions import MAX_VERSION_LENGTH, is_prerelease, sort_key
 from ssc_ingest.models import Version, VersionName
 from tests.unit.maven_judge import MavenJudge
 from tests.unit.maven_readers import compare
@@ -46,7 +46,7 @@ def test_documented_equality(left: str, right: str) -> None:
     assert sign(left, right) == compare(left, right) == 0
 
 
-@pytest.mark.parametrize("text", ["", "9" * 5000, "1." + "²", "a" * (LONGEST_VERSION + 1)])
+@pytest.mark.parametrize("text", ["", "9" * 5000, "1." + "²", "a" * (MAX_VERSION_LENGTH + 1)])
 def test_what_is_no_version(text: str) -> None:
     """What the readers cannot parse, and what no repository can have, has no place."""
     assert sort_key(text) is None

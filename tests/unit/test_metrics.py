@@ -7,8 +7,9 @@ from http.client import HTTPConnection
 import pytest
 
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.monitoring.endpoint import Endpoint
-from ssc_ingest.work.queues import EXTRACT, NextMessage, TaskMessage
+from ssc_ingest.monitoring.endpoint import MonitoringServer
+from ssc_ingest.work.messages import NextMessage, TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from workers.process.activity import Activity
 
 
@@ -32,9 +33,9 @@ def problems() -> Problems:
 
 
 @pytest.fixture
-def endpoint(metrics: Metrics, problems: Problems) -> Iterator[Endpoint]:
+def endpoint(metrics: Metrics, problems: Problems) -> Iterator[MonitoringServer]:
     """The process's server."""
-    with Endpoint(
+    with MonitoringServer(
         "127.0.0.1",
         0,
         metrics.registry,
@@ -44,7 +45,7 @@ def endpoint(metrics: Metrics, problems: Problems) -> Iterator[Endpoint]:
         yield endpoint
 
 
-def ask(endpoint: Endpoint, path: str) -> tuple[int, str]:
+def ask(endpoint: MonitoringServer, path: str) -> tuple[int, str]:
     """Status and body of an answer."""
     connection = HTTPConnection("127.0.0.1", endpoint.port, timeout=10)
     try:
@@ -55,7 +56,7 @@ def ask(endpoint: Endpoint, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def test_what_was_counted_is_told(endpoint: Endpoint, metrics: Metrics) -> None:
+def test_what_was_counted_is_told(endpoint: MonitoringServer, metrics: Metrics) -> None:
     """Tasks with their outcome and duration, packages, requests and waits, by name and host."""
     metrics.task_started("a.task")
     metrics.task_ended("a.task", "succeeded", 0.2)
@@ -93,14 +94,14 @@ def test_processes_share_nothing(metrics: Metrics) -> None:
 
 
 @pytest.mark.parametrize(("path", "check"), [("/healthz", "alive"), ("/readyz", "ready")])
-def test_health(endpoint: Endpoint, problems: Problems, path: str, check: str) -> None:
+def test_health(endpoint: MonitoringServer, problems: Problems, path: str, check: str) -> None:
     """200 while all is well, 503 with the reason when it is not."""
     assert ask(endpoint, path) == (200, "ok\n")
     setattr(problems, check, "the loop hangs")
     assert ask(endpoint, path) == (503, "the loop hangs\n")
 
 
-def test_other_pages_are_not_there(endpoint: Endpoint) -> None:
+def test_other_pages_are_not_there(endpoint: MonitoringServer) -> None:
     """Whoever looks for something else is told what there is."""
     status, text = ask(endpoint, "/")
     assert status == 404
@@ -110,7 +111,7 @@ def test_other_pages_are_not_there(endpoint: Endpoint) -> None:
 def test_a_taken_port_is_an_error(metrics: Metrics) -> None:
     """Two processes cannot tell their metrics at one address."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        Endpoint(
+        MonitoringServer(
             "127.0.0.1",
             taken.getsockname()[1],
             metrics.registry,

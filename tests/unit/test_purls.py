@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.purls import LONGEST, parse_purl
+from ssc_ingest.ecosystems.purls import MAX_LENGTH, parse_purl
 from ssc_ingest.errors import InvalidArguments, InvalidName, InvalidPurl, UnknownEcosystem
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}[a-z0-9]", fullmatch=True)
@@ -115,7 +115,9 @@ def test_what_we_write_we_read(ecosystem: type[Ecosystem], name: str, version: s
     assert (named.ref.purl, named.version, named.purl) == (ref.purl, version, purl)
 
 
-@given(text=st.text(max_size=LONGEST + 10) | st.from_regex(r"(pkg:)?(pypi|npm|cargo)[/:].{0,30}"))
+@given(
+    text=st.text(max_size=MAX_LENGTH + 10) | st.from_regex(r"(pkg:)?(pypi|npm|cargo)[/:].{0,30}")
+)
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Whatever is typed ends in a canonical purl or an error with a valid suggestion."""
     error: InvalidArguments | None = None

@@ -169,7 +169,7 @@ async def test_changed_projects(
 
 async def test_a_list_of_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pieces in which a document is read cannot be seen."""
-    monkeypatch.setattr(project_list, "AT_A_TIME", 3)
+    monkeypatch.setattr(project_list, "BATCH_SIZE", 3)
     found, projects = await read(written({f"p{n}": n for n in range(10)}))
     assert [project.serial for project in found] == [*range(10)]
     assert projects.total == 10

@@ -18,7 +18,7 @@ from ssc_ingest.errors import (
     StaleAnswer,
     StoreUnavailable,
 )
-from ssc_ingest.work.retry import LONGEST_PAUSE, LONGEST_WAITING, Again, GiveUp, decide
+from ssc_ingest.work.retry import MAX_PAUSE, MAX_WAITING, Again, GiveUp, decide
 
 FOR_GOOD = [
     PackageNotFound("pkg:pypi/x"),
@@ -80,17 +80,17 @@ def test_a_broken_document_hardly_stops_its_host(waited: float, seconds: float) 
 def test_pauses_have_a_bound() -> None:
     """No pause is longer than five minutes, jitter aside."""
     decision = decide(RegistryUnavailable("502"), attempts=50, max_attempts=99, waited=0, jitter=0)
-    assert decision == Again(LONGEST_PAUSE, counted=True)
+    assert decision == Again(MAX_PAUSE, counted=True)
 
 
 @pytest.mark.parametrize("error", [RateLimited("x", retry_after=1), StoreUnavailable("graph", "")])
 def test_waiting_ends_after_a_day(error: Exception) -> None:
     """What has waited for a day goes to the dead letters."""
-    decision = decide(error, attempts=0, max_attempts=5, waited=LONGEST_WAITING)
+    decision = decide(error, attempts=0, max_attempts=5, waited=MAX_WAITING)
     assert isinstance(decision, GiveUp)
 
 
-@pytest.mark.parametrize("waited", [0, LONGEST_WAITING, 30 * LONGEST_WAITING])
+@pytest.mark.parametrize("waited", [0, MAX_WAITING, 30 * MAX_WAITING])
 def test_an_operators_pause_may_last(waited: float) -> None:
     """Work waits for as long as that takes, and afterwards has its day before it."""
     error = RegistryPaused("paused", retry_after=300)
@@ -102,4 +102,4 @@ def test_an_operators_pause_may_last(waited: float) -> None:
 def test_a_stale_answer_is_always_asked_for_again(attempts: int) -> None:
     """With pauses that grow and counted attempts; who asks ends it, and not as a failure."""
     decision = decide(StaleAnswer("old"), attempts=attempts, max_attempts=3, waited=0, jitter=0)
-    assert decision == Again(min(5 * 2**attempts, LONGEST_PAUSE), counted=True)
+    assert decision == Again(min(5 * 2**attempts, MAX_PAUSE), counted=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssc_ingest.work.queues import queue_names
+from ssc_ingest.work.names import queue_names
 from workers.routing import UrgencyCycle, route
 
 

@@ -123,6 +123,6 @@ def test_lists_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MalformedMetadata, match="longer"):
         told(text)
     monkeypatch.undo()
-    monkeypatch.setattr(lists, "LONGEST_LINE", 20)
+    monkeypatch.setattr(lists, "MAX_LINE_LENGTH", 20)
     with pytest.raises(MalformedMetadata, match="longer"):
         told(text)

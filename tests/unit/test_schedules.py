@@ -13,7 +13,7 @@ from celery.schedules import crontab
 import beat_schedule
 from ssc_ingest.control.schedules import SUNDAY, At, Every, is_on, named, schedules
 from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.work.queues import CONTROL
+from ssc_ingest.work.names import CONTROL
 
 EXPECTED = {
     "pypi_weekly_ingestion": "0 2 * * 0",

@@ -21,12 +21,19 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from ssc_ingest.errors import IngestError
-from ssc_ingest.extraction.delivery import Delayed, Done, Executor, GaveUp, Result, log_fields
+from ssc_ingest.extraction.delivery import (
+    Delayed,
+    DeliveryHandler,
+    Done,
+    GaveUp,
+    Result,
+    log_fields,
+)
 from ssc_ingest.logs import configure
 from ssc_ingest.resources import open_resources
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
-from ssc_ingest.work.queues import TaskMessage
+from ssc_ingest.work.messages import TaskMessage
 
 IDLE_FOR = 60.0
 """Seconds after which a child without work is let go."""
@@ -128,7 +135,7 @@ class Isolation:
         if child.stdin is None or child.stdout is None:
             raise RuntimeError("the child has no pipes")
         try:
-            child.stdin.write(message.as_wish().encode() + b"\n")
+            child.stdin.write(message.to_json().encode() + b"\n")
             await child.stdin.drain()
             return await child.stdout.readline()
         except ConnectionError:
@@ -146,10 +153,10 @@ async def _serve() -> None:
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())
     async with open_resources(settings, locate(settings)) as resources:
-        executor = Executor(resources)
+        executor = DeliveryHandler(resources)
         _say({"type": READY})
         while line := await lines.get():
-            message = TaskMessage.from_wish(line)
+            message = TaskMessage.from_json(line)
             with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
                 document = await _carry_out(executor, message)
             _say(document)
@@ -160,7 +167,7 @@ def _say(document: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _carry_out(executor: Executor, message: TaskMessage) -> dict[str, Any]:
+async def _carry_out(executor: DeliveryHandler, message: TaskMessage) -> dict[str, Any]:
     try:
         result = await executor.execute(message, again=True)
     except RedisError as error:

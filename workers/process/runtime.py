@@ -21,11 +21,11 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import IngestError, InvalidArguments, StoreUnavailable
-from ssc_ingest.extraction.delivery import Executor
+from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import now
-from ssc_ingest.monitoring.endpoint import Endpoint
+from ssc_ingest.monitoring.endpoint import MonitoringServer
 from ssc_ingest.monitoring.fleet_metrics import COUNT_EVERY, REFRESH_EVERY, FleetMetrics
 from ssc_ingest.monitoring.health import stalled
 from ssc_ingest.monitoring.heartbeats import HEARTBEAT_EVERY, Worker, beat, sign_off
@@ -33,7 +33,8 @@ from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.model import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import CONTROL, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import CONTROL
 from workers.process.activity import Activity
 from workers.process.event_loop import new_event_loop
 from workers.process.isolation import Isolation
@@ -43,7 +44,7 @@ T = TypeVar("T")
 MOVE_EVERY = 1.0
 """Seconds between looks for delayed messages that are due."""
 
-ANSWER_WITHIN = 5.0
+PROBE_TIMEOUT = 5.0
 """Seconds for the loop to say that it runs."""
 
 OUTCOMES = {
@@ -81,7 +82,7 @@ class Runtime:
     """The loop and the resources of one worker process."""
 
     resources: Resources
-    executor: Executor
+    executor: DeliveryHandler
     isolation: Isolation
 
     def __init__(self, settings: Settings, servers: Servers, *, hostname: str) -> None:
@@ -90,7 +91,7 @@ class Runtime:
         self._servers = servers
         self._hostname = hostname
         self._activity = Activity()
-        self._endpoint: Endpoint | None = None
+        self._endpoint: MonitoringServer | None = None
         self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="event-loop")
         self._stack = AsyncExitStack()
@@ -189,7 +190,7 @@ class Runtime:
         if not port:
             return
         try:
-            self._endpoint = Endpoint(
+            self._endpoint = MonitoringServer(
                 host, port, self.metrics.registry, alive=self._alive, ready=self._ready
             )
         except OSError as error:
@@ -210,10 +211,10 @@ class Runtime:
     def _ask(self, question: Coroutine[Any, Any, str | None]) -> str | None:
         future = asyncio.run_coroutine_threadsafe(question, self._loop)
         try:
-            return future.result(ANSWER_WITHIN)
+            return future.result(PROBE_TIMEOUT)
         except FutureTimeout:
             future.cancel()
-            return f"no answer within {ANSWER_WITHIN:g} s"
+            return f"no answer within {PROBE_TIMEOUT:g} s"
 
     # On the loop --------------------------------------------------------------------------
 
@@ -234,7 +235,7 @@ class Runtime:
         except StoreUnavailable as error:
             # Extraction goes on without it.
             log.warning("store_unavailable", store=error.store, error=str(error))
-        self.executor = Executor(self.resources)
+        self.executor = DeliveryHandler(self.resources)
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
         self._worker = Worker(
@@ -259,8 +260,8 @@ class Runtime:
             _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN)
         if "_worker" in self.__dict__:
             with suppress(RedisError, TimeoutError):  # it is taken for gone soon anyway
-                async with asyncio.timeout(ANSWER_WITHIN):
-                    await sign_off(self.resources.state.state, self._hostname)
+                async with asyncio.timeout(PROBE_TIMEOUT):
+                    await sign_off(self.resources.state.redis, self._hostname)
         await self._stack.aclose()
         if "resources" in self.__dict__:
             log.info("writer_closed", **asdict(self.resources.writer.statistics))
@@ -291,7 +292,7 @@ class Runtime:
     async def _missing_store(self) -> str | None:
         state = self.resources.state
         try:
-            await state.state.ping()
+            await state.redis.ping()
             await state.queues.delayed()
             await self.resources.driver.execute_query("RETURN 1")
         except (RedisError, Neo4jError, DriverError) as error:
@@ -318,7 +319,7 @@ class Runtime:
             lengths = await state.queues.lengths(self._worker.queues)
             self._activity.saw(waiting=any(lengths.values()))
             await beat(
-                state.state,
+                state.redis,
                 self._worker,
                 running=len(self._running),
                 last_task_at=self._activity.last_task_at,

@@ -9,8 +9,9 @@ from celery.exceptions import Reject
 from ssc_ingest.control.replay import as_first_read, replay_some
 from ssc_ingest.resources import Resources
 from ssc_ingest.work.arguments import ReplayDeadLetters
-from ssc_ingest.work.locks import Busy, alone
-from ssc_ingest.work.queues import CONTROL, REPLAY, TaskMessage
+from ssc_ingest.work.locks import LockHeld, exclusive
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import CONTROL, REPLAY
 from workers.app import app
 from workers.process.runtime import Stopping
 
@@ -40,8 +41,8 @@ async def _replay(
     request = await as_first_read(state, ReplayDeadLetters.parse(kwargs), task_id)
     replayed: list[str] = []
     rest: ReplayDeadLetters | None = request
-    with suppress(Busy, TimeoutError):
-        async with alone(state.state, REPLAY, resources.settings.task_timeout):
+    with suppress(LockHeld, TimeoutError):
+        async with exclusive(state.redis, REPLAY, resources.settings.task_timeout):
             replayed, rest = await replay_some(state, request)
     if rest is None:
         return {"replayed": replayed, "rest": []}

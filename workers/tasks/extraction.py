@@ -14,8 +14,9 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.extraction.delivery import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.queues import DEFAULT, EXTRACT, TaskMessage, queue_name
-from ssc_ingest.work.retry import LONGEST_WAITING
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import DEFAULT, EXTRACT, queue_name
+from ssc_ingest.work.retry import MAX_WAITING
 from workers.app import app
 from workers.process.isolation import IsolationBusy, WorkerCrashed
 from workers.process.runtime import Runtime, Stopping
@@ -101,7 +102,7 @@ async def _deliver(
         # Still suspicious: its count stays.
         log.info("waits_to_run_alone", reason=str(error))
         since = message.since or time.time()
-        if time.time() - since >= LONGEST_WAITING:
+        if time.time() - since >= MAX_WAITING:
             return await runtime.executor.give_up(message, error)
         await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
         return Delayed(seconds=BUSY_PAUSE, error_type="IsolationBusy", error=str(error))

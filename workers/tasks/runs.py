@@ -25,8 +25,9 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.portions import requests_a_day
 from ssc_ingest.runs.store import TASKS, run_message
 from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
-from ssc_ingest.work.locks import Busy, alone
-from ssc_ingest.work.queues import CONTROL, INGEST, STALENESS, SWEEP, UPDATE, TaskMessage
+from ssc_ingest.work.locks import LockHeld, exclusive
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import CONTROL, INGEST, STALENESS, SWEEP, UPDATE
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
 
@@ -86,11 +87,11 @@ async def _sweep(resources: Resources) -> dict[str, int]:
     state, settings = resources.state, resources.settings
     swept: dict[str, int] = {}
     try:
-        async with alone(state.state, SWEEP, settings.task_timeout):
+        async with exclusive(state.redis, SWEEP, settings.task_timeout):
             swept = asdict(await sweep(state, settings))
             look = await fill_stubs(RequirementFileReader(resources.driver), state, settings)
             swept |= {"requirement_files": look.files, "stubs": look.packages}
-    except Busy:
+    except LockHeld:
         log.info("sweep_is_under_way")
     except TimeoutError:
         log.warning("sweep_unfinished", seconds=settings.task_timeout)
@@ -139,7 +140,7 @@ async def _go_on(
     if not is_ours:
         return run
     try:
-        return await Engine(runtime.resources.means(run.ecosystem), run).carry_out()
+        return await Engine(runtime.resources.services(run.ecosystem), run).carry_out()
     except NotHeld as error:
         return await state.runs.get(run.id) if error.state in {"paused", "cancelled"} else None
     finally:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POLL = 0.2
 """Seconds between two looks at a job."""
 
-UNEXPLAINED = 2.0
+EXPLAIN_AFTER = 2.0
 """Seconds without progress after which waiting explains itself."""
 
 
@@ -190,7 +190,7 @@ async def wait_for(
             watch.update(job)
             if job.finished or watch.stuck_for > patience:
                 return job
-            if watch.stuck_for > UNEXPLAINED:
+            if watch.stuck_for > EXPLAIN_AFTER:
                 watch.explain(await _reason_to_wait(state, packages))
             await asyncio.sleep(POLL)
 
@@ -242,10 +242,10 @@ class _Watch:
 async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> str:
     """Why nothing happens, if there is a reason that a person should know."""
     from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.queues import queue_name
+    from ssc_ingest.work.names import queue_name
 
     needed = {queue_name(package.ref.ecosystem, "urgent") for package in packages}
-    read = {queue for worker in await workers(state.state) for queue in worker.queues}
+    read = {queue for worker in await workers(state.redis) for queue in worker.queues}
     if unread := sorted(needed - read):
         return (
             f"no worker reads {', '.join(unread)}: the work waits there until one is started "

@@ -86,7 +86,7 @@ async def _refuse_beside_workers(settings: "Settings", servers: "Servers") -> No
     from ssc_ingest.monitoring.heartbeats import workers
 
     async with state_store(settings, servers) as state:
-        running = await workers(state.state)
+        running = await workers(state.redis)
     if running:
         names = ", ".join(worker.hostname for worker in running)
         raise Failed(

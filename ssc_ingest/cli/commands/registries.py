@@ -14,8 +14,8 @@ from ssc_ingest.cli import output
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ssc_ingest.control.registry_pauses import Host, Registries, Registry
-    from ssc_ingest.http.rate_limit import Hold
+    from ssc_ingest.control.registry_pauses import Host, Registry, RegistryPauses
+    from ssc_ingest.http.rate_limit import RegistryPause
 
 commands = typer.Typer(
     help="See how fast registries are asked; ask one nothing for a while, and go on.\n\n"
@@ -108,12 +108,12 @@ def resume(name: Name) -> None:
 
 
 @asynccontextmanager
-async def _registries() -> "AsyncIterator[Registries]":
+async def _registries() -> "AsyncIterator[RegistryPauses]":
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.control.registry_pauses import Registries
+    from ssc_ingest.control.registry_pauses import RegistryPauses
 
     async with state_store(*configured()) as state:
-        yield Registries(state.limiter, state.queues)
+        yield RegistryPauses(state.limiter, state.queues)
 
 
 async def _list() -> "list[Registry]":
@@ -139,5 +139,5 @@ def _state(registry: "Registry", host: "Host") -> Text:
     return Text("")
 
 
-def _until(hold: "Hold") -> str:
+def _until(hold: "RegistryPause") -> str:
     return f"until {hold.until:%d %b %H:%M} UTC" if hold.until else "until resumed"

@@ -24,7 +24,7 @@ commands = typer.Typer(
 POLL = 0.5
 """Seconds between two looks at a run."""
 
-UNEXPLAINED = 2.0
+EXPLAIN_AFTER = 2.0
 """Seconds after which waiting for a worker explains itself."""
 
 STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow", "finished": "green"}
@@ -289,7 +289,7 @@ async def wait_for(
                         counts=_progress(run),
                     )
                     reason = await _reason_to_wait(state, run)
-                    if reason not in explained and time.monotonic() - began > UNEXPLAINED:
+                    if reason not in explained and time.monotonic() - began > EXPLAIN_AFTER:
                         explained.add(reason)
                         output.write(out, reason, style="yellow")
                 if all(run.ended for run in found):
@@ -325,14 +325,14 @@ def _progress(run: "Run") -> str:
 async def _reason_to_wait(state: "State", run: "Run") -> str:
     """Why nothing happens, if there is a reason that a person should know."""
     from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.queues import CONTROL, queue_name
+    from ssc_ingest.work.names import CONTROL, queue_name
 
     about = f"{run.kind} of {run.ecosystem}"
     if run.state == "paused":
         return f"the {about} is paused; go on with: ssc-ingest runs resume {run.id}"
     if run.ended:
         return ""
-    read = {queue for worker in await workers(state.state) for queue in worker.queues}
+    read = {queue for worker in await workers(state.redis) for queue in worker.queues}
     packages = queue_name(run.ecosystem, "fresh" if run.kind == "update" else "bulk")
     for queue in (CONTROL, packages):
         if queue not in read:

@@ -10,7 +10,7 @@ from rich.text import Text
 from ssc_ingest.cli import output
 
 if TYPE_CHECKING:
-    from ssc_ingest.control.schedules import Standing
+    from ssc_ingest.control.schedules import ScheduleStatus
     from ssc_ingest.monitoring.heartbeats import Beat
 
 commands = typer.Typer(
@@ -93,38 +93,38 @@ def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
         output.say(f"{message.task} is on its way as task {message.task_id}")
 
 
-async def _list() -> "tuple[list[Standing], list[Beat], str]":
+async def _list() -> "tuple[list[ScheduleStatus], list[Beat], str]":
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.control.schedules import Switchboard
+    from ssc_ingest.control.schedules import ScheduleControl
     from ssc_ingest.monitoring.heartbeats import beats
 
     settings, servers = configured()
     async with state_store(settings, servers) as state:
-        switchboard = Switchboard(state.state, state.queues, settings.timezone)
-        return await switchboard.standings(), await beats(state.state), settings.timezone
+        switchboard = ScheduleControl(state.redis, state.queues, settings.timezone)
+        return await switchboard.standings(), await beats(state.redis), settings.timezone
 
 
 async def _switch(name: str, *, on: bool) -> None:
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.control.schedules import Switchboard, named
+    from ssc_ingest.control.schedules import ScheduleControl, named
 
     named(name)  # a mistake is said before anything is asked
     settings, servers = configured()
     async with state_store(settings, servers) as state:
-        await Switchboard(state.state, state.queues, settings.timezone).switch(name, on=on)
+        await ScheduleControl(state.redis, state.queues, settings.timezone).switch(name, on=on)
 
 
 async def _run_now(name: str) -> Any:
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.control.schedules import Switchboard, named
+    from ssc_ingest.control.schedules import ScheduleControl, named
 
     named(name)
     settings, servers = configured()
     async with state_store(settings, servers) as state:
-        return await Switchboard(state.state, state.queues, settings.timezone).run_now(name)
+        return await ScheduleControl(state.redis, state.queues, settings.timezone).run_now(name)
 
 
-def _document(standing: "Standing", beats: "list[Beat]") -> dict[str, Any]:
+def _document(standing: "ScheduleStatus", beats: "list[Beat]") -> dict[str, Any]:
     schedule = standing.schedule
     return {
         "name": schedule.name,
@@ -139,22 +139,22 @@ def _document(standing: "Standing", beats: "list[Beat]") -> dict[str, Any]:
     }
 
 
-def _task(standing: "Standing") -> str:
+def _task(standing: "ScheduleStatus") -> str:
     arguments = " ".join(str(value) for value in standing.schedule.kwargs.values())
     return f"{standing.schedule.task} {arguments}".strip()
 
 
-def _is_known(standing: "Standing", beats: "list[Beat]") -> bool:
+def _is_known(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
     """Whether the beat that leads has this schedule; without a beat, the next one may."""
     leading = [beat for beat in beats if beat.leads]
     return not leading or any(standing.schedule.name in beat.schedules for beat in leading)
 
 
-def _fires(standing: "Standing", beats: "list[Beat]") -> bool:
+def _fires(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
     return standing.on and _is_known(standing, beats)
 
 
-def _state(standing: "Standing", beats: "list[Beat]") -> Text:
+def _state(standing: "ScheduleStatus", beats: "list[Beat]") -> Text:
     if not _is_known(standing, beats):
         return Text("not in this fleet (SCHEDULES)", "yellow")
     text = "on" if standing.on else "off"

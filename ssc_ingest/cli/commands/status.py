@@ -100,7 +100,7 @@ async def _work(
 
     async def ask() -> tuple[str, WorkStatus]:
         async with state_store(settings, servers) as state:
-            info: Any = await state.state.info("server")
+            info: Any = await state.redis.info("server")
             version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
             return version, await read_work(state)
 
@@ -111,7 +111,7 @@ async def read_work(state: "State") -> WorkStatus:
     """Workers, queues, and what is under way."""
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.queues import queue_names
+    from ssc_ingest.work.names import queue_names
 
     names = list(ecosystems())
     feeds = {name: await state.runs.feed(name) for name in names}
@@ -120,10 +120,10 @@ async def read_work(state: "State") -> WorkStatus:
         job = await state.jobs.get(job_id)
         running += job is not None and not job.finished
     return WorkStatus(
-        workers=await workers(state.state),
+        workers=await workers(state.redis),
         queues=await state.queues.lengths(queue_names(ecosystems())),
         unacknowledged=await state.queues.unacknowledged(),
-        in_flight=await state.inflight.count(),
+        in_flight=await state.claims.count(),
         delayed=await state.queues.delayed(),
         dead_letters=await state.dead_letters.count(),
         jobs_running=running,

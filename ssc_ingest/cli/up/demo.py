@@ -34,7 +34,7 @@ PACKAGES = (
 YOUR_OWN = "pkg:npm/is-odd"
 """The package in the example of extracting another one."""
 
-PATIENCE = 20.0
+STUCK_TIMEOUT = 20.0
 """Seconds without progress after which the demo goes on without its packages."""
 
 
@@ -92,7 +92,12 @@ class Demo:
         async with state_store(self._settings, self._servers) as state:
             job_id = await submit(state, self._packages, dependencies="latest", refresh=False)
             return await wait_for(
-                state, job_id, self._packages, out=self._console, check=check, patience=PATIENCE
+                state,
+                job_id,
+                self._packages,
+                out=self._console,
+                check=check,
+                patience=STUCK_TIMEOUT,
             )
 
     def explain(self, *, step: str) -> None:

@@ -25,7 +25,7 @@ from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.monitoring.heartbeats import beats, workers
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import CONTROL, DEFAULT, URGENCIES, queue_name
+from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
 

@@ -35,6 +35,7 @@ from urllib.parse import quote
 import structlog
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.crates.index import (
@@ -48,7 +49,6 @@ from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
-from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
 
 logger = structlog.get_logger(__name__)

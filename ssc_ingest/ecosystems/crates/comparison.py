@@ -15,7 +15,7 @@ from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition
 _TOGETHER = timedelta(minutes=1)
 """Between these, a crate and its version were written by the same act."""
 
-MOST_WEIGHED = 100_000
+MAX_WEIGHED = 100_000
 """New versions of which it is looked up whether the feed has told them; of more, few can be."""
 
 
@@ -45,7 +45,7 @@ class Comparison:
                 case Release(crate) if max(event.created_at, event.updated_at) > since:
                     if event.created_at > self._made_at - MARGIN:
                         self._last.setdefault(crate, []).append(event)
-                    if event.created_at > since and not event.yanked and weighed < MOST_WEIGHED:
+                    if event.created_at > since and not event.yanked and weighed < MAX_WEIGHED:
                         self._published.setdefault(crate, []).append(event)
                         weighed += 1
                     else:

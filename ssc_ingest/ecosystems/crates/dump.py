@@ -34,10 +34,10 @@ MAX_METADATA = 64 * 1024
 MAX_ROWS = 100_000_000
 """Of one table; ``versions`` has some two million."""
 
-LONGEST_LINE = 16 * 1024 * 1024
+MAX_LINE_LENGTH = 16 * 1024 * 1024
 """Bytes of a line, characters of a field; readmes and lists of features have a few megabytes."""
 
-LONGEST_LINK = 500
+MAX_LINK_LENGTH = 500
 """Characters; what is longer is no address."""
 
 _BLOCK = 1024 * 1024
@@ -113,7 +113,7 @@ class Dump:
                 if path == "data/crates.csv":
                     number = 0
                     for number, row in enumerate(_rows(path, content, columns), 1):
-                        links = tuple(link[:LONGEST_LINK] for link in row[3:] if link)
+                        links = tuple(link[:MAX_LINK_LENGTH] for link in row[3:] if link)
                         yield Crate(number, row[0], row[1], _moment(row[2]), links)
                     if not number:
                         raise ValueError(f"{path} has no rows")
@@ -203,7 +203,7 @@ class _Unpacked:
 def _rows(path: str, content: IO[bytes], columns: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """The table's rows, reduced to these columns."""
     # The module's own limit, one for the process, is far below what there is; ours is the line's.
-    csv.field_size_limit(LONGEST_LINE)
+    csv.field_size_limit(MAX_LINE_LENGTH)
     table = csv.reader(_lines(path, content), strict=True)
     header = next(table, [])
     place: Mapping[str, int] = {name: index for index, name in enumerate(header)}
@@ -219,9 +219,9 @@ def _rows(path: str, content: IO[bytes], columns: Iterable[str]) -> Iterator[tup
 
 
 def _lines(path: str, content: IO[bytes]) -> Iterator[str]:
-    while line := content.readline(LONGEST_LINE + 1):
-        if len(line) > LONGEST_LINE:
-            raise ValueError(f"{path} has a line of more than {LONGEST_LINE} bytes")
+    while line := content.readline(MAX_LINE_LENGTH + 1):
+        if len(line) > MAX_LINE_LENGTH:
+            raise ValueError(f"{path} has a line of more than {MAX_LINE_LENGTH} bytes")
         yield line.decode()
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import structlog
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates.comparison import Comparison
 from ssc_ingest.ecosystems.crates.dump import Dump
 from ssc_ingest.ecosystems.crates.feed import Published, parse_feed
@@ -15,7 +16,7 @@ from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition, ListingPosition
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.errors import CursorExpired, ResponseTooLarge
-from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient
 
 logger = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from ssc_ingest.ecosystems.cursors import Cursor
 
 MARGIN = timedelta(minutes=10)
 
-MOST_TOLD = 5000
+MAX_TOLD = 5000
 """Versions remembered, two days' worth; of more, the oldest would be handed over twice."""
 
 
@@ -114,7 +114,7 @@ def _told(until: datetime, versions: Iterable[Published]) -> Told:
 
 def _bounded(batches: Iterable[Told]) -> tuple[Told, ...]:
     kept = sorted(batches, key=lambda told: told.until)
-    while sum(len(told.digests) for told in kept) > MOST_TOLD:
+    while sum(len(told.digests) for told in kept) > MAX_TOLD:
         del kept[0]
     return tuple(kept)
 

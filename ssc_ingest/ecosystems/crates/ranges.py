@@ -21,10 +21,10 @@ from ssc_ingest.ecosystems.semver import (
 )
 from ssc_ingest.models import ANY_VERSION
 
-LONGEST_RANGE = 4096
+MAX_RANGE_LENGTH = 4096
 """Characters; a longer text is not evaluated but means any version. Cargo takes 32 comparators."""
 
-LARGEST_NUMBER = (1 << 64) - 1
+MAX_NUMBER = (1 << 64) - 1
 """Cargo's numbers have 64 bits."""
 
 _CONJUNCTION = ", "
@@ -40,7 +40,7 @@ _BUILD = re.compile(BUILD)
 
 def parse_range(text: str) -> Alternative | None:
     """The versions that a requirement admits, or ``None`` for a text that is none."""
-    if len(text) > LONGEST_RANGE:
+    if len(text) > MAX_RANGE_LENGTH:
         return None
     comparators = _SPACE_AFTER_OPERATOR.sub(r"\1", text.replace(",", " ")).split()
     intervals, texts = [], []
@@ -50,7 +50,7 @@ def parse_range(text: str) -> Alternative | None:
             return None
         numbers = match.group("major", "minor", "patch")
         try:
-            version = Partial.read(numbers, match["prerelease"], largest=LARGEST_NUMBER)
+            version = Partial.read(numbers, match["prerelease"], largest=MAX_NUMBER)
         except OverflowError:
             return None
         wildcard = version.patch is None and match[0][-1] in "*xX"

@@ -43,8 +43,8 @@ import structlog
 from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.endpoints import Endpoints
-from ssc_ingest.ecosystems.fan_out import fan_out
 from ssc_ingest.ecosystems.maven.constraints import to_constraints
 from ssc_ingest.ecosystems.maven.identity import (
     CONTAINER,
@@ -74,7 +74,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import (
     ANY_VERSION,
@@ -90,13 +90,13 @@ __all__ = ["Maven"]
 
 XML = "application/xml"
 
-AT_A_TIME = 8
+CONCURRENCY = 8
 """Requests for one package's versions under way; more would only queue at the rate limit."""
 
 LATELY = timedelta(days=7)
 """Since a release, in which what is missing may still come."""
 
-MOST_AWAITED = 8
+MAX_AWAITED = 8
 """Versions of one package; where more are missing, they are so for good."""
 
 NOTHING_LISTED = VersionList((), ())
@@ -323,7 +323,7 @@ class Maven(Ecosystem):
         async def read(name: VersionName) -> _Release:
             return await self._read_release(ref, name, inheritance.apart(), requirements)
 
-        releases = dict(zip(names, await fan_out(read, names, AT_A_TIME), strict=True))
+        releases = dict(zip(names, await fan_out(read, names, CONCURRENCY), strict=True))
         for reason, count in Counter(r.problem for r in releases.values() if r.problem).items():
             log.warning("pom_unreadable", package=ref.purl, reason=reason, versions=count)
         if missing := sorted(map(str, inheritance.missing)):
@@ -396,4 +396,4 @@ def _awaited(
         # Of a POM that is not there, nobody knows when it was released.
         if not release.is_complete and is_late(release.release_date or updated)
     }
-    return found if len(found) <= MOST_AWAITED else set()
+    return found if len(found) <= MAX_AWAITED else set()

@@ -16,7 +16,7 @@ from ssc_ingest.ecosystems.maven.identity import is_version
 from ssc_ingest.ecosystems.maven.versions import Key, sort_key
 from ssc_ingest.models import ANY_VERSION
 
-LONGEST_RANGE = 4096
+MAX_RANGE_LENGTH = 4096
 """Characters; a longer text is not evaluated but means any version."""
 
 NEWEST = frozenset({"LATEST", "RELEASE"})
@@ -53,7 +53,7 @@ class _Interval(NamedTuple):
 def parse_range(text: str) -> list[_Interval] | None:
     """The versions that a requirement admits, or ``None`` for a text that is none to Maven."""
     text = text.strip()
-    if len(text) > LONGEST_RANGE or text in NEWEST:
+    if len(text) > MAX_RANGE_LENGTH or text in NEWEST:
         return None
     if is_version(text):
         interval = _interval("[", text, text, "]")

@@ -53,7 +53,7 @@ IDENTITY = Identity(
     options=(INDEX_READER,),
 )
 
-LONGEST_PART = 255
+MAX_PART_LENGTH = 255
 """Characters of a group or an artifact; file systems have no longer names."""
 
 # Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without what leads elsewhere in a
@@ -105,12 +105,12 @@ def reference(name: str) -> PackageRef:
     group, colon, artifact = name.partition(":")
     valid = (
         colon
-        and max(len(group), len(artifact)) <= LONGEST_PART
+        and max(len(group), len(artifact)) <= MAX_PART_LENGTH
         and _GROUP.fullmatch(group)
         and _ARTIFACT.fullmatch(artifact)
     )
     if not valid:
-        shown = name if len(name) <= LONGEST_PART else f"{name[:LONGEST_PART]}..."
+        shown = name if len(name) <= MAX_PART_LENGTH else f"{name[:MAX_PART_LENGTH]}..."
         raise InvalidName(
             f"{shown!r} cannot be a Maven package: expected group:artifact of letters, digits "
             "and - _ . (org.slf4j:slf4j-api)"

@@ -45,9 +45,9 @@ USER 65534
 ENTRYPOINT ["python", "-m", "ssc_ingest.ecosystems.maven.index"]
 """
 
-LONGEST_LINE = 64 * 1024
+MAX_LINE_LENGTH = 64 * 1024
 """Bytes of the reader's output without a line's end."""
-AT_A_TIME = 10_000
+BATCH_SIZE = 10_000
 """Names kept before they are sorted in."""
 LAST_WORDS = 10
 """Lines of standard error that an error repeats."""
@@ -197,7 +197,7 @@ class _Reading:
                         total = number
                     case _:
                         raise self._not_ours(line)
-                if len(names) >= AT_A_TIME:
+                if len(names) >= BATCH_SIZE:
                     self._lines.add(names)
                     names = []
         self._lines.add(names)
@@ -223,7 +223,7 @@ class _Reading:
         rests = {STDOUT: b"", STDERR: b""}
         for stream, piece in output:
             *complete, rest = (rests.get(stream, b"") + piece).split(b"\n")
-            if len(rest) > LONGEST_LINE:
+            if len(rest) > MAX_LINE_LENGTH:
                 raise self._not_ours(rest)
             rests[stream] = rest
             if stream == STDOUT:

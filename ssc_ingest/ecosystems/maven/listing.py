@@ -41,7 +41,7 @@ from ssc_ingest.models import VersionName
 PAGE = 5_000
 """Names or changes of a page."""
 
-MOST_EXPECTED = 100
+MAX_EXPECTED = 100
 """Versions of one package that a change names; the package's own list has more."""
 BETWEEN_VERSIONS = "|"
 """In :attr:`Change.expected`; no version has one."""
@@ -208,7 +208,7 @@ def versions_expected(expected: str | None) -> tuple[VersionName, ...]:
 def _changes(lines: SortedLines, after: str = "") -> Iterator[Change]:
     """The packages of lines, in order of their names, behind one of them."""
     start = after.encode() + BEHIND_VERSIONS if after else b""
-    for name, versions in by_package(lines.after(start), MOST_EXPECTED):
+    for name, versions in by_package(lines.after(start), MAX_EXPECTED):
         yield Change(name, expected=BETWEEN_VERSIONS.join(versions) or None)
 
 

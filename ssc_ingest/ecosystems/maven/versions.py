@@ -19,7 +19,7 @@ from typing import Any
 
 from univers.versions import InvalidVersion, MavenVersion
 
-LONGEST_VERSION = 255
+MAX_VERSION_LENGTH = 255
 """Characters; the repository's file system has no longer names."""
 
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[^0-9].*)?")
@@ -39,7 +39,7 @@ _EMPTY, _QUALIFIER, _LIST, _NUMBER = range(5, 9)
 @lru_cache(maxsize=16_384)
 def sort_key(version: str) -> Key | None:
     """The version's place in the order, or ``None`` for a text that is no version."""
-    if not version or len(version) > LONGEST_VERSION:
+    if not version or len(version) > MAX_VERSION_LENGTH:
         return None
     try:
         # The readers' own reading of the text; its version is pinned.

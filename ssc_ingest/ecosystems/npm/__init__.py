@@ -26,6 +26,7 @@ from datetime import datetime
 from functools import cached_property
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
 from ssc_ingest.ecosystems.npm.packument import Packument, RequirementReader, parse_packument
@@ -33,7 +34,6 @@ from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
 from ssc_ingest.errors import PackageNotFound, ResourceNotFound
-from ssc_ingest.http.client import off_loop
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 

@@ -23,9 +23,10 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient
 
 JSON = "application/json"
 

@@ -48,7 +48,7 @@ IDENTITY = Identity(
     ),
 )
 
-LONGEST_NAME = 214
+MAX_NAME_LENGTH = 214
 
 # What encodeURIComponent leaves as it is. A dot or underscore in front is reserved, but
 # there are scoped packages with an underscore behind the slash.
@@ -68,9 +68,9 @@ def reference(name: str) -> PackageRef:
     Raises:
         InvalidName: npm has never allowed such a name.
     """
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"npm package names have at most {LONGEST_NAME} characters, this has {len(name)}"
+            f"npm package names have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
         )
     if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
         raise InvalidName(

@@ -22,10 +22,10 @@ from ssc_ingest.ecosystems.semver import (
 )
 from ssc_ingest.models import ANY_VERSION
 
-LONGEST_RANGE = 8192
+MAX_RANGE_LENGTH = 8192
 """Characters; a longer text is not evaluated but means any version. Real ones are below 1,000."""
 
-LARGEST_NUMBER = (1 << 53) - 1
+MAX_NUMBER = (1 << 53) - 1
 """node-semver refuses greater ones (``Number.MAX_SAFE_INTEGER``)."""
 
 # "++" and "(?>": what has matched is not given back, so that no text takes more than linear time.
@@ -42,7 +42,7 @@ _NUMBER_AFTER_WILDCARD = re.compile(r"(?:[<>]=?)?[v=]*(?:(?:[0-9]+|[xX*])\.)?[xX
 
 def parse_range(text: str) -> list[Alternative] | None:
     """The alternatives of a range, or ``None`` for a text that is none (tag, URL, path ...)."""
-    if len(text) > LONGEST_RANGE:
+    if len(text) > MAX_RANGE_LENGTH:
         return None
     try:
         alternatives = [_alternative(part) for part in text.split("||")]
@@ -90,4 +90,4 @@ def _comparator(text: str) -> list[Interval | None]:
 
 
 def _partial(parts: Sequence[str | None]) -> Partial:
-    return Partial.read(parts[:3], parts[3], largest=LARGEST_NUMBER)
+    return Partial.read(parts[:3], parts[3], largest=MAX_NUMBER)

@@ -40,7 +40,7 @@ from urllib.parse import quote
 import structlog
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
-from ssc_ingest.ecosystems.fan_out import fan_out
+from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.nuget.catalog import Announced, moment_of, stamp_of
 from ssc_ingest.ecosystems.nuget.feed import Feed
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
@@ -68,7 +68,6 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 
 logger = structlog.get_logger(__name__)
@@ -85,7 +84,7 @@ MAX_PAGES = 2000
 MAX_NUSPEC = 2 * 1024 * 1024
 """Bytes; the manifest is a small part of a package, but may hold its release notes."""
 
-AT_A_TIME = 8
+CONCURRENCY = 8
 """Pages of one package that are asked for at the same time."""
 
 WITHIN = timedelta(hours=1)
@@ -216,7 +215,7 @@ class NuGet(Ecosystem):
         async def read(page: Page) -> tuple[Leaf, ...]:
             return await self._page(ref, page) if page.leaves is None else page.leaves
 
-        pages = await fan_out(read, index.pages, AT_A_TIME)
+        pages = await fan_out(read, index.pages, CONCURRENCY)
         return [leaf for leaves in pages for leaf in leaves]
 
     async def _page(self, ref: PackageRef, page: Page) -> tuple[Leaf, ...]:

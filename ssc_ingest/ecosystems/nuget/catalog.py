@@ -27,10 +27,10 @@ DETAILS, DELETE = "nuget:PackageDetails", "nuget:PackageDelete"
 DIGITS = 9
 """Of a second's fraction in the form that sorts; NuGet.org writes up to seven."""
 
-LONGEST_ID = 1000
+MAX_ID_LENGTH = 1000
 """Characters; ids have at most 100, and what cannot be one is left out by who asked."""
 
-LONGEST_VERSION = 256
+MAX_VERSION_LENGTH = 256
 
 _WRITTEN = re.compile(
     r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:Z|[+-]00:00)?", re.ASCII
@@ -91,8 +91,8 @@ class Item(_WireModel):
 
     kind: str = Field(alias="@type", max_length=100)
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
-    id: str = Field(alias="nuget:id", max_length=LONGEST_ID)
-    version: str = Field(alias="nuget:version", max_length=LONGEST_VERSION)
+    id: str = Field(alias="nuget:id", max_length=MAX_ID_LENGTH)
+    version: str = Field(alias="nuget:version", max_length=MAX_VERSION_LENGTH)
 
 
 class CatalogPage(_WireModel):

@@ -27,9 +27,9 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator
 
 from ssc_ingest.ecosystems.base import ChangesPage, NamesPage
+from ssc_ingest.ecosystems.concurrency import in_order, off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.endpoints import Endpoints
-from ssc_ingest.ecosystems.fan_out import in_order
 from ssc_ingest.ecosystems.nuget.catalog import (
     CatalogIndex,
     CatalogPage,
@@ -42,7 +42,7 @@ from ssc_ingest.ecosystems.nuget.catalog import (
     parse,
 )
 from ssc_ingest.errors import CursorExpired, RegistryUnavailable, ResourceNotFound, StaleAnswer
-from ssc_ingest.http.client import RegistryClient, off_loop
+from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
 
 MAX_INDEX = 64 * 1024 * 1024
@@ -51,7 +51,7 @@ MAX_INDEX = 64 * 1024 * 1024
 MAX_PAGE = 16 * 1024 * 1024
 """Bytes of a page; those of NuGet.org have 250 KB."""
 
-AT_A_TIME = 8
+CONCURRENCY = 8
 """Pages that are asked for at the same time."""
 
 WILL_CATCH_UP = timedelta(days=1)
@@ -167,7 +167,7 @@ class Feed:
         async def read(entry: PageEntry) -> CatalogPage:
             return await self._page(entry, ahead.base)
 
-        async with aclosing(in_order(read, ahead.pages, AT_A_TIME)) as pages:
+        async with aclosing(in_order(read, ahead.pages, CONCURRENCY)) as pages:
             async for page in pages:
                 yield ahead.new(page, cursor), next(cursors)
         if not ahead.pages and ahead.end.since != cursor.since:

@@ -49,7 +49,7 @@ IDENTITY = Identity(
     ),
 )
 
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 # NuGet.Packaging's PackageIdValidator.
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
@@ -62,9 +62,9 @@ def reference(name: str) -> PackageRef:
     Raises:
         InvalidName: NuGet does not allow such an id.
     """
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"NuGet package ids have at most {LONGEST_NAME} characters, this has {len(name)}"
+            f"NuGet package ids have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
         )
     if not _NAME.fullmatch(name):
         raise InvalidName(

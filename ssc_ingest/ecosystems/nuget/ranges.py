@@ -36,7 +36,7 @@ from ssc_ingest.models import ANY_VERSION
 NO_VERSION = "(, 0.0.0-0)"
 """The constraint that no version satisfies: none is lower than that."""
 
-LONGEST_RANGE = 1024
+MAX_RANGE_LENGTH = 1024
 """Characters; a longer text is not evaluated but means any version. Real ones are below 100."""
 
 _INTERVAL = re.compile(r"([\[(])([^,\[\]()]*)(,[^,\[\]()]*)?([\])])")
@@ -59,7 +59,7 @@ def parse_range(text: str) -> Interval[Version] | None:
     text = text.strip()
     if not text:
         return Interval()
-    if len(text) > LONGEST_RANGE:
+    if len(text) > MAX_RANGE_LENGTH:
         return None
     if text[0] not in "[(":
         return _minimum(text)

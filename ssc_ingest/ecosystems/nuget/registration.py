@@ -20,7 +20,7 @@ from ssc_ingest.models import PackageRef, Requirement, VersionName
 
 logger = structlog.get_logger(__name__)
 
-LONGEST_VERSION = 256
+MAX_VERSION_LENGTH = 256
 """Characters; NuGet.org takes 64."""
 
 UNLISTED_YEAR = 1900
@@ -48,7 +48,7 @@ class CatalogEntry(_WireModel):
     """One version."""
 
     id: str
-    version: str = Field(pattern=r"^[0-9A-Za-z.+-]+$", max_length=LONGEST_VERSION)
+    version: str = Field(pattern=r"^[0-9A-Za-z.+-]+$", max_length=MAX_VERSION_LENGTH)
     listed: bool | None = None
     published: str | None = None
     authors: Any = None

@@ -31,7 +31,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
-from ssc_ingest.ecosystems.fan_out import fan_out
+from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.pypi.constraints import to_constraints
 from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
 from ssc_ingest.ecosystems.pypi.listing import Listing
@@ -56,7 +56,6 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.http.client import off_loop
 from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
 
 __all__ = ["PyPI"]
@@ -69,7 +68,7 @@ MAX_METADATA = 2 * 1024 * 1024
 
 SERIAL_HEADER = "X-PyPI-Last-Serial"
 
-AT_A_TIME = 8
+CONCURRENCY = 8
 """Requests for one package's versions under way; more would only queue at the rate limit."""
 
 log = structlog.get_logger()
@@ -239,7 +238,7 @@ class PyPI(Ecosystem):
             return found or await from_json(release)
 
         releases = list(releases)
-        descriptions = await fan_out(describe, releases, AT_A_TIME)
+        descriptions = await fan_out(describe, releases, CONCURRENCY)
         return {
             release.name: description
             for release, description in zip(releases, descriptions, strict=True)

@@ -33,7 +33,7 @@ from ssc_ingest.models import ANY_VERSION
 LOWEST = "0.dev0"
 """No version is lower than this one."""
 
-LONGEST = 4096
+MAX_LENGTH = 4096
 """Characters of a specifier set; a longer text is not evaluated but means any version."""
 
 
@@ -109,7 +109,7 @@ def to_constraints(*texts: str) -> str:
 
 
 def _specifiers(text: str) -> SpecifierSet:
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise InvalidSpecifier(f"{len(text)} characters")
     # Old metadata have them in parentheses.
     return SpecifierSet(text.strip().removeprefix("(").removesuffix(")"))

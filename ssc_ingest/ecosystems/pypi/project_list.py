@@ -16,10 +16,10 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import ijson
 from packaging.utils import canonicalize_name
 
-from ssc_ingest.ecosystems.threads import in_thread
+from ssc_ingest.ecosystems.concurrency import in_thread
 from ssc_ingest.errors import MalformedMetadata
 
-AT_A_TIME = 5_000
+BATCH_SIZE = 5_000
 """Projects that are parsed in one go: some tens of milliseconds."""
 
 CACHE_KB = 16_384
@@ -28,7 +28,7 @@ CACHE_KB = 16_384
 DEEPEST = 16
 """Levels of nesting; the document has three."""
 
-LARGEST_SERIAL = 2**63 - 1
+MAX_SERIAL = 2**63 - 1
 
 _TABLE = f"""
 PRAGMA cache_size = -{CACHE_KB};
@@ -123,7 +123,7 @@ async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectL
 def _load(table: sqlite3.Connection, projects: Iterator[Project], url: str) -> bool:
     """Take some projects into the table; whether there may be more."""
     try:
-        batch = list(islice(projects, AT_A_TIME))
+        batch = list(islice(projects, BATCH_SIZE))
         table.executemany(_INSERT, batch)
     except (ijson.JSONError, UnicodeError, _Unexpected) as error:
         reason = " ".join(str(error).split())[:200]
@@ -176,7 +176,7 @@ def _serial(fields: dict[str, Any]) -> int | None:
     serial = fields.get("_last-serial")
     if serial is None:
         return None
-    if not isinstance(serial, int) or not 0 <= serial <= LARGEST_SERIAL:
+    if not isinstance(serial, int) or not 0 <= serial <= MAX_SERIAL:
         raise _Unexpected("_last-serial: not a serial")
     return serial
 

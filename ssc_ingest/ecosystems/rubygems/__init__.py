@@ -48,6 +48,7 @@ from typing import ClassVar
 import structlog
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.rubygems.api import (
     ReleasedBuild,
@@ -75,7 +76,6 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     StaleAnswer,
 )
-from ssc_ingest.http.client import off_loop
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 

@@ -40,7 +40,7 @@ IDENTITY = Identity(
     ),
 )
 
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 
 # Gem::Specification::VALID_NAME_PATTERN; there are gems called "-", "_" and ".cat".
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -55,9 +55,9 @@ def reference(name: str) -> PackageRef:
     Raises:
         InvalidName: no gem can be called so.
     """
-    if len(name) > LONGEST_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"names of gems have at most {LONGEST_NAME} characters, this has {len(name)}"
+            f"names of gems have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
         )
     if not _NAME.fullmatch(name) or name in {".", ".."}:
         raise InvalidName(

@@ -28,7 +28,7 @@ from ssc_ingest.models import PackageRef, Requirement, VersionName
 
 logger = structlog.get_logger(__name__)
 
-LONGEST_VERSION = 200
+MAX_VERSION_LENGTH = 200
 """Characters; real ones have at most some 50."""
 
 PURE_RUBY = "ruby"
@@ -109,7 +109,7 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
     unreadable = []
     for line in lines:
         match = _LINE.fullmatch(line)
-        if match is None or len(match["number"]) > LONGEST_VERSION:
+        if match is None or len(match["number"]) > MAX_VERSION_LENGTH:
             unreadable.append(line[:100])
             continue
         number = VersionName(match["number"])

@@ -24,7 +24,7 @@ from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY
 from ssc_ingest.ecosystems.rubygems.lists import (
-    LONGEST_HEAD,
+    MAX_HEAD_LENGTH,
     OVERLAP,
     Lists,
     digest_of,
@@ -187,7 +187,7 @@ class Listing:
         return answer
 
     async def _head(self) -> Response:
-        return await self._part(f"0-{LONGEST_HEAD - 1}")
+        return await self._part(f"0-{MAX_HEAD_LENGTH - 1}")
 
     async def _has_head(self, head: str) -> bool:
         response = await self._head()

@@ -22,13 +22,13 @@ from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.rubygems.info import compare_digest
 from ssc_ingest.errors import MalformedMetadata
 
-LONGEST_LINE = 4 * 1024 * 1024
+MAX_LINE_LENGTH = 4 * 1024 * 1024
 """Bytes; gems with thousands of versions have some 100 KB."""
 
 MAX_LINES = 20_000_000
 """Some 200,000 gems, and as many lines in a month."""
 
-LONGEST_HEAD = 4096
+MAX_HEAD_LENGTH = 4096
 """Bytes; it has one short line."""
 
 OVERLAP = 1024
@@ -94,7 +94,7 @@ class Lists:
             MalformedMetadata: not a list.
         """
         self._file.seek(0)
-        return head_of(self._file.read(LONGEST_HEAD), self._url)
+        return head_of(self._file.read(MAX_HEAD_LENGTH), self._url)
 
     def names(self) -> Iterator[str]:
         """The names of ``/names``; at least one."""
@@ -130,7 +130,7 @@ class Lists:
     def end(self) -> int:
         """Where the last whole line ends."""
         size = self._file.seek(0, 2)
-        step = min(size, LONGEST_LINE)
+        step = min(size, MAX_LINE_LENGTH)
         self._file.seek(size - step)
         behind = self._file.read(step).rpartition(b"\n")
         return self._base + size - len(behind[2])
@@ -148,8 +148,8 @@ class Lists:
         """The whole lines from there on that have something in them, without their ends."""
         self._file.seek(offset - self._base)
         for _ in range(MAX_LINES):
-            line = self._file.readline(LONGEST_LINE + 1)
-            if len(line) > LONGEST_LINE:
+            line = self._file.readline(MAX_LINE_LENGTH + 1)
+            if len(line) > MAX_LINE_LENGTH:
                 break
             if not line.endswith(b"\n"):
                 return

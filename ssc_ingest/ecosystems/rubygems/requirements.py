@@ -33,7 +33,7 @@ from ssc_ingest.models import ANY_VERSION
 LOWEST = "0.A"
 """No version of a real gem is lower than this one."""
 
-LONGEST_REQUIREMENT = 4096
+MAX_REQUIREMENT_LENGTH = 4096
 """Characters; a longer text is not evaluated but means any version."""
 
 _ZERO = GemVersion(())
@@ -64,7 +64,7 @@ def to_constraints(*requirements: str) -> str:
 
 def parse_requirement(text: str) -> Range | None:
     """The versions that satisfy all clauses, joined by ``&``; ``None`` for other text."""
-    if len(text) > LONGEST_REQUIREMENT:
+    if len(text) > MAX_REQUIREMENT_LENGTH:
         return None
     intervals = []
     pessimistic: set[str] = set()

@@ -3,7 +3,8 @@
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName, now
 from ssc_ingest.resources import State
-from ssc_ingest.work.queues import EXTRACT, TaskMessage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 
 
 def package(ref: PackageRef, required: PackageRef) -> Package:

@@ -21,7 +21,7 @@ async def test_status(graph: None, state: State, run: Run, servers: Servers) -> 
         concurrency=8,
         started_at=time.time(),
     )
-    await beat(state.state, worker, running=3)
+    await beat(state.redis, worker, running=3)
     run("extract", "pkg:pypi/a")
     found = json.loads(run("status", "--json").stdout)
     assert found["servers"]["graph"]["uri"] == servers.graph_uri

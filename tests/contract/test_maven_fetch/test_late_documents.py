@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ssc_ingest.ecosystems.maven import MOST_AWAITED, Maven
+from ssc_ingest.ecosystems.maven import MAX_AWAITED, Maven
 from ssc_ingest.extraction.extract import extract
 from ssc_ingest.models import VersionName, now
 from ssc_ingest.settings import Settings
@@ -104,7 +104,7 @@ async def test_a_pom_that_is_missing_for_good(
 
 async def test_many_missing_poms_are_no_delay(maven: Maven, repository: Repository) -> None:
     """A release brings a few versions; where more are missing, they were never there."""
-    names = [str(number) for number in range(MOST_AWAITED + 1)]
+    names = [str(number) for number in range(MAX_AWAITED + 1)]
     repository.publish("g:a", *names, "100", lastUpdated=stamp(LATELY))
     for name in names:
         del repository.documents[repository.path(f"g:a:{name}")]

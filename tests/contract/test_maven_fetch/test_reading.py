@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ssc_ingest.ecosystems.base import NotModified
-from ssc_ingest.ecosystems.maven import AT_A_TIME, Maven
+from ssc_ingest.ecosystems.maven import CONCURRENCY, Maven
 from ssc_ingest.ecosystems.maven.pom.model import MAX_POM
 from ssc_ingest.errors import (
     IngestError,
@@ -275,4 +275,4 @@ async def test_a_long_history(maven: Maven, repository: Repository) -> None:
     assert reading.requests == 1 + 400 + 20
     assert [v.name for v in reading.package.versions] == names
     assert requirements(reading.package, "1.19.19") == {"x:a": "[19]"}
-    assert repository.most_at_once <= AT_A_TIME
+    assert repository.most_at_once <= CONCURRENCY

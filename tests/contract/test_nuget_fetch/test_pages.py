@@ -15,7 +15,7 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.extraction.extract import extract
-from ssc_ingest.http.checkpoint import Carryover
+from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources
 from ssc_ingest.settings import Settings
@@ -129,12 +129,12 @@ async def test_pages_are_not_read_twice(
     """When the work ends half-way, the next execution goes on."""
     answer = paged.answers[SECOND]
     paged.serve(SECOND, "", status=500)
-    ref, carryover, cache = nuget.ref("Demo.Core"), Carryover(), resources.state.cache
+    ref, carryover, cache = nuget.ref("Demo.Core"), FetchCheckpoint(), resources.state.cache
     with request_scope(RequestScope(carryover=carryover)), pytest.raises(RegistryUnavailable):
         await nuget.fetch(ref)
     await carryover.save(cache, ref.purl)
     paged.answers[SECOND] = answer
-    carryover = await Carryover.load(cache, ref.purl)
+    carryover = await FetchCheckpoint.load(cache, ref.purl)
     with request_scope(RequestScope(carryover=carryover)):
         await nuget.fetch(ref)
     assert (paged.asked[INDEX], paged.asked[FIRST]) == (1, 1)

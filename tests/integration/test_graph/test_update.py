@@ -163,7 +163,7 @@ async def test_an_unchanged_package_costs_no_writes_of_versions(writer: GraphWri
 async def test_what_vulnerability_attribution_wrote_stays(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Reading a package again resets neither its vulnerabilities nor its means."""
+    """Reading a package again resets neither its vulnerabilities nor its services."""
     await writer.write(package("web", {"1.0": {"core": "any"}, "2.0": {}}), order=order)
     cypher(
         "MATCH (v:Version {name: '1.0'}) "

@@ -11,16 +11,17 @@ import pytest
 import redis.asyncio as aioredis
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.extraction.delivery import Executor, Result
+from ssc_ingest.extraction.delivery import DeliveryHandler, Result
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
-from ssc_ingest.runs.lease import Hold
+from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import Kind, Run
 from ssc_ingest.runs.store import keys
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.queues import TaskMessage, queue_names
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_names
 from tests.integration.test_runs.registry import Content, Scripted
 
 
@@ -32,14 +33,14 @@ class Bench:
         self.state = resources.state
         self.runs = resources.state.runs
         self.content = content
-        self.executor = Executor(resources)
+        self.executor = DeliveryHandler(resources)
         self._broker = broker
 
     def set(self, **settings: Any) -> None:
         """Change settings."""
         changed = self.resources.settings.model_copy(update=settings)
         self.resources = replace(self.resources, settings=changed)
-        self.executor = Executor(self.resources)
+        self.executor = DeliveryHandler(self.resources)
 
     async def start(self, kind: Kind, limit: int | None = None) -> Run:
         """A new run."""
@@ -49,7 +50,7 @@ class Bench:
 
     def engine(self, run: Run, **options: float) -> Engine:
         """Somebody who carries the run out."""
-        return Engine(self.resources.means("pypi"), run, **{"poll": 0.01, **options})
+        return Engine(self.resources.services("pypi"), run, **{"poll": 0.01, **options})
 
     async def get(self, run: Run) -> Run:
         """The run as it stands."""
@@ -112,7 +113,7 @@ class Bench:
 
     async def lapse(self, run: Run) -> None:
         """Whoever carried the run out was killed a minute ago."""
-        await self.state.state.delete(keys(run.id)[3])
+        await self.state.redis.delete(keys(run.id)[3])
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ class Killed(BaseException):
 def dying(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is killed does not let go of its lease."""
 
-    async def keep(self: Hold) -> None:
+    async def keep(self: RunLease) -> None:
         pass
 
-    monkeypatch.setattr(Hold, "_let_go", keep)
+    monkeypatch.setattr(RunLease, "_let_go", keep)

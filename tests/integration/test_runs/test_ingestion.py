@@ -9,7 +9,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable
 from ssc_ingest.runs.dry_run import estimate
-from ssc_ingest.runs.lease import Hold, NotHeld
+from ssc_ingest.runs.lease import NotHeld, RunLease
 from ssc_ingest.work.queues import Queues
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
@@ -143,13 +143,13 @@ async def test_the_feed_begins_before_the_listing(bench: Bench) -> None:
 
 
 KILLS: dict[str, tuple[type, str, int, bool]] = {
-    "before anything is noted": (Hold, "admit", 1, True),
+    "before anything is noted": (RunLease, "admit", 1, True),
     "noted, not published": (Queues, "publish", 3, True),
-    "published, not marked": (Hold, "mark_published", 3, True),
-    "marked, page not closed": (Hold, "commit", 2, True),
-    "noted, answer lost": (Hold, "admit", 2, False),
-    "page closed": (Hold, "commit", 2, False),
-    "at the end": (Hold, "finish", 1, True),
+    "published, not marked": (RunLease, "mark_published", 3, True),
+    "marked, page not closed": (RunLease, "commit", 2, True),
+    "noted, answer lost": (RunLease, "admit", 2, False),
+    "page closed": (RunLease, "commit", 2, False),
+    "at the end": (RunLease, "finish", 1, True),
 }
 
 
@@ -341,7 +341,7 @@ async def test_what_kills_whoever_carries_it_out_fails(bench: Bench, dying: None
     """A run that never comes on is not restarted for ever."""
     bench.content.names = named(3)
     run = await bench.start("ingestion")
-    await bench.state.state.hset(f"run:{run.id}", mapping={"stuck": 11, "started_at": 1})
+    await bench.state.redis.hset(f"run:{run.id}", mapping={"stuck": 11, "started_at": 1})
     run = await bench.carry_out(run)
     assert run.state == "failed"
     assert run.error
@@ -359,7 +359,7 @@ async def test_old_records_are_dropped(bench: Bench) -> None:
     newest = await bench.runs.newest()
     assert len(newest) == 5
     assert newest[-1].id == running.id
-    assert len([key async for key in bench.state.state.scan_iter("run:*")]) == 5
+    assert len([key async for key in bench.state.redis.scan_iter("run:*")]) == 5
 
 
 async def test_a_run_that_took_long_is_not_old_when_it_ends(bench: Bench) -> None:
@@ -384,9 +384,9 @@ async def test_a_run_that_ended_long_ago_is_dropped(bench: Bench) -> None:
     ended = await bench.carry_out(await bench.start("ingestion"))
     old = await bench.carry_out(await bench.start("ingestion"))
     ago = time.time() - 200
-    await bench.state.state.hset(f"run:{ended.id}", "created_at", ago)
-    await bench.state.state.hset(f"run:{old.id}", mapping={"created_at": ago, "finished_at": ago})
-    await bench.state.state.zadd("runs", {ended.id: ago, old.id: ago})
+    await bench.state.redis.hset(f"run:{ended.id}", "created_at", ago)
+    await bench.state.redis.hset(f"run:{old.id}", mapping={"created_at": ago, "finished_at": ago})
+    await bench.state.redis.zadd("runs", {ended.id: ago, old.id: ago})
     await bench.start("ingestion")
     assert await bench.runs.get(ended.id)
     assert await bench.runs.get(old.id) is None
@@ -401,7 +401,7 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
     bench.content.names = [*named(40), "../bad", *reversed(named(40)), "../bad", *named(20)]
     bench.content.repeats = True
     bench.set(run_high_water=3)
-    found = await estimate(bench.resources.means("pypi"), "ingestion")
+    found = await estimate(bench.resources.services("pypi"), "ingestion")
     assert (found.listed, found.packages) == (41, 31)
     assert found.counts == {"skipped": 8, "invalid": 1, "known_missing": 1}
     run = await bench.carry_out(await bench.start("ingestion"))
@@ -414,5 +414,5 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
         "missing": 2,
         "invalid_names": 1,
     }
-    left = [key async for key in bench.state.state.scan_iter(f"run:{run.id}*")]
+    left = [key async for key in bench.state.redis.scan_iter(f"run:{run.id}*")]
     assert left == [f"run:{run.id}"]

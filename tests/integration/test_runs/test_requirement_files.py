@@ -74,7 +74,7 @@ async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
     await look(bench)
     await look(bench)
     assert await asked(bench) == ["a", "b"]
-    await bench.state.state.delete("filling:pkg:pypi/b")
+    await bench.state.redis.delete("filling:pkg:pypi/b")
     await look(bench)
     assert await asked(bench) == ["b"]
 
@@ -87,8 +87,8 @@ async def test_what_is_read_or_known_to_be_missing_is_left_alone(
     cypher("MATCH (p:PyPIPackage {name: 'read'}) SET p.moment = localdatetime()")
     cypher("MATCH (f:RequirementFile) CREATE (f)-[:REQUIRE]->(:OtherPackage {purl: 'pkg:x/y'})")
     cypher("MATCH (f:RequirementFile) CREATE (f)-[:REQUIRE]->(:OldPackage {name: 'no purl'})")
-    await bench.state.missing.note(Purl("pkg:pypi/missing"))
-    await bench.state.failing.note(Purl("pkg:pypi/failing"))
+    await bench.state.not_found.add(Purl("pkg:pypi/missing"))
+    await bench.state.cooldowns.start(Purl("pkg:pypi/failing"))
     await look(bench)
     assert await asked(bench) == ["stub"]
 
@@ -99,18 +99,18 @@ async def test_what_the_registry_lacks_is_no_dead_letter(bench: Bench, cypher: C
     await look(bench)
     await bench.work()
     assert await bench.state.dead_letters.count() == 0
-    assert await bench.state.missing.knows(Purl("pkg:pypi/private"))
-    await bench.state.state.delete("filling:pkg:pypi/private")
+    assert await bench.state.not_found.contains(Purl("pkg:pypi/private"))
+    await bench.state.redis.delete("filling:pkg:pypi/private")
     assert (await look(bench)).packages == 0
-    await bench.state.missing.forget(Purl("pkg:pypi/private"))
+    await bench.state.not_found.forget(Purl("pkg:pypi/private"))
     assert (await look(bench)).packages == 1
 
 
 @pytest.fixture
 def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files to a read, and two reads to a look."""
-    monkeypatch.setattr(requirement_files, "AT_A_TIME", 2)
-    monkeypatch.setattr(requirement_files, "MOST_READS", 2)
+    monkeypatch.setattr(requirement_files, "BATCH_SIZE", 2)
+    monkeypatch.setattr(requirement_files, "MAX_READS", 2)
 
 
 async def test_many_files_take_several_looks(

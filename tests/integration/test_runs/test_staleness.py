@@ -15,7 +15,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.portions import days_between_looks, requests_a_day
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
-from ssc_ingest.work.queues import STALENESS
+from ssc_ingest.work.names import STALENESS
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 
@@ -33,7 +33,7 @@ def purl(name: str) -> str:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and strides of three; each stub costs two requests."""
     monkeypatch.setattr(staleness, "PAGE", 3)
-    monkeypatch.setattr(staleness, "STRIDE", 3)
+    monkeypatch.setattr(staleness, "SCAN_SIZE", 3)
     monkeypatch.setattr(PyPI, "requests_per_package", 2)
 
 
@@ -158,7 +158,7 @@ async def test_missing_stubs_rest_for_a_week(bench: Bench, cypher: Cypher) -> No
     assert run.metrics()["missing"] == 1
     await swept(bench)
     assert bench.content.fetched == []
-    await bench.state.missing.forget(Purl(purl("a")))
+    await bench.state.not_found.forget(Purl(purl("a")))
     bench.content.deleted = set()
     await swept(bench)
     assert bench.content.fetched == ["a"]
@@ -197,10 +197,10 @@ async def test_a_failing_package_does_not_block_the_others(
     assert (run.metrics()["packages_processed"], run.metrics()["errors"]) == (1, 0)
     assert bench.content.fetched == ["c"]
     failing_purl = Purl(purl("bad"))
-    assert await bench.state.failing.resting([failing_purl, Purl(purl("b"))]) == {failing_purl}
-    await bench.state.state.hset(f"failing:{failing_purl}", "until", "1")
+    assert await bench.state.cooldowns.active([failing_purl, Purl(purl("b"))]) == {failing_purl}
+    await bench.state.redis.hset(f"failing:{failing_purl}", "until", "1")
     assert (await swept(bench, 2)).metrics()["errors"] == 1
-    until = await bench.state.state.hget(f"failing:{failing_purl}", "until")
+    until = await bench.state.redis.hget(f"failing:{failing_purl}", "until")
     rest = float(until or 0) - datetime.now(UTC).timestamp()
     assert DAY < rest <= 2 * DAY
 

@@ -6,7 +6,7 @@ import time
 from ssc_ingest.control.recovery import MARGIN, sweep
 from ssc_ingest.models import Purl
 from ssc_ingest.runs.dry_run import estimate
-from ssc_ingest.work.queues import INGEST
+from ssc_ingest.work.names import INGEST
 from tests.integration.test_runs.conftest import Bench
 
 
@@ -26,7 +26,7 @@ async def silent(bench: Bench, names: int = 5) -> str:
 async def age(bench: Bench, run_id: str) -> None:
     """Nothing has happened for longer than a killed worker's messages need to come back."""
     moment = time.time() - bench.resources.settings.visibility_timeout - MARGIN - 1
-    await bench.state.state.hset(f"run:{run_id}", "touched_at", str(moment))
+    await bench.state.redis.hset(f"run:{run_id}", "touched_at", str(moment))
 
 
 async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None:
@@ -41,7 +41,7 @@ async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None
     assert (message.task, message.task_id) == (INGEST, run.task_id)
     assert message.kwargs == {"ecosystem": "pypi", "run_id": run_id}
     for state in ("paused", "finished"):
-        await bench.state.state.hset(f"run:{run_id}", "state", state)
+        await bench.state.redis.hset(f"run:{run_id}", "state", state)
         assert (await sweep(bench.state, bench.resources.settings)).runs == 0
 
 
@@ -50,7 +50,7 @@ async def test_lost_packages_of_a_run_are_published_again(bench: Bench) -> None:
     run_id = await silent(bench)
     lost = await bench.messages("pypi.bulk")
     assert len(lost) == 5
-    await bench.state.inflight.claim(Purl("pkg:pypi/package-0"), "x", "")
+    await bench.state.claims.claim(Purl("pkg:pypi/package-0"), "x", "")
     await bench.state.queues.delay(lost[1], 3600)
     assert (await sweep(bench.state, bench.resources.settings)).packages == 3
     again = await bench.messages("pypi.bulk")
@@ -70,17 +70,17 @@ async def test_a_full_queue_is_no_loss(bench: Bench) -> None:
 async def test_a_dry_run_changes_nothing(bench: Bench) -> None:
     """It tells packages, requests and hours for what a run would do now."""
     bench.content.names = [f"package-{number}" for number in range(30)] + ["../bad"]
-    first = await estimate(bench.resources.means("pypi"), "update")
+    first = await estimate(bench.resources.services("pypi"), "update")
     assert (first.packages, bool(first.note)) == (0, True)
     await bench.carry_out(await bench.start("ingestion", limit=10))
     before = len(bench.content.fetched)
     pypi = bench.resources.ecosystems["pypi"]
-    found = await estimate(bench.resources.means("pypi"), "ingestion")
+    found = await estimate(bench.resources.services("pypi"), "ingestion")
     assert (found.listed, found.total, found.packages) == (31, 31, 20)
     assert found.counts == {"skipped": 10, "invalid": 1}
     assert found.packages_requests == round(20 * pypi.requests_per_package)
     assert found.hours == round(found.packages_requests / 10 / 3600, 2)
-    limited = await estimate(bench.resources.means("pypi"), "ingestion", limit=7)
+    limited = await estimate(bench.resources.services("pypi"), "ingestion", limit=7)
     assert limited.packages == 7
     assert len(bench.content.fetched) == before
     assert len(await bench.runs.newest()) == 1

@@ -8,7 +8,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
 from ssc_ingest.extraction.delivery import Delayed
-from ssc_ingest.runs.lease import Hold
+from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import Run
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
@@ -134,7 +134,7 @@ async def test_new_packages_come_in_where_the_setting_says_so(
     """Also one that the registry did not have a moment ago, but not one that it deleted."""
     filled.set(updates_add_packages=True)
     filled.content.names += ["brand-new", "not-there-yet"]
-    await filled.state.missing.note(filled.resources.ecosystems["pypi"].ref("not-there-yet").purl)
+    await filled.state.not_found.add(filled.resources.ecosystems["pypi"].ref("not-there-yet").purl)
     release(filled, "brand-new", "2")
     release(filled, "not-there-yet", "2")
     filled.content.feed.append(Change("never-seen", deleted=True))
@@ -142,7 +142,7 @@ async def test_new_packages_come_in_where_the_setting_says_so(
     assert run.metrics()["packages_processed"] == 2
     assert run.metrics()["unknown"] == 1
     assert cypher(PACKAGE, name="not-there-yet")[0]["moment"]
-    assert [key async for key in filled.state.state.scan_iter("missing:*")] == []
+    assert [key async for key in filled.state.redis.scan_iter("missing:*")] == []
 
 
 async def test_what_is_gone_stays_and_says_since_when(filled: Bench, cypher: Cypher) -> None:
@@ -256,10 +256,10 @@ async def test_a_feed_that_has_lost_something_means_the_whole_listing(
     filled.content.names.append("brand-new")
     run = await filled.start("update")
     if killed != "not":
-        calls, original = 0, Hold.commit
+        calls, original = 0, RunLease.commit
         last = {"before the listing": 2, "in the listing": 4}[killed]
 
-        async def dies(self: Hold, *args: Any) -> None:
+        async def dies(self: RunLease, *args: Any) -> None:
             nonlocal calls
             calls += 1
             await original(self, *args)
@@ -267,7 +267,7 @@ async def test_a_feed_that_has_lost_something_means_the_whole_listing(
                 raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(Hold, "commit", dies)
+            patch.setattr(RunLease, "commit", dies)
             with pytest.raises(Killed):
                 await filled.engine(run).carry_out()
         filled.content.feed.append(Change("package-00"))

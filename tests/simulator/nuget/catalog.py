@@ -168,7 +168,7 @@ class CatalogDocument:
     """The index, or a page."""
 
     def __init__(self, shelf: Shelf, prefix: str, name: str, missing: Document) -> None:
-        self.shelf, self.prefix, self.name, self.missing = shelf, prefix, name, missing
+        self.shelf, self.prefix, self.name, self.not_found = shelf, prefix, name, missing
 
     def __call__(self, headers: Mapping[str, str]) -> Document:
         """Answer a request with these headers."""
@@ -179,7 +179,7 @@ class CatalogDocument:
             return catalog.index()
         number = self.name.removeprefix("page")
         page = catalog.page(int(number)) if number.isdecimal() and len(number) < 10 else None
-        return page or self.missing
+        return page or self.not_found
 
 
 def _commit(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What each error of the driver means."""
+"""What each error of the driver services."""
 
 import pytest
 from neo4j.exceptions import (

@@ -12,9 +12,9 @@ from itertools import islice
 from types import TracebackType
 from typing import IO, Self
 
-MOST_IN_MEMORY = 250_000
+MAX_IN_MEMORY = 250_000
 """Lines, some 25 MB."""
-MOST_FILES = 64
+MAX_FILES = 64
 """Sorted files before they become one."""
 WRITTEN = 10_000
 """Lines written at a time."""
@@ -23,7 +23,7 @@ WRITTEN = 10_000
 class SortedLines:
     """A private collection of lines; gone, with its files, when its block ends."""
 
-    def __init__(self, most_in_memory: int = MOST_IN_MEMORY, most_files: int = MOST_FILES) -> None:
+    def __init__(self, most_in_memory: int = MAX_IN_MEMORY, most_files: int = MAX_FILES) -> None:
         self._most = most_in_memory
         self._most_files = most_files
         self._gathered: set[bytes] = set()

@@ -12,7 +12,7 @@ from itertools import takewhile
 from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
 
-LONGEST_TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 """Characters of an interpolated text; expressions that would make it longer stay as they are."""
 
 DEEPEST_EXPRESSION = 32
@@ -85,9 +85,9 @@ class EffectivePom:
 
         The innermost come first, so ``${version.${kind}}`` works.
         """
-        while "${" in text and len(text) <= LONGEST_TEXT:
+        while "${" in text and len(text) <= MAX_TEXT_LENGTH:
             replaced = _EXPRESSION.sub(self._replacement, text)
-            if replaced == text or len(replaced) > LONGEST_TEXT:
+            if replaced == text or len(replaced) > MAX_TEXT_LENGTH:
                 break
             text = replaced
         return text

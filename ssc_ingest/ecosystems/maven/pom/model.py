@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems.maven.xml import child, children, elements, local_nam
 MAX_POM = 4 * 1024 * 1024
 """Bytes; the largest bills of materials have about 1 MB."""
 
-MOST_DECLARATIONS = 20_000
+MAX_DECLARATIONS = 20_000
 """Dependencies of one POM, and as many managed ones; what goes beyond is passed over."""
 
 _VALUES = {
@@ -139,7 +139,7 @@ def _declarations(models: Iterable[etree._Element], *path: str) -> dict[Key, Dec
     found: dict[Key, Declaration] = {}
     for model in models:
         for element in children(model, *path):
-            if len(found) >= MOST_DECLARATIONS:
+            if len(found) >= MAX_DECLARATIONS:
                 return found
             values = {local_name(e): (e.text or "").strip() for e in element}
             declaration = Declaration(

@@ -1,8 +1,8 @@
 """Finding the parents and bills of materials of POMs, of which few serve very many packages.
 
-They are shared by all workers (:class:`ssc_ingest.http.document_cache.DocumentCache`), and the process keeps
-those that it used last in parsed form. One that the repository does not have, or that cannot be
-read, gives nothing; a host that does not answer is an error as ever.
+All workers share them (:class:`ssc_ingest.http.document_cache.DocumentCache`), and each process
+keeps those that it used last in parsed form. A POM that the repository does not have, or that
+cannot be read, contributes nothing; a host that does not answer is an error as usual.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.effective import EffectivePom
 from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
 
-LONGEST_LINEAGE = 32
+MAX_LINEAGE = 32
 """Parents of one POM; the longest lineages of the repository have about ten."""
 
 DEEPEST_IMPORT = 16
 """Bills of materials that import one from the other."""
 
-MOST_IMPORTS = 500
+MAX_IMPORTS = 500
 """Bills of materials that are looked at for one POM."""
 
 Reader = Callable[[Coordinates], Awaitable[Pom | None]]
@@ -80,7 +80,7 @@ class Inheritance:
     async def of(self, coordinates: Coordinates, pom: Pom) -> EffectivePom:
         """The POM with its parents, up to the first that is missing or was there before."""
         relatives = {coordinates: pom}
-        while (reference := pom.parent) and len(relatives) <= LONGEST_LINEAGE:
+        while (reference := pom.parent) and len(relatives) <= MAX_LINEAGE:
             # A parent is named before anything is inherited: only its child's own values count.
             child = EffectivePom({coordinates: pom})
             coordinates = Coordinates(*map(child.interpolate, reference))
@@ -101,7 +101,7 @@ class Inheritance:
         for declaration in pom.dependencies:
             managed = pom.managed(declaration.key)
             if managed is None and not declaration.version:
-                budget = [MOST_IMPORTS]
+                budget = [MAX_IMPORTS]
                 managed = await self._imported(pom, declaration.key, (pom.coordinates,), budget)
             if managed:
                 declaration = declaration._replace(  # noqa: PLW2901

@@ -1,13 +1,17 @@
-"""Several requests at a time, and one error if any of them fails."""
+"""Concurrency within one package: several requests at a time, blocking work in threads."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from ssc_ingest.errors import RateLimited
 
+PARSED_INLINE = 128 * 1024
+"""Bytes up to which parsing is quicker than handing it to a thread."""
+
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -66,3 +70,26 @@ async def in_order(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Run a short piece of work in a thread.
+
+    Who is cancelled waits until the thread is done, and is cancelled then: what the thread works
+    on (a file, a database) can be closed safely. So the pieces should take milliseconds.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # looked at, so that nobody complains that it was not
+        raise
+
+
+async def off_loop(size: int, function: Callable[..., T], *arguments: Any) -> T:
+    """Run CPU-heavy parsing of a document of ``size`` bytes without holding up the event loop."""
+    if size <= PARSED_INLINE:
+        return function(*arguments)
+    return await asyncio.to_thread(function, *arguments)

@@ -5,17 +5,17 @@ import asyncio
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.work.locks import LEEWAY, Busy, alone
+from ssc_ingest.work.locks import GRACE, LockHeld, exclusive
 
 LONG = 60
 
 
 async def test_one_at_a_time(state: State) -> None:
     """Who comes second does not begin; other work may, and the same when the first has ended."""
-    async with alone(state.state, "work", LONG):
-        with pytest.raises(Busy):
+    async with exclusive(state.redis, "work", LONG):
+        with pytest.raises(LockHeld):
             await _work(state)
-        async with alone(state.state, "other work", LONG):
+        async with exclusive(state.redis, "other work", LONG):
             pass
     await _work(state)
 
@@ -32,17 +32,17 @@ async def test_the_block_ends_before_its_lock(state: State) -> None:
     left: list[int] = []
 
     async def work() -> None:
-        async with alone(state.state, "work", 1):
-            left.append(await state.state.pttl("lock:work"))
+        async with exclusive(state.redis, "work", 1):
+            left.append(await state.redis.pttl("lock:work"))
             await asyncio.sleep(LONG)
 
     with pytest.raises(TimeoutError):
         await work()
-    assert 0 < left[0] <= (1 + LEEWAY) * 1000
+    assert 0 < left[0] <= (1 + GRACE) * 1000
     await _work(state)
 
 
 async def _work(state: State, error: Exception | None = None) -> None:
-    async with alone(state.state, "work", LONG):
+    async with exclusive(state.redis, "work", LONG):
         if error:
             raise error

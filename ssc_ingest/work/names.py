@@ -1,0 +1,28 @@
+"""The public names of tasks and queues. Other services use them: a published name stays."""
+
+from collections.abc import Iterable
+
+EXTRACT = "extraction.extract_package"
+INGEST = "ingestion.ingest"
+UPDATE = "updates.update"
+REPLAY = "dead_letters.replay"
+SWEEP = "runs.sweep"
+STALENESS = "staleness.sweep"
+
+CONTROL = "control"
+DEFAULT = "celery"
+"""Where callers without our configuration publish; control forwards it."""
+
+URGENCIES = ("urgent", "fresh", "bulk")
+
+
+def queue_name(ecosystem: str, urgency: str) -> str:
+    """The queue of one ecosystem's work of one urgency: ``pypi.urgent``."""
+    return f"{ecosystem}.{urgency}"
+
+
+def queue_names(ecosystems: Iterable[str]) -> list[str]:
+    """All queues, the most urgent first, control and the default queue last."""
+    names = list(ecosystems)
+    work = [queue_name(ecosystem, urgency) for urgency in URGENCIES for ecosystem in names]
+    return [*work, CONTROL, DEFAULT]
