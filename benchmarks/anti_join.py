@@ -141,7 +141,7 @@ async def _list(resources: Resources, names: int) -> float:
     runs = resources.state.runs
     run, _ = await runs.start("ingestion", "pypi")
     started = time.perf_counter()
-    engine = asyncio.create_task(Engine(resources.services("pypi"), run).carry_out())
+    engine = asyncio.create_task(Engine(resources.run_services("pypi"), run).carry_out())
     while not engine.done():
         found = await runs.get(run.id)
         assert found

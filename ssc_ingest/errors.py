@@ -32,9 +32,15 @@ Anything else is a bug: it is logged with its traceback and ends in the dead let
 What a worker does with each is one pure table, :mod:`ssc_ingest.work.retry`.
 """
 
+from typing import ClassVar
+
 
 class IngestError(Exception):
     """The root of all errors raised on purpose; the text is written for the person who reads it."""
+
+    blames_package: ClassVar[bool] = True
+    """Whether a permanent failure says something about the package, which then rests for a while
+    before a staleness run reads it again. A mistake of the caller does not."""
 
 
 class RegistryError(IngestError):
@@ -55,6 +61,8 @@ class RangeNotSatisfiable(RegistryError):
 
 class PackageNotFound(RegistryError):
     """The registry does not have this package."""
+
+    blames_package = False
 
     def __init__(self, purl: str, *, url: str | None = None) -> None:
         super().__init__(f"the registry does not have {purl}", url=url)
@@ -115,6 +123,8 @@ class MalformedMetadata(RegistryError):
 class InvalidArguments(IngestError):
     """The caller's arguments do not make sense; no retry can help."""
 
+    blames_package = False
+
 
 class UnknownEcosystem(InvalidArguments):
     """No ecosystem of that name."""
@@ -135,6 +145,8 @@ class InvalidPurl(InvalidArguments):
 
 class ParentNotFound(IngestError):
     """The node that the requirement edge should start from is not in the graph."""
+
+    blames_package = False
 
     def __init__(self, parent_id: str) -> None:
         super().__init__(
@@ -158,6 +170,8 @@ class GraphRefused(IngestError):
 
 class ParentRefused(GraphRefused):
     """The package may not hang under the parent that its caller named."""
+
+    blames_package = False
 
 
 class DeadlineExceeded(IngestError):

@@ -6,6 +6,7 @@ Frozen dataclasses: parsed once at the edge, never changed afterwards.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NewType
 
 Purl = NewType("Purl", str)
@@ -93,6 +94,33 @@ class Package:
     def __post_init__(self) -> None:
         if self.fetched_at.tzinfo is None:
             raise ValueError(f"fetched_at of {self.ref.purl} has no time zone")
+
+
+class Outcome(StrEnum):
+    """How the extraction of a package ended; jobs, runs and metrics count packages by it."""
+
+    EXTRACTED = "extracted"
+    """Read from its registry and written."""
+    UNCHANGED = "unchanged"
+    """The registry has nothing newer than the graph."""
+    PRESENT = "present"
+    """Another task had brought it into the graph already."""
+    MISSING = "missing"
+    """The registry does not have it, and neither has the graph."""
+    GONE = "gone"
+    """The registry does not have it any more; what the graph has stays."""
+    LEFT_OVER = "left_over"
+    """Beyond the budget of its job; it stays a stub."""
+    FAILED = "failed"
+    """In the dead letters."""
+
+    @property
+    def coarse(self) -> "Outcome":
+        """As jobs and metrics count it: unchanged is extracted, gone is missing."""
+        return _COARSE.get(self, self)
+
+
+_COARSE = {Outcome.UNCHANGED: Outcome.EXTRACTED, Outcome.GONE: Outcome.MISSING}
 
 
 def now() -> datetime:

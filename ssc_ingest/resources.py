@@ -1,4 +1,8 @@
-"""What a process holds open: one of each client, for one event loop, in one context manager."""
+"""The composition root: one of each client, for one event loop, and the services made of them.
+
+Only entry points import this: workers, the command line, benchmarks. Everything below takes the few
+services that it needs in its constructor.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,19 +15,30 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
+from ssc_ingest.control.recovery import Recovery
+from ssc_ingest.control.replay import Replay
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.extraction.assignment import Assignments
+from ssc_ingest.extraction.delivery import DeliveryHandler
+from ssc_ingest.extraction.extract import Extractor
+from ssc_ingest.extraction.following import Following
+from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.graph.staleness import StalenessReader
+from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.monitoring.fleet_metrics import FleetMetrics
+from ssc_ingest.on_demand.jobs import Budget, Jobs
+from ssc_ingest.on_demand.requirement_files import RequirementFiles
 from ssc_ingest.runs.publisher import RunServices
 from ssc_ingest.runs.staleness import StalePackages
 from ssc_ingest.runs.store import Runs
@@ -62,6 +77,20 @@ class State:
     cache: Redis
     """Bytes, not text."""
 
+    def replay(self) -> Replay:
+        """What replays dead letters."""
+        return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
+
+    def recovery(self, settings: Settings) -> Recovery:
+        """What requeues lost work."""
+        return Recovery(
+            self.queues,
+            self.claims,
+            self.jobs,
+            self.runs,
+            visibility_timeout=settings.visibility_timeout,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
@@ -78,7 +107,72 @@ class Resources:
     import_names: ImportNamesCache
     metrics: Metrics
 
-    def services(self, ecosystem: str) -> RunServices:
+    @property
+    def budget(self) -> Budget:
+        """How far jobs follow requirements."""
+        return Budget(self.settings.job_max_packages, self.settings.job_max_requests)
+
+    def extractor(self) -> Extractor:
+        """What extracts packages."""
+        return Extractor(
+            ecosystems=self.ecosystems,
+            reader=self.reader,
+            writer=self.writer,
+            not_found=self.state.not_found,
+            import_names=self.import_names,
+            cache=self.state.cache,
+            timeout=self.settings.task_timeout,
+        )
+
+    def delivery_handler(self) -> DeliveryHandler:
+        """What handles deliveries of extraction tasks."""
+        state = self.state
+        assignments = Assignments(state.jobs, state.runs, self.budget)
+        return DeliveryHandler(
+            assignments,
+            state.claims,
+            self.extractor(),
+            Following(self.reader, state.jobs, state.queues, self.budget),
+            Recorder(
+                assignments,
+                state.queues,
+                state.dead_letters,
+                state.cooldowns,
+                self.metrics,
+                max_attempts=self.settings.max_attempts,
+            ),
+        )
+
+    def requirement_files(self) -> RequirementFiles:
+        """What fills the stubs that requirement files point to."""
+        state = self.state
+        return RequirementFiles(
+            reader=RequirementFileReader(self.driver),
+            redis=state.redis,
+            queues=state.queues,
+            jobs=state.jobs,
+            not_found=state.not_found,
+            cooldowns=state.cooldowns,
+            budget=self.budget,
+            high_water=self.settings.run_high_water,
+        )
+
+    def fleet_metrics(self) -> FleetMetrics:
+        """What fills the gauges about the whole fleet."""
+        state, settings = self.state, self.settings
+        return FleetMetrics(
+            registry=self.metrics.registry,
+            queues=state.queues,
+            dead_letters=state.dead_letters,
+            limiter=state.limiter,
+            redis=state.redis,
+            streams=state.streams,
+            stream_names=stream_names(settings),
+            views=GraphViews(self.driver, timeout=settings.db_default_query_timeout_ms / 1000),
+            freshness_goal=timedelta(days=settings.freshness_goal_days),
+        )
+
+    def run_services(self, ecosystem: str) -> RunServices:
         """What carrying out that ecosystem's runs needs."""
         stale = StalePackages(
             reader=StalenessReader(self.driver),

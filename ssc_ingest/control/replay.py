@@ -1,92 +1,99 @@
-"""Giving dead letters another try."""
+"""Replay of dead letters: failed tasks go back to their queues."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from redis.asyncio import Redis
+
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.resources import State
+from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.work.arguments import ExtractPackage, ReplayDeadLetters
 from ssc_ingest.work.dead_letters import DeadLetter, DeadLetters
 from ssc_ingest.work.names import EXTRACT
+from ssc_ingest.work.queues import Queues
 
 PORTION = 1000
-"""Dead letters that one execution of a task replays."""
+"""Dead letters that one execution of a task replays: it then takes seconds."""
 
 TTL = 24 * 3600
-"""Seconds for which it is known when a task was first delivered."""
+"""Seconds for which the first delivery of a replay task is remembered."""
 
 
-async def selected(
-    dead_letters: DeadLetters, request: ReplayDeadLetters
-) -> AsyncIterator[DeadLetter]:
-    """The dead letters that a request means: its ids, or all that pass its filter.
+class Replay:
+    """Replays dead letters. ``redis`` is the state database."""
 
-    Raises:
-        InvalidArguments: it names neither.
-    """
-    if request.ids:
-        for letter_id in request.ids:
-            if letter := await dead_letters.get(letter_id):
+    def __init__(self, dead_letters: DeadLetters, queues: Queues, jobs: Jobs, redis: Redis) -> None:
+        self._dead_letters = dead_letters
+        self._queues = queues
+        self._jobs = jobs
+        self._redis = redis
+
+    async def select(self, request: ReplayDeadLetters) -> AsyncIterator[DeadLetter]:
+        """The dead letters that a request names: by ids, or all that pass its filter.
+
+        Raises:
+            InvalidArguments: it names neither.
+        """
+        if request.ids:
+            for letter_id in request.ids:
+                if letter := await self._dead_letters.get(letter_id):
+                    yield letter
+        elif request.all or request.ecosystem or request.error_type:
+            async for letter in self._dead_letters.all(
+                ecosystem=request.ecosystem, error_type=request.error_type, until=request.until
+            ):
                 yield letter
-    elif request.all or request.ecosystem or request.error_type:
-        async for letter in dead_letters.all(
-            ecosystem=request.ecosystem, error_type=request.error_type, until=request.until
-        ):
-            yield letter
-    else:
-        raise InvalidArguments("which ones? give ids, a filter, or all=true")
+        else:
+            raise InvalidArguments("which ones? give ids, a filter, or all=true")
 
+    async def replay(self, request: ReplayDeadLetters, limit: int | None = None) -> list[str]:
+        """Put the selected dead letters, at most ``limit``, back on their queues.
 
-async def replay(state: State, request: ReplayDeadLetters, most: int | None = None) -> list[str]:
-    """Put the selected dead letters, at most so many, back on their queues; returns their ids.
+        What another program put on a stream's dead letters names no task and stays.
 
-    What another program put on a stream's dead letters names no task and stays.
-    """
-    replayed: list[str] = []
-    async for letter in selected(state.dead_letters, request):
-        if not letter.task:
-            continue
-        await _reopen(state, letter)
-        await state.queues.publish([letter.message()])
-        await state.dead_letters.delete([letter.id])
-        replayed.append(letter.id)
-        if len(replayed) == most:
-            break
-    return replayed
+        Returns:
+            The ids of those that were replayed.
+        """
+        replayed: list[str] = []
+        async for letter in self.select(request):
+            if not letter.task:
+                continue
+            await self._reopen(letter)
+            await self._queues.publish([letter.message()])
+            await self._dead_letters.delete([letter.id])
+            replayed.append(letter.id)
+            if len(replayed) == limit:
+                break
+        return replayed
 
+    async def pin(self, request: ReplayDeadLetters, task_id: str) -> ReplayDeadLetters:
+        """The request of a task, limited to the letters that existed when it was first delivered.
 
-async def as_first_read(
-    state: State, request: ReplayDeadLetters, task_id: str
-) -> ReplayDeadLetters:
-    """The request of a task, which means the same letters however often it is delivered.
+        Otherwise a second delivery would replay letters that were replayed and failed again.
+        """
+        if request.ids or request.until is not None:
+            return request
+        key = f"replay:{task_id}"
+        seconds, microseconds = await self._redis.time()
+        await self._redis.set(key, seconds * 1000 + microseconds // 1000, nx=True, ex=TTL)
+        return request.model_copy(update={"until": int(await self._redis.get(key) or 0)})
 
-    Otherwise those that were replayed and failed again would be replayed again.
-    """
-    if request.ids or request.until is not None:
-        return request
-    key = f"replay:{task_id}"
-    seconds, microseconds = await state.redis.time()
-    await state.redis.set(key, seconds * 1000 + microseconds // 1000, nx=True, ex=TTL)
-    return request.model_copy(update={"until": int(await state.redis.get(key) or 0)})
+    async def replay_portion(
+        self, request: ReplayDeadLetters, limit: int = PORTION
+    ) -> tuple[list[str], ReplayDeadLetters | None]:
+        """As :meth:`replay`; returns also a request for the remaining letters, if there are any."""
+        if request.ids:
+            some, others = request.ids[:limit], request.ids[limit:]
+            replayed = await self.replay(request.model_copy(update={"ids": some}))
+            return replayed, request.model_copy(update={"ids": others}) if others else None
+        replayed = await self.replay(request, limit)
+        return replayed, request if len(replayed) == limit else None
 
-
-async def replay_some(
-    state: State, request: ReplayDeadLetters, most: int = PORTION
-) -> tuple[list[str], ReplayDeadLetters | None]:
-    """As :func:`replay`, as many as take seconds; returns also a request for the rest, if any."""
-    if request.ids:
-        some, others = request.ids[:most], request.ids[most:]
-        replayed = await replay(state, request.model_copy(update={"ids": some}))
-        return replayed, request.model_copy(update={"ids": others}) if others else None
-    replayed = await replay(state, request, most)
-    return replayed, request if len(replayed) == most else None
-
-
-async def _reopen(state: State, letter: DeadLetter) -> None:
-    """The job that the work belonged to counts it as pending again."""
-    if letter.task == EXTRACT:
-        with suppress(InvalidArguments):
-            request = ExtractPackage.parse(letter.kwargs)
-            purl = ecosystem(request.ecosystem).ref(request.name).purl
-            await state.jobs.reopen(request.job_id or letter.task_id, purl)
+    async def _reopen(self, letter: DeadLetter) -> None:
+        """The job that the work belonged to counts it as pending again."""
+        if letter.task == EXTRACT:
+            with suppress(InvalidArguments):
+                request = ExtractPackage.parse(letter.kwargs)
+                purl = ecosystem(request.ecosystem).ref(request.name).purl
+                await self._jobs.reopen(request.job_id or letter.task_id, purl)

@@ -1,9 +1,12 @@
 """Extracting one package: what the graph has, what the registry says, what is written."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
+from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems.base import Ecosystem, NotModified
 from ssc_ingest.errors import (
@@ -15,167 +18,250 @@ from ssc_ingest.errors import (
     StaleAnswer,
     StoreUnavailable,
 )
-from ssc_ingest.graph.changes import ParentEdge
+from ssc_ingest.extraction.assignment import Counts
+from ssc_ingest.graph.changes import ParentEdge, WriteOutcome
+from ssc_ingest.graph.reader import GraphReader, PackageState
+from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.models import ANY_VERSION, Package, PackageRef, now
-from ssc_ingest.on_demand.jobs import Ending
-from ssc_ingest.resources import Resources
+from ssc_ingest.import_names.cache import ImportNamesCache
+from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, now
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.messages import Progress
+from ssc_ingest.work.not_found import NegativeCache
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """What one extraction did."""
+    """What one extraction did, all attempts of its task together."""
 
     ref: PackageRef
-    ending: Ending
-    versions: int = 0
-    """Versions in the registry's answer."""
-    requirements: int = 0
-    """Requirement edges written."""
-    requests: int = 0
-    """HTTP requests sent."""
-    unchanged: bool = False
-    """The registry's document was the one that the graph was filled from."""
-    new_versions: int = 0
-    """Versions that the graph lacked."""
-    total_versions: int = 0
-    """Versions that the graph has now, unless the package was there and not asked for."""
+    outcome: Outcome
+    counts: Counts = field(default_factory=Counts)
 
 
-async def extract(
-    request: ExtractPackage, resources: Resources, *, urgent: bool, asked: bool, carried: bool
-) -> Extracted:
-    """Bring one package into the graph. Safe to repeat: everything is matched by purl.
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One attempt at an extraction, and what the attempts of its task did so far."""
 
-    Args:
-        request: what is wanted.
-        resources: the process's clients.
-        urgent: somebody waits for it.
-        asked: it was asked for by name, not found as a requirement.
-        carried: an earlier execution may have left documents that it had read.
+    urgent: bool
+    """Somebody waits for the package."""
+    requested: bool
+    """It was asked for by name, not found as a requirement."""
+    resume: bool = False
+    """An earlier attempt may have left a checkpoint."""
+    own_since: datetime | None = None
+    """What was read since then was read by an earlier attempt of the same task."""
+    progress: Progress = field(default_factory=Progress)
+    scope: RequestScope = field(init=False)
 
-    Raises:
-        PackageNotFound: the registry does not have it.
-        PackageGone: the registry does not have it any more; the graph says so now.
-        ParentNotFound: ``request.parent_id`` is not in the graph; nothing was written.
-        DeadlineExceeded: reading took longer than ``TASK_TIMEOUT``; what was read is kept.
-        RegistryError, StoreUnavailable, GraphRefused: see :mod:`ssc_ingest.errors`.
-    """
-    ecosystem = resources.ecosystems[request.ecosystem]
-    ref = ecosystem.ref(request.name)
-    cache = resources.state.cache
-    carryover = await FetchCheckpoint.load(cache, ref.purl) if carried else FetchCheckpoint()
-    scope = RequestScope(urgent=urgent, carryover=carryover)
-    try:
-        with request_scope(scope):
-            async with asyncio.timeout(resources.settings.task_timeout):
-                extracted = await _extract(request, ref, ecosystem, resources, scope, asked=asked)
-    except TimeoutError:
-        await carryover.save(cache, ref.purl)
-        reason = f"{ref.purl} took longer than {resources.settings.task_timeout:g} s"
-        if scope.reading:
-            raise DeadlineExceeded(reason, progressed=carryover.has_grown) from None
-        raise StoreUnavailable("graph", reason) from None
-    except IngestError as error:
-        # An answer that is too old would be no better the next time.
-        outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
-        await carryover.save(cache, ref.purl, answers=not outdated)
-        raise
-    if carried:
-        await carryover.discard(cache, ref.purl)
-    return replace(extracted, requests=scope.requests)
+    def __post_init__(self) -> None:
+        self.scope = RequestScope(urgent=self.urgent)
 
-
-async def _extract(
-    request: ExtractPackage,
-    ref: PackageRef,
-    ecosystem: Ecosystem,
-    resources: Resources,
-    scope: RequestScope,
-    *,
-    asked: bool,
-) -> Extracted:
-    writer, urgent = resources.writer, scope.urgent
-    edges = _parent_edges(request)
-    state = await resources.reader.package_state(ref)
-    is_read = state is not None and not state.is_stub
-    if is_read and not request.refresh:
-        if edges:
-            await writer.link(ref, edges, urgent=urgent)
-        return Extracted(ref=ref, ending=Ending.PRESENT)
-    # What is asked for by name, or that its registry's feed names, is worth another look.
-    known_missing = not is_read and await resources.state.not_found.contains(ref.purl)
-    if known_missing and not asked and not request.refresh:
-        raise PackageNotFound(ref.purl)
-
-    scope.reading = True
-    try:
-        found = await ecosystem.fetch(
-            ref,
-            known=state.known if state else frozenset(),
-            etag=state.etag if state else None,
-            thorough=asked,
-            expected=request.expected,
-            links=None if request.links is None else tuple(request.links),
+    def counts(self, *, total_versions: int, versions: int = 0) -> Counts:
+        """What the attempts so far have written."""
+        return Counts(
+            versions=versions,
+            total_versions=total_versions,
+            new_versions=self.progress.new_versions,
+            requirements=self.progress.requirements,
         )
-    except PackageNotFound as error:
-        scope.reading = False
-        await resources.state.not_found.add(ref.purl)
-        if not is_read:
+
+    def committed(self, outcome: WriteOutcome) -> None:
+        """A transaction has written a part of the package."""
+        self.progress = replace(
+            self.progress,
+            new_versions=self.progress.new_versions + outcome.new_versions,
+            requirements=self.progress.requirements + outcome.requirements_written,
+        )
+
+    def has_read(self, state: PackageState) -> bool:
+        """Whether an earlier attempt of this task read what the graph has of the package."""
+        return bool(self.own_since and state.moment and state.moment >= self.own_since)
+
+
+class Extractor:
+    """Extracts packages, for the tasks of one event loop."""
+
+    def __init__(
+        self,
+        *,
+        ecosystems: Mapping[str, Ecosystem],
+        reader: GraphReader,
+        writer: GraphWriter,
+        not_found: NegativeCache,
+        import_names: ImportNamesCache,
+        cache: Redis,
+        timeout: float,
+    ) -> None:
+        self._ecosystems = ecosystems
+        self._reader = reader
+        self._writer = writer
+        self._not_found = not_found
+        self._import_names = import_names
+        self._cache = cache
+        self._timeout = timeout
+
+    async def extract(self, arguments: ExtractPackage, attempt: Attempt) -> Extracted:
+        """Bring one package into the graph. Safe to repeat: everything is matched by purl.
+
+        Args:
+            arguments: what is asked for.
+            attempt: the circumstances; its progress is brought up to date, also on failure.
+
+        Raises:
+            PackageNotFound: the registry does not have it.
+            PackageGone: the registry does not have it any more; the graph says so now.
+            ParentNotFound: ``arguments.parent_id`` is not in the graph; nothing was written.
+            DeadlineExceeded: reading took longer than ``TASK_TIMEOUT``; what was read is kept.
+            RegistryError, StoreUnavailable, GraphRefused: see :mod:`ssc_ingest.errors`.
+        """
+        ref = self._ecosystems[arguments.ecosystem].ref(arguments.name)
+        scope = attempt.scope
+        checkpoint = await self._checkpoint(ref, attempt)
+        scope.carryover = checkpoint
+        try:
+            with request_scope(scope):
+                async with asyncio.timeout(self._timeout):
+                    extracted = await self._extract(arguments, ref, attempt)
+        except TimeoutError:
+            await checkpoint.save(self._cache, ref.purl)
+            reason = f"{ref.purl} took longer than {self._timeout:g} s"
+            if scope.reading:
+                raise DeadlineExceeded(reason, progressed=checkpoint.has_grown) from None
+            raise StoreUnavailable("graph", reason) from None
+        except IngestError as error:
+            # An answer that is too old would be no better the next time.
+            outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
+            await checkpoint.save(self._cache, ref.purl, answers=not outdated)
             raise
-        await writer.mark_gone(ref, now(), urgent=urgent)
-        log.info("package_gone")
-        raise PackageGone(ref.purl, url=error.url) from error
-    if known_missing:
-        await resources.state.not_found.forget(ref.purl)
-    # What was read before, and not now, is as old as that: the graph may have something newer.
-    found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
-    if isinstance(found, NotModified):
+        finally:
+            requests = attempt.progress.requests + scope.requests
+            attempt.progress = replace(attempt.progress, requests=requests)
+        if attempt.resume:
+            await checkpoint.discard(self._cache, ref.purl)
+        counts = replace(extracted.counts, requests=attempt.progress.requests)
+        return replace(extracted, counts=counts)
+
+    async def _checkpoint(self, ref: PackageRef, attempt: Attempt) -> FetchCheckpoint:
+        if attempt.resume:
+            return await FetchCheckpoint.load(self._cache, ref.purl)
+        return FetchCheckpoint()
+
+    async def _extract(
+        self, arguments: ExtractPackage, ref: PackageRef, attempt: Attempt
+    ) -> Extracted:
+        ecosystem = self._ecosystems[arguments.ecosystem]
+        writer, scope, urgent = self._writer, attempt.scope, attempt.urgent
+        edges = _parent_edges(arguments)
+        state = await self._reader.package_state(ref)
+        is_read = state is not None and not state.is_stub
+        if state and is_read and not arguments.refresh:
+            if edges:
+                await writer.link(ref, edges, urgent=urgent)
+            if attempt.has_read(state):
+                return Extracted(
+                    ref=ref, outcome=Outcome.EXTRACTED, counts=await self._count_all(ref)
+                )
+            return Extracted(ref=ref, outcome=Outcome.PRESENT)
+        # A package asked for by name, or named by its registry's feed, is worth another request.
+        known_missing = not is_read and await self._not_found.contains(ref.purl)
+        if known_missing and not attempt.requested and not arguments.refresh:
+            raise PackageNotFound(ref.purl)
+
+        scope.reading = True
+        try:
+            found = await ecosystem.fetch(
+                ref,
+                known=state.known if state else frozenset(),
+                etag=state.etag if state else None,
+                thorough=attempt.requested,
+                expected=arguments.expected,
+                links=None if arguments.links is None else tuple(arguments.links),
+            )
+        except PackageNotFound as error:
+            scope.reading = False
+            await self._not_found.add(ref.purl)
+            if not is_read:
+                raise
+            await writer.mark_gone(ref, now(), urgent=urgent)
+            log.info("package_gone")
+            raise PackageGone(ref.purl, url=error.url) from error
+        if known_missing:
+            await self._not_found.forget(ref.purl)
+        # What an earlier attempt read is as old as that: the graph may have something newer.
+        found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
+        if isinstance(found, NotModified):
+            scope.reading = False
+            outcome = await writer.touch(ref, found.fetched_at, urgent=urgent)
+            if edges:
+                await writer.link(ref, edges, urgent=urgent)
+            counts = attempt.counts(total_versions=outcome.total_versions)
+            wrote = counts.new_versions or counts.requirements
+            return Extracted(
+                ref=ref,
+                outcome=Outcome.EXTRACTED if wrote else Outcome.UNCHANGED,
+                counts=counts,
+            )
+        found = replace(found, import_names=await self._find_import_names(ecosystem, found))
         scope.reading = False
-        outcome = await writer.touch(ref, found.fetched_at, urgent=urgent)
-        if edges:
-            await writer.link(ref, edges, urgent=urgent)
-        return Extracted(
-            ref=ref,
-            ending=Ending.EXTRACTED,
-            unchanged=True,
-            total_versions=outcome.total_versions,
+        return await self._write(found, edges, ecosystem, attempt, state)
+
+    async def _write(
+        self,
+        package: Package,
+        edges: list[ParentEdge],
+        ecosystem: Ecosystem,
+        attempt: Attempt,
+        state: PackageState | None,
+    ) -> Extracted:
+        is_unread = state is None or state.is_stub
+        # Nobody told an attempt that was cut off what its last transaction did.
+        resumed = is_unread and (attempt.progress.wrote or bool(state and state.known))
+        attempt.progress = replace(attempt.progress, wrote=is_unread)
+        outcome = await self._writer.write(
+            package,
+            order=ecosystem.order,
+            edges=edges,
+            urgent=attempt.urgent,
+            on_commit=attempt.committed,
         )
-    found = replace(found, import_names=await _import_names(ecosystem, found, resources))
-    scope.reading = False
-    outcome = await writer.write(found, order=ecosystem.order, edges=edges, urgent=urgent)
-    if outcome.stale and scope.as_of is None:
-        log.warning("clock_behind", read_at=found.fetched_at.isoformat())
-    log.debug("package_extracted", versions=len(found.versions))
-    return Extracted(
-        ref=found.ref,
-        ending=Ending.EXTRACTED,
-        versions=len(found.versions),
-        requirements=outcome.requirements_written,
-        new_versions=outcome.new_versions,
-        total_versions=outcome.total_versions,
-    )
+        if outcome.stale and attempt.scope.as_of is None:
+            log.warning("clock_behind", read_at=package.fetched_at.isoformat())
+        log.debug("package_extracted", versions=len(package.versions))
+        if resumed:
+            counts = await self._count_all(package.ref)
+        else:
+            counts = attempt.counts(
+                versions=len(package.versions), total_versions=outcome.total_versions
+            )
+        return Extracted(ref=package.ref, outcome=Outcome.EXTRACTED, counts=counts)
+
+    async def _count_all(self, ref: PackageRef) -> Counts:
+        """The counts of a package that attempts of this task have written from nothing."""
+        versions, requirements = await self._reader.totals(ref)
+        return Counts(
+            versions=versions,
+            total_versions=versions,
+            new_versions=versions,
+            requirements=requirements,
+        )
+
+    async def _find_import_names(self, ecosystem: Ecosystem, package: Package) -> tuple[str, ...]:
+        """The import names of the latest version, from the cache if they cost more than a guess."""
+        if (version := package.latest) is None:
+            return package.import_names
+        if type(ecosystem).import_names is Ecosystem.import_names:
+            return await ecosystem.import_names(package, version)
+        return await self._import_names.get(
+            package.ref, version, lambda: ecosystem.import_names(package, version)
+        )
 
 
-async def _import_names(
-    ecosystem: Ecosystem, package: Package, resources: Resources
-) -> tuple[str, ...]:
-    """The import names of the latest version, from the cache if they cost more than a guess."""
-    if (version := package.latest) is None:
-        return package.import_names
-    if type(ecosystem).import_names is Ecosystem.import_names:
-        return await ecosystem.import_names(package, version)
-    return await resources.import_names.get(
-        package.ref, version, lambda: ecosystem.import_names(package, version)
-    )
-
-
-def _parent_edges(request: ExtractPackage) -> list[ParentEdge]:
-    if not request.parent_id:
+def _parent_edges(arguments: ExtractPackage) -> list[ParentEdge]:
+    if not arguments.parent_id:
         return []
     # Verbatim: the service that owns the parent compares this text with its own.
-    return [ParentEdge(request.parent_id, request.constraints or ANY_VERSION)]
+    return [ParentEdge(arguments.parent_id, arguments.constraints or ANY_VERSION)]

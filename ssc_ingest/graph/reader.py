@@ -43,6 +43,13 @@ ORDER BY purl
 """
 """What the version that an install would take requires. Unique index on ``purl``."""
 
+PACKAGE_TOTALS = """
+MATCH (package:%(label)s {purl: $purl})
+RETURN COUNT { (package)-[:HAVE]->(:Version) } AS versions,
+       COUNT { (package)-[:HAVE]->(:Version)-[:REQUIRE]->() } AS requirements
+"""
+"""How large a package is. Unique index on ``purl``."""
+
 FIND_UNREAD = """
 UNWIND $purls AS purl
 OPTIONAL MATCH (package:%(label)s {purl: purl})
@@ -139,6 +146,12 @@ class GraphReader:
             )
             for row in records
         ]
+
+    async def totals(self, ref: PackageRef) -> tuple[int, int]:
+        """How many versions a package has, and how many requirements these have together."""
+        for row in await self._read(for_label(PACKAGE_TOTALS, ref.label), purl=ref.purl):
+            return row["versions"], row["requirements"]
+        return 0, 0
 
     async def unread(self, label: str, purls: Iterable[Purl]) -> set[Purl]:
         """Those of some packages (thousands at a time) that the graph lacks or has as stubs."""

@@ -6,7 +6,7 @@ does not wait.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +103,7 @@ class GraphWriter:
         order: Order,
         edges: Sequence[ParentEdge] = (),
         urgent: bool = False,
+        on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
         """Bring a package into the graph as its registry describes it, all or nothing.
 
@@ -117,6 +118,7 @@ class GraphWriter:
             order: the ecosystem's order of versions.
             edges: further edges, to this package, from nodes that exist.
             urgent: go before bulk work.
+            on_commit: called with what each of the transactions did.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -129,8 +131,11 @@ class GraphWriter:
         else:
             change = prepare(package, order, edges)
         outcome = await self._submit(change, urgent=urgent)
+        on_commit(outcome)
         while not outcome.is_complete:
-            outcome += await self._submit(change, urgent=urgent)
+            part = await self._submit(change, urgent=urgent)
+            on_commit(part)
+            outcome += part
         return outcome
 
     async def touch(

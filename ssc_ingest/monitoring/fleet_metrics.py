@@ -5,21 +5,24 @@ The other processes export none of them, so that they are there once. A value th
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.graph.views import GraphViews
+from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.metrics import PREFIX
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import beats, workers
-from ssc_ingest.resources import Resources, stream_names
+from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import NextMessage
 from ssc_ingest.work.names import queue_names
+from ssc_ingest.work.queues import Queues
 
 REFRESH_EVERY = 10.0
 """Seconds between looks at Redis."""
@@ -29,13 +32,42 @@ COUNT_EVERY = 300.0
 
 
 class FleetMetrics:
-    """Fills the gauges; one per process that reads the queue ``control``."""
+    """Fills the gauges; one per process that reads the queue ``control``.
 
-    def __init__(self, resources: Resources) -> None:
-        registry = resources.metrics.registry
-        self._resources = resources
+    Args:
+        registry: where the gauges are exported.
+        queues: the broker's database.
+        dead_letters: all dead letters.
+        limiter: which registries are paused.
+        redis: the state database.
+        streams: the database of other services' streams.
+        stream_names: of those streams.
+        views: of the graph.
+        freshness_goal: age beyond which a package is stale.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: CollectorRegistry,
+        queues: Queues,
+        dead_letters: DeadLetters,
+        limiter: RateLimiter,
+        redis: Redis,
+        streams: Redis,
+        stream_names: Sequence[str],
+        views: GraphViews,
+        freshness_goal: timedelta,
+    ) -> None:
+        self._work = queues
+        self._letters = dead_letters
+        self._limiter = limiter
+        self._redis = redis
+        self._stream_redis = streams
+        self._views = views
+        self._freshness_goal = freshness_goal
         self._queues = queue_names(ecosystems())
-        self._streams = stream_names(resources.settings)
+        self._streams = stream_names
         self._next: dict[str, tuple[NextMessage, float]] = {}
         self._refreshed = _gauge(
             registry, "fleet_refreshed_timestamp_seconds", "When Redis was last looked at."
@@ -96,21 +128,20 @@ class FleetMetrics:
         Raises:
             RedisError: it does not answer; the gauges stay as they were.
         """
-        state = self._resources.state
-        lengths = await state.queues.lengths(self._queues)
+        lengths = await self._work.lengths(self._queues)
         _set(self._messages, {(name,): length for name, length in lengths.items()})
-        self._note_oldest(await state.queues.next(self._queues))
-        self._delayed.set(await state.queues.delayed())
-        self._taken.set(await state.queues.unacknowledged())
-        self._dead_letters.set(await state.dead_letters.count())
+        self._note_oldest(await self._work.next(self._queues))
+        self._delayed.set(await self._work.delayed())
+        self._taken.set(await self._work.unacknowledged())
+        self._dead_letters.set(await self._letters.count())
         await self._refresh_feeds()
         await self._refresh_streams()
-        held = {name: await state.limiter.held(name) for name in ecosystems()}
+        held = {name: await self._limiter.held(name) for name in ecosystems()}
         _set(self._paused, {(name,): float(hold is not None) for name, hold in held.items()})
-        there = await workers(state.redis)
+        there = await workers(self._redis)
         _set(self._last_task, {(w.hostname,): w.last_task_at for w in there if w.last_task_at})
         _set(self._running, {(worker.hostname,): worker.running for worker in there})
-        self._beats.set(len(await beats(state.redis)))
+        self._beats.set(len(await beats(self._redis)))
         self._refreshed.set(time.time())
 
     async def count(self) -> None:
@@ -119,13 +150,8 @@ class FleetMetrics:
         Raises:
             StoreUnavailable: it does not answer; the gauges stay as they were.
         """
-        settings = self._resources.settings
-        views = GraphViews(
-            self._resources.driver, timeout=settings.db_default_query_timeout_ms / 1000
-        )
         labels = {name: cls.identity.label for name, cls in ecosystems().items()}
-        goal = now() - timedelta(days=settings.freshness_goal_days)
-        found = await views.ages(labels, goal)
+        found = await self._views.ages(labels, now() - self._freshness_goal)
         _set(self._packages, {(name,): ages.read for name, ages in found.items()})
         _set(self._stale, {(n,): ages.stale / ages.read for n, ages in found.items() if ages.read})
 
@@ -147,9 +173,7 @@ class FleetMetrics:
         moment = time.time()
         found: dict[tuple[str, ...], float] = {}
         for name in ecosystems():
-            followed, begun = await self._resources.state.redis.hmget(
-                f"feed:{name}", ["updated_at", "moment"]
-            )
+            followed, begun = await self._redis.hmget(f"feed:{name}", ["updated_at", "moment"])
             if since := followed or begun:
                 found[(name,)] = moment - float(since)
         _set(self._feed_lag, found)
@@ -159,7 +183,7 @@ class FleetMetrics:
         pending: dict[tuple[str, ...], float] = {}
         for name in self._streams:
             try:
-                groups: Any = await self._resources.state.streams.xinfo_groups(name)
+                groups: Any = await self._stream_redis.xinfo_groups(name)
             except ResponseError:  # no such stream
                 continue
             for group in groups:

@@ -20,12 +20,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Literal
 
 from redis.asyncio import Redis
 
-from ssc_ingest.models import Purl
+from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT, queue_name
@@ -114,19 +113,14 @@ if redis.call('SCARD', KEYS[3]) == 0 then redis.call('HSETNX', KEYS[1], 'finishe
 Membership = Literal["asked", "followed", "done"]
 
 
-class Ending(StrEnum):
-    """How a package's part in a job ended."""
-
-    EXTRACTED = "extracted"
-    """Read from its registry and written."""
-    PRESENT = "present"
-    """It was in the graph already."""
-    MISSING = "missing"
-    """A requirement that the registry does not have."""
-    LEFT_OVER = "left_over"
-    """Beyond the budget; it stays a stub."""
-    FAILED = "failed"
-    """In the dead letters."""
+OUTCOMES = (
+    Outcome.EXTRACTED,
+    Outcome.PRESENT,
+    Outcome.MISSING,
+    Outcome.LEFT_OVER,
+    Outcome.FAILED,
+)
+"""How packages of a job end (:attr:`ssc_ingest.models.Outcome.coarse`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +142,7 @@ class Job:
     dependencies: str
     roots: tuple[Purl, ...]
     counts: Mapping[str, int]
-    """Packages by :class:`Ending`, and ``versions``, ``requirements``, ``requests``."""
+    """Packages by :data:`OUTCOMES`, and ``versions``, ``requirements``, ``requests``."""
     seen: int
     pending: int
     left_over: int
@@ -195,7 +189,7 @@ class Jobs:
         *,
         request: Mapping[str, Any],
         dependencies: str,
-        insist: bool = False,
+        force: bool = False,
     ) -> Membership:
         """Take up one package of a job; creates the job if needed.
 
@@ -204,7 +198,7 @@ class Jobs:
             purl: the package.
             request: the arguments; kept for a package that was asked for.
             dependencies: how far the job follows dependencies.
-            insist: work on it even if the job has finished with it (a refresh, an edge).
+            force: work on it even if the job has finished with it (a refresh, an edge).
 
         Returns:
             Whether it was asked for by name, was found as a requirement, or is done.
@@ -215,13 +209,13 @@ class Jobs:
             purl,
             json.dumps(request),
             dependencies,
-            int(insist),
+            int(force),
         ]
         standing: Membership = await self._enter(keys=_keys(job_id), args=args)
         return standing
 
     async def follow(
-        self, job_id: str, purls: Sequence[Purl], budget: Budget, *, again: bool
+        self, job_id: str, purls: Sequence[Purl], budget: Budget, *, redelivered: bool
     ) -> list[Purl]:
         """Take further packages into the job, as far as the budget goes, in the given order.
 
@@ -229,7 +223,7 @@ class Jobs:
             job_id: the job.
             purls: the packages required.
             budget: the most packages and requests of the job; the rest is left over.
-            again: the parent was delivered before, so those that are pending are to be
+            redelivered: the parent was delivered before, so those that are pending are to be
                 published again: the first delivery may have died before it could.
 
         Returns:
@@ -237,7 +231,7 @@ class Jobs:
         """
         if not purls:
             return []
-        args: list[str | int] = [budget.packages, budget.requests, int(again), *purls]
+        args: list[str | int] = [budget.packages, budget.requests, int(redelivered), *purls]
         return [Purl(purl) for purl in await self._follow(keys=_keys(job_id), args=args)]
 
     async def exhausted(self, job_id: str, budget: Budget) -> bool:
@@ -249,15 +243,15 @@ class Jobs:
         self,
         job_id: str,
         purl: Purl,
-        ending: Ending,
+        outcome: Outcome,
         *,
         reason: str = "",
         counts: Mapping[str, int] | None = None,
     ) -> None:
         """Note how a package ended; the job is finished when none is pending."""
-        pairs = [item for pair in {ending.value: 1, **(counts or {})}.items() for item in pair]
+        pairs = [item for pair in {outcome.value: 1, **(counts or {})}.items() for item in pair]
         await self._finish(
-            keys=_keys(job_id), args=[time.time(), purl, ending.value, reason, *pairs]
+            keys=_keys(job_id), args=[time.time(), purl, outcome.value, reason, *pairs]
         )
 
     async def touch(self, job_id: str) -> None:
@@ -296,7 +290,7 @@ class Jobs:
             roots=tuple(Purl(k.removeprefix("root:")) for k in facts if k.startswith("root:")),
             counts={
                 name: int(facts.get(name, 0))
-                for name in (*Ending, "versions", "requirements", "requests")
+                for name in (*OUTCOMES, "versions", "requirements", "requests")
             },
             seen=seen,
             pending=pending,

@@ -23,12 +23,13 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.requirement_files import Position, RequiredStub, RequirementFileReader
 from ssc_ingest.models import PackageRef
-from ssc_ingest.on_demand.jobs import Budget, job_message, new_job_id
-from ssc_ingest.resources import State
-from ssc_ingest.settings import Settings
+from ssc_ingest.on_demand.jobs import Budget, Jobs, job_message, new_job_id
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
+from ssc_ingest.work.not_found import NegativeCache
+from ssc_ingest.work.queues import Queues
 
 POSITIONS = "requirement-files"
 
@@ -56,52 +57,76 @@ class Look:
     """Stubs that are being filled now."""
 
 
-async def fill_stubs(reader: RequirementFileReader, state: State, settings: Settings) -> Look:
-    """Ask for the packages without versions that requirement files point to.
+class RequirementFiles:
+    """Fills the stubs that requirement files point to.
 
-    Raises:
-        StoreUnavailable: the graph is away or busy.
+    Args:
+        reader: of the graph's requirement files.
+        redis: the state database.
+        queues: the urgent queues, whose length limits how much is asked for.
+        jobs: each package becomes a job of its own.
+        not_found: packages that their registries do not have.
+        cooldowns: packages that failed a short time ago.
+        budget: how far such a job follows requirements.
+        high_water: most packages in the urgent queues.
     """
-    urgent = [queue_name(name, "urgent") for name in ecosystems()]
-    waiting = sum((await state.queues.lengths(urgent)).values())
-    look = _Look(reader, state, settings, room=settings.run_high_water - waiting)
-    newest = await look.position("newest")
-    again = Position(newest.moment - WRITTEN_WITHIN) if newest.id else newest
-    reached = await look.walk(again, MAX_READS)
-    if _key(reached) <= _key(newest):  # perhaps very many in that hour: go on behind the last one
-        reached = await look.walk(newest, MAX_READS)
-    await look.store("newest", max(newest, reached, key=_key))
 
-    oldest = await look.position("oldest")
-    reached = await look.walk(oldest, 1)
-    if look.room > 0:
-        await look.store("oldest", Position() if reached == oldest else reached)
-    return Look(look.files, look.packages)
-
-
-class _Look:
     def __init__(
-        self, reader: RequirementFileReader, state: State, settings: Settings, *, room: int
+        self,
+        *,
+        reader: RequirementFileReader,
+        redis: Redis,
+        queues: Queues,
+        jobs: Jobs,
+        not_found: NegativeCache,
+        cooldowns: Cooldowns,
+        budget: Budget,
+        high_water: int,
     ) -> None:
-        self.room = room
-        self.files = self.packages = 0
         self._reader = reader
-        self._state = state
-        self._redis: Redis = state.redis
-        self._budget = Budget(settings.job_max_packages, settings.job_max_requests)
+        self._redis = redis
+        self._queues = queues
+        self._jobs = jobs
+        self._not_found = not_found
+        self._cooldowns = cooldowns
+        self._budget = budget
+        self._high_water = high_water
+        self._room = self._files = self._packages = 0
 
-    async def position(self, name: str) -> Position:
+    async def fill_stubs(self) -> Look:
+        """Ask for the packages without versions that requirement files point to.
+
+        Raises:
+            StoreUnavailable: the graph is away or busy.
+        """
+        urgent = [queue_name(name, "urgent") for name in ecosystems()]
+        waiting = sum((await self._queues.lengths(urgent)).values())
+        self._room, self._files, self._packages = self._high_water - waiting, 0, 0
+        newest = await self._position("newest")
+        overlap = Position(newest.moment - WRITTEN_WITHIN) if newest.id else newest
+        reached = await self._walk(overlap, MAX_READS)
+        if _key(reached) <= _key(newest):  # very many in that hour: continue after the last one
+            reached = await self._walk(newest, MAX_READS)
+        await self._store("newest", max(newest, reached, key=_key))
+
+        oldest = await self._position("oldest")
+        reached = await self._walk(oldest, 1)
+        if self._room > 0:
+            await self._store("oldest", Position() if reached == oldest else reached)
+        return Look(self._files, self._packages)
+
+    async def _position(self, name: str) -> Position:
         """A position as it was stored."""
         found: Any = await self._redis.hmget(POSITIONS, [f"{name}:moment", f"{name}:id"])
         moment, file_id = found
         return Position(datetime.fromisoformat(moment), file_id) if file_id else Position()
 
-    async def store(self, name: str, position: Position) -> None:
+    async def _store(self, name: str, position: Position) -> None:
         """Keep a position for the next look."""
         pairs = (f"{name}:moment", position.moment.isoformat(), f"{name}:id", position.id)
         await self._redis.hset(POSITIONS, items=list(pairs))
 
-    async def walk(self, position: Position, most: int) -> Position:
+    async def _walk(self, position: Position, most: int) -> Position:
         """Look at the files behind a position, with so many reads.
 
         Returns:
@@ -110,9 +135,9 @@ class _Look:
         for _ in range(most):
             files = await self._reader.behind(position, BATCH_SIZE)
             await self._fill(files.stubs)
-            if self.room <= 0:
+            if self._room <= 0:
                 break
-            self.files += files.files
+            self._files += files.files
             position = files.last or position
             if files.files < BATCH_SIZE:
                 break
@@ -123,23 +148,23 @@ class _Look:
         if not stubs:
             return
         purls = [stub.purl for stub in stubs]
-        out = await self._state.not_found.filter(purls) | await self._state.cooldowns.active(purls)
+        out = await self._not_found.filter(purls) | await self._cooldowns.active(purls)
         messages: list[TaskMessage] = []
         for stub in stubs:
             ref = reference_of(stub.purl, stub.name)
             job_id = new_job_id()
             if stub.purl in out or ref is None:
                 continue
-            if len(messages) >= self.room:
-                self.room = 0
+            if len(messages) >= self._room:
+                self._room = 0
                 break
             if await self._redis.set(f"filling:{ref.purl}", job_id, nx=True, ex=ASKED_FOR):
                 # As a requirement of the job: one that its registry lacks is no dead letter.
-                await self._state.jobs.follow(job_id, [ref.purl], self._budget, again=False)
+                await self._jobs.follow(job_id, [ref.purl], self._budget, redelivered=False)
                 messages.append(job_message(ref.purl, _request(ref, job_id)))
-        await self._state.queues.publish(messages)
-        self.room = max(0, self.room - len(messages))
-        self.packages += len(messages)
+        await self._queues.publish(messages)
+        self._room = max(0, self._room - len(messages))
+        self._packages += len(messages)
         if messages:
             log.info("requirement_files_need", packages=[str(m.kwargs["name"]) for m in messages])
 

@@ -12,13 +12,33 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 PUBLISHED = "published_at"
 """Header of ours: since when the message is in its queue (Unix time)."""
 
 MAX_REPR_LENGTH = 1024
 """Characters of the arguments that Flower shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the attempts of one task did so far."""
+
+    requests: int = 0
+    """HTTP requests sent."""
+    new_versions: int = 0
+    requirements: int = 0
+    """Requirement edges written."""
+    wrote: bool = False
+    """An attempt began to write a package that nobody had read: what is in the graph may be its."""
+
+    @classmethod
+    def decode(cls, header: Any) -> Self:
+        """From a message's header; what makes no sense there is no progress."""
+        fields = header if isinstance(header, Mapping) else {}
+        known = {name: fields[name] for name in cls.__slots__ if isinstance(fields.get(name), int)}
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +53,9 @@ class TaskMessage:
     """Failures so far that counted."""
     since: float | None = None
     """Unix time since when it has not succeeded; ``None`` before the first failure."""
+    progress: Progress = Progress()
+    published_at: float | None = None
+    """Unix time since when it is in its queue, of a message that was delivered."""
     ignore_result: bool = True
     """Whether nobody asks for its result: those of packages are in the graph."""
 
@@ -47,7 +70,8 @@ class TaskMessage:
     @classmethod
     def from_json(cls, text: str) -> "TaskMessage":
         """The inverse of :meth:`to_json`."""
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "progress": Progress.decode(fields.get("progress"))})
 
     def encode(self, delay: float = 0) -> str:
         """The message as kombu's Redis transport stores it; it is to be there in ``delay`` s."""
@@ -70,6 +94,7 @@ class TaskMessage:
             "ignore_result": self.ignore_result,
             "attempts": self.attempts,
             "since": self.since,
+            "progress": asdict(self.progress),
             PUBLISHED: time.time() + delay,
         }
         properties = {

@@ -46,7 +46,7 @@ class Again:
 
     seconds: float
     counted: bool
-    anew: bool = False
+    restart_deadline: bool = False
     """The time that the work may wait begins anew."""
 
 
@@ -72,7 +72,7 @@ def decide(  # noqa: PLR0911 - a table
     """
     spread = 1 + random.random() * jitter  # noqa: S311 - not a secret
     if isinstance(error, RegistryPaused):
-        return Again(error.retry_after * spread, counted=False, anew=True)
+        return Again(error.retry_after * spread, counted=False, restart_deadline=True)
     if waited >= MAX_WAITING:
         return GiveUp(f"not done after {MAX_WAITING // 3600} hours")
     match error:

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import Ending, job_message, new_job_id
+from ssc_ingest.models import Outcome, Purl
+from ssc_ingest.on_demand.jobs import job_message, new_job_id
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
@@ -290,7 +290,7 @@ async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     message = job_message(purl, request)
     assert request.job_id
     await state.jobs.enter(request.job_id, purl, request=request.keywords(), dependencies="latest")
-    await state.jobs.finish(request.job_id, purl, Ending.EXTRACTED)
+    await state.jobs.finish(request.job_id, purl, Outcome.EXTRACTED)
     assert await state.claims.claim(purl, message.task_id, message.to_json())
     await state.queues.publish([message])
     fleet.start()

@@ -17,7 +17,7 @@ from ssc_ingest.errors import (
     RateLimited,
     RegistryUnavailable,
 )
-from ssc_ingest.extraction.extract import extract
+from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.models import Package, VersionName
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
@@ -265,7 +265,9 @@ async def test_yanked_version_keeps_what_is_known_of_it(
 
         async def extracted(*lines: str) -> list[dict[str, Any]]:
             registry.serve("/info/demo", "\n".join(["---", *lines, ""]), media_type=TEXT)
-            await extract(request, resources, urgent=True, asked=False, carried=False)
+            await resources.extractor().extract(
+                request, Attempt(urgent=True, requested=False, resume=False)
+            )
             return [row["version"] for row in cypher(VERSIONS)]
 
         before = await extracted(*lines)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.control.replay import as_first_read, replay, replay_some
 from ssc_ingest.errors import InvalidArguments, MalformedMetadata
 from ssc_ingest.models import now
 from ssc_ingest.resources import State
@@ -91,11 +90,13 @@ async def test_replayed_work_is_work_again(state: State) -> None:
     """The message is on its queue, with all attempts ahead; the letter is gone."""
     first = await _fail(state, _message("a"))
     await _fail(state, _message("b"))
-    assert await replay(state, ReplayDeadLetters(ids=[first, "dead-letters/0-1"])) == [first]
-    assert await replay(state, ReplayDeadLetters(ids=[first])) == []
+    assert await state.replay().replay(ReplayDeadLetters(ids=[first, "dead-letters/0-1"])) == [
+        first
+    ]
+    assert await state.replay().replay(ReplayDeadLetters(ids=[first])) == []
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert await state.dead_letters.count() == 1
-    assert len(await replay(state, ReplayDeadLetters(ecosystem="pypi"))) == 1
+    assert len(await state.replay().replay(ReplayDeadLetters(ecosystem="pypi"))) == 1
     assert await state.dead_letters.count() == 0
 
 
@@ -103,30 +104,30 @@ async def test_a_task_that_is_delivered_again_leaves_what_has_failed_since(state
     """What it has replayed and what has failed again is not replayed once more."""
     await _fail(state, _message("a"))
     asked = ReplayDeadLetters(all=True)
-    assert len(await replay(state, await as_first_read(state, asked, "a task"))) == 1
+    assert len(await state.replay().replay(await state.replay().pin(asked, "a task"))) == 1
     await asyncio.sleep(0.002)  # ids count milliseconds
     await _fail(state, _message("a"))
-    assert await replay(state, await as_first_read(state, asked, "a task")) == []
-    assert len(await replay(state, await as_first_read(state, asked, "another task"))) == 1
+    assert await state.replay().replay(await state.replay().pin(asked, "a task")) == []
+    assert len(await state.replay().replay(await state.replay().pin(asked, "another task"))) == 1
 
 
 async def test_many_are_replayed_in_parts(state: State) -> None:
     """Each part is a request for the rest, until there is none; by filter and by ids."""
     ids = [await _fail(state, _message(f"p{n}")) for n in range(5)]
-    replayed, rest = await replay_some(state, ReplayDeadLetters(all=True), 2)
+    replayed, rest = await state.replay().replay_portion(ReplayDeadLetters(all=True), 2)
     assert replayed == ids[:2:-1]
-    replayed, rest = await replay_some(state, ReplayDeadLetters(ids=ids[:3]), 2)
+    replayed, rest = await state.replay().replay_portion(ReplayDeadLetters(ids=ids[:3]), 2)
     assert replayed == ids[:2]
     assert rest is not None
-    assert await replay_some(state, rest, 2) == ([ids[2]], None)
-    assert await replay_some(state, ReplayDeadLetters(all=True), 2) == ([], None)
+    assert await state.replay().replay_portion(rest, 2) == ([ids[2]], None)
+    assert await state.replay().replay_portion(ReplayDeadLetters(all=True), 2) == ([], None)
 
 
 async def test_a_replay_says_which(state: State) -> None:
     """Without ids or a filter nothing is replayed."""
     await _fail(state, _message("a"))
     with pytest.raises(InvalidArguments):
-        await replay(state, ReplayDeadLetters())
+        await state.replay().replay(ReplayDeadLetters())
     assert await state.dead_letters.count() == 1
 
 

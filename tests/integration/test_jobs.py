@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import BATCH_SIZE, Budget, Ending, Jobs, Membership, new_job_id
+from ssc_ingest.models import Outcome, Purl
+from ssc_ingest.on_demand.jobs import BATCH_SIZE, Budget, Jobs, Membership, new_job_id
 from ssc_ingest.resources import State
 
 A, B, C, D = (Purl(f"pkg:pypi/{name}") for name in "abcd")
@@ -14,13 +14,13 @@ WIDE = Budget(packages=100, requests=100)
 
 async def _enter(jobs: Jobs, job_id: str, purl: Purl, *, insist: bool = False) -> Membership:
     request = {"ecosystem": "pypi", "name": purl}
-    return await jobs.enter(job_id, purl, request=request, dependencies="latest", insist=insist)
+    return await jobs.enter(job_id, purl, request=request, dependencies="latest", force=insist)
 
 
 async def _follow(
     jobs: Jobs, job_id: str, purls: Sequence[Purl], budget: Budget = WIDE, *, again: bool = False
 ) -> list[Purl]:
-    return await jobs.follow(job_id, purls, budget, again=again)
+    return await jobs.follow(job_id, purls, budget, redelivered=again)
 
 
 async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
@@ -28,14 +28,14 @@ async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
     jobs, job_id = state.jobs, new_job_id()
     assert await _enter(jobs, job_id, A) == "asked"
     assert await _follow(jobs, job_id, [B, C]) == [B, C]
-    await jobs.finish(job_id, A, Ending.EXTRACTED, counts={"versions": 3})
+    await jobs.finish(job_id, A, Outcome.EXTRACTED, counts={"versions": 3})
     for purl in (B, C):
         job = await jobs.get(job_id)
         assert job is not None
         assert not job.finished
         assert await _enter(jobs, job_id, purl) == "followed"
-        await jobs.finish(job_id, purl, Ending.EXTRACTED, counts={"versions": 2, "requests": 1})
-        await jobs.finish(job_id, purl, Ending.EXTRACTED, counts={"versions": 2, "requests": 1})
+        await jobs.finish(job_id, purl, Outcome.EXTRACTED, counts={"versions": 2, "requests": 1})
+        await jobs.finish(job_id, purl, Outcome.EXTRACTED, counts={"versions": 2, "requests": 1})
     job = await jobs.get(job_id)
     assert job is not None
     assert job.finished
@@ -49,7 +49,7 @@ async def test_what_is_done_is_not_done_again(state: State) -> None:
     """A redelivered task of a finished package has nothing to do, unless it insists."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
-    await jobs.finish(job_id, A, Ending.EXTRACTED)
+    await jobs.finish(job_id, A, Outcome.EXTRACTED)
     assert await _enter(jobs, job_id, A) == "done"
     assert await _enter(jobs, job_id, A, insist=True) == "asked"
     job = await jobs.get(job_id)
@@ -63,7 +63,7 @@ async def test_a_redelivered_parent_publishes_its_pending_children_again(state: 
     await _enter(jobs, job_id, A)
     assert await _follow(jobs, job_id, [B, C]) == [B, C]
     assert await _follow(jobs, job_id, [B, C, D]) == [D]
-    await jobs.finish(job_id, B, Ending.EXTRACTED)
+    await jobs.finish(job_id, B, Outcome.EXTRACTED)
     assert await _follow(jobs, job_id, [B, C, D], again=True) == [C, D]
 
 
@@ -78,7 +78,7 @@ async def test_beyond_the_budget_is_left_over(
     """The first requirements fit, the rest is left over and reported; cycles cost nothing."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
-    await jobs.finish(job_id, A, Ending.EXTRACTED, counts={"requests": 7})
+    await jobs.finish(job_id, A, Outcome.EXTRACTED, counts={"requests": 7})
     await _enter(jobs, job_id, A, insist=True)
     assert await _follow(jobs, job_id, [B, A, C, D], budget) == followed
     job = await jobs.get(job_id)
@@ -91,8 +91,8 @@ async def test_failures_and_missing_requirements_are_told_apart(state: State) ->
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await _follow(jobs, job_id, [B])
-    await jobs.finish(job_id, A, Ending.FAILED, reason="RegistryUnavailable: HTTP 502")
-    await jobs.finish(job_id, B, Ending.MISSING)
+    await jobs.finish(job_id, A, Outcome.FAILED, reason="RegistryUnavailable: HTTP 502")
+    await jobs.finish(job_id, B, Outcome.MISSING)
     job = await jobs.get(job_id)
     assert job is not None
     assert job.finished
@@ -104,7 +104,7 @@ async def test_a_failed_package_can_be_reopened(state: State) -> None:
     """A replayed dead letter is pending again, with the arguments it was asked for with."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
-    await jobs.finish(job_id, A, Ending.FAILED, reason="x")
+    await jobs.finish(job_id, A, Outcome.FAILED, reason="x")
     await jobs.reopen(job_id, A)
     assert await _enter(jobs, job_id, A) == "asked"
     assert await jobs.pending(job_id) == {A: {"ecosystem": "pypi", "name": A}}
@@ -118,8 +118,8 @@ async def test_everything_expires(state: State) -> None:
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await _follow(jobs, job_id, [B, C], Budget(packages=2, requests=9))
-    await jobs.finish(job_id, A, Ending.FAILED, reason="x")
-    await jobs.finish(job_id, B, Ending.MISSING)
+    await jobs.finish(job_id, A, Outcome.FAILED, reason="x")
+    await jobs.finish(job_id, B, Outcome.MISSING)
     keys = [key async for key in state.redis.scan_iter("job:*")]
     assert len(keys) == 5  # nothing is pending, so that set does not exist
     for key in keys:
@@ -137,7 +137,7 @@ async def test_silent_jobs_are_found(state: State) -> None:
     jobs = state.jobs
     for job_id in ("silent", "finished"):
         await _enter(jobs, job_id, A)
-    await jobs.finish("finished", A, Ending.EXTRACTED)
+    await jobs.finish("finished", A, Outcome.EXTRACTED)
     assert await jobs.unfinished(untouched_for=-1) == ["silent"]
     assert await jobs.unfinished(untouched_for=60) == []
 

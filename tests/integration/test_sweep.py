@@ -2,9 +2,9 @@
 
 import time
 
-from ssc_ingest.control.recovery import MARGIN, sweep
-from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import Ending, job_message
+from ssc_ingest.control.recovery import MARGIN
+from ssc_ingest.models import Outcome, Purl
+from ssc_ingest.on_demand.jobs import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
@@ -26,10 +26,10 @@ async def _silent_job(state: State, settings: Settings) -> str:
 async def test_lost_packages_of_a_job_are_published_again(state: State, settings: Settings) -> None:
     """Root and requirement, with their arguments, once per silence."""
     await _silent_job(state, settings)
-    swept = await sweep(state, settings)
+    swept = await state.recovery(settings).sweep()
     assert (swept.wishes, swept.packages) == (0, 2)
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 2}
-    assert (await sweep(state, settings)).packages == 0
+    assert (await state.recovery(settings).sweep()).packages == 0
 
 
 async def test_what_somebody_has_is_left_alone(state: State, settings: Settings) -> None:
@@ -40,7 +40,7 @@ async def test_what_somebody_has_is_left_alone(state: State, settings: Settings)
         MDURL, ExtractPackage(ecosystem="pypi", name="mdurl", dependencies="all", job_id="job")
     )
     await state.queues.delay(delayed, 3600)
-    assert (await sweep(state, settings)).packages == 0
+    assert (await state.recovery(settings).sweep()).packages == 0
 
 
 async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None:
@@ -48,15 +48,15 @@ async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None
     await _silent_job(state, settings)
     waiting = ExtractPackage(ecosystem="npm", name="x", job_id="other")
     await state.queues.publish([job_message(Purl("pkg:npm/x"), waiting)])
-    assert (await sweep(state, settings)).packages == 0
+    assert (await state.recovery(settings).sweep()).packages == 0
 
 
 async def test_finished_jobs_are_left_alone(state: State, settings: Settings) -> None:
     """Nothing is pending, nothing is published."""
     await _silent_job(state, settings)
     for purl in (RICH, MDURL):
-        await state.jobs.finish("job", purl, Ending.EXTRACTED)
-    assert (await sweep(state, settings)).packages == 0
+        await state.jobs.finish("job", purl, Outcome.EXTRACTED)
+    assert (await state.recovery(settings).sweep()).packages == 0
 
 
 async def test_wishes_without_an_owner_are_served(state: State, settings: Settings) -> None:
@@ -66,5 +66,5 @@ async def test_wishes_without_an_owner_are_served(state: State, settings: Settin
     await state.claims.claim(RICH, "owner", "")
     await state.claims.claim(RICH, "other", wish.to_json())
     await state.claims.abandon(RICH, "owner")
-    assert (await sweep(state, settings)).wishes == 1
+    assert (await state.recovery(settings).sweep()).wishes == 1
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}

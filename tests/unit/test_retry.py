@@ -95,7 +95,7 @@ def test_an_operators_pause_may_last(waited: float) -> None:
     """Work waits for as long as that takes, and afterwards has its day before it."""
     error = RegistryPaused("paused", retry_after=300)
     decision = decide(error, attempts=4, max_attempts=5, waited=waited, jitter=0)
-    assert decision == Again(300, counted=False, anew=True)
+    assert decision == Again(300, counted=False, restart_deadline=True)
 
 
 @pytest.mark.parametrize("attempts", [0, 4, 50])

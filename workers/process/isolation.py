@@ -21,14 +21,8 @@ from redis.exceptions import RedisError
 from structlog.contextvars import bound_contextvars
 
 from ssc_ingest.errors import IngestError
-from ssc_ingest.extraction.delivery import (
-    Delayed,
-    DeliveryHandler,
-    Done,
-    GaveUp,
-    Result,
-    log_fields,
-)
+from ssc_ingest.extraction.delivery import DeliveryHandler, log_fields
+from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.logs import configure
 from ssc_ingest.resources import open_resources
 from ssc_ingest.servers import locate
@@ -53,6 +47,8 @@ class WorkerCrashed(IngestError):
 
 class IsolationBusy(IngestError):
     """There is no process that could run this task alone now."""
+
+    blames_package = False
 
 
 class Isolation:
@@ -153,12 +149,12 @@ async def _serve() -> None:
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())
     async with open_resources(settings, locate(settings)) as resources:
-        executor = DeliveryHandler(resources)
+        handler = resources.delivery_handler()
         _say({"type": READY})
         while line := await lines.get():
             message = TaskMessage.from_json(line)
             with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
-                document = await _carry_out(executor, message)
+                document = await _carry_out(handler, message)
             _say(document)
 
 
@@ -167,9 +163,9 @@ def _say(document: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _carry_out(executor: DeliveryHandler, message: TaskMessage) -> dict[str, Any]:
+async def _carry_out(handler: DeliveryHandler, message: TaskMessage) -> dict[str, Any]:
     try:
-        result = await executor.execute(message, again=True)
+        result = await handler.handle(message, redelivered=True)
     except RedisError as error:
         return {"type": STATE_LOST, "error": str(error)}
     return {"type": type(result).__name__, **asdict(result)}

@@ -26,7 +26,7 @@ from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.endpoint import MonitoringServer
-from ssc_ingest.monitoring.fleet_metrics import COUNT_EVERY, REFRESH_EVERY, FleetMetrics
+from ssc_ingest.monitoring.fleet_metrics import COUNT_EVERY, REFRESH_EVERY
 from ssc_ingest.monitoring.health import stalled
 from ssc_ingest.monitoring.heartbeats import HEARTBEAT_EVERY, Worker, beat, sign_off
 from ssc_ingest.resources import Resources, open_resources
@@ -82,7 +82,7 @@ class Runtime:
     """The loop and the resources of one worker process."""
 
     resources: Resources
-    executor: DeliveryHandler
+    handler: DeliveryHandler
     isolation: Isolation
 
     def __init__(self, settings: Settings, servers: Servers, *, hostname: str) -> None:
@@ -235,7 +235,7 @@ class Runtime:
         except StoreUnavailable as error:
             # Extraction goes on without it.
             log.warning("store_unavailable", store=error.store, error=str(error))
-        self.executor = DeliveryHandler(self.resources)
+        self.handler = self.resources.delivery_handler()
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
         self._worker = Worker(
@@ -249,7 +249,7 @@ class Runtime:
         if CONTROL in queues:
             self._do_meanwhile(self._move_delayed, MOVE_EVERY)
             if self._endpoint:
-                self._fleet, self._counted = FleetMetrics(self.resources), -math.inf
+                self._fleet, self._counted = self.resources.fleet_metrics(), -math.inf
                 self._do_meanwhile(self._look_at_the_fleet, REFRESH_EVERY)
 
     async def _close(self) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Reject
 
-from ssc_ingest.control.replay import as_first_read, replay_some
 from ssc_ingest.resources import Resources
 from ssc_ingest.work.arguments import ReplayDeadLetters
 from ssc_ingest.work.locks import LockHeld, exclusive
@@ -38,12 +37,13 @@ async def _replay(
     resources: Resources, task_id: str, kwargs: dict[str, Any]
 ) -> dict[str, list[str]]:
     state = resources.state
-    request = await as_first_read(state, ReplayDeadLetters.parse(kwargs), task_id)
+    replay = state.replay()
+    request = await replay.pin(ReplayDeadLetters.parse(kwargs), task_id)
     replayed: list[str] = []
     rest: ReplayDeadLetters | None = request
     with suppress(LockHeld, TimeoutError):
         async with exclusive(state.redis, REPLAY, resources.settings.task_timeout):
-            replayed, rest = await replay_some(state, request)
+            replayed, rest = await replay.replay_portion(request)
     if rest is None:
         return {"replayed": replayed, "rest": []}
     message = TaskMessage(task=REPLAY, kwargs=rest.model_dump(), queue=CONTROL, ignore_result=False)

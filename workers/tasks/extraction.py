@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.extraction.delivery import Delayed, Done, GaveUp, Result
+from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.messages import PUBLISHED, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, EXTRACT, queue_name
 from ssc_ingest.work.retry import MAX_WAITING
 from workers.app import app
@@ -63,7 +63,7 @@ def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: igno
 
 
 def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
-    """The delivered message; ``attempts`` and ``since`` are headers of ours."""
+    """The delivered message; ``attempts``, ``since`` and ``progress`` are headers of ours."""
     return TaskMessage(
         task=EXTRACT,
         task_id=request.id,
@@ -72,6 +72,8 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
         queue=request.delivery_info.get("routing_key") or DEFAULT,
         attempts=request.get("attempts") or 0,
         since=request.get("since"),
+        progress=Progress.decode(request.get("progress")),
+        published_at=request.get(PUBLISHED),
     )
 
 
@@ -89,11 +91,11 @@ async def _deliver(
         return Done(summary=f"forwarded to {ecosystem}.urgent")
     if positional:
         error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
-        return await runtime.executor.give_up(message, error)
+        return await runtime.handler.give_up(message, error)
     count = await state.deliveries.begin(message.task_id)
     try:
         if count < SUSPICIOUS:
-            result = await runtime.executor.execute(message, again=returned)
+            result = await runtime.handler.handle(message, redelivered=returned)
         else:
             log.warning("delivered_again", deliveries=count)
             runtime.resources.metrics.redelivered()
@@ -103,16 +105,16 @@ async def _deliver(
         log.info("waits_to_run_alone", reason=str(error))
         since = message.since or time.time()
         if time.time() - since >= MAX_WAITING:
-            return await runtime.executor.give_up(message, error)
-        await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
-        return Delayed(seconds=BUSY_PAUSE, error_type="IsolationBusy", error=str(error))
+            return await runtime.handler.give_up(message, error)
+        recorder = runtime.handler.recorder
+        return await recorder.delay(replace(message, since=since), BUSY_PAUSE, error)
     except WorkerCrashed as error:
-        result = await runtime.executor.give_up(message, error)
+        result = await runtime.handler.give_up(message, error)
     except (RedisError, asyncio.CancelledError):
         await state.deliveries.end(message.task_id)  # it goes back in order
         raise
     except Exception as error:
         log.exception("unexpected_error")
-        result = await runtime.executor.give_up(message, error)
+        result = await runtime.handler.give_up(message, error)
     await state.deliveries.end(message.task_id)
     return result

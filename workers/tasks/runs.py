@@ -12,12 +12,9 @@ from celery import Task
 from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
-from ssc_ingest.control.recovery import sweep
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
-from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.models import now
-from ssc_ingest.on_demand.requirement_files import fill_stubs
 from ssc_ingest.resources import Resources
 from ssc_ingest.runs.engine import Engine
 from ssc_ingest.runs.lease import NotHeld
@@ -88,8 +85,8 @@ async def _sweep(resources: Resources) -> dict[str, int]:
     swept: dict[str, int] = {}
     try:
         async with exclusive(state.redis, SWEEP, settings.task_timeout):
-            swept = asdict(await sweep(state, settings))
-            look = await fill_stubs(RequirementFileReader(resources.driver), state, settings)
+            swept = asdict(await state.recovery(settings).sweep())
+            look = await resources.requirement_files().fill_stubs()
             swept |= {"requirement_files": look.files, "stubs": look.packages}
     except LockHeld:
         log.info("sweep_is_under_way")
@@ -140,7 +137,7 @@ async def _go_on(
     if not is_ours:
         return run
     try:
-        return await Engine(runtime.resources.services(run.ecosystem), run).carry_out()
+        return await Engine(runtime.resources.run_services(run.ecosystem), run).carry_out()
     except NotHeld as error:
         return await state.runs.get(run.id) if error.state in {"paused", "cancelled"} else None
     finally:

@@ -183,11 +183,9 @@ def _request(
 
 async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLetter"], bool]:
     """At most so many, and whether there are more."""
-    from ssc_ingest.control.replay import selected
-
     letters: list[DeadLetter] = []
     async with _state() as state:
-        async for letter in selected(state.dead_letters, request):
+        async for letter in state.replay().select(request):
             if len(letters) == most:
                 return letters, True
             letters.append(letter)
@@ -195,12 +193,11 @@ async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLett
 
 
 async def _replay(request: "ReplayDeadLetters", *, dry_run: bool) -> list[str]:
-    from ssc_ingest.control.replay import replay, selected
-
     async with _state() as state:
         if dry_run:
-            return [letter.id async for letter in selected(state.dead_letters, request)]
-        return await replay(state, request)
+            return [letter.id async for letter in state.replay().select(request)]
+        replayed: list[str] = await state.replay().replay(request)
+        return replayed
 
 
 async def _delete(ids: Sequence[str]) -> None:
@@ -209,10 +206,8 @@ async def _delete(ids: Sequence[str]) -> None:
 
 
 async def _export(request: "ReplayDeadLetters") -> None:
-    from ssc_ingest.control.replay import selected
-
     async with _state() as state:
-        async for letter in selected(state.dead_letters, request):
+        async for letter in state.replay().select(request):
             typer.echo(output.json_line(asdict(letter)))
 
 

@@ -151,7 +151,7 @@ async def submit(
             package.ref.purl,
             request=request.keywords(),
             dependencies=dependencies,
-            insist=refresh,
+            force=refresh,
         )
         messages.append(job_message(package.ref.purl, request))
     await state.queues.publish(messages)

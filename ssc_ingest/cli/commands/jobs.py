@@ -113,11 +113,11 @@ def _roots(job: "Job") -> str:
 
 def print_summary(job: "Job") -> None:
     """What a job did, and what it could not do."""
-    from ssc_ingest.on_demand.jobs import Ending
+    from ssc_ingest.models import Outcome
 
     counts = job.counts
     took = ((job.finished_at or job.touched_at) - job.created_at).total_seconds()
-    new, present = counts[Ending.EXTRACTED], counts[Ending.PRESENT]
+    new, present = counts[Outcome.EXTRACTED], counts[Outcome.PRESENT]
     packages = f"{output.number(new)} read"
     if present:
         packages += f", {output.number(present)} were in the graph already"

@@ -152,7 +152,9 @@ async def _estimate(
                     counts = f"{output.number(so_far.listed)} listed"
                     bars.update(task, counts=f"{counts}, {output.number(so_far.packages)} to read")  # type: ignore[arg-type] # rich's TaskID is an int
 
-                found.append(await estimate(resources.services(name), kind, limit=limit, told=told))
+                found.append(
+                    await estimate(resources.run_services(name), kind, limit=limit, told=told)
+                )
                 bars.update(task, total=1, completed=1)
     if as_json:
         documents = [asdict(each) for each in found]

@@ -5,8 +5,7 @@ import re
 import subprocess
 import time
 
-from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import Ending
+from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import LONG_ENOUGH
 from tests.acceptance.test_cli.content import dead_letter
@@ -39,8 +38,8 @@ async def test_wait_reports_how_the_job_ended(state: State, environment: dict[st
     ) as process:
         job_id = await _only_job(state, packages=2)
         counts = {"versions": 5, "requirements": 7, "requests": 2}
-        await state.jobs.finish(job_id, Purl("pkg:pypi/a"), Ending.EXTRACTED, counts=counts)
-        await state.jobs.finish(job_id, Purl("pkg:pypi/b"), Ending.FAILED, reason="no such luck")
+        await state.jobs.finish(job_id, Purl("pkg:pypi/a"), Outcome.EXTRACTED, counts=counts)
+        await state.jobs.finish(job_id, Purl("pkg:pypi/b"), Outcome.FAILED, reason="no such luck")
         output, _ = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode == 1
     assert "no such luck" in output

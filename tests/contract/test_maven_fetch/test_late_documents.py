@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ssc_ingest.ecosystems.maven import MAX_AWAITED, Maven
-from ssc_ingest.extraction.extract import extract
+from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.models import VersionName, now
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
@@ -69,7 +69,9 @@ async def test_what_was_not_there_yet_gets_into_the_graph(
     async with extracting(maven, settings) as resources:
 
         async def extracted() -> dict[str, list[str]]:
-            await extract(request, resources, urgent=True, asked=False, carried=False)
+            await resources.extractor().extract(
+                request, Attempt(urgent=True, requested=False, resume=False)
+            )
             return {row["name"]: row["required"] for row in cypher(REQUIRED)}
 
         assert await extracted() == {"1": ["[1]"], "2": []}

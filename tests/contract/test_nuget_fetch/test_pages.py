@@ -14,7 +14,7 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.extraction.extract import extract
+from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources
@@ -143,7 +143,7 @@ async def test_pages_are_not_read_twice(
 async def carried_out(resources: Resources, expected: str | None = None) -> None:
     """One execution of an extraction that was put off, or will be."""
     request = ExtractPackage(ecosystem="nuget", name="Demo.Core", expected=expected)
-    await extract(request, resources, urgent=True, asked=True, carried=True)
+    await resources.extractor().extract(request, Attempt(urgent=True, requested=True, resume=True))
 
 
 YANKED = "MATCH (v:Version) WHERE v.yanked RETURN v.name AS name"

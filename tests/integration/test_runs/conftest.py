@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio as aioredis
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.extraction.delivery import DeliveryHandler, Result
+from ssc_ingest.extraction.outcomes import Result
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
@@ -33,14 +33,14 @@ class Bench:
         self.state = resources.state
         self.runs = resources.state.runs
         self.content = content
-        self.executor = DeliveryHandler(resources)
+        self.handler = resources.delivery_handler()
         self._broker = broker
 
     def set(self, **settings: Any) -> None:
         """Change settings."""
         changed = self.resources.settings.model_copy(update=settings)
         self.resources = replace(self.resources, settings=changed)
-        self.executor = DeliveryHandler(self.resources)
+        self.handler = self.resources.delivery_handler()
 
     async def start(self, kind: Kind, limit: int | None = None) -> Run:
         """A new run."""
@@ -50,7 +50,7 @@ class Bench:
 
     def engine(self, run: Run, **options: float) -> Engine:
         """Somebody who carries the run out."""
-        return Engine(self.resources.services("pypi"), run, **{"poll": 0.01, **options})
+        return Engine(self.resources.run_services("pypi"), run, **{"poll": 0.01, **options})
 
     async def get(self, run: Run) -> Run:
         """The run as it stands."""
@@ -83,7 +83,7 @@ class Bench:
         results = []
         while messages := await self.messages():
             results += await asyncio.gather(
-                *(self.executor.execute(message, again=False) for message in messages)
+                *(self.handler.handle(message, redelivered=False) for message in messages)
             )
         return results
 

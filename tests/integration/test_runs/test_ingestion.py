@@ -108,7 +108,7 @@ async def test_the_high_water_mark_is_never_exceeded(bench: Bench) -> None:
         messages = await bench.messages("pypi.bulk")
         assert len(messages) <= (await bench.get(run)).pending <= 37
         most = max(most, len(messages))
-        await asyncio.gather(*(bench.executor.execute(m, again=False) for m in messages))
+        await asyncio.gather(*(bench.handler.handle(m, redelivered=False) for m in messages))
     assert most == 37
     assert engine.result().metrics()["new_packages_ingested"] == 500
 
@@ -401,7 +401,7 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
     bench.content.names = [*named(40), "../bad", *reversed(named(40)), "../bad", *named(20)]
     bench.content.repeats = True
     bench.set(run_high_water=3)
-    found = await estimate(bench.resources.services("pypi"), "ingestion")
+    found = await estimate(bench.resources.run_services("pypi"), "ingestion")
     assert (found.listed, found.packages) == (41, 31)
     assert found.counts == {"skipped": 8, "invalid": 1, "known_missing": 1}
     run = await bench.carry_out(await bench.start("ingestion"))

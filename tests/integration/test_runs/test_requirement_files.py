@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Purl
 from ssc_ingest.on_demand import requirement_files
 from ssc_ingest.on_demand.jobs import job_message
-from ssc_ingest.on_demand.requirement_files import Look, fill_stubs
+from ssc_ingest.on_demand.requirement_files import Look
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench
@@ -31,8 +30,7 @@ async def _schema(bench: Bench) -> None:
 
 async def look(bench: Bench) -> Look:
     """One minute's look."""
-    reader = RequirementFileReader(bench.resources.driver)
-    return await fill_stubs(reader, bench.state, bench.resources.settings)
+    return await bench.resources.requirement_files().fill_stubs()
 
 
 def file(cypher: Cypher, *names: str, seconds: float = 0) -> None:

@@ -62,7 +62,7 @@ async def swept(bench: Bench, limit: int = MANY, **options: float) -> Run:
     engine = asyncio.create_task(bench.engine(run, **options).carry_out())
     while not engine.done():
         for message in await bench.messages():
-            await bench.executor.execute(message, again=False)
+            await bench.handler.handle(message, redelivered=False)
         await asyncio.sleep(0.01)
     return engine.result()
 
@@ -100,7 +100,7 @@ async def test_refreshes_are_conditional_and_bulk(bench: Bench, cypher: Cypher) 
     messages = await bench.messages()
     assert [(m.queue, m.kwargs["refresh"]) for m in messages] == [("pypi.bulk", True)] * 2
     for message in messages:
-        await bench.executor.execute(message, again=False)
+        await bench.handler.handle(message, redelivered=False)
     assert (await engine).metrics()["unchanged"] == 1
     assert run_message(run).task == STALENESS
 

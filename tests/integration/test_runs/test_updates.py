@@ -7,7 +7,7 @@ import pytest
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
-from ssc_ingest.extraction.delivery import Delayed
+from ssc_ingest.extraction.outcomes import Delayed
 from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import Run
 from tests.conftest import Cypher
@@ -71,7 +71,7 @@ async def test_the_first_update_begins_where_the_first_ingestion_did(
     engine = asyncio.create_task(bench.engine(run).carry_out())
     while (await bench.get(run)).done < 5:  # more are not pending at once
         for message in await bench.messages("pypi.bulk"):
-            await bench.executor.execute(message, again=False)
+            await bench.handler.handle(message, redelivered=False)
         await asyncio.sleep(0.01)
     release(bench, "package-00", "2")
     if ingestion == "is paused":
@@ -181,9 +181,9 @@ async def test_a_package_that_changes_again_is_asked_again(filled: Bench, cypher
     assert (await filled.get(run)).pending == 1
     first, second = await filled.messages("pypi.fresh")
     assert first.task_id != second.task_id
-    await filled.executor.execute(first, again=False)
+    await filled.handler.handle(first, redelivered=False)
     assert (await filled.get(run)).pending == 1
-    await filled.executor.execute(second, again=False)
+    await filled.handler.handle(second, redelivered=False)
     run = await engine
     assert filled.content.fetched == ["package-01"]
     assert run.metrics()["packages_processed"] == 1

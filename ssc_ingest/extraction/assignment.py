@@ -1,0 +1,227 @@
+"""Assignments: what a delivered message asks for, and who counts its package.
+
+To a delivery, a job and a run are the same thing: somebody who decides whether the package is still
+needed, and who is told the outcome. A call without either has no such member.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.models import Outcome, PackageRef
+from ssc_ingest.on_demand.jobs import Budget, Jobs, Membership
+from ssc_ingest.runs.model import Ending
+from ssc_ingest.runs.store import Runs
+from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
+
+MAX_STALE_ATTEMPTS = 3
+"""Attempts after which an answer older than its registry's feed is accepted: the registry may have
+withdrawn what its feed announced, so that a newer answer never comes."""
+
+log = structlog.get_logger(__name__)
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Amounts that an extraction reports."""
+
+    versions: int = 0
+    """Versions in the registry's answer."""
+    total_versions: int = 0
+    """Versions that the graph has now, unless the package was there and not asked for."""
+    new_versions: int = 0
+    """Versions that the graph lacked."""
+    requirements: int = 0
+    """Requirement edges written."""
+    requests: int = 0
+    """HTTP requests sent."""
+
+
+class Member(Protocol):
+    """A package's membership in a job or a run."""
+
+    async def join(self) -> Membership:
+        """How the package belongs to it, or ``done`` if nothing is left to do."""
+
+    async def exhausted(self) -> bool:
+        """Whether its budget of requests is used up."""
+
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+        """Count the package, once however often this is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMember:
+    """A package of a job."""
+
+    jobs: Jobs
+    job_id: str
+    ref: PackageRef
+    request: ExtractPackage
+    budget: Budget
+
+    async def join(self) -> Membership:
+        """Create the job if it does not exist, and enter the package."""
+        return await self.jobs.enter(
+            self.job_id,
+            self.ref.purl,
+            request=self.request.keywords(),
+            dependencies=self.request.dependencies,
+            force=self.request.refresh or self.request.parent_id is not None,
+        )
+
+    async def exhausted(self) -> bool:
+        """Whether the job's requests are used up."""
+        return await self.jobs.exhausted(self.job_id, self.budget)
+
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+        """The job is finished when none of its packages is pending."""
+        amounts = {
+            "versions": counts.versions,
+            "requirements": counts.requirements,
+            "requests": counts.requests,
+        }
+        await self.jobs.finish(
+            self.job_id, self.ref.purl, outcome.coarse, reason=reason, counts=amounts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunMember:
+    """A package of a run."""
+
+    runs: Runs
+    run_id: str
+    ref: PackageRef
+    sequence: int
+
+    async def join(self) -> Membership:
+        """Whether the run still waits for this message."""
+        wanted = await self.runs.wants(self.run_id, self.ref.purl, self.sequence)
+        return "followed" if wanted else "done"
+
+    async def exhausted(self) -> bool:
+        """Runs have no budget."""
+        return False
+
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+        """The run counts the package unless a newer message for it is pending."""
+        del reason  # the dead letter has it
+        amounts = {
+            "versions": counts.total_versions,
+            "new_versions": counts.new_versions,
+            "requirements": counts.requirements,
+            "requests": counts.requests,
+        }
+        ending = Ending(outcome.value)
+        await self.runs.end(self.run_id, self.ref.purl, self.sequence, ending, amounts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A message whose arguments make sense: the package, and who counts it."""
+
+    arguments: ExtractPackage
+    ref: PackageRef
+    job_id: str | None
+    members: tuple[Member, ...]
+
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str = "") -> None:
+        """Tell all members how the extraction ended."""
+        for member in self.members:
+            await member.ended(outcome, counts, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One delivery of a request."""
+
+    message: TaskMessage
+    request: Request
+    membership: Membership
+    redelivered: bool
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked for the package by name."""
+        return self.membership == "asked"
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for it."""
+        return self.message.queue == queue_name(self.request.ref.ecosystem, "urgent")
+
+    @property
+    def resume(self) -> bool:
+        """Whether an earlier attempt may have left a checkpoint."""
+        return self.redelivered or self.message.since is not None
+
+    @property
+    def own_since(self) -> datetime | None:
+        """What was read into the graph since then was read by an earlier attempt of this task."""
+        if self.message.progress.wrote:
+            return EPOCH  # the package had not been read when that attempt looked
+        if self.redelivered and self.message.published_at:
+            return datetime.fromtimestamp(self.message.published_at, UTC)
+        return None
+
+
+class Assignments:
+    """Turns messages into assignments."""
+
+    def __init__(self, jobs: Jobs, runs: Runs, budget: Budget) -> None:
+        self._jobs = jobs
+        self._runs = runs
+        self._budget = budget
+
+    def read(self, message: TaskMessage) -> Request:
+        """What a message asks for.
+
+        Raises:
+            InvalidArguments: its arguments do not make sense.
+        """
+        arguments = ExtractPackage.parse(dict(message.kwargs))
+        ref = ecosystem(arguments.ecosystem).ref(arguments.name)
+        # A task that follows dependencies without a job is a job of its own.
+        follows = arguments.dependencies != "none"
+        job_id = arguments.job_id or (message.task_id if follows else None)
+        members: list[Member] = []
+        if job_id:
+            members.append(JobMember(self._jobs, job_id, ref, arguments, self._budget))
+        if arguments.run_id:
+            members.append(RunMember(self._runs, arguments.run_id, ref, arguments.sequence))
+        if message.attempts >= MAX_STALE_ATTEMPTS:
+            arguments = arguments.model_copy(update={"expected": None})
+        return Request(arguments=arguments, ref=ref, job_id=job_id, members=tuple(members))
+
+    async def accept(self, message: TaskMessage, *, redelivered: bool) -> Assignment:
+        """The assignment of one delivery.
+
+        Args:
+            message: the task.
+            redelivered: it was delivered before.
+
+        Raises:
+            InvalidArguments: its arguments do not make sense.
+            RedisError: the state cannot be read.
+        """
+        request = self.read(message)
+        if unknown := ExtractPackage.unknown(dict(message.kwargs)):
+            log.warning("unknown_arguments", names=unknown)
+        if request.members:
+            membership = await request.members[0].join()
+        else:
+            # A call that belongs to nothing is urgent; runs use the other queues.
+            urgent = message.queue == queue_name(request.ref.ecosystem, "urgent")
+            membership = "asked" if urgent else "followed"
+        return Assignment(
+            message=message, request=request, membership=membership, redelivered=redelivered
+        )

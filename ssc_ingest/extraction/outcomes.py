@@ -1,0 +1,146 @@
+"""Outcomes: how a delivery ends is decided and recorded here, and nowhere else.
+
+A success, a failure and a crash all pass through :class:`Recorder`, which tells everybody who has
+to know: the job, the run, the metrics, the dead letters and the cooldowns.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ssc_ingest.errors import IngestError, InvalidArguments
+from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts
+from ssc_ingest.metrics import Metrics
+from ssc_ingest.models import Outcome, now
+from ssc_ingest.work.cooldowns import Cooldowns
+from ssc_ingest.work.dead_letters import DeadLetters
+from ssc_ingest.work.messages import Progress, TaskMessage
+from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.retry import Again, decide
+
+NONE = Counts()
+
+UNKNOWN = "unknown"
+"""The ecosystem, in metrics, of a message that names none."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The work is done, or another task has taken it over."""
+
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delayed:
+    """The work waits in the delayed set."""
+
+    seconds: float
+    error_type: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaveUp:
+    """The work is in the dead letters."""
+
+    dead_letter: str
+    error_type: str
+    error: str
+
+
+Result = Done | Delayed | GaveUp
+
+
+class Recorder:
+    """Decides and records how deliveries end."""
+
+    def __init__(
+        self,
+        assignments: Assignments,
+        queues: Queues,
+        dead_letters: DeadLetters,
+        cooldowns: Cooldowns,
+        metrics: Metrics,
+        *,
+        max_attempts: int,
+    ) -> None:
+        self._assignments = assignments
+        self._queues = queues
+        self._dead_letters = dead_letters
+        self._cooldowns = cooldowns
+        self._metrics = metrics
+        self._max_attempts = max_attempts
+
+    async def ended(self, assignment: Assignment, outcome: Outcome, counts: Counts = NONE) -> None:
+        """Record an orderly end.
+
+        Args:
+            assignment: what was done.
+            outcome: anything but ``FAILED``.
+            counts: amounts that the job and the run add up.
+        """
+        request = assignment.request
+        await request.ended(outcome, counts)
+        self._metrics.package_ended(request.ref.ecosystem, outcome.coarse.value)
+
+    async def failed(
+        self, assignment: Assignment, error: Exception, progress: Progress
+    ) -> Delayed | GaveUp:
+        """Decide about an error, and record the decision.
+
+        Args:
+            assignment: what was to be done.
+            error: what went wrong.
+            progress: what all attempts so far did; a later attempt adds to it.
+        """
+        message = assignment.message
+        since = message.since or time.time()
+        decision = decide(
+            error,
+            attempts=message.attempts,
+            max_attempts=self._max_attempts,
+            waited=time.time() - since,
+        )
+        facts = {
+            "attempt": message.attempts + 1,
+            "error_type": type(error).__name__,
+            "error": str(error),
+        }
+        if isinstance(decision, Again):
+            log.info("package_delayed", seconds=round(decision.seconds, 1), **facts)
+            later = replace(
+                message,
+                attempts=message.attempts + decision.counted,
+                since=time.time() if decision.restart_deadline else since,
+                progress=progress,
+            )
+            return await self.delay(later, decision.seconds, error)
+        if isinstance(error, IngestError):
+            log.warning("package_failed", reason=decision.reason, **facts)
+        else:
+            log.error("unexpected_error", exc_info=error, **facts)
+        return await self.give_up(message, error)
+
+    async def delay(self, message: TaskMessage, seconds: float, error: Exception) -> Delayed:
+        """Keep a message in the delayed set for so many seconds."""
+        await self._queues.delay(message, seconds)
+        return Delayed(seconds=seconds, error_type=type(error).__name__, error=str(error))
+
+    async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
+        """Record a permanent failure, of a message that cannot be read included."""
+        letter = await self._dead_letters.add(message, error, now=now())
+        reason = f"{type(error).__name__}: {error}"
+        ecosystem = UNKNOWN
+        with suppress(InvalidArguments):
+            request = self._assignments.read(message)
+            ecosystem = request.ref.ecosystem
+            await request.ended(Outcome.FAILED, NONE, reason)
+            if not isinstance(error, IngestError) or error.blames_package:
+                await self._cooldowns.start(request.ref.purl)
+        self._metrics.package_ended(ecosystem, Outcome.FAILED.value)
+        return GaveUp(dead_letter=letter, error_type=type(error).__name__, error=str(error))
