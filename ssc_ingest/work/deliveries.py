@@ -8,16 +8,11 @@ was handled) clears the count.
 
 from redis.asyncio import Redis
 
+from ssc_ingest.work.lua import load
+
 TTL = 24 * 3600
 
 SUSPICIOUS = 2
-
-# KEYS: count. ARGV: seconds that it is kept for.
-_BEGIN = """
-local count = redis.call('INCR', KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return count
-"""
 
 
 class Deliveries:
@@ -25,7 +20,7 @@ class Deliveries:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._begin = redis.register_script(_BEGIN)
+        self._begin = redis.register_script(load("delivery_begin"))
 
     async def begin(self, task_id: str) -> int:
         """Count one more delivery; returns how many were begun and not ended, with this one."""

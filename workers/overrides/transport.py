@@ -20,6 +20,8 @@ from kombu import Connection as KombuConnection
 from kombu.transport import redis, virtual
 from kombu.utils.json import loads
 
+from ssc_ingest.work.lua import load
+
 LOOK_EVERY = 0.05
 """Seconds between looks while all queues are empty."""
 
@@ -29,30 +31,7 @@ MALFORMED = "malformed"
 UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What kombu and Celery raise, before a task begins, about a message that they cannot read."""
 
-# KEYS: unacked, unacked_index, queues in the order in which to look. ARGV: now, malformed.
-# Returns the queue, the message and its tag. What is noted is what kombu would note.
-# What is no message (somebody pushed it by hand) is put aside, or it would stop every worker:
-# here what has no tag to note it by, in Python what else cannot be read.
-_TAKE = """
-local function tag_of(message)
-  return cjson.decode(message)['properties']['delivery_tag']
-end
-for i = 3, #KEYS do
-  local message = redis.call('RPOP', KEYS[i])
-  while message do
-    local is_message, tag = pcall(tag_of, message)
-    if is_message and type(tag) == 'string' then
-      local queue = cjson.encode(KEYS[i])
-      redis.call('HSET', KEYS[1], tag, '[' .. message .. ', "", ' .. queue .. ']')
-      redis.call('ZADD', KEYS[2], ARGV[1], tag)
-      return {KEYS[i], message, tag}
-    end
-    redis.call('LPUSH', ARGV[2], message)
-    message = redis.call('RPOP', KEYS[i])
-  end
-end
-return false
-"""
+_TAKE = load("take", __package__)
 
 log = structlog.get_logger(__name__)
 
