@@ -20,9 +20,10 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.runs.lease import RENEW_EVERY, NotHeld, RunLease
+from ssc_ingest.runs.kinds import KINDS
+from ssc_ingest.runs.lease import RENEW_EVERY, LeaseLost, RunLease
 from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
-from ssc_ingest.runs.pages import closing, read_pages
+from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
 MAX_STUCK = 10
@@ -62,7 +63,7 @@ class Engine:
         self._run = run
         self._runs = services.runs
         self._facts = {"run_id": run.id, "ecosystem": run.ecosystem}
-        self._hold = RunLease(services.runs, run)
+        self._lease = RunLease(services.runs, run)
         self._poll = poll
         self._renew_every = renew_every
         self._scope = RequestScope(timeout=services.settings.http_timeout_long)
@@ -73,16 +74,16 @@ class Engine:
         """Go on with the run until its end; returns it as it stands then.
 
         Raises:
-            NotHeld: it was paused or cancelled, or somebody else carries it out.
+            LeaseLost: it was paused or cancelled, or somebody else carries it out.
             asyncio.CancelledError: the process stops; the lease is let go.
         """
         try:
-            async with self._hold.kept(self._renew_every):
+            async with self._lease.held(self._renew_every):
                 log.info("run_begins", kind=self._run.kind, **self._facts)
                 with request_scope(self._scope):
                     while not await self._attempt():
                         pass
-        except NotHeld:
+        except LeaseLost:
             # Also the end looks so to a client that lost the answer and asked again.
             if (await self._current()).state not in {"finished", "failed"}:
                 raise
@@ -93,7 +94,7 @@ class Engine:
     async def _current(self) -> Run:
         run = await self._runs.get(self._run.id)
         if run is None:
-            raise NotHeld("lost")
+            raise LeaseLost("lost")
         return run
 
     async def _attempt(self) -> bool:
@@ -101,7 +102,7 @@ class Engine:
         try:
             try:
                 await self._go_on()
-            except NotHeld:
+            except LeaseLost:
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary: every failure is decided here
                 await self._respond(error)
@@ -119,16 +120,16 @@ class Engine:
         if run.pages != self._pages:
             self._pages, self._failures = run.pages, 0
         self._publisher = PagePublisher(
-            self._services, self._hold, run, self._scope, poll=self._poll
+            self._services, self._lease, run, self._scope, poll=self._poll
         )
-        await self._publisher.publish_again()
+        await self._publisher.republish()
         if run.phase == "listing":
-            if run.kind == "update" and run.mode == "changes" and run.cursor is None:
+            if run.mode == FEED.mode and run.cursor is None:
                 if not await self._begin_update():
                     return
-            elif run.mode == "names" and run.feed_end is None:
+            elif run.mode == LISTING.mode and run.feed_end is None:
                 # Before the listing, so that nothing falls between it and the next update.
-                await self._hold.note_feed_end(await self._services.ecosystem.feed_end())
+                await self._lease.note_feed_end(await self._services.ecosystem.feed_end())
             await self._list()
         await self._drain()
 
@@ -139,7 +140,7 @@ class Engine:
             case RedisError():
                 raise error
             case CursorExpired():
-                await self._list_again(error)
+                await self._restart_listing(error)
             case RateLimited():
                 await self._wait(error.retry_after, error)
             case RegistryUnavailable():
@@ -157,7 +158,7 @@ class Engine:
         log.info(
             "run_waits", seconds=round(seconds, 1), error_type=kind, error=str(error), **self._facts
         )
-        await self._hold.note(note=f"waits: {kind}: {error}")
+        await self._lease.note(note=f"waits: {kind}: {error}")
         await asyncio.sleep(seconds)
 
     async def _fail(self, error: Exception) -> None:
@@ -170,22 +171,22 @@ class Engine:
         if self._run.phase == "draining" and not isinstance(error, Stuck):
             await self._wait(FIRST_PAUSE, error)
         else:
-            await self._hold.note(error=f"{kind}: {error}", phase="draining")
+            await self._lease.note(error=f"{kind}: {error}", phase="draining")
 
-    async def _list_again(self, error: CursorExpired) -> None:
+    async def _restart_listing(self, error: CursorExpired) -> None:
         """Read the whole listing, from its beginning, with the feed's end as it is then."""
         run = self._run = await self._current()
-        if run.mode == "names" and run.cursor is None:
+        if run.mode == LISTING.mode and run.cursor is None:
             await self._fail(error)
             return
         log.warning("run_lists_all", mode=run.mode, error=str(error), **self._facts)
-        fields = {"cursor": "", "mode": "names"}
+        fields = {"cursor": "", "mode": LISTING.mode}
         counts: dict[str, int] = {}
-        if run.mode == "names":
+        if run.mode == LISTING.mode:
             await self._wait(FIRST_PAUSE, error)
             run = await self._current()
             counts = _taken_back(run)
-        await self._hold.commit(run.pages, fields, counts)
+        await self._lease.commit(run.pages, fields, counts)
 
     # The listing --------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class Engine:
         if feed is None:
             end = await self._services.ecosystem.feed_end()
             note = "the first update: it has noted where the feed ends, and the next begins there"
-            await self._hold.finish(feed=end, note=note, is_update=True)
+            await self._lease.finish(feed=end, note=note, is_update=True)
             return False
         await self._publisher.commit({"cursor": feed.cursor})
         self._run = await self._current()
@@ -203,14 +204,10 @@ class Engine:
 
     async def _list(self) -> None:
         complete, run = True, self._run
-        source = (
-            self._services.stale.pages(run)
-            if run.mode == "stale"
-            else read_pages(self._services.ecosystem, run.mode, run.cursor)
-        )
-        async with closing(source) as pages:
+        source = LISTING if run.mode == LISTING.mode else KINDS[run.kind].source
+        async with closing(source.pages(self._services, run)) as pages:
             async for page in pages:
-                if not (complete := await self._publisher.take(page)):
+                if not (complete := await self._publisher.publish(page)):
                     break
         await self._publisher.commit({"phase": "draining", "complete": int(complete)})
 
@@ -231,29 +228,28 @@ class Engine:
         """
         whole = run.complete and not run.error
         read_up_to = run.feed_end if whole else None
-        feed = run.cursor if run.mode == "changes" else read_up_to
-        return await self._hold.finish(
+        feed = run.cursor if run.mode == FEED.mode else read_up_to
+        follows_feed = KINDS[run.kind].follows_feed
+        return await self._lease.finish(
             error=run.error or "",
             note="" if run.complete or run.error else f"its limit of {run.limit} is reached",
             feed=feed or "",
-            moves_feed=run.kind == "update",
-            is_update=run.kind == "update" and whole,
+            moves_feed=follows_feed,
+            is_update=follows_feed and whole,
         )
 
 
 def _taken_back(run: Run) -> dict[str, int]:
     """What to add to the counters before a listing is read once more.
 
-    An ingestion will find what it has taken in among what the graph has, and what it has not
-    found among what is missing: these are counted already. What has failed it will try again.
-    An update will ask for every package again, and find what was new no longer new.
+    A run that refreshes will ask for every package again, and find what was new no longer new.
+    Another one will find what it has extracted among what the graph has, and what it has not found
+    among what is missing: these are counted already. It will try again what has failed.
     """
-    if run.kind == "ingestion":
-        again: tuple[str, ...] = (*COUNTED_PER_PAGE, Ending.FAILED)
-    else:
+    if KINDS[run.kind].refresh:
         again = (*COUNTED_PER_PAGE, *Ending, "versions", "requirements")
-    counts = {counter: -run.counts[counter] for counter in again}
-    if run.kind == "ingestion":
-        counts["skipped"] -= run.done + run.pending
-        counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
+        return {counter: -run.counts[counter] for counter in again}
+    counts = {counter: -run.counts[counter] for counter in (*COUNTED_PER_PAGE, Ending.FAILED)}
+    counts["skipped"] -= run.done + run.pending
+    counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
     return counts

@@ -7,22 +7,15 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ssc_ingest.models import Purl
+from ssc_ingest.runs.kinds import KINDS, Kind, Metrics
+from ssc_ingest.runs.pages import FEED
 from ssc_ingest.work.arguments import ExtractPackage
-
-Kind = Literal["ingestion", "update", "staleness"]
-KINDS: tuple[Kind, ...] = ("ingestion", "update", "staleness")
+from ssc_ingest.work.names import queue_name
 
 State = Literal["running", "paused", "cancelled", "failed", "finished"]
 
 Phase = Literal["listing", "draining"]
 """Reading the registry's pages; waiting for the last packages."""
-
-Mode = Literal["names", "changes", "stale"]
-"""What the pages are: those of the whole listing, of the feed, or of what is in the graph and was
-not looked at for long."""
-
-MODES: Mapping[Kind, Mode] = {"ingestion": "names", "update": "changes", "staleness": "stale"}
-"""What a run of each kind begins with."""
 
 
 class Ending(StrEnum):
@@ -75,7 +68,8 @@ class Run:
     ecosystem: str
     state: State
     phase: Phase
-    mode: Mode
+    mode: str
+    """Which pages it reads now: those of its kind, or the whole listing if the feed has expired."""
     cursor: str | None
     """Behind the last page that is done with; ``None`` before the first."""
     feed_end: str | None
@@ -141,7 +135,7 @@ class Run:
         """How much of the registry is done with, from 0 to 1, where that is known."""
         if self.state == "finished":
             return 1.0
-        if self.mode == "changes" or not self.total:
+        if self.mode == FEED.mode or not self.total:
             return None
         return min(1.0, max(0, self.counts["listed"] - self.pending) / self.total)
 
@@ -153,49 +147,14 @@ class Run:
             return None
         return self.active * (1 - share) / share
 
-    def metrics(self) -> dict[str, int | float]:
-        """The numbers that stand for the run; docs/operations.md says what each counts."""
-        counts = self.counts
-        errors = counts[Ending.FAILED]
-        if self.kind == "ingestion":
-            listed, skipped = counts["listed"], counts["skipped"]
-            missing = counts[Ending.MISSING] + counts[Ending.GONE] + counts["known_missing"]
-            if self.repeats:
-                missing -= counts[Ending.MISSING]
-                others = self.done + errors + missing + counts["invalid"] + self.pending
-                skipped = max(0, min(skipped, listed - others))
-                listed = others + skipped
-            total = listed if self.complete else max(listed, self.total or 0)
-            return {
-                "total_in_registry": total,
-                "new_packages_ingested": self.done,
-                "skipped_existing": max(0, skipped),
-                "errors": errors,
-                "ingestion_rate": percentage(self.done, total),
-                "missing": max(0, missing),
-                "invalid_names": counts["invalid"],
-            }
-        processed = self.done + counts[Ending.GONE]
-        facts: dict[str, int | float] = {
-            "packages_processed": processed,
-            "total_versions": counts["versions"],
-            "errors": errors,
-            "success_rate": percentage(processed, processed + errors),
-        }
-        if self.kind == "staleness":
-            return facts | {
-                "unchanged": counts[Ending.UNCHANGED],
-                "gone": counts[Ending.GONE],
-                "missing": counts[Ending.MISSING],
-                "new_versions": counts["new_versions"],
-            }
-        return facts | {
-            "changes": counts["listed"],
-            "unchanged": counts[Ending.UNCHANGED] + counts["current"],
-            "unknown": counts["unknown"],
-            "gone": counts[Ending.GONE],
-            "new_versions": counts["new_versions"],
-        }
+    @property
+    def queue(self) -> str:
+        """The queue of its packages' tasks."""
+        return queue_name(self.ecosystem, KINDS[self.kind].urgency)
+
+    def metrics(self) -> Metrics:
+        """The numbers that stand for the run, by its kind."""
+        return KINDS[self.kind].report(self)
 
     def report(self) -> dict[str, Any]:
         """What the run's task returns, and what the log says at the end."""
@@ -210,6 +169,22 @@ class Run:
         }
         return facts | {k: v for k in ("error", "note") if (v := getattr(self, k))}
 
+    def document(self) -> dict[str, Any]:
+        """The report and what is of interest before the end; the ``--json`` of commands."""
+        return {
+            **self.report(),
+            "phase": self.phase,
+            "limit": self.limit,
+            "pending": self.pending,
+            "packages_per_second": round(self.rate, 2),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+            "restarts": self.restarts,
+            "task_id": self.task_id,
+            "created_at": self.created_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
@@ -220,11 +195,6 @@ class Feed:
     """When the cursor was stored."""
     updated_at: datetime | None
     """When an update was last completed."""
-
-
-def percentage(part: int, whole: int) -> float:
-    """``part`` of ``whole`` in percent; 0.0 of nothing."""
-    return round(100 * part / whole, 2) if whole else 0.0
 
 
 def moment(text: str | None) -> datetime | None:

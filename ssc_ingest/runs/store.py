@@ -21,31 +21,27 @@ import structlog
 from redis.asyncio import Redis
 
 from ssc_ingest.models import Purl
-from ssc_ingest.runs import scripts
+from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import (
     COUNTERS,
     DONE,
-    KINDS,
-    MODES,
+    ESTIMATED,
     Ending,
     Feed,
     Item,
-    Kind,
     Run,
     State,
     moment,
 )
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import EXTRACT, INGEST, STALENESS, UPDATE, queue_name
+from ssc_ingest.work.names import CONTROL, EXTRACT
 
 LOG_EVERY_DONE = 100
 """Packages after which a run says how far it is."""
 
 RUNS = "runs"
-
-TASKS: Mapping[Kind, str] = {"ingestion": INGEST, "update": UPDATE, "staleness": STALENESS}
-"""Which task carries out a run."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,10 +59,10 @@ class Runs:
         self.redis = redis
         self._kept = kept
         self._kept_for = kept_for
-        self._start = redis.register_script(scripts.START)
-        self._cancel = redis.register_script(scripts.CANCEL)
-        self._turn = redis.register_script(scripts.TURN)
-        self._end = redis.register_script(scripts.END)
+        self._start = redis.register_script(load("start", __package__))
+        self._cancel = redis.register_script(load("cancel", __package__))
+        self._change_state = redis.register_script(load("transition", __package__))
+        self._end = redis.register_script(load("end_package", __package__))
 
     async def start(
         self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
@@ -88,7 +84,7 @@ class Runs:
             "ecosystem": ecosystem,
             "state": "running",
             "phase": "listing",
-            "mode": MODES[kind],
+            "mode": KINDS[kind].source.mode,
             "task_id": task_id or str(uuid.uuid4()),
             "created_at": (moment := time.time()),
             "touched_at": moment,
@@ -134,7 +130,7 @@ class Runs:
 
     async def feed(self, ecosystem: str) -> Feed | None:
         """Where the updates of an ecosystem go on, if one ever began."""
-        facts: Any = await self.redis.hgetall(feed_key(ecosystem))
+        facts: Any = await self.redis.hgetall(_feed(ecosystem))
         stored = moment(facts.get("moment"))
         if stored is None:
             return None
@@ -152,7 +148,7 @@ class Runs:
         return await self._transition(run_id, "paused", "running")
 
     async def _transition(self, run_id: str, before: State, after: State) -> State | None:
-        state: State | None = await self._turn(
+        state: State | None = await self._change_state(
             keys=keys(run_id)[:1], args=[before, after, time.time()]
         )
         return state
@@ -166,7 +162,8 @@ class Runs:
         if run is None:
             return None
         state: State = await self._cancel(
-            keys=[*keys(run_id), _current(run.kind, run.ecosystem)], args=[time.time(), note]
+            keys=[*keys(run_id), _current(run.kind, run.ecosystem), *name_keys(run_id)],
+            args=[time.time(), note],
         )
         return state
 
@@ -201,7 +198,7 @@ class Runs:
         """Some of the packages that are not finished."""
         found: Any = await self.redis.hrandfield(keys(run_id)[1], most, withvalues=True)
         pairs = zip(found[::2], found[1::2], strict=True)
-        return [item(Purl(purl), entry) for purl, entry in pairs]
+        return [pending_item(Purl(purl), entry) for purl, entry in pairs]
 
     async def touch(self, run_id: str) -> None:
         """Note that something was done about the run."""
@@ -240,7 +237,7 @@ class Runs:
         many = max(0, len(ended) - self._kept)
         for position, (finished_at, run_id) in enumerate(ended):
             if position < many or finished_at < before:
-                await self.redis.delete(*keys(run_id))
+                await self.redis.delete(*keys(run_id), *name_keys(run_id))
                 await self.redis.zrem(RUNS, run_id)
 
 
@@ -251,44 +248,47 @@ def keys(run_id: str) -> list[str]:
 
 def ending_keys(run: Run) -> list[str]:
     """What the end of a run changes besides: who is current, and the feed."""
-    return [_current(run.kind, run.ecosystem), feed_key(run.ecosystem)]
+    return [_current(run.kind, run.ecosystem), _feed(run.ecosystem)]
 
 
-def feed_key(ecosystem: str) -> str:
-    """Where the feed's cursor is."""
-    return f"feed:{ecosystem}"
+def name_keys(run_id: str) -> list[str]:
+    """The HyperLogLogs of names, one for each counter of :data:`~.model.ESTIMATED`."""
+    return [f"run:{run_id}:{counter}" for counter in ESTIMATED]
 
 
 def run_message(run: Run) -> TaskMessage:
     """The task that carries a run out. All of one run have the same id, and so one result."""
     return TaskMessage(
-        task=TASKS[run.kind],
+        task=KINDS[run.kind].task,
         task_id=run.task_id,
         kwargs={"ecosystem": run.ecosystem, "run_id": run.id},
-        queue="control",
+        queue=CONTROL,
         ignore_result=False,
     )
 
 
-def package_message(run: Run, wanted: Item) -> TaskMessage:
+def package_message(run: Run, item: Item) -> TaskMessage:
     """The task for one package of a run; the same one has the same id, whoever publishes it."""
-    request = wanted.request
-    urgency = "fresh" if run.kind == "update" else "bulk"
+    request = item.request
     return TaskMessage(
         task=EXTRACT,
-        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{wanted.purl}/{request.sequence}")),
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{item.purl}/{request.sequence}")),
         kwargs=request.keywords(),
-        queue=queue_name(run.ecosystem, urgency),
+        queue=run.queue,
     )
 
 
-def item(purl: Purl, entry: str) -> Item:
+def pending_item(purl: Purl, entry: str) -> Item:
     """A pending package, from what the record has."""
     return Item(purl, ExtractPackage.parse(json.loads(entry.partition(" ")[2])))
 
 
 def _current(kind: Kind, ecosystem: str) -> str:
     return f"runs:current:{kind}:{ecosystem}"
+
+
+def _feed(ecosystem: str) -> str:
+    return f"feed:{ecosystem}"
 
 
 def _decode(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.runs.model import Kind
+from ssc_ingest.runs.kinds import Kind
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.work import (
     assert_graph_is_the_registry,

@@ -5,7 +5,8 @@ from typing import Any, Literal
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
-from ssc_ingest.runs.model import Kind, Run
+from ssc_ingest.runs.kinds import Kind
+from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.names import INGEST, UPDATE, queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually

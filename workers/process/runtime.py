@@ -30,7 +30,7 @@ from ssc_ingest.monitoring.fleet_metrics import COUNT_EVERY, REFRESH_EVERY
 from ssc_ingest.monitoring.health import stalled
 from ssc_ingest.monitoring.heartbeats import HEARTBEAT_EVERY, Worker, beat, sign_off
 from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.runs.model import KINDS
+from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage

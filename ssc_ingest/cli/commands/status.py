@@ -10,7 +10,6 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands import runs
 from ssc_ingest.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ async def read_work(state: "State") -> WorkStatus:
         delayed=await state.queues.delayed(),
         dead_letters=await state.dead_letters.count(),
         jobs_running=running,
-        runs=[runs.document(run) for run in await state.runs.current_of(names)],
+        runs=[run.document() for run in await state.runs.current_of(names)],
         feeds={name: feed for name, feed in feeds.items() if feed},
     )
 
@@ -157,14 +156,14 @@ def _days_between_looks(
     """How often the staleness sweep looks at each package again, by ecosystem; ``None``: never."""
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.ecosystems.endpoints import load_endpoints
-    from ssc_ingest.runs.portions import days_between_looks, requests_a_day
+    from ssc_ingest.runs.staleness import daily_budget, days_between_checks
     from ssc_ingest.settings import ENV_FILE
 
     found = {}
     for name, count in counts.items():
         endpoints = load_endpoints(name, ecosystems()[name].identity.endpoints, ENV_FILE)
-        requests = requests_a_day(endpoints, settings)
-        found[name] = days_between_looks(count.packages, requests, settings)
+        budget = daily_budget(endpoints, settings)
+        found[name] = days_between_checks(count.packages, budget, settings)
     return found
 
 

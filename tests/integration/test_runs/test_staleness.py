@@ -12,7 +12,7 @@ from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Purl
 from ssc_ingest.runs import staleness
 from ssc_ingest.runs.model import Run
-from ssc_ingest.runs.portions import days_between_looks, requests_a_day
+from ssc_ingest.runs.staleness import daily_budget, days_between_checks
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
 from ssc_ingest.work.names import STALENESS
@@ -222,7 +222,7 @@ async def test_a_killed_run_goes_on(bench: Bench, cypher: Cypher, dying: None) -
     for kill_at in (1, 2):
         engine = bench.engine(run)
         commits = 0
-        commit = engine._hold.commit
+        commit = engine._lease.commit
 
         async def counted(*args: Any, **kwargs: Any) -> None:
             nonlocal commits
@@ -231,7 +231,7 @@ async def test_a_killed_run_goes_on(bench: Bench, cypher: Cypher, dying: None) -
             commits += 1
             await commit(*args, **kwargs)  # noqa: B023
 
-        engine._hold.commit = counted  # type: ignore[method-assign]
+        engine._lease.commit = counted  # type: ignore[method-assign]
         with pytest.raises(Killed):
             await engine.carry_out()
         await bench.lapse(run)
@@ -249,9 +249,9 @@ async def test_the_portion_follows_from_the_rate(bench: Bench) -> None:
     endpoints = bench.resources.ecosystems["pypi"].endpoints
     settings = bench.resources.settings
     assert endpoints.main_rate == 10
-    assert requests_a_day(endpoints, settings) == 43_200
-    assert days_between_looks(432_000, 43_200, settings) == 10
-    assert days_between_looks(1_000, 43_200, settings) == settings.freshness_goal_days
+    assert daily_budget(endpoints, settings) == 43_200
+    assert days_between_checks(432_000, 43_200, settings) == 10
+    assert days_between_checks(1_000, 43_200, settings) == settings.freshness_goal_days
     off = settings.model_copy(update={"staleness_budget": 0.0})
-    assert requests_a_day(endpoints, off) == 0
-    assert days_between_looks(1_000, 0, off) is None
+    assert daily_budget(endpoints, off) == 0
+    assert days_between_checks(1_000, 0, off) is None
