@@ -1,10 +1,10 @@
-"""Carrying out a run: pages from the registry, tasks for packages, and waiting for their ends.
+"""Carrying out a run: it reads pages, publishes tasks for packages, and waits for their outcomes.
 
-What makes it safe to be killed anywhere, in this order for every page: packages are noted as
-pending, then published, then marked as published; when the whole page is done its counters and
-the cursor behind it are stored in one step. Who goes on publishes again what was noted and not
-marked, and does the page anew; what is noted on it already is neither compared nor counted
-again.
+A worker may be killed at any moment because of this order, for every page: packages are noted as
+pending, then published, then marked as published; when the whole page is done, its counters and
+the cursor behind it are stored in one step. The next worker publishes again the packages that were
+noted and not marked, and does the page again; packages noted on it are neither compared nor counted
+twice.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
 MAX_STUCK = 10
-"""Restarts without anything coming on after which a run has failed: it kills who carries it out."""
+"""Restarts without progress after which a run has failed: it kills its workers."""
 
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
-"""Seconds before a registry that does not answer is asked for the page again."""
+"""Seconds before the page is requested again from a registry that does not answer."""
 
 STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
 
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class Stuck(IngestError):
-    """Whoever carries the run out dies of it."""
+    """The run kills its workers."""
 
 
 class Engine:
@@ -47,7 +47,7 @@ class Engine:
     Args:
         services: the clients.
         run: which.
-        poll: seconds between two looks for room, and at what is pending.
+        poll: seconds between two checks for room, and for pending packages.
         renew_every: seconds between two renewals of the lease.
     """
 
@@ -71,11 +71,11 @@ class Engine:
         self._pages = -1
 
     async def carry_out(self) -> Run:
-        """Go on with the run until its end; returns it as it stands then.
+        """Continue the run until its end; returns its final state.
 
         Raises:
-            LeaseLost: it was paused or cancelled, or somebody else carries it out.
-            asyncio.CancelledError: the process stops; the lease is let go.
+            LeaseLost: it was paused or cancelled, or another worker carries it out.
+            asyncio.CancelledError: the process stops; the lease is released.
         """
         try:
             async with self._lease.held(self._renew_every):
@@ -84,7 +84,7 @@ class Engine:
                     while not await self._attempt():
                         pass
         except LeaseLost:
-            # Also the end looks so to a client that lost the answer and asked again.
+            # A client that lost the answer to `finish` and repeats it finds no lease either.
             if (await self._current()).state not in {"finished", "failed"}:
                 raise
         run = await self._current()
@@ -98,7 +98,7 @@ class Engine:
         return run
 
     async def _attempt(self) -> bool:
-        """Go on until the end (``True``), or until something is in the way, and wait then."""
+        """Continue until the end (``True``), or until an obstacle, and wait then."""
         try:
             try:
                 await self._go_on()
@@ -116,7 +116,7 @@ class Engine:
     async def _go_on(self) -> None:
         run = self._run = await self._current()
         if run.stuck > MAX_STUCK and not run.error:
-            raise Stuck(f"nothing came on in {run.stuck} attempts, each of which ended in a kill")
+            raise Stuck(f"no progress in {run.stuck} attempts, each of which ended in a kill")
         if run.pages != self._pages:
             self._pages, self._failures = run.pages, 0
         self._publisher = PagePublisher(
@@ -133,7 +133,7 @@ class Engine:
             await self._list()
         await self._drain()
 
-    # What is in the way -------------------------------------------------------------------
+    # Obstacles ----------------------------------------------------------------------------
 
     async def _respond(self, error: Exception) -> None:
         match error:
@@ -162,7 +162,7 @@ class Engine:
         await asyncio.sleep(seconds)
 
     async def _fail(self, error: Exception) -> None:
-        """Read no further; what is pending is waited for, then the run has failed."""
+        """Read no further; when no package is pending, the run has failed."""
         kind = type(error).__name__
         if isinstance(error, IngestError):
             log.error("run_fails", error_type=kind, error=str(error), **self._facts)
@@ -191,7 +191,7 @@ class Engine:
     # The listing --------------------------------------------------------------------------
 
     async def _begin_update(self) -> bool:
-        """Take up the feed where the last update stopped; ``False`` if there was none yet."""
+        """Start at the feed's cursor; ``False`` if no update has stored one yet."""
         feed = await self._runs.feed(self._run.ecosystem)
         if feed is None:
             end = await self._services.ecosystem.feed_end()
@@ -221,10 +221,10 @@ class Engine:
             await asyncio.sleep(self._poll)
 
     async def _finish(self, run: Run) -> bool:
-        """End the run, with what it knows about the feed: all before that is done with.
+        """End the run, and store the feed's cursor: all changes before it are done with.
 
-        A run that failed has read its feed up to its cursor, a listing that was not completed
-        says nothing about it.
+        A run that failed has read its feed up to its cursor. An incomplete listing says nothing
+        about the feed.
         """
         whole = run.complete and not run.error
         read_up_to = run.feed_end if whole else None

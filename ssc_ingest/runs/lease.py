@@ -25,7 +25,7 @@ LEASE = 60
 """Seconds that a lease lasts without being renewed."""
 
 RENEW_EVERY = 5.0
-"""Seconds; how soon a run that only waits for its registry notices that it was turned."""
+"""Seconds; a run that waits for its registry notices within this time that it was paused."""
 
 
 class LeaseLost(Exception):
@@ -100,7 +100,7 @@ class RunLease:
                 raise lost[0] from None
             raise
         finally:
-            # Nobody is left to be told, should the renewal not notice that it was cancelled.
+            # The body has ended, should the renewal not notice that it was cancelled.
             self._finishing = True
             with suppress(RedisError):
                 await asyncio.shield(self._let_go())
@@ -149,7 +149,7 @@ class RunLease:
         counts: Mapping[str, int],
         names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
-        """Close the page, all of which is safe now: store the cursor, and count.
+        """Close the page, all of which is published: store the cursor, and count.
 
         Args:
             pages: how many were closed before.

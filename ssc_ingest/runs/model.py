@@ -1,4 +1,4 @@
-"""What a run is, how its packages end, and what it says of itself."""
+"""What a run is, how its packages end, and what it reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Ending(StrEnum):
     UNCHANGED = "unchanged"
     """The registry has nothing newer than the graph."""
     PRESENT = "present"
-    """Somebody else had brought it into the graph since the run looked."""
+    """Another task had added it to the graph since the run looked."""
     MISSING = "missing"
     """The registry does not have it, and neither has the graph."""
     GONE = "gone"
@@ -41,12 +41,13 @@ COUNTED_AT_THE_END = ("versions", "new_versions", "requirements", "requests")
 """Amounts that packages report when they end."""
 
 COUNTED_PER_PAGE = ("listed", "invalid", "skipped", "current", "unknown", "known_missing")
-"""Names by what became of them when their page was compared with the graph: ``listed`` is all;
-``invalid`` cannot be names; ``skipped`` the graph has; ``current`` it has as the feed says;
-``unknown`` it lacks and an update does not add; ``known_missing`` the registry lacked before."""
+"""Names by the result of comparing their page with the graph: ``listed`` counts all; ``invalid``
+those that cannot be names; ``skipped`` those that the graph has; ``current`` those that it has as
+new as the feed says; ``unknown`` those that it lacks and an update does not add; ``known_missing``
+those that the registry lacked a short time ago."""
 
 ESTIMATED = ("listed", "invalid", "known_missing")
-"""Those whose names are told apart where a listing repeats them."""
+"""Those that count different names, by an estimate, where a listing repeats them."""
 
 COUNTERS = (*Ending, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
 
@@ -116,7 +117,7 @@ class Run:
 
     @property
     def published(self) -> int:
-        """Packages that the run has taken up."""
+        """Packages for which the run has published tasks."""
         return self.counts["published"] + self.on_page
 
     @property

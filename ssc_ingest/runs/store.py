@@ -1,9 +1,9 @@
-"""The runs' records in Redis, as everybody may see and turn them.
+"""The runs' records in Redis: all that any process may read and change.
 
 ``run:<id>``             hash: what, how far, counters
 ``run:<id>:pending``     hash: purl -> number and arguments of a package that is not finished
-``run:<id>:page``        hash: purls taken up on the page that is being done -> published (1/0)
-``run:<id>:lease``       who carries it out; expires unless it is renewed
+``run:<id>:page``        hash: purls noted on the page that is being done -> published (1/0)
+``run:<id>:lease``       the worker that carries it out; expires unless it is renewed
 ``run:<id>:<counter>``   HyperLogLog: names that were counted, where a listing repeats them; until
                          the run ends
 ``runs``                 ids by time of creation
@@ -137,14 +137,14 @@ class Runs:
         updated = moment(facts.get("updated_at"))
         return Feed(cursor=facts["cursor"], moment=stored, updated_at=updated)
 
-    # Turning them -------------------------------------------------------------------------
+    # Transitions (:mod:`.control` publishes the messages that belong to them) -------------
 
     async def pause(self, run_id: str) -> State | None:
-        """Let it publish nothing more for now; returns the state that it had."""
+        """Publish no more packages for now; returns the state before."""
         return await self._transition(run_id, "running", "paused")
 
     async def resume(self, run_id: str) -> State | None:
-        """Let a paused run go on; who calls this publishes :func:`run_message`."""
+        """Let a paused run continue; returns the state before."""
         return await self._transition(run_id, "paused", "running")
 
     async def _transition(self, run_id: str, before: State, after: State) -> State | None:
@@ -154,9 +154,9 @@ class Runs:
         return state
 
     async def cancel(self, run_id: str, note: str = "") -> State | None:
-        """End it and forget its pending packages; returns the state that it had.
+        """End it and forget its pending packages; returns the state before.
 
-        Its messages stay in their queue; who takes one finds nothing to do.
+        Its messages stay in their queue; the tasks find nothing to do.
         """
         run = await self.get(run_id)
         if run is None:
@@ -219,10 +219,10 @@ class Runs:
                 seconds_left=None if left is None else round(left),
             )
 
-    # Keeping the place clean --------------------------------------------------------------
+    # Old records --------------------------------------------------------------------------
 
     async def _prune(self) -> None:
-        """Drop the records of the runs that ended first; those that have not ended stay."""
+        """Drop the records of the runs that ended first; current runs stay."""
         ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1)]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for run_id in ids:
@@ -247,7 +247,7 @@ def keys(run_id: str) -> list[str]:
 
 
 def ending_keys(run: Run) -> list[str]:
-    """What the end of a run changes besides: who is current, and the feed."""
+    """What the end of a run changes as well: which run is current, and the feed."""
     return [_current(run.kind, run.ecosystem), _feed(run.ecosystem)]
 
 

@@ -60,10 +60,7 @@ for _kind in KINDS:
 
 @app.task(name=SWEEP, ignore_result=False)
 def sweep_runs() -> dict[str, int]:
-    """Publish again what nobody has any more; fill stubs of requirement files. Safe to repeat.
-
-    While one is at it, others have nothing to do.
-    """
+    """Requeue lost work and fill stubs of requirement files. Safe to repeat; one at a time."""
     return app.runtime.run(_sweep(app.runtime.resources))
 
 
@@ -101,7 +98,7 @@ def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     except Stopping:
         raise Ignore from None  # the run was handed over, and its result is still to come
     except RedisError as error:
-        # What was begun has a record, which the sweep finds.
+        # A run that was begun has a record, which the sweep finds.
         log.warning("state_unavailable", error=str(error))
         raise
     if run is None:
@@ -135,7 +132,7 @@ async def _go_on(runtime: Runtime, kind: Kind, message: TaskMessage) -> Run | No
 async def _accept(
     resources: Resources, control: RunControl, kind: Kind, message: TaskMessage
 ) -> tuple[Run, bool]:
-    """The run that a call means, begun if need be, and whether the call is to carry it out.
+    """The run of a call, begun if needed, and whether the call is to carry it out.
 
     Raises:
         InvalidArguments: the call makes no sense.
