@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import beat_schedule
-from ssc_ingest.servers import Servers, without_credentials
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.names import DEFAULT
 from workers.routing import route, task_queues
@@ -16,8 +16,6 @@ and at most this."""
 
 BEAT_INTERVAL = 5
 """Seconds between beat's looks at the schedule."""
-
-RETRY_FOR_EVER = -1
 
 
 def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]:
@@ -84,12 +82,6 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "beat_scheduler": "workers.overrides.scheduler:Scheduler",
         "beat_schedule": beat_schedule.entries(only_own=settings.schedules == "own"),
         "beat_max_loop_interval": BEAT_INTERVAL,
-        # Celery shows this one as it is; the scheduler takes the address with its password.
-        "redbeat_redis_url": without_credentials(state_url),
-        "redbeat_redis_options": {"socket_keepalive": True, "retry_period": RETRY_FOR_EVER},
-        "redbeat_key_prefix": "redbeat:",
-        "redbeat_lock_key": None,  # the scheduler's own lock does not block the one that waits
-        "redbeat_lock_timeout": 5 * BEAT_INTERVAL,
     }
 
 
