@@ -6,8 +6,7 @@ does not wait.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextvars import Context
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -22,7 +21,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from ssc_ingest.errors import IngestError, StoreUnavailable
+from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph import errors as driver_errors
 from ssc_ingest.graph.changes import (
     Change,
@@ -34,9 +33,10 @@ from ssc_ingest.graph.changes import (
     check_edges,
     prepare,
 )
-from ssc_ingest.graph.inbox import Inbox, Submission
+from ssc_ingest.graph.inbox import Submission, take
 from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
 from ssc_ingest.models import Package, PackageRef
+from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
 """Seconds that the first submission of a batch waits for company."""
@@ -85,9 +85,13 @@ class GraphWriter:
         self._driver = driver
         self._retry_for = retry_for
         self._timeout = timeout
-        self._inbox = Inbox()
         self._rows = 2_000.0
-        self._task: asyncio.Task[None] | None = None
+        self._transactions: Batcher[Submission, WriteOutcome] = Batcher(
+            self._write,
+            lambda waiting: take(waiting, int(self._rows)),
+            linger=LINGER,
+            stopped=StoreUnavailable("graph", "the writer was stopped"),
+        )
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -178,58 +182,30 @@ class GraphWriter:
     async def close(self) -> None:
         """Write what was submitted, then stop; later submissions are refused."""
         self._closed = True
-        if self._task:
-            await self._task
+        await self._transactions.close()
 
     async def _submit(self, change: Change, *, urgent: bool) -> WriteOutcome:
         if self._closed:
             raise StoreUnavailable("graph", "the writer is closed")
-        submission = Submission(change, urgent)
-        self._inbox.put(submission)
-        if self._task is None or self._task.done():
-            # In a context of its own: it is everybody's, not this task's.
-            self._task = asyncio.create_task(self._drain(), name="graph-writer", context=Context())
-        return await submission.done
+        return await self._transactions.put(Submission(change, urgent))
 
-    async def _drain(self) -> None:
-        """Write until nothing is left."""
+    async def _write(self, submissions: list[Submission]) -> list[WriteOutcome | Exception]:
+        """Write in one transaction, or in two halves if the server refuses something in it."""
+        changes = [submission.change for submission in submissions]
         try:
-            while self._inbox:
-                if not self._closed:
-                    await asyncio.sleep(LINGER)
-                submissions = self._inbox.take(int(self._rows))
-                try:
-                    await self._write(submissions)
-                finally:
-                    _fail(submissions, StoreUnavailable("graph", "the writer was stopped"))
-        finally:
-            _fail(self._inbox.take_all(), StoreUnavailable("graph", "the writer was stopped"))
-
-    async def _write(self, submissions: Sequence[Submission]) -> None:
-        """Write in one transaction, or, where the server refuses something, in two halves."""
-        if not submissions:
-            return
-        try:
-            outcomes = await self._commit([submission.change for submission in submissions])
-        except Exception as error:  # noqa: BLE001 - any failure belongs to those who wait
-            if len(submissions) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
-                _fail(submissions, _error_for(submissions, error))
-                return
+            outcomes = await self._commit(changes)
+        except Exception as error:  # noqa: BLE001 - any failure belongs to the submitters
+            if len(changes) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
+                return [_translated(error, changes)] * len(changes)
             self.statistics.splits += 1
-            middle = len(submissions) // 2
-            await self._write(submissions[:middle])
-            await self._write(submissions[middle:])
-            return
-        for submission in submissions:
-            outcome = outcomes[submission.change]
-            if isinstance(outcome, IngestError):
-                _fail([submission], outcome)
-            elif not submission.done.done():
-                submission.done.set_result(outcome)
+            middle = len(changes) // 2
+            first, second = submissions[:middle], submissions[middle:]
+            return [*await self._write(first), *await self._write(second)]
+        return [outcomes[change] for change in changes]
 
-    async def _commit(self, changes: list[Change]) -> Outcomes:
+    async def _commit(self, changes: Sequence[Change]) -> Outcomes:
         """Commit, repeating while the server is away or busy or another writer is in the way."""
-        batch = Batch(changes)
+        batch = Batch(list(changes))
         retrying = AsyncRetrying(
             retry=retry_if_exception(driver_errors.is_transient),
             stop=stop_after_delay(self._retry_for),
@@ -284,16 +260,10 @@ class GraphWriter:
             self.statistics.deadlocks += 1
 
 
-def _fail(submissions: Iterable[Submission], error: Exception) -> None:
-    for submission in submissions:
-        if not submission.done.done():
-            submission.done.set_exception(error)
-
-
-def _error_for(submissions: Sequence[Submission], error: Exception) -> Exception:
-    """The error that the submitters get: ours, or a bug as it is."""
+def _translated(error: Exception, changes: Sequence[Change]) -> Exception:
+    """The error that the submitters get: one of ours, or a bug as it is."""
     if isinstance(error, (Neo4jError, DriverError, OSError)):
-        names = ", ".join(submission.change.ref.purl for submission in submissions[:3])
+        names = ", ".join(change.ref.purl for change in changes[:3])
         translated = driver_errors.translate(error, names)
         translated.__cause__ = error
         return translated
