@@ -1,8 +1,7 @@
 """The group-commit writer: many tasks submit packages, few transactions write them.
 
-Tasks of one event loop share one writer. What has gathered while the last transaction was
-on its way goes as the next one, so that the batches grow with the load and a lone package
-does not wait.
+The tasks of one event loop share one writer. The packages that gather while one transaction is in
+progress are the next one, so that transactions grow with the load and a lone package does not wait.
 """
 
 import asyncio
@@ -39,14 +38,14 @@ from ssc_ingest.models import Package, PackageRef
 from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
-"""Seconds that the first submission of a batch waits for company."""
+"""Seconds that the first submission of a batch waits for others."""
 
 TARGET = 0.1
-"""Seconds that the server should work for a transaction once it has its locks, so that urgent
+"""Seconds that the server should work on a transaction once it has its locks, so that urgent
 work never waits long.
 
-Not seconds on the clock: under load most of these pass while this process is busy with other
-tasks, and smaller transactions would only give it more to do.
+Not seconds on the clock: under load most of those pass while this process is busy with other
+tasks, and smaller transactions would only add to its work.
 """
 
 MIN_ROWS, MAX_ROWS = 500, 10_000
@@ -58,7 +57,7 @@ _LARGE = 2_000
 
 @dataclass(slots=True)
 class WriterStatistics:
-    """What a writer has done since it started."""
+    """Counts of a writer since it started."""
 
     transactions: int = 0
     packages: int = 0
@@ -74,8 +73,8 @@ class GraphWriter:
 
     Args:
         driver: of the same loop.
-        retry_for: seconds to repeat a transaction while the server is away or busy.
-        timeout: seconds that the server grants a transaction.
+        retry_for: seconds for which a transaction is retried while the server is away or busy.
+        timeout: seconds after which the server ends a transaction.
     """
 
     def __init__(
@@ -109,20 +108,20 @@ class GraphWriter:
         urgent: bool = False,
         on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
-        """Bring a package into the graph as its registry describes it, all or nothing.
+        """Write a package as its registry describes it, all or nothing.
 
         A version whose ``requirements`` are ``None`` keeps its edges; the edges of the others
         become equal to their requirements. Versions that the registry has dropped stay.
-        Something older than what the graph has changes nothing but the ``edges``. Safe to
+        A reading that is older than the graph's changes nothing but the ``edges``. Safe to
         repeat. (Above 50,000 new rows: several transactions, resumable; the package counts
         as unread until the last of them.)
 
         Args:
-            package: what was fetched.
+            package: as it was fetched.
             order: the ecosystem's order of versions.
             edges: further edges, to this package, from nodes that exist.
             urgent: go before bulk work.
-            on_commit: called with what each of the transactions did.
+            on_commit: called with the outcome of each transaction.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -145,7 +144,7 @@ class GraphWriter:
     async def touch(
         self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
     ) -> WriteOutcome:
-        """Note that the registry was asked at ``fetched_at`` and had nothing new.
+        """Record that the registry had nothing new at ``fetched_at``.
 
         Raises:
             GraphRefused: the package was never read.
@@ -156,9 +155,9 @@ class GraphWriter:
     async def mark_gone(
         self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
     ) -> WriteOutcome:
-        """Note that the registry was asked and does not have the package any more.
+        """Record that the registry did not have the package any more at ``fetched_at``.
 
-        All that the graph has of it stays; the next time that it is read, the mark goes.
+        Everything that the graph has of it stays. The next reading removes the mark.
 
         Raises:
             GraphRefused: the package was never read.
@@ -169,7 +168,7 @@ class GraphWriter:
     async def link(
         self, ref: PackageRef, edges: Sequence[ParentEdge], *, urgent: bool = False
     ) -> WriteOutcome:
-        """Attach a package that has been read to nodes that require it.
+        """Add edges to a package that has been read, from nodes that require it.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -180,7 +179,7 @@ class GraphWriter:
         return await self._submit(Change(ref=ref, edges=tuple(edges)), urgent=urgent)
 
     async def close(self) -> None:
-        """Write what was submitted, then stop; later submissions are refused."""
+        """Write all submissions, then stop; later ones are refused."""
         self._closed = True
         await self._transactions.close()
 
@@ -204,7 +203,7 @@ class GraphWriter:
         return [outcomes[change] for change in changes]
 
     async def _commit(self, changes: Sequence[Change]) -> Outcomes:
-        """Commit, repeating while the server is away or busy or another writer is in the way."""
+        """Commit; retry while the server is away or busy, or another writer holds a lock."""
         batch = Batch(list(changes))
         retrying = AsyncRetrying(
             retry=retry_if_exception(driver_errors.is_transient),
@@ -216,10 +215,10 @@ class GraphWriter:
         return await retrying(self._attempt, batch)
 
     async def _attempt(self, batch: Batch) -> Outcomes:
-        """Send the batch until its transaction has all the locks that it needs."""
+        """Run the batch, again if its transaction turns out to lack a lock."""
         while batch.changes:
             async with (
-                # With the reads' bookmarks: on a cluster, they see what was written before them.
+                # With the bookmarks of the reads: on a cluster, they see earlier writes.
                 self._driver.session(
                     fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
                 ) as session,
@@ -242,16 +241,16 @@ class GraphWriter:
         return batch.refused
 
     def _account(self, batch: Batch, outcomes: Outcomes, server_time: float) -> None:
-        """Count, and learn how many rows a transaction of the wanted length has."""
+        """Count, and adapt the number of rows so that transactions take :data:`TARGET` seconds."""
         self.statistics.transactions += 1
         self.statistics.packages += len(batch.changes)
         self.statistics.statements += max(
             (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
         )
         rows = sum(change.rows for change in batch.changes)
-        if rows >= MIN_ROWS and server_time:  # where all was stale there was nothing to do
-            wanted = rows / server_time * TARGET
-            self._rows = min(max(0.7 * self._rows + 0.3 * wanted, MIN_ROWS), MAX_ROWS)
+        if rows >= MIN_ROWS and server_time:  # a transaction of stale changes has no work
+            target = rows / server_time * TARGET
+            self._rows = min(max(0.7 * self._rows + 0.3 * target, MIN_ROWS), MAX_ROWS)
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.statistics.retries += 1
