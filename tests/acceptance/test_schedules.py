@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ssc_ingest.monitoring.heartbeats import beats
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
+from tests.acceptance.outages import OwnRedis
 
 QUICK = """
 from workers import celery
@@ -56,8 +58,8 @@ PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 StartBeat = Callable[[], "subprocess.Popen[bytes]"]
 
 
-@pytest.fixture
-def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+@contextmanager
+def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Start one more beat with a schedule of half a second; their logs are in ``beat.log``."""
     (tmp_path / "quick.py").write_text(QUICK)
     started: list[subprocess.Popen[bytes]] = []
@@ -78,6 +80,20 @@ def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+    """Beats on the test servers."""
+    with starting(fleet, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def start_beat_beside(fleet_beside: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+    """Beats on a Redis that the test may kill."""
+    with starting(fleet_beside, tmp_path) as start:
+        yield start
 
 
 async def fired(state: State) -> int:
@@ -230,3 +246,17 @@ async def test_a_beat_goes_on_where_another_release_stopped(
     await state.redis.hset(FIRED, "hourly", time.time() - 7 * 3600)
     await eventually(hourly)
     assert await state.redis.hgetall("redbeat:hourly") == left_behind
+
+
+async def test_a_beat_outlives_an_outage_of_redis(
+    own_redis: OwnRedis, state_beside: State, start_beat_beside: StartBeat
+) -> None:
+    """It fires again when Redis is back, and ends when it is asked to while Redis is away."""
+    beat = start_beat_beside()
+    await fires(state_beside, 1)
+    await asyncio.to_thread(own_redis.restart)
+    await fires(state_beside)
+    own_redis.kill()
+    await asyncio.sleep(1)
+    beat.terminate()
+    assert await asyncio.to_thread(beat.wait, LONG_ENOUGH) == 0
