@@ -9,6 +9,7 @@
     ├── StorageUnusable       the cache or the data directory cannot be written to
     │   └── NoSpaceLeft       the disk is full
     ├── AlreadyRunning(pid)   another process runs its servers on this data directory
+    ├── Cancelled             the start was given up because another server could not start
     └── ServerFailed(name)    a server did not start, or ended on its own
         └── PortTaken         somebody else took the port, several times over
 """
@@ -46,6 +47,10 @@ class AlreadyRunning(EmbeddedError):
     def __init__(self, message: str, *, pid: int) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class Cancelled(EmbeddedError):
+    """The start was given up, because another process could not start or somebody stopped it."""
 
 
 class ServerFailed(EmbeddedError):

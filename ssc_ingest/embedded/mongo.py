@@ -11,6 +11,7 @@ from pathlib import Path
 import pymongo
 from pymongo.errors import PyMongoError
 
+from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.ports import LOOPBACK
 from ssc_ingest.embedded.process import ChildProcess
 from ssc_ingest.embedded.progress import StartProgress
@@ -42,7 +43,8 @@ class MongoServer(EmbeddedServer):
     def command(self, port: int) -> Sequence[str]:
         """Loopback only; each commit is on the disk before it is acknowledged."""
         configuration = self._folder / "secantusd.toml"
-        configuration.write_text("")  # or it would look for one in the home and in /etc
+        with usable_storage(self._folder, "DATA_DIR"):
+            configuration.write_text("")  # or it would look for one in the home and in /etc
         return [
             *(sys.executable, "-P", "-m", MODULE),
             *("--config", str(configuration)),

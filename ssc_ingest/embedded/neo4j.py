@@ -13,6 +13,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
 from ssc_ingest.embedded.class_archive import ClassArchive
+from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.download import JarDownload
 from ssc_ingest.embedded.jars import Jar, JarCache, read_lock
 from ssc_ingest.embedded.java import find_java
@@ -103,13 +104,13 @@ class Neo4jServer(EmbeddedServer):
         jars = {jar.coordinate: self._cache.path(jar) for jar in self._jars}
         apoc = next(path for name, path in jars.items() if name.startswith(APOC))
         configuration = self._home / "conf"
-        (configuration / "neo4j.conf").write_text(
-            CONFIGURATION.format(
-                address=f"{LOOPBACK}:{port}", plugins=apoc.parent, heap=heap, page_cache=heap // 2
-            )
-        )
         arguments = configuration / "java.args"
-        arguments.write_text(f'-cp "{":".join(map(str, jars.values()))}"\n')
+        text = CONFIGURATION.format(
+            address=f"{LOOPBACK}:{port}", plugins=apoc.parent, heap=heap, page_cache=heap // 2
+        )
+        with usable_storage(self._home, "DATA_DIR"):
+            (configuration / "neo4j.conf").write_text(text)
+            arguments.write_text(f'-cp "{":".join(map(str, jars.values()))}"\n')
         return [
             str(self._java),
             f"-Xmx{heap}m",

@@ -4,7 +4,6 @@
 
     with ProcessGroup() as group:
         child = group.start("beat", ["celery", "-A", "workers", "beat"], on_line=print)
-        child.wait_until(lambda: "beat: Starting" in child.recent_output(), timeout=30)
         ...
         child.stop(grace=20)
 
@@ -20,7 +19,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -159,31 +157,20 @@ class ChildProcess:
             self._reader.join(timeout=1)
         return "\n".join(list(self._recent))
 
-    def wait_until(self, ready: Callable[[], bool], *, timeout: float, poll: float = 0.05) -> None:
-        """Wait until ``ready()`` is true, asking every ``poll`` seconds.
-
-        Raises:
-            ServerFailed: the child ended, or was not ready after ``timeout`` seconds; the text
-                has the end of its output.
-        """
-        deadline = time.monotonic() + timeout
-        while not ready():
-            if self.returncode is not None:
-                raise self.failure()
-            if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"{self.name} was not ready after {timeout:g} s; it wrote:\n"
-                    f"{self.recent_output()}",
-                    name=self.name,
-                )
-            time.sleep(poll)
+    def not_ready(self, timeout: float) -> ServerFailed:
+        """The error to raise for a child that runs and does not get ready."""
+        return ServerFailed(
+            f"{self.name} was not ready after {timeout:g} s; it wrote:\n{self.recent_output()}",
+            name=self.name,
+        )
 
     def failure(self) -> ServerFailed:
         """The error to raise for a child that has ended though nobody told it to."""
         code = self.returncode
         ended = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
         return ServerFailed(
-            f"{self.name} ended {ended}; it wrote:\n{self.recent_output()}", name=self.name
+            f"{self.name} ended {ended} (process {self.pid}); it wrote:\n{self.recent_output()}",
+            name=self.name,
         )
 
     def terminate(self) -> None:
@@ -203,8 +190,16 @@ class ChildProcess:
             Whether it ended by itself.
         """
         self.terminate()
+        return self.wait(grace)
+
+    def wait(self, grace: float) -> bool:
+        """Wait for the end of a child that was asked to end; kill it after ``grace`` seconds.
+
+        Returns:
+            Whether it ended by itself.
+        """
         try:
-            self._popen.wait(timeout=grace)
+            self._popen.wait(timeout=max(0.0, grace))
         except subprocess.TimeoutExpired:
             self.kill()
             self._popen.wait()

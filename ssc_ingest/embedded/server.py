@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ssc_ingest.embedded.errors import ServerUnavailable
-from ssc_ingest.embedded.process import ChildProcess
+from ssc_ingest.embedded.process import ChildProcess, OnLine
 from ssc_ingest.embedded.progress import StartProgress
+from ssc_ingest.embedded.supervisor import Program
 
 
 class EmbeddedServer(ABC):
@@ -47,6 +48,21 @@ class EmbeddedServer(ABC):
 
     def ended_in_order(self) -> None:  # noqa: B027 - most have nothing to do
         """The child was asked to end and did."""
+
+    def program(self, on_line: OnLine | None = None) -> Program:
+        """What to supervise; ``on_line`` is given what it writes."""
+        return Program(
+            name=self.name,
+            command=self.command,
+            is_ready=self.is_ready,
+            announcement=lambda port: f"{self.name} is ready at {self.uri(port)}",
+            start_timeout=self.start_timeout,
+            stop_grace=self.stop_grace,
+            port=self.standard_port,
+            port_taken=self.port_taken,
+            on_line=on_line,
+            on_stopped=self.ended_in_order,
+        )
 
     def unavailable(self) -> ServerUnavailable:
         """The error to raise where the wheel is missing or does not run; says why that may be."""
