@@ -77,6 +77,7 @@ async def _extract(
     purls: Sequence[str], *, wait: bool, refresh: bool, follow: Follow, as_json: bool
 ) -> None:
     from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.on_demand.submit import named_packages, submit
 
     packages = named_packages(purls)
     for package in packages:
@@ -87,7 +88,13 @@ async def _extract(
                 stderr=True,
             )
     async with state_store(*configured()) as state:
-        job_id = await submit(state, packages, dependencies=follow.value, refresh=refresh)
+        job_id = await submit(
+            [package.ref for package in packages],
+            jobs=state.jobs,
+            queues=state.queues,
+            dependencies=follow.value,
+            refresh=refresh,
+        )
         if not wait:
             await _print_submitted(state, job_id, packages, as_json=as_json)
             return
@@ -102,60 +109,6 @@ async def _extract(
         jobs.print_summary(job)
     if job.failed:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def named_packages(purls: Sequence[str]) -> list["PackageName"]:
-    """What the arguments name, each package once.
-
-    Raises:
-        InvalidArguments: some are not package URLs; the text explains each.
-    """
-    from ssc_ingest.ecosystems.purls import parse_purl
-    from ssc_ingest.errors import InvalidArguments
-
-    packages: dict[str, PackageName] = {}
-    problems = []
-    for text in purls:
-        try:
-            named = parse_purl(text)
-        except InvalidArguments as error:
-            problems.append(str(error))
-        else:
-            packages.setdefault(named.ref.purl, named)
-    if problems:
-        raise InvalidArguments("\n".join(problems))
-    return list(packages.values())
-
-
-async def submit(
-    state: "State", packages: Sequence["PackageName"], *, dependencies: str, refresh: bool
-) -> str:
-    """Make a job of the packages and put it onto the urgent queues; returns its id."""
-    from ssc_ingest.on_demand.jobs import job_message, new_job_id
-    from ssc_ingest.work.arguments import ExtractPackage
-
-    job_id = new_job_id()
-    messages = []
-    for package in packages:
-        request = ExtractPackage.parse(
-            {
-                "ecosystem": package.ref.ecosystem,
-                "name": package.ref.registry_name,
-                "refresh": refresh,
-                "dependencies": dependencies,
-                "job_id": job_id,
-            }
-        )
-        await state.jobs.enter(
-            job_id,
-            package.ref.purl,
-            request=request.keywords(),
-            dependencies=dependencies,
-            force=refresh,
-        )
-        messages.append(job_message(package.ref.purl, request))
-    await state.queues.publish(messages)
-    return job_id
 
 
 async def wait_for(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,9 +15,8 @@ from ssc_ingest.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from ssc_ingest.graph.views import Counts
-    from ssc_ingest.monitoring.heartbeats import Worker
-    from ssc_ingest.resources import State
-    from ssc_ingest.runs.model import Feed
+    from ssc_ingest.monitoring.status import WorkStatus
+    from ssc_ingest.runs.model import Feed, Run
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
 
@@ -35,23 +34,6 @@ class ServerStatus:
     reachable: bool
     version: str | None = None
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkStatus:
-    """What Redis knows."""
-
-    workers: "list[Worker]"
-    queues: dict[str, int]
-    unacknowledged: int
-    in_flight: int
-    delayed: int
-    dead_letters: int
-    jobs_running: int
-    runs: list[dict[str, Any]]
-    """Runs that run or are paused."""
-    feeds: dict[str, "Feed"]
-    """Where updates go on, of the ecosystems whose feed is followed."""
 
 
 def status(*, as_json: output.JSONOption = False) -> None:
@@ -79,7 +61,7 @@ async def _status(*, as_json: bool) -> None:
         output.print_json(
             {
                 "servers": {name: asdict(server) for name, server in found.items()},
-                **(asdict(work) if work else {}),
+                **(_work_document(work) if work else {}),
                 "graph": counts
                 and {
                     name: {**asdict(count), "looked_at_every_days": looks[name]}
@@ -97,39 +79,27 @@ async def _work(
     settings: "Settings", servers: "Servers"
 ) -> "tuple[ServerStatus, WorkStatus | None]":
     from ssc_ingest.cli.connections import state_store
+    from ssc_ingest.monitoring.status import read_work
 
-    async def ask() -> tuple[str, WorkStatus]:
+    async def ask() -> "tuple[str, WorkStatus]":
         async with state_store(settings, servers) as state:
             info: Any = await state.redis.info("server")
             version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
-            return version, await read_work(state)
+            return version, await read_work(
+                queues=state.queues,
+                jobs=state.jobs,
+                runs=state.runs,
+                claims=state.claims,
+                dead_letters=state.dead_letters,
+                redis=state.redis,
+            )
 
     return await _ask(servers.redis_url, ask())
 
 
-async def read_work(state: "State") -> WorkStatus:
-    """Workers, queues, and what is under way."""
-    from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.names import queue_names
-
-    names = list(ecosystems())
-    feeds = {name: await state.runs.feed(name) for name in names}
-    running = 0
-    for job_id in await state.jobs.ids(1000):
-        job = await state.jobs.get(job_id)
-        running += job is not None and not job.finished
-    return WorkStatus(
-        workers=await workers(state.redis),
-        queues=await state.queues.lengths(queue_names(ecosystems())),
-        unacknowledged=await state.queues.unacknowledged(),
-        in_flight=await state.claims.count(),
-        delayed=await state.queues.delayed(),
-        dead_letters=await state.dead_letters.count(),
-        jobs_running=running,
-        runs=[runs.document(run) for run in await state.runs.current_of(names)],
-        feeds={name: feed for name, feed in feeds.items() if feed},
-    )
+def _work_document(work: "WorkStatus") -> dict[str, Any]:
+    """The status as JSON."""
+    return {**asdict(replace(work, runs=[])), "runs": [runs.document(run) for run in work.runs]}
 
 
 async def _graph(
@@ -198,7 +168,7 @@ def _redis_version(info: dict[str, Any]) -> str:
 
 def _print(
     servers: dict[str, ServerStatus],
-    work: WorkStatus | None,
+    work: "WorkStatus | None",
     counts: "dict[str, Counts] | None",
     looks: dict[str, float | None],
 ) -> None:
@@ -247,7 +217,7 @@ def _print(
         )
 
 
-def _print_work(work: WorkStatus) -> None:
+def _print_work(work: "WorkStatus") -> None:
     out = output.console()
     if work.workers:
         out.print(
@@ -297,12 +267,13 @@ def _print_work(work: WorkStatus) -> None:
     )
 
 
-def _run(run: dict[str, Any]) -> str:
-    done = run.get("new_packages_ingested") or run.get("packages_processed") or 0
-    text = f"{run['kind']} of {run['ecosystem']} {run['state']}, {output.count(done, 'package')}"
-    if run["seconds_left"] is not None:
-        text += f", about {output.duration(run['seconds_left'])} left"
-    return f"{text} ({run['run_id']})"
+def _run(run: "Run") -> str:
+    facts = run.report()
+    done = facts.get("new_packages_ingested") or facts.get("packages_processed") or 0
+    text = f"{run.kind} of {run.ecosystem} {run.state}, {output.count(done, 'package')}"
+    if run.seconds_left is not None:
+        text += f", about {output.duration(run.seconds_left)} left"
+    return f"{text} ({run.id})"
 
 
 def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands.extract import named_packages
 
 
 def up(
@@ -36,6 +35,7 @@ def up(
     Ends with 0 when it was asked to stop, with 1 when one of its processes ended by itself.
     """
     from ssc_ingest.cli.up.process_tree import run
+    from ssc_ingest.on_demand.submit import named_packages
     from ssc_ingest.settings import load_settings
 
     if purls and not demo:

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands.extract import named_packages, submit, wait_for
+from ssc_ingest.cli.commands.extract import wait_for
 from ssc_ingest.cli.connections import graph_store, state_store
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import PackageName
 from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.on_demand.jobs import Job
+from ssc_ingest.on_demand.submit import named_packages, submit
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 
@@ -90,7 +91,13 @@ class Demo:
 
     async def _extract(self, check: Callable[[], None]) -> Job:
         async with state_store(self._settings, self._servers) as state:
-            job_id = await submit(state, self._packages, dependencies="latest", refresh=False)
+            job_id = await submit(
+                [package.ref for package in self._packages],
+                jobs=state.jobs,
+                queues=state.queues,
+                dependencies="latest",
+                refresh=False,
+            )
             return await wait_for(
                 state,
                 job_id,
