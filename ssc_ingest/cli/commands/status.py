@@ -1,4 +1,4 @@
-"""``status``: the fleet at a glance."""
+"""``status``: an overview of the fleet."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
@@ -27,7 +27,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
-    """One server: where, and whether it answers."""
+    """The address of a server and whether it answers."""
 
     uri: str
     """Without credentials."""
@@ -37,13 +37,13 @@ class ServerStatus:
 
 
 def status(*, as_json: output.JSONOption = False) -> None:
-    """Show servers, workers, queues, dead letters, and how much the graph has and how fresh it is.
+    """Show servers, workers, queues, dead letters, and the size and freshness of the graph.
 
     [cyan]ssc-ingest status[/cyan]
 
     [cyan]ssc-ingest status --json | jq .queues[/cyan]
 
-    Ends with 69 if a server does not answer; what the others know is shown all the same.
+    Exits with 69 if a server does not answer; the rest is shown nevertheless.
     """
     asyncio.run(_status(as_json=as_json))
 
@@ -124,7 +124,7 @@ async def _graph(
 def _days_between_looks(
     settings: "Settings", counts: "dict[str, Counts]"
 ) -> dict[str, float | None]:
-    """How often the staleness sweep looks at each package again, by ecosystem; ``None``: never."""
+    """Days between two staleness checks of a package, by ecosystem; ``None``: never."""
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.ecosystems.endpoints import load_endpoints
     from ssc_ingest.runs.portions import days_between_looks, requests_a_day
@@ -150,7 +150,7 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> ServerSt
 
 
 async def _ask(uri: str, answer: Awaitable[tuple[str, T]]) -> tuple[ServerStatus, T | None]:
-    """What a server says, or why it does not."""
+    """What a server answers, or why it does not answer."""
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.servers import without_credentials
 
@@ -195,7 +195,7 @@ def _print(
             output.table(
                 [
                     *("graph", "packages", "stubs", "versions", "requirements", "in 24 h"),
-                    *("newest", "again after"),
+                    *("newest", "re-checked"),
                 ],
                 [
                     (
@@ -206,13 +206,13 @@ def _print(
                         output.number(count.requirements),
                         output.number(count.read_last_day),
                         output.age(count.newest),
-                        "never" if days is None else output.duration(days * DAY),
+                        "never" if days is None else f"every {output.duration(days * DAY)}",
                     )
                     for name, count in counts.items()
                     for days in [looks[name]]
                 ],
                 right=["packages", "stubs", "versions", "requirements", "in 24 h"],
-                whole=["again after"],
+                whole=["re-checked"],
             )
         )
 
@@ -241,7 +241,7 @@ def _print_work(work: "WorkStatus") -> None:
             )
         )
     else:
-        output.say("no workers: `ssc-ingest up` starts some", style="yellow")
+        output.say("no workers are running: `ssc-ingest up` starts some", style="yellow")
     taken = output.count(work.unacknowledged, "message")
     waiting = {name: length for name, length in work.queues.items() if length}
     out.print()
@@ -253,7 +253,10 @@ def _print_work(work: "WorkStatus") -> None:
                     ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items())
                     or "empty",
                 ),
-                ("at work", f"{output.count(work.in_flight, 'package')} ({taken} taken)"),
+                (
+                    "in progress",
+                    f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)",
+                ),
                 ("delayed", output.number(work.delayed)),
                 ("jobs running", output.number(work.jobs_running)),
                 ("runs", "; ".join(map(_run, work.runs)) or "none"),
@@ -277,16 +280,16 @@ def _run(run: "Run") -> str:
 
 
 def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:
-    """How old the followed feeds are; one that was only begun has had no update yet."""
+    """Time since the last update of each feed; a new feed had none yet."""
     for name, feed in feeds.items():
         if feed.updated_at:
             yield f"{name} {output.age(feed.updated_at)}"
         else:
-            yield f"{name} not yet, feed noted {output.age(feed.moment)}"
+            yield f"{name} not yet, feed recorded {output.age(feed.moment)}"
 
 
 def _summary_of_queues(queues: tuple[str, ...]) -> str:
-    """``pypi, npm, cargo: urgent, fresh, bulk``; names without an urgency as they are."""
+    """``pypi, npm, cargo: urgent, fresh, bulk``; queues without an urgency by name."""
     by_urgencies: dict[tuple[str, ...], list[str]] = {}
     urgencies: dict[str, list[str]] = {}
     for queue in queues:

@@ -27,10 +27,10 @@ from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
 
 START_TIMEOUT = 120.0
-"""Seconds that a process may take to get ready, on a busy machine."""
+"""Seconds until a process must be ready, on a busy machine."""
 
 QUICK_GRACE = 5.0
-"""Seconds that beat and Flower get to end; they hold no work."""
+"""Seconds for beat and Flower to end; they hold no work."""
 
 FLOWER_MAX_TASKS = 10_000
 """Tasks that Flower keeps; its own default takes ten times the memory."""
@@ -41,7 +41,7 @@ FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
 FLOWER = "flower"
 
 WORKERS, NO_WORK = range(2)
-"""The stages of stopping: what holds no work ends first."""
+"""Stages of stopping: processes without work end first."""
 
 
 class Fleet:
@@ -65,7 +65,7 @@ class Fleet:
         urgent = [queue_name(name, "urgent") for name in names]
         every = [queue_name(name, urgency) for urgency in URGENCIES for name in names]
         self._start_worker("worker", every, f"all work of {', '.join(names)}")
-        self._start_worker("worker-urgent", urgent, "what somebody waits for")
+        self._start_worker("worker-urgent", urgent, "urgent work")
         self._start_worker("control", [CONTROL, DEFAULT], "runs, delayed work, dead letters")
         self._start(
             "beat",
@@ -78,7 +78,7 @@ class Fleet:
 
     def start_flower(self) -> list[str]:
         """Start Flower; it lists the queues of the workers that are ready when it starts."""
-        # It takes settings from variables of its own, where a password is not seen by others.
+        # Flower reads variables of its own; other users cannot see a password there.
         environment = {
             name: value for name, value in _inherited().items() if not name.startswith("FLOWER_")
         }
@@ -111,14 +111,14 @@ class Fleet:
             name,
             lambda _: [
                 "worker",
-                "--without-mingle",  # a second at each start, for what we do not use
+                "--without-mingle",  # saves a second per start; we do not use it
                 f"--hostname={name}@%h",
                 f"--queues={','.join(queues)}",
             ],
             about=lambda _: about,
             is_ready=lambda _, child: self._has_heartbeat(child),
             environment={**_inherited(), "METRICS_PORT": str(self._metrics_port())},
-            # A worker counts the grace itself, and then has to give back what is not done.
+            # A worker counts the grace itself and then requeues its unfinished tasks.
             stop_grace=self._settings.shutdown_grace + QUICK_GRACE,
             stage=WORKERS,
         )
@@ -152,7 +152,7 @@ class Fleet:
         )
 
     def _metrics_port(self) -> int:
-        """The next free port from METRICS_PORT on, or any; 0 if there are to be no metrics."""
+        """The next free port from METRICS_PORT on, or any; 0 if metrics are off."""
         if not self._settings.metrics_port:
             return 0
         port = choose_port(self._settings.metrics_port + len(self.metrics_addresses))
@@ -168,11 +168,11 @@ class Fleet:
         self._supervisor.wait_ready(names, say)
 
     def failed(self) -> ServerFailed | None:
-        """What to raise if a process has ended on its own. Never blocks."""
+        """The error to raise if a process has ended by itself, else ``None``. Never blocks."""
         return self._supervisor.failed()
 
     def stop(self) -> None:
-        """Beat and Flower first, so that nothing new comes; then the workers, with their grace."""
+        """Stop beat and Flower first, so that no new work comes; then the workers."""
         self._supervisor.stop()
         self._loop.run(self._redis.aclose())
         self._loop.close()
@@ -191,7 +191,7 @@ class Fleet:
 
 
 def _inherited() -> dict[str, str]:
-    """The environment that every child has."""
+    """The environment of every child."""
     return dict(os.environ)  # noqa: TID251 - passed on, not read
 
 
@@ -200,7 +200,7 @@ def _loopback(port: int) -> str:
 
 
 def _listens(child: ChildProcess, port: int) -> bool:
-    """Whether it is this child that listens there, and not somebody who was faster."""
+    """Whether this child listens on the port, and not another program."""
     try:
         connections = psutil.Process(child.pid).net_connections("tcp")
     except psutil.Error:
