@@ -1,4 +1,4 @@
-"""The three servers that run when none is configured: Neo4j, Valkey, a MongoDB-protocol server.
+"""The three embedded servers: Neo4j, Valkey and a MongoDB-protocol server.
 
 :class:`EmbeddedStack` starts and stops them with a :class:`Supervisor`, which also serves for other
 programs that must not outlive their parent.

@@ -26,7 +26,7 @@ from ssc_ingest.servers import without_credentials
 
 AT_ONCE = 8
 ATTEMPTS = 4
-MAX_PAUSE = 120.0  # seconds; a server that asks for more is taken as being down
+MAX_PAUSE = 120.0  # seconds; a server that names more counts as down
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 REMEDY = (
     "connect this machine to the network, set EMBEDDED_MAVEN_URL to a mirror of Maven Central, "
@@ -35,15 +35,15 @@ REMEDY = (
 
 
 class JarDownload:
-    """Brings the jars of a lock into the cache."""
+    """Downloads the jars of a lock into the cache."""
 
     def __init__(self, cache: JarCache, maven_url: str, *, cancelled: Event | None = None) -> None:
-        """Prepare; nothing is asked yet.
+        """Prepare; sends no request yet.
 
         Args:
-            cache: where the jars go.
+            cache: the destination.
             maven_url: root of a Maven repository.
-            cancelled: set by another thread, ends the download soon (files so far stay).
+            cancelled: set by another thread, stops the download soon; finished files stay.
         """
         self._cache = cache
         self._url = maven_url.rstrip("/")
@@ -51,11 +51,11 @@ class JarDownload:
         self._not_before = 0.0  # on the monotonic clock
 
     def ensure(self, jars: Iterable[Jar], progress: StartProgress) -> None:
-        """Have every jar in the cache, as the lock names it; ask only for those that are not.
+        """Download the jars that are missing from the cache or differ from the lock.
 
         Raises:
-            DownloadError: the repository cannot be reached or does not have a jar.
-            ChecksumMismatch: it has another file under the jar's name.
+            DownloadError: the repository does not answer or lacks a jar.
+            ChecksumMismatch: it has a different file under the name of a jar.
             NoSpaceLeft: the disk of the cache is full.
         """
         jars = tuple(jars)
@@ -129,7 +129,7 @@ class JarDownload:
         partial.replace(target)
 
     def _source(self, jar: Jar) -> str:
-        """The jar's address, to be shown."""
+        """The jar's address without credentials."""
         return f"{without_credentials(self._url)}/{jar.path}"
 
     def _attempt(
@@ -172,7 +172,7 @@ class JarDownload:
                     self._check_cancelled()
                     transfer.write(chunk)
                     if transfer.size > jar.size:
-                        break  # not ours, as the checksum will tell
+                        break  # not the right file; the checksum will show it
         except httpx.TransportError as error:
             raise RegistryUnavailable(str(error) or type(error).__name__) from error
 
@@ -181,7 +181,7 @@ class JarDownload:
             raise RegistryUnavailable("cancelled")
 
     def _pause(self, answer: httpx.Response) -> None:
-        """Keep all threads from asking for as long as the server wants."""
+        """Delay the requests of all threads for as long as the server wants."""
         seconds = retry_after(answer.headers.get("retry-after")) or 0.0
         if seconds > MAX_PAUSE:
             raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")

@@ -1,4 +1,4 @@
-"""The embedded stack: those of the three servers that are not configured elsewhere."""
+"""The embedded stack: those of the three servers that have no address in the settings."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,7 +24,7 @@ OnServerLine = Callable[[str, str], None]
 
 
 class EmbeddedStack:
-    """Starts the servers together and stops them together, once.
+    """Starts the servers together and stops them together; it cannot be started again.
 
     .. code-block:: python
 
@@ -39,8 +39,8 @@ class EmbeddedStack:
         """Prepare; nothing is started yet.
 
         Args:
-            settings: which servers are configured elsewhere, and the directories.
-            on_line: is given what the servers write.
+            settings: servers with an address there are not started; the directories.
+            on_line: receives the output of the servers.
         """
         self._settings = settings
         self._on_line = on_line
@@ -50,13 +50,13 @@ class EmbeddedStack:
         self.addresses = EmbeddedAddresses()
 
     def start(self, progress: StartProgress | None = None) -> EmbeddedAddresses:
-        """Start what is not configured; returns when every server answers.
+        """Start the servers; returns when all of them answer.
 
         The addresses are then published in the data directory.
 
         Raises:
             AlreadyRunning: another process runs its servers on this data directory.
-            EmbeddedError: a server cannot be had or does not start; none is left running.
+            EmbeddedError: a server is not available or does not start; none keeps running.
         """
         wanted = self._wanted()
         if not wanted:
@@ -114,7 +114,7 @@ class EmbeddedStack:
     def _start_together(
         self, supervisor: Supervisor, servers: Collection[EmbeddedServer], progress: StartProgress
     ) -> None:
-        """Start them at the same time; the first failure ends the others' start."""
+        """Start them at the same time; the first failure cancels the start of the others."""
 
         def start(server: EmbeddedServer) -> None:
             with usable_storage(self._settings.data_dir, "DATA_DIR"):
@@ -135,13 +135,13 @@ class EmbeddedStack:
                 raise
 
     def failed(self) -> ServerFailed | None:
-        """What to raise if a server has ended on its own, else ``None``. Never blocks."""
+        """The error to raise if a server has ended by itself, else ``None``. Never blocks."""
         return self._supervisor.failed() if self._supervisor else None
 
     def stop(self) -> None:
-        """Take the addresses back and stop the servers: first asked, then killed.
+        """Withdraw the addresses and stop the servers, after their clients.
 
-        The clients should be gone by now. Safe to repeat.
+        Safe to repeat.
         """
         self._cancelled.set()
         if self._directory is None:
