@@ -19,7 +19,7 @@ from ssc_ingest.embedded.errors import Cancelled, PortTaken, ServerFailed
 from ssc_ingest.embedded.ports import choose_port, is_listening
 from ssc_ingest.embedded.process import ChildProcess, OnLine, ProcessGroup
 
-POLL = 0.05
+POLL = 0.1
 """Seconds between two questions whether a child is ready."""
 
 ANY_PORT = 0
