@@ -33,7 +33,7 @@ Keep a graph of package registries up to date: packages, versions, dependencies.
 
 [cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]  add a package to the graph
 
-[cyan]ssc-ingest show pkg:pypi/rich[/cyan]  show what the graph has of it
+[cyan]ssc-ingest show pkg:pypi/rich[/cyan]  show what the graph stores about it
 
 [cyan]ssc-ingest status[/cyan]  servers, workers, queues, freshness
 
