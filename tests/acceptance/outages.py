@@ -16,7 +16,7 @@ from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import LineProgress
 from ssc_ingest.embedded.valkey import ValkeyServer
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 
 
 class OwnRedis:
@@ -60,7 +60,7 @@ class OwnRedis:
 
     def _start(self) -> ChildProcess:
         child = self._group.start("Valkey", self._server.command(self._port))
-        child.wait_until(partial(self._server.is_ready, self._port, child), timeout=LONG_ENOUGH)
+        wait_until(partial(self._server.is_ready, self._port, child), LONG_ENOUGH)
         return child
 
 

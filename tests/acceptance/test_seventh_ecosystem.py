@@ -105,7 +105,7 @@ def test_a_file_beside_the_program_is_an_ecosystem(
     (answer,) = [check for check in checked if check["subject"] == "Toys api"]
     assert answer["outcome"] == "ok"
     assert toys.url in answer["finding"]
-    assert "all constraints and indexes are there" in {check["finding"] for check in checked}
+    assert "all constraints and indexes exist" in {check["finding"] for check in checked}
 
 
 def test_its_settings_and_its_names_are_known(run: CommandLine) -> None:

@@ -83,6 +83,9 @@ class Handler(BaseHTTPRequestHandler):
         if asked_for and fault != "no ranges":
             self.server.repository.ranges.append(asked_for)
             first = int(asked_for.removeprefix("bytes=").removesuffix("-"))
+            if first >= len(body):
+                self.answer(416, b"", ("Content-Range", f"bytes */{len(body)}"))
+                return
             self.answer(206, body[first:], ("Content-Range", f"bytes {first}-{len(body)}"))
         elif fault == "cut off":
             self.send_response(200)
@@ -211,6 +214,54 @@ def test_rest_of_another_file_is_given_up(repository: Repository, cache: JarCach
     assert cache.missing([jar]) == []
     assert repository.requests[f"/{jar.path}"] == 2
     assert progress.done == jar.size
+
+
+def test_complete_part(repository: Repository, cache: JarCache) -> None:
+    """A part that needs nothing more (416 is all a server can say) becomes the jar."""
+    jar = repository.jars[0]
+    body = repository.files[f"/{jar.path}"]
+    partial(cache, jar).write_bytes(body)
+    progress = Recorder()
+    JarDownload(cache, repository.url).ensure([jar], progress)
+    assert cache.path(jar).read_bytes() == body
+    assert not repository.requests, "nothing was missing"
+    assert progress.done == progress.total == jar.size
+    assert list(cache.folder.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("extra", [0, 1], ids=["complete", "longer"])
+def test_complete_part_of_another_file(repository: Repository, cache: JarCache, extra: int) -> None:
+    """A part of the right size, or a longer one, that does not fit is downloaded again."""
+    jar = repository.jars[0]
+    partial(cache, jar).write_bytes(b"x" * (jar.size + extra))
+    progress = Recorder()
+    JarDownload(cache, repository.url).ensure([jar], progress)
+    assert cache.missing([jar]) == []
+    assert repository.ranges == []
+    assert progress.done == jar.size
+
+
+def test_server_that_has_no_rest(repository: Repository, cache: JarCache) -> None:
+    """Where the mirror's file is no longer than the part (416), its checksum decides."""
+    jar = repository.jars[0]
+    body = repository.files[f"/{jar.path}"]
+    repository.files[f"/{jar.path}"] = body[:-1]
+    part = partial(cache, jar)
+    part.write_bytes(body[:-1])
+    with pytest.raises(ChecksumMismatch):
+        JarDownload(cache, repository.url).ensure([jar], Recorder())
+    assert repository.ranges == [f"bytes={jar.size - 1}-"]
+    assert not part.exists()
+
+
+def test_rest_that_is_refused(repository: Repository, cache: JarCache) -> None:
+    """A 416 that does not fit the part is answered by downloading all of it."""
+    jar = repository.jars[0]
+    partial(cache, jar).write_bytes(repository.files[f"/{jar.path}"][:-1])
+    repository.faults[f"/{jar.path}"] = ["416"]
+    JarDownload(cache, repository.url).ensure([jar], Recorder())
+    assert cache.missing([jar]) == []
+    assert repository.requests[f"/{jar.path}"] == 2
 
 
 def test_answer_that_is_cut_off(repository: Repository, cache: JarCache) -> None:

@@ -3,6 +3,7 @@
 An answer that is not whole is never taken for a document.
 """
 
+import asyncio
 import gzip
 import random
 import re
@@ -176,6 +177,47 @@ async def test_a_download_goes_on(client: RegistryClient, host: Host) -> None:
     assert 0 < starts[0] < starts[1] < len(BODY)
     etag = Document.tagged(BODY).etag
     assert [asked.get("If-Range") for asked in host.asked] == [None, etag, etag]
+
+
+def unfinished(body: bytes = BODY) -> Answer:
+    """All bytes of the document, and then the connection is reset instead of the end."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        sent = web.StreamResponse(headers={"ETag": str(Document.tagged(body).etag)})
+        sent.enable_chunked_encoding()
+        await sent.prepare(request)
+        await sent.write(body)
+        await asyncio.sleep(0.2)  # so that the client has read them
+        abort(request)
+        return sent
+
+    return answer
+
+
+def no_rest(size: int) -> Answer:
+    """There is nothing behind the document's size."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=416, text="<p>no", headers={"Content-Range": f"bytes */{size}"})
+
+    return answer
+
+
+async def test_a_download_of_which_nothing_is_missing(client: RegistryClient, host: Host) -> None:
+    """416 to the question for the rest means that the document was complete."""
+    host.answers = [unfinished(), no_rest(len(BODY)), whole()]
+    async with downloaded(client, host, accept="application/json") as body:
+        assert body == BODY
+    assert host.ranges == [None, f"bytes={len(BODY)}-"]
+
+
+@pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
+async def test_a_rest_that_is_refused(client: RegistryClient, host: Host, size: int) -> None:
+    """416 that names another size is about another document: it is begun again."""
+    host.answers = [unfinished(), no_rest(size), whole(OTHER)]
+    async with downloaded(client, host) as body:
+        assert body == OTHER
+    assert host.ranges == [None, f"bytes={len(BODY)}-", None]
 
 
 async def test_a_download_of_something_new(client: RegistryClient, host: Host) -> None:

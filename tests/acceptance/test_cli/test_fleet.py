@@ -38,7 +38,7 @@ async def test_status(graph: None, state: State, run: Run, servers: Servers) -> 
     assert text.returncode == 0
     assert "worker@here" in text.stdout
     assert "pypi.urgent 1" in text.stdout
-    assert "7 days" in text.stdout
+    assert "every 7 days" in text.stdout
     assert "every" not in run("status", STALENESS_BUDGET="0").stdout
 
 

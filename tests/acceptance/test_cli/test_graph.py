@@ -20,7 +20,7 @@ def test_show_a_package(graph: None, run: Run) -> None:
     assert "1.0 " not in shown.stdout
     assert "1.0 " in run("show", "pkg:pypi/example", "--all").stdout
     narrow = run("show", "pkg:pypi/example", COLUMNS="50")
-    assert tables_fit(narrow.stdout.replace("all of them: ssc-ingest show ", ""), 50)
+    assert tables_fit(narrow.stdout.replace("all versions: ssc-ingest show ", ""), 50)
 
 
 def test_show_as_json(graph: None, run: Run) -> None:
