@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.graph import properties
+from ssc_ingest.graph.tables import Property
 from ssc_ingest.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,7 +181,7 @@ def data_model() -> str:
     return text
 
 
-def _default(row: properties.Property) -> str:
+def _default(row: Property) -> str:
     if row.default is None:
         return "absent"
     return "always known" if row.default is ... else f"`{json.dumps(row.default)}`"

@@ -113,8 +113,10 @@ class Write(Reading):
     package: Package
     order: Order
     versions: Mapping[VersionName, Row]
-    """A row for each of the registry's versions, as if all were new, in serial-number order:
-    the properties of ``VERSION.written``, and ``requirements``, a list of :data:`Edge`."""
+    """A row for each of the registry's versions, as if all were new, in serial-number order.
+
+    It has the properties of ``VERSION.written``, and ``requirements``, a list of :data:`Edge`.
+    """
     required: Mapping[Purl, PackageRef]
     """Every package that some version requires."""
 
@@ -137,9 +139,8 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
     rows = {name: _version_row(version) for name, version in by_name.items()}
     required: dict[Purl, PackageRef] = {}
     versions: dict[VersionName, Row] = {}
-    for serial_number, name in enumerate(
-        order((n, row["release_date"]) for n, row in rows.items())
-    ):
+    dates = {name: row["release_date"] for name, row in rows.items()}
+    for serial_number, name in enumerate(order(dates.items())):
         version = by_name[name]
         for requirement in version.requirements or ():
             if requirement.package.label != package.ref.label:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ssc_ingest.graph.properties import PACKAGE, REQUIREMENT, VERSION, Property, Table, Update
+from ssc_ingest.graph.properties import PACKAGE, REQUIREMENT, VERSION
+from ssc_ingest.graph.tables import Property, Table, Update
 from ssc_ingest.graph.values import BOOLEAN, FLOAT, MOMENT, STRING, STRINGS
 from ssc_ingest.models import PackageRef, Purl
 from tests.unit.test_graph.test_plan import write_of
