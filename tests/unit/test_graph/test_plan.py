@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ssc_ingest.graph.changes import Row, Write, prepare
 from ssc_ingest.graph.diff import Plan, StoredEdge, compare_edges, plan
-from ssc_ingest.graph.properties import VERSION
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName
 
 Names = st.lists(st.integers(0, 30), unique=True, max_size=15)
@@ -62,7 +62,8 @@ def edge(number: int, purl: str, text: str | None, owner: str = "pkg:e/web") -> 
 
 def wanted(text: str | None, owner: str = "pkg:e/web") -> Row:
     """The properties of an edge."""
-    return {"constraints": text, "parent_version_name": owner}
+    said = {"constraints": text, "parent_version_name": owner}
+    return dict.fromkeys(REQUIREMENT.written) | said
 
 
 class Graph:
@@ -77,7 +78,7 @@ class Graph:
         for row in found.new_versions:
             assert row["name"] not in self.versions
             self.versions[row["name"]] = {key: row[key] for key in VERSION.written}
-            self.edges[row["purl"]] = dict(row["requirements"])
+            self.edges[row["purl"]] = {edge[0]: edge[1] for edge in row["requirements"]}
         by_purl = {version["purl"]: version for version in self.versions.values()}
         for row in found.changed_versions:
             assert row["properties"].keys() <= set(VERSION.written)
