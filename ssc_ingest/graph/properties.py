@@ -33,90 +33,62 @@ def _spelled(attribute: str) -> Callable[[Package], str | None]:
 
 PACKAGE = Table(
     Property(
-        name="purl",
-        type=UNIQUE,
-        update=Update.FIXED,
-        source="ref.purl",
-        default=...,
-        about="identity, without version",
+        "purl", UNIQUE, Update.FIXED, "identity, without version", source="ref.purl", default=...
     ),
     Property(
-        name="name",
-        type=STRING,
-        update=Update.KEEP,
+        "name",
+        STRING,
+        Update.KEEP,
+        "what readers look up: the registry's name in lower case. A stub's is provisional, "
+        "as the requirement spelled it",
         source=_spelled("name"),
         default=...,
         stub="name",
-        about="what readers look up: the registry's name in lower case. A stub's is provisional, "
-        "as the requirement spelled it",
     ),
     Property(
-        name="registry_name",
-        type=STRING,
-        update=Update.KEEP,
+        "registry_name",
+        STRING,
+        Update.KEEP,
+        "the registry's own spelling, for requests",
         source=_spelled("registry_name"),
         default=...,
         stub="registry_name",
-        about="the registry's own spelling, for requests",
     ),
     Property(
-        name="vendor",
-        type=STRING,
-        update=Update.KEEP,
+        "vendor",
+        STRING,
+        Update.KEEP,
+        "owner of the repository or scope, `n/a` where unknown",
         default=NOT_AVAILABLE,
-        about="owner of the repository or scope, `n/a` where unknown",
+    ),
+    Property("repository_url", STRING, Update.KEEP, "`n/a` where unknown", default=NOT_AVAILABLE),
+    Property("import_names", STRINGS, Update.KEEP, "what source code imports, sorted", default=[]),
+    Property("moment", MOMENT, Update.WRITER, "when the registry was last asked"),
+    Property(
+        "latest",
+        STRING,
+        Update.FOLLOW,
+        "the version that a plain install takes: the highest stable one that is not yanked",
     ),
     Property(
-        name="repository_url",
-        type=STRING,
-        update=Update.KEEP,
-        default=NOT_AVAILABLE,
-        about="`n/a` where unknown",
-    ),
-    Property(
-        name="import_names",
-        type=STRINGS,
-        update=Update.KEEP,
-        default=[],
-        about="what source code imports, sorted",
-    ),
-    Property(
-        name="moment",
-        type=MOMENT,
-        update=Update.WRITER,
-        about="when the registry was last asked",
-    ),
-    Property(
-        name="latest",
-        type=STRING,
-        update=Update.FOLLOW,
-        about="the version that a plain install takes: the highest stable one that is not yanked",
-    ),
-    Property(
-        name="group_id",
-        type=STRING,
-        update=Update.WRITER,
+        "group_id",
+        STRING,
+        Update.WRITER,
+        "Maven only: one of its coordinates, as the registry spells it",
         default=...,
-        about="Maven only: one of its coordinates, as the registry spells it",
+    ),
+    Property("artifact_id", STRING, Update.WRITER, "Maven only: the other one", default=...),
+    Property(
+        "etag",
+        STRING,
+        Update.FOLLOW,
+        "the registry's validator of the document that this was read from",
     ),
     Property(
-        name="artifact_id",
-        type=STRING,
-        update=Update.WRITER,
-        default=...,
-        about="Maven only: the other one",
-    ),
-    Property(
-        name="etag",
-        type=STRING,
-        update=Update.FOLLOW,
-        about="the registry's validator of the document that this was read from",
-    ),
-    Property(
-        name="gone_since",
-        type=MOMENT,
-        update=Update.WRITER,
-        about="when the registry was first asked and did not have the package any more; absent on "
+        "gone_since",
+        MOMENT,
+        Update.WRITER,
+        "when the registry was first asked and did not have the package any more; absent on "
         "all others",
     ),
 )
@@ -125,67 +97,61 @@ are, on stubs as well: ``group_id`` and ``artifact_id``."""
 
 VERSION = Table(
     Property(
-        name="purl",
-        type=UNIQUE,
-        update=Update.FIXED,
+        "purl",
+        UNIQUE,
+        Update.FIXED,
+        "the package's purl, `@`, the version percent-encoded",
         default=...,
-        about="the package's purl, `@`, the version percent-encoded",
     ),
     Property(
-        name="name",
-        type=STRING,
-        update=Update.FIXED,
+        "name",
+        STRING,
+        Update.FIXED,
+        "the version as the registry spells it; NuGet's in normalised form (`1.0` is `1.0.0`)",
         default=...,
-        about="the version as the registry spells it; NuGet's in normalised form "
-        "(`1.0` is `1.0.0`)",
     ),
     Property(
-        name="serial_number",
-        type=INTEGER,
-        update=Update.WRITER,
-        default=...,
-        about="0 … n-1 in the ecosystem's order, prereleases and yanked ones included; those that "
+        "serial_number",
+        INTEGER,
+        Update.WRITER,
+        "0 … n-1 in the ecosystem's order, prereleases and yanked ones included; those that "
         "no ordering can parse come first. Renumbered in the same transaction that adds versions",
+        default=...,
     ),
+    Property("release_date", DATE, Update.KEEP, "ISO 8601, UTC"),
     Property(
-        name="release_date",
-        type=DATE,
-        update=Update.KEEP,
-        about="ISO 8601, UTC",
-    ),
-    Property(
-        name="vulnerabilities",
-        type=STRINGS,
-        update=Update.ELSEWHERE,
+        "vulnerabilities",
+        STRINGS,
+        Update.ELSEWHERE,
+        "ids of the advisories that affect it; empty until advisories are synced",
         default=[],
-        about="ids of the advisories that affect it; empty until advisories are synced",
     ),
     Property(
-        name="mean",
-        type=FLOAT,
-        update=Update.ELSEWHERE,
+        "mean",
+        FLOAT,
+        Update.ELSEWHERE,
+        "mean of the CVSS 3 scores of its advisories, `sum(s)/n`; 0.0 where there are none",
         default=0.0,
-        about="mean of the CVSS 3 scores of its advisories, `sum(s)/n`; 0.0 where there are none",
     ),
     Property(
-        name="weighted_mean",
-        type=FLOAT,
-        update=Update.ELSEWHERE,
+        "weighted_mean",
+        FLOAT,
+        Update.ELSEWHERE,
+        "the same, weighted: `sum(s²)/sum(s)`",
         default=0.0,
-        about="the same, weighted: `sum(s²)/sum(s)`",
     ),
     Property(
-        name="yanked",
-        type=BOOLEAN,
-        update=Update.FOLLOW,
+        "yanked",
+        BOOLEAN,
+        Update.FOLLOW,
+        "withdrawn by its publisher; of NuGet, unlisted",
         default=False,
-        about="withdrawn by its publisher; of NuGet, unlisted",
     ),
     Property(
-        name="requirements_digest",
-        type=STRING,
-        update=Update.WRITER,
-        about="fingerprint of the requirements as the registry gave them, so that unchanged ones "
+        "requirements_digest",
+        STRING,
+        Update.WRITER,
+        "fingerprint of the requirements as the registry gave them, so that unchanged ones "
         "are not compared edge by edge",
     ),
 )
@@ -193,19 +159,19 @@ VERSION = Table(
 
 REQUIREMENT = Table(
     Property(
-        name="constraints",
-        type=STRING,
-        update=Update.FOLLOW,
-        default=...,
-        about="the accepted range in the notation of the ecosystem's version class in "
+        "constraints",
+        STRING,
+        Update.FOLLOW,
+        "the accepted range in the notation of the ecosystem's version class in "
         "[univers](https://github.com/aboutcode-org/univers) 31.1.0; `any` for every version; "
         "never empty",
+        default=...,
     ),
     Property(
-        name="parent_version_name",
-        type=STRING,
-        update=Update.WRITER,
-        about="purl of the package that owns the version. On an edge from a `RequirementFile` it "
+        "parent_version_name",
+        STRING,
+        Update.WRITER,
+        "purl of the package that owns the version. On an edge from a `RequirementFile` it "
         "is absent",
     ),
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum, auto
 from operator import attrgetter
 from typing import Any
@@ -23,13 +23,14 @@ class Update(Enum):
     WRITER = auto()
     """The writer computes it, by rules of its own (``changes``, ``diff`` and ``rows``)."""
     ELSEWHERE = auto()
-    """Another part of the program sets and removes it; readings leave it alone."""
+    """Another part of the program sets and removes it, by ``UPDATE_PACKAGES`` and
+    ``UPDATE_VERSIONS`` (``None`` removes); readings leave it alone."""
 
 
 _FROM_MODELS = {Update.FIXED, Update.FOLLOW, Update.KEEP}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Property:
     """A row of a table."""
 
@@ -38,6 +39,7 @@ class Property:
     update: Update
     about: str
     """What it means, for the documentation."""
+    _: KW_ONLY
     source: str | Callable[[Any], Any] = ""
     """Attribute of the model (dots allowed) or a function of it; empty: the property's name."""
     default: Any = None

@@ -26,19 +26,13 @@ class Model:
 
 
 TABLE = Table(
-    Property(name="name", type=STRING, update=Update.FIXED, default=..., about=""),
-    Property(name="os", type=STRINGS, update=Update.FOLLOW, source="systems", about=""),
-    Property(name="licence", type=STRING, update=Update.KEEP, default="n/a", about=""),
-    Property(
-        name="optional",
-        type=BOOLEAN,
-        update=Update.FOLLOW,
-        source=lambda model: model.optional or None,
-        about="",
-    ),
-    Property(name="seen", type=MOMENT, update=Update.KEEP, about=""),
-    Property(name="number", type=FLOAT, update=Update.WRITER, about=""),
-    Property(name="mean", type=FLOAT, update=Update.ELSEWHERE, default=0.0, about=""),
+    Property("name", STRING, Update.FIXED, "", default=...),
+    Property("os", STRINGS, Update.FOLLOW, "", source="systems"),
+    Property("licence", STRING, Update.KEEP, "", default="n/a"),
+    Property("optional", BOOLEAN, Update.FOLLOW, "", source=lambda model: model.optional or None),
+    Property("seen", MOMENT, Update.KEEP, ""),
+    Property("number", FLOAT, Update.WRITER, ""),
+    Property("mean", FLOAT, Update.ELSEWHERE, "", default=0.0),
 )
 
 
