@@ -51,7 +51,7 @@ format: setup ## let ruff put the code in form
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
-docs: setup ## write template.env and docs/settings.md anew
+docs: setup ## write template.env, docs/settings.md and tables of docs/data-model.md anew
 	@$(BIN)/python scripts/settings_docs.py
 
 lock: setup ## take the newest versions that pyproject.toml allows into uv.lock

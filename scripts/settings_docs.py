@@ -1,9 +1,13 @@
-"""Write ``template.env`` and ``docs/settings.md`` from the settings' definitions: ``make docs``.
+"""Write what documents definitions: ``make docs``.
+
+``template.env`` and ``docs/settings.md`` from the settings, and the tables of properties in
+``docs/data-model.md`` from :mod:`ssc_ingest.graph.properties`.
 
 With ``--check`` nothing is written; exit 1 if a file is not what the definitions say.
 """
 
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -16,6 +20,8 @@ from pydantic.fields import FieldInfo
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
+from ssc_ingest.graph import properties
+from ssc_ingest.graph.tables import Property
 from ssc_ingest.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -155,17 +161,47 @@ def page() -> str:
     return "\n".join(blocks)
 
 
+def data_model() -> str:
+    """The text of ``docs/data-model.md``; all but the tables of properties stays as it is."""
+    text = (ROOT / "docs/data-model.md").read_text(encoding="utf-8")
+    for name, table, heading in (
+        ("packages", properties.PACKAGE, "On a stub"),
+        ("versions", properties.VERSION, "Where unknown"),
+        ("requirements", properties.REQUIREMENT, "Where unknown"),
+    ):
+        begin, end = f"<!-- properties of {name}, by `make docs` -->\n", "<!-- end -->\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        rows = "".join(
+            f"| `{p.name}` | {p.type.title} | {_default(p)} | {p.about} |\n"
+            for p in table.properties
+        )
+        head = f"| Property | Type | {heading} | Meaning |\n|---|---|---|---|\n"
+        text = f"{before}{begin}{head}{rows}{end}{after}"
+    return text
+
+
+def _default(row: Property) -> str:
+    if row.default is None:
+        return "absent"
+    return "always known" if row.default is ... else f"`{json.dumps(row.default)}`"
+
+
 def main() -> int:
     """Write, or check with ``--check``."""
     stale = []
-    for path, text in ((ROOT / "template.env", template()), (ROOT / "docs/settings.md", page())):
+    for path, text in (
+        (ROOT / "template.env", template()),
+        (ROOT / "docs/settings.md", page()),
+        (ROOT / "docs/data-model.md", data_model()),
+    ):
         if "--check" not in sys.argv[1:]:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(path.name)
     if stale:
-        print(f"not what the settings say: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        print(f"not what the definitions say: {', '.join(stale)}; run `make docs`", file=sys.stderr)
     return bool(stale)
 
 

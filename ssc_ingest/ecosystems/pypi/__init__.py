@@ -48,7 +48,6 @@ from ssc_ingest.ecosystems.pypi.simple_index import (
     parse_project_page,
 )
 from ssc_ingest.ecosystems.pypi.versions import parse_version
-from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
@@ -180,11 +179,10 @@ class PyPI(Ecosystem):
         about = descriptions.get(latest) if latest else None
         if about and canonicalize_name(about.metadata.name) == name:
             ref = project(about.metadata.name)
-        repository = clean_repository_url(about.metadata.links) if about else None
-        return Package(
+        package = Package(
             ref=ref,
-            vendor=vendor_of(repository) if repository else None,
-            repository_url=repository,
+            vendor=None,
+            repository_url=None,
             versions=tuple(
                 version
                 if version.name in seen
@@ -195,6 +193,7 @@ class PyPI(Ecosystem):
             fetched_at=fetched_at,
             etag=answer.etag,
         )
+        return about.metadata.describe(package) if about else package
 
     def _versions(self, ref: PackageRef, page: ProjectPage) -> list[Version]:
         """The page's versions in ascending order, without requirements."""

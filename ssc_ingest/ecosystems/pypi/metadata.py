@@ -9,14 +9,16 @@ Read from its core metadata file (PEP 658), or from the JSON API where it has no
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.metadata import parse_email
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import Package
 
 MAX_REQUIREMENTS = 10_000
 """Requirements of one release; the largest meta-packages have about a thousand."""
@@ -43,6 +45,11 @@ class ReleaseMetadata:
     name: str
     requires_dist: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+
+    def describe(self, package: Package) -> Package:
+        """The package with what this release says about it."""
+        repository = clean_repository_url(self.links)
+        return replace(package, vendor=vendor_of(repository), repository_url=repository)
 
 
 def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
