@@ -7,7 +7,7 @@ graph label, indexes, rate limits) is computed from these two.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -49,8 +49,10 @@ class NotModified:
     fetched_at: datetime
 
 
-Links = tuple[str, ...]
-"""Addresses that a package gives for its repository, the likeliest first, as they are written."""
+Hints = tuple[str, ...]
+"""What a listing or feed says about a package beyond its name. Like a cursor, it is opaque to
+everything but its registry's module, which finds it in :attr:`FetchRequest.hints`: at most five
+short texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class NamesPage:
     """Where to go on after this page, in whatever process and however much later."""
     total: int | None = None
     """Names in the whole listing, as soon as it is known."""
-    links: Mapping[str, Links] = field(default_factory=dict)
-    """By name, where the listing has them and the package's own document does not."""
+    hints: Mapping[str, Hints] = field(default_factory=dict)
+    """By name; only what the package's own document does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class Change:
     etag: str | None = None
     """The validator of the package's document, where the feed tells: what was read with it
     is in the graph already."""
-    links: Links | None = None
-    """As in :attr:`NamesPage.links`."""
+    hints: Hints | None = None
+    """As in :attr:`NamesPage.hints`; ``None`` if the feed says nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,27 @@ class ChangesPage:
     changes: tuple[Change, ...]
     cursor: str
     """Where to go on after this page."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One package to read, and what is known about it already."""
+
+    ref: PackageRef
+    _: KW_ONLY
+    known: Collection[VersionName] = ()
+    """Versions whose requirements the graph has. Where reading requirements costs a request per
+    version, ``fetch`` skips these (their ``requirements`` are ``None``)."""
+    etag: str | None = None
+    """Validator of the document that the graph was filled from. If the registry says that it is
+    still current, ``fetch`` returns :class:`NotModified`."""
+    full: bool = False
+    """Somebody requested this package by name, so one more request for facts that the main
+    document lacks is well spent."""
+    expected: str | None = None
+    """The :attr:`Change.expected` of the change that led to this request."""
+    hints: Hints | None = None
+    """The hints of the listing or feed that led to this request; ``None`` without any."""
 
 
 class Ecosystem(ABC):
@@ -105,6 +128,8 @@ class Ecosystem(ABC):
     identity: ClassVar[Identity]
     requests_per_package: ClassVar[float] = 1.0
     """Requests that a package new to the graph costs on average; an estimate for dry runs."""
+    reads_import_names: ClassVar[bool] = False
+    """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self.client = client
@@ -235,29 +260,8 @@ class Ecosystem(ABC):
     # One package ------------------------------------------------------------------------
 
     @abstractmethod
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read one package with all its versions and their requirements.
-
-        Args:
-            ref: the package.
-            known: versions whose requirements the graph already has. Where reading
-                requirements costs a request per version, these are not asked for again
-                (their ``requirements`` are ``None``).
-            etag: validator of the document the graph was filled from; if the registry
-                says it is still current, the answer is :class:`NotModified`.
-            thorough: somebody asked for this package by name, so one more request for
-                facts that the main document lacks is well spent.
-            expected: the :attr:`Change.expected` for which this is asked.
-            links: those of the listing or feed, where it tells them.
 
         Raises:
             PackageNotFound: the registry does not have it.

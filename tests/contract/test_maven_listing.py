@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
 from ssc_ingest.ecosystems.maven import Maven, listing
 from ssc_ingest.errors import (
     CursorExpired,
@@ -396,7 +396,9 @@ async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simul
     known.append(second.versions[-1].name)
     ref = maven.ref(package.name)
     for expected in (None, truth.latest, "9999.7", "not a version"):
-        answer = await maven.fetch(ref, known=known, etag=first.etag, expected=expected)
+        answer = await maven.fetch(
+            FetchRequest(ref, known=known, etag=first.etag, expected=expected)
+        )
         assert isinstance(answer, NotModified)
 
 

@@ -10,7 +10,7 @@ Gone: 404. Politeness: it is made of wood.
 """
 
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import TypeVar
 
@@ -20,8 +20,8 @@ from ssc_ingest.ecosystems.base import (
     Change,
     ChangesPage,
     Ecosystem,
+    FetchRequest,
     Identity,
-    Links,
     NamesPage,
     NotModified,
 )
@@ -184,22 +184,12 @@ class Toy(Ecosystem):
             )
             yield ChangesPage(changes, cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the toy's document."""
-        del known, thorough, links  # one document has it all
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         url = self.endpoints.url("api", "packages", ref.registry_name)
         try:
-            response = await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=etag)
+            response = await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=request.etag)
         except ResourceNotFound as error:
             raise PackageNotFound(ref.purl, url=url) from error
         if response.not_modified:

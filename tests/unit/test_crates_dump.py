@@ -123,8 +123,8 @@ def test_members_may_come_in_any_order(order: tuple[str, ...]) -> None:
     assert [e.yanked for e in events if isinstance(e, Release)] == [False, False, True, False]
     assert [e.name for e in events if isinstance(e, Deletion)] == ["Again", "gone", "long-gone"]
     assert changes("2026-11-22T02:00:00Z", dump) == [
-        Change("serde", expected="1.0.1", links=(SOURCE, "https://serde.rs")),
-        Change("again", expected="0.1.0", links=(("again and " * 100)[: dumps.MAX_LINK_LENGTH],)),
+        Change("serde", expected="1.0.1", hints=(SOURCE, "https://serde.rs")),
+        Change("again", expected="0.1.0", hints=(("again and " * 100)[: dumps.MAX_LINK_LENGTH],)),
         Change("gone", deleted=True),
     ]
 

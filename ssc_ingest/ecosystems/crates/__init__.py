@@ -28,13 +28,13 @@ Politeness: the operator names no limit for the index and the files, and asks to
 than the API, which is never asked here. https://crates.io/data-access
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import ClassVar
 from urllib.parse import quote
 
 import structlog
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
@@ -101,30 +101,21 @@ class Crates(Ecosystem):
         """What a new dump tells, and what has come out since."""
         return Listing(self.client, self.endpoints).changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
-        """Read the crate's index file, and its manifest if ``thorough`` and without ``links``.
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
+        """Read the crate's index file, and its manifest if ``full`` and without ``hints``.
 
         ``expected`` is a version that the file must have.
         """
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         url = self.endpoints.url("index", *index_path(ref.name))
         try:
-            response = await self.client.get(url, max_bytes=MAX_INDEX, etag=etag)
+            response = await self.client.get(url, max_bytes=MAX_INDEX, etag=request.etag)
         except ResourceNotFound as error:
             if expected is not None:
                 raise StaleAnswer(f"not there, but {expected} was announced", url=url) from error
             raise PackageNotFound(ref.purl, url=url) from error
         if response.not_modified:
-            if expected is not None and expected not in known:
+            if expected is not None and expected not in request.known:
                 raise StaleAnswer(f"unchanged, but {expected} was announced", url=url)
             return NotModified(fetched_at)
         body = response.body
@@ -134,9 +125,9 @@ class Crates(Ecosystem):
         latest = self.latest(versions)
         ref = reference(lines[versions[-1].name].name)  # as the registry spells it
         repository = None
-        if links is not None:
-            repository = clean_repository_url(links)
-        elif thorough and latest:
+        if request.hints is not None:
+            repository = clean_repository_url(request.hints)
+        elif request.full and latest:
             repository = await self._repository(lines[latest])
         return Package(
             ref=ref,

@@ -71,7 +71,7 @@ class Comparison:
             if crate.updated_at <= (together or self._position.compared):
                 return None
         newest = max(published, key=lambda release: release.created_at, default=None)
-        return Change(crate.name, expected=newest and newest.version, links=crate.links)
+        return Change(crate.name, expected=newest and newest.version, hints=crate.links)
 
     def _was_told(self, crate: Crate, release: Release) -> bool:
         """Whether the feed has told of it, and nothing has become of it since."""

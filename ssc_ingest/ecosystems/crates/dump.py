@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from ssc_ingest.ecosystems.base import Links
+from ssc_ingest.ecosystems.base import Hints
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
 
 MAX_UNPACKED = 64 * 1024**3
@@ -57,7 +57,7 @@ class Crate(NamedTuple):
     """The primary key."""
     name: str
     updated_at: datetime
-    links: Links
+    links: Hints
     """Its repository and its home page, as far as it tells them."""
 
 

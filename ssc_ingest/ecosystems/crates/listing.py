@@ -62,8 +62,8 @@ class Listing:
             while page := await asyncio.to_thread(_take, crates):
                 reached = ListingPosition(dump=made_at, row=page[-1].row)
                 names = tuple(crate.name for crate in page)
-                links = {crate.name: crate.links for crate in page}
-                yield NamesPage(names, reached.write(), links=links)
+                hints = {crate.name: crate.links for crate in page}
+                yield NamesPage(names, reached.write(), hints=hints)
 
     async def end(self) -> str:
         """The cursor behind all that the feed tells now: two requests."""

@@ -34,7 +34,7 @@ https://maven.apache.org/repositories/layout.html, https://maven.apache.org/pom.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,7 +42,7 @@ from typing import Any
 import structlog
 from packageurl import PackageURL
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.maven.constraints import to_constraints
@@ -200,34 +200,24 @@ class Maven(Ecosystem):
         """The chunks behind the cursor: 1 request, and 1 for each; if one is missing, the index."""
         return changes(self._index, cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read a package: 1 request, 1 for each version that is not known, and their parents.
 
         If the latest version is known, the links are not read (``vendor`` and
-        ``repository_url`` are ``None``) unless ``thorough``, for one more request. Versions that
+        ``repository_url`` are ``None``) unless ``full``, for one more request. Versions that
         the index has (``expected``) and the list lacks count if their POM is there.
         """
-        del links  # the POMs have them
-        fetched_at = now()
-        announced = versions_expected(expected)
-        listing = await self._read_list(ref, etag, announced)
-        seen = frozenset(known)
+        ref, fetched_at = request.ref, now()
+        announced = versions_expected(request.expected)
+        listing = await self._read_list(ref, request.etag, announced)
+        seen = frozenset(request.known)
         if listing.unchanged and seen.issuperset(announced):
             return NotModified(fetched_at)
         names = list(dict.fromkeys((*listing.found.listed, *seen)))
         hinted = dict.fromkeys((*listing.found.hinted, *announced))
         hints = [name for name in hinted if name not in names]
         to_read = [name for name in (*names, *hints) if name not in seen]
-        if thorough and (newest := self.latest(self._versions(ref, names, {}, ()))) in seen:
+        if request.full and (newest := self.latest(self._versions(ref, names, {}, ()))) in seen:
             to_read.append(newest)
         releases = await self._read_releases(ref, to_read)
         awaited = _awaited(releases, listing.found.updated, fetched_at) - seen

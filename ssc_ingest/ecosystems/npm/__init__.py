@@ -20,12 +20,12 @@ Listing and changes: the feed of a replica, :mod:`.feed`.
 Politeness: no limit is published; a few requests a second.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
@@ -92,22 +92,10 @@ class Npm(Ecosystem):
         """Packages that changed or went, in order; a request for 10,000, and one."""
         return self._feed.changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the package's document; see the module's description."""
-        del links  # the document has them
-        del known, thorough  # one document has it all
-        del expected  # the feed announces nothing: see the module `feed`
-        fetched_at = now()
-        response = await self._get(ref, ref.registry_name, etag)
+        ref, fetched_at = request.ref, now()
+        response = await self._get(ref, ref.registry_name, request.etag)
         if response.not_modified:
             return NotModified(fetched_at)
         size = len(response.body)

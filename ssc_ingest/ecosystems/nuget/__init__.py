@@ -33,13 +33,13 @@ https://learn.microsoft.com/nuget/api/overview
 """
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from urllib.parse import quote
 
 import structlog
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.nuget.catalog import Announced, moment_of, stamp_of
 from ssc_ingest.ecosystems.nuget.feed import Feed
@@ -144,22 +144,12 @@ class NuGet(Ecosystem):
         """What the catalog has behind the cursor."""
         return Feed(self.client, self.endpoints).changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the package's index and pages, and its nuspec if that may have changed."""
-        del links  # the nuspec has it
-        fetched_at = now()
-        announced = Announced.read(expected) if expected else None
+        ref, etag, fetched_at = request.ref, request.etag, now()
+        announced = Announced.read(request.expected) if request.expected else None
         url = self.endpoints.url("registration", quote(ref.name), "index.json")
-        if announced and not announced.is_among(known):
+        if announced and not announced.is_among(request.known):
             etag = None  # "not modified" would mean that it has not come
         try:
             response = await self.client.get(url, max_bytes=MAX_DOCUMENT, accept=JSON, etag=etag)
@@ -180,7 +170,7 @@ class NuGet(Ecosystem):
         self._check(announced, entries, index.stamp, url)
         latest = self.latest(versions)
         repository, vendor = None, None
-        if latest and (thorough or latest not in known):
+        if latest and (request.full or latest not in request.known):
             repository = await self._repository(ref, latest, entries[latest])
             author = entries[latest].first_author
             vendor = None if repository is None else vendor_of(repository, author or NOT_AVAILABLE)

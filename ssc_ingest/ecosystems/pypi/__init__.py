@@ -20,7 +20,7 @@ https://docs.pypi.org/api/
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ import structlog
 from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.pypi.constraints import to_constraints
 from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
@@ -130,29 +130,19 @@ class PyPI(Ecosystem):
         """Projects whose serial has grown; one request, an empty answer if there are none."""
         return self._listing.changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read a project: 1 request, and 1 for each version that is not known.
 
         Links and spelling of the name are those of the latest version's metadata. If that
         version is known, they are not read (``vendor`` and ``repository_url`` are ``None``)
-        unless ``thorough``, for one more request.
+        unless ``full``, for one more request.
         """
-        del links  # the metadata has them
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         name = canonicalize_name(ref.registry_name)
         url = self.endpoints.url("index", name, "")
         try:
             answer = await self.client.get(
-                url, max_bytes=MAX_DOCUMENT, accept=MEDIA_TYPE, etag=etag
+                url, max_bytes=MAX_DOCUMENT, accept=MEDIA_TYPE, etag=request.etag
             )
         except ResourceNotFound as error:
             raise PackageNotFound(ref.purl, url=url) from error
@@ -169,11 +159,11 @@ class PyPI(Ecosystem):
 
         versions = self._versions(ref, page)
         latest = self.latest(versions)
-        seen = frozenset(known)
+        seen = frozenset(request.known)
         to_read = [
             release
             for release in page.releases
-            if release.name not in seen or (thorough and release.name == latest)
+            if release.name not in seen or (request.full and release.name == latest)
         ]
         descriptions = await self._describe(name, to_read, latest)
         self._report(ref, descriptions)

@@ -40,14 +40,14 @@ asks to use the dumps of the database. https://guides.rubygems.org/rubygems-org-
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 import structlog
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.rubygems.api import (
@@ -137,30 +137,20 @@ class RubyGems(Ecosystem):
         """The gems that were added to the list of versions, or all if it was made anew."""
         return Listing(self.client, self.endpoints).changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the gem's file of the index, and what its news are worth; see the module.
 
         ``expected`` is the MD5 of that file.
         """
-        del links  # the API has them
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         try:
-            response = await self._info(ref, ref.registry_name, etag)
+            response = await self._info(ref, ref.registry_name, request.etag)
         except PackageNotFound as error:
             if expected in {None, NO_VERSIONS}:
                 raise
             raise StaleAnswer("not there, but it was announced", url=error.url) from error
         if expected is not None:
-            _check_expected(response, etag, expected)
+            _check_expected(response, request.etag, expected)
         if response.not_modified:
             return NotModified(fetched_at)
         size = len(response.body)
@@ -168,9 +158,9 @@ class RubyGems(Ecosystem):
         if not releases:
             raise PackageNotFound(ref.purl, url=response.url)
 
-        seen = frozenset(known)
+        seen = frozenset(request.known)
         undated = any(
-            release.release_date is None and (thorough or number not in seen)
+            release.release_date is None and (request.full or number not in seen)
             for number, release in releases.items()
         )
         builds = await self._builds(ref) if undated else None
@@ -182,11 +172,11 @@ class RubyGems(Ecosystem):
         latest = self.latest(versions)
 
         repository = None
-        if thorough or latest not in seen:
+        if request.full or latest not in seen:
             found = clean_repository_url(links_of(builds or (), latest))
             if found != NOT_AVAILABLE:
                 repository = found
-            elif thorough or not seen or not undated:
+            elif request.full or not seen or not undated:
                 repository = await self._repository(ref)
         return Package(
             ref=replace(ref, name=await self._looked_up_as(ref)),
