@@ -212,6 +212,11 @@ class Ecosystem(ABC):
         return [row[-1] for row in unparsable] + [row[-1] for row in parsed]
 
     @classmethod
+    def by_date(cls, dates: Mapping[VersionName, datetime | None]) -> list[VersionName]:
+        """Version names in serial-number order, from their release dates; see :meth:`order`."""
+        return cls.order((name, date.isoformat() if date else None) for name, date in dates.items())
+
+    @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:
         """The version an install would take: highest stable, not yanked; else the nearest to it."""
 

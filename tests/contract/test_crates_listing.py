@@ -51,7 +51,7 @@ async def crates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Crates]:
     """The ecosystem, with small pages."""
-    monkeypatch.setattr(listing, "PAGE", 40)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 40)
     async with opened(Crates, simulator, settings, stack) as crates:
         yield crates
 

@@ -60,7 +60,7 @@ class Listed:
 
 LISTINGS = {
     "pypi": Listed(
-        page="ssc_ingest.ecosystems.pypi.listing.PAGE",
+        page="ssc_ingest.ecosystems.pypi.listing.PAGE_SIZE",
         listing=("pypi.projects",),
         feed=("pypi.projects",),
         idle=1,
@@ -73,7 +73,7 @@ LISTINGS = {
         idle=1,
     ),
     "maven": Listed(
-        page="ssc_ingest.ecosystems.maven.listing.PAGE",
+        page="ssc_ingest.ecosystems.maven.listing.PAGE_SIZE",
         listing=("maven.properties", "maven.index"),
         # For a chunk that is gone there is the index: see test_maven_listing.py.
         feed=("maven.properties",),
@@ -89,7 +89,7 @@ LISTINGS = {
         is_history=True,
     ),
     "cargo": Listed(
-        page="ssc_ingest.ecosystems.crates.listing.PAGE",
+        page="ssc_ingest.ecosystems.crates.listing.PAGE_SIZE",
         listing=("cargo.dump",),
         feed=("cargo.dump", "cargo.feed"),
         idle=2,
@@ -97,7 +97,7 @@ LISTINGS = {
         tells_twice=True,
     ),
     "rubygems": Listed(
-        page="ssc_ingest.ecosystems.rubygems.listing.PAGE",
+        page="ssc_ingest.ecosystems.rubygems.listing.PAGE_SIZE",
         listing=("rubygems.names",),
         feed=("rubygems.list",),
         idle=1,

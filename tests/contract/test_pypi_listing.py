@@ -143,7 +143,7 @@ async def test_a_newer_list_in_the_middle(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What changed again before the place is found again; what was done is not."""
-    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdef", 1))
     cursor = await index.feed_end()
     serve(server, 20, {"a": 11, "b": 12, "c": 13, "d": 14, "e": 1, "f": 15})
@@ -161,7 +161,7 @@ async def test_many_changes_before_the_place(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the old place is reached again, a cursor leads back to where it was."""
-    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdefgh", 1))
     cursor = await index.feed_end()
     serve(server, 20, dict.fromkeys("abcdefgh", 15))
@@ -219,7 +219,7 @@ async def test_a_listing_goes_on_after_a_reset(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names have no numbers: only the feed has to begin anew."""
-    monkeypatch.setattr(module, "PAGE", 1)
+    monkeypatch.setattr(module, "PAGE_SIZE", 1)
     serve(server, 5_000_000, {"a": 1, "b": 10})
     pages = [page async for page in index.list_names(None)]
     assert [page.names for page in pages] == [("a",), ("b",)]

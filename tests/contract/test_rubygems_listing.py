@@ -46,7 +46,7 @@ async def gems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, with small pages."""
-    monkeypatch.setattr(listing, "PAGE", 30)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 30)
     async with opened(RubyGems, simulator, settings, stack) as gems:
         yield gems
 

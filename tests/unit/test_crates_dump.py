@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems.crates import dump as dumps
 from ssc_ingest.ecosystems.crates.comparison import Comparison
 from ssc_ingest.ecosystems.crates.dump import Deletion, Dump, Release
 from ssc_ingest.ecosystems.crates.feed import Published, parse_feed
-from ssc_ingest.ecosystems.crates.position import MARGIN, MAX_TOLD, FeedPosition
+from ssc_ingest.ecosystems.crates.position import MARGIN, MAX_REPORTED, FeedPosition
 from ssc_ingest.errors import MalformedMetadata, RegistryError, RegistryUnavailable
 
 URL = "https://static.crates.io/db-dump.tar.gz"
@@ -333,6 +333,6 @@ def test_what_is_remembered_is_bounded() -> None:
         for hour in (1, 2)
     ]
     position = position.followed(old, None).followed(new, None)
-    assert sum(len(told.digests) for told in position.told) <= MAX_TOLD
+    assert sum(len(told.digests) for told in position.told) <= MAX_REPORTED
     assert position.news(new) == []
     assert len(position.news(old)) == 3000

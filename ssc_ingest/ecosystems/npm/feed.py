@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
+from ssc_ingest.ecosystems.wire import malformed
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
 
@@ -175,9 +176,7 @@ def _read(kind: type[Model], body: bytes, url: str) -> Model:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        path = ".".join(map(str, first["loc"]))
-        raise MalformedMetadata(f"{path}: {first['msg']}", url=url) from error
+        raise malformed(error, url) from error
 
 
 def _number(sequence: Sequence, url: str) -> int:

@@ -7,25 +7,24 @@ So the outer shape must be right, and a field inside that has a wrong type count
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
+from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Requirement
 
 logger = structlog.get_logger(__name__)
 
 
-class _Links(BaseModel):
+class _Links(WireModel):
     """Where a package's source may be found; strings, objects or anything else."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     repository: Any = None
     homepage: Any = None
@@ -69,7 +68,7 @@ class Packument(_Links):
     """A package with all its versions."""
 
     name: str
-    versions: dict[str, Manifest] = {}
+    versions: dict[str, Manifest] = Field(default_factory=dict)
     time: Any = None
 
     @property
@@ -81,10 +80,9 @@ class Packument(_Links):
         """When the version was published, if the document tells."""
         text = self.time.get(version) if isinstance(self.time, dict) else None
         try:
-            moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-        except ValueError:
+            return in_utc(datetime.fromisoformat(text)) if isinstance(text, str) else None
+        except (ValueError, OverflowError):
             return None
-        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def parse_packument(body: bytes, name: str, url: str) -> Packument:
@@ -96,9 +94,7 @@ def parse_packument(body: bytes, name: str, url: str) -> Packument:
     try:
         packument = Packument.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(f"packument of {name}: {field}: {first['msg']}", url=url) from error
+        raise malformed(error, url, f"packument of {name}") from error
     if packument.name.lower() != name.lower():
         raise MalformedMetadata(f"packument of {name} is that of {packument.name!r}", url=url)
     return packument

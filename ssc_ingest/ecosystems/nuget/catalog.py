@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.nuget.versions import normalize
-from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
+from ssc_ingest.ecosystems.wire import WireModel, malformed
+from ssc_ingest.errors import RegistryUnavailable
 
 DETAILS, DELETE = "nuget:PackageDetails", "nuget:PackageDelete"
 """What an item says: the version came or changed in some way; it was taken away."""
@@ -82,11 +83,7 @@ WrittenStamp = Annotated[str, Field(max_length=40), AfterValidator(normalize_sta
 """As a document has it; normalised when it has been read."""
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Item(_WireModel):
+class Item(WireModel):
     """Something that happened to one version."""
 
     kind: str = Field(alias="@type", max_length=100)
@@ -95,7 +92,7 @@ class Item(_WireModel):
     version: str = Field(alias="nuget:version", max_length=MAX_VERSION_LENGTH)
 
 
-class CatalogPage(_WireModel):
+class CatalogPage(WireModel):
     """At most some hundred items."""
 
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
@@ -103,14 +100,14 @@ class CatalogPage(_WireModel):
     items: tuple[Item, ...]
 
 
-class PageEntry(_WireModel):
+class PageEntry(WireModel):
     """Where a page is, and when it last got an item."""
 
     url: str = Field(alias="@id", max_length=2000)
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
 
 
-class CatalogIndex(_WireModel):
+class CatalogIndex(WireModel):
     """All pages: tens of thousands."""
 
     url: str = Field("", alias="@id", max_length=2000)
@@ -129,9 +126,7 @@ def parse(model: type[Document], body: bytes, url: str) -> Document:
     try:
         document = model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(f"catalog: {field}: {first['msg']}", url=url) from error
+        raise malformed(error, url, "catalog") from error
     if len(document.items) < document.count:
         raise RegistryUnavailable(
             f"{len(document.items)} entries of {document.count} that it says it has", url=url

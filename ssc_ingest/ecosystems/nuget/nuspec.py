@@ -6,9 +6,7 @@ the version of its schema, and is missing in some: elements are matched by their
 
 import codecs
 
-from lxml import etree
-
-from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.ecosystems.wire import parse_xml
 
 
 def read_repository(body: bytes, url: str) -> str | None:
@@ -19,21 +17,6 @@ def read_repository(body: bytes, url: str) -> str | None:
     Raises:
         MalformedMetadata: not XML, with a document type declaration, or another document.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,  # libxml2's own limits on depth and expansion
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(body.removeprefix(codecs.BOM_UTF8), parser)
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise MalformedMetadata(f"nuspec is not XML: {error}", url=url) from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedMetadata("nuspec with a document type declaration", url=url)
-    if etree.QName(root).localname != "package":
-        raise MalformedMetadata("nuspec is another document", url=url)
+    root = parse_xml(body.removeprefix(codecs.BOM_UTF8), "package", url)
     repository = root.find("{*}metadata/{*}repository")
     return None if repository is None else repository.get("url")

@@ -5,16 +5,17 @@ documents, so what the specification requires must be there and have the right t
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ssc_ingest.ecosystems.nuget.catalog import normalize_stamp
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import normalize
+from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
@@ -27,24 +28,20 @@ UNLISTED_YEAR = 1900
 """NuGet.org says that an unlisted version was published in that year."""
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Dependency(_WireModel):
+class Dependency(WireModel):
     """A package that one version asks for; without a range, any version of it."""
 
     id: str
     range: str | None = None
 
 
-class DependencyGroup(_WireModel):
+class DependencyGroup(WireModel):
     """The dependencies for one target framework, or for all that no other group is for."""
 
     dependencies: tuple[Dependency, ...] | None = None
 
 
-class CatalogEntry(_WireModel):
+class CatalogEntry(WireModel):
     """One version."""
 
     id: str
@@ -60,9 +57,7 @@ class CatalogEntry(_WireModel):
         """When it was published, in UTC; unknown of an unlisted version."""
         try:
             moment = datetime.fromisoformat(self.published or "")
-            if moment.year <= UNLISTED_YEAR:
-                return None
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return None if moment.year <= UNLISTED_YEAR else in_utc(moment)
         except (ValueError, OverflowError):
             return None
 
@@ -74,13 +69,13 @@ class CatalogEntry(_WireModel):
         return next((text for part in texts if (text := part.strip())), None)
 
 
-class Leaf(_WireModel):
+class Leaf(WireModel):
     """One version, in a page."""
 
     entry: CatalogEntry = Field(alias="catalogEntry")
 
 
-class Page(_WireModel):
+class Page(WireModel):
     """Some versions, or where to get them."""
 
     url: str = Field(alias="@id", max_length=2000)
@@ -88,13 +83,13 @@ class Page(_WireModel):
     leaves: tuple[Leaf, ...] | None = Field(None, alias="items")
 
 
-class PageDocument(_WireModel):
+class PageDocument(WireModel):
     """A page of its own."""
 
     leaves: tuple[Leaf, ...] = Field(alias="items")
 
 
-class Index(_WireModel):
+class Index(WireModel):
     """All pages of a package."""
 
     pages: tuple[Page, ...] = Field(alias="items")
@@ -121,11 +116,7 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(
-            f"registration of {ref.name}: {field}: {first['msg']}", url=url
-        ) from error
+        raise malformed(error, url, f"registration of {ref.name}") from error
 
 
 def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionName, CatalogEntry]:

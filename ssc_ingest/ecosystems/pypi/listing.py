@@ -37,7 +37,7 @@ from ssc_ingest.http.client import RegistryClient
 MAX_DOCUMENT = 512 * 1024 * 1024
 """Bytes; for 700,000 projects it has about 40 MB."""
 
-PAGE = 5_000
+PAGE_SIZE = 5_000
 """Projects on a page."""
 
 CACHE_LAG = 100_000
@@ -84,7 +84,7 @@ class Listing:
             if projects.serial is not None:
                 self._refuse_older(projects.serial, begin.serial or 0)
             after = begin.after
-            while page := await projects.after(after, PAGE):
+            while page := await projects.after(after, PAGE_SIZE):
                 after = page[-1].key
                 yield NamesPage(
                     tuple(project.name for project in page),
@@ -117,9 +117,9 @@ class Listing:
             after, more = "", True
             while more:
                 page = await projects.changed(
-                    after, PAGE, base=begin.serial, done=begin.done, done_to=begin.done_to
+                    after, PAGE_SIZE, base=begin.serial, done=begin.done, done_to=begin.done_to
                 )
-                more = len(page) == PAGE
+                more = len(page) == PAGE_SIZE
                 if not more:
                     reached = _FeedCursor(serial=serial, etag=etag)
                 else:

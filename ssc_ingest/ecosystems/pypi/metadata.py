@@ -15,7 +15,7 @@ from typing import Any
 from packaging.metadata import parse_email
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.ecosystems.wire import malformed
 from ssc_ingest.errors import MalformedMetadata
 
 MAX_REQUIREMENTS = 10_000

@@ -11,13 +11,8 @@ from functools import lru_cache
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Specification
 
-from ssc_ingest.ecosystems.pypi.constraints import (
-    ALL,
-    Interval,
-    hull,
-    intersection,
-    interval_of,
-)
+from ssc_ingest.ecosystems.intervals import hull, intersection
+from ssc_ingest.ecosystems.pypi.constraints import ALL, SpecifierInterval, interval_of, spell
 from ssc_ingest.ecosystems.pypi.environments import EVERYWHERE, REFERENCE, environments_of
 from ssc_ingest.ecosystems.pypi.identity import project
 from ssc_ingest.errors import InvalidName
@@ -34,7 +29,7 @@ _LEGACY_SPECIFIERS = re.compile(r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?[<>=!~][^;]*(
 @dataclass(frozen=True, slots=True)
 class _Line:
     package: PackageRef
-    interval: Interval
+    interval: SpecifierInterval
     environments: frozenset[int]
     readable: bool
 
@@ -73,7 +68,7 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
 def _join(lines: list[_Line]) -> Requirement:
     decisive = [line for line in lines if REFERENCE in line.environments]
     join = intersection if decisive else hull
-    return Requirement(lines[0].package, str(join([line.interval for line in decisive or lines])))
+    return Requirement(lines[0].package, spell(join([line.interval for line in decisive or lines])))
 
 
 # The lines of a project hardly change from release to release, nor popular ones from

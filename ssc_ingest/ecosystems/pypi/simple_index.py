@@ -4,7 +4,7 @@ https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
-from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.ecosystems.wire import in_utc, malformed
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
@@ -36,10 +36,8 @@ VersionText = Annotated[
 
 
 def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return in_utc(moment)
     except OverflowError as error:
         raise ValueError("out of range") from error
 

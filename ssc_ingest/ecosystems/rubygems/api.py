@@ -9,17 +9,16 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY
+from ssc_ingest.ecosystems.wire import WireModel, malformed
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
 
-class Links(BaseModel):
+class Links(WireModel):
     """Where a gem's source may be found."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     source_code_uri: Any = None
     homepage_uri: Any = None
@@ -37,10 +36,8 @@ class Gem(Links):
     name: str
 
 
-class ReleasedBuild(BaseModel):
+class ReleasedBuild(WireModel):
     """An element of ``versions/NAME.json``: one version as built for one platform."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     number: str
     platform: str = PURE_RUBY
@@ -65,7 +62,7 @@ def parse_releases(body: bytes, url: str) -> list[ReleasedBuild]:
     try:
         return _RELEASED_BUILDS.validate_json(body)
     except ValidationError as error:
-        raise _malformed("list of versions", error, url) from error
+        raise malformed(error, url, "list of versions") from error
 
 
 def parse_gem(body: bytes, name: str, url: str) -> Gem:
@@ -77,7 +74,7 @@ def parse_gem(body: bytes, name: str, url: str) -> Gem:
     try:
         gem = Gem.model_validate_json(body)
     except ValidationError as error:
-        raise _malformed(f"document of {name}", error, url) from error
+        raise malformed(error, url, f"document of {name}") from error
     if gem.name != name:
         raise MalformedMetadata(f"document of {name} is that of {gem.name!r}", url=url)
     return gem
@@ -97,9 +94,3 @@ def links_of(builds: Iterable[ReleasedBuild], version: VersionName | None) -> It
     of_version = [build for build in builds if build.number == version]
     for build in sorted(of_version, key=lambda build: build.platform != PURE_RUBY):
         yield from build.links.addresses()
-
-
-def _malformed(what: str, error: ValidationError, url: str) -> MalformedMetadata:
-    first = error.errors(include_input=False, include_url=False)[0]
-    field = ".".join(map(str, first["loc"])) or "the document"
-    return MalformedMetadata(f"{what}: {field}: {first['msg']}", url=url)

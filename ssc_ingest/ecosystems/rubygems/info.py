@@ -16,13 +16,14 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
 from ssc_ingest.ecosystems.rubygems.versions import NUMBER
+from ssc_ingest.ecosystems.wire import in_utc
 from ssc_ingest.errors import InvalidName, MalformedMetadata, RegistryUnavailable
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
@@ -152,8 +153,7 @@ def _build(dependencies: str, facts: str) -> Build:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 

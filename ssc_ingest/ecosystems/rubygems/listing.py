@@ -49,7 +49,7 @@ MAX_LIST = 1024 * 1024 * 1024
 MAX_ADDED = 4 * 1024 * 1024
 """Bytes added since last time that are read in memory: a month's are some 3 MB."""
 
-PAGE = 5000
+PAGE_SIZE = 5000
 """Gems on a page."""
 
 TEXT = "text/plain, */*;q=0.5"
@@ -223,4 +223,4 @@ async def _pages(
 
 
 def _take(items: Iterator[T]) -> list[T]:
-    return list(islice(items, PAGE))
+    return list(islice(items, PAGE_SIZE))

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
-from ssc_ingest.ecosystems.maven import CONCURRENCY, Maven
+from ssc_ingest.ecosystems.maven import Maven
+from ssc_ingest.ecosystems.maven.fetch import CONCURRENCY
 from ssc_ingest.ecosystems.maven.pom.model import MAX_POM
 from ssc_ingest.errors import (
     IngestError,
