@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
-from ssc_ingest.ecosystems.pypi import MAX_METADATA, PyPI
+from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.ecosystems.pypi.fetch import MAX_METADATA
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import (
     IngestError,

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
-from ssc_ingest.ecosystems.rubygems import MAX_DOCUMENT, RubyGems
+from ssc_ingest.ecosystems.rubygems import RubyGems
+from ssc_ingest.ecosystems.rubygems.fetch import MAX_DOCUMENT
 from ssc_ingest.errors import (
     IngestError,
     MalformedMetadata,

@@ -1,4 +1,4 @@
-"""A package's manifest, read for the address of its repository, which registrations lack.
+"""A package's manifest; it has the address of the repository, which registrations lack.
 
 https://learn.microsoft.com/nuget/reference/nuspec#repository. The document's namespace changes with
 the version of its schema, and is missing in some: elements are matched by their local names.
@@ -12,10 +12,8 @@ from ssc_ingest.ecosystems.wire import parse_xml
 def read_repository(body: bytes, url: str) -> str | None:
     """The ``url`` of the manifest's ``<repository>``.
 
-    Nothing that the XML names is resolved, expanded or fetched.
-
     Raises:
-        MalformedMetadata: not XML, with a document type declaration, or another document.
+        MalformedMetadata: it is not such an XML document, or has a document type declaration.
     """
     root = parse_xml(body.removeprefix(codecs.BOM_UTF8), "package", url)
     repository = root.find("{*}metadata/{*}repository")

@@ -1,7 +1,7 @@
-"""NuGet's registrations: a package's index, which holds its versions in pages or points to them.
+"""NuGet's registrations: a package's index, which contains its versions in pages or links them.
 
 https://learn.microsoft.com/nuget/api/registration-base-url-resource. The server makes these
-documents, so what the specification requires must be there and have the right type.
+documents, so every field that the specification requires must be present with the right type.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,21 +22,21 @@ from ssc_ingest.models import PackageRef, Requirement, VersionName
 logger = structlog.get_logger(__name__)
 
 MAX_VERSION_LENGTH = 256
-"""Characters; NuGet.org takes 64."""
+"""Characters; NuGet.org accepts 64."""
 
 UNLISTED_YEAR = 1900
-"""NuGet.org says that an unlisted version was published in that year."""
+"""The year in which NuGet.org dates all unlisted versions."""
 
 
 class Dependency(WireModel):
-    """A package that one version asks for; without a range, any version of it."""
+    """A package that one version requires; without a range, any version of it."""
 
     id: str
     range: str | None = None
 
 
 class DependencyGroup(WireModel):
-    """The dependencies for one target framework, or for all that no other group is for."""
+    """The dependencies for one target framework, or for all frameworks without a group."""
 
     dependencies: tuple[Dependency, ...] | None = None
 
@@ -54,7 +54,7 @@ class CatalogEntry(WireModel):
 
     @property
     def release_date(self) -> datetime | None:
-        """When it was published, in UTC; unknown of an unlisted version."""
+        """When it was published, in UTC; unknown for an unlisted version."""
         try:
             moment = datetime.fromisoformat(self.published or "")
             return None if moment.year <= UNLISTED_YEAR else in_utc(moment)
@@ -76,7 +76,7 @@ class Leaf(WireModel):
 
 
 class Page(WireModel):
-    """Some versions, or where to get them."""
+    """Some versions, or the address of a document with them."""
 
     url: str = Field(alias="@id", max_length=2000)
     count: int | None = None
@@ -84,7 +84,7 @@ class Page(WireModel):
 
 
 class PageDocument(WireModel):
-    """A page of its own."""
+    """A page outside the index."""
 
     leaves: tuple[Leaf, ...] = Field(alias="items")
 
@@ -97,7 +97,7 @@ class Index(WireModel):
 
     @property
     def stamp(self) -> str | None:
-        """When it was written, in the form that sorts; NuGet.org tells."""
+        """When it was written, as a normalised stamp, if the source says."""
         try:
             return normalize_stamp(str(self.commit))
         except ValueError:
@@ -111,7 +111,7 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
     """The package's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: not such a document.
+        MalformedMetadata: it is not such a document.
     """
     try:
         return model.model_validate_json(body)
@@ -120,10 +120,10 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
 
 
 def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionName, CatalogEntry]:
-    """The versions by their normalised names; of two spellings of one release, the first.
+    """The versions by their normalised names; the first of two spellings of one release.
 
     Raises:
-        MalformedMetadata: there are versions of another package among them.
+        MalformedMetadata: versions of another package are among them.
     """
     found: dict[VersionName, CatalogEntry] = {}
     seen: set[str] = set()
@@ -140,9 +140,9 @@ def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionN
 def read_requirements(
     entries: Mapping[VersionName, CatalogEntry], package: str
 ) -> dict[VersionName, tuple[Requirement, ...]]:
-    """The requirements of each version, of all target frameworks.
+    """The requirements of each version, for all target frameworks.
 
-    What no package can be called is left out and told.
+    Names that no package can have are left out and logged.
     """
     skipped: set[str] = set()
     found: dict[VersionName, tuple[Requirement, ...]] = {}

@@ -3,7 +3,7 @@
 The readers (``PypiVersionRange`` of univers 31.1.0) know ``== != <= >= < >`` alone, and of
 those only one lower bound, one upper bound and exclusions between them: two lower bounds are
 an error there, ``==`` beside a bound is read as *or*, several ``!=`` without a bound select
-nothing. So a specifier set is reduced to an interval, and the interval is what is written:
+nothing. So a specifier set is reduced to an interval, and the interval is written:
 
 ====================  ==========================================================
 ``>=1.2,<2``          ``>= 1.2, < 2``
@@ -13,10 +13,10 @@ nothing. So a specifier set is reduced to an interval, and the interval is what 
 ``!=1.2.*``           dropped: a hole cannot be written (``any`` if it was alone)
 ``!=1.5,!=1.6``       ``>= 0.dev0, != 1.5, != 1.6``
 ``>=1,>=2,<=3,<4``    ``>= 2, <= 3``
-``>=2,<1``            ``< 0.dev0``, which selects nothing, as the original
+``>=2,<1``            ``< 0.dev0``, which selects nothing, like the original
 ====================  ==========================================================
 
-Against PEP 440 this differs at the edges of an interval alone: ``< 2`` admits ``2.0rc1``,
+This differs from PEP 440 only at the edges of an interval: ``< 2`` admits ``2.0rc1``,
 ``>= 1.2`` from ``==1.2.*`` leaves out ``1.2rc1``, ``> 1`` admits ``1.post1``; and local
 versions (``1.0+cpu``, which PyPI does not accept) are compared like others.
 """
@@ -46,7 +46,7 @@ ALL: SpecifierInterval = Interval()
 def to_constraints(*texts: str) -> str:
     """The constraint for the graph: the smallest interval around specifier sets given as texts.
 
-    ``any`` if one of them is none.
+    ``any`` if one of them is not a specifier set.
     """
     try:
         intervals = [interval_of(_specifiers(text)) for text in texts]
@@ -58,13 +58,13 @@ def to_constraints(*texts: str) -> str:
 def _specifiers(text: str) -> SpecifierSet:
     if len(text) > MAX_LENGTH:
         raise InvalidSpecifier(f"{len(text)} characters")
-    # Old metadata have them in parentheses.
+    # Old metadata has parentheses around them.
     return SpecifierSet(text.strip().removeprefix("(").removesuffix(")"))
 
 
 def interval_of(specifiers: SpecifierSet) -> SpecifierInterval:
     """The interval that satisfies all specifiers of a requirement."""
-    # A set has no order; of equal bounds (1.0, 1.0.0) the text must not depend on the process.
+    # Sorted, since a set has no order: the spelling of equal bounds (1.0, 1.0.0) must be stable.
     clauses = [_clause(specifier) for specifier in sorted(specifiers, key=str)]
     return intersection(clauses)
 
@@ -77,7 +77,7 @@ def _clause(specifier: Specifier) -> SpecifierInterval:
     try:
         version = Version(text)
     except InvalidVersion:
-        return ALL  # only "===" may have such text, and the readers could not parse it
+        return ALL  # only "===" may have such a text, and the readers could not parse it
     bound = Bound(text, version, inclusive="=" in operator)
     match operator:
         case "~=":
@@ -94,7 +94,7 @@ def _clause(specifier: Specifier) -> SpecifierInterval:
 
 
 def _series(text: str, prefix: tuple[int, ...]) -> SpecifierInterval:
-    """From a version up to where the last number of a prefix goes up: 1.19 -> below 1.20."""
+    """From a version up to the next value of a prefix's last number: 1.19 -> below 1.20."""
     lower = Bound(text, Version(text), inclusive=True)
     epoch = f"{lower.version.epoch}!" if lower.version.epoch else ""
     upper = epoch + ".".join(map(str, (*prefix[:-1], prefix[-1] + 1)))

@@ -1,8 +1,8 @@
-"""What RubyGems.org's JSON API tells and the compact index does not.
+"""Documents of RubyGems.org's JSON API, for data that the compact index lacks.
 
 https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates and the metadata of
-each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata can
-be anything, so a link that is no text counts as absent.
+each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata may
+contain anything, so a link that is not text counts as absent.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from ssc_ingest.models import VersionName
 
 
 class Links(WireModel):
-    """Where a gem's source may be found."""
+    """Possible addresses of a gem's source."""
 
     source_code_uri: Any = None
     homepage_uri: Any = None
@@ -57,7 +57,7 @@ def parse_releases(body: bytes, url: str) -> list[ReleasedBuild]:
     """All builds of all versions that are not yanked.
 
     Raises:
-        MalformedMetadata: not such a document.
+        MalformedMetadata: it is not such a document.
     """
     try:
         return _RELEASED_BUILDS.validate_json(body)
@@ -69,19 +69,19 @@ def parse_gem(body: bytes, name: str, url: str) -> Gem:
     """The gem of that name.
 
     Raises:
-        MalformedMetadata: not such a document, or that of another gem.
+        MalformedMetadata: it is not such a document, or belongs to another gem.
     """
     try:
         gem = Gem.model_validate_json(body)
     except ValidationError as error:
         raise malformed(error, url, f"document of {name}") from error
     if gem.name != name:
-        raise MalformedMetadata(f"document of {name} is that of {gem.name!r}", url=url)
+        raise MalformedMetadata(f"document of {name} belongs to {gem.name!r}", url=url)
     return gem
 
 
 def release_dates(builds: Iterable[ReleasedBuild]) -> dict[VersionName, datetime]:
-    """When the first build of each version came out."""
+    """The date of each version's first build."""
     dates: dict[VersionName, datetime] = {}
     for build in builds:
         number, date = VersionName(build.number), build.created_at.astimezone(UTC)

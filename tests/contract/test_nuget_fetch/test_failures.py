@@ -6,7 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.base import FetchRequest
-from ssc_ingest.ecosystems.nuget import MAX_NUSPEC, NuGet
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.fetch import MAX_NUSPEC
 from ssc_ingest.errors import MalformedMetadata, PackageNotFound, RateLimited
 from tests.contract.fetching import read
 from tests.contract.loopback import Loopback, packed

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest
-from ssc_ingest.ecosystems.nuget import MAX_PAGES, NuGet
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.fetch import MAX_PAGES
 from ssc_ingest.errors import (
     InconsistentAnswers,
     IngestError,
