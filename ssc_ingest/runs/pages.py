@@ -42,7 +42,7 @@ async def read_listing(ecosystem: Ecosystem, cursor: str | None) -> AsyncGenerat
     """The pages of the whole listing behind ``cursor``; raises what ``list_names`` raises."""
     async with closing(ecosystem.list_names(cursor)) as listing:
         async for names in listing:
-            changes = (Change(name, links=names.links.get(name)) for name in names.names)
+            changes = (Change(name, hints=names.hints.get(name)) for name in names.names)
             yield Page(tuple(changes), names.cursor, names.total, names.repeats)
 
 

@@ -202,7 +202,7 @@ class PagePublisher:
                 run_id=self._run.id,
                 sequence=self._pages + 1,
                 expected=change.expected,
-                links=None if change.links is None else list(change.links),
+                links=None if change.hints is None else list(change.hints),
             ),
         )
 

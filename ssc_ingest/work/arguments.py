@@ -74,9 +74,14 @@ class ExtractPackage(Arguments):
     sequence: int = 0
     """Which of the run's messages for this package: a later one takes the earlier one's place."""
     links: list[str] | None = Field(None, max_length=5)
-    """What the listing or feed says of the package's repository; runs set it."""
+    """The listing's or feed's hints about the package; runs set it."""
     expected: str | None = Field(None, max_length=2000)
     """What the registry's feed said about the package; see ``Ecosystem.fetch``."""
+
+    @property
+    def hints(self) -> tuple[str, ...] | None:
+        """The ``links``, as a ``FetchRequest`` has them."""
+        return None if self.links is None else tuple(self.links)
 
     def keywords(self) -> dict[str, Any]:
         """The shortest keywords that mean the same."""

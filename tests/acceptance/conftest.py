@@ -102,10 +102,10 @@ from toy import Toy
 class Deadly(Toy):
     '''One toy kills the process that reads it.'''
 
-    async def fetch(self, ref, **arguments):
-        if ref.name == "deadly":
+    async def fetch(self, request):
+        if request.ref.name == "deadly":
             os.kill(os.getpid(), 9)
-        return await super().fetch(ref, **arguments)
+        return await super().fetch(request)
 """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import metadata_path
@@ -53,7 +54,9 @@ async def fetch(maven: Maven, name: str) -> Package:
             for v in maven.order((version, None) for version in listed)
         ]
         latest = maven.latest(versions)
-        package = await maven.fetch(ref, known=[VersionName(v) for v in listed if v != latest])
+        package = await maven.fetch(
+            FetchRequest(ref, known=[VersionName(v) for v in listed if v != latest])
+        )
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"Maven Central cannot be reached: {error}")
@@ -130,7 +133,7 @@ async def test_a_package_that_does_not_exist(maven: Maven) -> None:
     """The repository's 404 is a typed error."""
     try:
         with pytest.raises(PackageNotFound):
-            await maven.fetch(maven.ref("io.example.ssc-ingest:no-such-package"))
+            await maven.fetch(FetchRequest(maven.ref("io.example.ssc-ingest:no-such-package")))
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"Maven Central cannot be reached: {error}")

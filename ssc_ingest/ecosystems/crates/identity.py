@@ -1,8 +1,8 @@
-"""What crates are called.
+"""Names of crates.
 
-Names are compared without regard to case, so both the graph's name and the package URL are in
+Names are case-insensitive, so both the graph's name and the package URL are in
 lower case. ``-`` and ``_`` are different characters (crates.io does not let two crates differ in
-them alone, but neither does it find one under the other's spelling).
+them alone, but it does not find one under the other's spelling either).
 https://doc.rust-lang.org/cargo/reference/registry-index.html#name-restrictions
 """
 

@@ -1,7 +1,7 @@
-"""What NuGet's packages are called.
+"""Names of NuGet's packages.
 
-Ids are compared without regard to case, and URLs have them in lower case; so have the graph's name
-and the package URL. https://learn.microsoft.com/nuget/reference/nuspec#id
+Ids are case-insensitive, and URLs have them in lower case; so have the graph's name and the package
+URL. https://learn.microsoft.com/nuget/reference/nuspec#id
 """
 
 import re
@@ -64,7 +64,7 @@ def reference(name: str) -> PackageRef:
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"NuGet package ids have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
+            f"NuGet package ids have at most {MAX_NAME_LENGTH} characters, this one has {len(name)}"
         )
     if not _NAME.fullmatch(name):
         raise InvalidName(

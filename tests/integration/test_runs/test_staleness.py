@@ -185,10 +185,10 @@ async def test_a_failing_package_does_not_block_the_others(
     read_ago(cypher, bench, {"bad": 90, "b": 30, "c": 20})
     fetch = type(bench.resources.ecosystems["pypi"]).fetch
 
-    async def failing(self: Any, ref: Any, **arguments: Any) -> Any:
-        if ref.name == "bad":
+    async def failing(self: Any, request: Any) -> Any:
+        if request.ref.name == "bad":
             raise MalformedMetadata("what is this?")
-        return await fetch(self, ref, **arguments)
+        return await fetch(self, request)
 
     monkeypatch.setattr(type(bench.resources.ecosystems["pypi"]), "fetch", failing)
     run = await swept(bench, 2)
