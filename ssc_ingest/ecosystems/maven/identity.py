@@ -1,10 +1,10 @@
-"""What the packages of Maven Central are called, and where their files are.
+"""Names of packages in Maven Central, and the paths of their files.
 
-A package is a group and an artifact, ``group:artifact``. The repository's paths tell upper from
-lower case, so names that differ in case are different packages, and the package URL keeps the
-registry's spelling. What the graph's readers look up, in lower case, belongs to the package that
-is spelled so; one with capitals gets it only if the registry has no such package, which
-:meth:`ssc_ingest.ecosystems.maven.Maven.fetch` asks.
+A package is a group and an artifact, ``group:artifact``. The repository's paths are
+case-sensitive, so names that differ in case are different packages, and the package URL keeps the
+registry's spelling. The lower-case name, which the graph's readers look up, belongs to the package
+with that spelling. A package with capitals gets it only if the registry has no such package;
+:meth:`ssc_ingest.ecosystems.maven.Maven.fetch` checks that.
 https://maven.apache.org/pom.html#Maven_Coordinates,
 https://maven.apache.org/repositories/layout.html
 """
@@ -23,8 +23,8 @@ INLINE, CONTAINER = "inline", "container"
 INDEX_READER = Option(
     key="index_reader",
     choices=(INLINE, CONTAINER),
-    about="Who reads the index for a listing: this process (inline), or a container that a Docker "
-    "engine runs (container).",
+    about="Where the index is read for a listing: in this process (inline), or in a container of a "
+    "Docker engine (container).",
 )
 
 IDENTITY = Identity(
@@ -56,16 +56,16 @@ IDENTITY = Identity(
 MAX_PART_LENGTH = 255
 """Characters of a group or an artifact; file systems have no longer names."""
 
-# Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without what leads elsewhere in a
-# path: a group's dots are slashes, an artifact is one segment.
+# Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without segments that would lead
+# elsewhere in a path: a group's dots are slashes, an artifact is one segment.
 _GROUP = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-# A version is one segment of a path, and no property or range.
+# A version is one segment of a path, and neither a property nor a range.
 _VERSION = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+~!@=-]{1,255}")
 
 
 class Coordinates(NamedTuple):
-    """One release: which document Maven means by a group, an artifact and a version."""
+    """One release: the document that Maven means by a group, an artifact and a version."""
 
     group: str
     artifact: str
@@ -73,7 +73,7 @@ class Coordinates(NamedTuple):
 
     @property
     def are_usable(self) -> bool:
-        """Whether they name a place in the repository (and no property or range)."""
+        """Whether they name a path in the repository (and neither a property nor a range)."""
         return bool(
             _GROUP.fullmatch(self.group)
             and _ARTIFACT.fullmatch(self.artifact)

@@ -1,11 +1,11 @@
-"""What npm's packages are called.
+"""Names of npm's packages.
 
 New names are lower case. Names with capitals from before 2017 are packages of their own:
-``JSONStream`` and ``jsonstream`` are two, of different people. So the package URL keeps the
-registry's spelling (libraries that follow the purl specification write npm names in lower case,
-and then mean the other package). What the graph's readers look up, in lower case, belongs to
-the package that is spelled so; one with capitals gets it only if the registry has no such
-package, which :meth:`ssc_ingest.ecosystems.npm.Npm.fetch` asks.
+``JSONStream`` and ``jsonstream`` have different owners. So the package URL keeps the registry's
+spelling (libraries that follow the purl specification write npm names in lower case, and then mean
+the other package). The lower-case name, which the graph's readers look up, belongs to the package
+with that spelling. A package with capitals gets it only if the registry has no such package;
+:meth:`ssc_ingest.ecosystems.npm.Npm.fetch` checks that.
 https://github.com/npm/validate-npm-package-name
 """
 
@@ -31,27 +31,27 @@ IDENTITY = Identity(
             key="registry",
             url="https://registry.npmjs.org",
             rate=5,
-            about="documents of packages, and their archives",
+            about="documents and archives of packages",
         ),
         Endpoint(
             key="replicate",
             url="https://replicate.npmjs.com",
             rate=5,
-            about="the database behind the registry: where its feed of changes ends (`update_seq`)",
+            about="the database behind the registry, for the end of its feed (`update_seq`)",
         ),
         Endpoint(
             key="changes",
             url="https://replicate.npmjs.com/registry/_changes",
             rate=5,
-            about="feed of changes, from which all names come as well",
+            about="feed of changes, also the source of the listing",
         ),
     ),
 )
 
 MAX_NAME_LENGTH = 214
 
-# What encodeURIComponent leaves as it is. A dot or underscore in front is reserved, but
-# there are scoped packages with an underscore behind the slash.
+# Characters that encodeURIComponent keeps. A leading dot or underscore is reserved, but there are
+# scoped packages with an underscore after the slash.
 _NAME = re.compile(
     r"@[A-Za-z0-9!~*'()-][A-Za-z0-9._!~*'()-]*/[A-Za-z0-9_!~*'()-][A-Za-z0-9._!~*'()-]*"
     r"|[A-Za-z0-9!~*'()-][A-Za-z0-9._!~*'()-]*"

@@ -1,10 +1,10 @@
-"""What gems are called.
+"""Names of gems.
 
-The registry tells upper from lower case, and a few old gems differ in nothing else: of two
-such gems, neither may get the other's versions. So the package URL keeps the registry's spelling
-(``pkg:gem/ZenTest``), in which a gem is also asked for. What the graph's readers look up, in
-lower case, belongs to the gem that is spelled so; one with capitals gets it only if the registry
-has no such gem, which :meth:`ssc_ingest.ecosystems.rubygems.RubyGems.fetch` asks.
+Names are case-sensitive, and a few old gems differ only in case: neither of two such gems may get
+the other's versions. So the package URL keeps the registry's spelling (``pkg:gem/ZenTest``), and
+requests use it. The lower-case name, which the graph's readers look up, belongs to the gem with
+that spelling. A gem with capitals gets it only if the registry has no such gem;
+:meth:`ssc_ingest.ecosystems.rubygems.RubyGems.fetch` checks that.
 https://guides.rubygems.org/specification-reference/#name
 """
 
@@ -35,7 +35,7 @@ IDENTITY = Identity(
             key="api",
             url="https://rubygems.org/api/v1",
             rate=5,
-            about="links of gems, and dates that the index does not tell",
+            about="links of gems, and dates that the index lacks",
         ),
     ),
 )
@@ -53,7 +53,7 @@ def reference(name: str) -> PackageRef:
     ``name`` of the result is provisional for a gem with capitals (see above).
 
     Raises:
-        InvalidName: no gem can be called so.
+        InvalidName: no gem can have this name.
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
