@@ -55,7 +55,7 @@ def members(group: int) -> list[int]:
 
 
 def wait_until_gone(group: int, *, seconds: float) -> list[int]:
-    """Wait until the group is empty; what is left of it after that time."""
+    """Wait until the group is empty; returns the members that are left after that time."""
     deadline = time.monotonic() + seconds
     while (left := members(group)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -86,7 +86,7 @@ def test_output_that_cannot_be_passed_on(group: ProcessGroup, error: BaseExcepti
 
 
 def test_child_that_ends_early(group: ProcessGroup) -> None:
-    """Waiting for a child that ends is an error with its name, its status and what it wrote."""
+    """Waiting for a child that ends is an error with its name, its status and its output."""
     child = group.start("beat", python("print('no such database'); raise SystemExit(3)"))
     with pytest.raises(ServerFailed, match="beat ended with status 3") as raised:
         child.wait_until(lambda: False, timeout=30)
@@ -95,7 +95,7 @@ def test_child_that_ends_early(group: ProcessGroup) -> None:
 
 
 def test_child_that_does_not_get_ready(group: ProcessGroup) -> None:
-    """Waiting is bounded."""
+    """The wait has a time limit."""
     child = group.start("beat", SLEEP)
     with pytest.raises(ServerFailed, match=r"not ready after 0\.1 s"):
         child.wait_until(lambda: False, timeout=0.1)
@@ -123,7 +123,7 @@ def test_stop_asks_first(group: ProcessGroup) -> None:
     assert child.stop(grace=30), "stopping twice does no harm"
 
 
-def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
+def test_stop_kills_a_child_that_ignores_sigterm(group: ProcessGroup) -> None:
     """A child that ignores SIGTERM is killed after the grace."""
     code = (
         "import signal, time\n"
@@ -138,7 +138,7 @@ def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
 
 
 def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
-    """A child gets the environment and the working directory that it was given."""
+    """A child gets the given environment and working directory."""
     child = group.start(
         "child",
         python("import os; print(os.environ['ANSWER'], os.getcwd())"),
