@@ -41,7 +41,7 @@ async def test_killed_workers_lose_nothing(
     async def is_frozen_at_work() -> bool:
         active = await asyncio.to_thread(fleet.active)
         worker.freeze()
-        # Some may have ended since it was asked; what is pending of a frozen worker's, it runs.
+        # Some may have ended in between; a pending task of the frozen worker is running.
         running = {ecosystem("pypi").ref(kwargs["name"]).purl for kwargs in active}
         if len(running & await state.redis.smembers(f"job:{job_id}:pending")) >= 8:
             return True

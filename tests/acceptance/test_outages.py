@@ -74,8 +74,8 @@ class Outage:
     async def assert_done(self, cypher: Cypher) -> None:
         """All of it, once, by the same worker."""
         self._simulator.latency(0)
-        # What Redis had handed out and the worker had not noted is found by the sweep,
-        # which beat emits every minute.
+        # The sweep, which beat emits every minute, finds messages that Redis had handed out and the
+        # worker had not recorded.
         async with sweeping(self._fleet):
             job = await finished(self._state, self._job_id, RECOVERY + MARGIN + 60)
         await settled(self._state, RECOVERY + 30)
