@@ -1,9 +1,9 @@
-"""Write what documents definitions: ``make docs``.
+"""Generate the pages that document definitions: ``make docs``.
 
 ``template.env`` and ``docs/settings.md`` from the settings, and the tables of properties in
 ``docs/data-model.md`` from :mod:`ssc_ingest.graph.properties`.
 
-With ``--check`` nothing is written; exit 1 if a file is not what the definitions say.
+``--check`` writes nothing and exits with 1 if a file differs from the definitions.
 """
 
 import inspect
@@ -31,24 +31,24 @@ GROUP_COMMENT = re.compile(
 
 TEMPLATE_INTRODUCTION = """\
 Settings of SSC Ingest. Copy this file to .env, which is not in git, and change what you
-need; environment variables win over .env. Every variable may be left out: what stands here
-is its default. A line that is commented out is an example, or the default on Linux.
-Made of ssc_ingest/settings.py and ssc_ingest/ecosystems/ by `make docs`."""
+need; environment variables override .env. Every variable is optional and has its default
+here. A line that is commented out is an example, or the default on Linux.
+`make docs` generates this file from ssc_ingest/settings.py and ssc_ingest/ecosystems/."""
 
 PAGE_INTRODUCTION = """\
 # Settings
 
-Environment variables, or lines of a file `.env` in the working directory; environment variables
-win. Unknown variables are ignored, empty ones count as not set. A value that makes no sense stops
-the program with a line that names the variable and the remedy. Times are seconds, sizes bytes,
-unless a name says otherwise.
+Settings are environment variables, or lines of a file `.env` in the working directory;
+environment variables override the file. Unknown variables are ignored, empty ones count as unset.
+An invalid value stops the program with a line that names the variable and the remedy. Times are
+seconds, sizes bytes, unless a name says otherwise.
 
-[`template.env`](../template.env) has all of them, ready to be copied. Both files are made of the
-definitions in `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/` by `make docs`.
+[`template.env`](../template.env) has all of them, ready to copy. `make docs` generates both files
+from `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/`.
 """
 
 
-RATE = "Requests a second to its host; where addresses share a host, the lowest rate counts."
+RATE = "Maximum requests a second to its host; if addresses share a host, the lowest rate counts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Row:
     default: str | None
     example: str = ""
     depends: bool = False
-    """Whether the example is what this machine would take by default."""
+    """Whether the example is the default of this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def toys() -> Iterator[ToyRegistry]:
 
 @pytest.fixture
 def plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
-    """A seventh ecosystem, ``toy``: one file, installed as another distribution would be."""
+    """A seventh ecosystem, ``toy``: one file, installed like a separate distribution."""
     _install(fleet, toys, tmp_path / "plugin", "toy:Toy")
 
 

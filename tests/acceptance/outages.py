@@ -38,7 +38,7 @@ class OwnRedis:
         self.start()
 
     def freeze(self) -> None:
-        """It takes connections and questions, and answers none."""
+        """It accepts connections and commands, and does not respond."""
         os.kill(self._child.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
@@ -47,15 +47,15 @@ class OwnRedis:
         self._child.stop(grace=5)
 
     def refuse(self) -> None:
-        """It answers, and refuses to write, as what is no longer the primary does."""
+        """It responds, and refuses to write, like a server that is no longer the primary."""
         self._client.replicaof("127.0.0.1", "1")
 
     def accept(self) -> None:
-        """It writes again."""
+        """It accepts writes again."""
         self._client.replicaof("NO", "ONE")
 
     def start(self) -> None:
-        """The same server again, with what it had written down."""
+        """Start the same server again, with its persisted data."""
         self._child = self._start()
 
     def _start(self) -> ChildProcess:

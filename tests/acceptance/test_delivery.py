@@ -1,4 +1,4 @@
-"""What survives: killed workers, poison, stopping under load, callers without our code."""
+"""Delivery survives killed workers, poison, stopping under load, and callers without our code."""
 
 import asyncio
 import random
@@ -41,7 +41,7 @@ async def test_killed_workers_lose_nothing(
     async def is_frozen_at_work() -> bool:
         active = await asyncio.to_thread(fleet.active)
         worker.freeze()
-        # Some may have ended since it was asked; what is pending of a frozen worker's, it runs.
+        # Some may have ended in between; a pending task of the frozen worker is running.
         running = {ecosystem("pypi").ref(kwargs["name"]).purl for kwargs in active}
         if len(running & await state.redis.smembers(f"job:{job_id}:pending")) >= 8:
             return True
@@ -51,7 +51,7 @@ async def test_killed_workers_lose_nothing(
     points = sorted(rng.uniform(0.1, 0.9) for _ in range(5))
     for point in points:
         await extracted(state, job_id, point * len(closure))
-        # Slow, so that what runs when it is asked still runs when it is frozen.
+        # Slow, so that the reported tasks still run when the worker is frozen.
         simulator.latency(2000)
         await eventually(is_frozen_at_work)
         worker.kill()
@@ -75,7 +75,7 @@ async def test_killed_workers_lose_nothing(
 async def test_one_poisonous_package_among_good_ones(
     fleet: Fleet, state: State, cypher: Cypher, toys: ToyRegistry, deadly_plugin: None
 ) -> None:
-    """What kills its worker is one dead letter; what shared the process with it is extracted."""
+    """The poisonous task is one dead letter; the tasks in its process are extracted."""
     worker = fleet.start("toy.urgent", "toy.fresh", "toy.bulk")
     good = [f"good-{letter}" for letter in "abcdefg"]
     for name in good:
@@ -109,7 +109,7 @@ async def test_one_poisonous_package_among_good_ones(
 async def test_stopping_under_load_loses_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM: what is not done within the grace goes back to the queue, and nothing waits."""
+    """SIGTERM: tasks that exceed the grace return to their queue, and nothing waits."""
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     simulator.latency(300)
     worker = fleet.start()
@@ -195,7 +195,7 @@ BAD_CALLS: dict[str, tuple[dict[str, Any], str]] = {
 async def test_bad_calls_are_dead_letters(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Each bad call is one dead letter of its type; the worker goes on, nothing is half there."""
+    """Each bad call is one dead letter of its type; the worker continues, and writes nothing."""
     worker = fleet.start()
     package = simulator.packages("pypi", 1, start=40)[0].name
     sent = {}
@@ -240,7 +240,7 @@ async def test_unknown_keywords_are_tolerated(
 async def test_twice_changes_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A second job and a refresh of the same packages leave every node and edge as it is."""
+    """A second job and a refresh of the same packages leave every node and edge unchanged."""
     fleet.start()
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     await finished(state, await start_job(state, name, "latest"))
@@ -258,7 +258,7 @@ async def test_twice_changes_nothing(
     assert_closure_is_filled(cypher, simulator, "pypi", closure)
 
 
-async def test_a_paused_host_holds_up_nobody_else(
+async def test_a_paused_host_delays_no_other(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """429 with Retry-After: work waits outside the queue, without attempts, and then is done."""
@@ -283,7 +283,7 @@ async def test_a_paused_host_holds_up_nobody_else(
 async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     fleet: Fleet, simulator: Simulator, state: State
 ) -> None:
-    """Killed between the end of the work and that of the claim: nothing stays claimed."""
+    """Killed between the end of the work and that of the claim: no claim remains."""
     package = simulator.packages("npm", 1, start=60)[0]
     purl = Purl(package.purl)
     request = ExtractPackage(ecosystem="npm", name=package.name, job_id=new_job_id())

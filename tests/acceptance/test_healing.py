@@ -1,4 +1,4 @@
-"""What heals by itself with real workers: lost entries of a feed, stubs of requirement files."""
+"""Automatic repairs with real workers: lost entries of a feed, stubs of requirement files."""
 
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import Fleet, eventually
@@ -19,7 +19,7 @@ CREATE (:RequirementFile {name: 'package.json', manager: 'NPM', moment: localdat
 async def test_a_change_that_the_feed_has_lost(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The package is looked at when its time has come, in a run that others can see."""
+    """A staleness run, which other commands show, reads the package when it is due."""
     fleet.start()
     (package,) = simulator.packages("nuget", 1, start=40)
     fleet.send(ecosystem="nuget", name=package.name, dependencies="none")
@@ -45,7 +45,7 @@ async def test_a_change_that_the_feed_has_lost(
 async def test_a_stub_that_a_requirement_file_points_to(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The sweep has it extracted at once, and all that its versions require."""
+    """The sweep submits it at once, with all requirements of its versions."""
     fleet.start()
     (package,) = simulator.packages("npm", 1, start=700, traits=("requirements",))
     cypher(LINKED, purl=package.purl, name=package.name)

@@ -1,4 +1,4 @@
-"""Pausing a registry by hand: nothing is asked, nothing is lost."""
+"""Pausing a registry by hand: no request is sent, no work is lost."""
 
 import subprocess
 import sys
@@ -18,10 +18,10 @@ OLD = 3 * 24 * 3600
 """Seconds; longer than work may wait for anything else."""
 
 
-async def test_a_paused_registry_is_asked_nothing(
+async def test_a_paused_registry_gets_no_requests(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, tmp_path: Path
 ) -> None:
-    """Urgent or bulk, new or old work waits meanwhile; after that all of it is done."""
+    """Urgent and bulk, new and old work waits meanwhile; afterwards all of it is done."""
 
     def registries(*arguments: str) -> str:
         done = subprocess.run(

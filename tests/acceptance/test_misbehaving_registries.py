@@ -1,4 +1,4 @@
-"""Listings and feeds that registries get wrong: whatever happens, no package is lost."""
+"""Faulty listings and feeds of registries: no package is ever lost."""
 
 from collections.abc import Callable, Iterator
 
@@ -36,7 +36,7 @@ def publish(simulator: Simulator, name: str, start: int) -> None:
     [("npm", Simulator.reset_sequence), ("rubygems", Simulator.rebuild)],
     ids=["npm's sequence", "RubyGems' list of versions"],
 )
-async def test_what_was_followed_begins_again(
+async def test_a_feed_that_restarts(
     fleet: Fleet,
     simulator: Simulator,
     state: State,
@@ -45,7 +45,7 @@ async def test_what_was_followed_begins_again(
     name: str,
     begin_again: Callable[[Simulator, str], None],
 ) -> None:
-    """The place that was reached is none any more: numbers are lower, the file is another one."""
+    """The stored position no longer exists: numbers are lower, the file is another one."""
     fleet.start()
     await carried_out(fleet, state, "ingestion", name)
     publish(simulator, name, 20)
@@ -59,10 +59,10 @@ async def test_what_was_followed_begins_again(
 
 
 @pytest.mark.parametrize("name", ["pypi", "npm", "cargo", "nuget"])
-async def test_a_page_that_is_old(
+async def test_an_outdated_page(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """A cache shows the feed as it was: what it hides comes with the next update."""
+    """A cache has an older copy of the feed: the next update reads the hidden entries."""
     fleet.start()
     await carried_out(fleet, state, "ingestion", name)
     publish(simulator, name, 20)
@@ -80,7 +80,7 @@ async def test_a_page_that_is_old(
 async def test_an_index_that_breaks_off(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, kind: Kind
 ) -> None:
-    """Maven Central's index, or the chunk of it that is new, ends too early once."""
+    """Maven Central's index, or its newest chunk, ends too early once."""
     fleet.start()
     if kind == "update":
         await carried_out(fleet, state, "ingestion", "maven")

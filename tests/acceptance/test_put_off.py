@@ -1,4 +1,4 @@
-"""Work that is put off half-way goes on where it was."""
+"""Delayed work continues from its checkpoint."""
 
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import Fleet, eventually
@@ -8,10 +8,10 @@ from tests.graph_truth import assert_graph_holds
 from tests.simulator.client import Simulator
 
 
-async def test_nothing_is_asked_for_twice(
+async def test_nothing_is_requested_twice(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The list of versions and the POMs that came before the host told us to wait are kept."""
+    """The list of versions and the POMs that arrived before the host asked us to wait are kept."""
     fleet.start()
     package = next(
         found

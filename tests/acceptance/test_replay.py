@@ -1,4 +1,4 @@
-"""Replays that are asked for by the task's name."""
+"""Replays that are requested by the task's name."""
 
 from ssc_ingest.control.replay import PORTION
 from ssc_ingest.models import now
@@ -12,7 +12,7 @@ from tests.acceptance.work import settled
 async def test_all_are_replayed_once_and_those_that_fail_again_stay(
     fleet: Fleet, state: State
 ) -> None:
-    """More than one execution replays; none of them replays what has failed since."""
+    """More than one execution replays; none of them replays later failures."""
     message = TaskMessage(task="nobody.knows", kwargs={}, queue="control")
     for _ in range(PORTION + 1):
         await state.dead_letters.add(message, ValueError("a bug"), now=now())

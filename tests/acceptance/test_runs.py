@@ -1,4 +1,4 @@
-"""Runs with real workers: what survives, what is counted, and what the command line says."""
+"""Runs with real workers: what they survive, their counts, and the command line."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ async def test_an_ingestion_survives_everything(
 
 
 def _result(servers: Servers, task_id: str) -> Any:
-    """What a task has returned, as another program sees it."""
+    """The result of a task, as another program reads it."""
     stranger = Celery(broker=servers.redis(1), backend=servers.redis(2))
     try:
         return AsyncResult(task_id, app=stranger).get(timeout=LONG_ENOUGH)
@@ -86,10 +86,10 @@ def _result(servers: Servers, task_id: str) -> Any:
         stranger.close()
 
 
-async def test_stopping_hands_a_run_on_at_once(
+async def test_stopping_releases_a_run_at_once(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM does not wait for the run; its lease is free, and the next worker takes it up."""
+    """SIGTERM does not wait for the run; the next worker continues it at once."""
     fleet.environment |= {"RUN_HIGH_WATER": "20", "SHUTDOWN_GRACE": "20"}
     simulator.latency(50)
     worker = fleet.start()
@@ -118,10 +118,10 @@ async def test_stopping_hands_a_run_on_at_once(
     assert cypher("MATCH (p:PyPIPackage) RETURN count(p.moment) AS n") == [{"n": 80}]
 
 
-async def test_an_update_brings_in_what_has_changed(
+async def test_an_update_reads_the_changes(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A new version, and nothing of what the graph does not have; twice changes nothing."""
+    """A new version, and no package that the graph lacks; a second update changes nothing."""
     fleet.start()
     await _ended(fleet, state, "ingestion.ingest", ecosystem="pypi", limit=40)
     name = cypher("MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS name LIMIT 1")
@@ -167,7 +167,7 @@ BAD_CALLS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 async def test_bad_calls_are_dead_letters(fleet: Fleet, state: State) -> None:
-    """Each one of its type, and no run is begun."""
+    """Each one of its type, and no run starts."""
     fleet.start("control", "celery")
     sent = {fleet.send(task, **kwargs): error for task, kwargs, error in BAD_CALLS.values()}
     positional = fleet.stranger.send_task("ingestion.ingest", args=["pypi"])
@@ -207,7 +207,7 @@ class CommandLine:
         return out, err
 
     async def json(self, *arguments: str, returncode: int = 0) -> Any:
-        """What a command says to programs."""
+        """The JSON output of a command."""
         return json.loads((await self(*arguments, "--json", returncode=returncode))[0])
 
 
@@ -260,10 +260,10 @@ async def test_runs_on_the_command_line(
     assert "known are" in error
 
 
-async def test_runs_are_turned_on_the_command_line(
+async def test_runs_are_controlled_on_the_command_line(
     run: CommandLine, fleet: Fleet, state: State
 ) -> None:
-    """Begun without a worker, interrupted, paused, resumed, cancelled; no second one is begun."""
+    """Started without a worker, interrupted, paused, resumed, cancelled; no second one starts."""
     waiting = run.start("ingest", "toy", "--wait")
     assert waiting.stderr
 

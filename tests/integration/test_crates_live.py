@@ -1,4 +1,4 @@
-"""A handful of small crates, read from crates.io itself; and Cargo as judge of our ranges."""
+"""A handful of small crates, read from crates.io itself; Cargo checks our ranges."""
 
 import os
 import random
@@ -101,7 +101,7 @@ semver = "1"
 
 @pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A program around the crate by which Cargo reads requirements."""
+    """A program around the crate with which Cargo reads requirements."""
     cargo = shutil.which("cargo")
     if cargo is None or subprocess.run([cargo, "--version"], check=False).returncode:
         missing = "cargo is needed to compare with Cargo's own reading of requirements"

@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_until_gone(group: int, *, seconds: float) -> list[int]:
-    """Wait until the group is empty; what is left of it after that time."""
+    """Wait until the group is empty; returns the members that are left after that time."""
     deadline = time.monotonic() + seconds
     while (left := members(group)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -114,7 +114,7 @@ def test_stop_asks_first(group: ProcessGroup) -> None:
     assert child.stop(grace=30), "stopping twice does no harm"
 
 
-def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
+def test_stop_kills_a_child_that_ignores_sigterm(group: ProcessGroup) -> None:
     """A child that ignores SIGTERM is killed after the grace."""
     code = (
         "import signal, time\n"
@@ -129,7 +129,7 @@ def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
 
 
 def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
-    """A child gets the environment and the working directory that it was given."""
+    """A child gets the given environment and working directory."""
     child = group.start(
         "child",
         python("import os; print(os.environ['ANSWER'], os.getcwd())"),

@@ -1,4 +1,4 @@
-"""A handful of packages, read from Maven Central itself, with Maven as judge of the result."""
+"""A handful of packages, read from Maven Central itself; Maven checks the result."""
 
 import os
 import re
@@ -114,7 +114,7 @@ async def test_requirements_are_what_maven_resolves(
 
 
 async def test_a_relocated_package(maven: Maven) -> None:
-    """MySQL's driver has moved; its last version says where."""
+    """MySQL's driver has moved; its last version names the new package."""
     package = await fetch(maven, "mysql:mysql-connector-java")
     latest = next(v for v in package.versions if v.name == package.latest)
     assert [(r.package.purl, r.constraints) for r in latest.requirements or ()] == [
@@ -123,7 +123,7 @@ async def test_a_relocated_package(maven: Maven) -> None:
 
 
 async def test_a_package_with_capitals(maven: Maven) -> None:
-    """Found in lower case, since nobody else has that name; spelled as the registry has it."""
+    """Found in lower case, since no other package has that name; spelled as in the registry."""
     package = await fetch(maven, "com.zaxxer:HikariCP")
     assert package.ref.name == "com.zaxxer:hikaricp"
     assert package.ref.purl == "pkg:maven/com.zaxxer/HikariCP"

@@ -33,7 +33,7 @@ IDENTITY = Identity(
             key="crates",
             url="https://static.crates.io/crates",
             rate=20,
-            about="crate files, for a crate's repository and import names",
+            about="crate files, which contain a crate's repository and import names",
         ),
         Endpoint(
             key="static",

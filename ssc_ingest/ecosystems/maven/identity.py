@@ -21,8 +21,8 @@ INLINE, CONTAINER = "inline", "container"
 INDEX_READER = Option(
     key="index_reader",
     choices=(INLINE, CONTAINER),
-    about="Who reads the index for a listing: this process (inline), or a container that a Docker "
-    "engine runs (container).",
+    about="Where the index is read for a listing: in this process (inline), or in a container of a "
+    "Docker engine (container).",
 )
 
 IDENTITY = Identity(

@@ -29,19 +29,19 @@ IDENTITY = Identity(
             key="registry",
             url="https://registry.npmjs.org",
             rate=5,
-            about="documents of packages, and their archives",
+            about="documents and archives of packages",
         ),
         Endpoint(
             key="replicate",
             url="https://replicate.npmjs.com",
             rate=5,
-            about="the database behind the registry: where its feed of changes ends (`update_seq`)",
+            about="the database behind the registry, for the end of its feed (`update_seq`)",
         ),
         Endpoint(
             key="changes",
             url="https://replicate.npmjs.com/registry/_changes",
             rate=5,
-            about="feed of changes, from which all names come as well",
+            about="feed of changes, also the source of the listing",
         ),
     ),
 )

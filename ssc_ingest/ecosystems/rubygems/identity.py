@@ -33,7 +33,7 @@ IDENTITY = Identity(
             key="api",
             url="https://rubygems.org/api/v1",
             rate=5,
-            about="links of gems, and dates that the index does not tell",
+            about="links of gems, and dates that the index lacks",
         ),
     ),
 )
