@@ -13,7 +13,6 @@ import structlog
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.models import Outcome, PackageRef
 from ssc_ingest.on_demand.jobs import Budget, Jobs, Membership
-from ssc_ingest.runs.model import Ending
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
@@ -121,8 +120,7 @@ class RunMember:
             "requirements": counts.requirements,
             "requests": counts.requests,
         }
-        ending = Ending(outcome.value)
-        await self.runs.end(self.run_id, self.ref.purl, self.sequence, ending, amounts)
+        await self.runs.end(self.run_id, self.ref.purl, self.sequence, outcome, amounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

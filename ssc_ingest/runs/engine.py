@@ -20,9 +20,10 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
+from ssc_ingest.models import Outcome
 from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.runs.lease import RENEW_EVERY, LeaseLost, RunLease
-from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
+from ssc_ingest.runs.model import COUNTED_PER_PAGE, OUTCOMES, Run
 from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
@@ -247,9 +248,9 @@ def _taken_back(run: Run) -> dict[str, int]:
     among what is missing: these are counted already. It will try again what has failed.
     """
     if KINDS[run.kind].refresh:
-        again = (*COUNTED_PER_PAGE, *Ending, "versions", "requirements")
+        again = (*COUNTED_PER_PAGE, *OUTCOMES, "versions", "requirements")
         return {counter: -run.counts[counter] for counter in again}
-    counts = {counter: -run.counts[counter] for counter in (*COUNTED_PER_PAGE, Ending.FAILED)}
+    counts = {counter: -run.counts[counter] for counter in (*COUNTED_PER_PAGE, Outcome.FAILED)}
     counts["skipped"] -= run.done + run.pending
-    counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
+    counts["known_missing"] -= run.counts[Outcome.MISSING] + run.counts[Outcome.GONE]
     return counts

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Literal
 
-from ssc_ingest.models import Purl
+from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.runs.kinds import KINDS, Kind, Metrics
 from ssc_ingest.runs.pages import FEED
 from ssc_ingest.work.arguments import ExtractPackage
@@ -18,24 +17,10 @@ Phase = Literal["listing", "draining"]
 """Reading the registry's pages; waiting for the last packages."""
 
 
-class Ending(StrEnum):
-    """How a package of a run ended; each package ends once."""
+OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.LEFT_OVER)
+"""How packages of a run end: runs have no budget."""
 
-    EXTRACTED = "extracted"
-    """Read from its registry and written."""
-    UNCHANGED = "unchanged"
-    """The registry has nothing newer than the graph."""
-    PRESENT = "present"
-    """Another task had added it to the graph since the run looked."""
-    MISSING = "missing"
-    """The registry does not have it, and neither has the graph."""
-    GONE = "gone"
-    """The registry does not have it any more; what the graph has stays."""
-    FAILED = "failed"
-    """In the dead letters."""
-
-
-DONE = frozenset({Ending.EXTRACTED, Ending.UNCHANGED, Ending.PRESENT})
+DONE = frozenset({Outcome.EXTRACTED, Outcome.UNCHANGED, Outcome.PRESENT})
 
 COUNTED_AT_THE_END = ("versions", "new_versions", "requirements", "requests")
 """Amounts that packages report when they end."""
@@ -49,7 +34,7 @@ those that the registry lacked a short time ago."""
 ESTIMATED = ("listed", "invalid", "known_missing")
 """Those that count different names, by an estimate, where a listing repeats them."""
 
-COUNTERS = (*Ending, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
+COUNTERS = (*OUTCOMES, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +108,12 @@ class Run:
     @property
     def done(self) -> int:
         """Packages that were found in their registry and are in the graph."""
-        return sum(self.counts[ending] for ending in DONE)
+        return sum(self.counts[outcome] for outcome in DONE)
 
     @property
     def rate(self) -> float:
         """Packages a second that ended, over the time in which somebody carried the run out."""
-        ended = sum(self.counts[ending] for ending in Ending)
+        ended = sum(self.counts[outcome] for outcome in OUTCOMES)
         return ended / self.active if self.active else 0.0
 
     @property

@@ -20,13 +20,12 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from ssc_ingest.models import Purl
+from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import (
     COUNTERS,
     DONE,
     ESTIMATED,
-    Ending,
     Feed,
     Item,
     Run,
@@ -179,18 +178,18 @@ class Runs:
         run_id: str,
         purl: Purl,
         sequence: int,
-        ending: Ending,
+        outcome: Outcome,
         counts: Mapping[str, int] | None = None,
     ) -> bool:
         """Note how a package ended; ``False`` if the run does not wait for it (any more)."""
-        counters = {("done" if ending in DONE else ending.value): 1, **(counts or {})}
-        if ending in DONE:
-            counters[ending.value] = 1
+        counters = {("done" if outcome in DONE else outcome.value): 1, **(counts or {})}
+        if outcome in DONE:
+            counters[outcome.value] = 1
         pairs = [part for pair in counters.items() for part in pair]
         counted, value = await self._end(
             keys=keys(run_id)[:2], args=[time.time(), purl, sequence, *pairs]
         )
-        if counted and ending in DONE and value % LOG_EVERY_DONE == 0:
+        if counted and outcome in DONE and value % LOG_EVERY_DONE == 0:
             await self.log_progress(run_id)
         return bool(counted)
 
