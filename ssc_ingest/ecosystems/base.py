@@ -54,6 +54,9 @@ Hints = tuple[str, ...]
 everything but its registry's module, which finds it in :attr:`FetchRequest.hints`: at most five
 short texts."""
 
+Links = Hints
+"""The earlier name, which plug-ins import."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamesPage:
