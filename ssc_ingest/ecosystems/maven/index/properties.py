@@ -36,7 +36,7 @@ class IndexProperties:
     chain: str
     """The sequence of chunks; empty if there are no chunks."""
     timestamp: int
-    """When the index was packed, milliseconds since 1970."""
+    """The time of the index in milliseconds since 1970."""
     last: int | None
     """Number of the last chunk."""
     available: frozenset[int]
