@@ -54,7 +54,7 @@ class Shop(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Handles one request."""
 
     server: Shop
     protocol_version = "HTTP/1.1"

@@ -20,7 +20,6 @@ from typing import IO, NamedTuple
 
 from pydantic import AwareDatetime, ValidationError
 
-from ssc_ingest.ecosystems.base import Hints
 from ssc_ingest.ecosystems.wire import WireModel, in_utc
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
 
@@ -57,7 +56,7 @@ class Crate(NamedTuple):
     """The primary key."""
     name: str
     updated_at: datetime
-    links: Hints
+    links: tuple[str, ...]
     """Its repository and its home page, as far as they are given."""
 
 

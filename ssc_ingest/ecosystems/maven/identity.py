@@ -2,7 +2,7 @@
 
 A package is a group and an artifact, ``group:artifact``. The repository's paths are
 case-sensitive, so names that differ in case are different packages, and the package URL keeps the
-registry's spelling. :mod:`ssc_ingest.ecosystems.lower_case` decides who gets the lower-case name.
+registry's spelling. :mod:`ssc_ingest.ecosystems.lower_case` says which gets the lower-case name.
 https://maven.apache.org/pom.html#Maven_Coordinates,
 https://maven.apache.org/repositories/layout.html
 """

@@ -39,7 +39,7 @@ class Read:
     """The result of reading a file of the index to its end."""
 
     timestamp: int
-    """When the index was packed, milliseconds since 1970; -1 if it does not say."""
+    """The time of the index in milliseconds since 1970; -1 if it does not say."""
     lines: int
     """Distinct lines that it gave."""
 

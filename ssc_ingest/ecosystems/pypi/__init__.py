@@ -80,7 +80,7 @@ class PyPI(Ecosystem):
         return await self._listing.end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """Projects whose serial has grown; one request, an empty answer if there are none."""
+        """Projects whose serial has grown; one request, an empty response if there are none."""
         return self._listing.changes(cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:

@@ -5,8 +5,8 @@ its metadata often has the repository as well. Otherwise ``gems/NAME.json`` has 
 read if the latest version is new. If the metadata lacks the links and the gem is read for the first
 time, or somebody requested it by name, ``gems/NAME.json`` is a third request.
 
-If the API fails, dates stay unknown and the graph keeps its links. Only its rate limit is waited
-for.
+If the API fails, dates stay unknown and the graph keeps its links. Its rate limit is not a failure:
+the fetch continues later.
 """
 
 import hashlib

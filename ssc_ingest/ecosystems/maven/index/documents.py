@@ -74,7 +74,7 @@ class IndexReader:
             self._rest += more
         version, timestamp = _HEADER.unpack_from(self._rest)
         self.timestamp: int = timestamp
-        """When the index was packed, milliseconds since 1970; -1 if it does not say."""
+        """The time of the index in milliseconds since 1970; -1 if it does not say."""
         if version != 1:
             raise MalformedMetadata(f"version {version} of the index format, not 1", url=url)
         self._rest = self._rest[_HEADER.size :]

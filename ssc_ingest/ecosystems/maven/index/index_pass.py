@@ -35,7 +35,7 @@ class Pass:
 
     @property
     def timestamp(self) -> int:
-        """When the index was packed, milliseconds since 1970; -1 if it does not say."""
+        """The time of the index in milliseconds since 1970; -1 if it does not say."""
         return self._reader.timestamp
 
     @property

@@ -36,7 +36,7 @@ class IndexProperties:
     chain: str
     """The sequence of chunks; empty if there are no chunks."""
     timestamp: int
-    """When the index was packed, milliseconds since 1970."""
+    """The time of the index in milliseconds since 1970."""
     last: int | None
     """Number of the last chunk."""
     available: frozenset[int]
@@ -45,10 +45,10 @@ class IndexProperties:
         """The chunks behind one, ascending; ``None`` if one of them is not available."""
         if number is None or self.last is None or number > self.last:
             return None
-        missing = range(number + 1, self.last + 1)
-        if len(missing) > len(self.available) or not self.available.issuperset(missing):
+        numbers = range(number + 1, self.last + 1)
+        if len(numbers) > len(self.available) or not self.available.issuperset(numbers):
             return None
-        return missing
+        return numbers
 
 
 def parse_properties(body: bytes, url: str) -> IndexProperties:
