@@ -9,22 +9,13 @@ import pytest
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import State, open_state
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.outages import OwnRedis
 from tests.simulator.client import Simulator
 from tests.toy import toy
 from tests.toy.registry import ToyRegistry
-
-
-@pytest.fixture(scope="session")
-def servers(stack: EmbeddedAddresses) -> Servers:
-    """The test servers' addresses."""
-    assert stack.graph_uri
-    assert stack.redis_url
-    assert stack.vulnerabilities_uri
-    return Servers(stack.graph_uri, None, stack.redis_url, stack.vulnerabilities_uri)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.listing import followed, listed
@@ -46,13 +45,13 @@ def simulator(universe: Simulator) -> Simulator:
 async def crates(
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Crates]:
     """The ecosystem, with small pages."""
     monkeypatch.setattr(listing, "PAGE", 40)
-    async with opened(Crates, simulator, settings, stack) as crates:
+    async with opened(Crates, simulator, settings, redis_url) as crates:
         yield crates
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 from benchmarks.listing import measure
-from ssc_ingest.servers import EmbeddedAddresses
 from tests.simulator.client import Simulator
 
 MEGABYTE = 1024 * 1024
@@ -16,13 +15,12 @@ As Python objects they would take some 20 MB for their text alone."""
 
 
 @pytest.mark.parametrize("name", ["pypi", "npm"])
-def test_memory_is_bounded(name: str, stack: EmbeddedAddresses, clean_redis: None) -> None:
+def test_memory_is_bounded(name: str, redis_url: str, clean_redis: None) -> None:
     """Forty times as many names, and a process that is hardly larger."""
-    assert stack.redis_url
     growth = {}
     for packages in (SMALL, LARGE):
         with Simulator.start(packages=packages) as simulator:
-            found = measure(name, simulator.url, stack.redis_url)
+            found = measure(name, simulator.url, redis_url)
         assert found.names == packages
         growth[packages] = found.growth
     assert growth[LARGE] < growth[SMALL] + BOUND

@@ -15,7 +15,6 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Change, ChangesPage, Ecosystem, NamesPage
 from ssc_ingest.errors import CursorExpired, RegistryError, RegistryUnavailable
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened
 from tests.simulator.client import Simulator
@@ -133,10 +132,10 @@ async def reader(
     page_size: SetPageSize,
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
 ) -> AsyncIterator[Ecosystem]:
     """The ecosystem, reading its simulated registry, with small pages."""
-    async with opened(ecosystem(name), simulator, settings, stack) as reader:
+    async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
         yield reader
 
 
@@ -203,14 +202,14 @@ async def test_a_listing_goes_on_at_every_cursor(
     name: str,
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
 ) -> None:
     """Another process that begins with a page's cursor lists the rest, and no more than a page."""
     pages = await listing(reader)
     everything = set(names_on(pages))
     size = max(len(page.names) for page in pages)
     for number, page in enumerate(pages):
-        async with opened(ecosystem(name), simulator, settings, stack) as other:
+        async with opened(ecosystem(name), simulator, settings, redis_url) as other:
             rest = names_on(await listing(other, page.cursor))
         before = set(names_on(pages[: number + 1]))
         assert before | set(rest) == everything

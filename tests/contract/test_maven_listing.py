@@ -15,7 +15,6 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     StaleAnswer,
 )
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -35,10 +34,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def maven(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Maven]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(Maven, simulator, settings, stack) as maven:
+    async with opened(Maven, simulator, settings, redis_url) as maven:
         yield maven
 
 

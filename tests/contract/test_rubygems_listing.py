@@ -18,7 +18,6 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.listing import Followed, followed, listed
@@ -41,13 +40,13 @@ def running_simulator() -> Iterator[Simulator]:
 async def gems(
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, with small pages."""
     monkeypatch.setattr(listing, "PAGE", 30)
-    async with opened(RubyGems, simulator, settings, stack) as gems:
+    async with opened(RubyGems, simulator, settings, redis_url) as gems:
         yield gems
 
 
@@ -277,12 +276,15 @@ async def test_a_foreign_cursor_has_expired(gems: RubyGems, cursor: str) -> None
 
 
 async def test_a_host_that_knows_no_parts_is_followed(
-    settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
     """It sends everything each time; only what is new is told. A last line may be half there."""
     one, other, third = (hashlib.md5(text).hexdigest() for text in (b"1", b"2", b"3"))  # noqa: S324
     head = "created_at: 2026-11-01T00:00:05Z\n---\n"
-    async with loopback() as server, reading(RubyGems, settings, stack, index=server.url) as gems:
+    async with (
+        loopback() as server,
+        reading(RubyGems, settings, redis_url, index=server.url) as gems,
+    ):
         text = f"{head}rake 1,2-java {one}\n"
         server.serve("/versions", text, media_type="text/plain")
         cursor = await gems.feed_end()

@@ -9,7 +9,7 @@ import redis
 from kombu import Connection
 
 from ssc_ingest.embedded.process import ProcessGroup
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage
 from tests.acceptance.fleet import wait_until
@@ -21,18 +21,17 @@ MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
 
 
 @pytest.fixture
-def broker(stack: EmbeddedAddresses, clean_redis: None) -> Iterator[redis.Redis]:
+def broker(redis_url: str, clean_redis: None) -> Iterator[redis.Redis]:
     """The queues' database, empty."""
-    assert stack.redis_url
-    with redis.Redis.from_url(f"{stack.redis_url}/1", decode_responses=True) as client:
+    with redis.Redis.from_url(f"{redis_url}/1", decode_responses=True) as client:
         yield client
 
 
 @pytest.fixture
-def channel(stack: EmbeddedAddresses, broker: redis.Redis) -> Iterator[Any]:
+def channel(redis_url: str, broker: redis.Redis) -> Iterator[Any]:
     """A channel as a worker has it."""
     with Connection(
-        f"{stack.redis_url}/1", transport="workers.overrides.transport:Transport"
+        f"{redis_url}/1", transport="workers.overrides.transport:Transport"
     ) as connection:
         transport: Any = connection.transport
         transport.has_event_loop = True
@@ -103,7 +102,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_a_message_that_python_cannot_read_is_put_aside(
-    text: bytes, channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+    text: bytes, channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
     """The next one is read, and nothing is noted that would come again."""
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
@@ -113,13 +112,13 @@ def test_a_message_that_python_cannot_read_is_put_aside(
         channel._brpop_read()
     (message,) = delivered
     assert message.headers["id"] == MESSAGE.task_id
-    assert malformed(stack) == [text]
+    assert malformed(redis_url) == [text]
     message.ack()
     assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
 
 
 def test_a_message_that_celery_cannot_read_is_put_aside_and_takes_no_slot(
-    channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+    channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
     """Whatever it lacks, and whatever Celery raises about it."""
     text = TEXT % b"1"
@@ -137,7 +136,7 @@ def test_a_message_that_celery_cannot_read_is_put_aside_and_takes_no_slot(
         channel.connection.cycle.on_poll_start()
         channel._brpop_read()
     assert ids == [MESSAGE.task_id]
-    assert malformed(stack) == [text]
+    assert malformed(redis_url) == [text]
     assert broker.hlen("unacked") == 1
 
 
@@ -160,9 +159,9 @@ def test_what_cannot_be_read_does_not_keep_others_from_coming_back(
     assert not broker.exists("unacked", "unacked_index")
 
 
-def malformed(stack: EmbeddedAddresses) -> list[Any]:
+def malformed(redis_url: str) -> list[Any]:
     """What was put aside, as it was pushed."""
-    with redis.Redis.from_url(f"{stack.redis_url}/1") as client:
+    with redis.Redis.from_url(f"{redis_url}/1") as client:
         return list(client.lrange("malformed", 0, -1))
 
 
@@ -179,12 +178,12 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
 
 
 def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
-    settings: Settings, servers: Servers, broker: redis.Redis
+    settings: Settings, redis_servers: Servers, broker: redis.Redis
 ) -> None:
     """What it held meanwhile lapses before the next look of another worker."""
-    options = celery_configuration(settings, servers)["broker_transport_options"]
+    options = celery_configuration(settings, redis_servers)["broker_transport_options"]
     with Connection(
-        f"{servers.redis_url}/1",
+        redis_servers.redis(1),
         transport="workers.overrides.transport:Transport",
         transport_options={**options, "visibility_timeout": 0},
     ) as connection:

@@ -18,6 +18,7 @@ from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
@@ -116,10 +117,10 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
 
 @pytest.fixture
 async def resources(
-    nuget: NuGet, settings: Settings, clean_graph: None
+    nuget: NuGet, settings: Settings, servers: Servers, clean_graph: None
 ) -> AsyncIterator[Resources]:
     """What extractions from that source need."""
-    async with extracting(nuget, settings) as resources:
+    async with extracting(nuget, settings, servers) as resources:
         yield resources
 
 
