@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import redis.asyncio as redis
 
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
@@ -16,3 +17,10 @@ async def state(
     """Empty state."""
     async with open_state(settings, redis_servers) as state:
         yield state
+
+
+@pytest.fixture
+async def broker(clean_redis: None, redis_servers: Servers) -> AsyncIterator[redis.Redis]:
+    """The database of the queues, empty."""
+    async with redis.Redis.from_url(redis_servers.redis(1), decode_responses=True) as broker:
+        yield broker

@@ -396,6 +396,25 @@ async def test_effective_models_are_maven_s(
             ]
 
 
+@pytest.mark.parametrize("packaging", ["", "jar", "maven-plugin", "pom"])
+async def test_a_parent_s_packaging_is_not_its_children_s(
+    packaging: str, maven: MavenJudge, tmp_path: Path
+) -> None:
+    """Not even where the child says nothing, nor in a text that it inherits: it is a jar then."""
+    folder = Folder()
+    folder.add("g:p:1", dependencies(dependency("x:a", "${project.packaging}-1")))
+    leaf = folder.add(
+        "g:leaf:1",
+        parent("g:p:1") + dependencies(dependency("x:b", "${project.packaging}-2")),
+        packaging,
+    )
+    folder.write(tmp_path)
+    kind = packaging or "jar"
+    expected = {f"{d.group}:{d.artifact}": d.version for d in maven.dependencies(tmp_path, leaf)}
+    assert expected == {"x:a": f"{kind}-1", "x:b": f"{kind}-2"}
+    assert await versions(folder, leaf) == expected
+
+
 # Recordings ------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,7 @@ async def carried_out(resources: Resources, expected: str | None = None) -> None
 
 
 YANKED = "MATCH (v:Version) WHERE v.yanked RETURN v.name AS name"
+MOMENT = "MATCH (p:NuGetPackage) WHERE p.moment IS NOT NULL RETURN p.moment AS moment"
 VERSIONS = "MATCH (v:Version) RETURN v.name AS name ORDER BY v.serial_number"
 
 
@@ -181,3 +182,28 @@ async def test_pages_that_were_stale_are_read_anew(
     await carried_out(resources, expected="0.1.5")
     assert len(cypher(VERSIONS)) == 6
     assert [row["name"] for row in cypher(YANKED)] == ["2.0.0"]
+
+
+async def test_an_answer_of_an_earlier_attempt_does_not_undo_a_newer_reading(
+    resources: Resources, paged: Loopback, cypher: Cypher
+) -> None:
+    """The attempt goes on with what it had read; meanwhile another one has read what is newer."""
+
+    async def read(*, carried: bool) -> None:
+        request = ExtractPackage(ecosystem="nuget", name="Demo.Core", refresh=True)
+        await extract(request, resources, urgent=True, asked=True, carried=carried)
+
+    answer = paged.answers[SECOND]
+    paged.serve(SECOND, "", status=500)
+    with pytest.raises(RegistryUnavailable):
+        await read(carried=True)
+    paged.answers[SECOND] = answer
+    paged.serve(FIRST, page(leaf("0.1.0", listed=False), leaf("0.2.0-b")))
+    await read(carried=False)
+    assert [row["name"] for row in cypher(YANKED)] == ["0.1.0"]
+    moment = cypher(MOMENT)
+    asked = paged.asked[FIRST]
+    await read(carried=True)
+    assert paged.asked[FIRST] == asked, "it went on with what it had read"
+    assert [row["name"] for row in cypher(YANKED)] == ["0.1.0"]
+    assert cypher(MOMENT) == moment

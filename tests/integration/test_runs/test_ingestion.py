@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -416,3 +417,18 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
     }
     left = [key async for key in bench.state.redis.scan_iter(f"run:{run.id}*")]
     assert left == [f"run:{run.id}"]
+
+
+async def test_a_page_is_closed_once_also_if_its_answer_is_lost(bench: Bench) -> None:
+    """Whoever asks again, because the connection broke, counts nothing twice, moves nothing."""
+    run = await bench.start("ingestion")
+    lease = RunLease(bench.runs, run)
+    async with lease.kept():
+        for cursor in ("10", "20"):
+            pages = (await bench.get(run)).pages
+            await lease.commit(pages, {"cursor": cursor}, {"listed": 10})
+            once = await bench.get(run)
+            assert (once.pages, once.cursor) == (pages + 1, cursor)
+            await lease.commit(pages, {"cursor": "wrong"}, {"listed": 10})
+            assert replace(await bench.get(run), touched_at=once.touched_at) == once
+    assert (await bench.get(run)).counts["listed"] == 20
