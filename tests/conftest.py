@@ -6,11 +6,14 @@ session. Its content is wiped.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 import redis
@@ -34,12 +37,27 @@ ELSEWHERE: dict[str, tuple[str, Any]] = {
 }
 """The settings that keep a stack from starting a server, by the field of its address."""
 
+IS_SHORT = os.environ.get("SOAK", "short") == "short"
+"""Whether tests that endure (the marker ``soak``) take minutes, as for CI, and not an hour."""
+
 MOST_CORES = 7
 """Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
 
 
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,  # how fast something is, is measured by benchmarks, on a machine that is quiet
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,  # what fails there fails here
+)
+hypothesis.settings.load_profile("tests")
+
+
 def pytest_configure() -> None:
     """Take the operator's settings out of the environment: tests state what they need."""
+    if threading.current_thread() is threading.main_thread():
+        # A shell's background jobs ignore Ctrl-C, and would their children, which tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     names = {name.upper() for name in Settings.model_fields} - KEPT
     for name, ecosystem in ecosystems().items():
         for endpoint in ecosystem.identity.endpoints:
@@ -156,6 +174,11 @@ def clean_graph(cypher: Cypher) -> None:
 @pytest.fixture
 def clean_redis(redis_url: str) -> None:
     """All databases of the test Redis empty."""
+    empty(redis_url)
+
+
+def empty(redis_url: str) -> None:
+    """Empty all databases of that Redis."""
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
 

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from redis.asyncio import Redis
+
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
@@ -16,6 +18,9 @@ from tests.simulator.client import Simulator
 IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
 
 QUEUES = queue_names(ecosystems())
+
+MAY_STAY = ("jobs", "runs", "run:", "feed:", "redbeat:", "dead-letters")
+"""Beginnings of keys of the state that are not forgotten after a time, but by number or never."""
 
 TASKS: dict[Kind, str] = {"ingestion": INGEST, "update": UPDATE}
 
@@ -61,6 +66,16 @@ async def assert_nothing_is_left(state: State) -> None:
     assert [key async for key in state.redis.scan_iter("job:*:pending")] == []
     assert [key async for key in state.redis.scan_iter("delivery:*")] == []
     assert await state.dead_letters.count() == 0
+    broker = state.queues._redis
+    assert not await broker.exists("delayed:messages")
+    assert [key for key in await lasting(state.redis) if not key.startswith(MAY_STAY)] == []
+    assert await lasting(state.cache) == []
+
+
+async def lasting(redis: Redis) -> list[str]:
+    """Keys that never expire."""
+    keys = [key async for key in redis.scan_iter(count=1000)]
+    return [str(key) for key in keys if await redis.ttl(key) == -1]
 
 
 async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
@@ -103,9 +118,11 @@ def root_of_a_large_closure(
     raise AssertionError("the simulated registry has no such package")
 
 
-async def carried_out(fleet: Fleet, state: State, kind: Kind, name: str) -> Run:
+async def carried_out(
+    fleet: Fleet, state: State, kind: Kind, name: str, **arguments: object
+) -> Run:
     """A run that was asked for by its task's name, when it has ended."""
-    task_id = fleet.send(TASKS[kind], ecosystem=name)
+    task_id = fleet.send(TASKS[kind], ecosystem=name, **arguments)
 
     async def ended() -> Run | None:
         runs = await state.runs.newest()

@@ -72,8 +72,11 @@ async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) 
 
     Each takes one request, and one per version.
     """
-    for name, purl in simulator.packages("pypi", 30):
-        truth = simulator.truth("pypi", name)
+    packages = {
+        purl: simulator.truth("pypi", name) for name, purl in simulator.packages("pypi", 30)
+    }
+    assert sum(bool(truth.versions) for truth in packages.values()) > 20
+    for purl, truth in packages.items():
         if truth.versions:
             reading = await read(pypi, purl.removeprefix("pkg:pypi/"))
             check(reading.package, truth)

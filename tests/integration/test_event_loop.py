@@ -110,7 +110,7 @@ def test_graph(settings: Settings, servers: Servers) -> None:
         async with open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver:
             reader = GraphReader(driver)
             for _ in range(3):
-                await reader.package_state(ref)
+                assert await reader.package_state(ref) is None
                 await proxy.reset()
 
     with Resetting(servers.graph_uri) as proxy:

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
@@ -380,7 +380,7 @@ def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
 
 
 @given(drawn=repositories())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 async def test_effective_models_are_maven_s(
     drawn: tuple[Folder, list[Coordinates]], maven: MavenJudge
 ) -> None:
