@@ -158,8 +158,8 @@ async def test_what_other_programs_put_there_is_shown_and_stays(
     assert letter.kwargs == {}
     assert letter.first_at == letter.last_at == letter_moment(entry)
     assert [letter.id async for letter in state.dead_letters.all(ecosystem="pypi")] == [own]
-    assert await replay(state, ReplayDeadLetters(all=True)) == [own]
-    assert await replay(state, ReplayDeadLetters(ids=[foreign])) == []
+    assert await state.replay().replay(ReplayDeadLetters(all=True)) == [own]
+    assert await state.replay().replay(ReplayDeadLetters(ids=[foreign])) == []
     assert await state.dead_letters.get(foreign) == letter
     assert await state.dead_letters.delete([foreign]) == 1
     assert await state.dead_letters.count() == 0
@@ -176,10 +176,10 @@ async def test_what_cannot_be_published_stays(state: State, broker: redis.Redis)
     before = await state.dead_letters.get(letter_id)
     await broker.set("pypi.urgent", "no list")
     with pytest.raises(ResponseError):
-        await replay(state, ReplayDeadLetters(ids=[letter_id]))
+        await state.replay().replay(ReplayDeadLetters(ids=[letter_id]))
     assert await state.dead_letters.get(letter_id) == before
     await broker.delete("pypi.urgent")
-    assert await replay(state, ReplayDeadLetters(ids=[letter_id])) == [letter_id]
+    assert await state.replay().replay(ReplayDeadLetters(ids=[letter_id])) == [letter_id]
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
 
 

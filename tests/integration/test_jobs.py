@@ -155,7 +155,7 @@ async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) 
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     for tries_again in (jobs.reopen(job_id, A), _enter(jobs, job_id, A, insist=True)):
-        await jobs.finish(job_id, A, Ending.FAILED, reason="no such luck")
+        await jobs.finish(job_id, A, Outcome.FAILED, reason="no such luck")
         job = await jobs.get(job_id)
         assert job is not None
         assert (job.failed, job.finished) == ({A: "no such luck"}, True)
@@ -163,7 +163,7 @@ async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) 
         job = await jobs.get(job_id)
         assert job is not None
         assert (job.failed, job.finished) == ({}, False)
-    await jobs.finish(job_id, A, Ending.EXTRACTED)
+    await jobs.finish(job_id, A, Outcome.EXTRACTED)
     job = await jobs.get(job_id)
     assert job is not None
     assert (job.failed, job.finished, job.counts["extracted"]) == ({}, True, 1)

@@ -191,7 +191,8 @@ async def test_an_answer_of_an_earlier_attempt_does_not_undo_a_newer_reading(
 
     async def read(*, carried: bool) -> None:
         request = ExtractPackage(ecosystem="nuget", name="Demo.Core", refresh=True)
-        await extract(request, resources, urgent=True, asked=True, carried=carried)
+        attempt = Attempt(urgent=True, requested=True, resume=carried)
+        await resources.extractor().extract(request, attempt)
 
     answer = paged.answers[SECOND]
     paged.serve(SECOND, "", status=500)
