@@ -111,16 +111,6 @@ async def test_another_index_while_a_listing_is_under_way(
     assert endpoints(simulator) == {"maven.properties": 1}
 
 
-@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"chain": 1}', "nonsense"])
-async def test_senseless_cursors(maven: Maven, cursor: str) -> None:
-    """What is no cursor of ours can only be begun again."""
-    with pytest.raises(CursorExpired):
-        await changed(maven, cursor)
-    if cursor:
-        with pytest.raises(CursorExpired):
-            await listed(maven, cursor)
-
-
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
 async def test_a_truncated_index_is_no_listing(
     maven: Maven, simulator: Simulator, keep: float

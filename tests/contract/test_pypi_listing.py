@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -238,14 +237,3 @@ async def test_an_index_that_speaks_html(index: PyPI, server: Loopback) -> None:
     server.serve("/simple/", "<!DOCTYPE html><html></html>", media_type="text/html")
     with pytest.raises(MalformedMetadata, match="HTML"):
         await names(index)
-
-
-@pytest.mark.parametrize("cursor", ["", "{", "[]", '"x"', '{"after": 1}', '{"serial": []}'])
-async def test_cursors_of_others(index: PyPI, server: Loopback, cursor: Any) -> None:
-    """A text that is no cursor asks for a new beginning."""
-    serve(server, 10, {"a": 1})
-    with pytest.raises(CursorExpired):
-        await changed(index, cursor)
-    if cursor:
-        with pytest.raises(CursorExpired):
-            await names(index, cursor)

@@ -81,15 +81,6 @@ async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None
     assert found.requests == 1
 
 
-async def test_a_listing_goes_on_at_every_cursor(gems: RubyGems) -> None:
-    """What is listed behind a page is what comes behind it."""
-    whole = await listed(gems)
-    assert len(whole.pages) == 7
-    for number, page in enumerate(whole.pages, 1):
-        rest = await listed(gems, page.cursor)
-        assert [name for page in whole.pages[number:] for name in page.names] == rest.names
-
-
 async def test_a_listing_does_not_go_on_in_another_list(
     gems: RubyGems, simulator: Simulator
 ) -> None:
@@ -262,15 +253,6 @@ async def test_more_than_fits_in_memory_is_read_from_a_file(
     found = await followed(gems, cursor)
     assert found.names == expected
     await assert_caught_up(gems, found)
-
-
-@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"head": 1}', "\x00"])
-async def test_a_foreign_cursor_has_expired(gems: RubyGems, cursor: str) -> None:
-    """Nobody guesses what it may have meant."""
-    with pytest.raises(CursorExpired):
-        await followed(gems, cursor)
-    with pytest.raises(CursorExpired):
-        await listed(gems, cursor)
 
 
 # Servers that are different -----------------------------------------------------------------
