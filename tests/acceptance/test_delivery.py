@@ -5,7 +5,7 @@ import random
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.resources import State
-from tests.acceptance.fleet import RECOVERY, Fleet, eventually, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
 from tests.acceptance.work import (
     assert_nothing_is_left,
     extracted,
@@ -79,7 +79,7 @@ async def test_one_poisonous_package_among_good_ones(
             kwargs={"ecosystem": "toy", "name": name},
             queue="toy.urgent",
         )
-    wait_until(lambda: not worker.is_alive(), 30, worker.log.read_text)
+    wait_until(lambda: not worker.is_alive(), LONG_ENOUGH, worker.log.read_text)
     worker = fleet.start("toy.urgent", "toy.fresh", "toy.bulk")
 
     async def everything_is_decided() -> bool:
@@ -110,7 +110,7 @@ async def test_stopping_under_load_loses_nothing(
     await extracted(state, job_id, 10)
     # A package that takes longer than the grace, so that something must be given back.
     simulator.latency(4000)
-    wait_until(lambda: len(fleet.active()) >= 8, 20)
+    wait_until(lambda: len(fleet.active()) >= 8, LONG_ENOUGH)
     assert await asyncio.to_thread(worker.terminate) == 0
     assert await state.queues.unacknowledged() == 0
     assert await state.claims.count() == 0

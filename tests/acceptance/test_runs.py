@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,11 @@ class CommandLine:
 
     def __init__(self, fleet: Fleet, folder: Path) -> None:
         self._fleet, self._folder = fleet, folder
+        self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command."""
-        return subprocess.Popen(
+        """Start a command, which ends with the test at the latest."""
+        process = subprocess.Popen(
             [PROGRAM, *arguments],
             env=self._fleet.environment,
             cwd=self._folder,  # no .env there
@@ -68,6 +70,14 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what was started."""
+        for process in self._started:
+            with process:
+                process.kill()
 
     async def __call__(self, *arguments: str, returncode: int = 0) -> tuple[str, str]:
         """Both outputs of a command that ends with this code."""
@@ -82,11 +92,13 @@ class CommandLine:
 
 
 @pytest.fixture
-def run(fleet: Fleet, plugin: None, toys: ToyRegistry, tmp_path: Path) -> CommandLine:
+def run(fleet: Fleet, plugin: None, toys: ToyRegistry, tmp_path: Path) -> Iterator[CommandLine]:
     """The program, with a registry of a few toys."""
     for name in ("ball", "kite", "truck", "wheel", "yo-yo"):
         toys.put(name, {"1": {}})
-    return CommandLine(fleet, tmp_path)
+    command_line = CommandLine(fleet, tmp_path)
+    yield command_line
+    command_line.close()
 
 
 async def test_runs_on_the_command_line(

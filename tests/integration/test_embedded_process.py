@@ -67,7 +67,7 @@ def test_output_arrives_line_by_line(group: ProcessGroup) -> None:
     lines: list[str] = []
     code = r"import os; os.write(1, b'one\n'); os.write(2, b'two \xff\nthree')"
     child = group.start("child", python(code), on_line=lines.append)
-    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    child.wait_until(lambda: child.returncode == 0, timeout=120)
     assert child.recent_output() == "one\ntwo �\nthree"
     assert lines == ["one", "two �", "three"]
 
@@ -81,7 +81,7 @@ def test_output_that_cannot_be_passed_on(group: ProcessGroup, error: BaseExcepti
 
     code = "import sys\nfor n in range(9): print(n, flush=True)"
     child = group.start("child", python(code), on_line=fail)
-    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    child.wait_until(lambda: child.returncode == 0, timeout=120)
     assert child.recent_output() == "\n".join(map(str, range(9)))
 
 
@@ -89,7 +89,7 @@ def test_child_that_ends_early(group: ProcessGroup) -> None:
     """Waiting for a child that ends is an error with its name, its status and what it wrote."""
     child = group.start("beat", python("print('no such database'); raise SystemExit(3)"))
     with pytest.raises(ServerFailed, match="beat ended with status 3") as raised:
-        child.wait_until(lambda: False, timeout=30)
+        child.wait_until(lambda: False, timeout=120)
     assert "no such database" in str(raised.value)
     assert raised.value.name == "beat"
 
@@ -117,7 +117,7 @@ def test_stop_asks_first(group: ProcessGroup) -> None:
         "time.sleep(600)"
     )
     child = group.start("child", python(code))
-    child.wait_until(lambda: "ready" in child.recent_output(), timeout=30)
+    child.wait_until(lambda: "ready" in child.recent_output(), timeout=120)
     assert child.stop(grace=30)
     assert child.returncode == 7
     assert child.stop(grace=30), "stopping twice does no harm"
@@ -132,7 +132,7 @@ def test_stop_kills_who_does_not_listen(group: ProcessGroup) -> None:
         "time.sleep(600)"
     )
     child = group.start("child", python(code))
-    child.wait_until(lambda: "ready" in child.recent_output(), timeout=30)
+    child.wait_until(lambda: "ready" in child.recent_output(), timeout=120)
     assert not child.stop(grace=0.1)
     assert child.returncode == -signal.SIGKILL
 
@@ -145,7 +145,7 @@ def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
         environment={"ANSWER": "42"},
         folder=tmp_path,
     )
-    child.wait_until(lambda: child.returncode == 0, timeout=30)
+    child.wait_until(lambda: child.returncode == 0, timeout=120)
     assert child.recent_output() == f"42 {tmp_path.resolve()}"
 
 
@@ -154,7 +154,7 @@ def test_close_ends_everything() -> None:
     with ProcessGroup() as group:
         spawn = "import subprocess, sys; print('ready'); subprocess.run(sys.argv[1:])"
         child = group.start("child", [*python(spawn), *SLEEP])
-        child.wait_until(lambda: len(members(group.id)) == 3, timeout=30)
+        child.wait_until(lambda: len(members(group.id)) == 3, timeout=120)
     assert members(group.id) == []
     assert child.returncode == -signal.SIGKILL
 
@@ -171,7 +171,7 @@ def test_kill_of_the_parent_ends_everything() -> None:
     with subprocess.Popen(python(PARENT), stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         group = int(parent.stdout.readline())
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(members(group)) < 3 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(members(group)) == 3
@@ -184,6 +184,6 @@ def test_children_hold_what_they_inherit(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file, ProcessGroup(inherit=[file.fileno()]) as group:
         code = f"import os; print(os.fstat({file.fileno()}).st_ino)"
         child = group.start("child", python(code))
-        child.wait_until(lambda: child.returncode is not None, timeout=30)
+        child.wait_until(lambda: child.returncode is not None, timeout=120)
         assert child.recent_output() == str(os.fstat(file.fileno()).st_ino)
         assert subprocess.run(python(code), check=False, capture_output=True).returncode != 0

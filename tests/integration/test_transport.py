@@ -12,7 +12,7 @@ from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage
-from tests.acceptance.fleet import wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, wait_until
 from tests.acceptance.outages import OwnRedis
 from workers.configuration import celery_configuration
 
@@ -55,7 +55,7 @@ def test_what_left_its_queue_is_noted_though_nobody_has_read_it(
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     consume(channel, no_ack=False)
     channel.connection.cycle.on_poll_start()
-    wait_until(lambda: not broker.llen(MESSAGE.queue), 10)
+    wait_until(lambda: not broker.llen(MESSAGE.queue), LONG_ENOUGH)
     (tag,) = broker.zrange("unacked_index", 0, -1)
     # What a worker does with the messages of others that are overdue.
     channel.qos.restore_by_tag(tag)
@@ -202,7 +202,7 @@ def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
             living.qos.restore_visible(interval=1)
             return bool(broker.llen(MESSAGE.queue))
 
-        wait_until(is_restored, 60)
+        wait_until(is_restored, LONG_ENOUGH)
 
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])
