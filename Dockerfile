@@ -39,5 +39,5 @@ ENV PATH=/opt/ssc-ingest/bin:$PATH \
 USER 10001
 WORKDIR /var/lib/ssc-ingest
 
-# No entrypoint: `celery -A workers ...` and `ssc-ingest ...` are given as they are.
+# No entrypoint: the command is `celery -A workers ...` or `ssc-ingest ...` in full.
 CMD ["ssc-ingest", "--help"]

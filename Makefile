@@ -1,5 +1,5 @@
-# The commands of this project. Each sets up what it needs first; the first time takes a while.
-# PACKAGES="PURL..." chooses what `make run` extracts, PYTHON=... the interpreter of setup.
+# The commands of this project. Each installs what it needs first, which takes a while the first time.
+# PACKAGES="PURL..." sets the packages of `make run`, PYTHON=... the interpreter of setup.
 
 VENV := $(or $(UV_PROJECT_ENVIRONMENT),.venv)
 BIN := $(VENV)/bin
@@ -18,24 +18,24 @@ help: ## list these commands
 setup: ## build .venv from uv.lock
 	@scripts/setup
 
-run: setup ## start everything and take a few real packages into the graph
+run: setup ## start everything and add a few real packages to the graph
 	@$(BIN)/ssc-ingest up --demo $(PACKAGES)
 
-# Of a server that lives for minutes, Java's second compiler costs more than it brings.
+# For a server that lives for minutes, Java's second compiler costs more than it saves.
 test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1
 test: setup ## all tests, on real servers (some minutes)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-simulator-tests: setup ## tests of the simulated registries that the tests read
+simulator-tests: setup ## the tests of the simulated registries
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/simulator_tests
 
-soak: setup ## endurance and memory, at full size (an hour); SOAK=short for a tenth
+soak: setup ## endurance and memory (an hour); SOAK=short takes minutes
 	@SOAK=$(or $(SOAK),full) $(BIN)/pytest -m soak
 
-coverage: setup ## all tests, and what they never ran
+coverage: setup ## all tests, and the lines that they never ran
 	@$(BIN)/pytest --cov --cov-report=term
 
-check: setup ## linters, types and the fast tests, side by side (under a minute)
+check: setup ## linters, types and the fast tests in parallel (under a minute)
 	@$(MAKE) --no-print-directory --jobs=2 $(filter --output-sync,$(.FEATURES:%=--%)) lint fast
 
 lint: setup ## linters and types
@@ -50,19 +50,19 @@ lint: setup ## linters and types
 fast: setup ## the tests that need no servers
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/unit
 
-bench: setup ## measure, and say how docs/performance.md was made
+bench: setup ## run the main benchmark of docs/performance.md
 	@$(BIN)/python -m benchmarks
 
-format: setup ## let ruff put the code in form
+format: setup ## format the code with ruff
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
-docs: setup ## write template.env and docs/settings.md anew
+docs: setup ## regenerate template.env, docs/settings.md and tables of docs/data-model.md
 	@$(BIN)/python scripts/settings_docs.py
 
-lock: setup ## take the newest versions that pyproject.toml allows into uv.lock
+lock: setup ## update uv.lock to the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate -o scripts/uv.txt
 
-clean: ## remove what setup and the tests made (not your data)
+clean: ## remove the files of setup and the tests (not your data)
 	rm -rf .venv .venv-* .tools dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,7 +1,7 @@
-"""The schedule, as Celery's beat reads it: what it emits, when, and to which queue.
+"""The schedules in the form that Celery's beat reads: task, time, queue and expiry of each.
 
-:mod:`ssc_ingest.control.schedules` lists the schedules and their times. ``expires`` is shorter than
-the period, so that a fleet that was stopped does not find a pile of messages when it starts.
+:mod:`ssc_ingest.control.schedules` lists the schedules and their times. Messages expire before the
+next one is due, so that they do not pile up while no worker runs.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from ssc_ingest.work.names import CONTROL
 
 
 def entries(*, only_own: bool = False) -> dict[str, dict[str, Any]]:
-    """Entries of ``beat_schedule`` by name; all, or only those that ask no registry."""
+    """Entries of ``beat_schedule`` by name; all, or only those that need no registry."""
     return {
         name: {
             "task": schedule.task,

@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,11 @@ from pathlib import Path
 import psutil
 from neo4j import AsyncDriver
 
-from ssc_ingest.ecosystems.base import ChangesPage, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.models import Package, PackageRef, VersionName
+from ssc_ingest.models import Package
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
 from ssc_ingest.servers import EmbeddedAddresses, Servers
@@ -60,16 +60,7 @@ class Listed(PyPI):
         for _ in ():
             yield ChangesPage((), cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Nobody asks."""
         raise NotImplementedError
 

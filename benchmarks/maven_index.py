@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.index_pass import Pass
 from ssc_ingest.ecosystems.maven.index.records import Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from tests.simulator.maven.index_format import Fields, document, header, packed

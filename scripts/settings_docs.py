@@ -1,9 +1,13 @@
-"""Write ``template.env`` and ``docs/settings.md`` from the settings' definitions: ``make docs``.
+"""Generate the pages that document definitions: ``make docs``.
 
-With ``--check`` nothing is written; exit 1 if a file is not what the definitions say.
+``template.env`` and ``docs/settings.md`` from the settings, and the tables of properties in
+``docs/data-model.md`` from :mod:`ssc_ingest.graph.properties`.
+
+``--check`` writes nothing and exits with 1 if a file differs from the definitions.
 """
 
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -16,6 +20,8 @@ from pydantic.fields import FieldInfo
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
+from ssc_ingest.graph import properties
+from ssc_ingest.graph.tables import Property
 from ssc_ingest.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,24 +31,24 @@ GROUP_COMMENT = re.compile(
 
 TEMPLATE_INTRODUCTION = """\
 Settings of SSC Ingest. Copy this file to .env, which is not in git, and change what you
-need; environment variables win over .env. Every variable may be left out: what stands here
-is its default. A line that is commented out is an example, or the default on Linux.
-Made of ssc_ingest/settings.py and ssc_ingest/ecosystems/ by `make docs`."""
+need; environment variables override .env. Every variable is optional and has its default
+here. A line that is commented out is an example, or the default on Linux.
+`make docs` generates this file from ssc_ingest/settings.py and ssc_ingest/ecosystems/."""
 
 PAGE_INTRODUCTION = """\
 # Settings
 
-Environment variables, or lines of a file `.env` in the working directory; environment variables
-win. Unknown variables are ignored, empty ones count as not set. A value that makes no sense stops
-the program with a line that names the variable and the remedy. Times are seconds, sizes bytes,
-unless a name says otherwise.
+Settings are environment variables, or lines of a file `.env` in the working directory;
+environment variables override the file. Unknown variables are ignored, empty ones count as unset.
+An invalid value stops the program with a line that names the variable and the remedy. Times are
+seconds, sizes bytes, unless a name says otherwise.
 
-[`template.env`](../template.env) has all of them, ready to be copied. Both files are made of the
-definitions in `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/` by `make docs`.
+[`template.env`](../template.env) has all of them, ready to copy. `make docs` generates both files
+from `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/`.
 """
 
 
-RATE = "Requests a second to its host; where addresses share a host, the lowest rate counts."
+RATE = "Maximum requests a second to its host; if addresses share a host, the lowest rate counts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Row:
     default: str | None
     example: str = ""
     depends: bool = False
-    """Whether the example is what this machine would take by default."""
+    """Whether the example is the default of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +161,47 @@ def page() -> str:
     return "\n".join(blocks)
 
 
+def data_model() -> str:
+    """The text of ``docs/data-model.md``; all but the tables of properties stays as it is."""
+    text = (ROOT / "docs/data-model.md").read_text(encoding="utf-8")
+    for name, table, heading in (
+        ("packages", properties.PACKAGE, "On a stub"),
+        ("versions", properties.VERSION, "Where unknown"),
+        ("requirements", properties.REQUIREMENT, "Where unknown"),
+    ):
+        begin, end = f"<!-- properties of {name}, by `make docs` -->\n", "<!-- end -->\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        rows = "".join(
+            f"| `{p.name}` | {p.type.title} | {_default(p)} | {p.about} |\n"
+            for p in table.properties
+        )
+        head = f"| Property | Type | {heading} | Meaning |\n|---|---|---|---|\n"
+        text = f"{before}{begin}{head}{rows}{end}{after}"
+    return text
+
+
+def _default(row: Property) -> str:
+    if row.default is None:
+        return "absent"
+    return "always known" if row.default is ... else f"`{json.dumps(row.default)}`"
+
+
 def main() -> int:
     """Write, or check with ``--check``."""
     stale = []
-    for path, text in ((ROOT / "template.env", template()), (ROOT / "docs/settings.md", page())):
+    for path, text in (
+        (ROOT / "template.env", template()),
+        (ROOT / "docs/settings.md", page()),
+        (ROOT / "docs/data-model.md", data_model()),
+    ):
         if "--check" not in sys.argv[1:]:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(path.name)
     if stale:
-        print(f"not what the settings say: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        print(f"not what the definitions say: {', '.join(stale)}; run `make docs`", file=sys.stderr)
     return bool(stale)
 
 

@@ -7,29 +7,29 @@
     │   ├── ResourceNotFound            404, 410, 451: the document is gone
     │   ├── RangeNotSatisfiable         416: the document is shorter than it was
     │   ├── PackageNotFound             the registry does not have this package
-    │   │   └── PackageGone             ... but it had: the graph has the package
+    │   │   └── PackageGone             ... any more: the graph has the package
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
-    │   │   ├── RegistryOverloaded      ... because of a 503, which may be this document's own
-    │   │   └── RegistryPaused          ... for as long as an operator says
+    │   │   ├── RegistryOverloaded      ... because of a 503, perhaps for this document only
+    │   │   └── RegistryPaused          ... until an operator resumes the registry
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
-    │   │   ├── StaleAnswer             older than what the registry's feed has announced
-    │   │   └── InconsistentAnswers     one is older than another that speaks of it
-    │   ├── CursorExpired               only the whole listing can tell what has changed
+    │   │   ├── StaleAnswer             older than the registry's feed has announced
+    │   │   └── InconsistentAnswers     one is older than another that refers to it
+    │   ├── CursorExpired               only the whole listing shows what has changed
     │   ├── ResponseTooLarge            above the cap: a retry cannot help
-    │   └── MalformedMetadata           not what the registry's specification says
+    │   └── MalformedMetadata           violates the registry's specification
     ├── InvalidArguments                the caller's mistake
     │   ├── UnknownEcosystem
     │   ├── InvalidName
     │   └── InvalidPurl(suggestion)
-    ├── ParentNotFound(parent_id)       the node that an edge should start from is not in the graph
+    ├── ParentNotFound(parent_id)       the start node of an edge is not in the graph
     ├── StoreUnavailable(store)         wait for the store, without using up an attempt
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
-    │   └── ParentRefused               ... because of the parent that the caller named
-    ├── DeadlineExceeded(progressed)    reading took too long; what was read is cached
+    │   └── ParentRefused               ... because of the caller's parent
+    ├── DeadlineExceeded(progressed)    reading took too long; the documents so far are cached
     └── ConfigurationError(setting)     the process refuses to start
 
-Anything else is a bug: it is logged with its traceback and ends in the dead letters.
-What a worker does with each is one pure table, :mod:`ssc_ingest.work.retry`.
+Anything else is a bug: it is logged with its traceback and becomes a dead letter.
+:mod:`ssc_ingest.work.retry` is the table of what a worker does with each.
 """
 
 from typing import ClassVar
@@ -39,12 +39,11 @@ class IngestError(Exception):
     """The root of all errors raised on purpose; the text is written for the person who reads it."""
 
     blames_package: ClassVar[bool] = True
-    """Whether a permanent failure says something about the package, which then rests for a while
-    before a staleness run reads it again. A mistake of the caller does not."""
+    """Whether a permanent failure starts a cooldown of the package. A caller's mistake does not."""
 
 
 class RegistryError(IngestError):
-    """A registry's answer cannot be used. ``url`` is the request that failed."""
+    """A registry's response cannot be used. ``url`` is the request that failed."""
 
     def __init__(self, message: str, *, url: str | None = None) -> None:
         super().__init__(message)
@@ -56,7 +55,7 @@ class ResourceNotFound(RegistryError):
 
 
 class RangeNotSatisfiable(RegistryError):
-    """The document does not have the part that was asked for (416)."""
+    """The document does not have the requested range (416)."""
 
 
 class PackageNotFound(RegistryError):
@@ -70,11 +69,11 @@ class PackageNotFound(RegistryError):
 
 
 class PackageGone(PackageNotFound):
-    """The registry does not have this package any more; what the graph has of it stays."""
+    """The registry no longer has this package; the graph keeps it."""
 
 
 class RateLimited(RegistryError):
-    """The host wants us to wait ``retry_after`` seconds, or our own limit does."""
+    """The host, or our own limit, requires a wait of ``retry_after`` seconds."""
 
     def __init__(self, message: str, *, retry_after: float, url: str | None = None) -> None:
         super().__init__(message, url=url)
@@ -82,15 +81,15 @@ class RateLimited(RegistryError):
 
 
 class RegistryOverloaded(RateLimited):
-    """The host answers 503: it has too much to do, or this one document is broken."""
+    """The host responds with 503: it is overloaded, or this one document is broken."""
 
 
 class RegistryPaused(RateLimited):
-    """An operator lets nobody ask this registry for now; ``retry_after`` is when to look again."""
+    """An operator has paused this registry; check again after ``retry_after`` seconds."""
 
 
 class RegistryUnavailable(RegistryError):
-    """The registry did not answer properly: 5xx, time-out, reset or truncated answer."""
+    """The registry failed to respond: 5xx, time-out, reset connection or truncated response."""
 
     def __init__(self, message: str, *, url: str | None = None, status: int | None = None) -> None:
         super().__init__(message, url=url)
@@ -98,36 +97,36 @@ class RegistryUnavailable(RegistryError):
 
 
 class StaleAnswer(RegistryUnavailable):
-    """The answer is older than what the registry's own feed has announced: a cache lags behind."""
+    """The response is older than the registry's own feed has announced: a cache lags behind."""
 
 
 class InconsistentAnswers(RegistryUnavailable):
-    """Documents that do not belong together: one was replaced while, or before, another was read.
+    """The documents do not belong together: one was replaced before or while another was read.
 
-    Only reading all of them anew can help.
+    Only reading all of them again helps.
     """
 
 
 class CursorExpired(RegistryError):
-    """The feed or listing cannot be followed from this cursor; begin with the whole listing."""
+    """The feed or listing cannot continue from this cursor; read the whole listing."""
 
 
 class ResponseTooLarge(RegistryError):
-    """The answer is larger than the cap for this kind of document."""
+    """The response is larger than the limit for this kind of document."""
 
 
 class MalformedMetadata(RegistryError):
-    """The document is not what the registry's specification says."""
+    """The document violates the registry's specification."""
 
 
 class InvalidArguments(IngestError):
-    """The caller's arguments do not make sense; no retry can help."""
+    """The caller's arguments are invalid; no retry can help."""
 
     blames_package = False
 
 
 class UnknownEcosystem(InvalidArguments):
-    """No ecosystem of that name."""
+    """No ecosystem has this name."""
 
 
 class InvalidName(InvalidArguments):
@@ -135,7 +134,7 @@ class InvalidName(InvalidArguments):
 
 
 class InvalidPurl(InvalidArguments):
-    """The text is not a package URL that we understand. ``suggestion`` is the nearest valid one."""
+    """The text is not a supported package URL. ``suggestion`` is the nearest valid one."""
 
     def __init__(self, message: str, *, suggestion: str | None = None) -> None:
         text = f"{message}; did you mean {suggestion}?" if suggestion else message
@@ -144,7 +143,7 @@ class InvalidPurl(InvalidArguments):
 
 
 class ParentNotFound(IngestError):
-    """The node that the requirement edge should start from is not in the graph."""
+    """The start node of the requirement edge is not in the graph."""
 
     blames_package = False
 
@@ -157,10 +156,10 @@ class ParentNotFound(IngestError):
 
 
 class StoreUnavailable(IngestError):
-    """A store (graph, redis, vulnerabilities) does not answer."""
+    """A store (graph, redis, vulnerabilities) does not respond."""
 
     def __init__(self, store: str, reason: str) -> None:
-        super().__init__(f"the {store} store does not answer: {reason}")
+        super().__init__(f"the {store} store does not respond: {reason}")
         self.store = store
 
 
@@ -169,13 +168,13 @@ class GraphRefused(IngestError):
 
 
 class ParentRefused(GraphRefused):
-    """The package may not hang under the parent that its caller named."""
+    """The caller's parent may not require the package."""
 
     blames_package = False
 
 
 class DeadlineExceeded(IngestError):
-    """Reading took longer than one execution may; ``progressed``: the next one reads less."""
+    """Reading exceeded the time limit; ``progressed``: the next execution has less to read."""
 
     def __init__(self, message: str, *, progressed: bool) -> None:
         super().__init__(message)
@@ -183,4 +182,4 @@ class DeadlineExceeded(IngestError):
 
 
 class ConfigurationError(IngestError):
-    """The process cannot start like this. The text names the setting and the remedy."""
+    """The process cannot start. The text names the setting and the remedy."""

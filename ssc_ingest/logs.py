@@ -1,4 +1,4 @@
-"""Logging: constant event names, facts as fields, one line an event.
+"""Logging: constant event names, facts as fields, one line per event.
 
 Only entry points call :func:`configure`; everything else asks structlog for a logger.
 """
@@ -15,7 +15,7 @@ FILE_SIZE = 5 * 1024 * 1024
 FILES = 5
 
 NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp")
-"""Libraries whose information is ours to give: their warnings are kept."""
+"""Libraries of which only warnings are logged."""
 
 
 def configure(settings: Settings) -> None:
@@ -37,7 +37,7 @@ def configure(settings: Settings) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        # The standard library's loses lines where several processes rotate one file.
+        # The standard library's handler loses lines if several processes rotate one file.
         handlers.append(
             ConcurrentRotatingFileHandler(
                 settings.log_file, maxBytes=FILE_SIZE, backupCount=FILES, encoding="utf-8"
@@ -56,9 +56,9 @@ def configure(settings: Settings) -> None:
 def _with_task(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """What the task's edge bound: which task, and about which package.
+    """Add the fields that were bound when the task began, such as its id and package.
 
-    It wins over what a parser says about the package, which knows its name only.
+    They override the fields of a parser, which knows only the package's name.
     """
     event.update(structlog.contextvars.get_contextvars())
     return event
@@ -67,7 +67,7 @@ def _with_task(
 def _without_repetition(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Celery says all that is in its messages once more in a field ``data``."""
+    """Remove Celery's field ``data``, which repeats its message."""
     event.pop("data", None)
     return event
 
@@ -79,7 +79,7 @@ def _formatter(
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
         else [
-            # Plain: the pretty tracebacks print local variables, and so what is in them.
+            # Plain: the pretty tracebacks print local variables, which may contain secrets.
             structlog.dev.ConsoleRenderer(
                 colors=colors, exception_formatter=structlog.dev.plain_traceback
             )

@@ -1,4 +1,4 @@
-"""What one process counts for Prometheus.
+"""Prometheus metrics of one process.
 
 Each process has one :class:`Metrics` with its own registry and hands it to the parts that count;
 nothing is global. Only control fills the gauges about the whole fleet
@@ -16,7 +16,7 @@ from prometheus_client import (
 )
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the durations of tasks; none runs longer than the last, but runs do."""
+"""Upper bounds of the durations of tasks; only runs take longer than the last."""
 
 PREFIX = "ssc"
 
@@ -27,22 +27,22 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._tasks_started = self._counter("tasks_started", "Tasks begun.", "task")
+        self._tasks_started = self._counter("tasks_started", "Tasks started.", "task")
         self._tasks_ended = self._counter(
             "tasks_ended",
-            "Tasks ended: succeeded, failed, retried (put off), returned (to their queue).",
+            "Tasks ended: succeeded, failed, retried (delayed), returned (to their queue).",
             *("task", "outcome"),
         )
         self._task_seconds = Histogram(
             f"{PREFIX}_task_duration_seconds",
-            "How long tasks took.",
+            "Duration of tasks.",
             ["task"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self._last_task = Gauge(
             f"{PREFIX}_last_task_timestamp_seconds",
-            "When this process last began a task.",
+            "When this process last started a task.",
             registry=self.registry,
         )
         self._redelivered = self._counter(
@@ -50,23 +50,22 @@ class Metrics:
         )
         self._packages = self._counter(
             "packages",
-            "Packages done with: extracted (read from the registry and written), failed ...",
+            "Packages by outcome: extracted (read from the registry and written), failed ...",
             *("ecosystem", "ending"),
         )
-        self._requests = self._counter("requests", "Answers of registries.", *("host", "status"))
+        self._requests = self._counter("requests", "Responses of registries.", *("host", "status"))
         self._limited = self._counter(
             "rate_limited",
-            "Answers by which a host asked us to wait (429, 503).",
+            "Responses by which a host asked us to wait (429, 503).",
             *("host", "status"),
         )
         self._waits = self._counter(
             "rate_limit_waits",
-            "Requests that our own limit held up: delayed (for seconds), refused (the work is put "
-            "off).",
+            "Requests held back by our own limit: delayed (for seconds), refused (the work waits).",
             *("host", "kind"),
         )
         self._waited = self._counter(
-            "rate_limit_wait_seconds", "Seconds that requests were delayed for.", "host"
+            "rate_limit_wait_seconds", "Total waiting time of delayed requests.", "host"
         )
 
     def task_started(self, task: str) -> None:
@@ -75,7 +74,7 @@ class Metrics:
         self._last_task.set(time.time())
 
     def task_ended(self, task: str, outcome: str, seconds: float) -> None:
-        """A task came to its end."""
+        """A task ended."""
         self._tasks_ended.labels(task, outcome).inc()
         self._task_seconds.labels(task).observe(seconds)
 
@@ -84,24 +83,24 @@ class Metrics:
         self._redelivered.inc()
 
     def package_ended(self, ecosystem: str, ending: str) -> None:
-        """A package was done with."""
+        """The work on a package ended."""
         self._packages.labels(ecosystem, ending).inc()
 
     def answered(self, host: str, status: int) -> None:
-        """A registry answered a request."""
+        """A registry responded to a request."""
         self._requests.labels(host, str(status)).inc()
 
     def asked_to_wait(self, host: str, status: int) -> None:
-        """A registry told us to wait."""
+        """A registry asked us to wait."""
         self._limited.labels(host, str(status)).inc()
 
     def delayed(self, host: str, seconds: float) -> None:
-        """A request was sent later than it could have been."""
+        """Our own limit delayed a request."""
         self._waits.labels(host, "delayed").inc()
         self._waited.labels(host).inc(seconds)
 
     def refused(self, host: str) -> None:
-        """A request was not sent, because the host is paused or its rate used up."""
+        """A request was not sent because the host is paused or its rate is used up."""
         self._waits.labels(host, "refused").inc()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

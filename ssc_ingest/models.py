@@ -1,4 +1,4 @@
-"""What a package is, independent of any registry's wire format and of any store.
+"""The model of a package, independent of any registry's wire format and of any store.
 
 Frozen dataclasses: parsed once at the edge, never changed afterwards.
 """
@@ -16,7 +16,7 @@ VersionName = NewType("VersionName", str)
 """A version exactly as the registry spells it."""
 
 NOT_AVAILABLE = "n/a"
-"""What the graph's readers expect where a text is unknown."""
+"""The graph's readers expect this text where a value is unknown."""
 
 ANY_VERSION = "any"
 """The constraint that every version satisfies; the graph's readers know no other spelling."""
@@ -24,11 +24,11 @@ ANY_VERSION = "any"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRef:
-    """One package, named. Two spellings of the same package have equal ``purl``.
+    """The names of one package. Two spellings of the same package have equal ``purl``.
 
-    ``name`` is what the graph's readers look up (lower case); ``registry_name`` is the
-    spelling that the registry wants in its URLs. ``properties`` are further node
-    properties of some ecosystems (Maven: ``group_id``, ``artifact_id``).
+    The graph's readers look up ``name`` (lower case); requests to the registry use
+    ``registry_name``. ``properties`` are further node properties of some ecosystems (Maven:
+    ``group_id``, ``artifact_id``).
     """
 
     ecosystem: str
@@ -61,7 +61,7 @@ class Version:
     requirements: tuple[Requirement, ...] | None
     yanked: bool = False
     provisional: bool = False
-    """A document was not there yet: the next reading of the package reads this version again."""
+    """A document was not available yet: the package's next extraction reads this version again."""
 
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:
@@ -70,11 +70,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """All that one ``fetch`` found: the package with every version the registry lists.
+    """The result of one ``fetch``: the package with every version that the registry lists.
 
-    ``vendor`` and ``repository_url`` are ``None`` where they were not read (they stand in a
-    document that the fetch had no need of): what the graph has stays, and so does its ``name``,
-    since then ``ref`` has the caller's spelling and not the registry's.
+    ``vendor`` and ``repository_url`` are ``None`` if the fetch did not read the document that has
+    them. The graph then keeps its values, and also its ``name``, since ``ref`` has the caller's
+    spelling in that case and not the registry's.
 
     ``versions`` are in ascending order of their ecosystem. ``latest`` is the highest
     stable version that is not yanked (a prerelease only when nothing else exists), or
@@ -104,11 +104,11 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     """The registry has nothing newer than the graph."""
     PRESENT = "present"
-    """Another task had brought it into the graph already."""
+    """Another task had already written it."""
     MISSING = "missing"
-    """The registry does not have it, and neither has the graph."""
+    """Neither the registry nor the graph has it."""
     GONE = "gone"
-    """The registry does not have it any more; what the graph has stays."""
+    """The registry no longer has it; the graph keeps it."""
     LEFT_OVER = "left_over"
     """Beyond the budget of its job; it stays a stub."""
     FAILED = "failed"

@@ -28,7 +28,6 @@ from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.graph.requirement_files import RequirementFileReader
-from ssc_ingest.graph.staleness import StalenessReader
 from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.client import RegistryClient, open_transport
@@ -39,8 +38,8 @@ from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.fleet_metrics import FleetMetrics
 from ssc_ingest.on_demand.jobs import Budget, Jobs
 from ssc_ingest.on_demand.requirement_files import RequirementFiles
+from ssc_ingest.runs.control import RunControl
 from ssc_ingest.runs.publisher import RunServices
-from ssc_ingest.runs.staleness import StalePackages
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
@@ -80,6 +79,10 @@ class State:
     def replay(self) -> Replay:
         """What replays dead letters."""
         return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
+
+    def run_control(self) -> RunControl:
+        """What begins, pauses, resumes and cancels runs."""
+        return RunControl(self.runs, self.queues)
 
     def recovery(self, settings: Settings) -> Recovery:
         """What requeues lost work."""
@@ -164,6 +167,7 @@ class Resources:
             registry=self.metrics.registry,
             queues=state.queues,
             dead_letters=state.dead_letters,
+            runs=state.runs,
             limiter=state.limiter,
             redis=state.redis,
             streams=state.streams,
@@ -174,20 +178,13 @@ class Resources:
 
     def run_services(self, ecosystem: str) -> RunServices:
         """What carrying out that ecosystem's runs needs."""
-        stale = StalePackages(
-            reader=StalenessReader(self.driver),
-            not_found=self.state.not_found,
-            cooldowns=self.state.cooldowns,
-            redis=self.state.redis,
-            ecosystem=type(self.ecosystems[ecosystem]),
-            goal=timedelta(days=self.settings.freshness_goal_days),
-        )
         return RunServices(
             runs=self.state.runs,
             queues=self.state.queues,
+            driver=self.driver,
             reader=self.reader,
             not_found=self.state.not_found,
-            stale=stale,
+            cooldowns=self.state.cooldowns,
             ecosystem=self.ecosystems[ecosystem],
             settings=self.settings,
         )

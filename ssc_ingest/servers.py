@@ -1,4 +1,4 @@
-"""Where the three servers are: configured, or the embedded stack that is running.
+"""Addresses of the three servers: configured ones, or those of the running embedded stack.
 
 ``up`` writes the addresses of the servers that it started to a file in the data directory;
 ``celery -A workers ...`` and the CLI in a second terminal find them there.
@@ -20,14 +20,14 @@ LOCK_FILE = "stack.lock"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedAddresses:
-    """Addresses of the servers of a running embedded stack; ``None`` where it runs none."""
+    """Addresses of the servers of a running embedded stack; ``None`` for a server that it lacks."""
 
     graph_uri: str | None = None
     redis_url: str | None = None
     vulnerabilities_uri: str | None = None
 
     def write(self, data_dir: Path) -> None:
-        """Publish the addresses, readable by this user only, in one atomic step."""
+        """Publish the addresses in one atomic step, readable by this user only."""
         target = data_dir / STACK_FILE
         temporary = target.with_suffix(".tmp")
         temporary.touch(mode=0o600)
@@ -36,12 +36,12 @@ class EmbeddedAddresses:
 
     @staticmethod
     def remove(data_dir: Path) -> None:
-        """Take the addresses back (the stack has stopped)."""
+        """Remove the addresses (the stack has stopped)."""
         (data_dir / STACK_FILE).unlink(missing_ok=True)
 
     @staticmethod
     def read(data_dir: Path) -> "EmbeddedAddresses | None":
-        """The addresses of the stack that runs on this data directory, if one does."""
+        """The addresses of the stack that runs in this data directory, or ``None``."""
         try:
             if not is_held(data_dir):
                 return None  # left behind by a killed process
@@ -55,10 +55,10 @@ class EmbeddedAddresses:
 
 
 def is_held(data_dir: Path) -> bool:
-    """Whether a running embedded stack holds the data directory.
+    """Whether a running embedded stack uses the data directory.
 
-    Its processes hold a lock on a file, which the kernel releases when the last has ended:
-    unlike a process id, it cannot go stale.
+    Its processes hold a lock on a file. The kernel releases the lock when the last one has ended,
+    so it cannot go stale like a process id.
     """
     descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -87,10 +87,10 @@ class Servers:
 
 
 def locate(settings: Settings) -> Servers:
-    """Find the servers: those that are configured, else those of the running embedded stack.
+    """Find the servers: configured ones, else those of the running embedded stack.
 
     Raises:
-        ConfigurationError: one is not configured and no embedded stack runs it.
+        ConfigurationError: a server is not configured and no embedded stack runs it.
     """
     graph_uri, redis_url = settings.graph_db_uri, configured_redis_url(settings)
     vulnerabilities_uri = settings.vuln_db_uri and settings.vuln_db_uri.get_secret_value()
@@ -119,7 +119,7 @@ def locate(settings: Settings) -> Servers:
 
 
 def configured_redis_url(settings: Settings) -> str | None:
-    """The Redis URL of the settings (``REDIS_URL`` wins over ``REDIS_HOST``), or ``None``."""
+    """The Redis URL of the settings (``REDIS_URL`` overrides ``REDIS_HOST``), or ``None``."""
     if settings.redis_url:
         return settings.redis_url.get_secret_value()
     if not settings.redis_host:
@@ -132,7 +132,7 @@ def configured_redis_url(settings: Settings) -> str | None:
 
 
 def without_credentials(uri: str) -> str:
-    """The address without user, password and options, which may hold some as well."""
+    """The address without user, password and options, which may also contain credentials."""
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))

@@ -1,6 +1,6 @@
 """All settings, from environment variables and ``.env``; built once, by the entry point.
 
-The names are those of the reference implementation where it has one. Unknown variables are
+A setting that the reference implementation has keeps its name. Unknown variables are
 ignored, so that its ``.env`` loads unchanged. The registries' URLs and rates are settings
 too; they come with the registry modules (:mod:`ssc_ingest.ecosystems.endpoints`).
 """
@@ -36,10 +36,10 @@ HOST = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Times are seconds, sizes bytes, unless a name says otherwise.
+    """The settings of an operator. Times are seconds, sizes bytes, unless a name says otherwise.
 
-    ``template.env`` and ``docs/settings.md`` are made of what is written here: the comment
-    above each group, and the text below each field (``make docs``).
+    ``make docs`` generates ``template.env`` and ``docs/settings.md`` from this class: from the
+    comment above each group and the text below each field.
     """
 
     model_config = SettingsConfigDict(
@@ -50,41 +50,41 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server, and every other
-    # command finds it.
+    # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server, which all other
+    # commands find.
     graph_db_uri: str | None = Field(None, examples=["bolt://localhost:7687"])
-    """Bolt address of Neo4j 5.23+ with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s, neo4j+ssc."""
+    """Address of Neo4j 5.23+ with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s or neo4j+ssc."""
     graph_db_user: str = "neo4j"
     """User name in Neo4j."""
     graph_db_password: SecretStr = SecretStr("")
-    """Password in Neo4j; empty: authentication is off there."""
+    """Password in Neo4j; empty if authentication is off."""
 
-    # Vulnerabilities (MongoDB). Without an address, a private server is started, as above.
+    # Vulnerabilities (MongoDB). Without an address, `ssc-ingest up` starts a private server.
     vuln_db_uri: SecretStr | None = Field(
         None, examples=["mongodb://user:password@localhost:27017/admin"]
     )
-    """Address of MongoDB. The database is `vulnerabilities`; its path says where users are."""
+    """Address of MongoDB. Its path is the users' database; the data is in `vulnerabilities`."""
     db_vulnerabilities_collection: str = "vulnerabilities"
-    """Collection of the advisories."""
+    """Collection of advisories."""
     db_min_pool_size: int = Field(10, ge=0)
-    """Connections to MongoDB that each process keeps open."""
+    """Minimum number of connections to MongoDB per process."""
     db_max_pool_size: int = Field(100, ge=1)
-    """Most connections of each process to MongoDB, and to Neo4j."""
+    """Maximum number of connections per process to MongoDB, and to Neo4j."""
     db_max_idle_time_ms: int = Field(60_000, ge=0)
-    """Milliseconds after which an unused connection to MongoDB is closed."""
+    """Milliseconds until an idle connection to MongoDB is closed."""
     db_default_query_timeout_ms: int = Field(30_000, ge=1)
-    """Milliseconds that a query may take."""
+    """Time limit of a query, in milliseconds."""
 
-    # Redis: queues, state, and the stream of other services. Without an address, a private server
-    # is started, as above.
+    # Redis: queues, state, and the stream of other services. Without an address, `ssc-ingest up`
+    # starts a private server.
     redis_url: SecretStr | None = Field(None, examples=["rediss://user:password@localhost:6379"])
-    """Address of Redis 6.2 or later, rediss:// for TLS; wins over the next four."""
+    """Address of Redis 6.2 or later, rediss:// for TLS; overrides the next four."""
     redis_host: str | None = Field(None, examples=["localhost"])
     """Host of Redis."""
     redis_port: int = Field(6379, ge=1, le=65535)
     """Port of Redis."""
     redis_username: str | None = Field(None, examples=["ssc-ingest"])
-    """User name in Redis, where it has users."""
+    """User name in Redis, if it has users."""
     redis_password: SecretStr | None = Field(None, examples=["password"])
     """Password in Redis."""
     redis_db: int = Field(0, ge=0)
@@ -94,96 +94,96 @@ class Settings(BaseSettings):
     redis_state_db: int = Field(2, ge=0)
     """Database of jobs, claims and schedules."""
     redis_cache_db: int = Field(3, ge=0)
-    """Database of what may be lost: this one may be flushed, so it shares with no other."""
+    """Cache database. May be flushed; must differ from the other three."""
     redis_stream: str = "package-extraction"
-    """Stream in which other services ask for packages; watched, but not read yet."""
+    """Stream on which other services request packages; monitored, but not read yet."""
     redis_group: str = "extractors"
-    """Consumer group of that stream; accepted, as older settings have it."""
+    """Consumer group of that stream; accepted for compatibility."""
     redis_consumer: str = "package-consumer"
-    """Name of this consumer in the group; accepted, as older settings have it."""
+    """Name of this consumer in the group; accepted for compatibility."""
 
-    # Asking registries. Each registry's addresses and rates follow below.
+    # Requests to registries. The addresses and rates of each registry follow below.
     contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
-    """Web or mail address in the User-Agent, where a registry reaches you before it blocks you."""
+    """Web or mail address in the User-Agent; registries use it before they block you."""
     http_timeout_default: float = Field(30, gt=0)
-    """Seconds that a registry may be silent when it is asked about a package."""
+    """Seconds of silence from a registry until a request for a package fails."""
     http_timeout_medium: float = Field(60, gt=0)
-    """Accepted, as older settings have it; nothing waits this long."""
+    """Accepted for compatibility; has no effect."""
     http_timeout_long: float = Field(120, gt=0)
-    """Seconds that a registry may be silent when it is asked for a listing or feed."""
+    """Seconds of silence from a registry until a request for a listing or feed fails."""
 
     # Workers.
     worker_concurrency: int = Field(32, ge=1)
-    """Packages that each worker process has in work at once."""
+    """Number of packages that each worker process handles at once."""
     task_timeout: float = Field(60, gt=0, le=60)
-    """Seconds that one execution of a task may take, 60 at most."""
+    """Time limit of one execution of a task, at most 60."""
     visibility_timeout: int = Field(180, ge=5)
-    """Seconds after which a killed worker's tasks are delivered again; above TASK_TIMEOUT."""
+    """Seconds until the tasks of a killed worker are delivered again; must exceed TASK_TIMEOUT."""
     shutdown_grace: float = Field(20, ge=0)
-    """Seconds that running tasks get to end when a worker is asked to stop."""
+    """Seconds that running tasks have to end after a worker is asked to stop."""
     max_attempts: int = Field(5, ge=1)
-    """Failures of a task before it becomes a dead letter; waiting does not count."""
+    """Failed attempts until a task becomes a dead letter; waiting does not count."""
     job_max_packages: int = Field(500, ge=1)
-    """Most packages of one on-demand job; what is left over stays a stub and is reported."""
+    """Maximum number of packages of one on-demand job. The rest stay stubs and are reported."""
     job_max_requests: int = Field(2000, ge=1)
-    """Most requests to registries of one on-demand job."""
+    """Maximum number of requests to registries of one on-demand job."""
     run_high_water: int = Field(2000, ge=1)
-    """Most packages of one run that are in queues or in work at once."""
+    """Maximum number of packages of one run that are queued or in progress."""
     updates_add_packages: bool = False
-    """Whether updates also take in packages that the graph lacks; ingestions do so anyway."""
+    """Whether updates also add packages that the graph lacks; ingestions always do."""
     staleness_budget: float = Field(0.05, ge=0, le=1)
-    """Share (0 to 1) of each registry's rate for looking at stale packages, daily; 0: never."""
+    """Share (0 to 1) of each registry's rate for the daily staleness run; 0 disables it."""
     runs_kept: int = Field(100, ge=1)
-    """Most runs whose records are kept."""
+    """Maximum number of runs whose records are kept."""
     runs_kept_days: float = Field(90, gt=0)
-    """Days after which the record of a run is dropped."""
+    """Days until the record of a run is deleted."""
     timezone: str = "UTC"
-    """Time zone of the schedule's hours, by its name in the tz database."""
+    """Time zone of the schedules, as a name of the tz database."""
     schedules: Literal["all", "own"] = "all"
-    """What beat starts: all, or own: only what keeps the fleet in order and asks no registry."""
+    """Schedules that beat starts: all, or own: only maintenance without requests to registries."""
 
     # Metrics and health of workers: http://METRICS_HOST:METRICS_PORT/metrics, /healthz, /readyz.
     metrics_port: int = Field(9100, ge=0, le=65535)
-    """Port on which a worker tells its metrics and health; 0: none. Each needs one of its own."""
+    """Port for metrics and health of a worker; 0 disables them. Each process needs its own port."""
     metrics_host: str = "127.0.0.1"
-    """Address on which it listens; 0.0.0.0 in containers, where only their network sees it."""
+    """Address for metrics and health; 0.0.0.0 in containers, reachable in their network only."""
     freshness_goal_days: float = Field(7, gt=0)
-    """Days after which a package that was not looked at is stale: counted, and looked at again."""
+    """Days after its last reading when a package is stale and is to be read again."""
 
-    # Flower, the view of workers, tasks and queues.
+    # Flower, the dashboard of workers, tasks and queues.
     flower_port: int = Field(5555, ge=0, le=65535)
-    """Port of Flower; 0 takes a free one."""
+    """Port of Flower; 0 chooses a free one."""
     flower_user: str = "admin"
     """User name for Flower."""
     flower_password: SecretStr | None = Field(None, examples=["password"])
-    """Password for Flower. `up` lets it listen on loopback only; the containers demand one."""
+    """Password for Flower. Required in containers; under `up` it listens on loopback only."""
 
     # This program.
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("ssc-ingest"),
         examples=["~/.local/share/ssc-ingest"],
     )
-    """Folder of the private servers' data; kept over restarts."""
+    """Folder for data of the private servers; kept across restarts."""
     cache_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("ssc-ingest"),
         examples=["~/.cache/ssc-ingest"],
     )
-    """Folder of downloads that can be had again, such as Neo4j's jars (130 MB)."""
+    """Folder for downloads that can be repeated, such as Neo4j's jars (130 MB)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """Least important messages that are logged."""
+    """Minimum log level."""
     log_format: Literal["json", "text"] = "text"
     """text for people, json for machines."""
     log_file: Path | None = Field(None, examples=["~/ssc-ingest.log"])
-    """File that logs go to as well; at 5 MiB a new one begins, and five old ones are kept."""
+    """Additional log file; rotated at 5 MiB, with five old files kept."""
     java_home: Path | None = Field(None, examples=["/usr/lib/jvm/java-21-openjdk"])
-    """Java 17 or 21 for the private Neo4j; otherwise one that is found, or one from a wheel."""
+    """Java 17 or 21 for the private Neo4j; if unset, an installed one or one from a wheel."""
     embedded_maven_url: str = "https://repo1.maven.org/maven2"
-    """Maven repository that the private Neo4j's jars come from; a mirror will do."""
+    """Maven repository for the jars of the private Neo4j; may be a mirror."""
 
     @field_validator("redis_port", "metrics_port", "flower_port", mode="before")
     @classmethod
     def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
-        # Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 for a service that is named "redis".
+        # Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 for a service named "redis".
         if isinstance(value, str) and "://" in value:
             raise ValueError(
                 "this is a service link that the container platform injected, not a port; set "
@@ -246,15 +246,15 @@ class Settings(BaseSettings):
 
 
 def is_address(text: str, schemes: Container[str], *, many_hosts: bool = False) -> bool:
-    """Whether it is a URL of one of these schemes, with a host and, if it has one, a valid port.
+    """Whether the text is a URL of one of these schemes, with a host and no invalid port.
 
-    ``many_hosts``: it may name several, each with its port, as MongoDB's replica sets do.
+    ``many_hosts``: it may name several hosts with ports, as MongoDB's replica sets do.
     """
     try:
         parts = urlsplit(text)
         valid_port = (many_hosts and "," in parts.netloc) or parts.port != 0
         return parts.scheme in schemes and bool(parts.hostname) and valid_port
-    except ValueError:  # no port: its text may be a part of the password
+    except ValueError:  # not a port: the text may be a part of the password
         return False
 
 
@@ -262,13 +262,13 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
     """Read the settings.
 
     Raises:
-        ConfigurationError: one makes no sense; the text names the variable and the remedy.
+        ConfigurationError: a value is invalid; the text names the variable and the remedy.
     """
     try:
         return Settings(_env_file=env_file, **overrides)
     except ValidationError as error:
         problems = "\n".join(_explain(problem) for problem in error.errors())
-        raise ConfigurationError(problems) from None  # its text may hold a password
+        raise ConfigurationError(problems) from None  # the error may contain a password
 
 
 def _explain(problem: Mapping[str, Any]) -> str:

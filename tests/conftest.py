@@ -25,6 +25,8 @@ from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
 
+pytest.register_assert_rewrite("tests.acceptance.work", "tests.graph_truth")
+
 Cypher = Callable[..., list[dict[str, Any]]]
 
 # These say where the jars of Neo4j and its Java come from, not how the program behaves.

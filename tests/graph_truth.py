@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.graph.changes import iso_date
+from ssc_ingest.graph.values import iso_date
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth
 

@@ -1,4 +1,4 @@
-"""The fleet: everything that knows Celery, and nothing that does not need to.
+"""The fleet: the code that needs Celery, and no other.
 
 ``celery -A workers worker|beat|flower|call|inspect`` find the application here.
 """

@@ -1,4 +1,4 @@
-"""The Celery application. Importing it reads no settings and connects to nothing."""
+"""The Celery application. Importing it reads no settings and opens no connections."""
 
 import sys
 from typing import Any
@@ -17,11 +17,11 @@ from workers.process.runtime import Runtime, threads
 log = structlog.get_logger(__name__)
 
 EX_CONFIG = 78
-"""Exit code of a process that cannot start with this configuration (sysexits.h)."""
+"""Exit code of a process that cannot start with its configuration (sysexits.h)."""
 
 
 class Fleet(Celery):
-    """The application, with the runtime of the worker process that it runs in (if it is one)."""
+    """The application; in a worker process, it has the process's runtime."""
 
     amqp_cls = "workers.overrides.transport:AMQP"
     runtime: Runtime
@@ -39,7 +39,7 @@ app = Fleet(
 
 @app.add_defaults
 def _configuration() -> dict[str, Any]:
-    """Celery asks for this when it first needs its configuration."""
+    """Called by Celery when it first needs its configuration."""
     try:
         settings = load_settings()
         return celery_configuration(settings, locate(settings))
@@ -65,7 +65,7 @@ def _start_runtime(sender: Any, **_: Any) -> None:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
     except Exception as error:
-        # Celery would drop it and take messages that nobody can carry out.
+        # Celery would ignore it and fetch messages that this process cannot handle.
         log.exception("worker_cannot_start")
         raise SystemExit(1) from error
 
@@ -82,7 +82,7 @@ def _close_runtime(**_: Any) -> None:
 
 @signals.task_prerun.connect
 def _task_started(task_id: str, task: Any, kwargs: dict[str, Any], **_: Any) -> None:
-    # The thread's context goes with the coroutine to the loop, and on into threads that parse.
+    # The coroutine takes the thread's context along to the loop and to the threads that parse.
     structlog.contextvars.bind_contextvars(**log_fields(task_id, kwargs))
     app.runtime.task_started(task_id, task.name)
 

@@ -1,23 +1,21 @@
-"""Celery's configuration, computed from the settings. Why each value: docs/operations.md."""
+"""Celery's configuration, derived from the settings. Reasons: docs/operations.md."""
 
 from ssl import CERT_REQUIRED
 from typing import Any
 from urllib.parse import urlsplit
 
 import beat_schedule
-from ssc_ingest.servers import Servers, without_credentials
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.names import DEFAULT
 from workers.routing import route, task_queues
 
 RESTORE_EVERY = 5
-"""Seconds between looks for messages of killed workers; recovery takes the visibility timeout
-and at most this."""
+"""Seconds between checks for messages of killed workers. Such a message is delivered again after
+the visibility timeout and at most this."""
 
 BEAT_INTERVAL = 5
-"""Seconds between beat's looks at the schedule."""
-
-RETRY_FOR_EVER = -1
+"""Seconds between beat's rounds."""
 
 
 def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]:
@@ -32,14 +30,14 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "result_backend": state_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # An error that Redis answers with (it is a replica after a failover, its disk is full, a
-        # script keeps it busy) passes as a lost connection does.
+        # Errors that Redis returns are temporary, too: it became a replica in a failover, its disk
+        # is full, a script keeps it busy.
         "broker_channel_error_retry": True,
         "broker_transport_options": {
             **visibility,
             "unacked_restore_interval": RESTORE_EVERY,
             "unacked_restore_throttle": 1,
-            # kombu: 300. Who is killed while it restores would keep all others from it for as long.
+            # kombu: 300. A worker that is killed while it restores holds the mutex for so long.
             "unacked_mutex_expire": RESTORE_EVERY,
             "priority_steps": [0],
             "queue_order_strategy": "workers.routing:UrgencyCycle",
@@ -64,15 +62,15 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # The pool: threads that wait for the process's event loop.
+        # The pool: threads that wait for the event loop of the process.
         "worker_pool": "threads",
         "worker_concurrency": settings.worker_concurrency,
         "worker_eta_task_limit": 1000,
-        # Results: runs keep theirs, packages have none.
+        # Results: only those of runs and of replays are stored.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "result_expires": 24 * 3600,
-        # What Flower and metrics see.
+        # For Flower and metrics.
         "worker_consumer": "workers.overrides.consumer:Consumer",
         "worker_send_task_events": True,
         "task_send_sent_event": True,
@@ -84,17 +82,11 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "beat_scheduler": "workers.overrides.scheduler:Scheduler",
         "beat_schedule": beat_schedule.entries(only_own=settings.schedules == "own"),
         "beat_max_loop_interval": BEAT_INTERVAL,
-        # Celery shows this one as it is; the scheduler takes the address with its password.
-        "redbeat_redis_url": without_credentials(state_url),
-        "redbeat_redis_options": {"socket_keepalive": True, "retry_period": RETRY_FOR_EVER},
-        "redbeat_key_prefix": "redbeat:",
-        "redbeat_lock_key": None,  # the scheduler's own lock does not block the one that waits
-        "redbeat_lock_timeout": 5 * BEAT_INTERVAL,
     }
 
 
 def _tls(servers: Servers) -> dict[str, Any] | None:
-    """What kombu derives from the URL for its own transport alone, and without a check."""
+    """TLS options: kombu derives them for its own transport only, and without verification."""
     if urlsplit(servers.redis_url).scheme != "rediss":
         return None
     return {"ssl_cert_reqs": CERT_REQUIRED}

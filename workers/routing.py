@@ -1,4 +1,4 @@
-"""Queues, the order in which a worker reads them, and where a call by name goes."""
+"""Queues, the order in which a worker reads them, and the queue of a call without one."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ssc_ingest.work.names import CONTROL, EXTRACT, URGENCIES, queue_name, queue
 
 
 def task_queues() -> list[Queue]:
-    """Every queue of the fleet; a worker without ``-Q`` reads them all."""
+    """All queues of the fleet; a worker without ``-Q`` reads all of them."""
     return [Queue(name, routing_key=name) for name in queue_names(ecosystems())]
 
 
@@ -25,7 +25,7 @@ def route(
 ) -> dict[str, str]:
     """The queue of a task that is sent without one: the urgent queue of its ecosystem.
 
-    A call whose ecosystem is unknown goes to control, which puts it into the dead letters.
+    A call with an unknown ecosystem goes to control, where it becomes a dead letter.
     """
     ecosystem = (kwargs or {}).get("ecosystem")
     if name == EXTRACT and ecosystem in ecosystems():
@@ -43,7 +43,7 @@ class UrgencyCycle(round_robin_cycle):  # type: ignore[type-arg] # not generic a
     items: list[str]
 
     def consume(self, n: int) -> list[str]:  # type: ignore[override] # kombu's is a list too
-        """The first ``n`` queues to look into; ``rotate`` has moved the last one used back."""
+        """The first ``n`` queues to read; ``rotate`` has moved the last one used to the back."""
         return sorted(self.items, key=_rank)[:n]
 
 

@@ -1,13 +1,13 @@
-"""The command line, ``ssc-ingest``: one module per group of commands.
+"""The command line, ``ssc-ingest``: one module per command or group of commands.
 
-A module's functions import what they need when they run (clients of databases, parsers), so
-that ``--help`` answers at once. Everything a command prints for people goes through
-:mod:`.output`; how a command ends is decided in :mod:`.exit_codes`.
+Functions import what they need when they run (database clients, parsers), so that ``--help``
+answers at once. :mod:`.output` prints everything for people; :mod:`.exit_codes` decides how a
+command ends.
 """
 
 
 def main() -> None:
-    """Run the command that the arguments name, and end the process with its exit code."""
+    """Run the command that the arguments name and exit with its code."""
     from ssc_ingest.cli.program import program
 
     program()

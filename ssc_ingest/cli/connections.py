@@ -1,6 +1,6 @@
-"""The connections that commands use, open for as long as a command needs them.
+"""Connections of commands, open for as long as a command needs them.
 
-A command fails at once, with a sentence, when a server does not answer.
+When a server does not answer, the command fails at once with a sentence.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -22,10 +22,10 @@ CONNECT_TIMEOUT = 3.0
 
 
 def configured() -> tuple[Settings, Servers]:
-    """The settings, and where the servers are.
+    """The settings and the addresses of the servers.
 
     Raises:
-        ConfigurationError: a setting is wrong, or a server is configured nowhere.
+        ConfigurationError: a setting is wrong, or a server has no address.
     """
     settings = load_settings()
     return settings, locate(settings)
@@ -36,8 +36,8 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
     """Queues, jobs and dead letters.
 
     Raises:
-        StoreUnavailable: Redis does not answer, also when it goes away in between.
-        ConfigurationError: it does not let us in.
+        StoreUnavailable: Redis does not answer, or its connection breaks during the block.
+        ConfigurationError: it rejects our credentials.
     """
     with _redis_translated():
         async with probe(settings, servers) as redis:
@@ -48,7 +48,7 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
 
 @asynccontextmanager
 async def probe(settings: Settings, servers: Servers) -> AsyncIterator[Redis]:
-    """A client of the state database that does not try again."""
+    """A client of the state database that does not retry."""
     client = Redis.from_url(
         servers.redis(settings.redis_state_db),
         decode_responses=True,
@@ -68,7 +68,7 @@ async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[Asy
 
     Raises:
         StoreUnavailable: it does not answer.
-        ConfigurationError: it does not let us in.
+        ConfigurationError: it rejects our credentials.
     """
     async with open_driver(servers, settings) as driver:
         await ping(driver)
@@ -76,11 +76,11 @@ async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[Asy
 
 
 async def configured_stores_answer(settings: Settings, servers: Servers) -> None:
-    """Ask Redis and the graph, so that nothing is started that could only wait for them.
+    """Check that Redis and the graph answer, before processes are started that need them.
 
     Raises:
         StoreUnavailable: one does not answer.
-        ConfigurationError: one does not let us in.
+        ConfigurationError: one rejects our credentials.
     """
     with _redis_translated():
         async with probe(settings, servers) as redis:
@@ -95,9 +95,11 @@ def _redis_translated() -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise ConfigurationError(
-            f"Redis does not let us in: {error}; see REDIS_USERNAME and REDIS_PASSWORD"
+            f"Redis rejects our credentials: {error}; see REDIS_USERNAME and REDIS_PASSWORD"
         ) from error
     except ResponseError as error:
-        raise ConfigurationError(f"Redis refuses: {error}; see REDIS_DB and its kin") from error
+        raise ConfigurationError(
+            f"Redis refuses: {error}; see REDIS_DB and the settings beside it"
+        ) from error
     except RedisError as error:
         raise StoreUnavailable("redis", str(error)) from error

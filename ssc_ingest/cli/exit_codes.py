@@ -1,4 +1,4 @@
-"""How a command ends when it does not succeed: one sentence for the person, one exit code."""
+"""How a command fails: one sentence for people, one exit code."""
 
 import sys
 from enum import IntEnum
@@ -22,9 +22,9 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILED = 1
-    """The work failed, or what was asked for is not there."""
+    """The work failed, or nothing was found."""
     USAGE = 2
-    """The command line makes no sense."""
+    """The command line is invalid."""
     UNAVAILABLE = 69
     """A server does not answer."""
     CONFIGURATION = 78
@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
 
 
 EXIT_CODES_HELP = (
-    "Exit codes: 0 done · 1 the work failed, or nothing was found · 2 wrong usage · "
+    "Exit codes: 0 success · 1 the work failed, or nothing was found · 2 wrong usage · "
     "69 a server does not answer · 78 a setting is missing or wrong · 130 Ctrl-C"
 )
 
@@ -46,7 +46,7 @@ REMEDIES = {
 
 
 class Failed(IngestError):
-    """The command did not do what was asked; ``code`` is its exit code."""
+    """The command failed; ``code`` is its exit code."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
@@ -54,10 +54,10 @@ class Failed(IngestError):
 
 
 class Program(TyperGroup):
-    """A command whose errors are sentences, unless ``--debug`` asks for their traceback."""
+    """A command whose errors are sentences; ``--debug`` shows their tracebacks instead."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the sub-command; an error of ours becomes a message and an exit code."""
+        """Run the subcommand; an :class:`IngestError` becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
         except IngestError as error:
@@ -68,7 +68,7 @@ class Program(TyperGroup):
 
 
 def exit_code(error: IngestError) -> ExitCode:
-    """The exit code that tells a caller what kind of error it was."""
+    """The exit code for this kind of error."""
     match error:
         case Failed():
             return error.code
@@ -83,7 +83,7 @@ def exit_code(error: IngestError) -> ExitCode:
 
 
 def explain(error: IngestError) -> str:
-    """The error's text, with what to do about it if the text does not say so itself."""
+    """The error's text, followed by a remedy if the text has none."""
     text = str(error)
     if isinstance(error, StoreUnavailable) and error.store in REMEDIES:
         text = f"{text}\n{REMEDIES[error.store]}"

@@ -1,4 +1,4 @@
-"""Values of the graph as people and programs read them: nodes, paths, moments."""
+"""Values of the graph as text and as JSON: nodes, paths, times."""
 
 from collections.abc import Iterator, Mapping
 from functools import singledispatch
@@ -11,7 +11,7 @@ from neo4j.time import Date, DateTime, Duration, Time
 
 @singledispatch
 def document(value: Any) -> Any:
-    """The value as JSON; nodes and relationships with their properties."""
+    """The value as JSON; nodes and relationships have their properties."""
     return value
 
 
@@ -62,7 +62,7 @@ def _(value: Any) -> Any:
 
 @singledispatch
 def text(value: Any) -> str:
-    """The value as Cypher writes it, nodes by what tells them apart."""
+    """The value as Cypher writes it; a node is its labels and its purl or name."""
     return str(document(value))
 
 
@@ -105,7 +105,7 @@ def _(value: list[Any]) -> str:
 
 
 def _parts(path: Path) -> Iterator[Node | Relationship]:
-    """Nodes and relationships in turn, as the path runs."""
+    """Nodes and relationships alternately, in the order of the path."""
     first, *others = path.nodes
     yield first
     for relationship, node in zip(path.relationships, others, strict=True):

@@ -1,7 +1,7 @@
-"""What commands print: tables and sentences for people on stdout, JSON for programs.
+"""Output of commands: tables and sentences for people on stdout, JSON for programs.
 
 Progress and remarks go to stderr, so that stdout can be piped. Without a terminal there are
-no colours and no line is cut.
+no colours, and lines are not cut.
 """
 
 import json
@@ -23,16 +23,16 @@ JSONOption = Annotated[
 ]
 
 WIDE = 200
-"""Columns where no terminal limits them."""
+"""Columns of output that goes to no terminal."""
 
 NO_VULNERABILITIES_YET = "not synced"
-"""Vulnerabilities that nobody has looked for are unknown, not zero."""
+"""Vulnerabilities that were never searched for are unknown, not zero."""
 
 Row = Sequence[object]
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where people read: as wide as the terminal; a pipe has no width."""
+    """A console as wide as the terminal; pipes get a fixed width."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
         return Console(stderr=stderr, highlight=False)
@@ -41,23 +41,23 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str | Text = "", *, style: str = "", stderr: bool = False) -> None:
-    """One paragraph on stdout or stderr; see :func:`write`."""
+    """Print one paragraph to stdout or stderr; see :func:`write`."""
     write(console(stderr=stderr), text, style=style)
 
 
 def write(out: Console, text: str | Text, *, style: str = "") -> None:
-    """One paragraph, taken literally (no markup), wrapped at words on a terminal only."""
+    """Print one paragraph, literally (no markup), wrapped at words on a terminal only."""
     paragraph = text if isinstance(text, Text) else Text(text, style=style)
     out.print(paragraph, soft_wrap=not out.is_terminal)
 
 
 def print_json(document: Any) -> None:
-    """One JSON document with moments in ISO 8601."""
+    """Print one JSON document, with times in ISO 8601."""
     sys.stdout.write(json.dumps(document, indent=2, default=_plain, ensure_ascii=False) + "\n")
 
 
 def json_line(document: Any) -> str:
-    """A JSON document in one line."""
+    """A JSON document on one line."""
     return json.dumps(document, default=_plain, ensure_ascii=False)
 
 
@@ -83,14 +83,14 @@ def table(
     right: Iterable[str] = (),
     whole: Iterable[str] = (),
 ) -> Table:
-    """A quiet table.
+    """A table without borders.
 
     Args:
         columns: headings.
-        rows: cells; text is taken literally, ``Text`` keeps its style.
+        rows: cells; strings are printed literally, ``Text`` keeps its style.
         title: a line above it.
-        right: headings of the columns that stand to the right (numbers).
-        whole: headings of the columns that are never broken over lines.
+        right: headings of the right-aligned columns (numbers).
+        whole: headings of the columns that never wrap.
     """
     made = Table(
         title=title,
@@ -115,7 +115,7 @@ def table(
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:
-    """Names and values below each other, without lines."""
+    """A table of names and values without headings."""
     made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
@@ -138,7 +138,7 @@ def count(amount: int, noun: str) -> str:
 
 
 def age(moment: datetime | None, *, now: datetime | None = None) -> str:
-    """How long ago: ``just now``, ``5 minutes ago``, ``3 days ago``; ``never`` for ``None``."""
+    """Time since then: ``just now``, ``5 minutes ago``, ``3 days ago``; ``never`` for ``None``."""
     if moment is None:
         return "never"
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
@@ -146,7 +146,7 @@ def age(moment: datetime | None, *, now: datetime | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in its largest unit: ``0.4 s``, ``12 s``, ``5 minutes``, ``3 days``."""
+    """A duration in its largest unit: ``0.4 s``, ``12 s``, ``5 minutes``, ``3 days``."""
     if seconds < 10:  # noqa: PLR2004 - two digits are enough
         return f"{seconds:.1f} s"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
@@ -156,5 +156,5 @@ def duration(seconds: float) -> str:
 
 
 def day(text: str | None) -> str:
-    """The day of an ISO 8601 moment."""
+    """The date of an ISO 8601 timestamp."""
     return text[:10] if text else ""

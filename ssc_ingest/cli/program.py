@@ -25,19 +25,19 @@ from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
 from ssc_ingest.cli.up import command
 
 HELP = """
-Keep a graph of package registries current: packages, versions, dependencies.
+Keep a graph of package registries up to date: packages, versions, dependencies.
 
-[bold]Begin with[/bold]
+[bold]Start with[/bold]
 
 [cyan]ssc-ingest up[/cyan]  start everything (leave it running)
 
-[cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]  take a package into the graph
+[cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]  add a package to the graph
 
-[cyan]ssc-ingest show pkg:pypi/rich[/cyan]  see what is there now
+[cyan]ssc-ingest show pkg:pypi/rich[/cyan]  show what the graph stores about it
 
 [cyan]ssc-ingest status[/cyan]  servers, workers, queues, freshness
 
-Settings come from environment variables and from .env; template.env explains each.
+Settings are environment variables or lines in .env; template.env explains each.
 """
 
 program = typer.Typer(
@@ -78,7 +78,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it
 @program.callback()
 def _shared(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool,
         typer.Option(

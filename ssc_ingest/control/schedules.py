@@ -1,10 +1,9 @@
-"""The schedules: what beat starts by itself, when, and whether it is switched on.
+"""The schedules: which tasks beat starts, when, and whether each schedule is switched on.
 
-Which hours a registry has is said by its :class:`~ssc_ingest.ecosystems.base.Identity`; all
-else follows from the list of ecosystems. A switch that an operator has turned is a field of the
-hash ``schedules:switches`` in the state database, looked at when the schedule fires: it holds
-for whatever beat is running, and survives its restart. ``schedules:fired`` has the time when
-each fired last.
+The hours of a registry stand in its :class:`~ssc_ingest.ecosystems.base.Identity`; everything
+else follows from the list of ecosystems. The state is in three hashes of the state database, by
+the name of the schedule: its switch, if an operator has set it, and two times. Beat reads them
+when a schedule is due, so that they hold for every beat and survive restarts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,16 @@ from ssc_ingest.work.names import CONTROL, INGEST, STALENESS, SWEEP, UPDATE
 from ssc_ingest.work.queues import Queues
 
 SWITCHES = "schedules:switches"
+"""``on`` or ``off``."""
+
 FIRED = "schedules:fired"
+"""Unix time of the last message."""
+
+SKIPPED = "schedules:skipped"
+"""Unix time when the schedule was last due while switched off, or first seen by a beat.
+
+The next time follows from the later one of the two.
+"""
 
 ON, OFF = "on", "off"
 
@@ -35,7 +43,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Again and again after so many seconds."""
+    """Fires after each period of so many seconds."""
 
     period: int
 
@@ -44,13 +52,13 @@ class Every:
         return "every minute" if minutes == 1 else f"every {minutes} minutes"
 
     def following(self, moment: datetime, last: datetime | None) -> datetime:
-        """When it fires next, as seen at ``moment``."""
+        """The next time at or after ``moment``; ``last`` is when it fired last."""
         return moment if last is None else max(moment, last + timedelta(seconds=self.period))
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """At a full hour of each day, or of one day of the week, in the schedules' time zone."""
+    """Fires at a full hour of each day, or of one day of the week, in the schedules' time zone."""
 
     hour: int
     weekday: int | None = None
@@ -65,7 +73,7 @@ class At:
         return f"{day} at {self.hour:02}:00"
 
     def following(self, moment: datetime, last: datetime | None) -> datetime:
-        """When it fires next, as seen at ``moment`` (aware, in the schedules' time zone)."""
+        """The next time after ``moment`` (aware, in the schedules' time zone)."""
         del last
         found = moment.replace(hour=self.hour, minute=0, second=0, microsecond=0)
         while found <= moment or self.weekday not in {None, found.weekday()}:
@@ -82,28 +90,28 @@ class Schedule:
     when: Every | At
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     on: bool = True
-    """Whether it is on where nobody has switched it."""
+    """Whether it is on by default."""
 
     @property
     def expires(self) -> int:
-        """Seconds after which nobody need begin any more: the next one comes soon."""
+        """Seconds after which its message is dropped, because the next one comes soon."""
         return self.when.period * 5 // 6
 
     def message(self) -> TaskMessage:
-        """What starts it now."""
+        """The message that starts its task."""
         return TaskMessage(task=self.task, kwargs=self.kwargs, queue=CONTROL, ignore_result=False)
 
 
 OWN = (
-    # Finds work that a crash left behind: wishes without an owner, packages of jobs that no
-    # queue holds any more.
+    # Finds work that a crash left behind: deferred requests without an owner, packages of jobs
+    # that are in no queue.
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
 )
-"""What keeps the fleet itself in order. Always there, whatever ``SCHEDULES`` says."""
+"""Schedules that maintain the fleet itself; there whatever ``SCHEDULES`` is."""
 
 
 def _of_registries() -> Iterator[Schedule]:
-    """For each registry: all of it every week, what has changed every day, and what is stale."""
+    """For each registry: a weekly ingestion, a daily update and a daily staleness sweep."""
     for name, cls in ecosystems().items():
         yield Schedule(
             name=f"{name}_weekly_ingestion",
@@ -129,26 +137,29 @@ def _of_registries() -> Iterator[Schedule]:
 
 
 def schedules(*, only_own: bool = False) -> dict[str, Schedule]:
-    """All schedules by name, or only those that ask no registry."""
+    """All schedules by name, or only those that send no requests to registries."""
     found = [*OWN] if only_own else [*_of_registries(), *OWN]
     return {schedule.name: schedule for schedule in found}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleStatus:
-    """A schedule as it is now."""
+    """The current state of a schedule."""
 
     schedule: Schedule
     on: bool
     switched: bool
-    """Whether somebody said so; otherwise it is the default."""
+    """Whether an operator set the switch; otherwise ``on`` is the default."""
     following: datetime
-    """When it fires next, if it is on."""
+    """Time of the next message, if it is on."""
     fired_at: datetime | None
 
 
 class ScheduleControl:
-    """Turning schedules on and off, and starting them by hand. ``redis``: the state database."""
+    """Switches schedules on and off, and starts their tasks by hand.
+
+    ``redis`` is the state database.
+    """
 
     def __init__(self, redis: Redis, queues: Queues, zone: str) -> None:
         self._redis = redis
@@ -175,7 +186,7 @@ class ScheduleControl:
         return found
 
     async def switch(self, name: str, *, on: bool) -> Schedule:
-        """Turn a schedule on or off until somebody turns it again.
+        """Switch a schedule on or off, until it is switched again.
 
         Raises:
             InvalidArguments: there is no such schedule.
@@ -185,7 +196,7 @@ class ScheduleControl:
         return schedule
 
     async def run_now(self, name: str) -> TaskMessage:
-        """Start what the schedule starts, whether it is on or off; returns the task.
+        """Queue a schedule's task now, whether it is on or off; returns the message.
 
         Raises:
             InvalidArguments: there is no such schedule.
@@ -196,7 +207,7 @@ class ScheduleControl:
 
 
 def is_on(name: str, switch: str | None) -> bool:
-    """Whether a schedule fires, with what its switch says (``None``: nobody turned it)."""
+    """Whether a schedule is on, given its switch (``None``: never set)."""
     if switch is not None:
         return switch == ON
     schedule = schedules().get(name)

@@ -1,4 +1,4 @@
-"""The registries. One module each; :data:`BUILT_IN` is the inventory.
+"""The registries, one module each; :data:`BUILT_IN` is the inventory.
 
 Another distribution adds an ecosystem with an entry point of the group
 ``ssc_ingest.ecosystems`` whose object is a subclass of :class:`~.base.Ecosystem`.
@@ -47,7 +47,7 @@ def ecosystem(name: str) -> type[Ecosystem]:
     """The ecosystem of that name.
 
     Raises:
-        UnknownEcosystem: there is none.
+        UnknownEcosystem: there is no such ecosystem.
     """
     try:
         return ecosystems()[name]

@@ -1,4 +1,4 @@
-"""What an ecosystem is: the only file that the author of a registry module must read.
+"""The interface of an ecosystem: the only file that the author of a registry module must read.
 
 A registry module defines one subclass of :class:`Ecosystem` with its :class:`Identity`.
 Everything else that the program has per ecosystem (queues, routes, settings, CLI choices,
@@ -7,7 +7,7 @@ graph label, indexes, rate limits) is computed from these two.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -21,36 +21,38 @@ from ssc_ingest.models import ANY_VERSION, Package, PackageRef, Purl, Version, V
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who a registry is, in every outside spelling; nothing else in the program spells these."""
+    """A registry's names in all systems; nothing else in the program spells these."""
 
     name: str
-    """Inside spelling: queue prefix, setting prefix, CLI choice (``cargo``)."""
+    """Name inside the program: queue prefix, setting prefix, CLI choice (``cargo``)."""
     title: str
-    """For people (``crates.io``)."""
+    """Name for people (``crates.io``)."""
     label: str
     """Graph label of its packages (``CargoPackage``)."""
     purl_type: str
     osv_name: str
     """Ecosystem name in OSV records (``crates.io``)."""
     endpoints: tuple[Endpoint, ...]
-    """The first is where packages' own documents are."""
+    """The first one has the packages' own documents."""
     ingestion_hour: int = 8
-    """When its weekly ingestion begins, on Sundays, if that is switched on."""
+    """Hour at which its weekly ingestion starts, on Sundays, if that is enabled."""
     update_hour: int = 22
-    """When its daily update begins. Registries have hours of their own, so that their runs do
-    not overlap; these two are free for one more."""
+    """Hour at which its daily update starts. Registries have different hours, so that their runs do
+    not overlap; these two defaults are free for one more registry."""
     options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The registry's document is the one that the graph already holds (HTTP 304)."""
+    """The registry's document has not changed since the graph was filled from it (HTTP 304)."""
 
     fetched_at: datetime
 
 
-Links = tuple[str, ...]
-"""Addresses that a package gives for its repository, the likeliest first, as they are written."""
+Hints = tuple[str, ...]
+"""What a listing or feed says about a package beyond its name. Like a cursor, it is opaque to
+everything but its registry's module, which finds it in :attr:`FetchRequest.hints`: at most five
+short texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +63,29 @@ class NamesPage:
     """Whether other pages of the listing may have the same names."""
 
     names: tuple[str, ...]
-    """In the registry's spelling, each once on a page; who asked leaves out what is no name."""
+    """In the registry's spelling, each once on a page; the caller leaves out invalid names."""
     cursor: str
-    """Where to go on after this page, in whatever process and however much later."""
+    """Continues the listing behind this page, in any process and at any later time."""
     total: int | None = None
-    """Names in the whole listing, as soon as it is known."""
-    links: Mapping[str, Links] = field(default_factory=dict)
-    """By name, where the listing has them and the package's own document does not."""
+    """Names in the whole listing, as soon as the number is known."""
+    hints: Mapping[str, Hints] = field(default_factory=dict)
+    """By name; only what the package's own document does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A package about which its registry's feed has something new."""
+    """A package that its registry's feed reports as changed."""
 
     name: str
     deleted: bool = False
     expected: str | None = None
-    """What the package's own document has as soon as it is as new as the feed: a serial, a
-    version, a digest. Only the ecosystem's own ``fetch`` reads it."""
+    """A serial, version or digest that the package's own document has as soon as it is as new as
+    the feed. Only the ecosystem's own ``fetch`` reads it."""
     etag: str | None = None
-    """The validator of the package's document, where the feed tells: what was read with it
-    is in the graph already."""
-    links: Links | None = None
-    """As in :attr:`NamesPage.links`."""
+    """The validator of the package's document, if the feed has it: a graph that was filled from
+    that document is current."""
+    hints: Hints | None = None
+    """As in :attr:`NamesPage.hints`; ``None`` if the feed says nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +94,42 @@ class ChangesPage:
 
     changes: tuple[Change, ...]
     cursor: str
-    """Where to go on after this page."""
+    """Continues the feed behind this page."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One package to read, and what is known about it already."""
+
+    ref: PackageRef
+    _: KW_ONLY
+    known: Collection[VersionName] = ()
+    """Versions whose requirements the graph has. Where reading requirements costs a request per
+    version, ``fetch`` skips these (their ``requirements`` are ``None``)."""
+    etag: str | None = None
+    """Validator of the document that the graph was filled from. If the registry says that it is
+    still current, ``fetch`` returns :class:`NotModified`."""
+    full: bool = False
+    """Somebody requested this package by name, so one more request for facts that the main
+    document lacks is well spent."""
+    expected: str | None = None
+    """The :attr:`Change.expected` of the change that led to this request."""
+    hints: Hints | None = None
+    """The hints of the listing or feed that led to this request; ``None`` without any."""
 
 
 class Ecosystem(ABC):
     """One registry: how its packages are named, ordered, listed and read.
 
-    Instances belong to one event loop (they hold a client); what needs no network is a
-    class method, so that it works without one.
+    Instances belong to one event loop (they hold a client). Everything that needs no network is a
+    class method, so that it works without a client.
     """
 
     identity: ClassVar[Identity]
     requests_per_package: ClassVar[float] = 1.0
-    """Requests that a package new to the graph costs on average; an estimate for dry runs."""
+    """Average requests for a package that is new to the graph; an estimate for dry runs."""
+    reads_import_names: ClassVar[bool] = False
+    """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self.client = client
@@ -129,7 +154,7 @@ class Ecosystem(ABC):
 
     @classmethod
     def name_of_node(cls, properties: Mapping[str, Any]) -> str:
-        """The registry's spelling of a package's name, as far as its node in the graph tells."""
+        """The registry's spelling of a package's name, as far as its node in the graph has it."""
         return str(properties.get("registry_name") or properties.get("name") or "")
 
     @classmethod
@@ -147,20 +172,20 @@ class Ecosystem(ABC):
     @classmethod
     @abstractmethod
     def is_prerelease(cls, version: str) -> bool:
-        """Whether a plain install would pass this version over (``False`` if unparsable)."""
+        """Whether a plain installation would skip this version (``False`` if unparsable)."""
 
     @classmethod
     def version_name(cls, text: str) -> VersionName:
-        """The graph's spelling of a version that the registry, or somebody, spells like this."""
+        """The graph's spelling of a version in the spelling of the registry or of a person."""
         return VersionName(text)
 
     @classmethod
     def constraints(cls, *texts: str) -> str:
         """Requirements on one package, one or more, read as the registry's tools do.
 
-        What :attr:`~ssc_ingest.models.Requirement.constraints` may hold, and so also what it
-        holds already: that is its own constraint. Several texts make the smallest range around
-        them that the graph can express; a text that nobody can read means any version.
+        The result fits :attr:`~ssc_ingest.models.Requirement.constraints`; translating it again
+        does not change it. Several texts give the smallest range around them that the graph can
+        express; an unreadable text means any version.
         """
         del texts
         return ANY_VERSION
@@ -169,8 +194,8 @@ class Ecosystem(ABC):
     def order(cls, versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
         """Version names in serial-number order; the input is (name, ISO release date or None).
 
-        Versions that cannot be parsed come first; they and ties are ordered by release
-        date, then text. The readers' solver compares by this order.
+        Versions that cannot be parsed come first. They and ties are ordered by release date, then
+        text. The readers' solver compares versions by this order.
         """
         unparsable: list[tuple[str, VersionName]] = []
         parsed: list[tuple[Any, str, VersionName]] = []
@@ -187,8 +212,16 @@ class Ecosystem(ABC):
         return [row[-1] for row in unparsable] + [row[-1] for row in parsed]
 
     @classmethod
+    def by_date(cls, dates: Mapping[VersionName, datetime | None]) -> list[VersionName]:
+        """Version names in serial-number order, from their release dates; see :meth:`order`."""
+        return cls.order((name, date.isoformat() if date else None) for name, date in dates.items())
+
+    @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:
-        """The version an install would take: highest stable, not yanked; else the nearest to it."""
+        """The version an installation would take: the highest stable one that is not yanked.
+
+        Without such a version, the highest one that is not yanked; otherwise the highest.
+        """
 
         def is_stable(version: Version) -> bool:
             parsed = cls.sort_key(version.name) is not None
@@ -203,61 +236,40 @@ class Ecosystem(ABC):
 
     # The registry as a whole ------------------------------------------------------------
     #
-    # A cursor is text that only its ecosystem understands (JSON of a few fields). Who lists
-    # makes safe what is on a page before the page's cursor is stored, and may stop anywhere.
-    # All raise RateLimited and RegistryUnavailable (go on at the last cursor, later) and
-    # MalformedMetadata; none takes an error page, an empty body or a broken transfer for the end.
+    # A cursor is text that only its ecosystem understands (JSON of a few fields). The caller stores
+    # a page's content before the page's cursor, and may stop anywhere. All methods raise
+    # RateLimited and RegistryUnavailable (continue at the last cursor, later) and
+    # MalformedMetadata; an error page, an empty body or a broken transfer never counts as the end.
 
     @abstractmethod
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All packages of the registry, page by page, in bounded memory.
 
         Args:
-            cursor: that of a page; the listing goes on behind it. ``None`` begins.
+            cursor: continue behind the page of this cursor; ``None``: start.
 
         Raises:
-            CursorExpired: the listing can only be begun again.
+            CursorExpired: the listing can only be restarted.
         """
 
     @abstractmethod
     async def feed_end(self) -> str:
-        """The cursor at the present end of the feed: from here on, nothing is missed."""
+        """The cursor at the present end of the feed; following it from here misses nothing."""
 
     @abstractmethod
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What has changed since the cursor; ends when caught up.
+        """Changes since the cursor; ends at the present end of the feed.
 
         Raises:
-            CursorExpired: the feed may have lost something since then (its sequence was reset,
-                its window is too short); only the whole listing can tell what.
+            CursorExpired: the feed may have lost changes since then (its sequence was reset, or
+                its window is too short); only a whole listing can find them.
         """
 
     # One package ------------------------------------------------------------------------
 
     @abstractmethod
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read one package with all its versions and their requirements.
-
-        Args:
-            ref: the package.
-            known: versions whose requirements the graph already has. Where reading
-                requirements costs a request per version, these are not asked for again
-                (their ``requirements`` are ``None``).
-            etag: validator of the document the graph was filled from; if the registry
-                says it is still current, the answer is :class:`NotModified`.
-            thorough: somebody asked for this package by name, so one more request for
-                facts that the main document lacks is well spent.
-            expected: the :attr:`Change.expected` for which this is asked.
-            links: those of the listing or feed, where it tells them.
 
         Raises:
             PackageNotFound: the registry does not have it.
@@ -269,9 +281,9 @@ class Ecosystem(ABC):
     @classmethod
     @abstractmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:
-        """What source code most likely imports, guessed from the name alone."""
+        """The name that source code most likely imports, guessed from the package's name."""
 
     async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """Sorted importable names of one version; the fall-back name where none are known."""
+        """Sorted importable names of one version; the fall-back name if none are known."""
         del version
         return (self.fallback_import_name(package.ref),)

@@ -1,4 +1,4 @@
-"""Concurrency within one package: several requests at a time, blocking work in threads."""
+"""Concurrency within one package: concurrent requests, and blocking work in threads."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ssc_ingest.errors import RateLimited
 
 PARSED_INLINE = 128 * 1024
-"""Bytes up to which parsing is quicker than handing it to a thread."""
+"""Bytes up to which parsing is quicker than passing it to a thread."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,10 +20,10 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
     """The results of ``function`` for all items, in their order, ``limit`` of them at a time.
 
     Raises:
-        RateLimited: the one with the longest wait. Nothing more was begun after the first, but
-            what was running has ended: it had permission to ask, and what it read is kept for
-            the next execution, which would otherwise spend the same permissions again.
-        The first of other errors, as it is; what was still running has then been cancelled.
+        RateLimited: the one with the longest wait. No call was started after the first one, but
+            running calls have finished: they had permission for their requests, and the next
+            attempt uses their checkpointed responses instead of spending permissions again.
+        The first of other errors, unchanged; calls that were still running have been cancelled.
     """
     slots = asyncio.Semaphore(limit)
     refusals: list[RateLimited] = []
@@ -53,10 +53,10 @@ async def in_order(
 ) -> AsyncGenerator[R]:
     """The results of ``function`` one by one in the items' order, ``limit`` computed ahead.
 
-    Memory is that of ``limit`` results. Close it (``aclosing``): what is running is cancelled then.
+    Holds ``limit`` results in memory. Close it (``aclosing``) to cancel the running calls.
 
     Raises:
-        The error of an item, as it is, after the results of those before it.
+        The error of an item, unchanged, after the results of the items before it.
     """
     waiting = iter(items)
     running = deque(asyncio.create_task(function(item)) for item in islice(waiting, limit))
@@ -73,10 +73,10 @@ async def in_order(
 
 
 async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Run a short piece of work in a thread.
+    """Run a short function in a thread.
 
-    Who is cancelled waits until the thread is done, and is cancelled then: what the thread works
-    on (a file, a database) can be closed safely. So the pieces should take milliseconds.
+    A cancellation takes effect when the thread has finished, so that the caller can safely close
+    the file or database that the thread uses. The function should therefore take milliseconds.
     """
     work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
     try:
@@ -84,12 +84,12 @@ async def in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwa
     except asyncio.CancelledError:
         await asyncio.wait([work])
         if not work.cancelled():
-            work.exception()  # looked at, so that nobody complains that it was not
+            work.exception()  # marks the exception as retrieved
         raise
 
 
 async def off_loop(size: int, function: Callable[..., T], *arguments: Any) -> T:
-    """Run CPU-heavy parsing of a document of ``size`` bytes without holding up the event loop."""
+    """Run CPU-heavy parsing of a document of ``size`` bytes without blocking the event loop."""
     if size <= PARSED_INLINE:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)

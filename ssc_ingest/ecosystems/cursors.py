@@ -1,4 +1,4 @@
-"""Cursors as text: a few fields of which nobody but their registry's module knows anything."""
+"""Serialisation of cursors. A cursor is opaque to everything but its registry's module."""
 
 from typing import ClassVar, Self
 
@@ -13,14 +13,14 @@ class Cursor(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     registry: ClassVar[str]
-    """For people."""
+    """Name of the registry in error messages."""
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """What :meth:`write` wrote.
+        """The cursor that :meth:`write` wrote.
 
         Raises:
-            CursorExpired: it was not this program that wrote it, or another version of it.
+            CursorExpired: another program, or another version of this one, wrote the text.
         """
         try:
             return cls.model_validate_json(text)
@@ -28,5 +28,5 @@ class Cursor(BaseModel):
             raise CursorExpired(f"not a cursor of {cls.registry}: {text[:100]!r}") from error
 
     def write(self) -> str:
-        """As text."""
+        """The cursor as text."""
         return self.model_dump_json(exclude_defaults=True)

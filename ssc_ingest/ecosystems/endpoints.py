@@ -20,7 +20,7 @@ from ssc_ingest.settings import is_address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One base URL of a registry, and how many requests a second its host gets from us."""
+    """One base URL of a registry, and the requests a second that its host gets from the fleet."""
 
     key: str
     url: str
@@ -31,7 +31,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """Another thing that an operator can choose about one registry."""
+    """Another choice that an operator has for one registry."""
 
     key: str
     choices: tuple[str, ...]
@@ -58,7 +58,7 @@ class Endpoints:
         return "/".join((self._urls[key], *segments))
 
     def chosen(self, option: Option) -> str:
-        """What was chosen of an option."""
+        """The value of an option."""
         return self._options.get(option.key, option.choices[0])
 
     @property
@@ -100,7 +100,7 @@ def load_endpoints(
     """Read the URLs, rates and options of one ecosystem from the environment and ``.env``.
 
     Raises:
-        ConfigurationError: a value makes no sense; the text names the variable.
+        ConfigurationError: a value is invalid; the text names the variable.
     """
     fields: dict[str, Any] = {}
     for endpoint in endpoints:

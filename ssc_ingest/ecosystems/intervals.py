@@ -1,6 +1,6 @@
-"""Versions between two bounds, for registries whose ranges are such intervals.
+"""Intervals of versions, for registries whose ranges are intervals.
 
-What a version is, and how it is written, is the registry's affair: here only order counts.
+The registry defines and spells its versions; this module only compares them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ class Ordered(Protocol):
 
 V = TypeVar("V", bound=Ordered)
 
-# Without slots: of a frozen class that has them, Python 3.11 cannot make an Interval[int](...).
+# Without slots: with them, Python 3.11 cannot create an Interval[int](...) of a frozen class.
 
 
 @dataclass(frozen=True)
 class Bound(Generic[V]):
-    """One end of an interval, or a hole in it; ``text`` is how the version is to be written."""
+    """One end of an interval, or a hole in it; ``text`` is the spelling of the version."""
 
     text: str
     version: V
@@ -32,7 +32,7 @@ class Bound(Generic[V]):
 
 @dataclass(frozen=True)
 class Interval(Generic[V]):
-    """The versions between two bounds, but for some; without bounds, all versions."""
+    """The versions between two bounds, except for some; without bounds, all versions."""
 
     lower: Bound[V] | None = None
     upper: Bound[V] | None = None
@@ -47,14 +47,14 @@ class Interval(Generic[V]):
 
     @property
     def is_single(self) -> bool:
-        """Whether it holds one version alone."""
+        """Whether it contains exactly one version."""
         if self.lower is None or self.upper is None or self.is_empty:
             return False
         return self.lower.version == self.upper.version
 
     @property
     def holes(self) -> tuple[Bound[V], ...]:
-        """Those of the excluded versions that lie between the bounds, ascending."""
+        """The excluded versions that lie between the bounds, ascending."""
         between = Interval(self.lower, self.upper)
         holes = [hole for hole in _unique(self.excluded) if hole.version in between]
         return tuple(sorted(holes, key=lambda hole: hole.version))

@@ -1,7 +1,7 @@
 """Package URLs as people write them.
 
-What a person means is read generously where it can mean only one thing (``pkg:PyPI/Rich``,
-``pkg:npm/@scope/name``) and refused, with the nearest valid spelling, where it cannot.
+A sloppy spelling is accepted if it can mean only one package (``pkg:PyPI/Rich``,
+``pkg:npm/@scope/name``); otherwise it is refused with the nearest valid spelling.
 https://github.com/package-url/purl-spec
 """
 
@@ -27,8 +27,8 @@ SHOWN = 80
 """Characters of the text that an error repeats."""
 
 NEUTRAL_TYPE = "generic"
-"""A type whose names the purl library leaves as they are; for others it changes their case,
-which in some registries names another package."""
+"""A type whose names the purl library does not change; for others it changes their case, which
+in some registries names another package."""
 
 _SCHEME = re.compile(r"(?:pkg|purl):/*", re.IGNORECASE)
 _TYPE_AND_REST = re.compile(r"([A-Za-z][A-Za-z0-9.+-]*)(?:[/:]+|\s+)(\S.*)")
@@ -41,7 +41,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageName:
-    """What a package URL names: a package, or one version of it."""
+    """The package, or version of a package, that a package URL names."""
 
     ecosystem: type[Ecosystem]
     ref: PackageRef
@@ -59,9 +59,9 @@ def parse_purl(text: str) -> PackageName:
     """Read a package URL.
 
     Raises:
-        InvalidPurl: it is none; the text suggests the nearest one, if there is a near one.
+        InvalidPurl: it is not a package URL; the error suggests a similar one, if there is one.
         UnknownEcosystem: packages of that type are not supported.
-        InvalidName: its name cannot be a package's.
+        InvalidName: no package can have its name.
     """
     text = text.strip()
     if len(text) > MAX_LENGTH:
@@ -147,9 +147,9 @@ def _readings(cls: type[Ecosystem], requirement: str) -> Iterator[Purl]:
 
 
 def _nearest(word: str) -> type[Ecosystem] | None:
-    """The ecosystem that is called so, or nearly so, in one of its spellings."""
+    """The ecosystem with this name, or a similar one, in one of its spellings."""
     if word.lower() in DEFINITIONS_BY_TYPE and word.lower() not in _by_type():
-        return None  # a real type, though one that we do not have
+        return None  # a real type, but an unsupported one
     spellings = {
         spelling.lower(): cls
         for cls in ecosystems().values()
@@ -186,9 +186,9 @@ def _example() -> str:
 
 
 def reference_of(purl: Purl, name: str) -> PackageRef | None:
-    """The package of a node, spelled as the node has it where that means the same package.
+    """The package of a node, in the node's spelling if that means the same package.
 
-    ``None`` if the purl means no package of ours.
+    ``None`` if the purl is not of a supported ecosystem.
     """
     with suppress(InvalidArguments):
         found = parse_purl(purl)

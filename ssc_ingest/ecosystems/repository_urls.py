@@ -1,8 +1,8 @@
-"""From what maintainers write in a package's link fields to the address of its repository.
+"""Finding the address of a package's repository in its link fields.
 
 Registries do not check these fields: a home page, a bug tracker, an address for ``git clone``
 or prose can stand in any of them. An address here has the form ``https://host/owner/repo``;
-the *vendor* is its owner, on the hosts where an owner is who answers for the code.
+the *vendor* is its owner, on hosts where the owner is responsible for the code.
 """
 
 import re
@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _SEGMENT = re.compile(r"[\w.~%+-]+", re.ASCII)
-# Pages about accounts and lists, which stand where a repository's owner would.
+# Pages about accounts and lists, in the place of a repository's owner.
 _NOT_OWNERS = frozenset({"orgs", "sponsors", "topics", "users", "apps", "marketplace", "groups"})
 _PAGES = re.compile(r".+\.(?:github|gitlab|codeberg)\.(?:io|page)")
 # Hosts of code by their usual names: gitlab.gnome.org, git.kernel.org, code.example.org.
@@ -43,9 +43,9 @@ _VERSION_CONTROL = re.compile(r"(?:git|hg|svn|ssh)\b")
 def clean_repository_url(candidates: Iterable[str | None]) -> str:
     """The first candidate that names a repository, as ``https://host/owner/repo``.
 
-    A home page may have the same form. So an address counts only on a host of code, or if it
-    is written for version control (``git+https://``, ``git@host:``, ``.git``): a wrong
-    repository would be worse than none.
+    A home page may have the same form. So an address counts only on a code host, or if it is
+    written for version control (``git+https://``, ``git@host:``, ``.git``): a wrong repository
+    would be worse than none.
 
     Returns:
         The cleaned address, without credentials, or ``"n/a"``.
@@ -62,7 +62,7 @@ def vendor_of(repository_url: str, fallback: str = NOT_AVAILABLE) -> str:
 
 
 def expand_shorthand(text: str) -> str:
-    """``owner/repo`` and ``gitlab:owner/repo`` as an address; other text as it is.
+    """``owner/repo`` and ``gitlab:owner/repo`` as an address; other text unchanged.
 
     These are npm's hosted-git short forms; without a prefix they mean GitHub.
     https://docs.npmjs.com/cli/configuring-npm/package-json#repository
@@ -91,7 +91,7 @@ def _clean(text: str) -> str | None:
     owner, repository = segments[0], segments[1].removesuffix(".git")
     if not all(_SEGMENT.fullmatch(part) and part.strip(".") for part in (owner, repository)):
         return None
-    # A port belongs to the protocol it is written with: SSH's is of no use in a web address.
+    # A port belongs to its protocol: SSH's is useless in a web address.
     web = scheme.removeprefix("git+")
     port = match["port"] if match["port"] and web in {"http", "https"} else ""
     plain = web == "http" and host not in OWNER_HOSTS

@@ -1,4 +1,4 @@
-"""Semantic versions and ranges of them, as npm and crates.io write them and the graph wants them.
+"""Semantic versions and ranges, as npm and crates.io write them and as the graph stores them.
 
 Versions are ordered as the graph's readers order them: with ``SemverVersion`` of univers, which
 is Semantic Versioning 2.0.0 (https://semver.org/#spec-item-11) on complete versions and lenient
@@ -6,12 +6,12 @@ on others (``1.2`` is ``1.2.0``, ``v1.0.0`` is ``1.0.0``, ``1.0.0.1`` ties with 
 
 A range is read into intervals of that order and written as a constraint that the readers'
 ``NpmVersionRange`` evaluates to the same versions. That class puts all bounds of all
-alternatives on one line, so alternatives must not overlap, and it knows partial versions in a
-few places only. A spelling of the maintainers' that it gets right stays as it is.
+alternatives on one line, so alternatives must not overlap, and it understands partial versions in
+a few places only. A maintainer's spelling that it evaluates correctly is kept.
 
-Two differences to the package managers are accepted. They take a prerelease only where the
-range names one of the same ``major.minor.patch``; the readers take every prerelease between the
-bounds. And a version that differs from a bound of an interval in its build metadata alone
+Two differences from the package managers are accepted. They accept a prerelease only if the
+range names one of the same ``major.minor.patch``; the readers accept every prerelease between the
+bounds. And a version that differs from a bound of an interval only in its build metadata
 (``1.2.0+1`` in ``^1.2.0``) lies outside for the readers.
 """
 
@@ -31,7 +31,7 @@ _RELEASE: tuple[tuple[int, int | str], ...] = ((2, ""),)
 
 
 class SemVer(NamedTuple):
-    """A version without its build metadata, which has no part in the order.
+    """A version without its build metadata, which does not affect the order.
 
     Identifiers of a prerelease are ranked: numbers (0) before texts (1) before none at all (2).
     """
@@ -68,7 +68,7 @@ _COMPLETE = re.compile(rf"({NUMBER})\.({NUMBER})\.({NUMBER})(?:-({PRERELEASE}))?
 def parse_version(text: str) -> SemVer | None:
     """The version's place in the order of univers' ``SemverVersion``, or ``None`` if it has none.
 
-    Complete versions are read here, several times as fast as there; all others by that class.
+    Complete versions are parsed here, several times as fast; all others by that class.
     """
     try:
         if match := _COMPLETE.fullmatch(text):
@@ -107,7 +107,7 @@ MAX_PART_LENGTH = 256
 
 
 class Partial(NamedTuple):
-    """A version in a range, of which the last numbers may be missing or wildcards (``None``)."""
+    """A version in a range; its last numbers may be missing or wildcards (``None``)."""
 
     major: int | None
     minor: int | None
@@ -118,7 +118,7 @@ class Partial(NamedTuple):
     def read(
         cls, numbers: Iterable[str | None], prerelease: str | None, *, largest: int
     ) -> "Partial":
-        """From the texts of its parts; what follows a wildcard is one too.
+        """From the texts of its parts; numbers after a wildcard are wildcards, too.
 
         Raises:
             OverflowError: a number is greater than ``largest``, or a part is too long.
@@ -138,7 +138,7 @@ class Partial(NamedTuple):
 
     @property
     def lowest(self) -> SemVer:
-        """The version itself, missing numbers being 0."""
+        """The version itself, with 0 for missing numbers."""
         numbers = (self.major or 0, self.minor or 0, self.patch or 0)
         if self.patch is None or not self.prerelease:
             return SemVer(*numbers)
@@ -231,9 +231,9 @@ _UNDERSTOOD = re.compile(
 
 
 def understood(text: str, interval: Interval | None, conjunction: str) -> str | None:
-    """The text, if the graph's readers evaluate this spelling to the interval; else ``None``.
+    """The text, if the graph's readers evaluate this spelling to the interval; otherwise ``None``.
 
-    ``text`` has no spaces but single ones between comparators. What the readers get right was
+    ``text`` has single spaces between comparators and no others. The accepted spellings were
     found by running univers 31.1.0.
     """
     if interval is None or not _UNDERSTOOD.fullmatch(text) or _has_lookalike(text):
@@ -246,12 +246,12 @@ def understood(text: str, interval: Interval | None, conjunction: str) -> str | 
 
 
 def _has_lookalike(text: str) -> bool:
-    """Whether a prerelease ends in ``.x``, which univers takes for a wildcard: ``1.0.0-rc.x``."""
+    """Whether a prerelease ends in ``.x``, a wildcard for univers: ``1.0.0-rc.x``."""
     return any(bound.endswith(".x") and "-" in bound for bound in text.split())
 
 
 def _conjoin(first: str, second: str, conjunction: str) -> str:
-    # univers takes a comma for a part of the prerelease that it follows.
+    # For univers, a comma after a prerelease is part of it.
     return (" " if "-" in first else conjunction).join((first, second))
 
 

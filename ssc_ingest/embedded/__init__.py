@@ -1,7 +1,7 @@
-"""The three servers that run when none is configured: Neo4j, Valkey, a MongoDB-protocol server.
+"""The three embedded servers: Neo4j, Valkey and a MongoDB-protocol server.
 
-:class:`EmbeddedStack` starts and stops them. :class:`ProcessGroup` is the piece below it, for
-everything else that must not outlive its parent.
+:class:`EmbeddedStack` starts and stops them with a :class:`Supervisor`, which also serves for other
+programs that must not outlive their parent.
 """
 
 from ssc_ingest.embedded.errors import (
@@ -18,6 +18,7 @@ from ssc_ingest.embedded.errors import (
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import BarProgress, LineProgress, StartProgress, progress_for
 from ssc_ingest.embedded.stack import EmbeddedStack
+from ssc_ingest.embedded.supervisor import Program, Supervisor
 
 __all__ = [
     "AlreadyRunning",
@@ -31,9 +32,11 @@ __all__ = [
     "NoSpaceLeft",
     "PortTaken",
     "ProcessGroup",
+    "Program",
     "ServerFailed",
     "ServerUnavailable",
     "StartProgress",
     "StorageUnusable",
+    "Supervisor",
     "progress_for",
 ]

@@ -14,7 +14,7 @@ INTERVAL = 0.5  # seconds
 
 
 def main() -> int:
-    """Start the servers that the settings do not name, wait, stop them; the exit code."""
+    """Start the servers, wait for a signal, stop them; returns the exit code."""
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

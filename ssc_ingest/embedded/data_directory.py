@@ -1,4 +1,4 @@
-"""The data directory of the embedded servers, held by one process at a time."""
+"""The data directory of the embedded servers, locked by one process at a time."""
 
 import contextlib
 import errno
@@ -11,22 +11,22 @@ from pathlib import Path
 from ssc_ingest.embedded.errors import AlreadyRunning, NoSpaceLeft, StorageUnusable
 from ssc_ingest.servers import LOCK_FILE
 
-# A reader (`servers.is_held`) may touch the lock for a moment, and the servers of a killed
-# process need a moment to go.
+# A reader (`servers.is_held`) may hold the lock for a moment, and the servers of a killed
+# process take a moment to end.
 LOCK_TIMEOUT = 0.5  # seconds
 ORPHAN_TIMEOUT = 5.0
 
 
 class DataDirectory:
-    """A lock on a data directory that the kernel releases when its last holder has ended.
+    """A lock on a data directory, which the kernel releases when its last holder has ended.
 
-    The servers inherit the descriptor (:attr:`descriptor`), so a directory counts as in use for
-    as long as one of them is running, whatever has become of the process that started it; and
-    a lock file that is merely lying there means nothing.
+    The servers inherit the descriptor (:attr:`descriptor`), so the directory counts as in use
+    while one of them runs, even after the process that started it. The mere existence of the lock
+    file means nothing.
     """
 
     def __init__(self, path: Path) -> None:
-        """Create the directory where it does not exist (mode 0700) and take the lock.
+        """Create the directory if it does not exist (mode 0700) and take the lock.
 
         Raises:
             AlreadyRunning: another process holds it.
@@ -73,18 +73,18 @@ class DataDirectory:
         return int(pid or 0), int(group or 0)
 
     def record_group(self, group: int) -> None:
-        """Note who holds the lock, and in which process group its servers are."""
+        """Record the holder of the lock and the process group of its servers."""
         with usable_storage(self.path, "DATA_DIR"):
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, f"{os.getpid()} {group}\n".encode(), 0)
 
     def release(self) -> None:
-        """Close our end; the lock is free when every server has ended too."""
+        """Close our descriptor; the lock is free when all servers have ended, too."""
         os.close(self.descriptor)
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of that id exists."""
+    """Whether a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -96,10 +96,10 @@ def is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def usable_storage(path: Path, setting: str) -> Iterator[None]:
-    """Turn the operating system's refusals to write into errors that say what to do.
+    """Translate failed writes into errors with a remedy.
 
     Raises:
-        NoSpaceLeft: the disk is full, or the user's part of it.
+        NoSpaceLeft: the disk or the user's quota is full.
         StorageUnusable: permission denied, read-only, not a directory, ...
     """
     try:

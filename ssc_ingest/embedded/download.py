@@ -1,14 +1,13 @@
 """Download jars from Maven Central or a mirror: at most eight at once, checked, resumable."""
 
+import hashlib
 import shutil
 import ssl
 import time
 from collections.abc import Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from pathlib import Path
+from io import BufferedRandom
 from threading import Event
 from urllib.parse import urlsplit
 
@@ -18,13 +17,16 @@ import truststore
 
 from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.errors import ChecksumMismatch, DownloadError, NoSpaceLeft
-from ssc_ingest.embedded.jars import Jar, JarCache, sha256
+from ssc_ingest.embedded.jars import Jar, JarCache
 from ssc_ingest.embedded.progress import Advance, StartProgress
+from ssc_ingest.errors import RegistryUnavailable
+from ssc_ingest.http.download import Transfer
+from ssc_ingest.http.responses import retry_after
 from ssc_ingest.servers import without_credentials
 
 AT_ONCE = 8
 ATTEMPTS = 4
-MAX_PAUSE = 120.0  # seconds; a server that asks for more is taken as being down
+MAX_PAUSE = 120.0  # seconds; a server that names more counts as down
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 REMEDY = (
     "connect this machine to the network, set EMBEDDED_MAVEN_URL to a mirror of Maven Central, "
@@ -32,20 +34,16 @@ REMEDY = (
 )
 
 
-class TryAgain(Exception):
-    """This attempt did not work, another one may."""
-
-
 class JarDownload:
-    """Brings the jars of a lock into the cache."""
+    """Downloads the jars of a lock into the cache."""
 
     def __init__(self, cache: JarCache, maven_url: str, *, cancelled: Event | None = None) -> None:
-        """Prepare; nothing is asked yet.
+        """Prepare; sends no request yet.
 
         Args:
-            cache: where the jars go.
+            cache: the destination.
             maven_url: root of a Maven repository.
-            cancelled: set by another thread, ends the download soon (files so far stay).
+            cancelled: set by another thread, stops the download soon; finished files stay.
         """
         self._cache = cache
         self._url = maven_url.rstrip("/")
@@ -53,11 +51,11 @@ class JarDownload:
         self._not_before = 0.0  # on the monotonic clock
 
     def ensure(self, jars: Iterable[Jar], progress: StartProgress) -> None:
-        """Have every jar in the cache, as the lock names it; ask only for those that are not.
+        """Download the jars that are missing from the cache or differ from the lock.
 
         Raises:
-            DownloadError: the repository cannot be reached or does not have a jar.
-            ChecksumMismatch: it has another file under the jar's name.
+            DownloadError: the repository does not answer or lacks a jar.
+            ChecksumMismatch: it has a different file under the name of a jar.
             NoSpaceLeft: the disk of the cache is full.
         """
         jars = tuple(jars)
@@ -107,99 +105,84 @@ class JarDownload:
     def _one(self, client: httpx.Client, jar: Jar, advance: Advance) -> None:
         """Download one jar, with retries."""
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TryAgain),
+            retry=tenacity.retry_if_exception_type(RegistryUnavailable),
             stop=tenacity.stop_after_attempt(ATTEMPTS)
             | tenacity.stop_when_event_set(self._cancelled),
             wait=tenacity.wait_exponential(multiplier=0.5, max=30) + tenacity.wait_random(0, 0.5),
             sleep=tenacity.sleep_using_event(self._cancelled),
             reraise=True,
         )
-        try:
-            retrying(self._attempt, client, jar, advance)
-        except TryAgain as error:
-            raise DownloadError(
-                f"cannot download {self._source(jar)}: {error}; {REMEDY}"
-            ) from error
-
-    def _source(self, jar: Jar) -> str:
-        """The jar's address, to be shown."""
-        return f"{without_credentials(self._url)}/{jar.path}"
-
-    def _attempt(self, client: httpx.Client, jar: Jar, advance: Advance) -> None:
         target = self._cache.path(jar)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.part")
-        have = partial.stat().st_size if partial.exists() else 0
-        if have >= jar.size:  # complete, or not ours
-            partial.unlink()
-            have = 0
-        self._cancelled.wait(max(0.0, self._not_before - time.monotonic()))
-        self._check_cancelled()
-        try:
-            self._receive(client, jar, partial, have, advance)
-        except httpx.TransportError as error:
-            raise TryAgain(str(error) or type(error).__name__) from error
-        if sha256(partial) == jar.sha256:
-            partial.replace(target)
+        with partial.open("a+b") as file:
+            transfer = Transfer(file, expected_size=jar.size, on_progress=advance)
+            try:
+                retrying(self._attempt, client, jar, file, transfer)
+            except RegistryUnavailable as error:
+                raise DownloadError(
+                    f"cannot download {self._source(jar)}: {error}; {REMEDY}"
+                ) from error
+            finally:
+                if not transfer.size:
+                    partial.unlink()
+        partial.replace(target)
+
+    def _source(self, jar: Jar) -> str:
+        """The jar's address without credentials."""
+        return f"{without_credentials(self._url)}/{jar.path}"
+
+    def _attempt(
+        self, client: httpx.Client, jar: Jar, file: BufferedRandom, transfer: Transfer
+    ) -> None:
+        """Receive what is missing, and check the whole."""
+        if transfer.size > jar.size:
+            transfer.restart()
+        resumed = transfer.size > 0
+        if transfer.size < jar.size:
+            self._cancelled.wait(max(0.0, self._not_before - time.monotonic()))
+            self._check_cancelled()
+            self._receive(client, jar, transfer)
+        file.seek(0)
+        if hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256:
             return
-        size = partial.stat().st_size
-        partial.unlink()
-        if have:
-            advance(-size)
-            raise TryAgain("the first part, of an earlier download, did not fit")
+        transfer.restart()
+        if resumed:
+            raise RegistryUnavailable("the first part, of an earlier download, did not fit")
         raise ChecksumMismatch(
             f"{self._source(jar)} is not the file that the lock of this program names (SHA-256 "
             f"{jar.sha256}); it was deleted. Is the mirror complete and honest?"
         )
 
-    def _receive(
-        self, client: httpx.Client, jar: Jar, partial: Path, have: int, advance: Advance
-    ) -> None:
-        """Append to the partial file, which has ``have`` bytes, or write it anew."""
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with client.stream("GET", f"{self._url}/{jar.path}", headers=headers) as answer:
-            if answer.status_code in TRY_LATER:
-                self._pause(answer)
-                raise TryAgain(f"it answers HTTP {answer.status_code}")
-            if not answer.is_success:
-                raise DownloadError(
-                    f"{self._source(jar)} answers HTTP {answer.status_code}; is "
-                    "EMBEDDED_MAVEN_URL the root of a mirror of Maven Central?"
-                )
-            resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
-            received = have if resumed else 0
-            advance(received)
-            try:
-                with partial.open("ab" if resumed else "wb") as file:
-                    for chunk in answer.iter_raw():
-                        self._check_cancelled()
-                        file.write(chunk)
-                        received += len(chunk)
-                        advance(len(chunk))
-                        if received > jar.size:
-                            break  # not ours, as the checksum will tell
-            except BaseException:
-                advance(-received)  # counted again when the rest comes
-                raise
+    def _receive(self, client: httpx.Client, jar: Jar, transfer: Transfer) -> None:
+        try:
+            with client.stream(
+                "GET", f"{self._url}/{jar.path}", headers=transfer.headers()
+            ) as answer:
+                if answer.status_code in TRY_LATER:
+                    self._pause(answer)
+                    raise RegistryUnavailable(f"it answers HTTP {answer.status_code}")
+                no_rest = answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+                if not answer.is_success and not no_rest:
+                    raise DownloadError(
+                        f"{self._source(jar)} answers HTTP {answer.status_code}; is "
+                        "EMBEDDED_MAVEN_URL the root of a mirror of Maven Central?"
+                    )
+                for chunk in answer.iter_raw() if transfer.begin(answer) else ():
+                    self._check_cancelled()
+                    transfer.write(chunk)
+                    if transfer.size > jar.size:
+                        break  # not the right file; the checksum will show it
+        except httpx.TransportError as error:
+            raise RegistryUnavailable(str(error) or type(error).__name__) from error
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise TryAgain("cancelled")
+            raise RegistryUnavailable("cancelled")
 
     def _pause(self, answer: httpx.Response) -> None:
-        """Keep all threads from asking for as long as the server wants.
-
-        ``Retry-After`` is a number of seconds or a date, see RFC 9110, 10.2.3.
-        """
-        value = answer.headers.get("Retry-After", "0")
-        try:
-            seconds = float(value) if value.isdecimal() else _seconds_until(value)
-        except ValueError:
-            return  # nonsense
+        """Delay the requests of all threads for as long as the server wants."""
+        seconds = retry_after(answer.headers.get("retry-after")) or 0.0
         if seconds > MAX_PAUSE:
             raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")
         self._not_before = max(self._not_before, time.monotonic() + seconds)
-
-
-def _seconds_until(date: str) -> float:
-    return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()

@@ -1,16 +1,17 @@
-"""What can go wrong with the embedded servers; each text says what to do about it.
+"""Errors of the embedded servers; each text says what to do about it.
 
 .. code-block:: text
 
     EmbeddedError
     ├── ServerUnavailable     a server cannot run on this machine: not installed, no Java, old glibc
-    ├── DownloadError         the server's jars cannot be had
-    │   └── ChecksumMismatch  what was downloaded is not what the lock names
-    ├── StorageUnusable       the cache or the data directory cannot be written to
+    ├── DownloadError         the server's jars cannot be downloaded
+    │   └── ChecksumMismatch  a downloaded file differs from the lock
+    ├── StorageUnusable       the cache or the data directory is not writable
     │   └── NoSpaceLeft       the disk is full
     ├── AlreadyRunning(pid)   another process runs its servers on this data directory
-    └── ServerFailed(name)    a server did not start, or ended on its own
-        └── PortTaken         somebody else took the port, several times over
+    ├── Cancelled             another process could not start, so the start was abandoned
+    └── ServerFailed(name)    a process did not start, or ended by itself
+        └── PortTaken         other programs took every port that was tried
 """
 
 from ssc_ingest.errors import IngestError
@@ -21,7 +22,7 @@ class EmbeddedError(IngestError):
 
 
 class ServerUnavailable(EmbeddedError):
-    """A server cannot run on this machine as it is; the text says what to install."""
+    """A server cannot run on this machine; the text says what to install."""
 
 
 class DownloadError(EmbeddedError):
@@ -29,11 +30,11 @@ class DownloadError(EmbeddedError):
 
 
 class ChecksumMismatch(DownloadError):
-    """A downloaded file is not the one that the lock names; it was deleted."""
+    """A downloaded file differs from the lock; it was deleted."""
 
 
 class StorageUnusable(EmbeddedError):
-    """The cache or the data directory cannot be written to; the text names its setting."""
+    """The cache or the data directory is not writable; the text names its setting."""
 
 
 class NoSpaceLeft(StorageUnusable):
@@ -48,8 +49,12 @@ class AlreadyRunning(EmbeddedError):
         self.pid = pid
 
 
+class Cancelled(EmbeddedError):
+    """The start was abandoned: another process could not start, or a signal stopped it."""
+
+
 class ServerFailed(EmbeddedError):
-    """A server did not become ready, or ended without being told to. ``name`` says which."""
+    """A process did not get ready, or ended by itself. ``name`` says which."""
 
     def __init__(self, message: str, *, name: str) -> None:
         super().__init__(message)
@@ -57,4 +62,4 @@ class ServerFailed(EmbeddedError):
 
 
 class PortTaken(ServerFailed):
-    """The port that was free a moment ago is taken, several times over."""
+    """Other programs took every port that was tried."""

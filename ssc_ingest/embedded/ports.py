@@ -6,7 +6,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_listening(port: int) -> bool:
-    """Whether anything accepts connections on the port."""
+    """Whether a program accepts connections on the port."""
     try:
         socket.create_connection((LOOPBACK, port), timeout=1).close()
     except OSError:
@@ -15,17 +15,17 @@ def is_listening(port: int) -> bool:
 
 
 def choose_port(preferred: int) -> int:
-    """``preferred`` if it is free now, else a port that the system picks.
+    """``preferred`` if it is free, else a port that the system picks.
 
-    Another program may take it before the server does: callers try again with another one.
+    Another program may take it before the server listens; callers then try another one.
     """
     for port in (preferred, 0):
         with socket.socket() as candidate:
-            # As the servers do: a port whose last connections are still fading away is free.
+            # As servers do: ports with connections in TIME_WAIT count as free.
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 candidate.bind((LOOPBACK, port))
-            except (OSError, OverflowError):  # taken, or no port at all
+            except (OSError, OverflowError):  # taken, or not a port number
                 continue
             return int(candidate.getsockname()[1])
     raise OSError(f"no free port on {LOOPBACK}")

@@ -1,17 +1,16 @@
-"""Child processes that cannot outlive the process that started them.
+"""Child processes that never outlive the process that started them.
 
 .. code-block:: python
 
     with ProcessGroup() as group:
         child = group.start("beat", ["celery", "-A", "workers", "beat"], on_line=print)
-        child.wait_until(lambda: "beat: Starting" in child.recent_output(), timeout=30)
         ...
         child.stop(grace=20)
 
 A group is a POSIX process group led by a small watchdog process (:mod:`.watchdog`). However the
-parent ends, also by ``kill -9``, everything in the group is gone about a quarter of a second
-later, grandchildren included. The group is not the terminal's foreground group: Ctrl-C reaches
-the parent alone, which stops its children in the order that it wants.
+parent ends, even by ``kill -9``, the whole group, grandchildren included, is gone about a quarter
+of a second later. The group is not the terminal's foreground group: Ctrl-C reaches only the
+parent, which stops its children in an order of its choice.
 """
 
 import contextlib
@@ -20,7 +19,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,14 +34,14 @@ OnLine = Callable[[str], None]
 
 
 class ProcessGroup:
-    """Starts children and ends them all when it is closed, or when this process is gone."""
+    """Starts children and kills them all when it is closed, or when this process ends."""
 
     def __init__(self, *, inherit: Sequence[int] = ()) -> None:
         """Start the watchdog.
 
         Args:
-            inherit: file descriptors that the watchdog and every child keep open: a lock held
-                through one is released only when the last of them has ended.
+            inherit: file descriptors that the watchdog and all children keep open. A lock on one
+                of them is released when the last of these processes has ended.
         """
         self._inherit = tuple(inherit)
         self._children: list[ChildProcess] = []
@@ -58,7 +56,7 @@ class ProcessGroup:
 
     @property
     def id(self) -> int:
-        """The process group's id; ``kill -9 -- -ID`` ends all of it."""
+        """The id of the process group; ``kill -9 -- -ID`` kills it."""
         return self._watchdog.pid
 
     def start(
@@ -73,11 +71,10 @@ class ProcessGroup:
         """Start a child in the group.
 
         Args:
-            name: what messages call it.
+            name: its name in messages.
             command: program and arguments; no shell.
-            on_line: called with each line that the child writes (standard output and error in
-                one), without its line end, on a thread of this child. It must be quick: while
-                it runs the child's output waits.
+            on_line: called on a separate thread with each line of the child's standard output and
+                error, without its line end. It must be quick: it blocks the child's output.
             environment: replaces the inherited environment.
             folder: working directory.
 
@@ -104,9 +101,9 @@ class ProcessGroup:
         return child
 
     def close(self) -> None:
-        """Kill whatever is left of the group, grandchildren included."""
+        """Kill the rest of the group, grandchildren included."""
         if self._watchdog.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it is empty
                 os.killpg(self.id, signal.SIGKILL)
             self._watchdog.wait()
         for child in self._children:
@@ -143,68 +140,65 @@ class ChildProcess:
                 text = line.rstrip()
                 self._recent.append(text)
                 if on_line:
-                    # Where it goes may be full or closed; the child must find its pipe open.
+                    # A full disk or closed terminal must not block the child's pipe.
                     with contextlib.suppress(OSError, SystemExit):
                         on_line(text)
 
     @property
     def returncode(self) -> int | None:
-        """How it ended (negative: by that signal), ``None`` while it runs. Never blocks."""
+        """The exit status (negative: the signal), ``None`` while it runs. Never blocks."""
         return self._popen.poll()
 
     def recent_output(self) -> str:
-        """The last lines that the child wrote, complete once it has ended."""
+        """The last lines of the child's output, complete once it has ended."""
         if self.returncode is not None:
-            # A grandchild may hold the pipe open: do not wait for the end of it for ever.
+            # A grandchild may keep the pipe open: do not wait forever.
             self._reader.join(timeout=1)
         return "\n".join(list(self._recent))
 
-    def wait_until(self, ready: Callable[[], bool], *, timeout: float, poll: float = 0.05) -> None:
-        """Wait until ``ready()`` is true, asking every ``poll`` seconds.
-
-        Raises:
-            ServerFailed: the child ended, or was not ready after ``timeout`` seconds; the text
-                has the end of its output.
-        """
-        deadline = time.monotonic() + timeout
-        while not ready():
-            if self.returncode is not None:
-                raise self.failure()
-            if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"{self.name} was not ready after {timeout:g} s; it wrote:\n"
-                    f"{self.recent_output()}",
-                    name=self.name,
-                )
-            time.sleep(poll)
+    def not_ready(self, timeout: float) -> ServerFailed:
+        """The error for a child that does not get ready."""
+        return ServerFailed(
+            f"{self.name} was not ready after {timeout:g} s; it wrote:\n{self.recent_output()}",
+            name=self.name,
+        )
 
     def failure(self) -> ServerFailed:
-        """The error to raise for a child that has ended though nobody told it to."""
+        """The error for a child that has ended by itself."""
         code = self.returncode
         ended = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
         return ServerFailed(
-            f"{self.name} ended {ended}; it wrote:\n{self.recent_output()}", name=self.name
+            f"{self.name} ended {ended} (process {self.pid}); it wrote:\n{self.recent_output()}",
+            name=self.name,
         )
 
     def terminate(self) -> None:
-        """Ask the child to end (SIGTERM); returns at once."""
+        """Send SIGTERM; returns at once."""
         with contextlib.suppress(ProcessLookupError):
             self._popen.terminate()
 
     def kill(self) -> None:
-        """End the child at once (SIGKILL)."""
+        """Send SIGKILL."""
         with contextlib.suppress(ProcessLookupError):
             self._popen.kill()
 
     def stop(self, *, grace: float) -> bool:
-        """Ask the child to end, and kill it after ``grace`` seconds.
+        """Send SIGTERM, and SIGKILL after ``grace`` seconds.
 
         Returns:
-            Whether it ended by itself.
+            Whether it ended within the grace.
         """
         self.terminate()
+        return self.wait(grace)
+
+    def wait(self, grace: float) -> bool:
+        """Wait for the end of a terminated child; kill it after ``grace`` seconds.
+
+        Returns:
+            Whether it ended within the grace.
+        """
         try:
-            self._popen.wait(timeout=grace)
+            self._popen.wait(timeout=max(0.0, grace))
         except subprocess.TimeoutExpired:
             self.kill()
             self._popen.wait()

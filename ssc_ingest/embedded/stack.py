@@ -1,6 +1,6 @@
-"""The embedded stack: those of the three servers that are not configured elsewhere."""
+"""The embedded stack: those of the three servers that have no address in the settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from threading import Event
@@ -8,29 +8,23 @@ from types import TracebackType
 from typing import Self
 
 from ssc_ingest.embedded.data_directory import DataDirectory, usable_storage
-from ssc_ingest.embedded.errors import EmbeddedError, PortTaken, ServerFailed
+from ssc_ingest.embedded.errors import ServerFailed
 from ssc_ingest.embedded.mongo import MongoServer
 from ssc_ingest.embedded.neo4j import Neo4jServer
-from ssc_ingest.embedded.ports import choose_port, is_listening
-from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
+from ssc_ingest.embedded.process import ChildProcess
 from ssc_ingest.embedded.progress import LineProgress, StartProgress
 from ssc_ingest.embedded.server import EmbeddedServer
+from ssc_ingest.embedded.supervisor import Supervisor
 from ssc_ingest.embedded.valkey import ValkeyServer
 from ssc_ingest.servers import EmbeddedAddresses, configured_redis_url
 from ssc_ingest.settings import Settings
-
-ANY_PORT = 0
 
 OnServerLine = Callable[[str, str], None]
 """Called with a server's name and a line that it wrote."""
 
 
-class Cancelled(EmbeddedError):
-    """The start was given up because another server could not start."""
-
-
 class EmbeddedStack:
-    """Starts the servers together and stops them together, once.
+    """Starts the servers together and stops them together; it cannot be started again.
 
     .. code-block:: python
 
@@ -45,35 +39,44 @@ class EmbeddedStack:
         """Prepare; nothing is started yet.
 
         Args:
-            settings: which servers are configured elsewhere, and the directories.
-            on_line: is given what the servers write.
+            settings: servers with an address there are not started; the directories.
+            on_line: receives the output of the servers.
         """
         self._settings = settings
         self._on_line = on_line
         self._cancelled = Event()
         self._directory: DataDirectory | None = None
-        self._group: ProcessGroup | None = None
-        self._children: dict[str, tuple[EmbeddedServer, ChildProcess]] = {}
+        self._supervisor: Supervisor | None = None
         self.addresses = EmbeddedAddresses()
 
     def start(self, progress: StartProgress | None = None) -> EmbeddedAddresses:
-        """Start what is not configured; returns when every server answers.
+        """Start the servers; returns when all of them answer.
 
         The addresses are then published in the data directory.
 
         Raises:
             AlreadyRunning: another process runs its servers on this data directory.
-            EmbeddedError: a server cannot be had or does not start; none is left running.
+            EmbeddedError: a server is not available or does not start; none keeps running.
         """
-        progress = progress or LineProgress(lambda _: None)
         wanted = self._wanted()
         if not wanted:
             return self.addresses
         self._directory = DataDirectory(self._settings.data_dir)
         try:
-            self._group = ProcessGroup(inherit=[self._directory.descriptor])
-            self._directory.record_group(self._group.id)
-            self.addresses = EmbeddedAddresses(**self._start_together(wanted, progress))
+            supervisor = self._supervisor = Supervisor(
+                inherit=[self._directory.descriptor],
+                cancelled=self._cancelled,
+            )
+            self._directory.record_group(supervisor.group)
+            self._start_together(
+                supervisor, wanted.values(), progress or LineProgress(lambda _: None)
+            )
+            self.addresses = EmbeddedAddresses(
+                **{
+                    field: server.uri(supervisor.port(server.name))
+                    for field, server in wanted.items()
+                }
+            )
             self.addresses.write(self._settings.data_dir)
         except BaseException:
             self.stop()
@@ -83,12 +86,12 @@ class EmbeddedStack:
     @property
     def group(self) -> int:
         """The process group of the servers; 0 while none runs."""
-        return self._group.id if self._group else 0
+        return self._supervisor.group if self._supervisor else 0
 
     @property
     def processes(self) -> dict[str, ChildProcess]:
         """The running servers by name: ``Neo4j``, ``Valkey``, ``MongoDB``."""
-        return {name: child for name, (_, child) in self._children.items()}
+        return self._supervisor.children if self._supervisor else {}
 
     def _wanted(self) -> dict[str, EmbeddedServer]:
         """The servers to start, by the field of their address."""
@@ -109,91 +112,46 @@ class EmbeddedStack:
         return wanted
 
     def _start_together(
-        self, wanted: dict[str, EmbeddedServer], progress: StartProgress
-    ) -> dict[str, str]:
-        """Start them at the same time; the first failure ends the others' start."""
-        with ThreadPoolExecutor(len(wanted), thread_name_prefix="start") as pool:
-            futures = {
-                field: pool.submit(self._start_one, server, progress)
-                for field, server in wanted.items()
-            }
-            try:
-                for future in as_completed(futures.values()):
-                    future.result()
-            except BaseException:
-                self._cancelled.set()
-                raise
-        return {field: future.result() for field, future in futures.items()}
+        self, supervisor: Supervisor, servers: Collection[EmbeddedServer], progress: StartProgress
+    ) -> None:
+        """Start them at the same time; the first failure cancels the start of the others."""
 
-    def _start_one(self, server: EmbeddedServer, progress: StartProgress) -> str:
-        """Start one server, on its standard port if that is free; returns its address."""
-        with usable_storage(self._settings.data_dir, "DATA_DIR"):
-            server.prepare(progress)
-        for preferred in (server.standard_port, ANY_PORT, ANY_PORT):
-            port = choose_port(preferred)
-            child = self._spawn(server, port)
+        def start(server: EmbeddedServer) -> None:
+            with usable_storage(self._settings.data_dir, "DATA_DIR"):
+                server.prepare(progress)
+            on_line = partial(self._on_line, server.name) if self._on_line else None
+            supervisor.start(server.program(on_line))
+            supervisor.wait_ready([server.name], progress.say)
+
+        with ThreadPoolExecutor(len(servers), thread_name_prefix="start") as pool:
             try:
-                child.wait_until(
-                    partial(self._is_ready, server, port, child), timeout=server.start_timeout
-                )
-            except ServerFailed as error:
-                output = child.recent_output()
-                if server.port_taken in output:
-                    continue  # somebody was faster
-                if "GLIBC_" in output:
+                for future in as_completed([pool.submit(start, server) for server in servers]):
+                    future.result()
+            except BaseException as error:
+                self._cancelled.set()
+                if isinstance(error, ServerFailed) and "GLIBC_" in str(error):
+                    server = next(server for server in servers if server.name == error.name)
                     raise server.unavailable() from error
                 raise
-            self._children[server.name] = (server, child)
-            uri = server.uri(port)
-            progress.say(f"{server.name} is ready at {uri}")
-            return uri
-        raise PortTaken(
-            f"{server.name}: every port that was chosen was taken a moment later", name=server.name
-        )
-
-    def _spawn(self, server: EmbeddedServer, port: int) -> ChildProcess:
-        if self._cancelled.is_set() or self._group is None:
-            raise Cancelled
-        with usable_storage(self._settings.data_dir, "DATA_DIR"):
-            command = server.command(port)
-        on_line = partial(self._on_line, server.name) if self._on_line else None
-        return self._group.start(server.name, command, on_line=on_line)
-
-    def _is_ready(self, server: EmbeddedServer, port: int, child: ChildProcess) -> bool:
-        if self._cancelled.is_set():
-            raise Cancelled
-        return is_listening(port) and server.is_ready(port, child)
 
     def failed(self) -> ServerFailed | None:
-        """What to raise if a server has ended on its own, else ``None``. Never blocks."""
-        for _, child in self._children.values():
-            if child.returncode is not None:
-                return child.failure()
-        return None
+        """The error to raise if a server has ended by itself, else ``None``. Never blocks."""
+        return self._supervisor.failed() if self._supervisor else None
 
     def stop(self) -> None:
-        """Take the addresses back and stop the servers: first asked, then killed.
+        """Withdraw the addresses and stop the servers, after their clients.
 
-        The clients should be gone by now. Safe to repeat.
+        Safe to repeat.
         """
         self._cancelled.set()
         if self._directory is None:
             return
         EmbeddedAddresses.remove(self._settings.data_dir)
-        running = [
-            (server, child) for server, child in self._children.values() if child.returncode is None
-        ]
-        for _, child in running:
-            child.terminate()  # all at once, then wait for each
-        for server, child in running:
-            if child.stop(grace=server.stop_grace):
-                server.ended_in_order()
-        self._children.clear()
-        if self._group:
-            self._group.close()
+        if self._supervisor:
+            self._supervisor.stop()
         self._directory.release()
         self._directory = None
-        self._group = None
+        self._supervisor = None
         self.addresses = EmbeddedAddresses()
 
     def __enter__(self) -> Self:

@@ -53,13 +53,13 @@ class ValkeyServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """PING, and the answer comes from our process."""
+        """It answers PING, and its process is ours."""
         no_retry = Retry(NoBackoff(), 0)
         with redis.Redis(host=LOOPBACK, port=port, socket_timeout=1, retry=no_retry) as client:
             try:
                 client.ping()
                 return bool(client.info("server")["process_id"] == child.pid)
-            except redis.RedisError:  # not yet listening, or still reading its file
+            except redis.RedisError:  # it does not listen yet, or is reading its file
                 return False
 
     def uri(self, port: int) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from redis.asyncio import Redis
 
-from ssc_ingest.ecosystems.base import Ecosystem, NotModified
+from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.errors import (
     DeadlineExceeded,
     InconsistentAnswers,
@@ -129,7 +129,7 @@ class Extractor:
         except TimeoutError:
             await checkpoint.save(self._cache, ref.purl)
             reason = f"{ref.purl} took longer than {self._timeout:g} s"
-            if scope.reading:
+            if scope.interrupted:
                 raise DeadlineExceeded(reason, progressed=checkpoint.has_grown) from None
             raise StoreUnavailable("graph", reason) from None
         except IngestError as error:
@@ -171,18 +171,18 @@ class Extractor:
         if known_missing and not attempt.requested and not arguments.refresh:
             raise PackageNotFound(ref.purl)
 
-        scope.reading = True
+        request = FetchRequest(
+            ref,
+            known=state.known if state else frozenset(),
+            etag=state.etag if state else None,
+            full=attempt.requested,
+            expected=arguments.expected,
+            hints=arguments.hints,
+        )
         try:
-            found = await ecosystem.fetch(
-                ref,
-                known=state.known if state else frozenset(),
-                etag=state.etag if state else None,
-                thorough=attempt.requested,
-                expected=arguments.expected,
-                links=None if arguments.links is None else tuple(arguments.links),
-            )
+            with scope.reading():
+                found = await ecosystem.fetch(request)
         except PackageNotFound as error:
-            scope.reading = False
             await self._not_found.add(ref.purl)
             if not is_read:
                 raise
@@ -194,7 +194,6 @@ class Extractor:
         # What an earlier attempt read is as old as that: the graph may have something newer.
         found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
         if isinstance(found, NotModified):
-            scope.reading = False
             outcome = await writer.touch(ref, found.fetched_at, urgent=urgent)
             if edges:
                 await writer.link(ref, edges, urgent=urgent)
@@ -205,8 +204,8 @@ class Extractor:
                 outcome=Outcome.EXTRACTED if wrote else Outcome.UNCHANGED,
                 counts=counts,
             )
-        found = replace(found, import_names=await self._find_import_names(ecosystem, found))
-        scope.reading = False
+        with scope.reading():
+            found = replace(found, import_names=await self._find_import_names(ecosystem, found))
         return await self._write(found, edges, ecosystem, attempt, state)
 
     async def _write(
@@ -253,7 +252,7 @@ class Extractor:
         """The import names of the latest version, from the cache if they cost more than a guess."""
         if (version := package.latest) is None:
             return package.import_names
-        if type(ecosystem).import_names is Ecosystem.import_names:
+        if not ecosystem.reads_import_names:
             return await ecosystem.import_names(package, version)
         return await self._import_names.get(
             package.ref, version, lambda: ecosystem.import_names(package, version)

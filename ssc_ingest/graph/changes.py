@@ -7,11 +7,12 @@ packages that are required), so that it is done once, outside the transaction.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 from ssc_ingest.errors import ParentNotFound
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
 
 Order = Callable[[Iterable[tuple[VersionName, str | None]]], list[VersionName]]
@@ -19,6 +20,12 @@ Order = Callable[[Iterable[tuple[VersionName, str | None]]], list[VersionName]]
 
 Row = dict[str, Any]
 """A parameter of a statement: one element of the list that it unwinds."""
+
+Edge = tuple[Any, ...]
+"""A requirement: purl of the package, then the values of ``REQUIREMENT.sourced``."""
+
+_edge_of = REQUIREMENT.reader("package.purl")
+_, *_FACTS = REQUIREMENT.sourced
 
 _ELEMENT_ID = re.compile(r"\d{1,9}:[0-9a-fA-F-]{36}:\d{1,18}")
 
@@ -106,7 +113,10 @@ class Write(Reading):
     package: Package
     order: Order
     versions: Mapping[VersionName, Row]
-    """A row for each of the registry's versions, as if all were new, in serial-number order."""
+    """A row for each of the registry's versions, as if all were new, in serial-number order.
+
+    It has the properties of ``VERSION.written``, and ``requirements``, a list of :data:`Edge`.
+    """
     required: Mapping[Purl, PackageRef]
     """Every package that some version requires."""
 
@@ -126,16 +136,18 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
     """
     check_edges(edges)
     by_name = {version.name: version for version in reversed(package.versions)}
-    dates = {version.name: iso_date(version.release_date) for version in by_name.values()}
+    rows = {name: _version_row(version) for name, version in by_name.items()}
     required: dict[Purl, PackageRef] = {}
     versions: dict[VersionName, Row] = {}
+    dates = {name: row["release_date"] for name, row in rows.items()}
     for serial_number, name in enumerate(order(dates.items())):
         version = by_name[name]
         for requirement in version.requirements or ():
             if requirement.package.label != package.ref.label:
                 raise ValueError(f"{version.purl} requires {requirement.package.purl}")
             required.setdefault(requirement.package.purl, requirement.package)
-        versions[name] = _version_row(version, serial_number, dates[name])
+        versions[name] = rows[name]
+        versions[name]["serial_number"] = serial_number
     return Write(
         ref=package.ref,
         fetched_at=package.fetched_at,
@@ -147,19 +159,14 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
     )
 
 
-def _version_row(version: Version, serial_number: int, release_date: str | None) -> Row:
+def _version_row(version: Version) -> Row:
     """A new version with its edges; of two edges to one package, the first."""
-    requirements = {r.package.purl: r.constraints for r in reversed(version.requirements or ())}
-    read = version.requirements is not None and not version.provisional
-    return {
-        "name": version.name,
-        "purl": version.purl,
-        "serial_number": serial_number,
-        "release_date": release_date,
-        "yanked": version.yanked,
-        "requirements_digest": _digest(requirements) if read else None,
-        "requirements": list(requirements.items()),
-    }
+    edges = {edge[0]: edge for edge in map(_edge_of, reversed(version.requirements or ()))}
+    is_read = version.requirements is not None and not version.provisional
+    row = VERSION.row(version)
+    row["requirements"] = requirements = list(edges.values())
+    row["requirements_digest"] = _digest(requirements) if is_read else None
+    return row
 
 
 def check_edges(edges: Iterable[ParentEdge]) -> None:
@@ -173,20 +180,21 @@ def check_edges(edges: Iterable[ParentEdge]) -> None:
             raise ParentNotFound(edge.parent_id)
 
 
-def _digest(requirements: Mapping[Purl, str]) -> str:
-    """Fingerprint of a version's requirements, whatever their order: 16 hexadecimal digits."""
-    text = "\0".join(f"{purl}\0{constraints}" for purl, constraints in sorted(requirements.items()))
+def _digest(requirements: Iterable[Edge]) -> str:
+    """Fingerprint of a version's requirements, whatever their order: 16 hexadecimal digits.
+
+    An absent value adds nothing, so that a new property changes no digest but those of the
+    edges that have it.
+    """
+    edges = sorted(requirements)
+    parts = [text for edge in edges for text in edge[:2]]
+    if _FACTS:
+        parts += [
+            f"{edge[0]}\0{name}={fact}"
+            for edge in edges
+            for name, fact in zip(_FACTS, edge[2:], strict=True)
+            if fact is not None
+        ]
+    text = "\0".join(parts)
     # What cannot be encoded is refused by the driver later, for this package alone.
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-
-
-def iso_date(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC to the millisecond, so that text order is time order."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def naive_utc(moment: datetime) -> datetime:
-    """The graph's spelling of a moment: UTC without a time zone (a LocalDateTime)."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -7,20 +7,12 @@ rows of the statements. What is equal on both sides makes no row.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ssc_ingest.graph.changes import Row, Write
+from ssc_ingest.graph.changes import Edge, Row, Write
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import VersionName
 
-
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """A version as the graph has it; fields in the order of the statement that reads it."""
-
-    name: VersionName
-    purl: str
-    serial_number: int | None
-    release_date: str | None
-    yanked: bool | None
-    requirements_digest: str | None
+Stored = Mapping[VersionName, Row]
+"""By name, the versions that the graph has: the properties of ``VERSION.written``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +22,8 @@ class StoredEdge:
     id: str
     label: str
     purl: str
-    constraints: str | None
-    parent_version_name: str | None
+    properties: Row
+    """Those of ``REQUIREMENT.written``."""
 
 
 @dataclass(slots=True)
@@ -41,13 +33,13 @@ class Plan:
     total_versions: int = 0
     new_versions: list[Row] = field(default_factory=list)
     changed_versions: list[Row] = field(default_factory=list)
-    compare: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """By purl of an existing version: constraints by purl, for its edges to be compared with."""
+    compare: dict[str, Mapping[str, Row]] = field(default_factory=dict)
+    """By purl of an existing version, then of the required package: what its edges must be."""
     is_complete: bool = True
     """Whether nothing was left for a further transaction."""
 
 
-def plan(write: Write, stored: Mapping[VersionName, StoredVersion], limit: int) -> Plan:
+def plan(write: Write, stored: Stored, limit: int) -> Plan:
     """Compare a package with its versions in the graph.
 
     Serial numbers run over the union of both, dense from 0. New versions and those with other
@@ -63,25 +55,33 @@ def plan(write: Write, stored: Mapping[VersionName, StoredVersion], limit: int) 
         if known is None:
             result.new_versions.append({**write.versions[name], "serial_number": serial_number})
             continue
-        wanted: Row = {"serial_number": serial_number}
+        changed: Row = {}
         row = None if name in left else write.versions.get(name)
         if row is not None:
-            wanted["yanked"] = row["yanked"]
-            if row["release_date"] is not None:
-                wanted["release_date"] = row["release_date"]
+            changed = VERSION.changes(row, known)
             if _requires_otherwise(row, known):
-                wanted["requirements_digest"] = row["requirements_digest"]
-                result.compare[known.purl] = dict(row["requirements"])
-        changed = {key: value for key, value in wanted.items() if getattr(known, key) != value}
+                changed["requirements_digest"] = row["requirements_digest"]
+                result.compare[known["purl"]] = _wanted_edges(write, row["requirements"])
+        if known["serial_number"] != serial_number:
+            changed["serial_number"] = serial_number
         if changed:
-            result.changed_versions.append({"purl": known.purl, "properties": changed})
+            result.changed_versions.append({"purl": known["purl"], "properties": changed})
     return result
 
 
 def compare_edges(
-    owner: str, version: str, wanted: Mapping[str, str], edges: Iterable[StoredEdge]
+    version: str, wanted: Mapping[str, Row], edges: Iterable[StoredEdge]
 ) -> tuple[list[Row], list[StoredEdge]]:
-    """Rows to write and edges to delete so that a version's edges are those wanted."""
+    """Compare the edges of the version with this purl.
+
+    Args:
+        version: its purl.
+        wanted: properties of its edges, by purl of the required package.
+        edges: those that the graph has.
+
+    Returns:
+        Rows to write, and edges to delete.
+    """
     vanished: list[StoredEdge] = []
     right: set[str] = set()
     present: set[str] = set()
@@ -90,40 +90,47 @@ def compare_edges(
             vanished.append(edge)
             continue
         present.add(edge.purl)
-        if edge.constraints == wanted[edge.purl] and edge.parent_version_name == owner:
+        if edge.properties == wanted[edge.purl]:
             right.add(edge.purl)
     rows = [
-        {"version": version, "purl": purl, "constraints": constraints, "owner": owner}
-        for purl, constraints in wanted.items()
+        {"version": version, "purl": purl, "properties": properties}
+        for purl, properties in wanted.items()
         if purl not in right
     ]
     return rows, vanished
 
 
-def _union_order(write: Write, stored: Mapping[VersionName, StoredVersion]) -> list[VersionName]:
+def _wanted_edges(write: Write, edges: Iterable[Edge]) -> dict[str, Row]:
+    return {
+        purl: {
+            **dict(zip(REQUIREMENT.sourced, values, strict=True)),
+            "parent_version_name": write.ref.purl,
+        }
+        for purl, *values in edges
+    }
+
+
+def _union_order(write: Write, stored: Stored) -> list[VersionName]:
     dates: dict[VersionName, str | None] = {
         name: row["release_date"] for name, row in write.versions.items()
     }
     learnt = False
     for name, known in stored.items():
-        if name not in dates or (dates[name] is None and known.release_date is not None):
-            dates[name] = known.release_date
+        if name not in dates or (dates[name] is None and known["release_date"] is not None):
+            dates[name] = known["release_date"]
             learnt = True
     # The registry's versions are in order already; most often the graph has no others.
     return write.order(dates.items()) if learnt else list(dates)
 
 
-def _requires_otherwise(row: Row, known: StoredVersion) -> bool:
+def _requires_otherwise(row: Row, known: Row) -> bool:
     """Whether the registry says what a version requires, and not what the graph was told."""
     digest = row["requirements_digest"]
-    return digest is not None and digest != known.requirements_digest
+    return digest is not None and digest != known["requirements_digest"]
 
 
 def _left_for_later(
-    write: Write,
-    stored: Mapping[VersionName, StoredVersion],
-    names: Iterable[VersionName],
-    limit: int,
+    write: Write, stored: Stored, names: Iterable[VersionName], limit: int
 ) -> set[VersionName]:
     """Versions beyond the first ``limit`` rows; the first version is always taken."""
     left: set[VersionName] = set()

@@ -1,65 +1,42 @@
-"""Submissions that wait to be written: urgent ones first, each package once per transaction."""
+"""Submissions that wait for a transaction: urgent ones first, each package once in it."""
 
-import asyncio
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from ssc_ingest.graph.changes import Change, WriteOutcome
+from ssc_ingest.work.batching import Request
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """A change, and the future that its submitter awaits."""
+    """A change, and whether it goes before bulk work."""
 
     change: Change
     urgent: bool = False
-    done: "asyncio.Future[WriteOutcome]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
 
 
-class Inbox:
-    """A queue of submissions for one event loop."""
+Waiting: TypeAlias = list[Request[Submission, WriteOutcome]]
 
-    def __init__(self) -> None:
-        self._urgent: deque[Submission] = deque()
-        self._bulk: deque[Submission] = deque()
 
-    def __len__(self) -> int:
-        return len(self._urgent) + len(self._bulk)
+def take(waiting: Waiting, rows: int) -> Waiting:
+    """Remove the next transaction: as many submissions as fit in ``rows``, at least one.
 
-    def put(self, submission: Submission) -> None:
-        """Add a submission at the end of its lane."""
-        (self._urgent if submission.urgent else self._bulk).append(submission)
-
-    def take(self, rows: int) -> list[Submission]:
-        """The next transaction: as many submissions as fit in ``rows``, at least one.
-
-        Urgent ones come first, so that bulk work only fills what they leave. A package that
-        is in the transaction already waits for the next one, and so does all that is behind
-        it in its lane, so that nothing overtakes. What nobody awaits any more is dropped.
-        """
-        taken: list[Submission] = []
-        purls: set[str] = set()
-        size = 0
-        for lane in (self._urgent, self._bulk):
-            while lane:
-                submission = lane[0]
-                change = submission.change
-                if submission.done.done():
-                    lane.popleft()
-                    continue
-                if change.ref.purl in purls or (taken and size + change.rows > rows):
-                    break
-                lane.popleft()
-                taken.append(submission)
-                purls.add(change.ref.purl)
-                size += change.rows
-        return taken
-
-    def take_all(self) -> list[Submission]:
-        """Everything that waits."""
-        waiting = [*self._urgent, *self._bulk]
-        self._urgent.clear()
-        self._bulk.clear()
-        return waiting
+    Urgent ones come first, so that bulk work only fills the rest. A package that is in the
+    transaction already waits for the next one, and so does everything behind it in its lane
+    (urgent or bulk), so that nothing overtakes. Submissions of cancelled tasks are dropped.
+    """
+    awaited = [request for request in waiting if not request.answer.done()]
+    taken: dict[str, Request[Submission, WriteOutcome]] = {}
+    size = 0
+    for urgent in (True, False):
+        for request in awaited:
+            change = request.item.change
+            if request.item.urgent is not urgent:
+                continue
+            if change.ref.purl in taken or (taken and size + change.rows > rows):
+                break
+            taken[change.ref.purl] = request
+            size += change.rows
+    chosen = set(taken.values())
+    waiting[:] = [request for request in awaited if request not in chosen]
+    return list(taken.values())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from neo4j import AsyncDriver, Record, RoutingControl
 from ssc_ingest.graph.coalescing import Coalescer
 from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
+from ssc_ingest.graph.values import aware
 from ssc_ingest.models import PackageRef, Purl, VersionName
 
 PACKAGE_STATES = """
@@ -173,11 +174,3 @@ class GraphReader:
                 statement, parameters, routing_=RoutingControl.READ
             )
         return answer.records
-
-
-def aware(moment: Any) -> datetime | None:
-    """A LocalDateTime of the graph (naive UTC) as a datetime, to the microsecond."""
-    if moment is None:
-        return None
-    native: datetime = moment.to_native()
-    return native.replace(tzinfo=UTC)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from ssc_ingest.graph.changes import Change, Gone, Reading, Row, Write, naive_utc
-from ssc_ingest.models import NOT_AVAILABLE, PackageRef
+from ssc_ingest.graph.changes import Change, Gone, Reading, Row, Write
+from ssc_ingest.graph.properties import PACKAGE
+from ssc_ingest.graph.values import naive_utc
+from ssc_ingest.models import PackageRef
 
 Locks = dict[tuple[str, str], Row]
 """The lock row of each package by label and purl, in the order in which locks are taken."""
@@ -67,29 +69,13 @@ def package_row(change: Reading, gone_since: Any = None) -> Row:
     ``gone_since`` is what the graph has, which stays for as long as the package is gone.
     What was not read (see :class:`~ssc_ingest.models.Package`) leaves what is known.
     """
-    if not isinstance(change, Write):
-        moment = naive_utc(change.fetched_at)
-        if isinstance(change, Gone):
-            return _properties_row(change, {"moment": moment, "gone_since": gone_since or moment})
-        return _properties_row(change, {"moment": moment, "gone_since": None})
-    package = change.package
-    properties: Row = {
-        **package.ref.properties,
-        "moment": naive_utc(change.fetched_at),
-        "gone_since": None,
-        "latest": package.latest,
-        "etag": package.etag,
-    }
-    if package.vendor is not None or package.repository_url is not None:
-        properties["name"] = package.ref.name
-        properties["registry_name"] = package.ref.registry_name
-    if package.vendor is not None:
-        properties["vendor"] = package.vendor
-    if package.repository_url is not None:
-        properties["repository_url"] = package.repository_url
-    if package.import_names:
-        properties["import_names"] = list(package.import_names)
-    return _properties_row(change, properties)
+    moment = naive_utc(change.fetched_at)
+    is_gone = isinstance(change, Gone)
+    properties: Row = {"moment": moment, "gone_since": (gone_since or moment) if is_gone else None}
+    if isinstance(change, Write):
+        package = change.package
+        properties |= {**package.ref.properties, **PACKAGE.update(PACKAGE.row(package))}
+    return {"purl": change.ref.purl, "properties": properties}
 
 
 def version_chunks(
@@ -125,8 +111,8 @@ def version_parameters(chunk: Sequence[Row]) -> Row:
                 {
                     **version,
                     "requirements": [
-                        (places.setdefault(purl, len(places)), constraints)
-                        for purl, constraints in version["requirements"]
+                        (places.setdefault(edge[0], len(places)),) + edge[1:]  # noqa: RUF005
+                        for edge in version["requirements"]
                     ],
                 }
                 for version in row["versions"]
@@ -152,16 +138,4 @@ def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[
 
 
 def _lock(ref: PackageRef, *, changes: bool) -> Row:
-    stub = {
-        **ref.properties,
-        "name": ref.name,
-        "registry_name": ref.registry_name,
-        "vendor": NOT_AVAILABLE,
-        "repository_url": NOT_AVAILABLE,
-        "import_names": [],
-    }
-    return {"purl": ref.purl, "stub": stub, "changes": changes}
-
-
-def _properties_row(change: Change, properties: Row) -> Row:
-    return {"purl": change.ref.purl, "properties": properties}
+    return {"purl": ref.purl, "stub": PACKAGE.stub(ref), "changes": changes}

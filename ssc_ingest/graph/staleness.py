@@ -11,10 +11,9 @@ from typing import Any
 
 from neo4j import AsyncDriver, Record, RoutingControl
 
-from ssc_ingest.graph.changes import naive_utc
 from ssc_ingest.graph.errors import translated
-from ssc_ingest.graph.reader import aware
 from ssc_ingest.graph.statements import for_label
+from ssc_ingest.graph.values import aware, naive_utc
 from ssc_ingest.models import Purl
 
 READ_LONG_AGO = """

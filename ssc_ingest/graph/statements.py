@@ -1,10 +1,13 @@
 """The Cypher that writes packages: every statement that a transaction of the writer sends.
 
 Labels cannot be parameters, so a statement that names one holds ``%(label)s``; labels come
-from :class:`~ssc_ingest.ecosystems.base.Identity` alone. Everything else is a parameter.
+from :class:`~ssc_ingest.ecosystems.base.Identity` alone. Names and defaults of properties come
+from :mod:`.properties`. Everything else is a parameter.
 """
 
 import re
+
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -42,19 +45,18 @@ Setting ``purl`` to what it is changes nothing but takes the node's write lock. 
 behind it is therefore what the transaction before us committed. Unique index on ``purl``.
 """
 
-READ_VERSIONS = """
+READ_VERSIONS = f"""
 UNWIND $purls AS purl
-MATCH (package:%(label)s {purl: purl})-[:HAVE]->(version:Version)
-RETURN purl, collect([version.name, version.purl, version.serial_number, version.release_date,
-                      version.yanked, version.requirements_digest]) AS versions
+MATCH (package:%(label)s {{purl: purl}})-[:HAVE]->(version:Version)
+RETURN purl, collect({VERSION.cypher_list("version")}) AS versions
 """
 """The versions that packages have now. Unique index on ``purl``, then expansion."""
 
-READ_REQUIREMENTS = """
+READ_REQUIREMENTS = f"""
 UNWIND $purls AS purl
-MATCH (:Version {purl: purl})-[edge:REQUIRE]->(package)
-RETURN purl, collect([elementId(edge), labels(package)[0], package.purl, edge.constraints,
-                      edge.parent_version_name]) AS edges
+MATCH (:Version {{purl: purl}})-[edge:REQUIRE]->(package)
+RETURN purl, collect({{id: elementId(edge), label: labels(package)[0], purl: package.purl,
+                      values: {REQUIREMENT.cypher_list("edge")}}}) AS edges
 """
 """The edges of versions whose requirements may have changed. Unique index on ``Version.purl``."""
 
@@ -65,24 +67,21 @@ SET package += row.properties
 """
 """The packages' own properties; ``null`` removes one. Unique index on ``purl``."""
 
-CREATE_VERSIONS = """
+CREATE_VERSIONS = f"""
 UNWIND range(0, size($required) - 1) AS place
-MATCH (package:%(label)s {purl: $required[place]})
+MATCH (package:%(label)s {{purl: $required[place]}})
 WITH place, package ORDER BY place
 WITH collect(package) AS required
 UNWIND $rows AS row
-MATCH (package:%(label)s {purl: row.purl})
+MATCH (package:%(label)s {{purl: row.purl}})
 UNWIND row.versions AS new
-CREATE (package)-[:HAVE]->(version:Version {
-  name: new.name, purl: new.purl, serial_number: new.serial_number,
-  release_date: new.release_date, yanked: new.yanked,
-  requirements_digest: new.requirements_digest,
-  mean: 0.0, weighted_mean: 0.0, vulnerabilities: []
-})
+CREATE (package)-[:HAVE]->(version:Version {VERSION.cypher_node("new")})
 WITH row, new, version, required
 UNWIND new.requirements AS requirement
 WITH row, version, requirement, required[requirement[0]] AS package
-CREATE (version)-[:REQUIRE {constraints: requirement[1], parent_version_name: row.purl}]->(package)
+CREATE (version)-[:REQUIRE
+  {REQUIREMENT.cypher_edge("requirement", parent_version_name="row.purl")}
+]->(package)
 """
 """New versions with all their edges. Unique index on ``purl``, for both ends.
 
@@ -104,9 +103,12 @@ UNWIND $rows AS row
 MATCH (version:Version {purl: row.version})
 MATCH (required:%(label)s {purl: row.purl})
 MERGE (version)-[edge:REQUIRE]->(required)
-SET edge.constraints = row.constraints, edge.parent_version_name = row.owner
+SET edge += row.properties
 """
-"""Edges that existing versions gained, or whose text changed. Unique indexes on ``purl``."""
+"""Edges that existing versions gained, or whose properties changed; ``null`` removes one.
+
+Unique indexes on ``purl``.
+"""
 
 DELETE_REQUIREMENTS = """
 UNWIND $ids AS id

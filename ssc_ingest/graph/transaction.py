@@ -15,8 +15,10 @@ from neo4j import AsyncTransaction, Record
 
 from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
-from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome, naive_utc
-from ssc_ingest.graph.diff import Plan, StoredEdge, StoredVersion, compare_edges, plan
+from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome
+from ssc_ingest.graph.diff import Plan, StoredEdge, compare_edges, plan
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
+from ssc_ingest.graph.values import naive_utc
 
 Outcomes = dict[Change, WriteOutcome | IngestError]
 
@@ -164,8 +166,8 @@ class Attempt:
             records = await self._send(statement, purls=[change.ref.purl for change in changes])
             stored.update((record["purl"], record["versions"]) for record in records)
         for write in fresh:
-            versions = [StoredVersion(*row) for row in stored.get(write.ref.purl, ())]
-            by_name = {version.name: version for version in versions}
+            versions = map(VERSION.stored, stored.get(write.ref.purl, ()))
+            by_name = {version["name"]: version for version in versions}
             if write.rows > _LARGE:
                 self._plans[write] = await asyncio.to_thread(plan, write, by_name, ROWS_PER_PACKAGE)
             else:
@@ -192,11 +194,14 @@ class Attempt:
             return
         edges: dict[str, list[StoredEdge]] = {}
         for record in await self._send(statements.READ_REQUIREMENTS, purls=purls):
-            edges[record["purl"]] = [StoredEdge(*row) for row in record["edges"]]
+            edges[record["purl"]] = [
+                StoredEdge(e["id"], e["label"], e["purl"], REQUIREMENT.stored(e["values"]))
+                for e in record["edges"]
+            ]
         for write, found in self._plans.items():
             self._written[write], self._vanished[write] = [], []
             for purl, wanted in found.compare.items():
-                written, vanished = compare_edges(write.ref.purl, purl, wanted, edges.get(purl, ()))
+                written, vanished = compare_edges(purl, wanted, edges.get(purl, ()))
                 self._written[write] += written
                 self._vanished[write] += vanished
         losing = {(edge.label, edge.purl) for gone in self._vanished.values() for edge in gone}

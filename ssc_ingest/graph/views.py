@@ -1,16 +1,16 @@
 """What people ask the graph: a package or version in full, who requires it, counts, any query."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from neo4j import READ_ACCESS, AsyncDriver, Query, Record, RoutingControl
 
-from ssc_ingest.graph.changes import naive_utc
+from ssc_ingest.graph import properties
 from ssc_ingest.graph.errors import translated
-from ssc_ingest.graph.reader import aware
 from ssc_ingest.graph.statements import for_label
+from ssc_ingest.graph.values import aware, naive_utc
 from ssc_ingest.models import Purl
 
 PACKAGE = """
@@ -210,18 +210,11 @@ class GraphViews:
         if not records:
             return None
         row = records[0]
-        package = row["package"]
         return PackageView(
             element_id=row["id"],
-            purl=purl,
-            name=package["name"],
-            vendor=package.get("vendor", ""),
-            repository_url=package.get("repository_url", ""),
-            import_names=tuple(package.get("import_names") or ()),
-            moment=aware(package.get("moment")),
-            latest=package.get("latest"),
             version_count=row["version_count"],
             versions=tuple(_version(node, None, count) for node, count in row["versions"]),
+            **properties.PACKAGE.view(row["package"], _names(PackageView)),
         )
 
     async def version(self, purl: Purl) -> VersionView | None:
@@ -301,13 +294,10 @@ class GraphViews:
 def _version(node: Any, element_id: str | None, requirements: int) -> VersionView:
     return VersionView(
         element_id=element_id,
-        name=node["name"],
-        purl=node["purl"],
-        serial_number=node["serial_number"],
-        release_date=node.get("release_date"),
-        yanked=bool(node.get("yanked")),
-        vulnerabilities=tuple(node.get("vulnerabilities") or ()),
-        mean=node.get("mean") or 0.0,
-        weighted_mean=node.get("weighted_mean") or 0.0,
         requirements=requirements,
+        **properties.VERSION.view(node, _names(VersionView)),
     )
+
+
+def _names(view: type) -> list[str]:
+    return [field.name for field in fields(view)]

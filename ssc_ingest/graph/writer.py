@@ -1,13 +1,11 @@
 """The group-commit writer: many tasks submit packages, few transactions write them.
 
-Tasks of one event loop share one writer. What has gathered while the last transaction was
-on its way goes as the next one, so that the batches grow with the load and a lone package
-does not wait.
+The tasks of one event loop share one writer. The packages that gather while one transaction is in
+progress are the next one, so that transactions grow with the load and a lone package does not wait.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextvars import Context
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -22,7 +20,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from ssc_ingest.errors import IngestError, StoreUnavailable
+from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph import errors as driver_errors
 from ssc_ingest.graph.changes import (
     Change,
@@ -34,19 +32,20 @@ from ssc_ingest.graph.changes import (
     check_edges,
     prepare,
 )
-from ssc_ingest.graph.inbox import Inbox, Submission
+from ssc_ingest.graph.inbox import Submission, take
 from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
 from ssc_ingest.models import Package, PackageRef
+from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
-"""Seconds that the first submission of a batch waits for company."""
+"""Seconds that the first submission of a batch waits for others."""
 
 TARGET = 0.1
-"""Seconds that the server should work for a transaction once it has its locks, so that urgent
+"""Seconds that the server should work on a transaction once it has its locks, so that urgent
 work never waits long.
 
-Not seconds on the clock: under load most of these pass while this process is busy with other
-tasks, and smaller transactions would only give it more to do.
+Not seconds on the clock: under load most of those pass while this process is busy with other
+tasks, and smaller transactions would only add to its work.
 """
 
 MIN_ROWS, MAX_ROWS = 500, 10_000
@@ -58,7 +57,7 @@ _LARGE = 2_000
 
 @dataclass(slots=True)
 class WriterStatistics:
-    """What a writer has done since it started."""
+    """Counts of a writer since it started."""
 
     transactions: int = 0
     packages: int = 0
@@ -74,8 +73,8 @@ class GraphWriter:
 
     Args:
         driver: of the same loop.
-        retry_for: seconds to repeat a transaction while the server is away or busy.
-        timeout: seconds that the server grants a transaction.
+        retry_for: seconds for which a transaction is retried while the server is away or busy.
+        timeout: seconds after which the server ends a transaction.
     """
 
     def __init__(
@@ -85,9 +84,13 @@ class GraphWriter:
         self._driver = driver
         self._retry_for = retry_for
         self._timeout = timeout
-        self._inbox = Inbox()
         self._rows = 2_000.0
-        self._task: asyncio.Task[None] | None = None
+        self._transactions: Batcher[Submission, WriteOutcome] = Batcher(
+            self._write,
+            lambda waiting: take(waiting, int(self._rows)),
+            linger=LINGER,
+            stopped=StoreUnavailable("graph", "the writer was stopped"),
+        )
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -105,20 +108,20 @@ class GraphWriter:
         urgent: bool = False,
         on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
-        """Bring a package into the graph as its registry describes it, all or nothing.
+        """Write a package as its registry describes it, all or nothing.
 
         A version whose ``requirements`` are ``None`` keeps its edges; the edges of the others
         become equal to their requirements. Versions that the registry has dropped stay.
-        Something older than what the graph has changes nothing but the ``edges``. Safe to
+        A reading that is older than the graph's changes nothing but the ``edges``. Safe to
         repeat. (Above 50,000 new rows: several transactions, resumable; the package counts
         as unread until the last of them.)
 
         Args:
-            package: what was fetched.
+            package: as it was fetched.
             order: the ecosystem's order of versions.
             edges: further edges, to this package, from nodes that exist.
             urgent: go before bulk work.
-            on_commit: called with what each of the transactions did.
+            on_commit: called with the outcome of each transaction.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -141,7 +144,7 @@ class GraphWriter:
     async def touch(
         self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
     ) -> WriteOutcome:
-        """Note that the registry was asked at ``fetched_at`` and had nothing new.
+        """Record that the registry had nothing new at ``fetched_at``.
 
         Raises:
             GraphRefused: the package was never read.
@@ -152,9 +155,9 @@ class GraphWriter:
     async def mark_gone(
         self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
     ) -> WriteOutcome:
-        """Note that the registry was asked and does not have the package any more.
+        """Record that the registry did not have the package any more at ``fetched_at``.
 
-        All that the graph has of it stays; the next time that it is read, the mark goes.
+        Everything that the graph has of it stays. The next reading removes the mark.
 
         Raises:
             GraphRefused: the package was never read.
@@ -165,7 +168,7 @@ class GraphWriter:
     async def link(
         self, ref: PackageRef, edges: Sequence[ParentEdge], *, urgent: bool = False
     ) -> WriteOutcome:
-        """Attach a package that has been read to nodes that require it.
+        """Add edges to a package that has been read, from nodes that require it.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -176,60 +179,32 @@ class GraphWriter:
         return await self._submit(Change(ref=ref, edges=tuple(edges)), urgent=urgent)
 
     async def close(self) -> None:
-        """Write what was submitted, then stop; later submissions are refused."""
+        """Write all submissions, then stop; later ones are refused."""
         self._closed = True
-        if self._task:
-            await self._task
+        await self._transactions.close()
 
     async def _submit(self, change: Change, *, urgent: bool) -> WriteOutcome:
         if self._closed:
             raise StoreUnavailable("graph", "the writer is closed")
-        submission = Submission(change, urgent)
-        self._inbox.put(submission)
-        if self._task is None or self._task.done():
-            # In a context of its own: it is everybody's, not this task's.
-            self._task = asyncio.create_task(self._drain(), name="graph-writer", context=Context())
-        return await submission.done
+        return await self._transactions.put(Submission(change, urgent))
 
-    async def _drain(self) -> None:
-        """Write until nothing is left."""
+    async def _write(self, submissions: list[Submission]) -> list[WriteOutcome | Exception]:
+        """Write in one transaction, or in two halves if the server refuses something in it."""
+        changes = [submission.change for submission in submissions]
         try:
-            while self._inbox:
-                if not self._closed:
-                    await asyncio.sleep(LINGER)
-                submissions = self._inbox.take(int(self._rows))
-                try:
-                    await self._write(submissions)
-                finally:
-                    _fail(submissions, StoreUnavailable("graph", "the writer was stopped"))
-        finally:
-            _fail(self._inbox.take_all(), StoreUnavailable("graph", "the writer was stopped"))
-
-    async def _write(self, submissions: Sequence[Submission]) -> None:
-        """Write in one transaction, or, where the server refuses something, in two halves."""
-        if not submissions:
-            return
-        try:
-            outcomes = await self._commit([submission.change for submission in submissions])
-        except Exception as error:  # noqa: BLE001 - any failure belongs to those who wait
-            if len(submissions) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
-                _fail(submissions, _error_for(submissions, error))
-                return
+            outcomes = await self._commit(changes)
+        except Exception as error:  # noqa: BLE001 - any failure belongs to the submitters
+            if len(changes) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
+                return [_translated(error, changes)] * len(changes)
             self.statistics.splits += 1
-            middle = len(submissions) // 2
-            await self._write(submissions[:middle])
-            await self._write(submissions[middle:])
-            return
-        for submission in submissions:
-            outcome = outcomes[submission.change]
-            if isinstance(outcome, IngestError):
-                _fail([submission], outcome)
-            elif not submission.done.done():
-                submission.done.set_result(outcome)
+            middle = len(changes) // 2
+            first, second = submissions[:middle], submissions[middle:]
+            return [*await self._write(first), *await self._write(second)]
+        return [outcomes[change] for change in changes]
 
-    async def _commit(self, changes: list[Change]) -> Outcomes:
-        """Commit, repeating while the server is away or busy or another writer is in the way."""
-        batch = Batch(changes)
+    async def _commit(self, changes: Sequence[Change]) -> Outcomes:
+        """Commit; retry while the server is away or busy, or another writer holds a lock."""
+        batch = Batch(list(changes))
         retrying = AsyncRetrying(
             retry=retry_if_exception(driver_errors.is_transient),
             stop=stop_after_delay(self._retry_for),
@@ -240,10 +215,10 @@ class GraphWriter:
         return await retrying(self._attempt, batch)
 
     async def _attempt(self, batch: Batch) -> Outcomes:
-        """Send the batch until its transaction has all the locks that it needs."""
+        """Run the batch, again if its transaction turns out to lack a lock."""
         while batch.changes:
             async with (
-                # With the reads' bookmarks: on a cluster, they see what was written before them.
+                # With the bookmarks of the reads: on a cluster, they see earlier writes.
                 self._driver.session(
                     fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
                 ) as session,
@@ -266,16 +241,16 @@ class GraphWriter:
         return batch.refused
 
     def _account(self, batch: Batch, outcomes: Outcomes, server_time: float) -> None:
-        """Count, and learn how many rows a transaction of the wanted length has."""
+        """Count, and adapt the number of rows so that transactions take :data:`TARGET` seconds."""
         self.statistics.transactions += 1
         self.statistics.packages += len(batch.changes)
         self.statistics.statements += max(
             (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
         )
         rows = sum(change.rows for change in batch.changes)
-        if rows >= MIN_ROWS and server_time:  # where all was stale there was nothing to do
-            wanted = rows / server_time * TARGET
-            self._rows = min(max(0.7 * self._rows + 0.3 * wanted, MIN_ROWS), MAX_ROWS)
+        if rows >= MIN_ROWS and server_time:  # a transaction of stale changes has no work
+            target = rows / server_time * TARGET
+            self._rows = min(max(0.7 * self._rows + 0.3 * target, MIN_ROWS), MAX_ROWS)
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.statistics.retries += 1
@@ -284,16 +259,10 @@ class GraphWriter:
             self.statistics.deadlocks += 1
 
 
-def _fail(submissions: Iterable[Submission], error: Exception) -> None:
-    for submission in submissions:
-        if not submission.done.done():
-            submission.done.set_exception(error)
-
-
-def _error_for(submissions: Sequence[Submission], error: Exception) -> Exception:
-    """The error that the submitters get: ours, or a bug as it is."""
+def _translated(error: Exception, changes: Sequence[Change]) -> Exception:
+    """The error that the submitters get: one of ours, or a bug as it is."""
     if isinstance(error, (Neo4jError, DriverError, OSError)):
-        names = ", ".join(submission.change.ref.purl for submission in submissions[:3])
+        names = ", ".join(change.ref.purl for change in changes[:3])
         translated = driver_errors.translate(error, names)
         translated.__cause__ = error
         return translated

@@ -6,13 +6,9 @@ view of it, which reaches the hosts of that ecosystem's endpoints and no others.
 
 import asyncio
 import hashlib
-import os
 import ssl
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import IO
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -40,6 +36,7 @@ from ssc_ingest.errors import (
 from ssc_ingest.http import decoding
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
+from ssc_ingest.http.download import download
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import current_scope, keep_answer, kept_answer
 from ssc_ingest.http.responses import Download, Response, retry_after
@@ -179,22 +176,15 @@ class RegistryClient:
         keep_answer(question, answer)
         return answer
 
-    @asynccontextmanager
-    async def download(
+    def download(
         self, url: str, *, max_bytes: int, accept: str | None = None, etag: str | None = None
-    ) -> AsyncIterator[Download]:
+    ) -> AbstractAsyncContextManager[Download]:
         """GET a document that is too large for memory into a private temporary file.
 
         A transfer that breaks off goes on where it was, if the document is still the same.
         Arguments and errors are those of :meth:`get`.
         """
-        with tempfile.TemporaryFile() as file:
-            headers: Mapping[str, str] | None = await _retrying()(
-                self._download, url, _headers(accept, etag), file, max_bytes, _Progress()
-            )
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            yield Download(url, file, size, not_modified=headers is None, headers=headers or {})
+        return download(self._open, _retrying(), url, _headers(accept, etag), max_bytes)
 
     async def get_immutable(
         self,
@@ -243,32 +233,12 @@ class RegistryClient:
             body = await decoding.read(answer, final, max_bytes)
             return Response(final, answer.status_code, body, answer.headers)
 
-    async def _download(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        file: IO[bytes],
-        max_bytes: int,
-        progress: "_Progress",
-    ) -> Mapping[str, str] | None:
-        """Write the document, or what is missing of it; its headers, or ``None`` if unchanged."""
-        async with self._open(url, {**headers, **progress.headers()}) as answer:
-            if answer.status_code == httpx.codes.NOT_MODIFIED:
-                return None
-            if not progress.continues(answer):
-                file.seek(0)
-                file.truncate()
-                progress.begin(answer)
-                if answer.status_code == httpx.codes.PARTIAL_CONTENT:
-                    raise RegistryUnavailable("another part than the one asked for", url=url)
-            async for chunk in decoding.chunks(answer, url, max_bytes, progress.size):
-                await asyncio.to_thread(file.write, chunk)
-                progress.size += len(chunk)
-            return answer.headers
-
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """The answer that is wanted (200, 206, 304), its body unread; redirects are followed."""
+        """The answer (200, 206, 304), its body unread; redirects are followed.
+
+        With ``If-Range`` among the headers, 416 is such an answer, too.
+        """
         for _ in range(MAX_REDIRECTS + 1):
             async with self._sent(url, headers) as answer:
                 if not answer.has_redirect_location:
@@ -345,6 +315,8 @@ class RegistryClient:
         if status == httpx.codes.NOT_MODIFIED:
             return
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if "If-Range" in headers:
+                return  # a transfer that has all of the document, perhaps
             raise RangeNotSatisfiable("the document has no such part", url=url)
         part = status == httpx.codes.PARTIAL_CONTENT and "Range" in headers
         if status != httpx.codes.OK and not part:
@@ -352,35 +324,6 @@ class RegistryClient:
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
         if accept and media_type == "text/html" and "html" not in accept:
             raise MalformedMetadata(f"an HTML page instead of {accept}", url=url)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How much of a document has arrived, and what the rest of it must belong to."""
-
-    size: int = 0
-    etag: str = ""
-
-    def headers(self) -> dict[str, str]:
-        """What asks for the rest."""
-        if not (self.size and self.etag):
-            return {}
-        return {
-            "Range": f"bytes={self.size}-",
-            "If-Range": self.etag,
-            "Accept-Encoding": "identity",
-        }
-
-    def continues(self, answer: httpx.Response) -> bool:
-        """Whether the answer is the rest that was asked for."""
-        begins = answer.headers.get("content-range", "").startswith(f"bytes {self.size}-")
-        return answer.status_code == httpx.codes.PARTIAL_CONTENT and begins
-
-    def begin(self, answer: httpx.Response) -> None:
-        """From here on it is this document; a weak validator or a packed body has no parts."""
-        etag = answer.headers.get("etag", "")
-        whole = etag.startswith('"') and "content-encoding" not in answer.headers
-        self.size, self.etag = 0, etag if whole else ""
 
 
 def _headers(accept: str | None, etag: str | None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What the requests of one extraction or run have in common, wherever they are sent from."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,8 +25,8 @@ class RequestScope:
     """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
     registry from end to end."""
     requests: int = 0
-    reading: bool = False
-    """The registry is being asked; before and after, it is the graph."""
+    interrupted: bool = False
+    """The extraction was cancelled while it was :meth:`reading`."""
     as_of: datetime | None = None
     """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
 
@@ -33,6 +34,15 @@ class RequestScope:
     def begun(self) -> bool:
         """Whether this extraction, or an earlier execution of it, has read anything."""
         return self.requests > 0 or self.carryover is None or self.carryover.is_loaded
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Inside the block, the registry is being read; outside, it is the graph."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self.interrupted = True
+            raise
 
 
 _scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=None)

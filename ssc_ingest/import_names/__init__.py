@@ -1,1 +1,1 @@
-"""Importable names of packages: what a program writes to use them."""
+"""Import names of packages: the names by which programs import them."""

@@ -1,9 +1,9 @@
-"""Import names that cost a download, kept for all workers.
+"""A shared cache of import names whose reading requires a download.
 
-``import_names:<ecosystem>:<package>:<version>`` in the cache database is a JSON list, for a week
-after it was read; Maven's packages are ``<group>:<artifact>``. A version's files do not change,
-and so it is read again only because a cache may not grow for ever. That nothing can be imported
-is kept as well; an error never is.
+``import_names:<ecosystem>:<package>:<version>`` in the cache database is a JSON list, kept for a
+week after it was read; Maven's packages are ``<group>:<artifact>``. A version's files do not
+change; entries expire only so that the cache does not grow for ever. An empty list is cached, an
+error never is.
 """
 
 import json
@@ -30,7 +30,7 @@ class ImportNamesCache:
         version: VersionName,
         read: Callable[[], Awaitable[tuple[str, ...]]],
     ) -> tuple[str, ...]:
-        """The import names of a version; ``read`` is called, and its answer kept, if need be.
+        """The import names of a version: cached, else from ``read``, whose result is cached.
 
         Raises what ``read`` raises.
         """

@@ -11,7 +11,9 @@ from neo4j.time import DateTime
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import InvalidName
-from ssc_ingest.graph.changes import Row, naive_utc
+from ssc_ingest.graph.changes import Row
+from ssc_ingest.graph.properties import PACKAGE
+from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import NOT_AVAILABLE, PackageRef, Purl
 
 UNNAMED = "?"
@@ -162,13 +164,12 @@ def _identity(group: Sequence[PackageNode], name: str) -> Identity:
         for key, value in node.properties.items():
             if value not in ("", [], NOT_AVAILABLE):
                 found.setdefault(key, value)
-    wanted = found | {
+    wanted = {
+        **PACKAGE.defaults,
+        **found,
         "purl": best.purl,
         "name": name,
         "registry_name": best.spelling,
-        "vendor": found.get("vendor", NOT_AVAILABLE),
-        "repository_url": found.get("repository_url", NOT_AVAILABLE),
-        "import_names": found.get("import_names", []),
         "moment": None if best.ref is None else _last_moment(group),
         **(best.ref.properties if best.ref else {}),
     }

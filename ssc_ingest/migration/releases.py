@@ -7,20 +7,9 @@ from typing import Any
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.changes import Row
+from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.migration.identities import iso_release_date, number_of
 from ssc_ingest.models import PackageRef, VersionName
-
-PROPERTIES = (
-    "name",
-    "purl",
-    "serial_number",
-    "release_date",
-    "vulnerabilities",
-    "mean",
-    "weighted_mean",
-    "yanked",
-)
-"""What every version has (a release date if it is known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +75,7 @@ def plan_releases(
     for serial_number, name in enumerate(ecosystem.order(dates.items())):
         group = groups[name]
         wanted: Row = {
+            **VERSION.defaults,
             "name": name,
             "purl": ecosystem.version_purl(ref, name),
             "serial_number": serial_number,
@@ -123,16 +113,16 @@ def _release_date(group: Iterable[VersionNode]) -> str | None:
 def _vulnerabilities(group: Iterable[VersionNode]) -> Row:
     """Those of all nodes, and the means of the node that has most of them."""
     known: dict[str, None] = {}
-    most, mean, weighted_mean = 0, 0.0, 0.0
+    most = 0
+    means: Row = {}
     for node in group:
         stored = node.properties["vulnerabilities"]
         ids = [str(each) for each in stored if each] if isinstance(stored, list) else []
         known.update(dict.fromkeys(ids))
         if len(set(ids)) > most:
             most = len(set(ids))
-            mean = _score(node.properties["mean"])
-            weighted_mean = _score(node.properties["weighted_mean"])
-    return {"vulnerabilities": list(known), "mean": mean, "weighted_mean": weighted_mean}
+            means = {key: _score(node.properties[key]) for key in ("mean", "weighted_mean")}
+    return {"vulnerabilities": list(known), **means}
 
 
 def _score(value: Any) -> float:

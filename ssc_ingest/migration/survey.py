@@ -17,10 +17,11 @@ from neo4j import READ_ACCESS, AsyncDriver, AsyncResult, Record
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.errors import translated
+from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.migration.identities import UNNAMED, PackageNode, identify, lower_name
 from ssc_ingest.migration.progress import Progress
-from ssc_ingest.migration.releases import PROPERTIES, plan_releases
+from ssc_ingest.migration.releases import plan_releases
 from ssc_ingest.migration.requirements import read_texts
 from ssc_ingest.migration.versions import reference, version_node
 
@@ -34,7 +35,7 @@ RETURN elementId(package) AS id, properties(package) AS properties, labels(packa
     WITH version, count(link) AS links
     RETURN {{
       id: elementId(version), labels: labels(version), links: links,
-      properties: version{{.requirements_digest, {", ".join("." + p for p in PROPERTIES)}}},
+      properties: {VERSION.cypher_map("version")},
       owners: COUNT {{ (version)<-[:HAVE]-() }}, requirements: 0
     }}
   }} AS versions,

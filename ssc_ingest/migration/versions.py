@@ -10,12 +10,13 @@ from typing import Any
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.changes import Row
+from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.migration.identities import number_of
 from ssc_ingest.migration.journal import Journal, Position, Step
 from ssc_ingest.migration.packages import remove_label
 from ssc_ingest.migration.progress import Progress
-from ssc_ingest.migration.releases import PROPERTIES, Releases, VersionNode, plan_releases
+from ssc_ingest.migration.releases import Releases, VersionNode, plan_releases
 from ssc_ingest.migration.requirements import Owned, repair_requirements
 from ssc_ingest.models import PackageRef, Purl
 
@@ -31,8 +32,8 @@ ORDER BY purl LIMIT $packages
 """The next packages. Index on ``purl``, in its order."""
 
 _VERSION = f"""
-elementId(version) AS id, version{{.requirements_digest, {", ".join("." + p for p in PROPERTIES)}}}
-AS properties, labels(version) AS labels, links,
+elementId(version) AS id, {VERSION.cypher_map("version")} AS properties,
+labels(version) AS labels, links,
 COUNT {{ (version)<-[:HAVE]-() }} AS owners, COUNT {{ (version)-[:REQUIRE]->() }} AS requirements
 """
 

@@ -19,6 +19,7 @@ from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.metrics import PREFIX
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import beats, workers
+from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import NextMessage
 from ssc_ingest.work.names import queue_names
@@ -38,6 +39,7 @@ class FleetMetrics:
         registry: where the gauges are exported.
         queues: the broker's database.
         dead_letters: all dead letters.
+        runs: where updates go on.
         limiter: which registries are paused.
         redis: the state database.
         streams: the database of other services' streams.
@@ -52,6 +54,7 @@ class FleetMetrics:
         registry: CollectorRegistry,
         queues: Queues,
         dead_letters: DeadLetters,
+        runs: Runs,
         limiter: RateLimiter,
         redis: Redis,
         streams: Redis,
@@ -61,6 +64,7 @@ class FleetMetrics:
     ) -> None:
         self._work = queues
         self._letters = dead_letters
+        self._runs = runs
         self._limiter = limiter
         self._redis = redis
         self._stream_redis = streams
@@ -173,9 +177,8 @@ class FleetMetrics:
         moment = time.time()
         found: dict[tuple[str, ...], float] = {}
         for name in ecosystems():
-            followed, begun = await self._redis.hmget(f"feed:{name}", ["updated_at", "moment"])
-            if since := followed or begun:
-                found[(name,)] = moment - float(since)
+            if feed := await self._runs.feed(name):
+                found[(name,)] = moment - (feed.updated_at or feed.moment).timestamp()
         _set(self._feed_lag, found)
 
     async def _refresh_streams(self) -> None:

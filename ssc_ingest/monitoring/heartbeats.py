@@ -1,7 +1,7 @@
-"""Which workers and beats there are: each process says so in Redis, every few seconds.
+"""Heartbeats: every worker and beat process writes one to Redis every few seconds.
 
 ``worker:<hostname>`` and ``beat:<hostname>:<pid>`` are JSON documents that expire when their
-process stops saying so.
+process stops renewing them.
 """
 
 import json
@@ -12,10 +12,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 HEARTBEAT_EVERY = 5.0
+"""Seconds."""
+
 GONE_AFTER = 20
+"""Seconds without a heartbeat after which a process counts as gone."""
 
 BEAT_LOCK = "beat:lock"
-"""Whoever holds it emits the schedule."""
+"""The beat that holds it fires the schedules."""
 
 _PREFIX = "worker:"
 _BEAT_PREFIX = "beat:"
@@ -33,9 +36,9 @@ class Worker:
     seen_at: float = 0.0
     running: int = 0
     last_task_at: float = 0.0
-    """When it last took a task; 0 if it never did."""
+    """Start of its latest task; 0 before the first."""
     stalled_for: float = 0.0
-    """Seconds for which messages have been waiting in its queues while it took none."""
+    """Seconds for which messages have waited in its queues while it started no task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,40 +48,40 @@ class Beat:
     hostname: str
     pid: int
     leads: bool
-    """Whether it is the one that emits; the others stand by."""
+    """Whether it fires the schedules; the others stand by."""
     schedules: tuple[str, ...]
-    """Names of the schedules that it knows."""
+    """Names of its schedules."""
     seen_at: float
 
     @property
     def key(self) -> str:
-        """Where it says that it is there."""
+        """The Redis key of its heartbeat."""
         return f"{_BEAT_PREFIX}{self.hostname}:{self.pid}"
 
     def encode(self) -> str:
-        """What it says there."""
+        """The heartbeat as JSON."""
         return json.dumps(asdict(self))
 
 
 async def beat(redis: Redis, worker: Worker, **facts: float) -> None:
-    """Say that the worker is there, and what has changed: how many tasks it runs ..."""
+    """Write a worker's heartbeat; ``facts`` replace fields of ``worker`` that have changed."""
     document = {**asdict(worker), **facts, "seen_at": time.time()}
     await redis.set(_PREFIX + worker.hostname, json.dumps(document), ex=GONE_AFTER)
 
 
 async def sign_off(redis: Redis, hostname: str) -> None:
-    """The worker stops."""
+    """Delete a worker's heartbeat, because it stops."""
     await redis.delete(_PREFIX + hostname)
 
 
 async def workers(redis: Redis) -> list[Worker]:
-    """The workers that are there, by name."""
+    """The workers that run, by name."""
     found = await _documents(redis, f"{_PREFIX}*")
     return [Worker(**{**document, "queues": tuple(document["queues"])}) for document in found]
 
 
 async def beats(redis: Redis) -> list[Beat]:
-    """The beats that are there, by name."""
+    """The beats that run, by name."""
     found = await _documents(redis, f"{_BEAT_PREFIX}*:*")
     return [Beat(**{**document, "schedules": tuple(document["schedules"])}) for document in found]
 

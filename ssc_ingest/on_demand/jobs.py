@@ -26,6 +26,7 @@ from redis.asyncio import Redis
 
 from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT, queue_name
 
@@ -35,80 +36,6 @@ BATCH_SIZE = 1000
 """Jobs looked at in one round trip."""
 
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
-
-_EXPIRE = """
-for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, 86400) end
-"""
-
-# KEYS: job, seen, pending, failed, missing, left over.
-# ARGV: id, now, purl, request, dependencies, insist (1/0).
-_ENTER = (
-    """
-if redis.call('HSETNX', KEYS[1], 'created_at', ARGV[2]) == 1 then
-  redis.call('HSET', KEYS[1], 'dependencies', ARGV[5])
-  redis.call('ZADD', 'jobs', ARGV[2], ARGV[1])
-  redis.call('ZREMRANGEBYSCORE', 'jobs', '-inf', ARGV[2] - 86400)
-end
-redis.call('HSET', KEYS[1], 'touched_at', ARGV[2])
-local new = redis.call('SADD', KEYS[2], ARGV[3]) == 1
-if new or ARGV[6] == '1' then
-  redis.call('SADD', KEYS[3], ARGV[3])
-  redis.call('HDEL', KEYS[1], 'finished_at')
-  redis.call('HDEL', KEYS[4], ARGV[3])
-  redis.call('HSET', KEYS[1], 'root:' .. ARGV[3], ARGV[4])
-end
-local standing = 'done'
-if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then
-  standing = redis.call('HEXISTS', KEYS[1], 'root:' .. ARGV[3]) == 1 and 'asked' or 'followed'
-end
-"""
-    + _EXPIRE
-    + "return standing"
-)
-
-# KEYS as above. ARGV: most packages, most requests, again (1/0), purl... Returns those to publish.
-_FOLLOW = (
-    """
-local publish = {}
-local size = redis.call('SCARD', KEYS[2])
-local requests = tonumber(redis.call('HGET', KEYS[1], 'requests') or 0)
-for i = 4, #ARGV do
-  local purl = ARGV[i]
-  if redis.call('SISMEMBER', KEYS[2], purl) == 1 then
-    if ARGV[3] == '1' and redis.call('SISMEMBER', KEYS[3], purl) == 1 then
-      publish[#publish + 1] = purl
-    end
-  elseif size >= tonumber(ARGV[1]) or requests >= tonumber(ARGV[2]) then
-    redis.call('SADD', KEYS[6], purl)
-  else
-    redis.call('SADD', KEYS[2], purl)
-    redis.call('SADD', KEYS[3], purl)
-    redis.call('SREM', KEYS[6], purl)
-    size = size + 1
-    publish[#publish + 1] = purl
-  end
-end
-"""
-    + _EXPIRE
-    + "return publish"
-)
-
-# KEYS as above. ARGV: now, purl, how it ended, why, counter, amount, counter, amount...
-# What is counted is counted once, however often the task was delivered.
-_FINISH = (
-    """
-if redis.call('SREM', KEYS[3], ARGV[2]) == 1 then
-  for i = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-  if ARGV[3] == 'failed' then redis.call('HSET', KEYS[4], ARGV[2], ARGV[4]) end
-  if ARGV[3] == 'missing' then redis.call('SADD', KEYS[5], ARGV[2]) end
-  if ARGV[3] == 'left_over' then redis.call('SADD', KEYS[6], ARGV[2]) end
-end
-redis.call('HSET', KEYS[1], 'touched_at', ARGV[1])
-if redis.call('SCARD', KEYS[3]) == 0 then redis.call('HSETNX', KEYS[1], 'finished_at', ARGV[1]) end
-"""
-    + _EXPIRE
-)
-
 
 Membership = Literal["asked", "followed", "done"]
 
@@ -178,9 +105,9 @@ class Jobs:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._enter = redis.register_script(_ENTER)
-        self._follow = redis.register_script(_FOLLOW)
-        self._finish = redis.register_script(_FINISH)
+        self._enter = redis.register_script(load("enter", __package__))
+        self._follow = redis.register_script(load("follow", __package__))
+        self._finish = redis.register_script(load("finish", __package__))
 
     async def enter(
         self,
@@ -210,6 +137,7 @@ class Jobs:
             json.dumps(request),
             dependencies,
             int(force),
+            TTL,
         ]
         standing: Membership = await self._enter(keys=_keys(job_id), args=args)
         return standing
@@ -231,7 +159,7 @@ class Jobs:
         """
         if not purls:
             return []
-        args: list[str | int] = [budget.packages, budget.requests, int(redelivered), *purls]
+        args: list[str | int] = [budget.packages, budget.requests, int(redelivered), TTL, *purls]
         return [Purl(purl) for purl in await self._follow(keys=_keys(job_id), args=args)]
 
     async def exhausted(self, job_id: str, budget: Budget) -> bool:
@@ -251,7 +179,7 @@ class Jobs:
         """Note how a package ended; the job is finished when none is pending."""
         pairs = [item for pair in {outcome.value: 1, **(counts or {})}.items() for item in pair]
         await self._finish(
-            keys=_keys(job_id), args=[time.time(), purl, outcome.value, reason, *pairs]
+            keys=_keys(job_id), args=[time.time(), purl, outcome.value, reason, TTL, *pairs]
         )
 
     async def touch(self, job_id: str) -> None:

@@ -22,9 +22,8 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.requirement_files import Position, RequiredStub, RequirementFileReader
-from ssc_ingest.models import PackageRef
 from ssc_ingest.on_demand.jobs import Budget, Jobs, job_message, new_job_id
-from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.on_demand.submit import request_for
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
@@ -159,20 +158,15 @@ class RequirementFiles:
                 self._room = 0
                 break
             if await self._redis.set(f"filling:{ref.purl}", job_id, nx=True, ex=ASKED_FOR):
+                request = request_for(ref, job_id, dependencies="all")
                 # As a requirement of the job: one that its registry lacks is no dead letter.
                 await self._jobs.follow(job_id, [ref.purl], self._budget, redelivered=False)
-                messages.append(job_message(ref.purl, _request(ref, job_id)))
+                messages.append(job_message(ref.purl, request))
         await self._queues.publish(messages)
         self._room = max(0, self._room - len(messages))
         self._packages += len(messages)
         if messages:
             log.info("requirement_files_need", packages=[str(m.kwargs["name"]) for m in messages])
-
-
-def _request(ref: PackageRef, job_id: str) -> ExtractPackage:
-    return ExtractPackage(
-        ecosystem=ref.ecosystem, name=ref.registry_name, dependencies="all", job_id=job_id
-    )
 
 
 def _key(position: Position) -> tuple[datetime, str]:

@@ -1,9 +1,9 @@
 """Runs: the reading of a whole registry, or of what has changed in it.
 
-A run is durable. What it is and how far it has come is a record in Redis (:mod:`.records`); who
-carries it out holds a lease on it (:mod:`.hold`), reads pages from the registry, compares them with
-the graph (:mod:`.comparison`), publishes what is to be done (:mod:`.engine`) and waits for the
-last package. Each package is a task of its own, whose end is counted in the record. Whoever
-carries it out may be killed at any moment: the next one goes on with the page that was not
-finished.
+A run is durable. Its record in Redis (:mod:`.store`) says what it is and how far it has come. The
+worker that carries it out (:mod:`.engine`) holds a lease (:mod:`.lease`), reads pages
+(:mod:`.pages`), compares them with the graph (:mod:`.comparison`), publishes a task for each
+selected package (:mod:`.publisher`) and waits for the last one. The end of each package is counted
+in the record. A worker may be killed at any moment: the next one continues with the unfinished
+page. :mod:`.kinds` says in what runs differ, :mod:`.control` begins, pauses and cancels them.
 """

@@ -10,9 +10,9 @@ from ssc_ingest.errors import CursorExpired, InvalidName
 from ssc_ingest.http.rate_limit import is_loopback
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Purl
-from ssc_ingest.runs.comparison import BATCH, Named, comparison
-from ssc_ingest.runs.model import Kind
-from ssc_ingest.runs.pages import Page, closing, read_pages
+from ssc_ingest.runs.comparison import BATCH, Named, Selection
+from ssc_ingest.runs.kinds import KINDS, Kind
+from ssc_ingest.runs.pages import Page, closing, read_feed, read_listing
 from ssc_ingest.runs.publisher import RunServices
 
 
@@ -44,15 +44,15 @@ async def estimate(
     kind: Kind,
     *,
     limit: int | None = None,
-    told: Callable[[Estimate], None] = lambda _: None,
+    on_progress: Callable[[Estimate], None] = lambda _: None,
 ) -> Estimate:
     """List and compare as a run would.
 
     Args:
         services: the clients; nothing is published or stored.
-        kind: of the run.
+        kind: of the run; one whose pages come from the registry.
         limit: most packages that it would publish.
-        told: is called after every page.
+        on_progress: is called after every page.
 
     Raises:
         RegistryError: the listing cannot be read, now or at all.
@@ -60,24 +60,25 @@ async def estimate(
     """
     found = Estimate(kind=kind, ecosystem=services.ecosystem.identity.name)
     scope = RequestScope(timeout=services.settings.http_timeout_long)
+    selection = KINDS[kind].selection(services)
     met: set[bytes] = set()
     with request_scope(scope):
         try:
             async with closing(_pages(services, found)) as pages:
                 async for page in pages:
-                    await _compare(services, found, page, met)
+                    await _compare(services, selection, found, page, met)
                     found.pages_requests = scope.requests
-                    told(found)
+                    on_progress(found)
                     if limit is not None and found.packages >= limit:
                         found.packages = limit
                         break
         except CursorExpired:
             found.listed, found.packages, found.counts = 0, 0, {}
             found.note = "the feed may have lost something: all packages of the graph are read anew"
-            async with closing(read_pages(services.ecosystem, "names", None)) as pages:
+            async with closing(read_listing(services.ecosystem, None)) as pages:
                 async for page in pages:
-                    await _compare(services, found, page, met)
-                    told(found)
+                    await _compare(services, selection, found, page, met)
+                    on_progress(found)
     found.pages_requests = scope.requests
     found.packages_requests = round(found.packages * services.ecosystem.requests_per_package)
     found.hours = round(found.packages_requests / _rate(services.ecosystem) / 3600, 2)
@@ -85,8 +86,8 @@ async def estimate(
 
 
 async def _pages(services: RunServices, found: Estimate) -> AsyncGenerator[Page, None]:
-    if found.kind == "ingestion":
-        async with closing(read_pages(services.ecosystem, "names", None)) as pages:
+    if not KINDS[found.kind].follows_feed:
+        async with closing(read_listing(services.ecosystem, None)) as pages:
             async for page in pages:
                 yield page
         return
@@ -94,19 +95,18 @@ async def _pages(services: RunServices, found: Estimate) -> AsyncGenerator[Page,
     if feed is None:
         found.note = "the first update: it only notes where the feed ends"
         return
-    async with closing(read_pages(services.ecosystem, "changes", feed.cursor)) as pages:
+    async with closing(read_feed(services.ecosystem, feed.cursor)) as pages:
         async for page in pages:
             yield page
 
 
-async def _compare(services: RunServices, found: Estimate, page: Page, met: set[bytes]) -> None:
+async def _compare(
+    services: RunServices, selection: Selection, found: Estimate, page: Page, met: set[bytes]
+) -> None:
     """Count what would become of a page; ``met``: digests of the packages counted so far."""
-    asks = comparison(
-        found.kind, services.reader, services.not_found, adds=services.settings.updates_add_packages
-    )
     counts = Counter(found.counts)
     changes = page.changes
-    if page.repeats and found.kind == "ingestion":
+    if page.repeats and not selection.replaces:
         changes = tuple(_met_first(services.ecosystem, changes, met))
     for start in range(0, len(changes), BATCH):
         named: dict[Purl, Named] = {}
@@ -117,8 +117,8 @@ async def _compare(services: RunServices, found: Estimate, page: Page, met: set[
                 counts["invalid"] += 1
             else:
                 named[ref.purl] = ref, change
-        counts.update((await asks.verdicts(list(named.values()))).values() if named else ())
-    found.packages += counts.pop("wanted", 0)
+        counts.update((await selection.verdicts(list(named.values()))).values() if named else ())
+    found.packages += counts.pop("selected", 0)
     found.counts = dict(counts)
     found.listed += len(changes)
     found.total = page.total or found.total

@@ -1,10 +1,10 @@
-"""Carrying out a run: pages from the registry, tasks for packages, and waiting for their ends.
+"""Carrying out a run: it reads pages, publishes tasks for packages, and waits for their outcomes.
 
-What makes it safe to be killed anywhere, in this order for every page: packages are noted as
-pending, then published, then marked as published; when the whole page is done its counters and
-the cursor behind it are stored in one step. Who goes on publishes again what was noted and not
-marked, and does the page anew; what is noted on it already is neither compared nor counted
-again.
+A worker may be killed at any moment because of this order, for every page: packages are noted as
+pending, then published, then marked as published; when the whole page is done, its counters and
+the cursor behind it are stored in one step. The next worker publishes again the packages that were
+noted and not marked, and does the page again; packages noted on it are neither compared nor counted
+twice.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.runs.lease import RENEW_EVERY, NotHeld, RunLease
+from ssc_ingest.runs.kinds import KINDS
+from ssc_ingest.runs.lease import RENEW_EVERY, LeaseLost, RunLease
 from ssc_ingest.runs.model import COUNTED_PER_PAGE, Ending, Run
-from ssc_ingest.runs.pages import closing, read_pages
+from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
 MAX_STUCK = 10
-"""Restarts without anything coming on after which a run has failed: it kills who carries it out."""
+"""Restarts without progress after which a run has failed: it kills its workers."""
 
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
-"""Seconds before a registry that does not answer is asked for the page again."""
+"""Seconds before the page is requested again from a registry that does not answer."""
 
 STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
 
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class Stuck(IngestError):
-    """Whoever carries the run out dies of it."""
+    """The run kills its workers."""
 
 
 class Engine:
@@ -46,7 +47,7 @@ class Engine:
     Args:
         services: the clients.
         run: which.
-        poll: seconds between two looks for room, and at what is pending.
+        poll: seconds between two checks for room, and for pending packages.
         renew_every: seconds between two renewals of the lease.
     """
 
@@ -62,7 +63,7 @@ class Engine:
         self._run = run
         self._runs = services.runs
         self._facts = {"run_id": run.id, "ecosystem": run.ecosystem}
-        self._hold = RunLease(services.runs, run)
+        self._lease = RunLease(services.runs, run)
         self._poll = poll
         self._renew_every = renew_every
         self._scope = RequestScope(timeout=services.settings.http_timeout_long)
@@ -70,20 +71,20 @@ class Engine:
         self._pages = -1
 
     async def carry_out(self) -> Run:
-        """Go on with the run until its end; returns it as it stands then.
+        """Continue the run until its end; returns its final state.
 
         Raises:
-            NotHeld: it was paused or cancelled, or somebody else carries it out.
-            asyncio.CancelledError: the process stops; the lease is let go.
+            LeaseLost: it was paused or cancelled, or another worker carries it out.
+            asyncio.CancelledError: the process stops; the lease is released.
         """
         try:
-            async with self._hold.kept(self._renew_every):
+            async with self._lease.held(self._renew_every):
                 log.info("run_begins", kind=self._run.kind, **self._facts)
                 with request_scope(self._scope):
                     while not await self._attempt():
                         pass
-        except NotHeld:
-            # Also the end looks so to a client that lost the answer and asked again.
+        except LeaseLost:
+            # A client that lost the answer to `finish` and repeats it finds no lease either.
             if (await self._current()).state not in {"finished", "failed"}:
                 raise
         run = await self._current()
@@ -93,15 +94,15 @@ class Engine:
     async def _current(self) -> Run:
         run = await self._runs.get(self._run.id)
         if run is None:
-            raise NotHeld("lost")
+            raise LeaseLost("lost")
         return run
 
     async def _attempt(self) -> bool:
-        """Go on until the end (``True``), or until something is in the way, and wait then."""
+        """Continue until the end (``True``), or until an obstacle, and wait then."""
         try:
             try:
                 await self._go_on()
-            except NotHeld:
+            except LeaseLost:
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary: every failure is decided here
                 await self._respond(error)
@@ -115,31 +116,31 @@ class Engine:
     async def _go_on(self) -> None:
         run = self._run = await self._current()
         if run.stuck > MAX_STUCK and not run.error:
-            raise Stuck(f"nothing came on in {run.stuck} attempts, each of which ended in a kill")
+            raise Stuck(f"no progress in {run.stuck} attempts, each of which ended in a kill")
         if run.pages != self._pages:
             self._pages, self._failures = run.pages, 0
         self._publisher = PagePublisher(
-            self._services, self._hold, run, self._scope, poll=self._poll
+            self._services, self._lease, run, self._scope, poll=self._poll
         )
-        await self._publisher.publish_again()
+        await self._publisher.republish()
         if run.phase == "listing":
-            if run.kind == "update" and run.mode == "changes" and run.cursor is None:
+            if run.mode == FEED.mode and run.cursor is None:
                 if not await self._begin_update():
                     return
-            elif run.mode == "names" and run.feed_end is None:
+            elif run.mode == LISTING.mode and run.feed_end is None:
                 # Before the listing, so that nothing falls between it and the next update.
-                await self._hold.note_feed_end(await self._services.ecosystem.feed_end())
+                await self._lease.note_feed_end(await self._services.ecosystem.feed_end())
             await self._list()
         await self._drain()
 
-    # What is in the way -------------------------------------------------------------------
+    # Obstacles ----------------------------------------------------------------------------
 
     async def _respond(self, error: Exception) -> None:
         match error:
             case RedisError():
                 raise error
             case CursorExpired():
-                await self._list_again(error)
+                await self._restart_listing(error)
             case RateLimited():
                 await self._wait(error.retry_after, error)
             case RegistryUnavailable():
@@ -157,11 +158,11 @@ class Engine:
         log.info(
             "run_waits", seconds=round(seconds, 1), error_type=kind, error=str(error), **self._facts
         )
-        await self._hold.note(note=f"waits: {kind}: {error}")
+        await self._lease.note(note=f"waits: {kind}: {error}")
         await asyncio.sleep(seconds)
 
     async def _fail(self, error: Exception) -> None:
-        """Read no further; what is pending is waited for, then the run has failed."""
+        """Read no further; when no package is pending, the run has failed."""
         kind = type(error).__name__
         if isinstance(error, IngestError):
             log.error("run_fails", error_type=kind, error=str(error), **self._facts)
@@ -170,32 +171,32 @@ class Engine:
         if self._run.phase == "draining" and not isinstance(error, Stuck):
             await self._wait(FIRST_PAUSE, error)
         else:
-            await self._hold.note(error=f"{kind}: {error}", phase="draining")
+            await self._lease.note(error=f"{kind}: {error}", phase="draining")
 
-    async def _list_again(self, error: CursorExpired) -> None:
+    async def _restart_listing(self, error: CursorExpired) -> None:
         """Read the whole listing, from its beginning, with the feed's end as it is then."""
         run = self._run = await self._current()
-        if run.mode == "names" and run.cursor is None:
+        if run.mode == LISTING.mode and run.cursor is None:
             await self._fail(error)
             return
         log.warning("run_lists_all", mode=run.mode, error=str(error), **self._facts)
-        fields = {"cursor": "", "mode": "names"}
+        fields = {"cursor": "", "mode": LISTING.mode}
         counts: dict[str, int] = {}
-        if run.mode == "names":
+        if run.mode == LISTING.mode:
             await self._wait(FIRST_PAUSE, error)
             run = await self._current()
             counts = _taken_back(run)
-        await self._hold.commit(run.pages, fields, counts)
+        await self._lease.commit(run.pages, fields, counts)
 
     # The listing --------------------------------------------------------------------------
 
     async def _begin_update(self) -> bool:
-        """Take up the feed where the last update stopped; ``False`` if there was none yet."""
+        """Start at the feed's cursor; ``False`` if no update has stored one yet."""
         feed = await self._runs.feed(self._run.ecosystem)
         if feed is None:
             end = await self._services.ecosystem.feed_end()
             note = "the first update: it has noted where the feed ends, and the next begins there"
-            await self._hold.finish(feed=end, note=note, is_update=True)
+            await self._lease.finish(feed=end, note=note, is_update=True)
             return False
         await self._publisher.commit({"cursor": feed.cursor})
         self._run = await self._current()
@@ -203,14 +204,10 @@ class Engine:
 
     async def _list(self) -> None:
         complete, run = True, self._run
-        source = (
-            self._services.stale.pages(run)
-            if run.mode == "stale"
-            else read_pages(self._services.ecosystem, run.mode, run.cursor)
-        )
-        async with closing(source) as pages:
+        source = LISTING if run.mode == LISTING.mode else KINDS[run.kind].source
+        async with closing(source.pages(self._services, run)) as pages:
             async for page in pages:
-                if not (complete := await self._publisher.take(page)):
+                if not (complete := await self._publisher.publish(page)):
                     break
         await self._publisher.commit({"phase": "draining", "complete": int(complete)})
 
@@ -224,36 +221,35 @@ class Engine:
             await asyncio.sleep(self._poll)
 
     async def _finish(self, run: Run) -> bool:
-        """End the run, with what it knows about the feed: all before that is done with.
+        """End the run, and store the feed's cursor: all changes before it are done with.
 
-        A run that failed has read its feed up to its cursor, a listing that was not completed
-        says nothing about it.
+        A run that failed has read its feed up to its cursor. An incomplete listing says nothing
+        about the feed.
         """
         whole = run.complete and not run.error
         read_up_to = run.feed_end if whole else None
-        feed = run.cursor if run.mode == "changes" else read_up_to
-        return await self._hold.finish(
+        feed = run.cursor if run.mode == FEED.mode else read_up_to
+        follows_feed = KINDS[run.kind].follows_feed
+        return await self._lease.finish(
             error=run.error or "",
             note="" if run.complete or run.error else f"its limit of {run.limit} is reached",
             feed=feed or "",
-            moves_feed=run.kind == "update",
-            is_update=run.kind == "update" and whole,
+            moves_feed=follows_feed,
+            is_update=follows_feed and whole,
         )
 
 
 def _taken_back(run: Run) -> dict[str, int]:
     """What to add to the counters before a listing is read once more.
 
-    An ingestion will find what it has taken in among what the graph has, and what it has not
-    found among what is missing: these are counted already. What has failed it will try again.
-    An update will ask for every package again, and find what was new no longer new.
+    A run that refreshes will ask for every package again, and find what was new no longer new.
+    Another one will find what it has extracted among what the graph has, and what it has not found
+    among what is missing: these are counted already. It will try again what has failed.
     """
-    if run.kind == "ingestion":
-        again: tuple[str, ...] = (*COUNTED_PER_PAGE, Ending.FAILED)
-    else:
+    if KINDS[run.kind].refresh:
         again = (*COUNTED_PER_PAGE, *Ending, "versions", "requirements")
-    counts = {counter: -run.counts[counter] for counter in again}
-    if run.kind == "ingestion":
-        counts["skipped"] -= run.done + run.pending
-        counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
+        return {counter: -run.counts[counter] for counter in again}
+    counts = {counter: -run.counts[counter] for counter in (*COUNTED_PER_PAGE, Ending.FAILED)}
+    counts["skipped"] -= run.done + run.pending
+    counts["known_missing"] -= run.counts[Ending.MISSING] + run.counts[Ending.GONE]
     return counts

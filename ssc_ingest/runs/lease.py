@@ -1,7 +1,7 @@
-"""Holding a run: what only the one who carries it out may do to its record.
+"""The lease on a run, and the changes of its record that only the holder may make.
 
-Everything here is fenced: if the lease has lapsed and somebody else has taken the run over, or
-if the run was paused or cancelled, nothing is changed and :class:`NotHeld` is raised.
+All are fenced: if the lease has expired and another worker has acquired it, or if the run was
+paused or cancelled, nothing is changed and :class:`LeaseLost` is raised.
 """
 
 import asyncio
@@ -16,19 +16,20 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from ssc_ingest.models import Purl
-from ssc_ingest.runs import scripts
 from ssc_ingest.runs.model import Item, Run
-from ssc_ingest.runs.store import Runs, ending_keys, item, keys
+from ssc_ingest.runs.store import Runs, ending_keys, keys, name_keys, pending_item
+from ssc_ingest.work.leases import renewing
+from ssc_ingest.work.lua import load
 
 LEASE = 60
 """Seconds that a lease lasts without being renewed."""
 
 RENEW_EVERY = 5.0
-"""Seconds; how soon a run that only waits for its registry notices that it was turned."""
+"""Seconds; a run that waits for its registry notices within this time that it was paused."""
 
 
-class NotHeld(Exception):
-    """The run is not ours to go on with; ``state`` says why: ``lost``, ``taken``, ``paused`` ..."""
+class LeaseLost(Exception):
+    """The caller may not continue the run; ``state``: ``lost``, ``taken``, ``paused`` ..."""
 
     def __init__(self, state: str) -> None:
         super().__init__(state)
@@ -37,12 +38,12 @@ class NotHeld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What became of a few packages that a run wanted to publish."""
+    """The answer to a request to publish some packages."""
 
-    looked: int
+    examined: int
     """How many, from the first, there was room for."""
-    twice: int
-    """Of these, how many the run had taken up before."""
+    duplicates: int
+    """Of these, how many are pending or on this page already."""
     publish: tuple[Item, ...]
 
 
@@ -53,59 +54,54 @@ class RunLease:
         self.run_id = run.id
         self._keys = keys(run.id)
         self._ending_keys = ending_keys(run)
+        self._name_keys = name_keys(run.id)
         self._redis = runs.redis
         self._owner = uuid.uuid4().hex
         self._accounted = time.monotonic()
         self._finishing = False
         register = runs.redis.register_script
-        self._take = register(scripts.TAKE)
-        self._renew = register(scripts.RENEW)
-        self._release = register(scripts.RELEASE)
-        self._admit = register(scripts.ADMIT)
-        self._commit = register(scripts.COMMIT)
-        self._note = register(scripts.NOTE)
-        self._note_feed_end = register(scripts.NOTE_FEED_END)
-        self._finish = register(scripts.FINISH)
+        self._acquire = register(load("acquire", __package__))
+        self._release = register(load("release", __package__))
+        fence = load("fence", __package__)
+        self._renew, self._admit, self._commit, self._note, self._note_feed_end, self._finish = (
+            register(fence + load(name, __package__))
+            for name in ("renew", "admit", "commit", "note", "note_feed_end", "finish")
+        )
 
     @asynccontextmanager
-    async def kept(self, renew_every: float = RENEW_EVERY) -> AsyncIterator[None]:
-        """Take the lease and keep it during the block; let it go at the end, however it ends.
+    async def held(self, renew_every: float = RENEW_EVERY) -> AsyncIterator[None]:
+        """Acquire the lease and renew it during the block; release it however the block ends.
 
         Raises:
-            NotHeld: somebody has it, or the run does not run; also in the middle of the block.
+            LeaseLost: another worker has it, or the run does not run; also during the block.
         """
-        standing = await self._take(keys=self._keys, args=[self._owner, LEASE, time.time()])
-        if standing != "ok":
-            raise NotHeld(str(standing))
+        answer = await self._acquire(keys=self._keys, args=[self._owner, LEASE, time.time()])
+        if answer != "ok":
+            raise LeaseLost(str(answer))
         self._accounted = time.monotonic()
         body = asyncio.current_task()
-        lost: list[NotHeld] = []
+        lost: list[LeaseLost] = []
 
-        async def keep() -> None:
-            while True:
-                await asyncio.sleep(renew_every)
-                try:
-                    await self.renew()
-                except RedisError:
-                    continue  # it may be back before the lease lapses
-                except NotHeld as error:
-                    if not self._finishing:
-                        lost.append(error)
-                        if body:
-                            body.cancel()
-                    return
+        async def renew() -> bool:
+            try:
+                await self.renew()
+            except LeaseLost as error:
+                if body and not self._finishing:
+                    lost.append(error)
+                    body.cancel()
+                return False
+            return True
 
-        keeper = asyncio.create_task(keep(), name=f"lease-{self.run_id}")
         try:
-            yield
+            async with renewing(renew, renew_every):
+                yield
         except asyncio.CancelledError:
             if lost and body and body.uncancel() == 0:
                 raise lost[0] from None
             raise
         finally:
-            # Nobody is left to be told, should the keeper not notice that it was cancelled.
+            # The body has ended, should the renewal not notice that it was cancelled.
             self._finishing = True
-            keeper.cancel()
             with suppress(RedisError):
                 await asyncio.shield(self._let_go())
 
@@ -116,7 +112,7 @@ class RunLease:
         await self._fenced(self._renew, args)
 
     async def on_page(self, purls: Sequence[Purl]) -> set[Purl]:
-        """Those of some packages that this page has taken up, in whatever attempt."""
+        """Those of some packages that were noted on this page, in whatever attempt."""
         marks = await self._redis.hmget(self._keys[2], [*purls])
         return {purl for purl, mark in zip(purls, marks, strict=True) if mark is not None}
 
@@ -125,19 +121,21 @@ class RunLease:
         marks: Any = await self._redis.hgetall(self._keys[2])
         purls = [purl for purl, mark in marks.items() if mark == "0"]
         entries: Any = await self._redis.hmget(self._keys[1], purls) if purls else []
-        return [item(Purl(p), e) for p, e in zip(purls, entries, strict=True) if e is not None]
+        return [
+            pending_item(Purl(p), e) for p, e in zip(purls, entries, strict=True) if e is not None
+        ]
 
     async def admit(self, items: Sequence[Item], *, most: int, replaces: bool) -> Admitted:
-        """Take packages up, in order, while fewer than ``most`` are pending.
+        """Note packages as pending, in order, while fewer than ``most`` are.
 
-        ``replaces``: one that is pending already is wanted anew, with the new arguments.
+        ``replaces``: one that is pending already is published again, with the new arguments.
         """
         args: list[str | float] = [self._owner, time.time(), most, int(replaces)]
-        for wanted in items:
-            sequence = wanted.request.sequence
-            args += [wanted.purl, sequence, json.dumps(wanted.request.keywords())]
-        _, looked, twice, publish = await self._fenced(self._admit, args)
-        return Admitted(looked, twice, tuple(items[position] for position in publish))
+        for item in items:
+            request = item.request
+            args += [item.purl, request.sequence, json.dumps(request.keywords())]
+        _, examined, duplicates, publish = await self._fenced(self._admit, args)
+        return Admitted(examined, duplicates, tuple(items[position] for position in publish))
 
     async def mark_published(self, items: Sequence[Item]) -> None:
         """Note that the packages are in their queue."""
@@ -151,7 +149,7 @@ class RunLease:
         counts: Mapping[str, int],
         names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
-        """Close the page, all of which is safe now: store the cursor, and count.
+        """Close the page, all of which is published: store the cursor, and count.
 
         Args:
             pages: how many were closed before.
@@ -165,7 +163,8 @@ class RunLease:
             part for counter, met in (names or {}).items() for n in met for part in (counter, n)
         ]
         args = [self._owner, time.time(), pages, len(fields), len(counters) // 2]
-        await self._fenced(self._commit, [*args, *pairs, *counters, *named])
+        keys = [*self._keys, *self._name_keys]
+        await self._fenced(self._commit, [*args, *pairs, *counters, *named], keys)
 
     async def note(self, **fields: str | int) -> None:
         """Set fields of the record, without closing the page."""
@@ -174,8 +173,8 @@ class RunLease:
 
     async def note_feed_end(self, cursor: str) -> None:
         """Note where the feed ends before the listing; the first time, updates begin there."""
-        names = [*self._keys, *self._ending_keys]
-        await self._fenced(self._note_feed_end, [self._owner, time.time(), cursor], names)
+        keys = [*self._keys, *self._ending_keys]
+        await self._fenced(self._note_feed_end, [self._owner, time.time(), cursor], keys)
 
     async def finish(
         self,
@@ -201,14 +200,14 @@ class RunLease:
             *(self._owner, time.time(), state, note, error),
             *(feed, int(moves_feed), int(is_update)),
         ]
-        names = [*self._keys, *self._ending_keys]
+        keys = [*self._keys, *self._ending_keys, *self._name_keys]
         self._finishing = True  # the end of the lease is then no loss of it
-        answer = await self._fenced(self._finish, args, names, ("ok", "pending"))
+        answer = await self._fenced(self._finish, args, keys, ("ok", "pending"))
         self._finishing = answer[0] == "ok"
         return self._finishing
 
     async def _let_go(self) -> None:
-        with suppress(NotHeld):
+        with suppress(LeaseLost):
             await self.renew()
         await self._release(keys=self._keys, args=[self._owner])
 
@@ -216,10 +215,10 @@ class RunLease:
         self,
         script: Any,
         args: Sequence[Any],
-        names: Sequence[str] | None = None,
+        keys: Sequence[str] | None = None,
         fine: Sequence[str] = ("ok",),
     ) -> list[Any]:
-        answer: list[Any] = await script(keys=names or self._keys, args=args)
+        answer: list[Any] = await script(keys=keys or self._keys, args=args)
         if answer[0] not in fine:
-            raise NotHeld(str(answer[0]))
+            raise LeaseLost(str(answer[0]))
         return answer

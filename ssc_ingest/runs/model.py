@@ -1,4 +1,4 @@
-"""What a run is, how its packages end, and what it says of itself."""
+"""What a run is, how its packages end, and what it reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +7,15 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ssc_ingest.models import Purl
+from ssc_ingest.runs.kinds import KINDS, Kind, Metrics
+from ssc_ingest.runs.pages import FEED
 from ssc_ingest.work.arguments import ExtractPackage
-
-Kind = Literal["ingestion", "update", "staleness"]
-KINDS: tuple[Kind, ...] = ("ingestion", "update", "staleness")
+from ssc_ingest.work.names import queue_name
 
 State = Literal["running", "paused", "cancelled", "failed", "finished"]
 
 Phase = Literal["listing", "draining"]
 """Reading the registry's pages; waiting for the last packages."""
-
-Mode = Literal["names", "changes", "stale"]
-"""What the pages are: those of the whole listing, of the feed, or of what is in the graph and was
-not looked at for long."""
-
-MODES: Mapping[Kind, Mode] = {"ingestion": "names", "update": "changes", "staleness": "stale"}
-"""What a run of each kind begins with."""
 
 
 class Ending(StrEnum):
@@ -33,7 +26,7 @@ class Ending(StrEnum):
     UNCHANGED = "unchanged"
     """The registry has nothing newer than the graph."""
     PRESENT = "present"
-    """Somebody else had brought it into the graph since the run looked."""
+    """Another task had added it to the graph since the run looked."""
     MISSING = "missing"
     """The registry does not have it, and neither has the graph."""
     GONE = "gone"
@@ -48,12 +41,13 @@ COUNTED_AT_THE_END = ("versions", "new_versions", "requirements", "requests")
 """Amounts that packages report when they end."""
 
 COUNTED_PER_PAGE = ("listed", "invalid", "skipped", "current", "unknown", "known_missing")
-"""Names by what became of them when their page was compared with the graph: ``listed`` is all;
-``invalid`` cannot be names; ``skipped`` the graph has; ``current`` it has as the feed says;
-``unknown`` it lacks and an update does not add; ``known_missing`` the registry lacked before."""
+"""Names by the result of comparing their page with the graph: ``listed`` counts all; ``invalid``
+those that cannot be names; ``skipped`` those that the graph has; ``current`` those that it has as
+new as the feed says; ``unknown`` those that it lacks and an update does not add; ``known_missing``
+those that the registry lacked a short time ago."""
 
 ESTIMATED = ("listed", "invalid", "known_missing")
-"""Those whose names are told apart where a listing repeats them."""
+"""Those that count different names, by an estimate, where a listing repeats them."""
 
 COUNTERS = (*Ending, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
 
@@ -75,7 +69,8 @@ class Run:
     ecosystem: str
     state: State
     phase: Phase
-    mode: Mode
+    mode: str
+    """Which pages it reads now: those of its kind, or the whole listing if the feed has expired."""
     cursor: str | None
     """Behind the last page that is done with; ``None`` before the first."""
     feed_end: str | None
@@ -122,7 +117,7 @@ class Run:
 
     @property
     def published(self) -> int:
-        """Packages that the run has taken up."""
+        """Packages for which the run has published tasks."""
         return self.counts["published"] + self.on_page
 
     @property
@@ -141,7 +136,7 @@ class Run:
         """How much of the registry is done with, from 0 to 1, where that is known."""
         if self.state == "finished":
             return 1.0
-        if self.mode == "changes" or not self.total:
+        if self.mode == FEED.mode or not self.total:
             return None
         return min(1.0, max(0, self.counts["listed"] - self.pending) / self.total)
 
@@ -153,49 +148,14 @@ class Run:
             return None
         return self.active * (1 - share) / share
 
-    def metrics(self) -> dict[str, int | float]:
-        """The numbers that stand for the run; docs/operations.md says what each counts."""
-        counts = self.counts
-        errors = counts[Ending.FAILED]
-        if self.kind == "ingestion":
-            listed, skipped = counts["listed"], counts["skipped"]
-            missing = counts[Ending.MISSING] + counts[Ending.GONE] + counts["known_missing"]
-            if self.repeats:
-                missing -= counts[Ending.MISSING]
-                others = self.done + errors + missing + counts["invalid"] + self.pending
-                skipped = max(0, min(skipped, listed - others))
-                listed = others + skipped
-            total = listed if self.complete else max(listed, self.total or 0)
-            return {
-                "total_in_registry": total,
-                "new_packages_ingested": self.done,
-                "skipped_existing": max(0, skipped),
-                "errors": errors,
-                "ingestion_rate": percentage(self.done, total),
-                "missing": max(0, missing),
-                "invalid_names": counts["invalid"],
-            }
-        processed = self.done + counts[Ending.GONE]
-        facts: dict[str, int | float] = {
-            "packages_processed": processed,
-            "total_versions": counts["versions"],
-            "errors": errors,
-            "success_rate": percentage(processed, processed + errors),
-        }
-        if self.kind == "staleness":
-            return facts | {
-                "unchanged": counts[Ending.UNCHANGED],
-                "gone": counts[Ending.GONE],
-                "missing": counts[Ending.MISSING],
-                "new_versions": counts["new_versions"],
-            }
-        return facts | {
-            "changes": counts["listed"],
-            "unchanged": counts[Ending.UNCHANGED] + counts["current"],
-            "unknown": counts["unknown"],
-            "gone": counts[Ending.GONE],
-            "new_versions": counts["new_versions"],
-        }
+    @property
+    def queue(self) -> str:
+        """The queue of its packages' tasks."""
+        return queue_name(self.ecosystem, KINDS[self.kind].urgency)
+
+    def metrics(self) -> Metrics:
+        """The numbers that stand for the run, by its kind."""
+        return KINDS[self.kind].report(self)
 
     def report(self) -> dict[str, Any]:
         """What the run's task returns, and what the log says at the end."""
@@ -210,6 +170,22 @@ class Run:
         }
         return facts | {k: v for k in ("error", "note") if (v := getattr(self, k))}
 
+    def document(self) -> dict[str, Any]:
+        """The report and what is of interest before the end; the ``--json`` of commands."""
+        return {
+            **self.report(),
+            "phase": self.phase,
+            "limit": self.limit,
+            "pending": self.pending,
+            "packages_per_second": round(self.rate, 2),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
+            "restarts": self.restarts,
+            "task_id": self.task_id,
+            "created_at": self.created_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
@@ -220,11 +196,6 @@ class Feed:
     """When the cursor was stored."""
     updated_at: datetime | None
     """When an update was last completed."""
-
-
-def percentage(part: int, whole: int) -> float:
-    """``part`` of ``whole`` in percent; 0.0 of nothing."""
-    return round(100 * part / whole, 2) if whole else 0.0
 
 
 def moment(text: str | None) -> datetime | None:

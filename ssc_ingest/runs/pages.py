@@ -1,12 +1,15 @@
-"""The pages that a run reads: of the whole listing or of the feed, in one shape."""
+"""The pages that a run reads, in one shape wherever they come from."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ssc_ingest.ecosystems.base import Change, Ecosystem
-from ssc_ingest.runs.model import Mode
+
+if TYPE_CHECKING:
+    from ssc_ingest.runs.model import Run
+    from ssc_ingest.runs.publisher import RunServices
 
 PageT = TypeVar("PageT")
 
@@ -24,19 +27,34 @@ class Page:
     """Whether its names may be on other pages of the listing as well."""
 
 
-async def read_pages(
-    ecosystem: Ecosystem, mode: Mode, cursor: str | None
-) -> AsyncGenerator[Page, None]:
-    """The pages behind ``cursor``; raises what the ecosystem's methods raise."""
-    if mode == "changes":
-        async with closing(ecosystem.list_changes(cursor or "")) as feed:
-            async for part in feed:
-                yield Page(part.changes, part.cursor)
-    else:
-        async with closing(ecosystem.list_names(cursor)) as listing:
-            async for names in listing:
-                changes = (Change(name, links=names.links.get(name)) for name in names.names)
-                yield Page(tuple(changes), names.cursor, names.total, names.repeats)
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """Where the pages of a run come from."""
+
+    mode: str
+    """Its name in the records of runs."""
+    pages: "Callable[[RunServices, Run], AsyncGenerator[Page, None]]"
+    """The pages behind the run's cursor; raises what the registry's or the graph's reader raises.
+    """
+
+
+async def read_listing(ecosystem: Ecosystem, cursor: str | None) -> AsyncGenerator[Page, None]:
+    """The pages of the whole listing behind ``cursor``; raises what ``list_names`` raises."""
+    async with closing(ecosystem.list_names(cursor)) as listing:
+        async for names in listing:
+            changes = (Change(name, hints=names.hints.get(name)) for name in names.names)
+            yield Page(tuple(changes), names.cursor, names.total, names.repeats)
+
+
+async def read_feed(ecosystem: Ecosystem, cursor: str) -> AsyncGenerator[Page, None]:
+    """The pages of the feed behind ``cursor``; raises what ``list_changes`` raises."""
+    async with closing(ecosystem.list_changes(cursor)) as feed:
+        async for part in feed:
+            yield Page(part.changes, part.cursor)
+
+
+LISTING = PageSource("names", lambda services, run: read_listing(services.ecosystem, run.cursor))
+FEED = PageSource("changes", lambda services, run: read_feed(services.ecosystem, run.cursor or ""))
 
 
 @asynccontextmanager

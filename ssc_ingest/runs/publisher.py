@@ -1,4 +1,4 @@
-"""Taking up what is on a page: comparing it with the graph, and publishing what is wanted."""
+"""Publishing a page: comparing it with the graph, and queueing tasks for what is selected."""
 
 import asyncio
 import math
@@ -7,20 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
+from neo4j import AsyncDriver
 
 from ssc_ingest.ecosystems.base import Change, Ecosystem
 from ssc_ingest.errors import InvalidName
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.http.request_scope import RequestScope
 from ssc_ingest.models import PackageRef, Purl
-from ssc_ingest.runs.comparison import BATCH, Named, comparison
+from ssc_ingest.runs.comparison import BATCH, Named
+from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import ESTIMATED, Item, Run
 from ssc_ingest.runs.pages import Page
-from ssc_ingest.runs.staleness import StalePackages
 from ssc_ingest.runs.store import Runs, package_message
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractPackage
+from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.queues import Queues
 
@@ -41,9 +43,10 @@ class RunServices:
 
     runs: Runs
     queues: Queues
+    driver: AsyncDriver
     reader: GraphReader
     not_found: NegativeCache
-    stale: StalePackages
+    cooldowns: Cooldowns
     ecosystem: Ecosystem
     settings: Settings
 
@@ -64,21 +67,21 @@ class _Tally:
 
 
 class PagePublisher:
-    """Takes up one page after the other of a run, from where its record is.
+    """Publishes the pages of a run, one after the other, from where its record is.
 
     Args:
         services: the clients.
-        hold: the lease on the run.
+        lease: the lease on the run.
         run: as it stands now.
         scope: counts the requests for pages.
         poll: seconds between two looks for room.
     """
 
     def __init__(
-        self, services: RunServices, hold: RunLease, run: Run, scope: RequestScope, *, poll: float
+        self, services: RunServices, lease: RunLease, run: Run, scope: RequestScope, *, poll: float
     ) -> None:
         self._services = services
-        self._hold = hold
+        self._lease = lease
         self._run = run
         self._poll = poll
         self._scope = scope
@@ -86,29 +89,25 @@ class PagePublisher:
         self._skipped = run.counts["skipped"]
         self._left = math.inf if run.limit is None else run.limit - run.published
         self._resumes_page = bool(run.on_page)
-        self._comparison = comparison(
-            run.kind,
-            services.reader,
-            services.not_found,
-            adds=services.settings.updates_add_packages,
-        )
+        self._kind = KINDS[run.kind]
+        self._selection = self._kind.selection(services)
 
-    async def publish_again(self) -> None:
+    async def republish(self) -> None:
         """Publish what an earlier attempt at the page has noted and perhaps not published."""
-        await self._publish(await self._hold.unpublished())
+        await self._queue(await self._lease.unpublished())
 
-    async def take(self, page: Page) -> bool:
-        """Do everything about one page, and close it; ``False`` if the run's limit is reached.
+    async def publish(self, page: Page) -> bool:
+        """Publish one page and close it; ``False`` if the run's limit is reached.
 
         Raises:
-            NotHeld, StoreUnavailable, RedisError: and nothing that was done is lost.
+            LeaseLost, StoreUnavailable, RedisError: and nothing that was done is lost.
         """
-        tally = _Tally(by_name=page.repeats and self._run.kind == "ingestion")
+        tally = _Tally(by_name=page.repeats and not self._selection.replaces)
         complete = True
         for start in range(0, len(page.changes), BATCH):
             batch = page.changes[start : start + BATCH]
-            wanted, complete = await self._compare(batch, tally)
-            await self._take_up(wanted, tally)
+            items, complete = await self._compare(batch, tally)
+            await self._publish(items, tally)
             if not complete:
                 break
         fields: dict[str, str | int] = {"cursor": page.cursor} if complete else {}
@@ -126,7 +125,7 @@ class PagePublisher:
         """Close the page with these fields of the record, and count."""
         counts = Counter(tally or {})
         counts["requests"], self._scope.requests = self._scope.requests, 0
-        await self._hold.commit(self._pages, fields, counts, names)
+        await self._lease.commit(self._pages, fields, counts, names)
         self._pages += 1
         self._resumes_page = False
         before = self._skipped
@@ -136,11 +135,11 @@ class PagePublisher:
             await self._services.runs.log_progress(self._run.id)
 
     async def _compare(self, batch: Sequence[Change], tally: _Tally) -> tuple[list[Item], bool]:
-        """What is wanted of a batch, and whether the limit allows all of it."""
+        """The selected packages of a batch, and whether the limit allows all of them."""
         order, named = self._named(batch)
-        mine = await self._hold.on_page(list(named)) if self._resumes_page and named else set()
-        asked = [pair for purl, pair in named.items() if purl not in mine]
-        verdicts = await self._comparison.verdicts(asked) if asked else {}
+        mine = await self._lease.on_page(list(named)) if self._resumes_page and named else set()
+        requested = [pair for purl, pair in named.items() if purl not in mine]
+        verdicts = await self._selection.verdicts(requested) if requested else {}
         items: list[Item] = []
         seen: set[Purl] = set()
         for purl, change in zip(order, batch, strict=True):
@@ -148,10 +147,10 @@ class PagePublisher:
             if purl is None:
                 tally.count("invalid", name)
             elif purl in seen:
-                tally.counts["skipped"] += self._run.kind == "ingestion"
+                tally.counts["skipped"] += not self._selection.replaces
             elif purl not in mine:
                 verdict = verdicts[purl]
-                if verdict != "wanted":
+                if verdict != "selected":
                     tally.count(verdict, name)
                 elif self._left <= 0:
                     return items, False
@@ -199,30 +198,30 @@ class PagePublisher:
                 ecosystem=ref.ecosystem,
                 name=ref.registry_name,
                 dependencies="none",
-                refresh=self._run.kind != "ingestion",
+                refresh=self._kind.refresh,
                 run_id=self._run.id,
                 sequence=self._pages + 1,
                 expected=change.expected,
-                links=None if change.links is None else list(change.links),
+                links=None if change.hints is None else list(change.hints),
             ),
         )
 
-    async def _take_up(self, items: Sequence[Item], tally: _Tally) -> None:
+    async def _publish(self, items: Sequence[Item], tally: _Tally) -> None:
         """Publish packages as there is room for them."""
         most = self._services.settings.run_high_water
-        replaces = self._comparison.replaces
+        replaces = self._selection.replaces
         while items:
             chunk = items[:CHUNK]
-            admitted = await self._hold.admit(chunk, most=most, replaces=replaces)
-            await self._publish(admitted.publish)
+            admitted = await self._lease.admit(chunk, most=most, replaces=replaces)
+            await self._queue(admitted.publish)
             if not replaces:
-                tally.counts["skipped"] += admitted.twice
-            items = items[admitted.looked :]
-            if admitted.looked < len(chunk):
+                tally.counts["skipped"] += admitted.duplicates
+            items = items[admitted.examined :]
+            if admitted.examined < len(chunk):
                 await asyncio.sleep(self._poll)
 
-    async def _publish(self, items: Sequence[Item]) -> None:
+    async def _queue(self, items: Sequence[Item]) -> None:
         if items:
             messages = [package_message(self._run, item) for item in items]
             await self._services.queues.publish(messages)
-            await self._hold.mark_published(items)
+            await self._lease.mark_published(items)

@@ -1,31 +1,31 @@
-"""The pages of a staleness run: packages that nobody has looked at for long.
+"""The pages of a staleness run: packages that were not checked for long, within a daily budget.
 
-A feed may lose an entry, and then nothing ever tells of that change. So each day a portion of all
-packages is looked at again: stubs first, which were never read, with half of the day's requests at
-most; then the packages that were read longest ago. Left out are stubs that their registry lacked a
-short time ago, packages that failed and are to be left alone for now, and packages that were read
-within ``FRESHNESS_GOAL_DAYS``.
+A feed may lose an entry, and then nothing ever tells of that change. So a part of all packages is
+checked again each day: stubs first, which were never read, with at most half of the day's requests;
+then the packages that were read longest ago. Left out are stubs that their registry lacked a short
+time ago, packages in their cooldown, and packages that were read within ``FRESHNESS_GOAL_DAYS``.
 
 Stubs are found by a walk over all packages in the order of their purls, which ends where it began:
 ``staleness:<ecosystem>`` is the purl behind which the next day's walk begins.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
-from redis.asyncio import Redis
 
-from ssc_ingest.ecosystems.base import Change, Ecosystem
+from ssc_ingest.ecosystems.base import Change
+from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.staleness import LAST_PURL, Aged, StalenessReader
 from ssc_ingest.models import Purl
-from ssc_ingest.runs.model import Run
-from ssc_ingest.runs.pages import Page
-from ssc_ingest.work.cooldowns import Cooldowns
-from ssc_ingest.work.not_found import NegativeCache
+from ssc_ingest.runs.pages import Page, PageSource
+from ssc_ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from ssc_ingest.runs.model import Run
+    from ssc_ingest.runs.publisher import RunServices
 
 PAGE = 1_000
 """Packages on a page of those that were read."""
@@ -34,7 +34,24 @@ SCAN_SIZE = 10_000
 """Packages that the walk looks at with one read: some hundredths of a second."""
 
 SHARE_OF_STUBS = 0.5
-"""Of the day's requests, so that many stubs do not keep everything else from being looked at."""
+"""Of the day's requests, so that many stubs do not keep everything else from being checked."""
+
+DAY = 24 * 3600
+
+
+def daily_budget(endpoints: Endpoints, settings: Settings) -> int:
+    """Requests that a day's staleness run of one ecosystem may send."""
+    return int(settings.staleness_budget * endpoints.main_rate * DAY)
+
+
+def days_between_checks(packages: int, budget: int, settings: Settings) -> float | None:
+    """Days after which each of so many packages is checked again; ``None``: never.
+
+    A package that has not changed costs one request.
+    """
+    if not budget:
+        return None
+    return max(settings.freshness_goal_days, packages / budget)
 
 
 class Cursor(BaseModel):
@@ -58,56 +75,54 @@ class Cursor(BaseModel):
         return self.model_copy(update=fields)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StalePackages:
-    """Where staleness runs of one ecosystem get their pages from."""
+    """The pages of one run; its limit is the day's requests."""
 
-    reader: StalenessReader
-    not_found: NegativeCache
-    cooldowns: Cooldowns
-    redis: Redis
-    ecosystem: type[Ecosystem]
-    goal: timedelta
-    """Packages that were read so lately are not stale."""
+    def __init__(self, services: "RunServices", run: "Run") -> None:
+        self._reader = StalenessReader(services.driver)
+        self._not_found = services.not_found
+        self._cooldowns = services.cooldowns
+        self._redis = services.runs.redis
+        self._cost = services.ecosystem.requests_per_package
+        self._label = services.ecosystem.identity.label
+        self._run = run
+        self._before = run.created_at - timedelta(days=services.settings.freshness_goal_days)
 
-    async def pages(self, run: Run) -> AsyncGenerator[Page, None]:
-        """The pages behind the run's cursor; its limit is the day's requests.
+    async def pages(self) -> AsyncGenerator[Page, None]:
+        """The pages behind the run's cursor.
 
         Raises:
             StoreUnavailable: the graph is away or busy.
         """
-        budget = run.limit or 0
+        run, budget = self._run, self._run.limit or 0
         position = f"staleness:{run.ecosystem}"
         if run.cursor:
             cursor = Cursor.model_validate_json(run.cursor)
         else:
-            begun = Purl(str(await self.redis.get(position) or ""))
-            cursor = Cursor(begun=begun, walked=begun)
+            start = Purl(str(await self._redis.get(position) or ""))
+            cursor = Cursor(begun=start, walked=start)
         while cursor.stage in {"walk", "rest of the walk"}:
             found, cursor = await self._walk(cursor, budget * SHARE_OF_STUBS)
             if found:
                 yield self._page(found, cursor)
-            await self.redis.set(position, cursor.walked)  # the page is done with
+            await self._redis.set(position, cursor.walked)  # the page is done with
         while cursor.stage == "read":
-            found, cursor = await self._read(cursor, budget, run.created_at - self.goal)
+            found, cursor = await self._read(cursor, budget)
             if found:
                 yield self._page(found, cursor)
 
     async def _walk(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
         """The stubs of the next stride that are worth a look, and the cursor behind it."""
-        cost = self.ecosystem.requests_per_package
-        room = int((budget - cursor.spent) / cost)
+        room = int((budget - cursor.spent) / self._cost)
         if room < 1:
             return [], cursor.to(stage="read")
         is_first = cursor.stage == "walk"
         through = LAST_PURL if is_first else cursor.begun
-        walked = await self.reader.stubs(
-            self.ecosystem.identity.label, cursor.walked, SCAN_SIZE, through=through
-        )
+        walked = await self._reader.stubs(self._label, cursor.walked, SCAN_SIZE, through=through)
         purls = [stub.purl for stub in walked.stubs]
-        out = await self.not_found.filter(purls) | await self.cooldowns.active(purls)
+        out = await self._not_found.filter(purls) | await self._cooldowns.active(purls)
         found = [stub for stub in walked.stubs if stub.purl not in out]
-        spent = cursor.spent + min(len(found), room) * cost
+        spent = cursor.spent + min(len(found), room) * self._cost
         if len(found) > room:
             return found[:room], cursor.to(stage="read", walked=found[room - 1].purl, spent=spent)
         if walked.last:
@@ -116,16 +131,14 @@ class StalePackages:
             return found, cursor.to(stage="rest of the walk", walked=Purl(""), spent=spent)
         return found, cursor.to(stage="read", walked=cursor.begun, spent=spent)
 
-    async def _read(
-        self, cursor: Cursor, budget: int, before: datetime
-    ) -> tuple[list[Aged], Cursor]:
+    async def _read(self, cursor: Cursor, budget: int) -> tuple[list[Aged], Cursor]:
         """The next of the packages that were read, and the cursor behind them."""
         room = int(budget - cursor.spent)
         if room < 1:
             return [], cursor.to(stage="end")
         behind = (cursor.moment, cursor.purl) if cursor.moment else None
-        aged = await self.reader.read_before(self.ecosystem.identity.label, before, behind, PAGE)
-        resting = await self.cooldowns.active([package.purl for package in aged])
+        aged = await self._reader.read_before(self._label, self._before, behind, PAGE)
+        resting = await self._cooldowns.active([package.purl for package in aged])
         found = [package for package in aged if package.purl not in resting][:room]
         cursor = cursor.to(spent=cursor.spent + len(found))
         if len(aged) < PAGE or len(found) == room:
@@ -137,3 +150,6 @@ class StalePackages:
         # The run itself says of a name that it is none.
         names = (ref.registry_name if ref else package.name for package, ref in refs)
         return Page(tuple(map(Change, names)), cursor.model_dump_json(exclude_none=True))
+
+
+STALE = PageSource("stale", lambda services, run: StalePackages(services, run).pages())

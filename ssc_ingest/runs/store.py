@@ -1,9 +1,9 @@
-"""The runs' records in Redis, as everybody may see and turn them.
+"""The runs' records in Redis: all that any process may read and change.
 
 ``run:<id>``             hash: what, how far, counters
 ``run:<id>:pending``     hash: purl -> number and arguments of a package that is not finished
-``run:<id>:page``        hash: purls taken up on the page that is being done -> published (1/0)
-``run:<id>:lease``       who carries it out; expires unless it is renewed
+``run:<id>:page``        hash: purls noted on the page that is being done -> published (1/0)
+``run:<id>:lease``       the worker that carries it out; expires unless it is renewed
 ``run:<id>:<counter>``   HyperLogLog: names that were counted, where a listing repeats them; until
                          the run ends
 ``runs``                 ids by time of creation
@@ -21,31 +21,27 @@ import structlog
 from redis.asyncio import Redis
 
 from ssc_ingest.models import Purl
-from ssc_ingest.runs import scripts
+from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import (
     COUNTERS,
     DONE,
-    KINDS,
-    MODES,
+    ESTIMATED,
     Ending,
     Feed,
     Item,
-    Kind,
     Run,
     State,
     moment,
 )
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import EXTRACT, INGEST, STALENESS, UPDATE, queue_name
+from ssc_ingest.work.names import CONTROL, EXTRACT
 
 LOG_EVERY_DONE = 100
 """Packages after which a run says how far it is."""
 
 RUNS = "runs"
-
-TASKS: Mapping[Kind, str] = {"ingestion": INGEST, "update": UPDATE, "staleness": STALENESS}
-"""Which task carries out a run."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,10 +59,10 @@ class Runs:
         self.redis = redis
         self._kept = kept
         self._kept_for = kept_for
-        self._start = redis.register_script(scripts.START)
-        self._cancel = redis.register_script(scripts.CANCEL)
-        self._turn = redis.register_script(scripts.TURN)
-        self._end = redis.register_script(scripts.END)
+        self._start = redis.register_script(load("start", __package__))
+        self._cancel = redis.register_script(load("cancel", __package__))
+        self._change_state = redis.register_script(load("transition", __package__))
+        self._end = redis.register_script(load("end_package", __package__))
 
     async def start(
         self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
@@ -88,7 +84,7 @@ class Runs:
             "ecosystem": ecosystem,
             "state": "running",
             "phase": "listing",
-            "mode": MODES[kind],
+            "mode": KINDS[kind].source.mode,
             "task_id": task_id or str(uuid.uuid4()),
             "created_at": (moment := time.time()),
             "touched_at": moment,
@@ -134,39 +130,40 @@ class Runs:
 
     async def feed(self, ecosystem: str) -> Feed | None:
         """Where the updates of an ecosystem go on, if one ever began."""
-        facts: Any = await self.redis.hgetall(feed_key(ecosystem))
+        facts: Any = await self.redis.hgetall(_feed(ecosystem))
         stored = moment(facts.get("moment"))
         if stored is None:
             return None
         updated = moment(facts.get("updated_at"))
         return Feed(cursor=facts["cursor"], moment=stored, updated_at=updated)
 
-    # Turning them -------------------------------------------------------------------------
+    # Transitions (:mod:`.control` publishes the messages that belong to them) -------------
 
     async def pause(self, run_id: str) -> State | None:
-        """Let it publish nothing more for now; returns the state that it had."""
+        """Publish no more packages for now; returns the state before."""
         return await self._transition(run_id, "running", "paused")
 
     async def resume(self, run_id: str) -> State | None:
-        """Let a paused run go on; who calls this publishes :func:`run_message`."""
+        """Let a paused run continue; returns the state before."""
         return await self._transition(run_id, "paused", "running")
 
     async def _transition(self, run_id: str, before: State, after: State) -> State | None:
-        state: State | None = await self._turn(
+        state: State | None = await self._change_state(
             keys=keys(run_id)[:1], args=[before, after, time.time()]
         )
         return state
 
     async def cancel(self, run_id: str, note: str = "") -> State | None:
-        """End it and forget its pending packages; returns the state that it had.
+        """End it and forget its pending packages; returns the state before.
 
-        Its messages stay in their queue; who takes one finds nothing to do.
+        Its messages stay in their queue; the tasks find nothing to do.
         """
         run = await self.get(run_id)
         if run is None:
             return None
         state: State = await self._cancel(
-            keys=[*keys(run_id), _current(run.kind, run.ecosystem)], args=[time.time(), note]
+            keys=[*keys(run_id), _current(run.kind, run.ecosystem), *name_keys(run_id)],
+            args=[time.time(), note],
         )
         return state
 
@@ -201,7 +198,7 @@ class Runs:
         """Some of the packages that are not finished."""
         found: Any = await self.redis.hrandfield(keys(run_id)[1], most, withvalues=True)
         pairs = zip(found[::2], found[1::2], strict=True)
-        return [item(Purl(purl), entry) for purl, entry in pairs]
+        return [pending_item(Purl(purl), entry) for purl, entry in pairs]
 
     async def touch(self, run_id: str) -> None:
         """Note that something was done about the run."""
@@ -222,10 +219,10 @@ class Runs:
                 seconds_left=None if left is None else round(left),
             )
 
-    # Keeping the place clean --------------------------------------------------------------
+    # Old records --------------------------------------------------------------------------
 
     async def _prune(self) -> None:
-        """Drop the records of the runs that ended first; those that have not ended stay."""
+        """Drop the records of the runs that ended first; current runs stay."""
         ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1)]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for run_id in ids:
@@ -240,7 +237,7 @@ class Runs:
         many = max(0, len(ended) - self._kept)
         for position, (finished_at, run_id) in enumerate(ended):
             if position < many or finished_at < before:
-                await self.redis.delete(*keys(run_id))
+                await self.redis.delete(*keys(run_id), *name_keys(run_id))
                 await self.redis.zrem(RUNS, run_id)
 
 
@@ -250,45 +247,48 @@ def keys(run_id: str) -> list[str]:
 
 
 def ending_keys(run: Run) -> list[str]:
-    """What the end of a run changes besides: who is current, and the feed."""
-    return [_current(run.kind, run.ecosystem), feed_key(run.ecosystem)]
+    """What the end of a run changes as well: which run is current, and the feed."""
+    return [_current(run.kind, run.ecosystem), _feed(run.ecosystem)]
 
 
-def feed_key(ecosystem: str) -> str:
-    """Where the feed's cursor is."""
-    return f"feed:{ecosystem}"
+def name_keys(run_id: str) -> list[str]:
+    """The HyperLogLogs of names, one for each counter of :data:`~.model.ESTIMATED`."""
+    return [f"run:{run_id}:{counter}" for counter in ESTIMATED]
 
 
 def run_message(run: Run) -> TaskMessage:
     """The task that carries a run out. All of one run have the same id, and so one result."""
     return TaskMessage(
-        task=TASKS[run.kind],
+        task=KINDS[run.kind].task,
         task_id=run.task_id,
         kwargs={"ecosystem": run.ecosystem, "run_id": run.id},
-        queue="control",
+        queue=CONTROL,
         ignore_result=False,
     )
 
 
-def package_message(run: Run, wanted: Item) -> TaskMessage:
+def package_message(run: Run, item: Item) -> TaskMessage:
     """The task for one package of a run; the same one has the same id, whoever publishes it."""
-    request = wanted.request
-    urgency = "fresh" if run.kind == "update" else "bulk"
+    request = item.request
     return TaskMessage(
         task=EXTRACT,
-        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{wanted.purl}/{request.sequence}")),
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{item.purl}/{request.sequence}")),
         kwargs=request.keywords(),
-        queue=queue_name(run.ecosystem, urgency),
+        queue=run.queue,
     )
 
 
-def item(purl: Purl, entry: str) -> Item:
+def pending_item(purl: Purl, entry: str) -> Item:
     """A pending package, from what the record has."""
     return Item(purl, ExtractPackage.parse(json.loads(entry.partition(" ")[2])))
 
 
 def _current(kind: Kind, ecosystem: str) -> str:
     return f"runs:current:{kind}:{ecosystem}"
+
+
+def _feed(ecosystem: str) -> str:
+    return f"feed:{ecosystem}"
 
 
 def _decode(

@@ -1,4 +1,4 @@
-"""The vulnerability store: MongoDB protocol, shared with the services that read it."""
+"""The vulnerability store: MongoDB protocol, shared with other services."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,16 +12,16 @@ from ssc_ingest.errors import ConfigurationError, StoreUnavailable
 from ssc_ingest.settings import Settings
 
 DATABASE = "vulnerabilities"
-"""The readers' database; the one in the URI is for logging in."""
+"""The database of the readers; the one in the URI is for authentication."""
 
 PING_TIMEOUT = 5.0
-"""Seconds for the server to say that it is there; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for work."""
+"""Seconds for the server to respond to a ping; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
 
 Document = dict[str, Any]
 
 
 class VulnerabilityStore:
-    """One client of the store. Opening it connects to nothing yet."""
+    """One client of the store. It connects with the first request."""
 
     def __init__(self, client: AsyncMongoClient[Document], settings: Settings) -> None:
         self._client = client
@@ -31,16 +31,16 @@ class VulnerabilityStore:
         """The server's version.
 
         Raises:
-            StoreUnavailable: it does not answer.
+            StoreUnavailable: the server does not respond.
         """
         with _translated(), pymongo.timeout(PING_TIMEOUT):
             return str((await self._client.server_info())["version"])
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that the readers' look-ups need (repeatable).
+        """Create the indexes of the readers' queries (repeatable).
 
         Raises:
-            StoreUnavailable: it does not answer.
+            StoreUnavailable: the server does not respond.
         """
         database = self._client[DATABASE]
         with _translated():
@@ -72,7 +72,7 @@ async def open_store(uri: str, settings: Settings) -> AsyncIterator[Vulnerabilit
     """A client for the time of the block.
 
     Raises:
-        ConfigurationError: the address makes no sense to the driver.
+        ConfigurationError: the driver does not accept the address.
     """
     try:
         client: AsyncMongoClient[Document] = AsyncMongoClient(
@@ -85,10 +85,10 @@ async def open_store(uri: str, settings: Settings) -> AsyncIterator[Vulnerabilit
             appname="ssc-ingest",
         )
     except (PyMongoError, ValueError):
-        # Not with the driver's words, which may hold the password.
+        # Without the driver's text, which may contain the password.
         raise ConfigurationError(
-            "VULN_DB_URI is no address that the driver of MongoDB understands; are the user name "
-            "and the password percent-encoded?"
+            "the MongoDB driver does not accept the address in VULN_DB_URI; are the user name and "
+            "the password percent-encoded?"
         ) from None
     try:
         yield VulnerabilityStore(client, settings)

@@ -1,7 +1,7 @@
 """The arguments of the public tasks, checked where they enter the program.
 
-Other services call the tasks by name, so unknown keywords are tolerated (and logged by the
-task); what is missing or of the wrong type is an error that names the field.
+Other services call the tasks by name, so unknown keywords are tolerated (the task logs them); a
+missing argument or a wrong type is an error that names the field.
 """
 
 from typing import Any, Literal, Self
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssc_ingest.errors import InvalidArguments
 
 MAX_NAME_LENGTH = 512
-"""Characters. The longest names that registries allow are shorter; ecosystems check their own."""
+"""Characters. Registries allow only shorter names; each ecosystem checks its own limit."""
 
 Dependencies = Literal["all", "latest", "none"]
 
@@ -26,7 +26,7 @@ class Arguments(BaseModel):
         """Check the keywords of a call.
 
         Raises:
-            InvalidArguments: the text names every field that is wrong.
+            InvalidArguments: the text names every invalid field.
         """
         try:
             return cls.model_validate(keywords)
@@ -44,7 +44,7 @@ class Arguments(BaseModel):
 
 
 class Origin(BaseModel):
-    """The message of another service that a task comes from; failures go back to its stream."""
+    """The message of another service that requested the task; failures return to its stream."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -58,9 +58,9 @@ class ExtractPackage(Arguments):
     ecosystem: str
     name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
     refresh: bool = False
-    """Ask the registry even if the graph has the package."""
+    """Read the registry even if the graph has the package."""
     dependencies: Dependencies = "latest"
-    """Whose requirements to follow: every version's, the latest version's, nobody's."""
+    """The versions whose requirements to follow: all, the latest one, or none."""
     job_id: str | None = Field(None, max_length=100)
     parent_id: str | None = None
     """elementId of a Version or RequirementFile that requires this package."""
@@ -70,13 +70,18 @@ class ExtractPackage(Arguments):
     """The range on the edge from ``parent_id``."""
     origin: Origin | None = None
     run_id: str | None = Field(None, max_length=100)
-    """The run that counts how this ends."""
+    """The run that counts the outcome."""
     sequence: int = 0
-    """Which of the run's messages for this package: a later one takes the earlier one's place."""
+    """Number of the run's message for this package: a later one replaces an earlier one."""
     links: list[str] | None = Field(None, max_length=5)
-    """What the listing or feed says of the package's repository; runs set it."""
+    """The listing's or feed's hints about the package; runs set it."""
     expected: str | None = Field(None, max_length=2000)
     """What the registry's feed said about the package; see ``Ecosystem.fetch``."""
+
+    @property
+    def hints(self) -> tuple[str, ...] | None:
+        """The ``links``, as a ``FetchRequest`` has them."""
+        return None if self.links is None else tuple(self.links)
 
     def keywords(self) -> dict[str, Any]:
         """The shortest keywords that mean the same."""
@@ -88,14 +93,14 @@ class UpdateRegistry(Arguments):
 
     ecosystem: str
     run_id: str | None = Field(None, max_length=100)
-    """A run to go on with."""
+    """A run to continue."""
 
 
 class IngestRegistry(UpdateRegistry):
     """Arguments of ``ingestion.ingest``."""
 
     limit: int | None = Field(None, ge=1)
-    """Most packages to take in."""
+    """Maximum number of packages to add."""
 
 
 class ReplayDeadLetters(Arguments):
@@ -106,5 +111,5 @@ class ReplayDeadLetters(Arguments):
     error_type: str | None = None
     all: bool = False
     until: int | None = None
-    """Of a filter's letters only those that were there by then: milliseconds since 1970, by the
-    clock that their ids are made of. Without, those that are there when the call is first read."""
+    """A filter ignores dead letters after this time: milliseconds since 1970, by the clock of their
+    ids. By default, the time when the call is first read."""

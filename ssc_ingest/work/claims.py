@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ssc_ingest.models import Purl
+from ssc_ingest.work.leases import renewing
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import Queues
@@ -45,23 +46,13 @@ class Claims:
     @asynccontextmanager
     async def renewed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
         """Renew the claim during the block; an exception abandons it, not the deferred requests."""
-
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(RENEW_EVERY)
+        async with renewing(lambda: self.renew(purl, owner), RENEW_EVERY):
+            try:
+                yield
+            except BaseException:
                 with suppress(RedisError):
-                    if not await self.renew(purl, owner):
-                        return
-
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        except BaseException:
-            with suppress(RedisError):
-                await asyncio.shield(self.abandon(purl, owner))
-            raise
-        finally:
-            renewing.cancel()
+                    await asyncio.shield(self.abandon(purl, owner))
+                raise
 
     async def renew(self, purl: Purl, owner: str) -> bool:
         """Keep the claim for another lease; ``False`` if it is no longer the owner's."""

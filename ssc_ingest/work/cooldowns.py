@@ -17,7 +17,7 @@ from ssc_ingest.work.lua import load
 
 DAY = 24 * 3600
 FIRST_REST, MAX_REST = DAY, 32 * DAY
-"""Seconds of rest after the first failure, and at most; doubled from failure to failure."""
+"""Seconds of rest after the first failure, and at most; doubled with each failure."""
 
 TTL = 32 * DAY
 """Seconds beyond a rest after which failures are forgotten."""
@@ -36,7 +36,7 @@ class Cooldowns:
         return int(await self._start(keys=[_key(purl)], args=args))
 
     async def active(self, purls: Sequence[Purl]) -> set[Purl]:
-        """Those of some packages (thousands at a time) that are resting."""
+        """The packages (of thousands at a time) that are in a cooldown."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for purl in purls:
                 pipeline.hget(_key(purl), "until")

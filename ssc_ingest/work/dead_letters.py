@@ -1,4 +1,4 @@
-"""Work that failed for good, kept with all that is needed to understand and repeat it.
+"""Dead letters: tasks that failed permanently, with all data to understand and repeat them.
 
 Failures of jobs that another service put on a Redis stream go to ``<stream>-dlq`` with the
 fields ``data`` (the raw text) and ``error``, as their producers expect; all others go to the
@@ -30,7 +30,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One failed piece of work."""
+    """One task that failed permanently."""
 
     id: str
     task: str
@@ -44,27 +44,27 @@ class DeadLetter:
     first_at: datetime
     last_at: datetime
     version: str
-    """Of the program that gave up."""
+    """Version of the program that gave up."""
     data: str | None = None
-    """The raw message, for work that came from a stream."""
+    """The raw message, for work from a stream."""
 
     @property
     def subject(self) -> str:
-        """What it is about, in a few words."""
+        """A short description: the package, else the task."""
         ecosystem, name = self.kwargs.get("ecosystem"), self.kwargs.get("name")
         return f"{ecosystem} {name}" if ecosystem and name else self.task
 
     def message(self) -> TaskMessage:
-        """The work as it was before it failed, with all attempts ahead of it.
+        """The task as it was before it failed, with a new set of attempts.
 
-        A run has counted it as failed and does not wait for it any more.
+        Its run has counted it as failed and no longer waits for it.
         """
         kwargs = {k: v for k, v in self.kwargs.items() if k not in {"run_id", "sequence"}}
         return TaskMessage(task=self.task, kwargs=kwargs, queue=self.queue, task_id=self.task_id)
 
 
 class DeadLetters:
-    """All dead letters. ``state`` and ``streams`` are the two databases their streams are in."""
+    """All dead letters. Their streams are in the two databases ``state`` and ``streams``."""
 
     def __init__(self, state: Redis, streams: Redis, stream_names: Sequence[str]) -> None:
         self._state = state
@@ -72,7 +72,7 @@ class DeadLetters:
         self._names = [f"{name}{STREAM_SUFFIX}" for name in stream_names]
 
     async def add(self, message: TaskMessage, error: BaseException, *, now: datetime) -> str:
-        """Keep a failure; returns its id."""
+        """Store a failure; returns its id."""
         origin = _origin(message.kwargs.get("origin"))
         first = datetime.fromtimestamp(message.since, UTC) if message.since else now
         fields: dict[Any, Any] = {
@@ -96,7 +96,7 @@ class DeadLetters:
         return f"{name}/{entry_id}"
 
     async def count(self) -> int:
-        """How many there are."""
+        """Number of dead letters."""
         total = int(await self._state.xlen(STREAM))
         for name in self._names:
             total += int(await self._streams.xlen(name))
@@ -109,9 +109,9 @@ class DeadLetters:
         error_type: str | None = None,
         until: int | None = None,
     ) -> AsyncIterator[DeadLetter]:
-        """Dead letters, the newest of each stream first, optionally only some.
+        """Dead letters, the newest of each stream first, optionally filtered.
 
-        ``until``: only those that were there by then, in milliseconds since 1970.
+        ``until``: ignore later ones; milliseconds since 1970.
         """
         for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
             before = "+" if until is None else str(until)
@@ -133,7 +133,7 @@ class DeadLetters:
         return _decode(f"{name or STREAM}/{entry_id}", entries[0][1]) if entries else None
 
     async def delete(self, letter_ids: Sequence[str]) -> int:
-        """Remove some; returns how many there were."""
+        """Remove dead letters; returns how many existed."""
         removed = 0
         for letter_id in letter_ids:
             name, _, entry_id = letter_id.rpartition("/")
@@ -145,7 +145,7 @@ class DeadLetters:
 
 
 def _origin(value: Any) -> Origin | None:
-    """Where the work came from; what cannot be read is no reason to lose the letter."""
+    """The origin of the work; ``None`` if it is unreadable, so that the letter is kept anyway."""
     try:
         return Origin.model_validate(value) if value else None
     except ValidationError:

@@ -1,23 +1,18 @@
-"""How often a task was delivered without coming to an orderly end.
+"""Counts the deliveries of a task that did not end in order.
 
-A worker that is killed gives its tasks back; a task that kills its worker would do so for
-ever. A delivery that was begun before and not ended is therefore suspicious, and the worker
-runs it alone in a child process. Every orderly end (success, retry, requeue, a failure that
-was handled) clears the count.
+The tasks of a killed worker are delivered again, and a task that kills its worker would kill one
+after another. A task with an earlier delivery that began and never ended is therefore suspicious,
+and the worker runs it alone in a child process. Every orderly end (success, retry, requeue, a
+handled failure) clears the count.
 """
 
 from redis.asyncio import Redis
 
+from ssc_ingest.work.lua import load
+
 TTL = 24 * 3600
 
 SUSPICIOUS = 2
-
-# KEYS: count. ARGV: seconds that it is kept for.
-_BEGIN = """
-local count = redis.call('INCR', KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return count
-"""
 
 
 class Deliveries:
@@ -25,14 +20,14 @@ class Deliveries:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._begin = redis.register_script(_BEGIN)
+        self._begin = redis.register_script(load("delivery_begin"))
 
     async def begin(self, task_id: str) -> int:
-        """Count one more delivery; returns how many were begun and not ended, with this one."""
+        """Count one more delivery; returns how many began and did not end, including this one."""
         return int(await self._begin(keys=[_key(task_id)], args=[TTL]))
 
     async def end(self, task_id: str) -> None:
-        """The task came to an orderly end."""
+        """The delivery ended in order."""
         await self._redis.delete(_key(task_id))
 
 

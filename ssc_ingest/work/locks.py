@@ -1,8 +1,8 @@
-"""Doing something in one place at a time, and not for long.
+"""A fleet-wide lock with a time limit.
 
-The tasks that this is for are acknowledged when they end: one that took longer than the visibility
-timeout would be delivered again and do the same side by side. What it has not done in its time is
-for the next time.
+The tasks that use it are acknowledged when they end: a task that took longer than the visibility
+timeout would be delivered again and run twice in parallel. The next execution continues the work
+that exceeded the limit.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 GRACE = 5.0
-"""Seconds that the lock of a process that was killed stays beyond the time for the work."""
+"""Seconds that the lock of a killed process lasts beyond the time limit."""
 
 
 class LockHeld(Exception):
-    """Somebody else is at it."""
+    """Another process holds the lock."""
 
 
 @asynccontextmanager
 async def exclusive(redis: Redis, name: str, seconds: float) -> AsyncIterator[None]:
-    """Hold the lock ``lock:<name>`` during the block, which gets so many seconds.
+    """Hold the lock ``lock:<name>`` during the block, for at most ``seconds``.
 
     Raises:
-        LockHeld: it is held; the block was not begun.
+        LockHeld: another process holds it; the block was not started.
         TimeoutError: the block took longer and was cancelled.
     """
     lock = redis.lock(f"lock:{name}", timeout=seconds + GRACE)
@@ -35,5 +35,5 @@ async def exclusive(redis: Redis, name: str, seconds: float) -> AsyncIterator[No
         async with asyncio.timeout(seconds):
             yield
     finally:
-        with suppress(RedisError):  # it ends by itself
+        with suppress(RedisError):  # it expires
             await lock.release()

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 PUBLISHED = "published_at"
-"""Header of ours: since when the message is in its queue (Unix time)."""
+"""Header of ours: when the message entered its queue (Unix time)."""
 
 MAX_REPR_LENGTH = 1024
 """Characters of the arguments that Flower shows."""
@@ -23,7 +23,7 @@ MAX_REPR_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What the attempts of one task did so far."""
+    """The effects of a task's attempts so far."""
 
     requests: int = 0
     """HTTP requests sent."""
@@ -31,11 +31,11 @@ class Progress:
     requirements: int = 0
     """Requirement edges written."""
     wrote: bool = False
-    """An attempt began to write a package that nobody had read: what is in the graph may be its."""
+    """An attempt started to write a package that was never read: the graph may have its result."""
 
     @classmethod
     def decode(cls, header: Any) -> Self:
-        """From a message's header; what makes no sense there is no progress."""
+        """From a message's header; invalid fields are ignored."""
         fields = header if isinstance(header, Mapping) else {}
         known = {name: fields[name] for name in cls.__slots__ if isinstance(fields.get(name), int)}
         return cls(**known)
@@ -43,21 +43,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskMessage:
-    """One task on its way: what to do, where, and what it has been through."""
+    """One task in a queue: what to do, where, and the attempts so far."""
 
     task: str
     kwargs: Mapping[str, Any]
     queue: str
     task_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     attempts: int = 0
-    """Failures so far that counted."""
+    """Failed attempts so far; waiting does not count."""
     since: float | None = None
-    """Unix time since when it has not succeeded; ``None`` before the first failure."""
+    """Unix time of the first failure or delay; ``None`` before that."""
     progress: Progress = Progress()
     published_at: float | None = None
-    """Unix time since when it is in its queue, of a message that was delivered."""
+    """Unix time when a delivered message entered its queue."""
     ignore_result: bool = True
-    """Whether nobody asks for its result: those of packages are in the graph."""
+    """Whether its result is not stored: those of packages are in the graph."""
 
     def moved_to(self, queue: str) -> "TaskMessage":
         """The same task for another queue."""
@@ -74,7 +74,7 @@ class TaskMessage:
         return cls(**{**fields, "progress": Progress.decode(fields.get("progress"))})
 
     def encode(self, delay: float = 0) -> str:
-        """The message as kombu's Redis transport stores it; it is to be there in ``delay`` s."""
+        """The message as kombu's Redis transport stores it; it enters its queue in ``delay`` s."""
         body = [[], dict(self.kwargs), dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))]
         headers = {
             "lang": "py",
@@ -119,17 +119,21 @@ class TaskMessage:
 
 @dataclass(frozen=True, slots=True)
 class NextMessage:
-    """What is known about a message without taking it."""
+    """The facts about a message in a queue that are known without taking it."""
 
     task_id: str
     published_at: float | None
-    """Unix time; ``None`` where another program published it."""
+    """Unix time; ``None`` if another program published it."""
 
     @classmethod
     def decode(cls, message: str) -> "NextMessage":
-        """From the form in which kombu stores it."""
+        """From the text that kombu stores."""
         try:
             headers = json.loads(message)["headers"]
             return cls(str(headers["id"]), headers.get(PUBLISHED))
-        except (ValueError, KeyError, TypeError):  # none of Celery's: whoever takes it will see
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # not Celery's: the worker that takes it reports it
             return cls(message[:100], None)

@@ -1,4 +1,4 @@
-"""Packages that their registries do not have, remembered for a week, so that nobody asks again."""
+"""The not-found cache: packages that their registry does not have, remembered for a week."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from ssc_ingest.models import Purl
 
 TTL = 7 * 24 * 3600
-"""Seconds that a package which its registry lacks is not asked for again, unless by name."""
+"""Seconds until a missing package is requested again, unless by name."""
 
 
 class NegativeCache:
@@ -17,7 +17,7 @@ class NegativeCache:
         self._redis = redis
 
     async def add(self, purl: Purl) -> None:
-        """The registry has just said that it does not have the package."""
+        """The registry does not have the package."""
         await self._redis.set(_key(purl), "1", ex=TTL)
 
     async def forget(self, purl: Purl) -> None:
@@ -25,11 +25,11 @@ class NegativeCache:
         await self._redis.delete(_key(purl))
 
     async def contains(self, purl: Purl) -> bool:
-        """Whether the registry lacked it when it was last asked."""
+        """Whether the registry lacked the package at the last request."""
         return bool(await self._redis.exists(_key(purl)))
 
     async def filter(self, purls: Sequence[Purl]) -> set[Purl]:
-        """Those of some packages (thousands at a time) that :meth:`contains` holds for."""
+        """The packages (of thousands at a time) for which :meth:`contains` holds."""
         if not purls:
             return set()
         marks = await self._redis.mget([_key(purl) for purl in purls])

@@ -35,7 +35,7 @@ class Queues:
             await pipeline.execute()
 
     async def delay(self, message: TaskMessage, seconds: float) -> None:
-        """Keep a message back for so many seconds; replaces an earlier delay of the same task."""
+        """Delay a message by ``seconds``; replaces an earlier delay of the same task."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             entry = f"{message.queue}\n{message.encode(seconds)}"
             pipeline.hset(MESSAGES, message.task_id, entry)
@@ -43,29 +43,29 @@ class Queues:
             await pipeline.execute()
 
     async def move_due(self, most: int = 1000) -> int:
-        """Move at most so many delayed messages that are due to their queues; returns how many."""
+        """Move at most ``most`` delayed messages that are due to their queues; returns how many."""
         return int(await self._move_due(keys=[DELAYED, MESSAGES], args=[time.time(), most]))
 
     async def wake(self, queues: Sequence[str]) -> int:
-        """Make due at once what waits to go to one of these queues; returns how many did."""
+        """Make the delayed messages of these queues due at once; returns how many there were."""
         now, woken = time.time(), 0
         async for task_id, entry in self._redis.hscan_iter(MESSAGES, count=1000):
             if entry.partition("\n")[0] in queues:
-                # Only sooner; and only what still waits.
+                # Never later, and only messages that still wait.
                 woken += bool(
                     await self._redis.zadd(DELAYED, {task_id: now}, xx=True, lt=True, ch=True)
                 )
         return woken
 
     async def lengths(self, names: Sequence[str]) -> dict[str, int]:
-        """Messages waiting in each queue (those being worked on are not in it)."""
+        """Number of messages in each queue (without those that workers have taken)."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.llen(name)
             return dict(zip(names, await pipeline.execute(), strict=True))
 
     async def next(self, names: Sequence[str]) -> dict[str, NextMessage]:
-        """The message of each queue that will be taken next; empty queues have none."""
+        """The next message of each queue; empty queues have none."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.lindex(name, -1)
@@ -77,13 +77,13 @@ class Queues:
         }
 
     async def is_delayed(self, task_id: str) -> bool:
-        """Whether that task waits for its time."""
+        """Whether that task is delayed."""
         return await self._redis.zscore(DELAYED, task_id) is not None
 
     async def delayed(self) -> int:
-        """Messages that wait for their time."""
+        """Number of delayed messages."""
         return int(await self._redis.zcard(DELAYED))
 
     async def unacknowledged(self) -> int:
-        """Messages that workers have taken and not finished."""
+        """Number of messages that workers have taken and not acknowledged."""
         return int(await self._redis.zcard("unacked_index"))

@@ -1,20 +1,20 @@
-"""What becomes of work that failed: one pure table.
+"""Decisions about failed work: one pure table.
 
 =====================  ==========================================================
 error                  decision
 =====================  ==========================================================
-RegistryPaused         wait as long as the operator wants; not even the day counts
-RateLimited            wait as long as the limiter says; no attempt is used up
-RegistryOverloaded     the same, with pauses that grow with the time that it has waited
-StoreUnavailable       wait a little; no attempt is used up
-DeadlineExceeded       go on at once with what was read; if that is nothing, try again,
+RegistryPaused         wait until the operator resumes it; the day starts again
+RateLimited            wait as long as the limiter says; uses no attempt
+RegistryOverloaded     the same, with pauses that grow with the time waited so far
+StoreUnavailable       wait a little; uses no attempt
+DeadlineExceeded       continue at once from the checkpoint; without progress, try again,
                        with growing pauses, as often as configured
-StaleAnswer            try again, with growing pauses; the executor ends it
+StaleAnswer            try again, with growing pauses; the assignment ends it
 RegistryUnavailable    try again, with growing pauses, as often as configured
 all others             dead letter at once: the same input would fail again
 =====================  ==========================================================
 
-Waiting that uses up no attempts ends in the dead letters after a day.
+Work that waits without using attempts becomes a dead letter after a day.
 """
 
 import random
@@ -36,8 +36,8 @@ FIRST_PAUSE = 5.0
 MAX_PAUSE = 300.0
 
 MAX_OVERLOADED = 900.0
-"""Each answer 503 stops the whole host for a while; where only one document is broken, who wants it
-asks more and more seldom."""
+"""Each 503 pauses the whole host for a while, so a task whose document alone is broken retries more
+and more rarely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Again:
     seconds: float
     counted: bool
     restart_deadline: bool = False
-    """The time that the work may wait begins anew."""
+    """The time limit for waiting starts again."""
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """To the dead letters."""
+    """Make the task a dead letter."""
 
     reason: str
 
@@ -60,14 +60,14 @@ class GiveUp:
 def decide(  # noqa: PLR0911 - a table
     error: BaseException, *, attempts: int, max_attempts: int, waited: float, jitter: float = 0.25
 ) -> Again | GiveUp:
-    """What to do about ``error``.
+    """The decision about ``error``.
 
     Args:
-        error: what went wrong.
+        error: the failure.
         attempts: counted failures before this one.
         max_attempts: failures that end the work.
         waited: seconds since the first failure.
-        jitter: random share added to a pause, so that what failed together does not return
+        jitter: random share added to a pause, so that tasks that failed together do not return
             together.
     """
     spread = 1 + random.random() * jitter  # noqa: S311 - not a secret

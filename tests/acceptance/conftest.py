@@ -127,10 +127,10 @@ from toy import Toy
 class Deadly(Toy):
     '''One toy kills the process that reads it.'''
 
-    async def fetch(self, ref, **arguments):
-        if ref.name == "deadly":
+    async def fetch(self, request):
+        if request.ref.name == "deadly":
             os.kill(os.getpid(), 9)
-        return await super().fetch(ref, **arguments)
+        return await super().fetch(request)
 """
 
 
@@ -143,7 +143,7 @@ def toys() -> Iterator[ToyRegistry]:
 
 @pytest.fixture
 def plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
-    """A seventh ecosystem, ``toy``: one file, installed as another distribution would be."""
+    """A seventh ecosystem, ``toy``: one file, installed like a separate distribution."""
     _install(fleet, toys, tmp_path / "plugin", "toy:Toy")
 
 

@@ -46,7 +46,7 @@ class Endurance:
                     await asyncio.to_thread(self.redis.restart)
                     self.killed.append("redis")
                     continue
-                # The first kill takes whoever carries out the run, the others anybody.
+                # The first kill hits the worker that executes the run, the others any worker.
                 victim = rng.randrange(self.workers)
                 if len(self.killed) == ("redis" in self.killed):
                     victim = next(n for n, w in enumerate(running) if _carries_out(w))
@@ -77,7 +77,7 @@ def _carries_out(worker: WorkerProcess) -> bool:
 
 
 def assert_all_is_there(cypher: Cypher, simulator: Simulator, ecosystem: str, label: str) -> int:
-    """The graph has every package of the registry as it is, and no other; returns how many."""
+    """The graph has exactly the registry's packages; returns how many."""
     count = assert_graph_is_the_registry(cypher, simulator, ecosystem)
     (row,) = cypher(f"MATCH (p:{label}) RETURN count(p) AS n, count(p.moment) AS read")
     assert row == {"n": count, "read": count}

@@ -55,15 +55,15 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Its process id."""
         return self._process.pid
 
     def wait_until_ready(self) -> None:
-        """Until it consumes its queues."""
+        """Wait until it consumes its queues."""
         self.wait_for_log(f"{self.name} ready")
 
     def wait_for_log(self, text: str, seconds: float = LONG_ENOUGH) -> None:
-        """Until its log has that text."""
+        """Wait until its log has that text."""
         wait_until(
             lambda: text in self.log.read_text() or not self.is_alive(),
             seconds,
@@ -76,11 +76,11 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def freeze(self) -> None:
-        """SIGSTOP: it stays in the middle of what it does."""
+        """SIGSTOP: it stays in the middle of its work."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT: it goes on."""
+        """SIGCONT: it continues."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -100,7 +100,7 @@ class Fleet:
     def __init__(self, servers: Servers, registries: Mapping[str, str], folder: Path) -> None:
         self._folder = folder
         self._workers: list[WorkerProcess] = []
-        # However the tests end: a worker that stays takes the messages of those to come.
+        # However the tests end: a remaining worker would take the messages of later tests.
         self._group = ProcessGroup()
         self.environment = {
             **os.environ,
@@ -121,7 +121,7 @@ class Fleet:
         self.stranger = Celery(broker=servers.redis(1))
 
     def start(self, *queues: str, name: str = "worker@test") -> WorkerProcess:
-        """A worker that is ready; without queues it reads all."""
+        """Start a worker and wait until it is ready; without queues it reads all."""
         worker = WorkerProcess(
             name, queues, self.environment, self._folder / f"{name}.log", self._group
         )
@@ -139,7 +139,7 @@ class Fleet:
         return str(self.stranger.send_task(task, kwargs=kwargs).id)
 
     def active(self, name: str = "worker@test") -> list[dict[str, Any]]:
-        """Arguments of the tasks that a worker says it runs, now."""
+        """Arguments of the tasks that a worker currently runs."""
         answer = self.stranger.control.inspect([name], timeout=0.5, limit=1).active() or {}
         return [task["kwargs"] for task in answer.get(name, [])]
 

@@ -16,7 +16,7 @@ from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import LineProgress
 from ssc_ingest.embedded.valkey import ValkeyServer
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 
 
 class OwnRedis:
@@ -38,7 +38,7 @@ class OwnRedis:
         self.start()
 
     def freeze(self) -> None:
-        """It takes connections and questions, and answers none."""
+        """It accepts connections and commands, and does not respond."""
         os.kill(self._child.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
@@ -47,20 +47,20 @@ class OwnRedis:
         self._child.stop(grace=5)
 
     def refuse(self) -> None:
-        """It answers, and refuses to write, as what is no longer the primary does."""
+        """It responds, and refuses to write, like a server that is no longer the primary."""
         self._client.replicaof("127.0.0.1", "1")
 
     def accept(self) -> None:
-        """It writes again."""
+        """It accepts writes again."""
         self._client.replicaof("NO", "ONE")
 
     def start(self) -> None:
-        """The same server again, with what it had written down."""
+        """Start the same server again, with its persisted data."""
         self._child = self._start()
 
     def _start(self) -> ChildProcess:
         child = self._group.start("Valkey", self._server.command(self._port))
-        child.wait_until(partial(self._server.is_ready, self._port, child), timeout=LONG_ENOUGH)
+        wait_until(partial(self._server.is_ready, self._port, child), LONG_ENOUGH)
         return child
 
 

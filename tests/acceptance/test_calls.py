@@ -1,4 +1,4 @@
-"""Tasks that are called by their names, carried out by one worker, which goes on."""
+"""Tasks that are called by their names and executed by one worker, which continues."""
 
 import asyncio
 import subprocess
@@ -89,7 +89,7 @@ BAD_CALLS: dict[str, tuple[dict[str, Any], str]] = {
 async def test_bad_calls_are_dead_letters(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Each bad call is one dead letter of its type; the worker goes on, nothing is half there."""
+    """Each bad call is one dead letter of its type; the worker continues, and writes nothing."""
     package = simulator.packages("pypi", 1, start=40)[0].name
     sent = {}
     for kwargs, error_type in BAD_CALLS.values():
@@ -136,7 +136,7 @@ async def test_unknown_keywords_are_tolerated(
 async def test_twice_changes_nothing(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A second job and a refresh of the same packages leave every node and edge as it is."""
+    """A second job and a refresh of the same packages leave every node and edge unchanged."""
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     await finished(state, await start_job(state, name, "latest"))
     before = snapshot(cypher)
@@ -153,7 +153,7 @@ async def test_twice_changes_nothing(
     assert_closure_is_filled(cypher, simulator, "pypi", closure)
 
 
-async def test_a_paused_host_holds_up_nobody_else(
+async def test_a_paused_host_delays_no_other(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """429 with Retry-After: work waits outside the queue, without attempts, and then is done."""
@@ -177,7 +177,7 @@ async def test_a_paused_host_holds_up_nobody_else(
 async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     shared_fleet: Fleet, simulator: Simulator, state: State
 ) -> None:
-    """Killed between the end of the work and that of the claim: nothing stays claimed."""
+    """Killed between the end of the work and that of the claim: no claim remains."""
     package = simulator.packages("npm", 1, start=60)[0]
     purl = Purl(package.purl)
     request = ExtractPackage(ecosystem="npm", name=package.name, job_id=new_job_id())
@@ -197,10 +197,10 @@ async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     await assert_nothing_is_left(state)
 
 
-async def test_an_update_brings_in_what_has_changed(
+async def test_an_update_reads_the_changes(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A new version, and nothing of what the graph does not have; twice changes nothing."""
+    """A new version, and no package that the graph lacks; a second update changes nothing."""
     await carried_out(shared_fleet, state, "ingestion", "pypi", limit=40)
     name = cypher("MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS name LIMIT 1")
     changed = simulator.publish("pypi", name[0]["name"])
@@ -232,8 +232,8 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-async def test_bad_calls_begin_no_run(shared_fleet: Fleet, state: State) -> None:
-    """Each one of its type, and no run is begun."""
+async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None:
+    """Each one of its type, and no run starts."""
     sent = {shared_fleet.send(task, **kwargs): error for task, kwargs, error in BAD_RUNS.values()}
     positional = shared_fleet.stranger.send_task("ingestion.ingest", args=["pypi"])
     sent[str(positional.id)] = "InvalidArguments"
@@ -250,7 +250,7 @@ async def test_bad_calls_begin_no_run(shared_fleet: Fleet, state: State) -> None
 async def test_all_are_replayed_once_and_those_that_fail_again_stay(
     shared_fleet: Fleet, state: State
 ) -> None:
-    """More than one execution replays; none of them replays what has failed since."""
+    """More than one execution replays; none of them replays later failures."""
     message = TaskMessage(task="nobody.knows", kwargs={}, queue="control")
     for _ in range(PORTION + 1):
         await state.dead_letters.add(message, ValueError("a bug"), now=now())

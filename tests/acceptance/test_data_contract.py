@@ -1,4 +1,4 @@
-"""What a fleet has written is what the graph's readers rely on."""
+"""The graph of a fleet fulfils the contract with the graph's readers."""
 
 from typing import Any
 
@@ -54,13 +54,13 @@ def choose(simulator: Simulator, name: str) -> PackageTruth:
 
 @pytest.fixture(scope="module")
 def simulated() -> Any:
-    """Registries as they are: most packages have a handful of versions, a few have hundreds."""
+    """Registries of realistic sizes: most packages have few versions, some have hundreds."""
     with Simulator.start(packages=1500, requirements="1-4") as simulator:
         yield simulator
 
 
 @pytest.mark.parametrize("name", READERS)
-async def test_a_file_its_package_and_all_that_requires(
+async def test_a_file_its_package_and_all_requirements(
     shared_fleet: Fleet,
     simulator: Simulator,
     state: State,
@@ -70,7 +70,7 @@ async def test_a_file_its_package_and_all_that_requires(
     servers: Servers,
     name: str,
 ) -> None:
-    """Acceptance rules 2, 3, 4, 6, 8 and 9, for a package that a requirement file asks for."""
+    """Acceptance rules 2, 3, 4, 6, 8 and 9, for a package that a requirement file requests."""
     truth = choose(simulator, name)
     manager = ecosystem(name).identity.label.removesuffix("Package")
     file = cypher(CREATE_FILE, manager=manager)[0]
@@ -105,7 +105,7 @@ async def test_a_file_its_package_and_all_that_requires(
 
 
 def assert_constraints_are_understood(cypher: Cypher, reader: Any) -> None:
-    """Each parses, and selects something where some version fits."""
+    """Each parses, and selects a version if one fits."""
     rows = cypher(REQUIRED)
     assert len(rows) > 5
     selecting = 0

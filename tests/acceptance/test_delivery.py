@@ -1,4 +1,4 @@
-"""What survives: killed workers, poison, stopping under load, callers without our code."""
+"""Delivery survives killed workers, poison, stopping under load, and callers without our code."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ async def test_killed_workers_lose_nothing(
     async def is_frozen_at_work() -> bool:
         active = await asyncio.to_thread(fleet.active)
         worker.freeze()
-        # Some may have ended since it was asked; what is pending of a frozen worker's, it runs.
+        # Some may have ended in between; a pending task of the frozen worker is running.
         running = {ecosystem("pypi").ref(kwargs["name"]).purl for kwargs in active}
         if len(running & await state.redis.smembers(f"job:{job_id}:pending")) >= 8:
             return True
@@ -44,7 +44,7 @@ async def test_killed_workers_lose_nothing(
     points = sorted(rng.uniform(0.1, 0.9) for _ in range(5))
     for point in points:
         await extracted(state, job_id, point * len(closure))
-        # Slow, so that what runs when it is asked still runs when it is frozen.
+        # Slow, so that the reported tasks still run when the worker is frozen.
         simulator.latency(2000)
         await eventually(is_frozen_at_work)
         worker.kill()
@@ -68,7 +68,7 @@ async def test_killed_workers_lose_nothing(
 async def test_one_poisonous_package_among_good_ones(
     fleet: Fleet, state: State, cypher: Cypher, toys: ToyRegistry, deadly_plugin: None
 ) -> None:
-    """What kills its worker is one dead letter; what shared the process with it is extracted."""
+    """The poisonous task is one dead letter; the tasks in its process are extracted."""
     worker = fleet.start("toy.urgent", "toy.fresh", "toy.bulk")
     good = [f"good-{letter}" for letter in "abcdefg"]
     for name in good:
@@ -102,7 +102,7 @@ async def test_one_poisonous_package_among_good_ones(
 async def test_stopping_under_load_loses_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM: what is not done within the grace goes back to the queue, and nothing waits."""
+    """SIGTERM: tasks that exceed the grace return to their queue, and nothing waits."""
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     simulator.latency(300)
     worker = fleet.start()

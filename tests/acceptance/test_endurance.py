@@ -1,4 +1,4 @@
-"""An ingestion through which worker processes and Redis are killed: graph and metrics are right."""
+"""An ingestion during which worker processes and Redis are killed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_an_ingestion_survives_everything(
 
 
 def _result(servers: Servers, task_id: str) -> Any:
-    """What a task has returned, as another program sees it."""
+    """The result of a task, as another program reads it."""
     stranger = Celery(broker=servers.redis(1), backend=servers.redis(2))
     try:
         return AsyncResult(task_id, app=stranger).get(timeout=LONG_ENOUGH)

@@ -1,4 +1,4 @@
-"""What is lost, put off or paused is done after all, by one worker."""
+"""Work that is lost, deferred or paused is done in the end, by one worker."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ CREATE (:RequirementFile {name: 'package.json', manager: 'NPM', moment: localdat
 async def test_a_change_that_the_feed_has_lost(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The package is looked at when its time has come, in a run that others can see."""
+    """A staleness run, which other commands show, reads the package when it is due."""
     (package,) = simulator.packages("nuget", 1, start=40)
     shared_fleet.send(ecosystem="nuget", name=package.name, dependencies="none")
     await in_graph(cypher, package.purl)
@@ -62,7 +62,7 @@ async def test_a_change_that_the_feed_has_lost(
 async def test_a_stub_that_a_requirement_file_points_to(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The sweep has it extracted at once, and all that its versions require."""
+    """The sweep submits it at once, with all requirements of its versions."""
     (package,) = simulator.packages("npm", 1, start=700, traits=("requirements",))
     cypher(LINKED, purl=package.purl, name=package.name)
 
@@ -78,10 +78,10 @@ async def test_a_stub_that_a_requirement_file_points_to(
     assert file == {"purl": package.purl, "c": "^1"}
 
 
-async def test_nothing_is_asked_for_twice(
+async def test_nothing_is_requested_twice(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The list of versions and the POMs that came before the host told us to wait are kept."""
+    """The list of versions and the POMs that arrived before the host asked us to wait are kept."""
     package = next(
         found
         for found in simulator.packages("maven", 30, start=30)
@@ -105,10 +105,10 @@ async def test_nothing_is_asked_for_twice(
     assert [key async for key in state.cache.scan_iter("carryover:*")] == []
 
 
-async def test_a_paused_registry_is_asked_nothing(
+async def test_a_paused_registry_gets_no_requests(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, tmp_path: Path
 ) -> None:
-    """Urgent or bulk, new or old work waits meanwhile; after that all of it is done."""
+    """Urgent and bulk, new and old work waits meanwhile; afterwards all of it is done."""
 
     def registries(*arguments: str) -> str:
         done = subprocess.run(
@@ -142,7 +142,7 @@ async def test_a_paused_registry_is_asked_nothing(
     assert asked[other.purl] > 0
     assert not any(purl.startswith("pkg:npm/") for purl in asked)
     assert await state.dead_letters.count() == 0
-    assert registries("resume", "npm") == "npm is asked again; 12 packages of it waited\n"
+    assert registries("resume", "npm") == "npm is resumed, with 12 waiting packages\n"
     assert not (await finished(state, job_id)).failed
 
     async def all_are_read() -> bool:

@@ -45,7 +45,7 @@ async def test_who_waits_too_long_for_its_turn_is_put_off(
     fleet: Fleet, message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not hold its slot while others run alone."""
-    monkeypatch.setattr(isolation, "TURN_WITHIN", 0.1)
+    monkeypatch.setattr(isolation, "TURN_TIMEOUT", 0.1)
     for name, value in {**fleet.environment, "REDIS_URL": NOWHERE}.items():
         monkeypatch.setenv(name, value)
     alone = Isolation()

@@ -1,4 +1,4 @@
-"""The largest packages that registries have do not make a worker large."""
+"""The largest packages of the registries do not make a worker large."""
 
 import re
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ SECONDS = 120
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
-    """Registries whose last packages have as many versions as any."""
+    """Registries whose last packages have as many versions as the largest real ones."""
     with Simulator.start(packages=100, versions="5", requirements="5", huge=VERSIONS) as simulator:
         yield simulator
 
 
 def largest(worker: WorkerProcess) -> float:
-    """Megabytes that were resident at most since the process began."""
+    """Peak resident memory of the process, in megabytes."""
     status = Path(f"/proc/{worker.pid}/status")
     if not status.exists():
         pytest.skip("the largest size of a process is read from /proc")

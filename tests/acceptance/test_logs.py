@@ -1,4 +1,4 @@
-"""The log from outside: whose work wrote a line."""
+"""The log from outside: each line names its task."""
 
 import json
 from typing import Any
@@ -14,16 +14,14 @@ OF_THE_PROCESS = {"worker_stopping", "writer_closed", "waiting_for_store"}
 
 
 def lines(worker: WorkerProcess) -> list[dict[str, Any]]:
-    """What our code has written, not Celery's own."""
+    """The lines of our code, without Celery's own."""
     written = [line for line in worker.log.read_text().splitlines() if line.startswith("{")]
     decoded = [json.loads(line) for line in written]
     return [line for line in decoded if line["logger"].startswith(("ssc_ingest", "workers"))]
 
 
-async def test_every_line_says_whose_work_it_is(
-    fleet: Fleet, simulator: Simulator, state: State
-) -> None:
-    """Task, ecosystem and package, also where many run at once, on whatever thread."""
+async def test_every_line_names_its_task(fleet: Fleet, simulator: Simulator, state: State) -> None:
+    """Task, ecosystem and package, also with many concurrent tasks, on any thread."""
     fleet.environment |= {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
     packages = {
         (ecosystem, package.name): package.purl

@@ -1,4 +1,4 @@
-"""What workers tell Prometheus and those who look after them, over real HTTP."""
+"""Metrics and health of workers, over real HTTP."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def ask(port: int, path: str) -> tuple[int, str]:
-    """Status and body of an answer."""
+    """Status and body of a response."""
     opener = build_opener(ProxyHandler({}))  # loopback: no proxy of the environment
     try:
         with opener.open(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
@@ -40,14 +40,12 @@ def scrape(port: int) -> Samples:
 
 
 def value(samples: Samples, name: str, **labels: str) -> float | None:
-    """One value, if it is there."""
+    """One value, or ``None``."""
     return samples.get((f"ssc_{name}", frozenset(labels.items())))
 
 
-async def test_a_worker_tells_what_it_does(
-    fleet: Fleet, simulator: Simulator, state: State
-) -> None:
-    """Tasks by outcome, packages, answers, and the hosts that asked us to wait."""
+async def test_a_worker_reports_its_work(fleet: Fleet, simulator: Simulator, state: State) -> None:
+    """Tasks by outcome, packages, responses, and the hosts that asked us to wait."""
     port = choose_port(0)
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("npm.urgent")
@@ -71,15 +69,13 @@ async def test_a_worker_tells_what_it_does(
     assert value(samples, "rate_limited_total", host=host, status="429") == 1
     assert value(samples, "requests_total", host=host, status="404") == 1
     assert value(samples, "last_task_timestamp_seconds")
-    # What is the fleet's is not told by each of its workers.
+    # Not every worker reports the metrics of the fleet.
     assert value(samples, "delayed_messages") is None
     assert ask(port, "/healthz") == (200, "ok\n")
     assert ask(port, "/readyz") == (200, "ok\n")
 
 
-async def test_control_tells_about_the_fleet(
-    fleet: Fleet, simulator: Simulator, state: State
-) -> None:
+async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, state: State) -> None:
     """Queues with their oldest message, dead letters, feeds, streams, workers, freshness."""
     waiting = TaskMessage(task=EXTRACT, queue="npm.bulk", kwargs={})
     await state.queues.publish([waiting, waiting])
@@ -116,7 +112,7 @@ async def test_control_tells_about_the_fleet(
 
 
 async def test_two_workers_cannot_share_a_port(fleet: Fleet) -> None:
-    """The second works all the same, and says what it cannot do."""
+    """The second works without metrics, and logs that."""
     fleet.environment["METRICS_PORT"] = str(choose_port(0))
     fleet.start("npm.urgent", name="first@test")
     second = fleet.start("npm.urgent", name="second@test")

@@ -1,4 +1,4 @@
-"""``ssc-ingest migrate`` from outside: what operators see, and what workers say."""
+"""``ssc-ingest migrate`` from outside: the output for operators, and the workers' refusals."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
     tmp_path: Path,
     cypher: Cypher,
 ) -> None:
-    """Exit code 78 and a sentence that says what to do; doing that is enough."""
+    """Exit code 78 and a sentence with the remedy; following it is enough."""
     fleet = Fleet(servers, simulator.environment(), tmp_path)
     try:
         command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--without-mingle"]
@@ -103,7 +103,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
 async def test_it_refuses_beside_workers(
     old_graph: None, environment: dict[str, str], settings: Settings, servers: Servers
 ) -> None:
-    """They would write what it has passed already; --force is the operator's word."""
+    """They would write behind its position; --force overrides."""
     async with open_state(settings, servers) as state:
         await _worker_is_there(state)
 
@@ -123,10 +123,10 @@ async def _worker_is_there(state: State) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_it_goes_on_where_it_was_ended(
+def test_it_continues_where_it_was_interrupted(
     old_graph: None, environment: dict[str, str], cypher: Cypher, end: signal.Signals
 ) -> None:
-    """Ctrl-C and kill -9 at some moment; the next run says that it goes on, and ends well."""
+    """Ctrl-C and kill -9 at some moment; the next run says that it continues, and ends well."""
     cypher(
         "UNWIND range(1, 20000) AS n CREATE (:NPMPackage {name: 'p' + n, moment: localdatetime()})"
         "-[:HAVE]->(:Version {name: '1.' + n, serial_number: 0})"

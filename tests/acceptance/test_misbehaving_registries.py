@@ -1,11 +1,11 @@
-"""Listings and feeds that registries get wrong: whatever happens, no package is lost."""
+"""Faulty listings and feeds of registries: no package is ever lost."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.runs.model import Kind
+from ssc_ingest.runs.kinds import Kind
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.work import (
     assert_graph_is_the_registry,
@@ -36,7 +36,7 @@ def publish(simulator: Simulator, name: str, start: int) -> None:
     [("npm", Simulator.reset_sequence), ("rubygems", Simulator.rebuild)],
     ids=["npm's sequence", "RubyGems' list of versions"],
 )
-async def test_what_was_followed_begins_again(
+async def test_a_feed_that_restarts(
     shared_fleet: Fleet,
     simulator: Simulator,
     state: State,
@@ -45,7 +45,7 @@ async def test_what_was_followed_begins_again(
     name: str,
     begin_again: Callable[[Simulator, str], None],
 ) -> None:
-    """The place that was reached is none any more: numbers are lower, the file is another one."""
+    """The stored position no longer exists: numbers are lower, the file is another one."""
     await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
     begin_again(simulator, name)
@@ -58,10 +58,10 @@ async def test_what_was_followed_begins_again(
 
 
 @pytest.mark.parametrize("name", ["pypi", "npm", "cargo", "nuget"])
-async def test_a_page_that_is_old(
+async def test_an_outdated_page(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """A cache shows the feed as it was: what it hides comes with the next update."""
+    """A cache has an older copy of the feed: the next update reads the hidden entries."""
     await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
     await carried_out(shared_fleet, state, "update", name)
@@ -78,7 +78,7 @@ async def test_a_page_that_is_old(
 async def test_an_index_that_breaks_off(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, kind: Kind
 ) -> None:
-    """Maven Central's index, or the chunk of it that is new, ends too early once."""
+    """Maven Central's index, or its newest chunk, ends too early once."""
     if kind == "update":
         await carried_out(shared_fleet, state, "ingestion", "maven")
         publish(simulator, "maven", 20)

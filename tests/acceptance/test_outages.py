@@ -1,4 +1,4 @@
-"""A server that goes away in the middle of work comes back to work that goes on."""
+"""After an outage of a server in the middle of work, the work continues."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ async def test_a_redis_that_refuses_to_write_stops_no_worker(
     simulator: Simulator,
     cypher: Cypher,
 ) -> None:
-    """A failover: all questions are refused for a while, with work in hand and without."""
+    """A failover: Redis refuses all commands for a while, with and without work in progress."""
     outage = Outage(fleet_beside, state_beside, simulator)
     own_redis.refuse()
     await asyncio.to_thread(outage.worker.wait_for_log, REFUSED)
@@ -56,7 +56,7 @@ async def test_a_redis_that_refuses_to_write_stops_no_worker(
 
 
 class Outage:
-    """A worker with a job of a hundred packages, and what must have become of it in the end."""
+    """A worker with a job of a hundred packages, and its expected end."""
 
     def __init__(self, fleet: Fleet, state: State, simulator: Simulator) -> None:
         self._fleet = fleet
@@ -65,7 +65,7 @@ class Outage:
         self.worker: WorkerProcess = fleet.start()
 
     async def begin_job(self) -> None:
-        """A third of it is done when this returns."""
+        """Start the job; returns when a third of it is done."""
         name, self._closure = root_of_a_large_closure(self._simulator, "latest", at_least=100)
         self._simulator.latency(100)
         self._job_id = await start_job(self._state, name, "latest")
@@ -74,8 +74,8 @@ class Outage:
     async def assert_done(self, cypher: Cypher) -> None:
         """All of it, once, by the same worker."""
         self._simulator.latency(0)
-        # What Redis had handed out and the worker had not noted is found by the sweep,
-        # which beat emits every minute.
+        # The sweep, which beat emits every minute, finds messages that Redis had handed out and the
+        # worker had not recorded.
         async with sweeping(self._fleet):
             job = await finished(self._state, self._job_id, RECOVERY + MARGIN + 60)
         await settled(self._state, RECOVERY + 30)

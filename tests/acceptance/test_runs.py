@@ -1,4 +1,4 @@
-"""Runs with real workers: what survives, what is counted, and what the command line says."""
+"""Runs with real workers: what they survive, their counts, and the command line."""
 
 import asyncio
 import json
@@ -21,10 +21,10 @@ from tests.toy.registry import ToyRegistry
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 
 
-async def test_stopping_hands_a_run_on_at_once(
+async def test_stopping_releases_a_run_at_once(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM does not wait for the run; its lease is free, and the next worker takes it up."""
+    """SIGTERM does not wait for the run; the next worker continues it at once."""
     fleet.environment |= {"RUN_HIGH_WATER": "20", "SHUTDOWN_GRACE": "20"}
     simulator.latency(50)
     worker = fleet.start()
@@ -74,7 +74,7 @@ class CommandLine:
         return process
 
     def close(self) -> None:
-        """End what was started."""
+        """End all commands."""
         for process in self._started:
             with process:
                 process.kill()
@@ -87,7 +87,7 @@ class CommandLine:
         return out, err
 
     async def json(self, *arguments: str, returncode: int = 0) -> Any:
-        """What a command says to programs."""
+        """The JSON output of a command."""
         return json.loads((await self(*arguments, "--json", returncode=returncode))[0])
 
 
@@ -142,10 +142,10 @@ async def test_runs_on_the_command_line(
     assert "known are" in error
 
 
-async def test_runs_are_turned_on_the_command_line(
+async def test_runs_are_controlled_on_the_command_line(
     run: CommandLine, fleet: Fleet, state: State
 ) -> None:
-    """Begun without a worker, interrupted, paused, resumed, cancelled; no second one is begun."""
+    """Started without a worker, interrupted, paused, resumed, cancelled; no second one starts."""
     waiting = run.start("ingest", "toy", "--wait")
     assert waiting.stderr
 

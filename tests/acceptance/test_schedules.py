@@ -4,19 +4,25 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ssc_ingest.control.schedules import FIRED, SKIPPED
 from ssc_ingest.monitoring.heartbeats import beats
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually, wait_until
+from tests.acceptance.outages import OwnRedis
 
 QUICK = """
 from workers import celery
+from workers.overrides.scheduler import Scheduler
 
 celery.conf.beat_schedule = {
     "runs_sweep": {
@@ -25,14 +31,12 @@ celery.conf.beat_schedule = {
     "hourly": {"task": "hourly", "schedule": 3600.0, "options": {"queue": "pypi.bulk"}},
 }
 celery.conf.beat_max_loop_interval = 0.2
-celery.conf.redbeat_lock_timeout = 3
+Scheduler.lock_timeout = 3
 """
 """Another program's application: ours, with a schedule that tests can wait for."""
 
 DEAF = """
 import pathlib, time, weakref
-
-from workers.scheduler import Scheduler
 
 class Thing:
     pass
@@ -53,16 +57,13 @@ celery.conf.beat_scheduler = "quick:Deaf"
 """
 """Spends its time where Python drops what a signal's handler raises."""
 
-PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
-"""Of a moment, as redbeat keeps it."""
-
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 
 StartBeat = Callable[[], "subprocess.Popen[bytes]"]
 
 
-@pytest.fixture
-def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+@contextmanager
+def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Start one more beat with a schedule of half a second; their logs are in ``beat.log``."""
     (tmp_path / "quick.py").write_text(QUICK)
     started: list[subprocess.Popen[bytes]] = []
@@ -85,6 +86,20 @@ def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
         process.wait()
 
 
+@pytest.fixture
+def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+    """Beats on the test servers."""
+    with starting(fleet, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def start_beat_beside(fleet_beside: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
+    """Beats on a Redis that the test may kill."""
+    with starting(fleet_beside, tmp_path) as start:
+        yield start
+
+
 async def fired(state: State) -> int:
     """Messages that beat has put on the queue; nobody reads it."""
     return (await state.queues.lengths([CONTROL]))[CONTROL]
@@ -100,10 +115,17 @@ async def fires(state: State, times: int = 3) -> None:
     await eventually(is_enough)
 
 
-async def counted(state: State) -> int:
-    """How often beat itself thinks that it has fired."""
-    meta = await state.redis.hget("redbeat:runs_sweep", "meta")
-    return int(json.loads(meta or "{}").get("total_run_count", 0))
+async def sent(state: State) -> list[tuple[str, str]]:
+    """Task and process of each message that beats have put on the queue, in their order."""
+    texts = await state.queues._redis.lrange(CONTROL, 0, -1)
+    headers = [json.loads(text)["headers"] for text in reversed(texts)]
+    return [(header["id"], header["origin"]) for header in headers]
+
+
+def logged(log: Path) -> set[str]:
+    """Tasks that beats say they have sent."""
+    documents = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
+    return {d["task_id"] for d in documents if d["event"] == "schedule_fired"}
 
 
 async def test_two_beats_fire_once(
@@ -126,10 +148,15 @@ async def test_two_beats_fire_once(
     assert successor in processes
     log = (tmp_path / "beat.log").read_text()
     assert log.count('"event": "beat_leads"') == 2
-    # It ends in order, and so nothing is under way: every firing was counted by one beat.
+    # It ends in order, and so nothing is in progress: each beat has fired in its time only.
     processes[successor].terminate()
     processes[successor].wait()
-    assert await fired(state) - await counted(state) in {0, 1}  # killed between the two
+    messages = await sent(state)
+    origins = [origin.partition("@")[0] for _, origin in messages]
+    assert [origin for origin, _ in groupby(origins)] == [f"gen{leading[0]}", f"gen{successor}"]
+    ids = {task_id for task_id, _ in messages}
+    assert logged(tmp_path / "beat.log") <= ids
+    assert len(messages) - len(logged(tmp_path / "beat.log")) in {0, 1}  # killed between the two
     assert [beat.pid for beat in await beats(state.redis) if beat.pid == successor] == []
 
 
@@ -197,10 +224,41 @@ async def test_what_stood_still_does_not_wake_up_to_a_pile(
     assert await hourly() == 0
     first.terminate()
     first.wait()
-    missed = datetime.now(UTC) - timedelta(hours=7)
-    last = {"__type__": "datetime", **{part: getattr(missed, part) for part in PARTS}}
-    await state.redis.hset("redbeat:hourly", "meta", json.dumps({"last_run_at": last}))
+    await state.redis.hset(SKIPPED, "hourly", time.time() - 7 * 3600)
     start_beat()
     await eventually(hourly)
     await fires(state)
     assert await hourly() == 1
+
+
+async def test_a_beat_goes_on_where_another_release_stopped(
+    state: State, start_beat: StartBeat
+) -> None:
+    """What fired before the upgrade does not fire again; redbeat's keys, of old, are ignored."""
+
+    async def hourly() -> int:
+        return (await state.queues.lengths(["pypi.bulk"]))["pypi.bulk"]
+
+    left_behind: Any = {"meta": "{}", "definition": "{}"}
+    await state.redis.hset("redbeat:hourly", mapping=left_behind)
+    await state.redis.hset(FIRED, "hourly", time.time())
+    start_beat()
+    await fires(state)
+    assert await hourly() == 0
+    await state.redis.hset(FIRED, "hourly", time.time() - 7 * 3600)
+    await eventually(hourly)
+    assert await state.redis.hgetall("redbeat:hourly") == left_behind
+
+
+async def test_a_beat_outlives_an_outage_of_redis(
+    own_redis: OwnRedis, state_beside: State, start_beat_beside: StartBeat
+) -> None:
+    """It fires again when Redis is back, and ends when it is asked to while Redis is away."""
+    beat = start_beat_beside()
+    await fires(state_beside, 1)
+    await asyncio.to_thread(own_redis.restart)
+    await fires(state_beside)
+    own_redis.kill()
+    await asyncio.sleep(1)
+    beat.terminate()
+    assert await asyncio.to_thread(beat.wait, LONG_ENOUGH) == 0

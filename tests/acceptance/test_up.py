@@ -1,4 +1,4 @@
-"""``ssc-ingest up``: one foreground process tree that starts, works, and leaves nothing behind."""
+"""``ssc-ingest up``: one foreground process tree that starts, works, and leaves no process."""
 
 import json
 import os
@@ -26,7 +26,7 @@ START = 240.0
 
 
 class Up:
-    """A running ``ssc-ingest up``, with what it has written so far."""
+    """A running ``ssc-ingest up``, with its output so far."""
 
     def __init__(self, *arguments: str, environment: Mapping[str, str], folder: Path) -> None:
         self.environment = environment
@@ -47,7 +47,7 @@ class Up:
         return self.log.read_text()
 
     def wait_for(self, text: str) -> None:
-        """Until it has written that."""
+        """Wait until it has written that."""
         deadline = time.monotonic() + START
         while text not in self.output:
             assert self.process.poll() is None, self.output
@@ -55,7 +55,7 @@ class Up:
             time.sleep(0.1)
 
     def children(self) -> dict[str, psutil.Process]:
-        """Everything below it, by command line."""
+        """All its descendants, by command line."""
         below = psutil.Process(self.process.pid).children(recursive=True)
         return {" ".join(child.cmdline()): child for child in below}
 
@@ -87,7 +87,7 @@ class Up:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> dict[str, str]:
-    """Settings of a program that has no server but its own."""
+    """Settings of a program that has only its own servers."""
     return {
         **os.environ,
         "DATA_DIR": str(tmp_path / "data"),
@@ -125,13 +125,13 @@ def _until_empty(remaining: Callable[[], list[str]], seconds: float) -> None:
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port on which somebody listens."""
+    """A port that another program uses."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield int(server.getsockname()[1])
 
 
 def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_port: int) -> None:
-    """It starts everything, says where it is, is found by other commands, and stops in order."""
+    """It starts everything, prints its addresses, serves other commands, and stops in order."""
     alone["FLOWER_PORT"] = str(taken_port)
     with Up(environment=alone, folder=tmp_path) as up:
         up.wait_for("everything is ready")
@@ -180,7 +180,7 @@ def test_kill_leaves_nothing(alone: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) -> None:
-    """It says which one and why, stops the others, and ends with 1."""
+    """It names the child and the reason, stops the others, and ends with 1."""
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         assert "Neo4j is ready" not in up.output
@@ -194,7 +194,7 @@ def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) 
 def test_demo_without_a_terminal(
     connected: dict[str, str], simulator: Simulator, tmp_path: Path, cypher: Any
 ) -> None:
-    """The packages are in the graph, what to try next is shown, and it ends by itself with 0."""
+    """The packages are in the graph, the next steps are shown, and it ends by itself with 0."""
     package = simulator.packages("npm", 1, start=50)[0]
     with Up("--demo", package.purl, environment=connected, folder=tmp_path) as up:
         assert up.process.wait(START) == 0, up.output
@@ -209,7 +209,7 @@ def test_demo_without_a_terminal(
 
 
 def test_demo_without_a_network(connected: dict[str, str], tmp_path: Path) -> None:
-    """The fleet comes up all the same; what could not be read is said, and the code is not 0."""
+    """The fleet starts all the same; failed packages are reported, and the code is not 0."""
     nowhere = {
         name: "http://127.0.0.1:9"
         for name in connected

@@ -1,4 +1,4 @@
-"""Whole registries: an ingestion takes in what there is, an update what has changed since.
+"""Whole registries: an ingestion adds all packages, an update reads the changes since.
 
 The simulator counts what was asked, and says what the graph must hold.
 """
@@ -43,7 +43,7 @@ def simulated() -> Iterator[Simulator]:
 
 
 def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
-    """Two releases in a hundred, and what the registry then has of them."""
+    """Release a version of one package in a hundred; returns these packages."""
     candidates = simulator.packages(name, PACKAGES, traits=())
     count = math.ceil(PACKAGES / 100)
     return [simulator.publish(name, found.name) for found in candidates[50 : 50 + count]]
@@ -53,7 +53,7 @@ def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
 async def test_an_update_costs_what_has_changed(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """All is taken in once; nothing new costs a handful of requests, 1% about 1% of them."""
+    """The ingestion adds all; no change costs a handful of requests, 1% about 1% of them."""
     ingestion = await carried_out(shared_fleet, state, "ingestion", name)
     packages = assert_graph_is_the_registry(cypher, simulator, name)
     metrics = ingestion.metrics()
@@ -79,10 +79,10 @@ async def test_an_update_costs_what_has_changed(
 
 
 @every_registry
-async def test_what_was_withdrawn_stays_in_the_graph(
+async def test_withdrawn_packages_stay_in_the_graph(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """A deleted package and an unpublished version keep their nodes; a new package is left out."""
+    """A deleted package and an unpublished version keep their nodes; a new package is skipped."""
     await carried_out(shared_fleet, state, "ingestion", name)
     nodes = "MATCH (n) RETURN elementId(n) AS id ORDER BY id"
     before = cypher(nodes)

@@ -1,12 +1,12 @@
-"""Which workers there are, as they say themselves."""
+"""The list of workers, from their heartbeats."""
 
 from ssc_ingest.monitoring.heartbeats import workers
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import Fleet, eventually
 
 
-async def test_a_worker_that_has_ended_is_not_there_any_more(fleet: Fleet, state: State) -> None:
-    """Asked to stop, it signs off: nobody waits until it is taken for dead."""
+async def test_a_stopped_worker_is_not_listed(fleet: Fleet, state: State) -> None:
+    """It signs off when it stops, and does not stay until its heartbeat expires."""
     worker = fleet.start("pypi.bulk")
 
     async def is_there() -> bool:

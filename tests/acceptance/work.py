@@ -1,4 +1,4 @@
-"""Giving a fleet work, and waiting for it."""
+"""Submitting work to a fleet, and waiting for it."""
 
 from typing import Any, Literal
 
@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
-from ssc_ingest.runs.model import Kind, Run
+from ssc_ingest.runs.kinds import Kind
+from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.names import INGEST, UPDATE, queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
@@ -19,14 +20,17 @@ IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
 
 QUEUES = queue_names(ecosystems())
 
-MAY_STAY = ("jobs", "runs", "run:", "feed:", "redbeat:", "dead-letters")
-"""Beginnings of keys of the state that are not forgotten after a time, but by number or never."""
+MAY_STAY = (
+    *("jobs", "runs", "run:", "feed:", "dead-letters", "schedules", "redbeat"),
+    *("requirement-files", "staleness:"),
+)
+"""Beginnings of keys of the state that do not expire: kept by number, or one per ecosystem."""
 
 TASKS: dict[Kind, str] = {"ingestion": INGEST, "update": UPDATE}
 
 
 async def start_job(state: State, name: str, dependencies: Any, eco: str = "pypi") -> str:
-    """Ask for a package as the command line does; returns the job's id."""
+    """Submit a package as the command line does; returns the job's id."""
     request = ExtractPackage(
         ecosystem=eco, name=name, dependencies=dependencies, job_id=new_job_id()
     )
@@ -40,14 +44,14 @@ async def start_job(state: State, name: str, dependencies: Any, eco: str = "pypi
 
 
 async def get_job(state: State, job_id: str) -> Job:
-    """The job, which exists."""
+    """The job, which must exist."""
     job = await state.jobs.get(job_id)
     assert job is not None
     return job
 
 
 async def finished(state: State, job_id: str, seconds: float = LONG_ENOUGH) -> Job:
-    """The job, when nothing of it is pending."""
+    """Wait until nothing of the job is pending; returns it."""
 
     async def is_finished() -> bool:
         return (await get_job(state, job_id)).finished
@@ -57,7 +61,7 @@ async def finished(state: State, job_id: str, seconds: float = LONG_ENOUGH) -> J
 
 
 async def assert_nothing_is_left(state: State) -> None:
-    """No message, claim, wish, pending package or dead letter anywhere."""
+    """No message, claim, deferred request, pending package or dead letter anywhere."""
     assert not any((await state.queues.lengths(QUEUES)).values())
     assert await state.queues.delayed() == 0
     assert await state.queues.unacknowledged() == 0
@@ -66,8 +70,7 @@ async def assert_nothing_is_left(state: State) -> None:
     assert [key async for key in state.redis.scan_iter("job:*:pending")] == []
     assert [key async for key in state.redis.scan_iter("delivery:*")] == []
     assert await state.dead_letters.count() == 0
-    broker = state.queues._redis
-    assert not await broker.exists("delayed:messages")
+    assert not await state.queues._redis.exists("delayed:messages")
     assert [key for key in await lasting(state.redis) if not key.startswith(MAY_STAY)] == []
     assert await lasting(state.cache) == []
 
@@ -79,7 +82,7 @@ async def lasting(redis: Redis) -> list[str]:
 
 
 async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
-    """Until every message is acknowledged; also those that were given back to their queues."""
+    """Wait until every message is acknowledged; also those that returned to their queues."""
 
     async def is_settled() -> bool:
         # In this order: a message is in its queue or noted as taken, and moves in one step.
@@ -90,7 +93,7 @@ async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
 
 
 async def extracted(state: State, job_id: str, count: float) -> None:
-    """Until that many packages of the job are in the graph."""
+    """Wait until that many packages of the job are in the graph."""
 
     async def is_extracted() -> bool:
         return (await get_job(state, job_id)).counts["extracted"] >= count
@@ -99,7 +102,7 @@ async def extracted(state: State, job_id: str, count: float) -> None:
 
 
 async def in_graph(cypher: Cypher, purl: str) -> None:
-    """Until the package has been read."""
+    """Wait until the package has been read."""
 
     async def is_read() -> bool:
         return bool(cypher(IS_READ, purl=purl))
@@ -110,7 +113,7 @@ async def in_graph(cypher: Cypher, purl: str) -> None:
 def root_of_a_large_closure(
     simulator: Simulator, mode: Literal["all", "latest"], at_least: int
 ) -> tuple[str, frozenset[str]]:
-    """A PyPI package with all that it requires."""
+    """A PyPI package and its closure of requirements."""
     for name, _ in simulator.packages("pypi", 60, start=1400):
         closure = simulator.closure("pypi", name, mode)
         if at_least <= len(closure) <= 500:
@@ -121,7 +124,7 @@ def root_of_a_large_closure(
 async def carried_out(
     fleet: Fleet, state: State, kind: Kind, name: str, **arguments: object
 ) -> Run:
-    """A run that was asked for by its task's name, when it has ended."""
+    """Wait for the end of a run that was requested by its task's name; returns it."""
     task_id = fleet.send(TASKS[kind], ecosystem=name, **arguments)
 
     async def ended() -> Run | None:
@@ -137,7 +140,7 @@ async def carried_out(
 
 
 def assert_graph_is_the_registry(cypher: Cypher, simulator: Simulator, name: str) -> int:
-    """Everything that the registry has is in the graph; returns how many packages that is."""
+    """The graph has everything of the registry; returns the number of packages."""
     count = 0
     for truth in simulator.truths(name):
         assert_graph_holds(cypher, truth)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 import redis.asyncio as redis
 
-from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints, setting_names
 from ssc_ingest.errors import RateLimited
 from ssc_ingest.graph.schema import ensure_schema
@@ -80,7 +80,7 @@ async def read_in_turn(
         carryover = await FetchCheckpoint.load(cache, ref.purl)
         try:
             with request_scope(RequestScope(carryover=carryover)):
-                package = await ecosystem.fetch(ref)
+                package = await ecosystem.fetch(FetchRequest(ref))
         except RateLimited as refused:
             await carryover.save(cache, ref.purl)
             yield None
@@ -94,7 +94,7 @@ async def read_in_turn(
 async def read(ecosystem: Ecosystem, name: str, **arguments: Any) -> Reading:
     """Fetch a package that has changed."""
     with request_scope(RequestScope()) as scope:
-        package = await ecosystem.fetch(ecosystem.ref(name), **arguments)
+        package = await ecosystem.fetch(FetchRequest(ecosystem.ref(name), **arguments))
     assert isinstance(package, Package)
     return Reading(package, scope.requests)
 

@@ -46,7 +46,7 @@ async def test_every_crate_is_read_as_it_is(crates: Crates, simulator: Simulator
     Each takes one request to the index, and one for the crate file that has the links.
     """
     for found in simulator.packages("cargo", 60):
-        reading = await read(crates, found.name, thorough=True)
+        reading = await read(crates, found.name, full=True)
         assert as_truth(reading.package) == simulator.truth("cargo", found.name)
         assert reading.requests == 2
 
@@ -64,7 +64,7 @@ async def test_special_crates_are_read_as_they_are(
 ) -> None:
     """Each speciality occurs in the registry, and is read truly."""
     name = any_name(simulator, trait)
-    package = (await read(crates, name, thorough=True)).package
+    package = (await read(crates, name, full=True)).package
     assert as_truth(package) == simulator.truth("cargo", name)
 
 
@@ -101,10 +101,10 @@ async def test_what_was_published_is_read(crates: Crates, simulator: Simulator) 
     name = any_name(simulator, "requirements")
     first = (await read(crates, name)).package
     published = simulator.publish("cargo", name)
-    answer = await read(crates, name, etag=first.etag, thorough=True)
+    answer = await read(crates, name, etag=first.etag, full=True)
     assert as_truth(answer.package) == published
     yanked = simulator.yank("cargo", name, published.versions[-1].name)
-    assert as_truth((await read(crates, name, thorough=True)).package) == yanked
+    assert as_truth((await read(crates, name, full=True)).package) == yanked
 
 
 # What is not there ------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ async def test_crate_file_is_not_essential(
     name = any_name(simulator, "repository", "requirements")
     simulator.fault(endpoint="cargo.crate", **fault)
     with capture_logs() as logs:
-        package = (await read(crates, name, thorough=True)).package
+        package = (await read(crates, name, full=True)).package
     assert (package.vendor, package.repository_url) == (None, None)
     assert len(package.versions) == len(simulator.truth("cargo", name).versions)
     assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["repository_unknown"]

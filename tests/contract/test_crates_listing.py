@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
 from ssc_ingest.ecosystems.crates import Crates, listing
 from ssc_ingest.ecosystems.crates.position import FeedPosition
 from ssc_ingest.errors import (
@@ -50,7 +50,7 @@ async def crates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Crates]:
     """The ecosystem, with small pages."""
-    monkeypatch.setattr(listing, "PAGE", 40)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 40)
     async with opened(Crates, simulator, settings, redis_url) as crates:
         yield crates
 
@@ -77,11 +77,11 @@ async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> No
 async def test_the_dump_knows_the_repositories(crates: Crates, simulator: Simulator) -> None:
     """They are in no index file; with the listing, no crate file is read for them."""
     links = {
-        name: found async for page in crates.list_names(None) for name, found in page.links.items()
+        name: found async for page in crates.list_names(None) for name, found in page.hints.items()
     }
     for name in names(simulator, 10):
         simulator.reset_counts()
-        package = await crates.fetch(crates.ref(name), links=links[name])
+        package = await crates.fetch(FetchRequest(crates.ref(name), hints=links[name]))
         assert isinstance(package, Package)
         truth = simulator.truth("cargo", name)
         assert (package.vendor, package.repository_url) == (truth.vendor, truth.repository_url)
@@ -93,7 +93,7 @@ async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, st
     found = {}
     for name, change in changes.items():
         if not change.deleted:
-            package = await crates.fetch(crates.ref(name), links=change.links)
+            package = await crates.fetch(FetchRequest(crates.ref(name), hints=change.hints))
             assert isinstance(package, Package)
             found[name] = package.vendor
     return found
@@ -301,13 +301,13 @@ async def test_an_answer_without_the_announced_version_is_stale(
     ref = crates.ref(name)
     for etag in (None, package.etag):
         with pytest.raises(StaleAnswer):
-            await crates.fetch(ref, known=known, etag=etag, expected="99.0.0")
-        answer = await crates.fetch(ref, known=known, etag=etag, expected=known[-1])
+            await crates.fetch(FetchRequest(ref, known=known, etag=etag, expected="99.0.0"))
+        answer = await crates.fetch(FetchRequest(ref, known=known, etag=etag, expected=known[-1]))
         assert isinstance(answer, NotModified if etag else Package)
     with pytest.raises(StaleAnswer):
-        await crates.fetch(crates.ref("never-published"), expected="1.0.0")
+        await crates.fetch(FetchRequest(crates.ref("never-published"), expected="1.0.0"))
     with pytest.raises(PackageNotFound):
-        await crates.fetch(crates.ref("never-published"))
+        await crates.fetch(FetchRequest(crates.ref("never-published")))
 
 
 # Failures -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.ecosystems.base import Change, ChangesPage, Ecosystem, NamesPage
+from ssc_ingest.ecosystems.base import Change, ChangesPage, Ecosystem, FetchRequest, NamesPage
 from ssc_ingest.errors import CursorExpired, RegistryError, RegistryUnavailable
 from ssc_ingest.models import Package
 from ssc_ingest.settings import Settings
@@ -61,7 +61,7 @@ class Listed:
 
 LISTINGS = {
     "pypi": Listed(
-        page="ssc_ingest.ecosystems.pypi.listing.PAGE",
+        page="ssc_ingest.ecosystems.pypi.listing.PAGE_SIZE",
         listing=("pypi.projects",),
         feed=("pypi.projects",),
         idle=1,
@@ -74,7 +74,7 @@ LISTINGS = {
         idle=1,
     ),
     "maven": Listed(
-        page="ssc_ingest.ecosystems.maven.listing.PAGE",
+        page="ssc_ingest.ecosystems.maven.listing.PAGE_SIZE",
         listing=("maven.properties", "maven.index"),
         # For a chunk that is gone there is the index: see test_maven_listing.py.
         feed=("maven.properties",),
@@ -90,7 +90,7 @@ LISTINGS = {
         is_history=True,
     ),
     "cargo": Listed(
-        page="ssc_ingest.ecosystems.crates.listing.PAGE",
+        page="ssc_ingest.ecosystems.crates.listing.PAGE_SIZE",
         listing=("cargo.dump",),
         feed=("cargo.dump", "cargo.feed"),
         idle=2,
@@ -98,7 +98,7 @@ LISTINGS = {
         tells_twice=True,
     ),
     "rubygems": Listed(
-        page="ssc_ingest.ecosystems.rubygems.listing.PAGE",
+        page="ssc_ingest.ecosystems.rubygems.listing.PAGE_SIZE",
         listing=("rubygems.names",),
         feed=("rubygems.list",),
         idle=1,
@@ -285,12 +285,14 @@ async def test_what_is_expected_is_there(
 ) -> None:
     """A package is read as the feed announced it; the answer is not refused as an old one."""
     (found,) = simulator.packages(name, 1, start=60, traits=("requirements",))
-    before = await reader.fetch(reader.ref(found.name))
+    before = await reader.fetch(FetchRequest(reader.ref(found.name)))
     cursor = await reader.feed_end()
     truth = simulator.publish(name, found.name)
     (change,) = changes_on(await changing(reader, cursor)).values()
     assert isinstance(before, Package)
-    after = await reader.fetch(reader.ref(change.name), etag=before.etag, expected=change.expected)
+    after = await reader.fetch(
+        FetchRequest(reader.ref(change.name), etag=before.etag, expected=change.expected)
+    )
     assert isinstance(after, Package)
     assert [version.name for version in after.versions] == [v.name for v in truth.versions]
 
@@ -395,7 +397,7 @@ async def test_dropped_entries(reader: Ecosystem, name: str, simulator: Simulato
     changed = publish(simulator, name, 300)
     pages = await changing(reader, last_cursor(pages, cursor))
     assert changes_on(pages).keys() == changed
-    answer = await reader.fetch(reader.ref(lost))
+    answer = await reader.fetch(FetchRequest(reader.ref(lost)))
     assert isinstance(answer, Package)
     assert len(answer.versions) == len(simulator.truth(name, lost).versions)
 

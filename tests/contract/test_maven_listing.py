@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
 from ssc_ingest.ecosystems.maven import Maven, listing
 from ssc_ingest.errors import (
     CursorExpired,
@@ -44,7 +44,7 @@ async def maven(
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a handful, so that there are many."""
-    monkeypatch.setattr(listing, "PAGE", 7)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 7)
 
 
 async def listed(maven: Maven, cursor: str | None = None) -> list[str]:
@@ -106,7 +106,7 @@ async def test_another_index_while_a_listing_is_under_way(
     assert {*names[:56], *rest} == set(simulator.names("maven"))
     simulator.reset_sequence("maven")
     endpoints(simulator)
-    with pytest.raises(CursorExpired, match="began anew"):
+    with pytest.raises(CursorExpired, match="started over"):
         await listed(maven, pages[7].cursor)
     assert endpoints(simulator) == {"maven.properties": 1}
 
@@ -202,7 +202,7 @@ async def test_the_cursor_moves_with_every_page(
     maven: Maven, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within a chunk by names; the time up to which all was seen moves with the last chunk."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 2)
     end = await maven.feed_end()
     packages = simulator.packages("maven", 10, start=60)
     for package in packages[:5]:
@@ -270,7 +270,7 @@ async def test_a_new_chain_is_a_new_beginning(maven: Maven, simulator: Simulator
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
     simulator.reset_sequence("maven")
-    with pytest.raises(CursorExpired, match="began anew"):
+    with pytest.raises(CursorExpired, match="started over"):
         await changed(maven, end)
     end = await maven.feed_end()
     assert await listed(maven) == sorted(simulator.names("maven"))
@@ -385,7 +385,9 @@ async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simul
     known.append(second.versions[-1].name)
     ref = maven.ref(package.name)
     for expected in (None, truth.latest, "9999.7", "not a version"):
-        answer = await maven.fetch(ref, known=known, etag=first.etag, expected=expected)
+        answer = await maven.fetch(
+            FetchRequest(ref, known=known, etag=first.etag, expected=expected)
+        )
         assert isinstance(answer, NotModified)
 
 

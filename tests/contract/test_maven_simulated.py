@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
@@ -78,6 +78,6 @@ async def test_what_was_published_is_read(maven: Maven, simulator: Simulator) ->
     assert parents <= 1  # the parent that was released with it
     known = [version.name for version in second.versions]
     simulator.reset_counts()
-    answer = await maven.fetch(maven.ref(found.name), known=known, etag=second.etag)
+    answer = await maven.fetch(FetchRequest(maven.ref(found.name), known=known, etag=second.etag))
     assert isinstance(answer, NotModified)
     assert simulator.counts().total == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.npm import Npm
 from ssc_ingest.errors import (
     MalformedMetadata,
@@ -139,7 +140,7 @@ async def test_unpublished_package_is_not_found(npm: Npm, simulator: Simulator) 
     """A document without versions names a package that nobody can install."""
     name = any_name(simulator, "empty")
     with pytest.raises(PackageNotFound):
-        await npm.fetch(npm.ref(name))
+        await npm.fetch(FetchRequest(npm.ref(name)))
 
 
 # What goes wrong ----------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ async def test_what_must_be_there_is_asked_for(
     name = any_name(simulator, "requirements")
     simulator.fault(**fault)
     with pytest.raises(MalformedMetadata):
-        await npm.fetch(npm.ref(name))
+        await npm.fetch(FetchRequest(npm.ref(name)))
 
 
 async def test_wrong_types_inside_are_tolerated(npm: Npm, simulator: Simulator) -> None:

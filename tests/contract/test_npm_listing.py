@@ -99,7 +99,7 @@ async def test_a_page_without_packages(npm: Npm, server: Loopback) -> None:
 
 async def test_numbers_that_stand_for_nothing(npm: Npm, server: Loopback) -> None:
     """The end that is announced need not be reached exactly."""
-    end = 7 + feed.UNSEEN
+    end = 7 + feed.MAX_INVISIBLE
     serve(server, end, {3: ([row(7, "a")], 7), 7: ([], 7)})
     assert await changes(npm, 3) == ([[Change("a")]], 7)
     serve(server, end + 1, {3: ([row(7, "a")], 7), 7: ([], 7)})

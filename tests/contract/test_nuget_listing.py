@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
+from ssc_ingest.ecosystems.base import Change, ChangesPage, FetchRequest, NamesPage
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.ecosystems.nuget.catalog import Announced, normalize_stamp
 from ssc_ingest.ecosystems.nuget.feed import CONCURRENCY, MAX_INDEX, MAX_PAGE
@@ -181,7 +181,7 @@ async def test_changes_are_what_the_packages_have(nuget: NuGet, simulator: Simul
     package = (await read(nuget, present, expected=found[present].expected)).package
     assert as_truth(package) == simulator.truth("nuget", present)
     with pytest.raises(PackageNotFound):
-        await nuget.fetch(nuget.ref(gone), expected=found[gone].expected)
+        await nuget.fetch(FetchRequest(nuget.ref(gone), expected=found[gone].expected))
 
 
 async def test_a_stale_registration_is_told(nuget: NuGet, simulator: Simulator) -> None:
@@ -197,7 +197,7 @@ async def test_a_stale_registration_is_told(nuget: NuGet, simulator: Simulator) 
     known = [version.name for version in before.versions]
     arguments: dict[str, Any] = {"known": known, "etag": before.etag, "expected": change.expected}
     with pytest.raises(StaleAnswer):
-        await nuget.fetch(nuget.ref(name), **arguments)
+        await nuget.fetch(FetchRequest(nuget.ref(name), **arguments))
     assert len((await read(nuget, name, **arguments)).package.versions) == len(known) + 1
 
 

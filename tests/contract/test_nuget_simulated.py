@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.settings import Settings
@@ -55,10 +55,14 @@ async def test_what_was_published_is_read(simulated: NuGet, simulator: Simulator
     published = simulator.publish("nuget", found.name)
     known = [version.name for version in first.versions]
     with request_scope(RequestScope()) as scope:
-        package = await simulated.fetch(simulated.ref(found.name), etag=first.etag, known=known)
+        package = await simulated.fetch(
+            FetchRequest(simulated.ref(found.name), etag=first.etag, known=known)
+        )
     assert not isinstance(package, NotModified)
     versions = [version.name for version in package.versions]
     assert versions == [version.name for version in published.versions]
     assert scope.requests <= 2 + len(versions) // 64 + 1
     etag = package.etag
-    assert isinstance(await simulated.fetch(simulated.ref(found.name), etag=etag), NotModified)
+    assert isinstance(
+        await simulated.fetch(FetchRequest(simulated.ref(found.name), etag=etag)), NotModified
+    )

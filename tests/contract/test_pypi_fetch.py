@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
-from ssc_ingest.ecosystems.pypi import MAX_METADATA, PyPI
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
+from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.ecosystems.pypi.fetch import MAX_METADATA
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import (
     IngestError,
@@ -122,7 +123,7 @@ async def test_nothing_new_costs_one_request(pypi: PyPI, simulator: Simulator) -
     assert (reading.package.vendor, reading.package.repository_url) == (None, None)
     assert [version.name for version in reading.package.versions] == known
 
-    reading = await read(pypi, normalized, known=known, thorough=True)
+    reading = await read(pypi, normalized, known=known, full=True)
     assert reading.requests == 2
     assert reading.package.vendor == truth.vendor
     assert reading.package.ref.registry_name == truth.registry_name
@@ -135,12 +136,12 @@ async def test_an_unchanged_page_is_not_read(pypi: PyPI, simulator: Simulator) -
     package = (await read(pypi, name)).package
     assert package.etag
 
-    unchanged = await pypi.fetch(pypi.ref(name), etag=package.etag)
+    unchanged = await pypi.fetch(FetchRequest(pypi.ref(name), etag=package.etag))
     assert isinstance(unchanged, NotModified)
     assert unchanged.fetched_at >= package.fetched_at
 
     simulator.yank("pypi", name, package.versions[0].name, yanked=not package.versions[0].yanked)
-    changed = await pypi.fetch(pypi.ref(name), etag=package.etag)
+    changed = await pypi.fetch(FetchRequest(pypi.ref(name), etag=package.etag))
     assert isinstance(changed, Package)
     assert changed.versions[0].yanked != package.versions[0].yanked
 
@@ -170,11 +171,11 @@ async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator)
     carryover = FetchCheckpoint()
     with request_scope(RequestScope(carryover=carryover)) as scope:
         with pytest.raises(RegistryUnavailable):
-            await pypi.fetch(pypi.ref(name))
+            await pypi.fetch(FetchRequest(pypi.ref(name)))
         simulator.clear_faults()
         kept, asked = len(carryover.documents), scope.requests
         assert kept >= 1
-        package = await pypi.fetch(pypi.ref(name))
+        package = await pypi.fetch(FetchRequest(pypi.ref(name)))
     assert isinstance(package, Package)
     check(package, simulator.truth("pypi", name))
     assert scope.requests - asked == 1 + versions - kept

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.ecosystems.pypi import listing as module
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
@@ -77,7 +77,7 @@ async def test_an_answer_older_than_the_feed(pypi: PyPI, simulator: Simulator) -
     """A project's page, or the word that it is unchanged, is refused until it is new enough."""
     (found,) = simulator.packages("pypi", 1, start=70)
     ref = pypi.ref(found.name)
-    package = await pypi.fetch(ref)
+    package = await pypi.fetch(FetchRequest(ref))
     assert isinstance(package, Package)
     cursor = await pypi.feed_end()
     simulator.publish("pypi", found.name)
@@ -87,12 +87,14 @@ async def test_an_answer_older_than_the_feed(pypi: PyPI, simulator: Simulator) -
 
     newer = str(int(serial) + 1)
     with pytest.raises(StaleAnswer, match=newer):
-        await pypi.fetch(ref, expected=newer)
-    now = await pypi.fetch(ref, expected=serial)
+        await pypi.fetch(FetchRequest(ref, expected=newer))
+    now = await pypi.fetch(FetchRequest(ref, expected=serial))
     assert isinstance(now, Package)
     with pytest.raises(StaleAnswer):
-        await pypi.fetch(ref, etag=now.etag, expected=newer)
-    assert isinstance(await pypi.fetch(ref, etag=now.etag, expected=serial), NotModified)
+        await pypi.fetch(FetchRequest(ref, etag=now.etag, expected=newer))
+    assert isinstance(
+        await pypi.fetch(FetchRequest(ref, etag=now.etag, expected=serial)), NotModified
+    )
 
 
 @pytest.mark.parametrize("serial", [5, None])
@@ -103,12 +105,12 @@ async def test_a_serial_in_the_page_alone(
     meta = {"api-version": "1.4"} | ({} if serial is None else {"_last-serial": serial})
     page = {"meta": meta, "name": "a", "files": [], "versions": []}
     server.serve("/simple/a/", json.dumps(page), media_type=JSON)
-    assert isinstance(await index.fetch(index.ref("a"), expected="5"), Package)
+    assert isinstance(await index.fetch(FetchRequest(index.ref("a"), expected="5")), Package)
     if serial is None:
-        assert isinstance(await index.fetch(index.ref("a"), expected="6"), Package)
+        assert isinstance(await index.fetch(FetchRequest(index.ref("a"), expected="6")), Package)
     else:
         with pytest.raises(StaleAnswer):
-            await index.fetch(index.ref("a"), expected="6")
+            await index.fetch(FetchRequest(index.ref("a"), expected="6"))
 
 
 # The feed -------------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ async def test_a_newer_list_in_the_middle(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What changed again before the place is found again; what was done is not."""
-    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdef", 1))
     cursor = await index.feed_end()
     serve(server, 20, {"a": 11, "b": 12, "c": 13, "d": 14, "e": 1, "f": 15})
@@ -157,7 +159,7 @@ async def test_many_changes_before_the_place(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the old place is reached again, a cursor leads back to where it was."""
-    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdefgh", 1))
     cursor = await index.feed_end()
     serve(server, 20, dict.fromkeys("abcdefgh", 15))
@@ -215,7 +217,7 @@ async def test_a_listing_goes_on_after_a_reset(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names have no numbers: only the feed has to begin anew."""
-    monkeypatch.setattr(module, "PAGE", 1)
+    monkeypatch.setattr(module, "PAGE_SIZE", 1)
     serve(server, 5_000_000, {"a": 1, "b": 10})
     pages = [page async for page in index.list_names(None)]
     assert [page.names for page in pages] == [("a",), ("b",)]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ssc_ingest.ecosystems.base import NotModified
-from ssc_ingest.ecosystems.rubygems import MAX_DOCUMENT, RubyGems
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
+from ssc_ingest.ecosystems.rubygems import RubyGems
+from ssc_ingest.ecosystems.rubygems.fetch import MAX_DOCUMENT
 from ssc_ingest.errors import (
     IngestError,
     MalformedMetadata,
@@ -168,7 +169,7 @@ async def test_nothing_new_costs_one(rubygems: RubyGems, registry: Loopback) -> 
 async def test_asked_by_name_everything_is_read(rubygems: RubyGems, registry: Loopback) -> None:
     """Dates and links that an earlier reading may have missed."""
     known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
-    reading = await read(rubygems, "demo", known=known, thorough=True)
+    reading = await read(rubygems, "demo", known=known, full=True)
     assert reading.requests == 3
     assert None not in dates(reading.package).values()
     assert reading.package.repository_url == "https://github.com/o/demo"
@@ -178,7 +179,7 @@ async def test_unchanged_gem_costs_an_empty_answer(rubygems: RubyGems, registry:
     """With the validator of what the graph has, the registry need not send it again."""
     package = (await read(rubygems, "demo")).package
     registry.asked.clear()
-    answer = await rubygems.fetch(rubygems.ref("demo"), etag=package.etag)
+    answer = await rubygems.fetch(FetchRequest(rubygems.ref("demo"), etag=package.etag))
     assert isinstance(answer, NotModified)
     assert answer.fetched_at >= package.fetched_at
     assert registry.asked == {"/info/demo": 1}
@@ -291,7 +292,7 @@ async def test_gem_of_yanked_versions_is_not_found(rubygems: RubyGems, registry:
     """A file without lines names a gem that nobody can install."""
     registry.serve("/info/demo", "---\n", media_type=TEXT)
     with pytest.raises(PackageNotFound):
-        await rubygems.fetch(rubygems.ref("demo"))
+        await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
 
 
 # What goes wrong ----------------------------------------------------------------------------------
@@ -313,7 +314,7 @@ async def test_index_that_is_none_is_not_taken_for_a_gem(
     """Text that is no index is malformed; what has not the announced digest was damaged."""
     registry.serve("/info/demo", **answer)
     with pytest.raises(error):
-        await rubygems.fetch(rubygems.ref("demo"))
+        await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
 
 
 @pytest.mark.parametrize("document", ["versions", "gems"])
@@ -356,7 +357,7 @@ async def test_waiting_for_the_api_is_no_failure(
     """Else a busy hour would leave gems without dates."""
     registry.serve(f"/api/v1/{document}/demo.json", "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):
-        await rubygems.fetch(rubygems.ref("demo"))
+        await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
 
 
 # The simulated registry --------------------------------------------------------------------------
@@ -405,11 +406,13 @@ async def test_what_was_published_is_read(simulated: RubyGems, simulator: Simula
     new = published.versions[-1]
     assert dated[VersionName(new.name)] == new.release_date
     etag = reading.package.etag
-    assert isinstance(await simulated.fetch(simulated.ref(found.name), etag=etag), NotModified)
+    assert isinstance(
+        await simulated.fetch(FetchRequest(simulated.ref(found.name), etag=etag)), NotModified
+    )
 
 
 async def test_empty_gem_is_not_found(simulated: RubyGems, simulator: Simulator) -> None:
     """All its versions were yanked."""
     (found,) = simulator.packages("rubygems", 1, traits=("empty",))
     with pytest.raises(PackageNotFound):
-        await simulated.fetch(simulated.ref(found.name))
+        await simulated.fetch(FetchRequest(simulated.ref(found.name)))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, NotModified
+from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
 from ssc_ingest.ecosystems.rubygems import RubyGems, listing
 from ssc_ingest.ecosystems.rubygems.lists import NO_VERSIONS
 from ssc_ingest.errors import (
@@ -45,7 +45,7 @@ async def gems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, with small pages."""
-    monkeypatch.setattr(listing, "PAGE", 30)
+    monkeypatch.setattr(listing, "PAGE_SIZE", 30)
     async with opened(RubyGems, simulator, settings, redis_url) as gems:
         yield gems
 
@@ -298,14 +298,14 @@ async def test_another_file_than_was_announced_is_stale(
     ref, md5 = gems.ref(name), package.etag.strip('"')
     for etag in (None, package.etag):
         with pytest.raises(StaleAnswer):
-            await gems.fetch(ref, etag=etag, expected=NO_VERSIONS)
-        answer = await gems.fetch(ref, etag=etag, expected=md5)
+            await gems.fetch(FetchRequest(ref, etag=etag, expected=NO_VERSIONS))
+        answer = await gems.fetch(FetchRequest(ref, etag=etag, expected=md5))
         assert isinstance(answer, NotModified if etag else Package)
     with pytest.raises(StaleAnswer):
-        await gems.fetch(gems.ref("never-published"), expected=md5)
+        await gems.fetch(FetchRequest(gems.ref("never-published"), expected=md5))
     for nothing in (None, NO_VERSIONS):
         with pytest.raises(PackageNotFound):
-            await gems.fetch(gems.ref("never-published"), expected=nothing)
+            await gems.fetch(FetchRequest(gems.ref("never-published"), expected=nothing))
 
 
 # Failures -------------------------------------------------------------------------------

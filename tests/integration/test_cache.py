@@ -1,4 +1,4 @@
-"""The cache database: import names, and what operators see and clear."""
+"""The cache database: import names, and the commands that list and clear it."""
 
 import pytest
 
@@ -29,7 +29,7 @@ class Reading:
 
 @pytest.mark.parametrize("names", [("com.example", "com.example.api"), ()])
 async def test_import_names_are_read_once(state: State, names: tuple[str, ...]) -> None:
-    """For all processes, for a week; also where there are none."""
+    """All processes share them for a week; an empty list is cached as well."""
     reading = Reading(names)
     for _ in range(2):
         cache = ImportNamesCache(state.cache)
@@ -41,7 +41,7 @@ async def test_import_names_are_read_once(state: State, names: tuple[str, ...]) 
 
 
 async def test_errors_are_not_kept(state: State) -> None:
-    """What could not be read is read again."""
+    """A failed reading is repeated."""
 
     async def fail() -> tuple[str, ...]:
         raise RegistryUnavailable("HTTP 502")
@@ -53,7 +53,7 @@ async def test_errors_are_not_kept(state: State) -> None:
 
 
 async def test_entries_are_listed_and_cleared(state: State) -> None:
-    """By key or pattern, with kind, size and age; other databases are out of reach."""
+    """By key or pattern, with kind, size and age; other databases are unaffected."""
     await ImportNamesCache(state.cache).get(REF, VERSION, Reading(("a",)))
     await DocumentCache(state.cache).put("https://repo.example/a.pom", Document(b"x" * 100))
     await state.cache.set("somebody:else", b"1")
@@ -76,8 +76,8 @@ async def test_entries_are_listed_and_cleared(state: State) -> None:
     assert await state.redis.exists("document:of-the-state")
 
 
-async def test_clearing_goes_page_by_page(state: State) -> None:
-    """More than one round trip's worth of keys."""
+async def test_clearing_works_page_by_page(state: State) -> None:
+    """More keys than one round trip handles."""
     await state.cache.mset({f"document:{number}": b"1" for number in range(2500)})
     assert await Cache(state.cache).clear("document:*") == 2500
     assert await state.cache.dbsize() == 0

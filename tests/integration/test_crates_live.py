@@ -1,4 +1,4 @@
-"""A handful of small crates, read from crates.io itself; and Cargo as judge of our ranges."""
+"""A handful of small crates, read from crates.io itself; Cargo checks our ranges."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.endpoints import load_endpoints
@@ -34,7 +34,7 @@ async def crates(state: State, settings: Settings) -> AsyncIterator[Crates]:
 async def fetch(crates: Crates, name: str) -> Package:
     """Read a crate with its links, or skip where there is no network."""
     try:
-        package = await crates.fetch(crates.ref(name), thorough=True)
+        package = await crates.fetch(FetchRequest(crates.ref(name), full=True))
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"crates.io cannot be reached: {error}")
@@ -56,7 +56,7 @@ async def test_a_small_crate(crates: Crates) -> None:
         ("pkg:cargo/no-panic", "^0.1")
     ]
     if package.etag:
-        answer = await crates.fetch(package.ref, etag=package.etag)
+        answer = await crates.fetch(FetchRequest(package.ref, etag=package.etag))
         assert isinstance(answer, NotModified)
 
 
@@ -101,7 +101,7 @@ semver = "1"
 
 @pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A program around the crate by which Cargo reads requirements."""
+    """A program around the crate with which Cargo reads requirements."""
     cargo = shutil.which("cargo")
     if cargo is None or subprocess.run([cargo, "--version"], check=False).returncode:
         missing = "cargo is needed to compare with Cargo's own reading of requirements"

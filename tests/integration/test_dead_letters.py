@@ -1,4 +1,4 @@
-"""Work that failed for good, on a real Redis."""
+"""Tasks that failed permanently, on a real Redis."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ async def _fail(state: State, message: TaskMessage, error: Exception | None = No
 
 
 async def test_everything_is_kept(state: State) -> None:
-    """Input, error, traceback, attempts and times come back as they were."""
+    """Input, error, traceback, attempts and times can be read back unchanged."""
     letter_id = await _fail(state, _message("rich"))
     letter = await state.dead_letters.get(letter_id)
     assert letter is not None
@@ -59,7 +59,7 @@ async def test_everything_is_kept(state: State) -> None:
     assert letter.subject == "pypi rich"
 
 
-async def test_failures_of_a_stream_go_back_to_it(state: State, settings: Any) -> None:
+async def test_failures_return_to_their_stream(state: State, settings: Any) -> None:
     """``<stream>-dlq`` has the raw text and the error, as the stream's producer expects."""
     raw = '{"package": "rich", "node_type": "PyPIPackage"}'
     origin = {"stream": "package_extraction", "data": raw}
@@ -72,13 +72,13 @@ async def test_failures_of_a_stream_go_back_to_it(state: State, settings: Any) -
     assert await state.dead_letters.count() == 1
 
 
-async def test_a_senseless_origin_does_not_lose_the_letter(state: State) -> None:
-    """It is kept with all others."""
+async def test_an_invalid_origin_does_not_lose_the_letter(state: State) -> None:
+    """It is stored with all others."""
     letter_id = await _fail(state, _message("rich", origin={"stream": 7}))
     assert letter_id.startswith("dead-letters/")
 
 
-async def test_listed_by_what_they_are_about(state: State) -> None:
+async def test_listed_by_subject(state: State) -> None:
     """More than a page of them, newest first, by ecosystem and by error."""
     for n in range(120):
         await _fail(state, _message(f"p{n}"), None if n % 2 else ValueError("a bug"))
@@ -91,8 +91,8 @@ async def test_listed_by_what_they_are_about(state: State) -> None:
     assert len(bugs) == 60
 
 
-async def test_replayed_work_is_work_again(state: State) -> None:
-    """The message is on its queue, with all attempts ahead; the letter is gone."""
+async def test_a_replay_requeues_the_task(state: State) -> None:
+    """The message is in its queue with a new set of attempts; the letter is removed."""
     first = await _fail(state, _message("a"))
     await _fail(state, _message("b"))
     assert await state.replay().replay(ReplayDeadLetters(ids=[first, "dead-letters/0-1"])) == [
@@ -105,8 +105,8 @@ async def test_replayed_work_is_work_again(state: State) -> None:
     assert await state.dead_letters.count() == 0
 
 
-async def test_a_task_that_is_delivered_again_leaves_what_has_failed_since(state: State) -> None:
-    """What it has replayed and what has failed again is not replayed once more."""
+async def test_a_redelivered_replay_ignores_later_failures(state: State) -> None:
+    """A task that was replayed and failed again is not replayed twice."""
     await _fail(state, _message("a"))
     asked = ReplayDeadLetters(all=True)
     assert len(await state.replay().replay(await state.replay().pin(asked, "a task"))) == 1
@@ -117,7 +117,7 @@ async def test_a_task_that_is_delivered_again_leaves_what_has_failed_since(state
 
 
 async def test_many_are_replayed_in_parts(state: State) -> None:
-    """Each part is a request for the rest, until there is none; by filter and by ids."""
+    """Each part requests the next one until none is left; by filter and by ids."""
     ids = [await _fail(state, _message(f"p{n}")) for n in range(5)]
     replayed, rest = await state.replay().replay_portion(ReplayDeadLetters(all=True), 2)
     assert replayed == ids[:2:-1]
@@ -128,7 +128,7 @@ async def test_many_are_replayed_in_parts(state: State) -> None:
     assert await state.replay().replay_portion(ReplayDeadLetters(all=True), 2) == ([], None)
 
 
-async def test_a_replay_says_which(state: State) -> None:
+async def test_a_replay_needs_ids_or_a_filter(state: State) -> None:
     """Without ids or a filter nothing is replayed."""
     await _fail(state, _message("a"))
     with pytest.raises(InvalidArguments):
@@ -137,7 +137,7 @@ async def test_a_replay_says_which(state: State) -> None:
 
 
 async def test_deleting(state: State) -> None:
-    """Only those that were there count."""
+    """Only letters that existed count."""
     letter_id = await _fail(state, _message("a"))
     assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
     assert await state.dead_letters.get(letter_id) is None

@@ -25,13 +25,13 @@ DOCUMENT = Document(b"<project>\n\x00\xff</project>", datetime(2025, 7, 7, 10, 1
     ],
     ids=["dated", "empty", "lines", "large"],
 )
-def test_packing_loses_nothing(document: Document) -> None:
-    """Bytes and date come back as they were."""
+def test_compression_loses_nothing(document: Document) -> None:
+    """Bytes and date are restored unchanged."""
     assert Document.unpack(document.pack()) == document
 
 
-async def test_what_one_process_keeps_another_finds(state: State) -> None:
-    """Also after the first has ended; for a day from its last use."""
+async def test_processes_share_documents(state: State) -> None:
+    """Also after the first process has ended; for a day after the last use."""
     first, second = DocumentCache(state.cache), DocumentCache(state.cache)
     assert await second.get(URL) is None
     assert await first.put(URL, DOCUMENT)
@@ -42,7 +42,7 @@ async def test_what_one_process_keeps_another_finds(state: State) -> None:
 
 
 async def test_hot_documents_cost_nothing(state: State) -> None:
-    """What a process has just used it has at hand, though the cache was flushed."""
+    """A process keeps recently used documents in memory, even if the cache was flushed."""
     documents = DocumentCache(state.cache)
     await documents.put(URL, DOCUMENT)
     await state.cache.flushdb()
@@ -51,7 +51,7 @@ async def test_hot_documents_cost_nothing(state: State) -> None:
 
 
 async def test_only_small_documents_are_kept(state: State) -> None:
-    """A large one is read again by whoever needs it."""
+    """Every process that needs a large one requests it again."""
     documents = DocumentCache(state.cache)
     assert await documents.put(URL, Document(b"x" * MAX_SIZE))
     assert not await documents.put(f"{URL}2", Document(b"x" * (MAX_SIZE + 1)))
@@ -59,8 +59,8 @@ async def test_only_small_documents_are_kept(state: State) -> None:
     assert IN_PROCESS >= 10 * MAX_SIZE
 
 
-async def test_a_process_keeps_what_it_used_last(state: State) -> None:
-    """Beyond the bound in bytes the coldest go, and come back from Redis."""
+async def test_a_process_keeps_the_most_recently_used(state: State) -> None:
+    """Beyond the limit in bytes the oldest are dropped, and read from Redis again."""
     documents = DocumentCache(state.cache, in_process=2500)
     for number in range(3):
         await documents.put(f"{URL}{number}", Document(bytes([number]) * 1000))
@@ -71,8 +71,8 @@ async def test_a_process_keeps_what_it_used_last(state: State) -> None:
     assert kept == [True, False, True]
 
 
-async def test_carryover_keeps_documents(state: State) -> None:
-    """What a deferred extraction has read comes back with its date, and can be forgotten."""
+async def test_a_checkpoint_keeps_documents(state: State) -> None:
+    """The documents of a delayed extraction are restored with their dates, and can be deleted."""
     carryover = FetchCheckpoint()
     carryover.keep(URL, DOCUMENT)
     purl = Purl("pkg:maven/g/a")
@@ -83,8 +83,8 @@ async def test_carryover_keeps_documents(state: State) -> None:
     assert (await FetchCheckpoint.load(state.cache, purl)).documents == {}
 
 
-async def test_carryover_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes beyond the bound is left out; what fits stays."""
+async def test_a_checkpoint_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents beyond the limit are omitted; those that fit stay."""
     monkeypatch.setattr("ssc_ingest.http.checkpoint.MAX_SIZE", 100)
     carryover = FetchCheckpoint()
     carryover.keep(URL, Document(b"x" * 50))
@@ -92,8 +92,8 @@ async def test_carryover_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(carryover.documents) == [URL]
 
 
-async def test_answers_are_kept_for_the_next_execution(state: State) -> None:
-    """With their age, over several executions; not for the one that got them, nor for ever."""
+async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
+    """With their age, over several executions; not for the one that received them, nor for ever."""
     purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
     answer = Answer("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
     first = FetchCheckpoint()

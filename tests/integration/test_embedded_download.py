@@ -1,4 +1,4 @@
-"""Downloading the jars: from a Maven repository on loopback, over real HTTP."""
+"""Downloading the jars from a Maven repository on loopback, over real HTTP."""
 
 import hashlib
 import random
@@ -42,7 +42,7 @@ class Repository:
 
     @contextmanager
     def request(self, path: str) -> Iterator[str]:
-        """Count a request; yields what to do wrong with it."""
+        """Count a request; yields the fault to apply to it."""
         with self._lock:
             self.requests[path] += 1
             self.at_once += 1
@@ -57,7 +57,7 @@ class Repository:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers like Maven Central: whole files, ranges, 404; and the faults it was told."""
+    """Answers like Maven Central: whole files, ranges, 404; and the configured faults."""
 
     protocol_version = "HTTP/1.1"
     server: "RepositoryServer"
@@ -78,11 +78,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.serve(body, fault)
 
     def serve(self, body: bytes, fault: str) -> None:
-        """Send the file, or the range that was asked for."""
+        """Send the file, or the requested range."""
         asked_for = self.headers.get("Range")
         if asked_for and fault != "no ranges":
             self.server.repository.ranges.append(asked_for)
             first = int(asked_for.removeprefix("bytes=").removesuffix("-"))
+            if first >= len(body):
+                self.answer(416, b"", ("Content-Range", f"bytes */{len(body)}"))
+                return
             self.answer(206, body[first:], ("Content-Range", f"bytes {first}-{len(body)}"))
         elif fault == "cut off":
             self.send_response(200)
@@ -94,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, body)
 
     def answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
-        """Send a complete answer."""
+        """Send a complete response."""
         self.send_response(status)
         for name, value in (*headers, ("Content-Length", str(len(body)))):
             self.send_header(name, value)
@@ -102,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Discard the server's own log."""
 
 
 class RepositoryServer(ThreadingHTTPServer):
@@ -141,7 +144,7 @@ class Recorder:
 
 @pytest.fixture
 def repository() -> Iterator[Repository]:
-    """A repository that answers on loopback."""
+    """A repository that responds on loopback."""
     repository = Repository()
     with RepositoryServer(repository) as server:
         repository.url = f"http://{LOOPBACK}:{server.server_port}"
@@ -159,14 +162,14 @@ def cache(tmp_path: Path) -> JarCache:
 
 
 def partial(cache: JarCache, jar: Jar) -> Path:
-    """Where the beginning of an interrupted download is."""
+    """The path of the partial file of an interrupted download."""
     path = cache.path(jar).with_name(f"{cache.path(jar).name}.part")
     path.parent.mkdir(parents=True)
     return path
 
 
 def test_download(repository: Repository, cache: JarCache) -> None:
-    """Every jar arrives as the lock names it, asked for once, at most eight at a time."""
+    """Every jar arrives as named in the lock, requested once, at most eight at a time."""
     progress = Recorder()
     JarDownload(cache, f"{repository.url}/").ensure(repository.jars, progress)
     assert cache.missing(repository.jars) == []
@@ -176,8 +179,8 @@ def test_download(repository: Repository, cache: JarCache) -> None:
     assert list(cache.folder.rglob("*.part")) == []
 
 
-def test_only_what_is_missing_is_asked_for(repository: Repository, cache: JarCache) -> None:
-    """A second time nothing is asked; a jar that was damaged meanwhile is fetched again."""
+def test_only_missing_jars_are_downloaded(repository: Repository, cache: JarCache) -> None:
+    """A second download requests nothing; a damaged jar is downloaded again."""
     download = JarDownload(cache, repository.url)
     download.ensure(repository.jars, Recorder())
     repository.requests.clear()
@@ -189,8 +192,10 @@ def test_only_what_is_missing_is_asked_for(repository: Repository, cache: JarCac
 
 
 @pytest.mark.parametrize("server", ["ranges", "no ranges"])
-def test_interrupted_download_goes_on(repository: Repository, cache: JarCache, server: str) -> None:
-    """What is left of an interrupted download is completed; begun anew if the server cannot."""
+def test_an_interrupted_download_continues(
+    repository: Repository, cache: JarCache, server: str
+) -> None:
+    """The rest of the file is requested; the download restarts if the server has no ranges."""
     jar = max(repository.jars, key=lambda jar: jar.size)
     body = repository.files[f"/{jar.path}"]
     partial(cache, jar).write_bytes(body[:1000])
@@ -202,8 +207,8 @@ def test_interrupted_download_goes_on(repository: Repository, cache: JarCache, s
     assert progress.done == progress.total == jar.size
 
 
-def test_rest_of_another_file_is_given_up(repository: Repository, cache: JarCache) -> None:
-    """A partial file that does not fit is thrown away, and the jar fetched from the start."""
+def test_a_foreign_partial_file_is_discarded(repository: Repository, cache: JarCache) -> None:
+    """A partial file of other content is discarded, and the jar downloaded from the start."""
     jar = max(repository.jars, key=lambda jar: jar.size)
     partial(cache, jar).write_bytes(b"x" * 1000)
     progress = Recorder()
@@ -213,8 +218,56 @@ def test_rest_of_another_file_is_given_up(repository: Repository, cache: JarCach
     assert progress.done == jar.size
 
 
-def test_answer_that_is_cut_off(repository: Repository, cache: JarCache) -> None:
-    """A connection that breaks in the middle is taken up again where it broke."""
+def test_complete_part(repository: Repository, cache: JarCache) -> None:
+    """A part that needs nothing more (416 is all a server can say) becomes the jar."""
+    jar = repository.jars[0]
+    body = repository.files[f"/{jar.path}"]
+    partial(cache, jar).write_bytes(body)
+    progress = Recorder()
+    JarDownload(cache, repository.url).ensure([jar], progress)
+    assert cache.path(jar).read_bytes() == body
+    assert not repository.requests, "nothing was missing"
+    assert progress.done == progress.total == jar.size
+    assert list(cache.folder.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize("extra", [0, 1], ids=["complete", "longer"])
+def test_complete_part_of_another_file(repository: Repository, cache: JarCache, extra: int) -> None:
+    """A part of the right size, or a longer one, that does not fit is downloaded again."""
+    jar = repository.jars[0]
+    partial(cache, jar).write_bytes(b"x" * (jar.size + extra))
+    progress = Recorder()
+    JarDownload(cache, repository.url).ensure([jar], progress)
+    assert cache.missing([jar]) == []
+    assert repository.ranges == []
+    assert progress.done == jar.size
+
+
+def test_server_that_has_no_rest(repository: Repository, cache: JarCache) -> None:
+    """Where the mirror's file is no longer than the part (416), its checksum decides."""
+    jar = repository.jars[0]
+    body = repository.files[f"/{jar.path}"]
+    repository.files[f"/{jar.path}"] = body[:-1]
+    part = partial(cache, jar)
+    part.write_bytes(body[:-1])
+    with pytest.raises(ChecksumMismatch):
+        JarDownload(cache, repository.url).ensure([jar], Recorder())
+    assert repository.ranges == [f"bytes={jar.size - 1}-"]
+    assert not part.exists()
+
+
+def test_rest_that_is_refused(repository: Repository, cache: JarCache) -> None:
+    """A 416 that does not fit the part is answered by downloading all of it."""
+    jar = repository.jars[0]
+    partial(cache, jar).write_bytes(repository.files[f"/{jar.path}"][:-1])
+    repository.faults[f"/{jar.path}"] = ["416"]
+    JarDownload(cache, repository.url).ensure([jar], Recorder())
+    assert cache.missing([jar]) == []
+    assert repository.requests[f"/{jar.path}"] == 2
+
+
+def test_a_broken_connection_is_resumed(repository: Repository, cache: JarCache) -> None:
+    """A download continues where its connection broke."""
     jar = max(repository.jars, key=lambda jar: jar.size)
     repository.faults[f"/{jar.path}"] = ["cut off"]
     progress = Recorder()
@@ -228,16 +281,16 @@ def test_answer_that_is_cut_off(repository: Repository, cache: JarCache) -> None
     "fault",
     ["500", "503", "429 1", pytest.param(f"429 {formatdate(usegmt=True)}", id="429 DATE")],
 )
-def test_busy_server_is_asked_again(repository: Repository, cache: JarCache, fault: str) -> None:
-    """A server that is busy or broken for a moment is asked once more, when it wants to be."""
+def test_a_busy_server_is_retried(repository: Repository, cache: JarCache, fault: str) -> None:
+    """A request to a busy or broken server is repeated once, after the Retry-After."""
     path = f"/{repository.jars[0].path}"
     repository.faults[path] = [fault]
     JarDownload(cache, repository.url).ensure(repository.jars[:1], Recorder())
     assert repository.requests[path] == 2
 
 
-def test_server_that_wants_too_much_patience(repository: Repository, cache: JarCache) -> None:
-    """A Retry-After of an hour is respected by giving up."""
+def test_a_long_retry_after_is_an_error(repository: Repository, cache: JarCache) -> None:
+    """A Retry-After of an hour ends the download."""
     repository.faults[f"/{repository.jars[0].path}"] = ["429 3600"]
     with pytest.raises(DownloadError, match="wait 3600 s"):
         JarDownload(cache, repository.url).ensure(repository.jars[:1], Recorder())
@@ -245,7 +298,7 @@ def test_server_that_wants_too_much_patience(repository: Repository, cache: JarC
 
 
 def test_wrong_checksum(repository: Repository, cache: JarCache) -> None:
-    """A jar that is not the one of the lock is an error that names it, and is not kept."""
+    """A jar that differs from the lock is an error that names it, and is not kept."""
     jar = repository.jars[0]
     repository.files[f"/{jar.path}"] = b"x" * jar.size
     with pytest.raises(ChecksumMismatch, match=f"{jar.path}.*{jar.sha256}"):
@@ -256,7 +309,7 @@ def test_wrong_checksum(repository: Repository, cache: JarCache) -> None:
 
 @pytest.mark.parametrize("size", ["longer", "shorter"])
 def test_wrong_size(repository: Repository, cache: JarCache, size: str) -> None:
-    """A file of another size than the lock's is not taken, and not read on without end."""
+    """A file of another size than in the lock is rejected, and not read without end."""
     jar = repository.jars[0]
     repository.files[f"/{jar.path}"] = b"x" * (jar.size + 1 if size == "longer" else 1)
     with pytest.raises(ChecksumMismatch):
@@ -273,7 +326,7 @@ def test_incomplete_mirror(repository: Repository, cache: JarCache) -> None:
 
 
 def test_no_network(repository: Repository, cache: JarCache) -> None:
-    """Where nobody answers, the error says what to do."""
+    """If no server responds, the error suggests a fix."""
     url = f"http://{LOOPBACK}:{choose_port(0)}"
     with pytest.raises(DownloadError, match=r"EMBEDDED_MAVEN_URL.*GRAPH_DB_URI"):
         JarDownload(cache, url).ensure(repository.jars, Recorder())
@@ -282,7 +335,7 @@ def test_no_network(repository: Repository, cache: JarCache) -> None:
 def test_proxies_never_apply_to_loopback(
     repository: Repository, cache: JarCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mirror on loopback is asked directly, whatever proxy the environment names."""
+    """Requests to a mirror on loopback bypass the proxies of the environment."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://{LOOPBACK}:{choose_port(0)}")
     JarDownload(cache, repository.url).ensure(repository.jars[:1], Recorder())
@@ -307,7 +360,7 @@ def test_two_at_once(repository: Repository, cache: JarCache) -> None:
 
 
 def test_cancelled_download_stops(repository: Repository, cache: JarCache) -> None:
-    """A start that was given up asks for nothing more."""
+    """A cancelled start sends no more requests."""
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(DownloadError):
@@ -316,7 +369,7 @@ def test_cancelled_download_stops(repository: Repository, cache: JarCache) -> No
 
 
 def test_no_space(repository: Repository, cache: JarCache) -> None:
-    """A disk that cannot hold the jars is noticed before anything is asked."""
+    """A disk that cannot hold the jars is detected before the first request."""
     huge = Jar("org.example:huge:1", 2**60, "0" * 64)
     with pytest.raises(NoSpaceLeft, match="CACHE_DIR"):
         JarDownload(cache, repository.url).ensure([huge], Recorder())
@@ -324,7 +377,7 @@ def test_no_space(repository: Repository, cache: JarCache) -> None:
 
 
 def test_cache_that_cannot_be_written(repository: Repository, tmp_path: Path) -> None:
-    """A cache in a place where no directory can be made is an error that names the setting."""
+    """A cache folder that cannot be created is an error that names the setting."""
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnusable, match="CACHE_DIR"):
         JarDownload(JarCache(tmp_path / "file" / "cache"), repository.url).ensure(

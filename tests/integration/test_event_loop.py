@@ -1,4 +1,4 @@
-"""The workers' own event loop: connections that are reset while idle, and those through proxies."""
+"""The workers' event loop: connections that are reset while idle, and those through proxies."""
 
 import asyncio
 import select
@@ -32,7 +32,7 @@ LONG_ENOUGH = 60
 
 
 class Resetting:
-    """Forwards bytes until it resets what is connected, as a firewall does that has forgotten."""
+    """Forwards bytes until it resets its connections, like a firewall that has lost its state."""
 
     def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
@@ -88,7 +88,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 @pytest.mark.usefixtures("clean_redis")
 def test_redis(settings: Settings, redis_servers: Servers) -> None:
-    """The next command goes over a new connection; nobody notices."""
+    """The next command uses a new connection, without an error."""
 
     async def ask(proxy: Resetting) -> None:
         async with open_state(settings, replace(redis_servers, redis_url=proxy.uri)) as state:
@@ -103,7 +103,7 @@ def test_redis(settings: Settings, redis_servers: Servers) -> None:
 
 @pytest.mark.usefixtures("clean_graph")
 def test_graph(settings: Settings, servers: Servers) -> None:
-    """The next read goes over a new connection; nobody notices."""
+    """The next read uses a new connection, without an error."""
     ref = ecosystem("pypi").ref("rich")
 
     async def ask(proxy: Resetting) -> None:

@@ -24,7 +24,7 @@ def check(
 
 
 async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers) -> None:
-    """Its heartbeat is seen; another machine's does not count, nor one that has signed off."""
+    """Another machine's heartbeat does not count, nor that of a worker that signed off."""
 
     def worker(name: str) -> Worker:
         return Worker(hostname=name, pid=1, queues=("a",), concurrency=1, started_at=time.time())
@@ -42,7 +42,7 @@ async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers)
 
 
 def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
-    """One line says why, without a traceback."""
+    """One line gives the reason, without a traceback."""
     unhealthy = check(servers, redis_url="redis://127.0.0.1:9")
     assert unhealthy.returncode == 1
     assert "127.0.0.1:9" in unhealthy.stderr
@@ -50,7 +50,7 @@ def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
 
 
 async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> None:
-    """It says that it is there, and takes nothing from queues in which messages wait."""
+    """It has a heartbeat, and takes none of the messages in its queues."""
     mine = f"pypi@{socket.gethostname()}"
     worker = Worker(hostname=mine, pid=1, queues=("a",), concurrency=1, started_at=time.time())
     await beat(state.redis, worker, running=0, stalled_for=3600)
@@ -61,10 +61,8 @@ async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> Non
     assert check(servers).returncode == 0
 
 
-async def test_beat_is_healthy_while_it_looks_at_the_schedule(
-    state: State, servers: Servers
-) -> None:
-    """Also the one that stands by; a worker is no beat, nor is another machine's."""
+async def test_beat_is_healthy_while_it_checks_the_schedule(state: State, servers: Servers) -> None:
+    """Also a beat that stands by; a worker does not count, nor does another machine's beat."""
     here = socket.gethostname()
     worker = Worker(hostname=f"a@{here}", pid=1, queues=(), concurrency=1, started_at=0)
     await beat(state.redis, worker)

@@ -1,4 +1,4 @@
-"""Asking registries: a real HTTP server that misbehaves, and the fleet's rate limit."""
+"""Requests to registries: a real HTTP server that misbehaves, and the fleet's rate limit."""
 
 import time
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ MEGABYTE = 1024 * 1024
 async def client(
     simulator: Simulator, state: State, settings: Settings
 ) -> AsyncIterator[RegistryClient]:
-    """A client that may ask the simulator, does not wait long, and says who it is."""
+    """A client with access to the simulator, short time-outs and a User-Agent."""
     quick = settings.model_copy(
         update={"http_timeout_default": 0.5, "contact": "security@example.org"}
     )
@@ -50,7 +50,7 @@ def url(simulator: Simulator) -> str:
 
 
 async def test_a_document_and_its_validator(client: RegistryClient, url: str) -> None:
-    """The body comes with an ETag; with that, the second request has no body."""
+    """The response has an ETag; a request with it gets no body."""
     first = await client.get(url, max_bytes=MEGABYTE, accept="application/json")
     assert first.status == 200
     assert first.body.startswith(b"{")
@@ -60,8 +60,8 @@ async def test_a_document_and_its_validator(client: RegistryClient, url: str) ->
     assert second.body == b""
 
 
-async def test_who_is_asking(client: RegistryClient, simulator: Simulator, url: str) -> None:
-    """Registries see the program, its version and whom to write to."""
+async def test_the_user_agent(client: RegistryClient, simulator: Simulator, url: str) -> None:
+    """Registries see the program, its version and the contact."""
     await client.get(url, max_bytes=MEGABYTE)
     agent = simulator.requests()[-1]["user_agent"]
     assert agent.startswith(f"SSC-Ingest/{__version__} (+https://")
@@ -70,7 +70,7 @@ async def test_who_is_asking(client: RegistryClient, simulator: Simulator, url: 
 
 @pytest.mark.parametrize("status", [404, 410, 451])
 async def test_gone(client: RegistryClient, simulator: Simulator, url: str, status: int) -> None:
-    """What is gone is not asked for again."""
+    """A request for a missing document is not repeated."""
     simulator.fault("status", status=status)
     with pytest.raises(ResourceNotFound) as caught:
         await client.get(url, max_bytes=MEGABYTE)
@@ -91,14 +91,14 @@ FAILURES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("kind", "fields"), FAILURES.values(), ids=FAILURES)
-async def test_failures_that_may_pass(
+async def test_temporary_failures(
     client: RegistryClient,
     simulator: Simulator,
     url: str,
     kind: str,
     fields: dict[str, Any],
 ) -> None:
-    """Each is tried again, and is one kind of error in the end: never an empty document."""
+    """Each is retried, and becomes one kind of error in the end: never an empty document."""
     simulator.fault(kind, **fields)
     with pytest.raises(RegistryUnavailable):
         await client.get(url, max_bytes=MEGABYTE)
@@ -110,7 +110,7 @@ async def test_failures_that_may_pass(
 async def test_a_failure_that_passes(
     client: RegistryClient, simulator: Simulator, url: str
 ) -> None:
-    """Two failures and an answer are an answer."""
+    """A response after two failures is a success."""
     simulator.fault("status", status=500, times=TRIES - 1)
     assert (await client.get(url, max_bytes=MEGABYTE)).body.startswith(b"{")
     assert simulator.counts().total == TRIES
@@ -127,7 +127,7 @@ async def test_a_failure_that_passes(
         (429, "nonsense", 60),
     ],
 )
-async def test_a_host_that_wants_a_rest(
+async def test_a_paused_host(
     client: RegistryClient,
     simulator: Simulator,
     url: str,
@@ -136,7 +136,7 @@ async def test_a_host_that_wants_a_rest(
     retry_after: str | None,
     seconds: float,
 ) -> None:
-    """The host is left alone by everybody for as long as it says, or for a time of ours."""
+    """All workers leave the host alone for as long as it says, or for a time of ours."""
     fields = {"retry_after": retry_after} if retry_after else {}
     simulator.fault("status", status=status, times=1, **fields)
     for _ in range(3):
@@ -146,10 +146,10 @@ async def test_a_host_that_wants_a_rest(
     assert simulator.counts().total == 1
 
 
-async def test_an_answer_ends_the_growing_of_pauses(
+async def test_a_success_resets_the_pauses(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """One document that always answers 503 does not make its host's pauses longer and longer."""
+    """One document that always responds with 503 does not lengthen its host's pauses."""
     broken = f"{url}-broken"
     simulator.fault("status", status=503, path="-broken$")
     for _ in range(4):
@@ -161,7 +161,7 @@ async def test_an_answer_ends_the_growing_of_pauses(
         await client.get(url, max_bytes=MEGABYTE)
 
 
-async def test_a_date_to_come_back_at(
+async def test_retry_after_as_a_date(
     client: RegistryClient, simulator: Simulator, url: str
 ) -> None:
     """``Retry-After`` may be a date."""
@@ -188,7 +188,7 @@ async def test_larger_than_the_cap(
     kind: str,
     fields: dict[str, Any],
 ) -> None:
-    """A body is counted as it arrives, unpacked; it is not asked for again."""
+    """The decompressed size of a body is counted as it arrives; the request is not repeated."""
     simulator.fault(kind, **fields)
     with pytest.raises(ResponseTooLarge):
         await client.get(url, max_bytes=MEGABYTE)
@@ -198,7 +198,7 @@ async def test_larger_than_the_cap(
 async def test_a_page_instead_of_a_document(
     client: RegistryClient, simulator: Simulator, url: str
 ) -> None:
-    """An error page is never data, whatever its status says."""
+    """An error page is never data, whatever its status."""
     simulator.fault("html")
     with pytest.raises(MalformedMetadata):
         await client.get(url, max_bytes=MEGABYTE, accept="application/json")
@@ -208,7 +208,7 @@ async def test_a_page_instead_of_a_document(
 async def test_redirects_stay_on_known_hosts(
     client: RegistryClient, simulator: Simulator, url: str, location: str
 ) -> None:
-    """A registry cannot send us elsewhere."""
+    """A registry cannot redirect us to an unknown host."""
     simulator.fault("redirect", location=location)
     with pytest.raises(RegistryError, match="not a host of this ecosystem"):
         await client.get(url, max_bytes=MEGABYTE)
@@ -216,15 +216,15 @@ async def test_redirects_stay_on_known_hosts(
 
 
 async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: str) -> None:
-    """Content that is not what was announced may be right the next time."""
+    """Content with another digest than announced may be right the next time."""
     with pytest.raises(RegistryUnavailable, match="SHA-256"):
         await client.get_immutable(url, max_bytes=MEGABYTE, sha256="0" * 64)
 
 
-async def test_what_was_read_is_carried_over(
+async def test_the_next_execution_uses_the_checkpoint(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """The next execution has the immutable documents of this one, and knows what is missing."""
+    """It has the immutable documents of this one, and knows which are missing."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
     first = FetchCheckpoint()
@@ -250,7 +250,7 @@ async def test_what_was_read_is_carried_over(
 async def test_a_scope_may_wait_longer(
     client: RegistryClient, simulator: Simulator, url: str
 ) -> None:
-    """A silent server is given up; in a scope with a time of its own, only after that."""
+    """A silent server is given up; in a scope with its own time-out, only after that."""
     simulator.latency(1500)
     with pytest.raises(RegistryUnavailable, match="no answer in time"):
         await client.get(url, max_bytes=MEGABYTE)

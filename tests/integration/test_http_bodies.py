@@ -3,6 +3,7 @@
 An answer that is not whole is never taken for a document.
 """
 
+import asyncio
 import gzip
 import random
 import re
@@ -39,26 +40,26 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Host:
-    """Answers requests in turn, the last one for ever; keeps the headers of each."""
+    """Responds in turn, repeats the last response for ever; keeps the headers of each request."""
 
     url: str = ""
     answers: list[Answer] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Respond to one request."""
         self.asked.append(dict(request.headers))
         answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
         return await answer(request)
 
     @property
     def ranges(self) -> list[str | None]:
-        """What part each request wanted."""
+        """The range of each request."""
         return [headers.get("Range") for headers in self.asked]
 
 
 def whole(body: bytes = BODY, *, ranges: bool = True, status: int = 200) -> Answer:
-    """The document, or the part of it that is asked for, with a strong validator."""
+    """The document, or the requested part, with a strong validator."""
     document = Document.tagged(body, "application/octet-stream")
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -71,7 +72,7 @@ def whole(body: bytes = BODY, *, ranges: bool = True, status: int = 200) -> Answ
 
 
 def broken(keep: float, body: bytes = BODY, etag: str | None = None, **headers: str) -> Answer:
-    """The head, a share of what is asked for, and then the connection is reset."""
+    """The headers and a share of the requested body; then the connection is reset."""
     document = Document.tagged(body)
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -88,7 +89,7 @@ def broken(keep: float, body: bytes = BODY, etag: str | None = None, **headers: 
 
 
 def chunked(body: bytes, **headers: str) -> Answer:
-    """A complete answer of unknown length."""
+    """A complete response of unknown length."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         sent = web.StreamResponse(headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -103,7 +104,7 @@ def chunked(body: bytes, **headers: str) -> Answer:
 
 
 def packed(body: bytes, encoding: str = "gzip") -> Answer:
-    """A complete answer whose body is declared to be packed."""
+    """A complete response whose body is declared as compressed."""
     return chunked(body, Content_Encoding=encoding, ETag='"packed"')
 
 
@@ -124,14 +125,14 @@ async def host() -> AsyncIterator[Host]:
 
 @pytest.fixture
 async def client(host: Host, state: State, settings: Settings) -> AsyncIterator[RegistryClient]:
-    """A client that may ask the server."""
+    """A client that may send requests to the server."""
     async with open_transport(settings) as transport:
         yield RegistryClient(transport, state.limiter, {urlsplit(host.url).netloc: 1.0})
 
 
 @asynccontextmanager
 async def downloaded(client: RegistryClient, host: Host, **arguments: str) -> AsyncIterator[bytes]:
-    """What is in the file."""
+    """The contents of the file."""
     async with client.download(host.url, max_bytes=CAP, **arguments) as document:
         body = document.file.read()
         assert document.size == len(body)
@@ -153,7 +154,7 @@ async def test_a_download(client: RegistryClient, host: Host) -> None:
     assert host.ranges == [None]
 
 
-async def test_a_download_that_is_not_news(client: RegistryClient, host: Host) -> None:
+async def test_a_download_of_an_unchanged_document(client: RegistryClient, host: Host) -> None:
     """With its validator, an unchanged document is an empty file."""
     host.answers = [whole()]
     async with client.download(host.url, max_bytes=CAP) as document:
@@ -166,8 +167,8 @@ async def test_a_download_that_is_not_news(client: RegistryClient, host: Host) -
         assert body == OTHER
 
 
-async def test_a_download_goes_on(client: RegistryClient, host: Host) -> None:
-    """What arrived before the connection broke is not asked for again."""
+async def test_a_download_continues(client: RegistryClient, host: Host) -> None:
+    """Bytes that arrived before the connection broke are not requested again."""
     host.answers = [broken(0.5), broken(0.5), whole()]
     async with downloaded(client, host) as body:
         assert body == BODY
@@ -178,8 +179,49 @@ async def test_a_download_goes_on(client: RegistryClient, host: Host) -> None:
     assert [asked.get("If-Range") for asked in host.asked] == [None, etag, etag]
 
 
-async def test_a_download_of_something_new(client: RegistryClient, host: Host) -> None:
-    """A document that has changed in between is begun again: halves of two are never joined."""
+def unfinished(body: bytes = BODY) -> Answer:
+    """All bytes of the document, and then the connection is reset instead of the end."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        sent = web.StreamResponse(headers={"ETag": str(Document.tagged(body).etag)})
+        sent.enable_chunked_encoding()
+        await sent.prepare(request)
+        await sent.write(body)
+        await asyncio.sleep(0.2)  # so that the client has read them
+        abort(request)
+        return sent
+
+    return answer
+
+
+def no_rest(size: int) -> Answer:
+    """There is nothing behind the document's size."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=416, text="<p>no", headers={"Content-Range": f"bytes */{size}"})
+
+    return answer
+
+
+async def test_a_download_of_which_nothing_is_missing(client: RegistryClient, host: Host) -> None:
+    """416 to the question for the rest means that the document was complete."""
+    host.answers = [unfinished(), no_rest(len(BODY)), whole()]
+    async with downloaded(client, host, accept="application/json") as body:
+        assert body == BODY
+    assert host.ranges == [None, f"bytes={len(BODY)}-"]
+
+
+@pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
+async def test_a_rest_that_is_refused(client: RegistryClient, host: Host, size: int) -> None:
+    """416 that names another size is about another document: it is begun again."""
+    host.answers = [unfinished(), no_rest(size), whole(OTHER)]
+    async with downloaded(client, host) as body:
+        assert body == OTHER
+    assert host.ranges == [None, f"bytes={len(BODY)}-", None]
+
+
+async def test_a_download_of_a_changed_document(client: RegistryClient, host: Host) -> None:
+    """If the document changes in between, the download restarts: halves of two are never joined."""
     host.answers = [broken(0.5), whole(OTHER)]
     async with downloaded(client, host) as body:
         assert body == OTHER
@@ -191,7 +233,7 @@ async def test_a_download_of_something_new(client: RegistryClient, host: Host) -
 
 
 async def test_a_download_without_ranges(client: RegistryClient, host: Host) -> None:
-    """A server that knows no parts sends everything again."""
+    """A server without ranges sends everything again."""
     host.answers = [broken(0.5), whole(ranges=False)]
     async with downloaded(client, host) as body:
         assert body == BODY
@@ -201,15 +243,15 @@ async def test_a_download_without_ranges(client: RegistryClient, host: Host) -> 
 async def test_a_download_without_a_strong_validator(
     client: RegistryClient, host: Host, etag: str
 ) -> None:
-    """Nothing says that the rest would belong to the same bytes: it is begun again."""
+    """The rest may belong to other bytes, so the download restarts."""
     host.answers = [broken(0.5, etag=etag), whole()]
     async with downloaded(client, host) as body:
         assert body == BODY
     assert host.ranges == [None, None]
 
 
-async def test_a_part_that_was_not_asked_for(client: RegistryClient, host: Host) -> None:
-    """A rest that begins elsewhere is not put behind what is there."""
+async def test_a_wrong_part_of_a_download(client: RegistryClient, host: Host) -> None:
+    """A part that begins elsewhere is not appended."""
 
     async def wrong(request: web.BaseRequest) -> web.StreamResponse:
         headers = {"Content-Range": f"bytes 7-{len(BODY) - 1}/{len(BODY)}"}
@@ -221,8 +263,8 @@ async def test_a_part_that_was_not_asked_for(client: RegistryClient, host: Host)
             pass
 
 
-async def test_a_download_that_never_ends_well(client: RegistryClient, host: Host) -> None:
-    """After some tries it is an error, and no file."""
+async def test_a_download_that_always_breaks(client: RegistryClient, host: Host) -> None:
+    """After some tries it is an error, and leaves no file."""
     host.answers = [broken(0.5)]
     with pytest.raises(RegistryUnavailable):
         async with downloaded(client, host):
@@ -236,7 +278,7 @@ async def test_a_download_that_never_ends_well(client: RegistryClient, host: Hos
     ids=["announced", "not announced", "packed"],
 )
 async def test_a_download_above_the_cap(client: RegistryClient, host: Host, answer: Answer) -> None:
-    """It is not read to its end, and not asked for again."""
+    """It is not read to its end, and not repeated."""
     host.answers = [answer]
     with pytest.raises(ResponseTooLarge):
         async with downloaded(client, host):
@@ -245,7 +287,7 @@ async def test_a_download_above_the_cap(client: RegistryClient, host: Host, answ
 
 
 async def test_a_rest_above_the_cap(client: RegistryClient, host: Host) -> None:
-    """What was there before counts."""
+    """Bytes of earlier tries count."""
     large = bytes(CAP - 1)
 
     async def more(request: web.BaseRequest) -> web.StreamResponse:
@@ -279,16 +321,16 @@ async def test_downloads_that_are_refused(
             pass
 
 
-async def test_a_page_is_no_download(client: RegistryClient, host: Host) -> None:
-    """An error page with status 200 is not written down."""
+async def test_an_error_page_is_no_download(client: RegistryClient, host: Host) -> None:
+    """An error page with status 200 is not stored."""
     host.answers = [chunked(b"<html></html>", Content_Type="text/html")]
     with pytest.raises(MalformedMetadata):
         async with downloaded(client, host, accept="application/json"):
             pass
 
 
-async def test_a_packed_download(client: RegistryClient, host: Host) -> None:
-    """It is unpacked; one that breaks off is begun again: its parts are not the document's."""
+async def test_a_compressed_download(client: RegistryClient, host: Host) -> None:
+    """It is decompressed; after a break it restarts: its parts are not the document's."""
     host.answers = [
         broken(0.5, gzip.compress(BODY), **{"Content-Encoding": "gzip"}),
         packed(gzip.compress(BODY)),
@@ -311,10 +353,10 @@ ENDS_EARLY = {
 
 
 @pytest.mark.parametrize("body", ENDS_EARLY.values(), ids=ENDS_EARLY)
-async def test_a_packed_body_that_ends_early(
+async def test_a_compressed_body_that_ends_early(
     client: RegistryClient, host: Host, body: bytes
 ) -> None:
-    """Complete as an answer, but not as a body: half a document is not taken for a whole one."""
+    """The response is complete, the body is not: half a document is not treated as a whole one."""
     host.answers = [packed(body)]
     with pytest.raises(RegistryUnavailable):
         await client.get(host.url, max_bytes=CAP)
@@ -334,9 +376,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
-async def test_a_packed_body_that_is_damaged(
-    client: RegistryClient, host: Host, body: bytes
-) -> None:
+async def test_a_damaged_compressed_body(client: RegistryClient, host: Host, body: bytes) -> None:
     """It may be whole the next time."""
     host.answers = [packed(body), packed(gzip.compress(BODY))]
     assert (await client.get(host.url, max_bytes=CAP)).body == BODY
@@ -354,42 +394,42 @@ UNPACKED = {
 
 
 @pytest.mark.parametrize("answer", UNPACKED.values(), ids=UNPACKED)
-async def test_packed_bodies(client: RegistryClient, host: Host, answer: Answer) -> None:
-    """Whatever way of packing was offered is understood."""
+async def test_compressed_bodies(client: RegistryClient, host: Host, answer: Answer) -> None:
+    """Every offered encoding is understood."""
     host.answers = [answer]
     assert (await client.get(host.url, max_bytes=CAP)).body == BODY
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
-async def test_a_way_of_packing_that_was_not_offered(
+async def test_an_encoding_that_was_not_offered(
     client: RegistryClient, host: Host, encoding: str
 ) -> None:
-    """Bytes that nobody can unpack are no document."""
+    """Bytes in an unknown encoding are no document."""
     host.answers = [packed(BODY, encoding)]
     with pytest.raises(RegistryUnavailable, match=encoding):
         await client.get(host.url, max_bytes=CAP)
     assert host.asked[0]["Accept-Encoding"] == "gzip"
 
 
-async def test_a_packed_body_without_end(client: RegistryClient, host: Host) -> None:
-    """What stands for nothing is counted as it arrives."""
+async def test_a_compressed_body_without_end(client: RegistryClient, host: Host) -> None:
+    """Bytes that decompress to nothing are counted as they arrive."""
     host.answers = [packed(gzip.compress(b"") * 5_000)]
     with pytest.raises(ResponseTooLarge):
         await client.get(host.url, max_bytes=CAP)
 
 
 async def test_a_bomb(client: RegistryClient, host: Host) -> None:
-    """It is unpacked no further than the cap."""
+    """It is decompressed only up to the limit."""
     host.answers = [packed(gzip.compress(bytes(CAP * 1000)))]
     with pytest.raises(ResponseTooLarge):
         await client.get(host.url, max_bytes=CAP)
     assert len(host.asked) == 1
 
 
-async def test_nothing_is_unpacked_of_an_answer_without_body(
+async def test_a_response_without_body_is_not_decompressed(
     client: RegistryClient, host: Host
 ) -> None:
-    """A 304 may say how the document is packed that it does not send."""
+    """A 304 may have the encoding of the document that it does not send."""
 
     async def unchanged(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=304, headers={"Content-Encoding": "gzip", "ETag": '"a"'})
@@ -398,8 +438,8 @@ async def test_nothing_is_unpacked_of_an_answer_without_body(
     assert (await client.get(host.url, max_bytes=CAP, etag='"a"')).not_modified
 
 
-async def test_a_part_that_nobody_asked_for(client: RegistryClient, host: Host) -> None:
-    """A part is not taken for the whole."""
+async def test_an_unrequested_part(client: RegistryClient, host: Host) -> None:
+    """A part is not treated as the whole."""
     host.answers = [whole(BODY[:100], status=206)]
     with pytest.raises(RegistryUnavailable):
         await client.get(host.url, max_bytes=CAP)
@@ -413,7 +453,7 @@ async def test_a_part_that_nobody_asked_for(client: RegistryClient, host: Host) 
     [("0-99", BODY[:100]), ("100-", BODY[100:]), ("-50", BODY[-50:]), ("5-999999", BODY[5:])],
 )
 async def test_a_part(client: RegistryClient, host: Host, wanted: str, found: bytes) -> None:
-    """Status 206, that part, and where it is from; never packed."""
+    """Status 206, the part and its position; never compressed."""
     host.answers = [whole()]
     answer = await client.get(host.url, max_bytes=CAP, byte_range=wanted)
     assert (answer.status, answer.body) == (206, found)
@@ -422,15 +462,15 @@ async def test_a_part(client: RegistryClient, host: Host, wanted: str, found: by
     assert host.asked[0]["Accept-Encoding"] == "identity"
 
 
-async def test_a_part_of_what_knows_none(client: RegistryClient, host: Host) -> None:
-    """The answer is everything, and its status says so."""
+async def test_a_server_without_ranges(client: RegistryClient, host: Host) -> None:
+    """The response is the whole document, and its status says so."""
     host.answers = [whole(ranges=False)]
     answer = await client.get(host.url, max_bytes=CAP, byte_range="100-")
     assert (answer.status, answer.body) == (200, BODY)
 
 
-async def test_a_part_that_is_not_there(client: RegistryClient, host: Host) -> None:
-    """The document has become shorter: that is told at once."""
+async def test_a_part_beyond_the_end(client: RegistryClient, host: Host) -> None:
+    """The document has become shorter: that is an error at once."""
     host.answers = [whole()]
     with pytest.raises(RangeNotSatisfiable):
         await client.get(host.url, max_bytes=CAP, byte_range=f"{len(BODY)}-")
@@ -438,7 +478,7 @@ async def test_a_part_that_is_not_there(client: RegistryClient, host: Host) -> N
 
 
 async def test_a_part_above_the_cap(client: RegistryClient, host: Host) -> None:
-    """A part has a cap of its own."""
+    """A part has its own limit."""
     host.answers = [whole()]
     assert len((await client.get(host.url, max_bytes=100, byte_range="0-99")).body) == 100
     with pytest.raises(ResponseTooLarge):

@@ -14,8 +14,8 @@ from ssc_ingest.work.messages import TaskMessage
 RICH = Purl("pkg:pypi/rich")
 
 
-async def test_the_second_leaves_its_wish_with_the_first(state: State) -> None:
-    """The owner gets every wish, in order, with the end of its claim."""
+async def test_a_second_task_defers_its_request(state: State) -> None:
+    """The owner gets every deferred request, in order, when it releases the claim."""
     inflight = state.claims
     assert await inflight.claim(RICH, "first", "its own")
     assert not await inflight.claim(RICH, "second", "wish 2")
@@ -25,8 +25,8 @@ async def test_the_second_leaves_its_wish_with_the_first(state: State) -> None:
     assert await inflight.count() == 0
 
 
-async def test_a_wish_stays_until_it_is_served(state: State) -> None:
-    """Who dies between the end of its claim and the publishing has lost nothing."""
+async def test_a_deferred_request_stays_until_it_is_acknowledged(state: State) -> None:
+    """An owner that dies between releasing the claim and publishing loses nothing."""
     inflight = state.claims
     await inflight.claim(RICH, "first", "")
     await inflight.claim(RICH, "second", "wish")
@@ -48,7 +48,7 @@ async def test_a_redelivery_knows_its_own_claim(state: State) -> None:
 
 
 async def test_only_the_owner_renews_and_releases(state: State) -> None:
-    """Who lost the claim cannot take it from the next owner."""
+    """A task that lost its claim cannot take it from the next owner."""
     assert await state.claims.claim(RICH, "owner", "")
     assert not await state.claims.renew(RICH, "other")
     await state.claims.abandon(RICH, "other")
@@ -57,8 +57,8 @@ async def test_only_the_owner_renews_and_releases(state: State) -> None:
     assert await state.claims.owner(RICH) == "owner"
 
 
-async def test_an_abandoned_claim_keeps_the_wishes(state: State) -> None:
-    """The next owner, or the sweep, serves what the last one could not."""
+async def test_an_abandoned_claim_keeps_deferred_requests(state: State) -> None:
+    """The next owner, or the sweep, requeues them."""
     await state.claims.claim(RICH, "owner", "")
     await state.claims.claim(RICH, "other", "wish")
     assert await state.claims.orphaned_requests() == {}
@@ -66,8 +66,8 @@ async def test_an_abandoned_claim_keeps_the_wishes(state: State) -> None:
     assert await state.claims.orphaned_requests() == {RICH: ["wish"]}
 
 
-async def test_no_wish_is_lost_between_claim_and_release(state: State) -> None:
-    """Of many tasks at once each either owns the package or is handed to an owner."""
+async def test_no_request_is_lost_between_claim_and_release(state: State) -> None:
+    """Of many concurrent tasks each either owns the package or defers its request to an owner."""
     served: list[str] = []
 
     async def work(owner: str) -> None:

@@ -45,7 +45,7 @@ async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
     assert job.counts["requests"] == 2
 
 
-async def test_what_is_done_is_not_done_again(state: State) -> None:
+async def test_a_finished_package_is_not_repeated(state: State) -> None:
     """A redelivered task of a finished package has nothing to do, unless it insists."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
@@ -86,8 +86,8 @@ async def test_beyond_the_budget_is_left_over(
     assert job.left_over == 3 - len(followed)
 
 
-async def test_failures_and_missing_requirements_are_told_apart(state: State) -> None:
-    """A failure has its reason; a requirement that the registry lacks is no failure."""
+async def test_failures_and_missing_requirements_differ(state: State) -> None:
+    """A failure has its reason; a requirement that the registry lacks is not a failure."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await _follow(jobs, job_id, [B])
@@ -101,7 +101,7 @@ async def test_failures_and_missing_requirements_are_told_apart(state: State) ->
 
 
 async def test_a_failed_package_can_be_reopened(state: State) -> None:
-    """A replayed dead letter is pending again, with the arguments it was asked for with."""
+    """A replayed dead letter is pending again, with its original arguments."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await jobs.finish(job_id, A, Outcome.FAILED, reason="x")
@@ -127,13 +127,13 @@ async def test_everything_expires(state: State) -> None:
 
 
 async def test_unknown_job(state: State) -> None:
-    """There is no job of that id."""
+    """No job has that id."""
     assert await state.jobs.get("nothing") is None
     assert await state.jobs.ids() == []
 
 
 async def test_silent_jobs_are_found(state: State) -> None:
-    """Only a job with something pending and nothing going on is unfinished."""
+    """Only a job with pending packages and no activity is unfinished."""
     jobs = state.jobs
     for job_id in ("silent", "finished"):
         await _enter(jobs, job_id, A)
@@ -142,7 +142,7 @@ async def test_silent_jobs_are_found(state: State) -> None:
     assert await jobs.unfinished(untouched_for=60) == []
 
 
-async def test_more_silent_jobs_than_one_look_takes_are_found(state: State) -> None:
+async def test_more_silent_jobs_than_one_page_are_found(state: State) -> None:
     """Each of them, once."""
     ids = [f"{n:04}" for n in range(BATCH_SIZE + 1)]
     for job_id in ids:

@@ -1,4 +1,4 @@
-"""Locks with an end, on a real Redis."""
+"""Locks with a time limit, on a real Redis."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ LONG = 60
 
 
 async def test_one_at_a_time(state: State) -> None:
-    """Who comes second does not begin; other work may, and the same when the first has ended."""
+    """A second holder does not start; other locks are free, and so is this one afterwards."""
     async with exclusive(state.redis, "work", LONG):
         with pytest.raises(LockHeld):
             await _work(state)
@@ -28,7 +28,7 @@ async def test_a_failure_frees_the_lock(state: State) -> None:
 
 
 async def test_the_block_ends_before_its_lock(state: State) -> None:
-    """It is cancelled in time, and the lock, which would have ended by itself, is free."""
+    """It is cancelled in time, and its lock, which would have expired, is free."""
     left: list[int] = []
 
     async def work() -> None:

@@ -18,8 +18,8 @@ for number in range(150):
 """
 
 
-def test_no_line_is_lost_where_several_rotate(tmp_path: Path) -> None:
-    """Whoever rotates, the others write to the new file."""
+def test_no_line_is_lost_when_several_rotate(tmp_path: Path) -> None:
+    """Whichever process rotates, the others write to the new file."""
     log = tmp_path / "logs" / "ssc-ingest.log"
     writers = [
         subprocess.Popen(

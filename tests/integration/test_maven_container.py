@@ -1,4 +1,4 @@
-"""The container mode of the Maven index's reader, on a Docker engine that is no one's but ours."""
+"""The container mode of the Maven index's reader, on a Docker engine of the test's own."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DockerEngine]:
-    """An engine, where the Docker SDK looks for it."""
+    """An engine at the address where the Docker SDK expects it."""
     async with docker_engine(tmp_path) as (engine, address):
         monkeypatch.setenv("DOCKER_HOST", address)
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -75,10 +75,10 @@ async def test_names_come_from_the_container(
     assert await listed(maven, page.cursor) == []
 
 
-async def test_what_the_reader_says_is_in_the_error(
+async def test_the_readers_output_is_in_the_error(
     maven: Maven, simulator: Simulator, engine: DockerEngine
 ) -> None:
-    """A cut index fails there as here, and the container is forgotten all the same."""
+    """A cut index fails there as here, and the container is removed all the same."""
     simulator.fault("truncate", endpoint="maven.index", keep=0.5)
     with pytest.raises(RegistryUnavailable, match=r"ended with status 69 .*was cut"):
         await listed(maven)
@@ -97,7 +97,7 @@ async def test_output_that_was_cut(maven: Maven, engine: DockerEngine, output: b
 
 @pytest.mark.parametrize("output", [b"x" * 100_000, b"Traceback ...\n", b"[]\n", b'{"name": 1}\n'])
 async def test_output_of_something_else(maven: Maven, engine: DockerEngine, output: bytes) -> None:
-    """Lines without end and lines that are no names are refused."""
+    """Lines without end and lines that are not names are rejected."""
     engine.output = output
     with pytest.raises(RegistryUnavailable, match="index reader"):
         await listed(maven)
@@ -105,7 +105,7 @@ async def test_output_of_something_else(maven: Maven, engine: DockerEngine, outp
 
 
 async def test_an_image_that_cannot_be_built(maven: Maven, engine: DockerEngine) -> None:
-    """The engine's reason is the error's."""
+    """The error has the engine's reason."""
     engine.build_error = "pull access denied for python"
     with pytest.raises(RegistryUnavailable, match="cannot be built: pull access denied"):
         await listed(maven)
@@ -115,7 +115,7 @@ async def test_an_image_that_cannot_be_built(maven: Maven, engine: DockerEngine)
 async def test_a_container_that_does_not_end(
     maven: Maven, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is removed when its time is up."""
+    """It is removed after its time limit."""
     engine.hangs = True
     monkeypatch.setattr(index_container, "RUN_TIMEOUT", 1)
     with pytest.raises(RegistryUnavailable, match="not done in time"):
@@ -123,7 +123,7 @@ async def test_a_container_that_does_not_end(
     assert engine.removed == [f"{0:064x}"]
 
 
-async def test_who_is_cancelled_leaves_no_container(maven: Maven, engine: DockerEngine) -> None:
+async def test_a_cancelled_listing_leaves_no_container(maven: Maven, engine: DockerEngine) -> None:
     """Stopping a worker stops the container, too."""
     engine.hangs = True
     listing = asyncio.create_task(listed(maven))
@@ -135,7 +135,7 @@ async def test_who_is_cancelled_leaves_no_container(maven: Maven, engine: Docker
 
 
 async def test_without_an_engine(maven: Maven, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what is missing and what to do."""
+    """The error names the missing engine and suggests a fix."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-"""A handful of packages, read from Maven Central itself, with Maven as judge of the result."""
+"""A handful of packages, read from Maven Central itself; Maven checks the result."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import metadata_path
@@ -53,7 +54,9 @@ async def fetch(maven: Maven, name: str) -> Package:
             for v in maven.order((version, None) for version in listed)
         ]
         latest = maven.latest(versions)
-        package = await maven.fetch(ref, known=[VersionName(v) for v in listed if v != latest])
+        package = await maven.fetch(
+            FetchRequest(ref, known=[VersionName(v) for v in listed if v != latest])
+        )
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"Maven Central cannot be reached: {error}")
@@ -111,7 +114,7 @@ async def test_requirements_are_what_maven_resolves(
 
 
 async def test_a_relocated_package(maven: Maven) -> None:
-    """MySQL's driver has moved; its last version says where."""
+    """MySQL's driver has moved; its last version names the new package."""
     package = await fetch(maven, "mysql:mysql-connector-java")
     latest = next(v for v in package.versions if v.name == package.latest)
     assert [(r.package.purl, r.constraints) for r in latest.requirements or ()] == [
@@ -120,7 +123,7 @@ async def test_a_relocated_package(maven: Maven) -> None:
 
 
 async def test_a_package_with_capitals(maven: Maven) -> None:
-    """Found in lower case, since nobody else has that name; spelled as the registry has it."""
+    """Found in lower case, since no other package has that name; spelled as in the registry."""
     package = await fetch(maven, "com.zaxxer:HikariCP")
     assert package.ref.name == "com.zaxxer:hikaricp"
     assert package.ref.purl == "pkg:maven/com.zaxxer/HikariCP"
@@ -130,7 +133,7 @@ async def test_a_package_that_does_not_exist(maven: Maven) -> None:
     """The repository's 404 is a typed error."""
     try:
         with pytest.raises(PackageNotFound):
-            await maven.fetch(maven.ref("io.example.ssc-ingest:no-such-package"))
+            await maven.fetch(FetchRequest(maven.ref("io.example.ssc-ingest:no-such-package")))
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"Maven Central cannot be reached: {error}")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.npm import Npm
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
@@ -27,7 +27,7 @@ async def npm(state: State, settings: Settings) -> AsyncIterator[Npm]:
 async def fetch(npm: Npm, name: str) -> Package:
     """Read a package, or skip where there is no network."""
     try:
-        package = await npm.fetch(npm.ref(name))
+        package = await npm.fetch(FetchRequest(npm.ref(name)))
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"the npm registry cannot be reached: {error}")
@@ -47,7 +47,7 @@ async def test_a_small_package(npm: Npm) -> None:
     (requirement,) = next(v for v in package.versions if v.name == "3.0.1").requirements or ()
     assert (requirement.package.purl, requirement.constraints) == ("pkg:npm/is-number", "^6.0.0")
     if package.etag:
-        answer = await npm.fetch(package.ref, etag=package.etag)
+        answer = await npm.fetch(FetchRequest(package.ref, etag=package.etag))
         assert isinstance(answer, NotModified)
 
 

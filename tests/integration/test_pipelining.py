@@ -1,4 +1,4 @@
-"""Commands that share their way to a real Redis."""
+"""Commands that share round trips to a real Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,15 +25,15 @@ async def redis(
     await client.aclose()
 
 
-async def test_everybody_gets_their_own_answer(redis: PipeliningRedis) -> None:
-    """Of more commands than one pipeline holds, each gets what it asked for."""
+async def test_every_command_gets_its_own_answer(redis: PipeliningRedis) -> None:
+    """Also with more commands than one pipeline holds."""
     numbers = [str(n) for n in range(3 * MAX_BATCH)]
     await asyncio.gather(*(redis.set(n, f"value {n}") for n in numbers))
     assert await asyncio.gather(*(redis.get(n) for n in numbers)) == [f"value {n}" for n in numbers]
 
 
 async def test_one_round_trip_for_all(redis: PipeliningRedis) -> None:
-    """What is asked at the same time reaches the server in one read of its socket."""
+    """Concurrent commands reach the server in one read of its socket."""
 
     async def reads() -> int:
         return int((await redis.info("stats"))["total_reads_processed"])
@@ -44,7 +44,7 @@ async def test_one_round_trip_for_all(redis: PipeliningRedis) -> None:
     assert await redis.get("n") == "50"
 
 
-async def test_an_error_is_its_own_commands(redis: PipeliningRedis) -> None:
+async def test_an_error_belongs_to_its_command(redis: PipeliningRedis) -> None:
     """A refused command fails alone, and so does one that cannot be encoded."""
     await redis.set("text", "words")
     found = await asyncio.gather(
@@ -66,7 +66,7 @@ async def test_an_error_is_its_own_commands(redis: PipeliningRedis) -> None:
 
 
 async def test_a_script_is_loaded_when_it_is_missing(redis: PipeliningRedis) -> None:
-    """A server that forgot a script (or never knew it) is given it."""
+    """A server that lost a script (or never had it) receives it."""
     script = redis.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     await redis.script_flush()
     assert sorted(await asyncio.gather(*(script(keys=["n"], args=[2]) for _ in range(5)))) == [
@@ -75,7 +75,7 @@ async def test_a_script_is_loaded_when_it_is_missing(redis: PipeliningRedis) -> 
 
 
 async def test_a_cancelled_task_costs_the_others_nothing(redis: PipeliningRedis) -> None:
-    """Those who asked in the same pipeline get their answers, and the client goes on."""
+    """The other commands of its pipeline get their answers, and the client continues."""
     first, second = (asyncio.ensure_future(redis.incr("n")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -84,8 +84,8 @@ async def test_a_cancelled_task_costs_the_others_nothing(redis: PipeliningRedis)
     assert first.cancelled()
 
 
-async def test_a_server_that_is_away_is_everybodys_error() -> None:
-    """All who wait are told, and the client asks again the next time."""
+async def test_an_unavailable_server_fails_all_commands() -> None:
+    """All waiting commands fail, and the client tries again the next time."""
     pool = BlockingConnectionPool.from_url("redis://127.0.0.1:1/0", max_connections=1)
     client = PipeliningRedis(pool)
     for _ in range(2):

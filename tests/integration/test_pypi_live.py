@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
@@ -26,7 +27,7 @@ async def pypi(state: State, settings: Settings) -> AsyncIterator[PyPI]:
 async def fetch(pypi: PyPI, name: str) -> Package:
     """Read a project, or skip where there is no network."""
     try:
-        package = await pypi.fetch(pypi.ref(name))
+        package = await pypi.fetch(FetchRequest(pypi.ref(name)))
     except RegistryUnavailable as error:
         if error.status is None:
             pytest.skip(f"PyPI cannot be reached: {error}")

@@ -1,4 +1,4 @@
-"""Queues and the delayed set, on a real Redis; that Celery reads them is another test's."""
+"""Queues and the delayed set, on a real Redis; another test shows that Celery reads them."""
 
 import json
 
@@ -23,7 +23,7 @@ async def test_published_in_order(state: State) -> None:
 
 
 async def test_due_messages_move_to_their_queues(state: State, broker: redis.Redis) -> None:
-    """What is due moves, whole, and leaves nothing behind; what is not stays."""
+    """Messages that are due move, unchanged and entirely; the others stay."""
     await state.queues.delay(_message("due\nwith a line break", task_id="1"), -1)
     await state.queues.delay(_message("later", task_id="2"), 60)
     assert await state.queues.move_due() == 1
@@ -47,15 +47,15 @@ async def test_a_task_waits_once(state: State) -> None:
     }
 
 
-async def test_moved_in_portions(state: State, broker: redis.Redis) -> None:
-    """A pile of due messages is moved a portion at a time."""
+async def test_moved_in_batches(state: State, broker: redis.Redis) -> None:
+    """Many due messages are moved batch by batch."""
     for n in range(25):
         await state.queues.delay(_message(str(n), task_id=str(n)), -1)
     assert [await state.queues.move_due(10) for _ in range(4)] == [10, 10, 5, 0]
     assert not await broker.exists("delayed", "delayed:messages")
 
 
-def test_what_a_message_has_been_through_travels_with_it() -> None:
+def test_a_message_carries_its_attempts() -> None:
     """Attempts and the first failure are headers of the message."""
     message = TaskMessage(task="t", kwargs={}, queue="q", attempts=3, since=1.5)
     headers = json.loads(message.encode())["headers"]

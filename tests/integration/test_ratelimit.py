@@ -1,4 +1,4 @@
-"""The fleet's rate limit, on a real Redis. Times are Redis's own; none is measured here."""
+"""The fleet's rate limit, on a real Redis. Times are Redis's own; the test measures none."""
 
 import asyncio
 import time
@@ -16,13 +16,13 @@ from ssc_ingest.resources import State
 
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
-    """The burst is granted at once, then with growing delays, then not any more."""
+    """The burst is granted at once, then with growing delays, then nothing."""
     begin = time.monotonic()
     taken = [await state.limiter.take("h", rate=10, urgent=True)]
     while taken[-1].granted:
         taken.append(await state.limiter.take("h", rate=10, urgent=True))
     granted = taken[:-1]
-    # The burst, what comes in MAX_WAIT, and what has come meanwhile.
+    # The burst, the tokens of MAX_WAIT, and those that were added meanwhile.
     assert 30 <= len(granted) <= 41 + 10 * (time.monotonic() - begin)
     assert all(permission.delay <= MAX_WAIT for permission in granted)
     assert not taken[-1].granted
@@ -36,8 +36,8 @@ async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
     assert (await state.limiter.take("h", rate=10, urgent=True)).delay == 0
 
 
-async def test_the_refused_come_back_one_after_the_other(state: State) -> None:
-    """A token's time apart, up to a bound, also after a pause; urgent work stands in no line."""
+async def test_refused_requests_return_in_turn(state: State) -> None:
+    """One token's time apart, up to a limit, also after a pause; urgent work does not queue."""
 
     async def refusal(*, urgent: bool = False) -> float:
         while (permission := await state.limiter.take("h", rate=10, urgent=urgent)).granted:
@@ -56,16 +56,16 @@ async def test_the_refused_come_back_one_after_the_other(state: State) -> None:
     assert await refusal(urgent=True) <= 100
 
 
-async def test_what_was_begun_goes_first(state: State) -> None:
-    """What has read nothing yet does not wait in line with what goes on."""
+async def test_started_work_goes_first(state: State) -> None:
+    """Work that has read something does not queue behind new work."""
     while (await state.limiter.take("h", rate=2, urgent=False)).delay < MAX_START:
         pass
     assert not (await state.limiter.take("h", rate=2, urgent=False, begun=False)).granted
     assert (await state.limiter.take("h", rate=2, urgent=False)).granted
 
 
-async def test_a_pause_is_for_everybody(state: State) -> None:
-    """Nobody is granted anything while the host is paused; other hosts are not concerned."""
+async def test_a_pause_applies_to_the_fleet(state: State) -> None:
+    """Nothing is granted while the host is paused; other hosts are unaffected."""
     assert await state.limiter.pause("h", 30) == pytest.approx(30, abs=5)
     permissions = await asyncio.gather(
         *(state.limiter.take("h", rate=10, urgent=n % 2 == 0) for n in range(20))
@@ -75,26 +75,26 @@ async def test_a_pause_is_for_everybody(state: State) -> None:
 
 
 async def test_a_shorter_pause_does_not_end_a_longer_one(state: State) -> None:
-    """The longest pause holds."""
+    """The longest pause counts."""
     await state.limiter.pause("h", 100)
     assert await state.limiter.pause("h", 1) == pytest.approx(100, abs=5)
 
 
 async def test_pauses_without_a_named_time_grow(state: State) -> None:
-    """Pauses in a row double; one that is going on does not count again."""
+    """Consecutive pauses double; a second response during a pause does not count again."""
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
     await state.redis.delete("pause:h")
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(120, abs=5)
 
 
-async def test_host_that_wants_no_pause_gets_hardly_any(state: State) -> None:
-    """``Retry-After: 0`` is an answer that registries give."""
+async def test_a_zero_retry_after_gives_a_short_pause(state: State) -> None:
+    """Registries do send ``Retry-After: 0``."""
     assert await state.limiter.pause("h", 0) <= 0.001
 
 
 async def test_loopback_has_no_rate_but_can_be_paused(state: State) -> None:
-    """A mirror or simulator on this machine is asked as fast as it answers."""
+    """A mirror or simulator on this machine has no rate limit."""
     permissions = [
         await state.limiter.take("127.0.0.1:8080", rate=1, urgent=False) for _ in range(50)
     ]
@@ -103,8 +103,8 @@ async def test_loopback_has_no_rate_but_can_be_paused(state: State) -> None:
     assert not (await state.limiter.take("127.0.0.1:8080", rate=1, urgent=True)).granted
 
 
-async def test_a_hold_is_the_registrys(state: State) -> None:
-    """On whatever host, urgent work too, until it ends; another registry of the host goes on."""
+async def test_an_operators_pause_is_the_registrys(state: State) -> None:
+    """On all its hosts, urgent work too, until it ends; other registries of the host continue."""
 
     async def granted(registry: str) -> bool:
         permission = await state.limiter.take("h", rate=100, urgent=True, registry=registry)
@@ -123,8 +123,8 @@ async def test_a_hold_is_the_registrys(state: State) -> None:
     assert await granted("npm")
 
 
-async def test_a_hold_can_end_by_itself(state: State) -> None:
-    """Work looks again when it does, and not later."""
+async def test_an_operators_pause_can_expire(state: State) -> None:
+    """Work tries again when it does, and not later."""
     await state.limiter.hold("npm", reason="", seconds=20)
     refused = await state.limiter.take("h", rate=100, urgent=True, registry="npm")
     assert 10 < refused.delay <= 20
@@ -134,7 +134,7 @@ async def test_a_hold_can_end_by_itself(state: State) -> None:
 
 
 async def test_use_is_counted(state: State) -> None:
-    """Granted tokens in the last minute and hour, on loopback too; refusals are none."""
+    """Granted tokens in the last minute and hour, also on loopback; refusals do not count."""
     for _ in range(7):
         await state.limiter.take("127.0.0.1:1", rate=1, urgent=False)
     while (await state.limiter.take("h", rate=1, urgent=True)).granted:

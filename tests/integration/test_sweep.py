@@ -1,4 +1,4 @@
-"""Finding what a crash left behind, on a real Redis."""
+"""Recovering work that a crash left behind, on a real Redis."""
 
 import time
 
@@ -13,7 +13,7 @@ RICH, MDURL = Purl("pkg:pypi/rich"), Purl("pkg:pypi/mdurl")
 
 
 async def _silent_job(state: State, settings: Settings) -> str:
-    """A job with a root and a requirement pending, in which nothing has happened for long."""
+    """A job with a root and a requirement pending, without activity for long."""
     request = ExtractPackage(ecosystem="pypi", name="rich", dependencies="all", job_id="job")
     await state.jobs.enter("job", RICH, request=request.keywords(), dependencies="all")
     await state.redis.sadd("job:job:seen", MDURL)
@@ -23,7 +23,7 @@ async def _silent_job(state: State, settings: Settings) -> str:
     return "job"
 
 
-async def test_lost_packages_of_a_job_are_published_again(state: State, settings: Settings) -> None:
+async def test_lost_packages_of_a_job_are_requeued(state: State, settings: Settings) -> None:
     """Root and requirement, with their arguments, once per silence."""
     await _silent_job(state, settings)
     swept = await state.recovery(settings).sweep()
@@ -32,8 +32,8 @@ async def test_lost_packages_of_a_job_are_published_again(state: State, settings
     assert (await state.recovery(settings).sweep()).packages == 0
 
 
-async def test_what_somebody_has_is_left_alone(state: State, settings: Settings) -> None:
-    """Not lost: what is being worked on, and what waits for its time."""
+async def test_work_in_progress_is_left_alone(state: State, settings: Settings) -> None:
+    """A claimed package and a delayed task are not lost."""
     await _silent_job(state, settings)
     await state.claims.claim(RICH, "somebody", "")
     delayed = job_message(
@@ -44,7 +44,7 @@ async def test_what_somebody_has_is_left_alone(state: State, settings: Settings)
 
 
 async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None:
-    """While urgent work waits in a queue, a silent job may just have to wait."""
+    """While urgent work waits in a queue, a silent job may only be waiting."""
     await _silent_job(state, settings)
     waiting = ExtractPackage(ecosystem="npm", name="x", job_id="other")
     await state.queues.publish([job_message(Purl("pkg:npm/x"), waiting)])
@@ -52,15 +52,17 @@ async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None
 
 
 async def test_finished_jobs_are_left_alone(state: State, settings: Settings) -> None:
-    """Nothing is pending, nothing is published."""
+    """No package is pending, so none is published."""
     await _silent_job(state, settings)
     for purl in (RICH, MDURL):
         await state.jobs.finish("job", purl, Outcome.EXTRACTED)
     assert (await state.recovery(settings).sweep()).packages == 0
 
 
-async def test_wishes_without_an_owner_are_served(state: State, settings: Settings) -> None:
-    """The owner is gone; what others wanted of it is work again."""
+async def test_deferred_requests_without_an_owner_are_requeued(
+    state: State, settings: Settings
+) -> None:
+    """The owner is gone; the requests return to their queue."""
     request = ExtractPackage(ecosystem="pypi", name="rich", refresh=True)
     wish = job_message(RICH, request.model_copy(update={"job_id": "j"}))
     await state.claims.claim(RICH, "owner", "")

@@ -1,4 +1,4 @@
-"""Taking messages from their queues: at no moment is one in neither place."""
+"""Taking messages from their queues: a message is always in its queue or recorded as taken."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,16 +41,14 @@ def channel(redis_url: str, broker: redis.Redis) -> Iterator[Any]:
 
 
 def consume(channel: Any, *, no_ack: bool) -> list[Any]:
-    """Read the queues; what is delivered is in the list."""
+    """Read the queues; the list receives the delivered messages."""
     delivered: list[Any] = []
     for queue in QUEUES:
         channel.basic_consume(queue, no_ack, delivered.append, consumer_tag=queue)
     return delivered
 
 
-def test_what_left_its_queue_is_noted_though_nobody_has_read_it(
-    channel: Any, broker: redis.Redis
-) -> None:
+def test_a_popped_message_is_recorded_before_it_is_read(channel: Any, broker: redis.Redis) -> None:
     """A worker that is killed before it reads the answer loses nothing."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     consume(channel, no_ack=False)
@@ -65,7 +63,7 @@ def test_what_left_its_queue_is_noted_though_nobody_has_read_it(
 
 
 def test_a_message_is_delivered_and_acknowledged(channel: Any, broker: redis.Redis) -> None:
-    """It is what was published, noted until it is acknowledged."""
+    """It is the published message, recorded until it is acknowledged."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     delivered = consume(channel, no_ack=False)
     channel.connection.cycle.on_poll_start()
@@ -78,8 +76,8 @@ def test_a_message_is_delivered_and_acknowledged(channel: Any, broker: redis.Red
     assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
 
 
-def test_what_is_no_message_is_put_aside(channel: Any, broker: redis.Redis) -> None:
-    """Text that somebody pushed by hand stops no worker, and is not lost."""
+def test_text_that_is_no_message_is_set_aside(channel: Any, broker: redis.Redis) -> None:
+    """Text that was pushed by hand stops no worker, and is not lost."""
     texts = ["not JSON", '"a text"', '{"properties": {}}']
     broker.lpush(MESSAGE.queue, *texts, MESSAGE.encode())
     delivered = consume(channel, no_ack=False)
@@ -101,10 +99,10 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_a_message_that_python_cannot_read_is_put_aside(
+def test_a_message_that_python_cannot_read_is_set_aside(
     text: bytes, channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
-    """The next one is read, and nothing is noted that would come again."""
+    """The next one is read, and no record remains that would restore it."""
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
     delivered = consume(channel, no_ack=False)
     for _ in range(2):
@@ -117,10 +115,10 @@ def test_a_message_that_python_cannot_read_is_put_aside(
     assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
 
 
-def test_a_message_that_celery_cannot_read_is_put_aside_and_takes_no_slot(
+def test_a_message_that_celery_cannot_read_takes_no_slot(
     channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
-    """Whatever it lacks, and whatever Celery raises about it."""
+    """It is set aside, whatever is missing, and whatever Celery raises."""
     text = TEXT % b"1"
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
     ids: list[str] = []
@@ -141,10 +139,10 @@ def test_a_message_that_celery_cannot_read_is_put_aside_and_takes_no_slot(
 
 
 @pytest.mark.parametrize("text", UNREADABLE[1:])
-def test_what_cannot_be_read_does_not_keep_others_from_coming_back(
+def test_an_unreadable_message_does_not_block_recovery(
     text: bytes, channel: Any, broker: redis.Redis
 ) -> None:
-    """A worker was killed before it had put it aside; what else it had had is restored."""
+    """A worker was killed before it had set the message aside; its other messages are restored."""
     consume(channel, no_ack=False)
     broker.lpush(MESSAGE.queue, MESSAGE.encode(), text)
     for _ in range(2):
@@ -160,7 +158,7 @@ def test_what_cannot_be_read_does_not_keep_others_from_coming_back(
 
 
 def malformed(redis_url: str) -> list[Any]:
-    """What was put aside, as it was pushed."""
+    """The messages that were set aside, as they were pushed."""
     with redis.Redis.from_url(f"{redis_url}/1") as client:
         return list(client.lrange("malformed", 0, -1))
 
@@ -168,7 +166,7 @@ def malformed(redis_url: str) -> list[Any]:
 def test_consumers_that_acknowledge_nothing_leave_nothing(
     channel: Any, broker: redis.Redis
 ) -> None:
-    """Replies and events are gone when they are read."""
+    """Replies and events are removed when they are read."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     delivered = consume(channel, no_ack=True)
     channel.connection.cycle.on_poll_start()
@@ -177,10 +175,10 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
     assert not broker.exists("unacked", "unacked_index")
 
 
-def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
+def test_a_worker_that_dies_while_restoring_blocks_no_other(
     settings: Settings, redis_servers: Servers, broker: redis.Redis
 ) -> None:
-    """What it held meanwhile lapses before the next look of another worker."""
+    """Its lock expires before another worker tries again."""
     options = celery_configuration(settings, redis_servers)["broker_transport_options"]
     with Connection(
         redis_servers.redis(1),
@@ -206,8 +204,8 @@ def test_a_worker_that_dies_while_it_restores_holds_up_nobody(
 
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])
-def test_a_slot_is_free_though_redis_is_away(tmp_path: Path, end: str) -> None:
-    """A worker whose slots were all lost so would never look at its connection again."""
+def test_a_slot_is_freed_while_redis_is_unavailable(tmp_path: Path, end: str) -> None:
+    """Otherwise a worker that lost all its slots would never check its connection again."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, tmp_path)
         with (
@@ -232,7 +230,7 @@ def test_a_slot_is_free_though_redis_is_away(tmp_path: Path, end: str) -> None:
 
 
 def test_work_that_outlives_its_connection_is_acknowledged(tmp_path: Path) -> None:
-    """Redis goes away while questions are under way, the worker closes, its tasks end later."""
+    """Redis goes away while requests are in flight, the worker closes, its tasks end later."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, tmp_path / "valkey")
         url = f"{own_redis.uri}/1"

@@ -51,15 +51,15 @@ def test_all_projects(simulator: Simulator, http: httpx.Client, projects: str) -
     assert simulator.counts().endpoints == {"pypi.projects": 1, "pypi.simple": 20}
 
 
-def test_projects_for_people(simulator: Simulator, http: httpx.Client, projects: str) -> None:
-    """Without a wish it is HTML, and another document than the JSON."""
+def test_projects_as_html(simulator: Simulator, http: httpx.Client, projects: str) -> None:
+    """Without an Accept header it is HTML, and another document than the JSON."""
     html, data = http.get(projects), http.get(projects, headers=SIMPLE_JSON)
     assert html.headers["content-type"].startswith("text/html")
     assert html.headers["etag"] != data.headers["etag"]
     assert re.findall(r">([^<>\n]+)</a>", html.text) == [*simulator.names("pypi")]
 
 
-def test_the_list_moves_on(simulator: Simulator, http: httpx.Client, projects: str) -> None:
+def test_the_list_changes(simulator: Simulator, http: httpx.Client, projects: str) -> None:
     """Each edit is a new document with a greater serial; a client that has it gets 304."""
 
     def get(etag: str | None = None) -> httpx.Response:
@@ -86,7 +86,7 @@ def test_the_list_moves_on(simulator: Simulator, http: httpx.Client, projects: s
 
 
 def test_parts_of_files(simulator: Simulator, http: httpx.Client, projects: str) -> None:
-    """Files can be asked for in parts; a condition that no longer holds gives all."""
+    """Ranges of files can be requested; if the condition fails, the whole file is sent."""
     project = simulator.packages("pypi", 1, start=100, traits=("form:wheel",))[0]
     name = project.purl.rpartition("/")[2]
     files = http.get(f"{projects}{name}/", headers=SIMPLE_JSON).json()["files"]
@@ -110,7 +110,7 @@ def test_parts_of_files(simulator: Simulator, http: httpx.Client, projects: str)
 
 
 def test_the_feed_of_changes(simulator: Simulator, http: httpx.Client, changes: str) -> None:
-    """Every document once, in order, in pages that hang together; the end is where it says."""
+    """Every document once, in order, in consecutive pages; the end is where it says."""
     rows: list[dict[str, Any]] = []
     since = 0
     while True:
@@ -132,8 +132,8 @@ def test_the_feed_of_changes(simulator: Simulator, http: httpx.Client, changes: 
     assert (again["results"], again["last_seq"]) == ([], since)
 
 
-def test_the_feed_moves_on(simulator: Simulator, http: httpx.Client, changes: str) -> None:
-    """A document that changes moves to the end; one that is deleted says so."""
+def test_the_feed_changes(simulator: Simulator, http: httpx.Client, changes: str) -> None:
+    """A changed document moves to the end; a deleted one is marked."""
     since = http.get(changes, params={"limit": 10_000}).json()["last_seq"]
     one, other = (found.name for found in simulator.packages("npm", 2, start=12))
     simulator.publish("npm", one)
@@ -157,8 +157,8 @@ def test_the_feed_moves_on(simulator: Simulator, http: httpx.Client, changes: st
 # The control API ------------------------------------------------------------------------------
 
 
-def test_what_has_happened(simulator: Simulator) -> None:
-    """The edits are told in order, until a reset."""
+def test_the_history(simulator: Simulator) -> None:
+    """The edits are listed in order, until a reset."""
     name = simulator.packages("npm", 1, start=3)[0].name
     version = simulator.publish("npm", name).latest
     simulator.delete("npm", name)
@@ -171,8 +171,8 @@ def test_what_has_happened(simulator: Simulator) -> None:
     assert simulator.history("npm") == []
 
 
-def test_what_nobody_can_do(simulator: Simulator) -> None:
-    """A registry that is not there, and a command that is none."""
+def test_invalid_commands(simulator: Simulator) -> None:
+    """An unknown registry, and an unknown command."""
     with pytest.raises(LookupError, match="no ecosystem"):
         simulator.reset_sequence("cpan")
     with pytest.raises(LookupError, match="nothing at"):

@@ -1,7 +1,7 @@
-"""The registry of toys, which does not exist: the smallest ecosystem that is complete.
+"""The fictitious registry of toys: the smallest ecosystem that is complete.
 
-Tests drop this one file beside the program, as another distribution would bring it; an author of
-an ecosystem may begin with it. Its registry is :mod:`tests.toy.registry`.
+Tests put this one file beside the program, as another distribution would; an author of an ecosystem
+may start with it. Its registry is :mod:`tests.toy.registry`.
 
 Metadata: one document per package has all versions and their requirements. Listing: names in
 alphabetical order, a page after a name. Feed: every change has a serial, a page after a serial.
@@ -10,22 +10,23 @@ Gone: 404. Politeness: it is made of wood.
 """
 
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import AwareDatetime, Field, NonNegativeInt, ValidationError
 
 from ssc_ingest.ecosystems.base import (
     Change,
     ChangesPage,
     Ecosystem,
+    FetchRequest,
     Identity,
-    Links,
     NamesPage,
     NotModified,
 )
 from ssc_ingest.ecosystems.endpoints import Endpoint
+from ssc_ingest.ecosystems.wire import WireModel, malformed
 from ssc_ingest.errors import (
     CursorExpired,
     InvalidName,
@@ -55,19 +56,15 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _RANGE = re.compile(r"(?:==|>=|<) [1-9][0-9]{0,8}")
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Release(_WireModel):
+class _Release(WireModel):
     """One version; ``requires`` has a range by the name of the package."""
 
     released: AwareDatetime
-    requires: dict[str, str] = {}
+    requires: dict[str, str] = Field(default_factory=dict)
     withdrawn: bool = False
 
 
-class _Document(_WireModel):
+class _Document(WireModel):
     """A package."""
 
     name: str
@@ -76,14 +73,14 @@ class _Document(_WireModel):
     releases: dict[str, _Release]
 
 
-class _Listing(_WireModel):
+class _Listing(WireModel):
     """A page of names; the last one is empty."""
 
     names: tuple[str, ...]
     total: NonNegativeInt
 
 
-class _Event(_WireModel):
+class _Event(WireModel):
     """A line of the feed."""
 
     name: str
@@ -91,14 +88,14 @@ class _Event(_WireModel):
     deleted: bool = False
 
 
-class _Feed(_WireModel):
+class _Feed(WireModel):
     """A page of the feed; the last one is empty. ``serial`` is that of the newest change."""
 
     events: tuple[_Event, ...]
     serial: NonNegativeInt
 
 
-Wire = TypeVar("Wire", bound=_WireModel)
+Wire = TypeVar("Wire", bound=WireModel)
 
 
 class Toy(Ecosystem):
@@ -138,7 +135,7 @@ class Toy(Ecosystem):
 
     @classmethod
     def is_prerelease(cls, version: str) -> bool:
-        """Toys are ready when they are sold."""
+        """No toy is a prerelease."""
         del version
         return False
 
@@ -149,7 +146,7 @@ class Toy(Ecosystem):
 
     @classmethod
     def constraints(cls, *texts: str) -> str:
-        """A range as it is written; two that differ are any."""
+        """A range as it is written; different ranges become any."""
         ranges = {text if _RANGE.fullmatch(text) else ANY_VERSION for text in texts}
         return ranges.pop() if len(ranges) == 1 else ANY_VERSION
 
@@ -168,7 +165,7 @@ class Toy(Ecosystem):
         return str(newest.serial)
 
     async def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What has changed after the serial that is the cursor."""
+        """Changes after the serial that is the cursor."""
         while True:
             try:
                 page = await self._page("changes", cursor, _Feed)
@@ -184,22 +181,12 @@ class Toy(Ecosystem):
             )
             yield ChangesPage(changes, cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the toy's document."""
-        del known, thorough, links  # one document has it all
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         url = self.endpoints.url("api", "packages", ref.registry_name)
         try:
-            response = await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=etag)
+            response = await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=request.etag)
         except ResourceNotFound as error:
             raise PackageNotFound(ref.purl, url=url) from error
         if response.not_modified:
@@ -208,7 +195,7 @@ class Toy(Ecosystem):
         if document.name != ref.registry_name or not document.releases:
             raise MalformedMetadata(f"not a document of {ref.purl}", url=url)
         if expected and document.serial < int(expected):
-            raise StaleAnswer(f"serial {document.serial}, announced was {expected}", url=url)
+            raise StaleAnswer(f"serial {document.serial}, but {expected} was announced", url=url)
         versions = self._versions(ref, document)
         return Package(
             ref=ref,
@@ -222,19 +209,19 @@ class Toy(Ecosystem):
 
     def _versions(self, ref: PackageRef, document: _Document) -> tuple[Version, ...]:
         releases = {VersionName(name): release for name, release in document.releases.items()}
-        ordered = self.order((name, r.released.isoformat()) for name, r in releases.items())
+        dates = {name: release.released.astimezone(UTC) for name, release in releases.items()}
         return tuple(
             Version(
                 name=name,
                 purl=self.version_purl(ref, name),
-                release_date=releases[name].released.astimezone(UTC),
+                release_date=dates[name],
                 requirements=tuple(
                     Requirement(self.ref(required), self.constraints(range_))
                     for required, range_ in releases[name].requires.items()
                 ),
                 yanked=releases[name].withdrawn,
             )
-            for name in ordered
+            for name in self.by_date(dates)
         )
 
     async def _page(self, kind: str, after: str, model: type[Wire]) -> Wire:
@@ -246,4 +233,4 @@ def _parse(model: type[Wire], response: Response) -> Wire:
     try:
         return model.model_validate_json(response.body)
     except ValidationError as error:
-        raise MalformedMetadata(str(error), url=response.url) from error
+        raise malformed(error, response.url) from error

@@ -46,5 +46,5 @@ def test_no_password_is_shown() -> None:
     app = Celery()
     app.config_from_object(celery_configuration(settings, locate(settings)))
     shown = app.conf.humanize(with_defaults=False)
-    assert "redbeat_redis_url" in shown
+    assert "result_backend" in shown
     assert "hunter2" not in shown

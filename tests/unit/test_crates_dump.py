@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems.crates import dump as dumps
 from ssc_ingest.ecosystems.crates.comparison import Comparison
 from ssc_ingest.ecosystems.crates.dump import Deletion, Dump, Release
 from ssc_ingest.ecosystems.crates.feed import Published, parse_feed
-from ssc_ingest.ecosystems.crates.position import MARGIN, MAX_TOLD, FeedPosition
+from ssc_ingest.ecosystems.crates.position import MARGIN, MAX_REPORTED, FeedPosition
 from ssc_ingest.errors import MalformedMetadata, RegistryError, RegistryUnavailable
 
 URL = "https://static.crates.io/db-dump.tar.gz"
@@ -123,8 +123,8 @@ def test_members_may_come_in_any_order(order: tuple[str, ...]) -> None:
     assert [e.yanked for e in events if isinstance(e, Release)] == [False, False, True, False]
     assert [e.name for e in events if isinstance(e, Deletion)] == ["Again", "gone", "long-gone"]
     assert changes("2026-11-22T02:00:00Z", dump) == [
-        Change("serde", expected="1.0.1", links=(SOURCE, "https://serde.rs")),
-        Change("again", expected="0.1.0", links=(("again and " * 100)[: dumps.MAX_LINK_LENGTH],)),
+        Change("serde", expected="1.0.1", hints=(SOURCE, "https://serde.rs")),
+        Change("again", expected="0.1.0", hints=(("again and " * 100)[: dumps.MAX_LINK_LENGTH],)),
         Change("gone", deleted=True),
     ]
 
@@ -222,15 +222,15 @@ def test_a_row_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_announced_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive's header may ask for gigabytes of memory; more is in it than there can be."""
+    """An archive's header may announce gigabytes, and the content may exceed any dump."""
     header = tarfile.TarInfo("name")
     header.type = tarfile.XHDTYPE
     header.size = 1 << 35
     bomb = gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(8 * 1024 * 1024))
-    with pytest.raises(MalformedMetadata, match="more is in it"):
+    with pytest.raises(MalformedMetadata, match="too large"):
         opened(bomb).made_at()
-    monkeypatch.setattr(dumps, "MAX_UNPACKED", 100_000)
-    with pytest.raises(MalformedMetadata, match="more is in it"):
+    monkeypatch.setattr(dumps, "MAX_DECOMPRESSED", 100_000)
+    with pytest.raises(MalformedMetadata, match="too large"):
         list(opened(packed(MEMBERS)).events())
     monkeypatch.undo()
     monkeypatch.setattr(dumps, "MAX_MEMBERS", 3)
@@ -333,6 +333,6 @@ def test_what_is_remembered_is_bounded() -> None:
         for hour in (1, 2)
     ]
     position = position.followed(old, None).followed(new, None)
-    assert sum(len(told.digests) for told in position.told) <= MAX_TOLD
+    assert sum(len(told.digests) for told in position.told) <= MAX_REPORTED
     assert position.news(new) == []
     assert len(position.news(old)) == 3000

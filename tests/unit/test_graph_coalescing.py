@@ -92,7 +92,12 @@ async def test_nobody_waits_for_a_query_that_was_stopped() -> None:
     coalescer = Coalescer(held)
     waiter = asyncio.create_task(coalescer.get(2))
     await held.begun.wait()
-    assert coalescer._task
-    coalescer._task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiter
+    late = asyncio.create_task(coalescer.get(4))
+    await asyncio.sleep(0)
+    assert coalescer._batches._task
+    coalescer._batches._task.cancel()
+    for stopped in (waiter, late):
+        with pytest.raises(asyncio.CancelledError):
+            await stopped
+    held.open.set()
+    assert await coalescer.get(4) == 16

@@ -10,6 +10,7 @@ from neo4j.time import DateTime
 
 from ssc_ingest.ecosystems import BUILT_IN, ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.migration.identities import (
     Identity,
     PackageNode,
@@ -17,7 +18,7 @@ from ssc_ingest.migration.identities import (
     iso_release_date,
     local_moment,
 )
-from ssc_ingest.migration.releases import PROPERTIES, VersionNode, plan_releases
+from ssc_ingest.migration.releases import VersionNode, plan_releases
 from ssc_ingest.migration.requirements import Owned, chunks, join_texts
 
 
@@ -35,7 +36,7 @@ def package(number: int, of: str, name: str, **more: Any) -> PackageNode:
 
 def version(number: int, name: str | None, **more: Any) -> VersionNode:
     """A node with that number in its element id."""
-    properties = dict.fromkeys((*PROPERTIES, "requirements_digest")) | {"name": name, **more}
+    properties = dict.fromkeys(VERSION.names) | {"name": name, **more}
     return VersionNode(f"4:x:{number}", properties, ("Version",), 1, 1, 0)
 
 

@@ -28,7 +28,7 @@ from ssc_ingest.ecosystems.nuget.catalog import (
     parse,
     stamp_of,
 )
-from ssc_ingest.ecosystems.nuget.feed import FeedCursor, cursors_behind, look_ahead
+from ssc_ingest.ecosystems.nuget.feed import FeedCursor, cursors_behind, plan_pass
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, RegistryUnavailable, StaleAnswer
 
 URL = "https://catalog.example/v3/catalog0/index.json"
@@ -114,7 +114,7 @@ def test_our_own_moments_are_stamps(moment: datetime) -> None:
 def test_recorded_page_is_read(recordings: Path) -> None:
     """39 items of 14 commits in no order, whose recorder left out the others."""
     recorded = json.loads((recordings / RECORDED).read_text())
-    with pytest.raises(RegistryUnavailable, match="39 entries of 543"):
+    with pytest.raises(RegistryUnavailable, match="39 entries of 543 announced"):
         parse(CatalogPage, json.dumps(recorded).encode(), URL)
     page = parse(CatalogPage, json.dumps({**recorded, "count": 39}).encode(), URL)
     assert page.stamp == "2020-09-10T10:12:38.838714500"
@@ -230,7 +230,7 @@ class Catalog:
 
     def read(self, cursor: FeedCursor, most: int) -> tuple[list[str], FeedCursor, bool]:
         """At most so many pages from a cursor on; whether that was all."""
-        ahead = look_ahead(cursor, self.index(), None, URL)
+        ahead = plan_pass(cursor, self.index(), None, URL)
         found, behind = [], cursor
         steps = list(zip(ahead.pages, cursors_behind(cursor, ahead), strict=False))
         for entry, reached in steps[:most]:
@@ -282,7 +282,7 @@ def test_each_item_is_handed_over_once_if_nobody_stops(
 def test_a_page_that_grew_since_the_index_was_read_waits() -> None:
     """Its new items are for the next pass, which has them in its index."""
     catalog = Catalog([[("a", 1)], [("b", 2)]])
-    ahead = look_ahead(FeedCursor(), catalog.index(), None, URL)
+    ahead = plan_pass(FeedCursor(), catalog.index(), None, URL)
     catalog.pages[1].append(("c", 3))
     assert [each.id for each in ahead.new(catalog.page("1"), FeedCursor())] == ["b"]
     assert catalog.read(ahead.end, 100)[0] == ["c"]
@@ -291,13 +291,13 @@ def test_a_page_that_grew_since_the_index_was_read_waits() -> None:
 def test_an_older_index_is_stale() -> None:
     """Somebody's cache; a day older, the catalog was begun anew."""
     day = 24 * 3600 * 10**7
-    cursor = look_ahead(FeedCursor(), Catalog([[("a", 2 * day)]]).index(), None, URL).end
+    cursor = plan_pass(FeedCursor(), Catalog([[("a", 2 * day)]]).index(), None, URL).end
     with pytest.raises(StaleAnswer):
-        look_ahead(cursor, Catalog([[("a", 2 * day - 1)]]).index(), None, URL)
+        plan_pass(cursor, Catalog([[("a", 2 * day - 1)]]).index(), None, URL)
     with pytest.raises(StaleAnswer):
-        look_ahead(cursor, Catalog([[("a", day)]]).index(), None, URL)
+        plan_pass(cursor, Catalog([[("a", day)]]).index(), None, URL)
     with pytest.raises(CursorExpired):
-        look_ahead(cursor, Catalog([[("a", day - 10**7)]]).index(), None, URL)
+        plan_pass(cursor, Catalog([[("a", day - 10**7)]]).index(), None, URL)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from packaging.version import Version
 from univers.version_range import PypiVersionRange
 from univers.versions import PypiVersion
 
-from ssc_ingest.ecosystems.pypi.constraints import ALL, hull, intersection, interval_of
+from ssc_ingest.ecosystems.intervals import hull, intersection
+from ssc_ingest.ecosystems.pypi.constraints import ALL, interval_of, spell
 
 numbers = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(
     lambda parts: ".".join(map(str, parts))
@@ -106,7 +107,7 @@ def test_constraints(specifiers: str, constraints: str) -> None:
 
     A hole that the notation cannot say (``!=1.2.*``), and text that is no version, admit more.
     """
-    assert str(interval_of(SpecifierSet(specifiers))) == constraints
+    assert spell(interval_of(SpecifierSet(specifiers))) == constraints
     taken = set(SpecifierSet(specifiers).filter(RELEASES))
     found = {version for version in RELEASES if read(constraints, version)}
     widened = re.search(r"!=.*\*|===.*-", specifiers)
@@ -118,7 +119,7 @@ def test_inclusive_operators_select_what_packaging_selects(
     specifiers: SpecifierSet, version: str
 ) -> None:
     """With ``== != >= <=`` the readers select exactly the versions that pip does."""
-    constraints = str(interval_of(specifiers))
+    constraints = spell(interval_of(specifiers))
     assert read(constraints, version) == specifiers.contains(version, prereleases=True)
 
 
@@ -141,14 +142,14 @@ def test_all_operators_select_what_packaging_selects(
     assume(not any(s.operator == "===" for s in specifiers) or str(candidate) == version)
     strings = [s.version for s in specifiers if s.operator == "==="]
     assume(all(Version(text) != candidate or text == version for text in strings))
-    assert read(str(interval), version) == specifiers.contains(version, prereleases=True)
+    assert read(spell(interval), version) == specifiers.contains(version, prereleases=True)
 
 
 @given(specifier_sets(plain, exclusive, compatible, prefixed), versions())
 def test_text_and_interval_agree(specifiers: SpecifierSet, version: str) -> None:
     """What is written selects what was meant, also at the edges."""
     interval = interval_of(specifiers)
-    assert read(str(interval), version) == (Version(version) in interval)
+    assert read(spell(interval), version) == (Version(version) in interval)
 
 
 @given(
@@ -159,8 +160,8 @@ def test_text_and_interval_agree(specifiers: SpecifierSet, version: str) -> None
 def test_joins(one: SpecifierSet, other: SpecifierSet, version: str) -> None:
     """An intersection selects what both select, a hull at least what either selects."""
     left, right, candidate = interval_of(one), interval_of(other), Version(version)
-    both = read(str(intersection([left, right])), version)
-    either = read(str(hull([left, right])), version)
+    both = read(spell(intersection([left, right])), version)
+    either = read(spell(hull([left, right])), version)
     assert both == (candidate in left and candidate in right)
     assert either or not (candidate in left or candidate in right)
 
@@ -169,10 +170,10 @@ def test_joins(one: SpecifierSet, other: SpecifierSet, version: str) -> None:
 def test_joining_with_itself_or_nothing(specifiers: SpecifierSet) -> None:
     """A range joined with itself, with all versions or with none is as expected."""
     interval, nothing = interval_of(specifiers), interval_of(SpecifierSet("<1,>1"))
-    assert str(intersection([interval, interval])) == str(hull([interval, interval]))
-    assert str(intersection([interval, ALL])) == str(interval)
-    assert str(hull([interval, ALL])) == "any"
-    assert str(hull([interval, nothing])) == str(interval)
+    assert spell(intersection([interval, interval])) == spell(hull([interval, interval]))
+    assert spell(intersection([interval, ALL])) == spell(interval)
+    assert spell(hull([interval, ALL])) == "any"
+    assert spell(hull([interval, nothing])) == spell(interval)
     assert intersection([interval, nothing]).is_empty
 
 
@@ -180,7 +181,7 @@ def test_a_gap_between_ranges_is_filled() -> None:
     """The smallest interval around two ranges keeps only the holes that both have."""
 
     def around(*texts: str) -> str:
-        return str(hull([interval_of(SpecifierSet(text)) for text in texts]))
+        return spell(hull([interval_of(SpecifierSet(text)) for text in texts]))
 
     assert around("<1", ">=2,<3") == "< 3"
     assert around(">=1,<2,!=1.5", ">=1.2,<3,!=1.5,!=2.5") == ">= 1, < 3, != 1.5, != 2.5"

@@ -21,9 +21,9 @@ def read(*lines: str) -> dict[str, str]:
     """Requirements as purl -> constraints."""
     found = requirements_of(lines)
     assert not found.unreadable
-    purls = [requirement.package.purl for requirement in found.taken]
+    purls = [requirement.package.purl for requirement in found.installed]
     assert len(purls) == len(set(purls))
-    return {r.package.purl.removeprefix("pkg:pypi/"): r.constraints for r in found.taken}
+    return {r.package.purl.removeprefix("pkg:pypi/"): r.constraints for r in found.installed}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_several_lines_for_one_project(lines: list[str], constraints: str) -> No
 def test_unreadable_lines(line: str) -> None:
     """A line that is no dependency specifier is left out and reported; the others count."""
     found = requirements_of(["idna>=2", line, "six"])
-    assert [r.package.name for r in found.taken] == ["idna", "six"]
+    assert [r.package.name for r in found.installed] == ["idna", "six"]
     assert found.unreadable == (line,)
 
 
@@ -133,7 +133,7 @@ def test_unreadable_lines(line: str) -> None:
 def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa: FBT001
     """The package is required all the same, in any version; its line is reported."""
     found = requirements_of([line])
-    assert [(r.package.name, r.constraints) for r in found.taken] == [("pytz", "any")] * taken
+    assert [(r.package.name, r.constraints) for r in found.installed] == [("pytz", "any")] * taken
     assert found.unreadable == (line,)
 
 
@@ -194,7 +194,7 @@ def test_recorded_requirements(recordings: Path) -> None:
     folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
     document = json.loads((folder / "pypi_response_extras.json").read_bytes())
     found = requirements_of(document["info"]["requires_dist"])
-    assert {r.package.name: r.constraints for r in found.taken} == {
+    assert {r.package.name: r.constraints for r in found.installed} == {
         "pytz": "any",
         "billiard": ">= 3.6.1, < 4.0",
         "kombu": ">= 4.6.7, < 4.7",

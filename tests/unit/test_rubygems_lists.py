@@ -24,7 +24,7 @@ def opened(text: str | bytes, base: int = 0) -> Lists:
 
 def told(text: str, offset: int = len(HEAD)) -> list[Change]:
     """What is told behind that place."""
-    return [line.change for line in opened(text).news(offset)]
+    return [line.change for line in opened(text).latest_lines(offset)]
 
 
 def test_a_gems_last_line_counts() -> None:
@@ -71,7 +71,7 @@ def test_anything_is_a_list_or_none(data: bytes) -> None:
     except MalformedMetadata:
         return
     assert data.startswith(head.encode("latin-1"))
-    found = [line.name for line in opened(data).news(len(head))]
+    found = [line.name for line in opened(data).latest_lines(len(head))]
     assert len(found) == len(set(found))
 
 
@@ -87,18 +87,18 @@ def test_nothing_is_lost_wherever_reading_stops(
 ) -> None:
     """From the end of any line the rest is told; a part of the list tells the same."""
     text = HEAD + "".join(f"{name} 1.0 {md5}\n" for name, md5 in written)
-    whole = list(opened(text).news(len(HEAD)))
+    whole = list(opened(text).latest_lines(len(HEAD)))
     assert {line.name: line.md5 for line in whole} == dict(written)
     assert len(whole) == len({line.name for line in whole})
     assert all(one.end < other.end for one, other in pairwise(whole))
     assert opened(text).end() == len(text)
     number = data.draw(st.integers(0, len(written)))
     offset = len(HEAD + "".join(f"{name} 1.0 {md5}\n" for name, md5 in written[:number]))
-    rest = list(opened(text).news(offset))
+    rest = list(opened(text).latest_lines(offset))
     assert {line.name: line.md5 for line in rest} == dict(written[number:])
     base = data.draw(st.integers(0, offset))
     part = opened(text[base:], base)
-    assert list(part.news(offset)) == rest
+    assert list(part.latest_lines(offset)) == rest
     assert part.end() == len(text)
     if base <= max(0, offset - OVERLAP):
         assert part.place(offset) == opened(text).place(offset)
@@ -110,7 +110,7 @@ def test_a_place_is_found_while_somebody_reads() -> None:
     text = HEAD + "".join(f"gem{n} 1.0 {ONE}\n" for n in range(1000))
     whole = opened(text)
     found = []
-    for line in whole.news(len(HEAD)):
+    for line in whole.latest_lines(len(HEAD)):
         found.append(line.name)
         assert whole.place(line.end).tail == tail_of(text[: line.end].encode())
     assert found == [f"gem{n}" for n in range(1000)]

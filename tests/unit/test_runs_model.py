@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.runs.model import COUNTERS, Run, percentage
+from ssc_ingest.runs.kinds import percentage
+from ssc_ingest.runs.model import COUNTERS, Run
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 

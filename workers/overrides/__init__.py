@@ -1,1 +1,1 @@
-"""What the fleet changes in Celery and kombu, one module for each part, and why."""
+"""Our changes to Celery and kombu, a module for each part, with the reasons."""

@@ -1,7 +1,7 @@
-"""Celery's consumer, except for when task events are sent.
+"""Celery's consumer, but it sends task events in batches.
 
-Celery wakes up to send every event (three a task) as soon as it has it, which costs a worker
-as much as fetching the task's message. Nobody who looks at events misses a fifth of a second.
+Celery sends every event (three a task) at once, which costs a worker as much as fetching the
+task's message. A delay of a fifth of a second does not matter to those who watch events.
 """
 
 from typing import Any
@@ -13,20 +13,20 @@ SEND_EVENTS_EVERY = 0.2
 
 
 class Consumer(CeleryConsumer):
-    """Sends gathered task events a few times a second; named in the configuration."""
+    """Sends the buffered task events a few times a second; named in the configuration."""
 
     event_dispatcher: Any
 
     def register_with_event_loop(self, hub: Any) -> None:
-        """Called when the connection is there, and again when it is there again."""
+        """Called after every connect and reconnect."""
         super().register_with_event_loop(hub)
         hub.call_repeatedly(SEND_EVENTS_EVERY, self._send_events)
 
-    def on_send_event_buffered(self) -> None:  # type: ignore[override] # what the stubs say is wrong
-        """An event was gathered: it goes out in its time."""
+    def on_send_event_buffered(self) -> None:  # type: ignore[override] # the stubs are wrong
+        """An event was buffered: it is sent with the next batch."""
 
     def stop(self) -> None:
-        """Send what was gathered, then stop."""
+        """Send the buffered events, then stop."""
         self._send_events()
         super().stop()
 

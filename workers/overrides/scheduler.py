@@ -1,109 +1,95 @@
-"""Beat's scheduler: redbeat's, with switches that are remembered and a lock that it outlives.
+"""Beat's scheduler: keeps its state in Redis, so that beats can replace each other at any time.
 
-redbeat writes its entries anew from the configuration when beat starts, and so forgets what was
-switched off at run time; here a switch is looked at when an entry fires
-(:mod:`ssc_ingest.control.schedules`). Of several beats one leads; the others look every few seconds
-whether its lock has expired, and say meanwhile that they are there.
+Celery's own scheduler keeps the last run of each entry in a local file and knows nothing of other
+beats. Here one beat holds a lock and fires the entries; the others retry the lock every few
+seconds. Nothing is remembered between two rounds: when an entry fired last, and whether it is
+switched on, is read from Redis each time (:mod:`ssc_ingest.control.schedules`).
 """
 
 import os
 import socket
 import time
+from datetime import datetime
 from typing import Any
 
 import structlog
-from redbeat import RedBeatScheduler
-from redbeat.schedulers import ensure_conf, get_redis
+from celery import Celery
+from celery.beat import ScheduleEntry, SchedulingError
+from celery.beat import Scheduler as CeleryScheduler
+from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import LockError, RedisError
-from redis.lock import Lock
 
-from ssc_ingest.control.schedules import FIRED, SWITCHES, is_on
+from ssc_ingest.control.schedules import FIRED, SKIPPED, SWITCHES, is_on
 from ssc_ingest.monitoring.heartbeats import BEAT_LOCK, GONE_AFTER, Beat
 
 log = structlog.get_logger(__name__)
 
 
-class Scheduler(RedBeatScheduler):  # type: ignore[misc] # redbeat has no types
-    """Emits what is due and switched on; named in the configuration."""
+class Scheduler(CeleryScheduler):
+    """Fires the entries that are due and switched on; named in the configuration."""
 
-    def __init__(self, app: Any, **kwargs: Any) -> None:
-        # redbeat's own setting has no password: Flower and `celery report` would show it. This one
-        # is of the same database, and they know that it has a secret.
-        ensure_conf(app)
-        app.redbeat_conf.redis_url = app.conf.result_backend
+    max_interval: float  # type: ignore[assignment] # Celery's stubs say int
+    lock_timeout = 25.0
+    """Seconds after which the lock of a beat that died expires."""
+
+    def __init__(self, app: Celery, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
-        # Without redbeat's repetitions: what fails is looked at again in the next round, and
-        # a beat that is asked to stop while Redis is away stops.
-        self._redis: Redis = get_redis(app).wrapped_connection
-        self._lease: Lock = self._redis.lock(
-            BEAT_LOCK, timeout=self.lock_timeout, thread_local=False
+        self._redis: Redis = Redis.from_url(
+            app.conf.result_backend, decode_responses=True, socket_keepalive=True
         )
+        self._lock = self._redis.lock(BEAT_LOCK, timeout=self.lock_timeout, thread_local=False)
         self._leads: bool | None = None
         self._closed = False
 
-    def tick(self, **kwargs: Any) -> float:
-        """Emit what is due, if this beat leads; returns the seconds until the next look.
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Fire what is due, if this beat leads; returns the seconds until the next round.
 
         Raises:
-            SystemExit: beat was asked to stop. Celery's handler of the signal has raised that, but
-                Python drops it where it comes in a callback of a weak reference or a finalizer.
+            SystemExit: beat was asked to stop. Celery's signal handler raised it already, but
+                Python drops an exception that is raised in a weak reference's callback or in a
+                finalizer.
         """
         if self._closed:
             raise SystemExit
         try:
-            self._renew()
-            self._say_that_it_lives()
+            self._acquire()
+            self._send_heartbeat()
             if self._leads:
-                return float(super().tick(**kwargs))
+                return self._fire_due_entries()
         except RedisError as error:
-            # What is due now is due as soon as Redis is back: it knows what fired when.
+            # What is due now is still due when Redis is back.
             log.warning("state_unavailable", error=str(error))
-        return float(self.max_interval)
-
-    def maybe_due(self, entry: Any, **kwargs: Any) -> float:
-        """Emit an entry that is due, or pass over it because it is switched off."""
-        is_due, seconds = entry.is_due()
-        switch: Any = self._redis.hget(SWITCHES, entry.name) if is_due else None
-        if is_due and not is_on(entry.name, switch):
-            log.info("schedule_skipped", schedule=entry.name)
-            self.reserve(entry)
-            return float(seconds)
-        return float(super().maybe_due(entry, **kwargs))
-
-    def apply_async(self, entry: Any, **kwargs: Any) -> Any:
-        """Send an entry's task, and note when."""
-        result = super().apply_async(entry, **kwargs)
-        self._redis.hset(FIRED, entry.name, time.time())
-        return result
+        return self.max_interval
 
     def close(self) -> None:
-        """Let another beat lead at once; the signal's handler calls this."""
+        """Release the lock, so that another beat leads at once; the signal handler calls this."""
         self._closed = True
         try:
             if self._leads:
-                self._lease.release()
+                self._lock.release()
+                self._leads = False
             self._redis.delete(self._about().key)
         except RedisError as error:
             log.warning("state_unavailable", error=str(error))
         super().close()
 
-    def _renew(self) -> None:
-        """Keep the lock, or try to get it."""
+    def _acquire(self) -> None:
+        """Extend the lock, or try to get it."""
         leads = False
         try:
             if self._leads:
-                leads = self._lease.reacquire()
+                leads = self._lock.reacquire()
         except LockError:
             pass  # it expired while Redis was away or this process was stopped
-        leads = leads or self._lease.acquire(blocking=False)
+        leads = leads or self._lock.acquire(blocking=False)
         if leads and not self._leads:
             log.info("beat_leads")
         elif not leads and self._leads is not False:
             log.info("beat_stands_by")
         self._leads = leads
 
-    def _say_that_it_lives(self) -> None:
+    def _send_heartbeat(self) -> None:
         about = self._about()
         self._redis.set(about.key, about.encode(), ex=GONE_AFTER)
 
@@ -112,6 +98,42 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc] # redbeat has no types
             hostname=socket.gethostname(),
             pid=os.getpid(),
             leads=bool(self._leads),
-            schedules=tuple(sorted(self.app.conf.beat_schedule)),
+            schedules=tuple(sorted(self.schedule)),
             seen_at=time.time(),
         )
+
+    def _fire_due_entries(self) -> float:
+        """Fire what is due; returns the seconds until the next round, at most the interval."""
+        fired: Any = self._redis.hgetall(FIRED)
+        skipped: Any = self._redis.hgetall(SKIPPED)
+        wait = self.max_interval
+        for name, entry in self.schedule.items():
+            last = max(float(fired.get(name, 0)), float(skipped.get(name, 0)))
+            if not last:
+                last = self._note(SKIPPED, name)  # a new entry waits for its time
+            entry.last_run_at = datetime.fromtimestamp(last, self.app.timezone)
+            is_due, seconds = entry.is_due()
+            if is_due:
+                self._fire(name, entry)
+            wait = min(wait, seconds)
+        return wait
+
+    def _fire(self, name: str, entry: ScheduleEntry) -> None:
+        """Send an entry's task, or skip the entry because it is switched off; note when."""
+        switch: Any = self._redis.hget(SWITCHES, name)
+        if not is_on(name, switch):
+            log.info("schedule_skipped", schedule=name)
+            self._note(SKIPPED, name)
+            return
+        try:
+            result = self.apply_async(entry, producer=self.producer, advance=False)
+        except (OperationalError, SchedulingError):
+            log.exception("schedule_failed", schedule=name)  # tried again in the next round
+            return
+        log.info("schedule_fired", schedule=name, task_id=result.id)
+        self._note(FIRED, name)
+
+    def _note(self, key: str, name: str) -> float:
+        moment = time.time()
+        self._redis.hset(key, name, moment)
+        return moment

@@ -1,10 +1,9 @@
-"""kombu's Redis transport, except that taking a message from its queue cannot lose it.
+"""kombu's Redis transport, but fetching a message is atomic and so cannot lose it.
 
-kombu takes a message with ``BRPOP`` and then writes down, in ``unacked``, that it has it. A
-worker that is killed in between has lost the message; and while all of a worker's slots are
-taken, kombu leaves what it has popped unread in its socket, so that nearly every ``kill -9`` of
-a busy worker loses one. Here both are one step, a script in Redis. A script cannot wait for
-messages to come, so idle workers look a few times a second.
+kombu pops a message with ``BRPOP`` and then records it in ``unacked``. If the worker is killed in
+between, the message is lost. While all slots of a worker are taken, kombu even leaves the popped
+message unread in its socket, so that nearly every ``kill -9`` of a busy worker loses one. Here a
+script in Redis does both steps. A script cannot block, so idle workers poll a few times a second.
 """
 
 from collections.abc import Iterator
@@ -20,77 +19,56 @@ from kombu import Connection as KombuConnection
 from kombu.transport import redis, virtual
 from kombu.utils.json import loads
 
-LOOK_EVERY = 0.05
-"""Seconds between looks while all queues are empty."""
+from ssc_ingest.work.lua import load
+
+POLL_EVERY = 0.05
+"""Seconds between polls while all queues are empty."""
 
 MALFORMED = "malformed"
-"""The list of what was in a queue and is no message."""
+"""The list of texts from queues that are not messages."""
 
 UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What kombu and Celery raise, before a task begins, about a message that they cannot read."""
 
-# KEYS: unacked, unacked_index, queues in the order in which to look. ARGV: now, malformed.
-# Returns the queue, the message and its tag. What is noted is what kombu would note.
-# What is no message (somebody pushed it by hand) is put aside, or it would stop every worker:
-# here what has no tag to note it by, in Python what else cannot be read.
-_TAKE = """
-local function tag_of(message)
-  return cjson.decode(message)['properties']['delivery_tag']
-end
-for i = 3, #KEYS do
-  local message = redis.call('RPOP', KEYS[i])
-  while message do
-    local is_message, tag = pcall(tag_of, message)
-    if is_message and type(tag) == 'string' then
-      local queue = cjson.encode(KEYS[i])
-      redis.call('HSET', KEYS[1], tag, '[' .. message .. ', "", ' .. queue .. ']')
-      redis.call('ZADD', KEYS[2], ARGV[1], tag)
-      return {KEYS[i], message, tag}
-    end
-    redis.call('LPUSH', ARGV[2], message)
-    message = redis.call('RPOP', KEYS[i])
-  end
-end
-return false
-"""
+_TAKE = load("take", __package__)
 
 log = structlog.get_logger(__name__)
 
-# What is overridden here is not in kombu's type stubs.
+# kombu's type stubs lack what is overridden here.
 _QoS: Any = redis.QoS
 _Channel: Any = redis.Channel
 _Transport: Any = redis.Transport
 
 
 class QoS(_QoS):  # type: ignore[misc]
-    """What a worker has taken and not acknowledged."""
+    """Messages that a worker has fetched and not acknowledged."""
 
     noted: str | None = None
-    """The delivery tag of the message that the script has written down."""
+    """The delivery tag of the message that the script has recorded."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """A message was delivered: write it down, unless that is done."""
+        """Record a delivered message, unless the script has done so."""
         if delivery_tag == self.noted:
             virtual.QoS.append(self, message, delivery_tag)
         else:
             super().append(message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """The message is done with."""
+        """Acknowledge a message."""
         with self._letting_go(delivery_tag):
             super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """The message goes back to its queue, or is dropped."""
+        """Put a message back into its queue, or drop it."""
         with self._letting_go(delivery_tag):
             super().reject(delivery_tag, requeue)
 
     @contextmanager
     def _letting_go(self, delivery_tag: str) -> Iterator[None]:
-        """Free the message's slot also where Redis cannot be told; the message will come back.
+        """Free the message's slot even if Redis does not answer; the message will be redelivered.
 
-        kombu would keep it. A worker that has lost all of its slots so does not look at its
-        connection any more, and never learns that it must connect anew.
+        kombu would keep the slot. A worker that has lost all of its slots in this way stops reading
+        from its connection, and so never notices that it must reconnect.
         """
         try:
             yield
@@ -99,7 +77,7 @@ class QoS(_QoS):  # type: ignore[misc]
             raise
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """Put a message back into its queue; one that cannot be read would keep all others."""
+        """Put a message back into its queue; a malformed one must not block the others."""
         try:
             super().restore_by_tag(tag, client, leftmost)
         except (RecursionError, ValueError) as error:
@@ -108,7 +86,7 @@ class QoS(_QoS):  # type: ignore[misc]
             self.put_aside(tag, noted, error)
 
     def put_aside(self, tag: bytes, text: bytes, error: Exception) -> None:
-        """A message cannot be read: keep it where it is in nobody's way."""
+        """Move a message that cannot be read to the list of malformed ones."""
         log.warning("message_malformed", error=f"{type(error).__name__}: {error}")
         virtual.QoS.ack(self, tag.decode(errors="replace"))
         with self.pipe_or_acquire() as pipe:
@@ -116,16 +94,16 @@ class QoS(_QoS):  # type: ignore[misc]
 
 
 class Channel(_Channel):  # type: ignore[misc]
-    """A channel whose worker takes and notes a message in one step.
+    """A channel that fetches and records a message in one step.
 
-    Consumers that acknowledge nothing (replies, events) and those without an event loop are
-    kombu's business as ever.
+    For consumers that do not acknowledge (replies, events) or have no event loop, it works as
+    kombu's does.
     """
 
     QoS = QoS
 
     _noting = False
-    _look_at = 0.0
+    _poll_at = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._unacknowledged: set[str] = set()
@@ -141,8 +119,8 @@ class Channel(_Channel):  # type: ignore[misc]
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
         """A client for one command or pipeline.
 
-        kombu makes a new one each time, for every acknowledgement; they share a pool of
-        connections all the same.
+        kombu creates a client each time, even for every acknowledgement, although all of them share
+        one connection pool.
         """
         yield client or self._own_client
 
@@ -151,14 +129,14 @@ class Channel(_Channel):  # type: ignore[misc]
         return self._create_client()
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        """Ask for a message; called whenever there is room for one and nothing was asked."""
+        """Request a message; called while a slot is free and no request is open."""
         active = self.active_queues
         self._noting = self.connection.has_event_loop and self._unacknowledged.isdisjoint(active)
         if not self._noting:
             super()._brpop_start(timeout)
             return
         queues = self._queue_cycle.consume(len(active))
-        if not queues or monotonic() < self._look_at:
+        if not queues or monotonic() < self._poll_at:
             return
         keys = [self.unacked_key, self.unacked_index_key, *queues]
         self._in_poll = self.client.connection
@@ -176,7 +154,7 @@ class Channel(_Channel):  # type: ignore[misc]
                 self.client.connection.disconnect()
                 raise
             if not taken:
-                self._look_at = monotonic() + LOOK_EVERY
+                self._poll_at = monotonic() + POLL_EVERY
                 raise Empty
             queue, text, tag = taken[0].decode(), taken[1], taken[2]
             try:
@@ -200,11 +178,11 @@ class Transport(_Transport):  # type: ignore[misc]
 
     @property
     def client(self) -> Any:
-        """Whose transport this is; also after it was closed.
+        """The connection that owns this transport; kept after it was closed.
 
-        kombu forgets it then. A channel that could not be closed while Redis was away, and a
-        task that ends later and is acknowledged, must still know where Redis is: without, the
-        error is none that Celery expects, and ends the worker.
+        kombu drops it then. But a channel that could not be closed while Redis was away, or a task
+        that is acknowledged later, still needs it: without it they raise an error that Celery does
+        not expect, and the worker ends.
         """
         return self._client
 
@@ -214,25 +192,25 @@ class Transport(_Transport):  # type: ignore[misc]
             self._client = client
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        """Called when the worker's connection is there, and again when it is there again."""
+        """Called after every connect and reconnect."""
         self.has_event_loop = True
         super().register_with_event_loop(connection, loop)
-        # Looks happen when the loop turns, which it does not do by itself.
-        loop.call_repeatedly(LOOK_EVERY, lambda: None)
+        # It polls once a turn of the loop, which does not turn by itself.
+        loop.call_repeatedly(POLL_EVERY, lambda: None)
 
 
 class Connection(KombuConnection):
     """A connection that tells others, such as Flower, that it is one to Redis.
 
-    kombu would name the class of the transport, of which nobody knows what it is.
+    kombu would give the name of the transport's class, which means nothing to them.
     """
 
     def info(self) -> dict[str, Any]:
-        """What a URL is made of."""
+        """The parts of its URL."""
         return {**super().info(), "transport": Transport.driver_type}
 
 
 class AMQP(amqp.AMQP):
-    """Named by the application; Celery asks it for connections."""
+    """Celery's factory of connections; named by the application."""
 
     Connection = Connection

@@ -1,14 +1,14 @@
-"""Whether a worker process takes work: when it last did, and whether messages wait meanwhile.
+"""Detects a worker that starts no tasks although messages wait in its queues.
 
-A worker whose loop runs and whose way to Redis is open can still be deaf: after a lost
-connection Celery has been seen to wait for ever at the old one.
+Its event loop and its connections to Redis can be fine all the same: after a lost connection,
+Celery has been seen to wait for ever on the old one.
 """
 
 import time
 
 
 class Activity:
-    """Called from all threads of the process; each call is a single step for them."""
+    """When the process started tasks; its methods may be called from any thread."""
 
     def __init__(self) -> None:
         self.last_task_at = 0.0
@@ -17,20 +17,20 @@ class Activity:
         self._well_since = time.monotonic()
 
     def began(self, task_id: str) -> None:
-        """A task was taken."""
+        """A task starts."""
         self.last_task_at = time.time()
         self._running[task_id] = self._well_since = time.monotonic()
 
     def ended(self, task_id: str) -> float:
-        """A task is done with; returns how many seconds it took."""
+        """A task has ended; returns its duration in seconds."""
         return time.monotonic() - self._running.pop(task_id, time.monotonic())
 
     def saw(self, *, waiting: bool) -> None:
-        """Somebody has looked whether messages wait in the worker's queues."""
+        """The queues were checked: do messages wait in them?"""
         if not waiting:
             self._well_since = time.monotonic()
 
     @property
     def stalled_for(self) -> float:
-        """Seconds since when messages have been waiting and none was taken; about."""
+        """Seconds for which messages have waited while no task was started, roughly."""
         return time.monotonic() - self._well_since

@@ -1,9 +1,9 @@
-"""The event loop of a worker: uvloop's, whose connections break as asyncio's do.
+"""The event loop of a worker: uvloop's, but lost connections raise the same errors as asyncio's.
 
-Writing to a connection that the other side has reset while it was idle is nothing to asyncio: the
-reader has the ``ConnectionResetError``, and ``drain`` raises it. uvloop raises a bare
-``RuntimeError`` from the write, which the clients of Redis and Neo4j do not take for a lost
-connection: neither connects anew, and Neo4j's puts the broken one back into its pool.
+When the peer has reset an idle connection, a write in asyncio succeeds: the reader gets the
+``ConnectionResetError``, and ``drain`` raises it. In uvloop the write itself raises a bare
+``RuntimeError``, which the clients of Redis and Neo4j do not recognise as a lost connection:
+neither reconnects, and Neo4j's puts the broken connection back into its pool.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ else:
             return _Transport(transport), protocol
 
         async def start_tls(self, transport: Any, *args: Any, **kwargs: Any) -> Any:
-            # Through a proxy. It takes transports of its own only.
+            # Used through a proxy. It accepts only its own transports.
             inner = transport.inner if isinstance(transport, _Transport) else transport
             return _Transport(await super().start_tls(inner, *args, **kwargs))
 
     def new_event_loop() -> asyncio.AbstractEventLoop:
-        """A loop that does not run yet."""
+        """A new event loop, not running yet."""
         return _Loop()
 
 
 class _Transport:
-    """Another transport, except that writing to it never fails."""
+    """Wraps a transport; writing to it never fails."""
 
     __slots__ = ("inner",)
 

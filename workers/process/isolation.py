@@ -1,11 +1,11 @@
-"""Running a suspicious task alone, in a child process.
+"""Runs suspicious tasks in a child process, one at a time.
 
-A task whose delivery was begun before and never ended may be what killed its worker. Counting
-alone would condemn all tasks that shared the process with it, so each of them runs here, one
-at a time: only the one that kills the child is poison.
+A task is suspicious if an earlier delivery of it started and never ended: it may have killed its
+worker. So may any other task that ran in that process, so each of them runs here alone, and only
+the one that kills the child is poison.
 
-Parent and child talk in lines of JSON over the child's stdin and stdout. The child ends when
-its stdin does, and so with its parent, however that ends.
+Parent and child exchange lines of JSON over the child's stdin and stdout. The child exits when its
+stdin is closed, and so also when its parent dies.
 """
 
 import asyncio
@@ -29,30 +29,29 @@ from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from ssc_ingest.work.messages import TaskMessage
 
-IDLE_FOR = 60.0
-"""Seconds after which a child without work is let go."""
+IDLE_TIMEOUT = 60.0
+"""Seconds without work after which the child is ended."""
 
 READY, STATE_LOST = "Ready", "StateLost"
 
 _RESULTS: dict[str, type[Result]] = {cls.__name__: cls for cls in (Done, Delayed, GaveUp)}
 
-
-TURN_WITHIN = 20.0
-"""Seconds that a task holds its slot while others run alone: well below the visibility timeout."""
+TURN_TIMEOUT = 20.0
+"""Seconds that a task waits for its turn, which must stay well below the visibility timeout."""
 
 
 class WorkerCrashed(IngestError):
-    """The task kills the process that runs it."""
+    """The task killed the process that ran it."""
 
 
 class IsolationBusy(IngestError):
-    """There is no process that could run this task alone now."""
+    """No process is free to run this task alone."""
 
     blames_package = False
 
 
 class Isolation:
-    """The child process of one worker: started when needed, one task at a time."""
+    """The child process of one worker; started when it is needed."""
 
     def __init__(self) -> None:
         self._child: asyncio.subprocess.Process | None = None
@@ -60,17 +59,17 @@ class Isolation:
         self._idle: asyncio.TimerHandle | None = None
 
     async def execute(self, message: TaskMessage) -> Result:
-        """Carry out a task that was delivered before.
+        """Run a task that was delivered before.
 
         Raises:
             WorkerCrashed: the child died of it.
-            IsolationBusy: it did not get its turn within :data:`TURN_WITHIN`, or the child did
-                not start.
-            RedisError: the state cannot be kept, or the child could not begin because of it.
-            asyncio.CancelledError: the worker stops; the child has been ended.
+            IsolationBusy: other tasks took longer than :data:`TURN_TIMEOUT`, or the child did not
+                start.
+            RedisError: Redis does not answer the child, or did not when it started.
+            asyncio.CancelledError: the worker stops; the child was killed.
         """
         try:
-            async with asyncio.timeout(TURN_WITHIN):
+            async with asyncio.timeout(TURN_TIMEOUT):
                 await self._turn.acquire()
         except TimeoutError:
             raise IsolationBusy("others run alone before it") from None
@@ -89,7 +88,7 @@ class Isolation:
                 raise WorkerCrashed(
                     f"the process that ran this task alone ended with status {status}"
                 )
-            self._idle = asyncio.get_running_loop().call_later(IDLE_FOR, self._let_go)
+            self._idle = asyncio.get_running_loop().call_later(IDLE_TIMEOUT, self._let_go)
         finally:
             self._turn.release()
         document = json.loads(answer)
@@ -98,7 +97,7 @@ class Isolation:
         return _RESULTS[name](**document)
 
     async def stop(self) -> None:
-        """End the child, whatever it does."""
+        """Kill the child, even if it runs a task."""
         if self._idle:
             self._idle.cancel()
         child, self._child = self._child, None
@@ -144,7 +143,7 @@ class Isolation:
 
 
 async def _serve() -> None:
-    """The child: executes what stdin says until stdin ends."""
+    """The child: runs the tasks that stdin names, until stdin is closed."""
     settings = load_settings()
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())
@@ -172,7 +171,7 @@ async def _carry_out(handler: DeliveryHandler, message: TaskMessage) -> dict[str
 
 
 def _lines_of_stdin(loop: asyncio.AbstractEventLoop) -> "asyncio.Queue[str]":
-    """Lines as they come. When stdin ends in the middle of a task, so does the process."""
+    """A queue of stdin's lines. When stdin is closed, the process exits, even during a task."""
     lines: asyncio.Queue[str] = asyncio.Queue()
 
     def read() -> None:

@@ -1,51 +1,40 @@
-"""What one worker process runs on: an event loop in a thread of its own, and its resources.
+"""The runtime of a worker process: an event loop in a thread of its own, and its resources.
 
-Tasks run in the threads of Celery's pool; each hands a coroutine to the loop and waits.
+Celery runs tasks in the threads of its pool; each thread hands a coroutine to the loop and waits.
 """
 
 import asyncio
-import math
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import structlog
-from neo4j.exceptions import DriverError, Neo4jError
-from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.errors import IngestError, InvalidArguments, StoreUnavailable
+from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import now
-from ssc_ingest.monitoring.endpoint import MonitoringServer
-from ssc_ingest.monitoring.fleet_metrics import COUNT_EVERY, REFRESH_EVERY
-from ssc_ingest.monitoring.health import stalled
-from ssc_ingest.monitoring.heartbeats import HEARTBEAT_EVERY, Worker, beat, sign_off
+from ssc_ingest.monitoring.heartbeats import Worker
 from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.runs.model import KINDS
+from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.process.activity import Activity
+from workers.process.background import CANCEL_AGAIN, Background
 from workers.process.event_loop import new_event_loop
 from workers.process.isolation import Isolation
+from workers.process.probes import Probed, Probes
 
 T = TypeVar("T")
-
-MOVE_EVERY = 1.0
-"""Seconds between looks for delayed messages that are due."""
-
-PROBE_TIMEOUT = 5.0
-"""Seconds for the loop to say that it runs."""
 
 OUTCOMES = {
     "SUCCESS": "succeeded",
@@ -54,21 +43,16 @@ OUTCOMES = {
     "REJECTED": "returned",
     "IGNORED": "ignored",
 }
-"""What Celery's states are called in the metrics."""
-
-CANCEL_AGAIN = 1.0
-"""Seconds after which what was cancelled and still runs is cancelled once more: in Python 3.11
-``asyncio.wait_for``, through which redis-py sends, can take a cancellation for nothing
-(https://github.com/python/cpython/issues/86296)."""
+"""Names of Celery's states in the metrics."""
 
 log = structlog.get_logger(__name__)
 
 
 def threads(settings: Settings, queues: Sequence[str]) -> int:
-    """Tasks that a worker of these queues has in work at once.
+    """The concurrency of a worker of these queues.
 
-    Control has a thread for each run that there can be, which it holds for as long as the run
-    takes: the sweep and the replays never wait for one.
+    A run occupies a thread for as long as it takes. So control has a thread more for each run that
+    there can be, and sweeps and replays never wait for one.
     """
     runs = len(KINDS) * len(ecosystems()) if CONTROL in queues else 0
     return settings.worker_concurrency + runs
@@ -91,25 +75,25 @@ class Runtime:
         self._servers = servers
         self._hostname = hostname
         self._activity = Activity()
-        self._endpoint: MonitoringServer | None = None
         self._loop = new_event_loop()
+        self._probes = Probes(self._loop, is_stopping=lambda: self._stopping)
         self._thread = threading.Thread(target=self._loop.run_forever, name="event-loop")
         self._stack = AsyncExitStack()
         self._running: set[asyncio.Task[Any]] = set()
         self._runs: set[asyncio.Task[Any]] = set()
-        self._background: list[asyncio.Task[None]] = []
         self._stopping = False
 
     # Called from Celery's threads ---------------------------------------------------------
 
     def start(self, queues: list[str]) -> None:
-        """Start the loop and open the resources; waits until the graph is there.
+        """Start the loop and open the resources; waits until the graph answers.
 
         Raises:
             ConfigurationError: the graph must be migrated first, or a setting is wrong.
         """
         self._thread.start()
-        self._listen()
+        if port := self._settings.metrics_port:
+            self._probes.listen(self._settings.metrics_host, port, self.metrics.registry)
         try:
             asyncio.run_coroutine_threadsafe(self._open(queues), self._loop).result()
         except BaseException:
@@ -122,12 +106,13 @@ class Runtime:
         return self._stopping
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, is_run: bool = False) -> T:
-        """Run a coroutine on the loop and wait for it.
+        """Run a coroutine on the loop and wait for it; returns its result.
 
-        ``is_run``: it may take days and stops anywhere, so it gets no time to end.
+        ``is_run``: it may take days and can stop anywhere, so it is cancelled without a grace
+        period when the process stops.
 
         Raises:
-            Stopping: it was cancelled because the process stops, or not even begun.
+            Stopping: it was cancelled because the process stops, or was not started.
         """
         if self._stopping:
             coroutine.close()
@@ -140,17 +125,17 @@ class Runtime:
             raise Stopping from error
 
     def task_started(self, task_id: str, task: str) -> None:
-        """Celery begins a task."""
+        """Celery starts a task."""
         self._activity.began(task_id)
         self.metrics.task_started(task)
 
     def task_ended(self, task_id: str, task: str, state: str) -> None:
-        """Celery has done with a task."""
+        """Celery has finished a task; ``state`` is Celery's."""
         seconds = self._activity.ended(task_id)
         self.metrics.task_ended(task, OUTCOMES.get(state, state.lower()), seconds)
 
     def begin_shutdown(self) -> None:
-        """Take no more work; cancel what is not done after ``SHUTDOWN_GRACE``."""
+        """Start no more tasks; cancel those that are not done after ``SHUTDOWN_GRACE``."""
         if not self._stopping:
             self._stopping = True
             log.info("worker_stopping", running=len(self._running))
@@ -161,8 +146,7 @@ class Runtime:
 
     def close(self) -> None:
         """Flush, close everything and end the loop."""
-        if self._endpoint:
-            self._endpoint.close()
+        self._probes.close()
         if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -170,7 +154,7 @@ class Runtime:
         self._loop.close()
 
     def keep_unknown(self, name: str, task_id: str, message: Any) -> None:
-        """A message that names no task of ours: into the dead letters."""
+        """Store a message that names an unknown task as a dead letter."""
         kwargs: dict[str, Any] = {}
         with suppress(Exception):
             kwargs = dict(message.decode()[1])
@@ -182,39 +166,6 @@ class Runtime:
         )
         error = InvalidArguments(f"there is no task {name!r}")
         self.run(self.resources.state.dead_letters.add(letter, error, now=now()))
-
-    # Called from the threads of the endpoint -----------------------------------------------
-
-    def _listen(self) -> None:
-        host, port = self._settings.metrics_host, self._settings.metrics_port
-        if not port:
-            return
-        try:
-            self._endpoint = MonitoringServer(
-                host, port, self.metrics.registry, alive=self._alive, ready=self._ready
-            )
-        except OSError as error:
-            log.warning("metrics_unavailable", address=f"{host}:{port}", error=str(error))
-
-    def _alive(self) -> str | None:
-        """Why the process should be restarted: its loop hangs, or it takes no work."""
-        return self._ask(self._problem()) if "_worker" in self.__dict__ else None
-
-    def _ready(self) -> str | None:
-        """Why the process cannot do its work just now."""
-        if self._stopping:
-            return "it stops"
-        if "isolation" not in self.__dict__:
-            return "it starts"
-        return self._ask(self._missing_store())
-
-    def _ask(self, question: Coroutine[Any, Any, str | None]) -> str | None:
-        future = asyncio.run_coroutine_threadsafe(question, self._loop)
-        try:
-            return future.result(PROBE_TIMEOUT)
-        except FutureTimeout:
-            future.cancel()
-            return f"no answer within {PROBE_TIMEOUT:g} s"
 
     # On the loop --------------------------------------------------------------------------
 
@@ -233,35 +184,39 @@ class Runtime:
         try:
             await self.resources.vulnerabilities.ensure_indexes()
         except StoreUnavailable as error:
-            # Extraction goes on without it.
+            # Extraction works without it.
             log.warning("store_unavailable", store=error.store, error=str(error))
         self.handler = self.resources.delivery_handler()
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
-        self._worker = Worker(
+        state = self.resources.state
+        worker = Worker(
             hostname=self._hostname,
             pid=os.getpid(),
             queues=tuple(queues),
             concurrency=threads(self._settings, queues),
             started_at=time.time(),
         )
-        self._do_meanwhile(self._send_heartbeat, HEARTBEAT_EVERY)
-        if CONTROL in queues:
-            self._do_meanwhile(self._move_delayed, MOVE_EVERY)
-            if self._endpoint:
-                self._fleet, self._counted = self.resources.fleet_metrics(), -math.inf
-                self._do_meanwhile(self._look_at_the_fleet, REFRESH_EVERY)
+        exports_fleet = CONTROL in queues and self._probes.listening
+        background = Background(
+            worker,
+            self._activity,
+            self._running,
+            queues=state.queues,
+            redis=state.redis,
+            fleet=self.resources.fleet_metrics() if exports_fleet else None,
+        )
+        background.start()
+        self._stack.push_async_callback(background.close)
+        self._probes.probed = Probed(
+            worker=worker,
+            activity=self._activity,
+            redis=state.redis,
+            queues=state.queues,
+            driver=self.resources.driver,
+        )
 
     async def _close(self) -> None:
-        left: set[asyncio.Task[Any]] = set(self._background)
-        while left:
-            for task in left:
-                task.cancel()
-            _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN)
-        if "_worker" in self.__dict__:
-            with suppress(RedisError, TimeoutError):  # it is taken for gone soon anyway
-                async with asyncio.timeout(PROBE_TIMEOUT):
-                    await sign_off(self.resources.state.redis, self._hostname)
         await self._stack.aclose()
         if "resources" in self.__dict__:
             log.info("writer_closed", **asdict(self.resources.writer.statistics))
@@ -280,62 +235,8 @@ class Runtime:
             tasks.discard(task)
 
     def _cancel(self, tasks: set[asyncio.Task[Any]]) -> None:
-        """Cancel what is running, until it has ended."""
+        """Cancel tasks, again and again until they have ended."""
         for task in tasks:
             task.cancel()
         if tasks:
             self._loop.call_later(CANCEL_AGAIN, self._cancel, tasks)
-
-    async def _problem(self) -> str | None:
-        return stalled(replace(self._worker, stalled_for=self._activity.stalled_for))
-
-    async def _missing_store(self) -> str | None:
-        state = self.resources.state
-        try:
-            await state.redis.ping()
-            await state.queues.delayed()
-            await self.resources.driver.execute_query("RETURN 1")
-        except (RedisError, Neo4jError, DriverError) as error:
-            return f"{type(error).__name__}: {error}"
-        return None
-
-    def _do_meanwhile(self, step: Callable[[], Awaitable[None]], every: float) -> None:
-        self._background.append(asyncio.create_task(self._repeat(step, every)))
-
-    async def _repeat(self, step: Callable[[], Awaitable[None]], every: float) -> None:
-        """Do something again and again; nothing that goes wrong with it ends it."""
-        while True:
-            try:
-                await step()
-            except RedisError:
-                pass  # it is away; so is everything that could be done about it
-            except Exception:
-                log.exception("background_failed", step=step.__name__.strip("_"))
-            await asyncio.sleep(every)
-
-    async def _send_heartbeat(self) -> None:
-        state = self.resources.state
-        try:
-            lengths = await state.queues.lengths(self._worker.queues)
-            self._activity.saw(waiting=any(lengths.values()))
-            await beat(
-                state.redis,
-                self._worker,
-                running=len(self._running),
-                last_task_at=self._activity.last_task_at,
-                stalled_for=round(self._activity.stalled_for, 1),
-            )
-        except RedisError:
-            # Nobody can take anything; a restart would not help.
-            self._activity.saw(waiting=False)
-
-    async def _look_at_the_fleet(self) -> None:
-        await self._fleet.refresh()
-        if time.monotonic() - self._counted > COUNT_EVERY:
-            self._counted = time.monotonic()
-            with suppress(IngestError):  # the graph is away, or too busy to count
-                await self._fleet.count()
-
-    async def _move_delayed(self) -> None:
-        while await self.resources.state.queues.move_due():
-            pass

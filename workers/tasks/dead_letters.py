@@ -1,4 +1,4 @@
-"""``dead_letters.replay``: give failed work another try."""
+"""``dead_letters.replay``: put dead letters back on their queues."""
 
 from contextlib import suppress
 from typing import Any
@@ -15,16 +15,16 @@ from workers.app import app
 from workers.process.runtime import Stopping
 
 GO_ON_AFTER = 1.0
-"""Seconds until a task takes up what another one has left, or had no turn to do."""
+"""Seconds before a follow-up task continues the remaining replays."""
 
 
 @app.task(bind=True, name=REPLAY, ignore_result=False)
 def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  # type: ignore[type-arg]
     """Put dead letters back on their queues, by ids or by filter.
 
-    So many that it takes seconds; the rest is for another such task, whose id it returns with
-    those that it has replayed. Safe to repeat: what was replayed is no longer a dead letter, and
-    what has failed since is not meant. The keywords are those of
+    A task replays as many as it can within seconds and leaves the others to a follow-up task,
+    whose id it returns. Safe to repeat: a replayed letter is no longer a dead letter, and letters
+    newer than the request are left alone. The keywords are those of
     :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
     """
     try:

@@ -1,4 +1,4 @@
-"""``ingestion.ingest``, ``updates.update``: carrying out runs; ``runs.sweep``: finding lost work.
+"""One task for each kind of run, which carries it out; ``runs.sweep``: finding lost work.
 
 A run takes longer than any visibility timeout, so its task is acknowledged when it begins: the
 run's record and its lease take the place of the message, and the sweep that of redelivery.
@@ -16,15 +16,15 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.models import now
 from ssc_ingest.resources import Resources
+from ssc_ingest.runs.control import RunControl
 from ssc_ingest.runs.engine import Engine
-from ssc_ingest.runs.lease import NotHeld
+from ssc_ingest.runs.kinds import KINDS, Kind
+from ssc_ingest.runs.lease import LeaseLost
 from ssc_ingest.runs.model import Run
-from ssc_ingest.runs.portions import requests_a_day
-from ssc_ingest.runs.store import TASKS, run_message
-from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
+from ssc_ingest.work.arguments import IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, INGEST, STALENESS, SWEEP, UPDATE
+from ssc_ingest.work.names import CONTROL, SWEEP
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
 
@@ -39,44 +39,28 @@ class BadCall(Exception):
     """The arguments make no sense; the text says why, and the dead letter's id."""
 
 
-@app.task(bind=True, name=INGEST, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall))
-def ingest(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    """List a registry and extract every package that the graph lacks; returns the run's metrics.
+def _register(kind: Kind) -> None:
+    """The task that carries out the runs of one kind; it returns the run's metrics.
 
-    Safe to repeat: where such a run is under way, its state is returned. The keywords are
-    those of :class:`ssc_ingest.work.arguments.IngestRegistry`.
+    Safe to repeat: where such a run is under way, its state is returned. The keywords are those of
+    the kind's arguments.
     """
-    return _carry_out(_message(INGEST, self.request, args, kwargs), IngestRegistry)
+    name = KINDS[kind].task
+
+    @app.task(
+        bind=True, name=name, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall)
+    )
+    def carry_out(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
+        return _carry_out(kind, _message(name, self.request, args, kwargs))
 
 
-@app.task(bind=True, name=UPDATE, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall))
-def update(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    """Bring in what has changed in a registry since the last update; returns the run's metrics.
-
-    Safe to repeat: where such a run is under way, its state is returned. The keywords are
-    those of :class:`ssc_ingest.work.arguments.UpdateRegistry`.
-    """
-    return _carry_out(_message(UPDATE, self.request, args, kwargs), UpdateRegistry)
-
-
-@app.task(
-    bind=True, name=STALENESS, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall)
-)
-def refresh_stale(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    """Look again at packages that nobody has looked at for long; returns the run's metrics.
-
-    Safe to repeat: where such a run is under way, its state is returned. The keywords are
-    those of :class:`ssc_ingest.work.arguments.UpdateRegistry`.
-    """
-    return _carry_out(_message(STALENESS, self.request, args, kwargs), UpdateRegistry)
+for _kind in KINDS:
+    _register(_kind)
 
 
 @app.task(name=SWEEP, ignore_result=False)
 def sweep_runs() -> dict[str, int]:
-    """Publish again what nobody has any more; fill stubs of requirement files. Safe to repeat.
-
-    While one is at it, others have nothing to do.
-    """
+    """Requeue lost work and fill stubs of requirement files. Safe to repeat; one at a time."""
     return app.runtime.run(_sweep(app.runtime.resources))
 
 
@@ -107,14 +91,14 @@ def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, A
     )
 
 
-def _carry_out(message: TaskMessage, arguments: type[UpdateRegistry]) -> dict[str, Any]:
+def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     runtime = app.runtime
     try:
-        run = runtime.run(_go_on(runtime, message, arguments), is_run=True)
+        run = runtime.run(_go_on(runtime, kind, message), is_run=True)
     except Stopping:
-        raise Ignore from None  # the run was handed on, and its result is still to come
+        raise Ignore from None  # the run was handed over, and its result is still to come
     except RedisError as error:
-        # What was begun has a record, which the sweep finds.
+        # A run that was begun has a record, which the sweep finds.
         log.warning("state_unavailable", error=str(error))
         raise
     if run is None:
@@ -124,56 +108,48 @@ def _carry_out(message: TaskMessage, arguments: type[UpdateRegistry]) -> dict[st
     return run.report()
 
 
-async def _go_on(
-    runtime: Runtime, message: TaskMessage, arguments: type[UpdateRegistry]
-) -> Run | None:
+async def _go_on(runtime: Runtime, kind: Kind, message: TaskMessage) -> Run | None:
     """The run as this task leaves it; ``None`` if another execution of it will tell."""
-    state = runtime.resources.state
+    resources = runtime.resources
+    runs = resources.state.runs
+    control = resources.state.run_control()
     try:
-        run, is_ours = await _accept(runtime.resources, message, arguments)
+        run, is_ours = await _accept(resources, control, kind, message)
     except InvalidArguments as error:
-        letter = await state.dead_letters.add(message, error, now=now())
+        letter = await resources.state.dead_letters.add(message, error, now=now())
         raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
     if not is_ours:
         return run
     try:
-        return await Engine(runtime.resources.run_services(run.ecosystem), run).carry_out()
-    except NotHeld as error:
-        return await state.runs.get(run.id) if error.state in {"paused", "cancelled"} else None
+        return await Engine(resources.run_services(run.ecosystem), run).carry_out()
+    except LeaseLost as error:
+        return await runs.get(run.id) if error.state in {"paused", "cancelled"} else None
     finally:
-        left = await state.runs.get(run.id) if runtime.stopping else None
-        if left and left.state == "running" and left.owner is None:
-            # At once, and not when the sweep finds it.
-            await state.queues.publish([run_message(left)])
+        if runtime.stopping:
+            await control.hand_over(run.id)
 
 
 async def _accept(
-    resources: Resources, message: TaskMessage, arguments: type[UpdateRegistry]
+    resources: Resources, control: RunControl, kind: Kind, message: TaskMessage
 ) -> tuple[Run, bool]:
-    """The run that a call means, begun if need be, and whether the call is to carry it out.
+    """The run of a call, begun if needed, and whether the call is to carry it out.
 
     Raises:
         InvalidArguments: the call makes no sense.
     """
-    state = resources.state
     if "args" in message.kwargs:
         raise InvalidArguments("the arguments are keywords: ecosystem=...")
+    arguments, budget = KINDS[kind].arguments, KINDS[kind].budget
     request = arguments.parse(dict(message.kwargs))
     ecosystem(request.ecosystem)
     if unknown := arguments.unknown(dict(message.kwargs)):
         log.warning("unknown_arguments", names=unknown)
     if request.run_id:
-        if run := await state.runs.get(request.run_id):
-            return run, True
-        raise InvalidArguments(f"there is no run {request.run_id!r} (any more)")
-    kind = next(kind for kind, task in TASKS.items() if task == message.task)
+        return await control.get(request.run_id), True
     limit = request.limit if isinstance(request, IngestRegistry) else None
-    if kind == "staleness":
-        endpoints = resources.ecosystems[request.ecosystem].endpoints
-        limit = requests_a_day(endpoints, resources.settings)
-    run, is_new = await state.runs.start(
-        kind, request.ecosystem, limit=limit, task_id=message.task_id
-    )
+    if budget:
+        limit = budget(resources.ecosystems[request.ecosystem].endpoints, resources.settings)
+    run, is_new = await control.begin(kind, request.ecosystem, limit=limit, task_id=message.task_id)
     if not is_new:
         log.info("run_is_under_way", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
     return run, is_new

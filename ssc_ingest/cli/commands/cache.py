@@ -1,4 +1,4 @@
-"""``cache``: what is kept to spare registries requests, and clearing it."""
+"""``cache``: lists and clears cached answers of registries."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from ssc_ingest.control.cache import Cache, Entry
 
 commands = typer.Typer(
-    help="See what is kept to spare registries requests; clear it.\n\n"
-    "[cyan]ssc-ingest cache list[/cyan]",
+    help="List and clear cached answers of registries.\n\n[cyan]ssc-ingest cache list[/cyan]",
     no_args_is_help=True,
 )
 
@@ -35,13 +34,13 @@ class Sum:
 def list_(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="[KEY]", help="A key, or a pattern: 'import_names:npm:*'."),
+        typer.Argument(metavar="[KEY]", help="A key or a pattern: 'import_names:npm:*'."),
     ] = None,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="Entries to show at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries to show.")] = 50,
     as_json: output.JSONOption = False,
 ) -> None:
-    """List how much of each kind there is, or the entries that match a pattern.
+    """List the size of each kind of entry, or the entries that match a pattern.
 
     [cyan]ssc-ingest cache list[/cyan]
 
@@ -58,18 +57,18 @@ def list_(
     else:
         _print_entries(entries)
         if more:
-            output.say(f"there are more than {limit}: --limit shows more", style="dim")
+            output.say(f"more than {limit} match: --limit shows more", style="dim")
 
 
 @commands.command("clear")
 def clear(
     key: Annotated[
-        str, typer.Argument(metavar="KEY", help="A key, or a pattern; '*' is everything.")
+        str, typer.Argument(metavar="KEY", help="A key or a pattern; '*' matches all entries.")
     ],
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Remove entries; whoever needs them asks the registry again. No work is lost by it.
+    """Remove entries. Workers that need them send new requests; no work is lost.
 
     [cyan]ssc-ingest cache clear import_names:pypi:requests:2.32.3[/cyan]
 
@@ -83,7 +82,7 @@ def clear(
     elif removed:
         output.say(f"{output.count(removed, 'entry')} removed")
     if not removed:
-        raise Failed(f"nothing matches {key!r}; `ssc-ingest cache list` shows what there is")
+        raise Failed(f"nothing matches {key!r}; `ssc-ingest cache list` lists the entries")
 
 
 @asynccontextmanager
@@ -110,7 +109,7 @@ async def _sums() -> dict[str, Sum]:
 
 
 async def _entries(pattern: str, most: int) -> "tuple[list[Entry], bool]":
-    """At most so many, and whether there are more."""
+    """At most ``most`` entries, and whether there are more."""
     found: list[Entry] = []
     async with _cache() as cache:
         async for entry in cache.entries(pattern):
@@ -152,7 +151,7 @@ def _print_sums(sums: dict[str, Sum], *, as_json: bool) -> None:
                     _size(total.size),
                     output.duration(total.oldest) if total.entries else "",
                     output.duration(kinds[name].kept_for) if name in kinds else "",
-                    kinds[name].about if name in kinds else "not of this version",
+                    kinds[name].about if name in kinds else "from another version of SSC Ingest",
                 )
                 for name, total in sums.items()
             ],

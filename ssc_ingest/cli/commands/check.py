@@ -1,4 +1,4 @@
-"""``check``: is everything that the fleet needs there, and as it should be?"""
+"""``check``: checks the prerequisites and suggests a fix for each problem."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
 AUDIT_TIMEOUT = 30.0
-"""Seconds for one question about the whole graph."""
+"""Seconds for one query over the whole graph."""
 
 BROKEN = frozenset({429, *range(500, 600)})
-"""Answers of a registry that does not want, or is not able, to serve us."""
+"""Status codes of a registry that refuses or fails to serve us."""
 
 OLDEST_REDIS = (6, 2)
 OLDEST_NEO4J = (5, 23)
-"""The first that knows ``CALL (variable) { ... }``."""
+"""The first version with ``CALL (variable) { ... }``."""
 
 
 class Outcome(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
-    """It works, but somebody should know."""
+    """It works, but needs attention."""
     FAILED = "failed"
 
 
@@ -44,30 +44,32 @@ STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "red"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at."""
+    """One check and its result."""
 
     subject: str
     outcome: Outcome
     finding: str
     remedy: str = ""
-    """What to do, where it is not ok."""
+    """What to do if it is not ok."""
     exit_code: ExitCode = ExitCode.FAILED
-    """What the command ends with because of it, where it failed."""
+    """The exit code of the command if the check failed."""
 
 
 def check(
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the registries.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Do not contact the registries.")
+    ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Check servers, schema, data and registries, and say what to do where something is wrong.
+    """Check servers, schema, data and registries; suggest a fix for each problem.
 
     [cyan]ssc-ingest check[/cyan]
 
     [cyan]ssc-ingest check --offline --json[/cyan]
 
-    Ends with 0 if nothing failed (warnings are no failures); with 69 if a server or registry
-    does not answer, 78 if a setting is wrong, 1 if the data are.
+    Exits with 0 if no check failed (warnings do not count), 69 if a server or registry does not
+    answer, 78 if a setting is wrong, 1 if data is wrong.
     """
     asyncio.run(_check(offline=offline, as_json=as_json))
 
@@ -97,11 +99,11 @@ def _importance(check_: Check) -> int:
 
 
 async def checks(*, offline: bool) -> AsyncIterator[Check]:
-    """Every check, as it is made.
+    """All checks, one after another.
 
     Raises:
-        ConfigurationError: a setting is wrong, or a server is configured nowhere: nothing more
-            can be looked at.
+        ConfigurationError: a setting is wrong, or a server has no address: no further check
+            is possible.
     """
     from ssc_ingest.cli.connections import configured
 
@@ -123,8 +125,8 @@ def _contact(settings: "Settings") -> Check:
         return _ok("contact", f"registries see {user_agent(settings.contact)}")
     return _warning(
         "contact",
-        "registries do not see whom to ask before they block us",
-        "set CONTACT to a web or mail address, before bulk runs at the latest",
+        "registries cannot contact you before they block you",
+        "set CONTACT to a web or mail address before you start bulk runs",
     )
 
 
@@ -150,7 +152,11 @@ async def _graph(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
         if server.has_apoc:
             yield _ok("APOC", "installed")
         else:
-            yield _failed("APOC", "not installed", "the graph's readers call it: install APOC core")
+            yield _failed(
+                "APOC",
+                "not installed",
+                "other services that read the graph call it: install APOC core",
+            )
         async for made in _schema_and_data(driver):
             yield made
 
@@ -169,7 +175,7 @@ async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
             "a worker creates them when it starts (`ssc-ingest up`)",
         )
     else:
-        yield _ok("schema", "all constraints and indexes are there")
+        yield _ok("schema", "all constraints and indexes exist")
     asked, wrong = 0, 0
     for subject, statement in questions(labels):
         finding = await audit(driver, subject, statement, timeout=AUDIT_TIMEOUT)
@@ -178,19 +184,19 @@ async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
             wrong += 1
             yield _warning(
                 "data",
-                f"{subject}: not known after {AUDIT_TIMEOUT:g} s",
-                "the server is busy, or the graph too large for its memory",
+                f"{subject}: no answer within {AUDIT_TIMEOUT:g} s",
+                "the server is busy, or the graph is too large for its memory",
             )
         elif finding.found:
             wrong += 1
             yield _failed(
                 "data",
                 f"{output.number(finding.found)} {subject}, such as {', '.join(finding.examples)}",
-                "`ssc-ingest extract PURL --refresh` reads a package again; what the reference "
-                "implementation wrote, `ssc-ingest migrate` puts in order",
+                "`ssc-ingest extract PURL --refresh` reads a package again; `ssc-ingest migrate` "
+                "repairs data of the reference implementation",
             )
     if not wrong:
-        yield _ok("data", f"{output.count(asked, 'audit')} found nothing wrong")
+        yield _ok("data", f"{output.count(asked, 'audit')} found no problem")
 
 
 # Redis --------------------------------------------------------------------------------------
@@ -221,7 +227,7 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
 def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
     policy = str(info["maxmemory_policy"])
     if policy == "noeviction":
-        yield _ok("redis memory", "noeviction: no queue is ever dropped")
+        yield _ok("redis memory", "noeviction: Redis never drops a queue")
     else:
         yield _failed(
             "redis memory",
@@ -271,7 +277,7 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                 url = endpoints.url(endpoint.key)
                 subject = f"{cls.identity.title} {endpoint.key}"
                 try:
-                    # Any answer will do: there need not be anything at a base URL.
+                    # Any answer will do: a base URL need not have a document.
                     async with transport.stream("HEAD", f"{url}/") as response:
                         status = response.status_code
                 except httpx.HTTPError as error:

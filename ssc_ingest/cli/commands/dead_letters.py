@@ -1,4 +1,4 @@
-"""``dead-letters``: work that failed for good, and what to do with it."""
+"""``dead-letters``: tasks that failed permanently; replaying and deleting them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
     from ssc_ingest.work.dead_letters import DeadLetter
 
 commands = typer.Typer(
-    help="See work that failed for good; try it again, or throw it away.\n\n"
+    help="List tasks that failed permanently; replay or delete them.\n\n"
     "[cyan]ssc-ingest dead-letters list[/cyan]",
     no_args_is_help=True,
 )
 
 OWN_STREAM = "dead-letters/"
-"""What an id without a stream means; only ids of other streams are shown with theirs."""
+"""The stream of ids without a prefix; ids of other streams are shown with theirs."""
 
-IDs = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="Ids as `list` shows them.")
-]
-Everything = Annotated[bool, typer.Option("--all", help="All of them.")]
+IDs = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids from `list`.")]
+Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 OfEcosystem = Annotated[
-    str | None, typer.Option("--ecosystem", help="Only those of this ecosystem (pypi, npm ...).")
+    str | None,
+    typer.Option("--ecosystem", help="Only dead letters of this ecosystem (pypi, npm ...)."),
 ]
 OfErrorType = Annotated[
-    str | None, typer.Option("--error-type", help="Only those of this type (MalformedMetadata).")
+    str | None, typer.Option("--error-type", help="Only errors of this type (MalformedMetadata).")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list which ones it would be.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only list the dead letters; change nothing.")
+]
 
 
 @commands.command("list")
@@ -42,7 +43,7 @@ def list_(
     *,
     ecosystem: OfEcosystem = None,
     error_type: OfErrorType = None,
-    limit: Annotated[int, typer.Option(min=1, help="Dead letters to show at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of dead letters to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
     """List the newest dead letters.
@@ -58,12 +59,12 @@ def list_(
     else:
         _print_table(letters)
         if more:
-            output.say(f"there are more than {limit}: --limit shows more", style="dim")
+            output.say(f"more than {limit} match: --limit shows more", style="dim")
 
 
 @commands.command("show")
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id from `list`.")],
     *,
     as_json: output.JSONOption = False,
 ) -> None:
@@ -71,7 +72,7 @@ def show(
 
     [cyan]ssc-ingest dead-letters show 1700000000000-0[/cyan]
 
-    Ends with 1 if there is no such dead letter.
+    Exits with 1 if there is no such dead letter.
     """
     letters, _ = asyncio.run(_read(_request([letter_id], None, None, everything=False), 1))
     if not letters:
@@ -113,7 +114,7 @@ def replay(
     dry_run: DryRun = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Put dead letters back onto their queues, with all attempts ahead of them.
+    """Put dead letters back on their queues, with the full number of attempts.
 
     [cyan]ssc-ingest dead-letters replay 1700000000000-0[/cyan]
 
@@ -134,21 +135,21 @@ def purge(
     error_type: OfErrorType = None,
     everything: Everything = False,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Throw dead letters away.
+    """Delete dead letters.
 
     [cyan]ssc-ingest dead-letters purge --error-type PackageNotFound --yes[/cyan]
     """
     request = _request(ids, ecosystem, error_type, everything=everything)
     chosen = asyncio.run(_replay(request, dry_run=True))
     if chosen and not dry_run:
-        question = f"throw {output.count(len(chosen), 'dead letter')} away for good?"
+        question = f"delete {output.count(len(chosen), 'dead letter')} permanently?"
         if not yes and not typer.confirm(question, err=True):
             raise typer.Abort
         asyncio.run(_delete(chosen))
-    _print_done("thrown away", chosen, dry_run=dry_run, as_json=as_json)
+    _print_done("deleted", chosen, dry_run=dry_run, as_json=as_json)
 
 
 @commands.command("export")
@@ -171,9 +172,9 @@ def _request(
     from ssc_ingest.work.arguments import ReplayDeadLetters
 
     if ecosystem is not None:
-        ecosystems.ecosystem(ecosystem)  # a name that nobody has is a mistake
+        ecosystems.ecosystem(ecosystem)  # an unknown name is a usage error
     if ids and (ecosystem or error_type):
-        raise InvalidArguments("give ids, or a filter, not both")
+        raise InvalidArguments("give ids or a filter, not both")
     if not (ids or ecosystem or error_type or everything):
         raise InvalidArguments("which ones? give ids, --ecosystem, --error-type or --all")
     return ReplayDeadLetters(
@@ -182,7 +183,7 @@ def _request(
 
 
 async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLetter"], bool]:
-    """At most so many, and whether there are more."""
+    """At most ``most`` dead letters, and whether there are more."""
     letters: list[DeadLetter] = []
     async with _state() as state:
         async for letter in state.replay().select(request):

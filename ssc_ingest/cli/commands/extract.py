@@ -1,4 +1,4 @@
-"""``extract``: ask for packages, and wait until they are in the graph."""
+"""``extract``: requests packages and waits until they are in the graph."""
 
 import asyncio
 import math
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from ssc_ingest.resources import State
 
 POLL = 0.2
-"""Seconds between two looks at a job."""
+"""Seconds between two reads of a job."""
 
 EXPLAIN_AFTER = 2.0
-"""Seconds without progress after which waiting explains itself."""
+"""Seconds without progress after which the reason is shown."""
 
 
 class Follow(StrEnum):
-    """Whose requirements are followed."""
+    """Versions whose requirements are extracted, too."""
 
     ALL = "all"
     LATEST = "latest"
@@ -39,28 +39,29 @@ def extract(
         list[str],
         typer.Argument(
             metavar="PURL...",
-            help="Package URLs. All versions of a package are read, also where one is named.",
+            help="Package URLs. All versions of a package are read, even if the URL names one.",
         ),
     ],
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until all is in the graph, and say what was done.")
+        bool,
+        typer.Option("--wait", help="Wait until everything is in the graph, then print a summary."),
     ] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask the registry also for packages we have.")
+        bool, typer.Option("--refresh", help="Read packages again that are already in the graph.")
     ] = False,
     dependencies: Annotated[
         Follow,
         typer.Option(
-            help="Also take in what every version, the latest version, or none requires, and what "
-            "that requires in turn: at most JOB_MAX_PACKAGES packages, JOB_MAX_REQUESTS requests."
+            help="Also add the requirements of all versions, of the latest version, or none, and "
+            "theirs in turn: at most JOB_MAX_PACKAGES packages and JOB_MAX_REQUESTS requests."
         ),
     ] = Follow.LATEST,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Take packages from their registries into the graph, with what they require.
+    """Add packages and their requirements from their registries to the graph.
 
-    The work goes onto the urgent queues; workers (`ssc-ingest up`) carry it out.
+    The tasks go to the urgent queues; workers (`ssc-ingest up`) run them.
 
     [cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]
 
@@ -68,7 +69,7 @@ def extract(
 
     [cyan]ssc-ingest extract pkg:maven/junit/junit pkg:gem/rake pkg:nuget/Serilog[/cyan]
 
-    With --wait it ends with 1 if something failed. Ctrl-C ends the waiting, not the work.
+    With --wait it exits with 1 if a package failed. Ctrl-C stops the waiting, not the job.
     """
     asyncio.run(_extract(purls, wait=wait, refresh=refresh, follow=dependencies, as_json=as_json))
 
@@ -77,24 +78,31 @@ async def _extract(
     purls: Sequence[str], *, wait: bool, refresh: bool, follow: Follow, as_json: bool
 ) -> None:
     from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.on_demand.submit import named_packages, submit
 
     packages = named_packages(purls)
     for package in packages:
         if package.version is not None:
             output.say(
-                f"{package.purl}: versions come with their package, so all versions of "
+                f"{package.purl}: a version cannot be read alone, so all versions of "
                 f"{package.ref.purl} are read",
                 stderr=True,
             )
     async with state_store(*configured()) as state:
-        job_id = await submit(state, packages, dependencies=follow.value, refresh=refresh)
+        job_id = await submit(
+            [package.ref for package in packages],
+            jobs=state.jobs,
+            queues=state.queues,
+            dependencies=follow.value,
+            refresh=refresh,
+        )
         if not wait:
             await _print_submitted(state, job_id, packages, as_json=as_json)
             return
         try:
             job = await wait_for(state, job_id, packages)
         except asyncio.CancelledError:
-            output.say(f"the job goes on without you: ssc-ingest jobs show {job_id}", stderr=True)
+            output.say(f"the job continues: ssc-ingest jobs show {job_id}", stderr=True)
             raise
     if as_json:
         output.print_json(jobs.document(job))
@@ -102,60 +110,6 @@ async def _extract(
         jobs.print_summary(job)
     if job.failed:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def named_packages(purls: Sequence[str]) -> list["PackageName"]:
-    """What the arguments name, each package once.
-
-    Raises:
-        InvalidArguments: some are not package URLs; the text explains each.
-    """
-    from ssc_ingest.ecosystems.purls import parse_purl
-    from ssc_ingest.errors import InvalidArguments
-
-    packages: dict[str, PackageName] = {}
-    problems = []
-    for text in purls:
-        try:
-            named = parse_purl(text)
-        except InvalidArguments as error:
-            problems.append(str(error))
-        else:
-            packages.setdefault(named.ref.purl, named)
-    if problems:
-        raise InvalidArguments("\n".join(problems))
-    return list(packages.values())
-
-
-async def submit(
-    state: "State", packages: Sequence["PackageName"], *, dependencies: str, refresh: bool
-) -> str:
-    """Make a job of the packages and put it onto the urgent queues; returns its id."""
-    from ssc_ingest.on_demand.jobs import job_message, new_job_id
-    from ssc_ingest.work.arguments import ExtractPackage
-
-    job_id = new_job_id()
-    messages = []
-    for package in packages:
-        request = ExtractPackage.parse(
-            {
-                "ecosystem": package.ref.ecosystem,
-                "name": package.ref.registry_name,
-                "refresh": refresh,
-                "dependencies": dependencies,
-                "job_id": job_id,
-            }
-        )
-        await state.jobs.enter(
-            job_id,
-            package.ref.purl,
-            request=request.keywords(),
-            dependencies=dependencies,
-            force=refresh,
-        )
-        messages.append(job_message(package.ref.purl, request))
-    await state.queues.publish(messages)
-    return job_id
 
 
 async def wait_for(
@@ -172,13 +126,13 @@ async def wait_for(
     Args:
         state: where the job is.
         job_id: the job.
-        packages: what was asked for; used to say why nothing happens.
-        out: where to show it; stderr if nothing is given.
-        check: called all the while; may raise to end the waiting.
-        patience: seconds without any progress after which the job is returned unfinished.
+        packages: the requested packages; used to explain a lack of progress.
+        out: where to show it; stderr by default.
+        check: called repeatedly; may raise to stop waiting.
+        patience: seconds without progress after which the job is returned unfinished.
 
     Raises:
-        Failed: the job is gone (Redis lost it, or a day has passed).
+        Failed: the job has expired, or Redis lost it.
     """
     watch = _Watch(out or output.console(stderr=True))
     with watch.bar:
@@ -186,7 +140,7 @@ async def wait_for(
             check()
             job = await state.jobs.get(job_id)
             if job is None:
-                raise Failed(f"job {job_id} is gone: Redis does not have it any more")
+                raise Failed(f"job {job_id} is no longer in Redis")
             watch.update(job)
             if job.finished or watch.stuck_for > patience:
                 return job
@@ -196,7 +150,7 @@ async def wait_for(
 
 
 class _Watch:
-    """The progress bar, and what it says when nothing moves."""
+    """The progress bar and the explanation of a lack of progress."""
 
     def __init__(self, out: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -233,14 +187,14 @@ class _Watch:
         )
 
     def explain(self, reason: str) -> None:
-        """Say it, unless it was said before."""
+        """Print a reason, unless it was the last one printed."""
         if reason and reason != self._explained:
             output.write(self.bar.console, reason, style="yellow")
         self._explained = reason
 
 
 async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> str:
-    """Why nothing happens, if there is a reason that a person should know."""
+    """The reason for a lack of progress, if one is known."""
     from ssc_ingest.monitoring.heartbeats import workers
     from ssc_ingest.work.names import queue_name
 
@@ -248,13 +202,13 @@ async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> 
     read = {queue for worker in await workers(state.redis) for queue in worker.queues}
     if unread := sorted(needed - read):
         return (
-            f"no worker reads {', '.join(unread)}: the work waits there until one is started "
+            f"no worker reads {', '.join(unread)}: the tasks wait until one is started "
             "(`ssc-ingest up`)"
         )
     if delayed := await state.queues.delayed():
         return (
             f"{output.count(delayed, 'task')} {'waits' if delayed == 1 else 'wait'} for the next "
-            "attempt: a registry or a store is slow or away"
+            "attempt: a registry or a store is slow or unavailable"
         )
     return ""
 
@@ -265,7 +219,7 @@ async def _print_submitted(
     if as_json:
         output.print_json({"job_id": job_id, "packages": [p.ref.purl for p in packages]})
     else:
-        output.say(f"job {job_id}: {output.count(len(packages), 'package')} asked for")
-        output.say(f"see how far it is: ssc-ingest jobs show {job_id}", style="dim")
+        output.say(f"job {job_id}: {output.count(len(packages), 'package')} requested")
+        output.say(f"progress: ssc-ingest jobs show {job_id}", style="dim")
     if reason := await _reason_to_wait(state, packages):
         output.say(reason, stderr=True)

@@ -1,4 +1,4 @@
-"""``jobs``: what was asked for, and how far it is."""
+"""``jobs``: requests of packages and their progress."""
 
 import asyncio
 from dataclasses import asdict
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from ssc_ingest.on_demand.jobs import Job
 
 commands = typer.Typer(
-    help="See what was asked for, and how far it is.\n\n[cyan]ssc-ingest jobs list[/cyan]",
+    help="List jobs and show their progress.\n\n[cyan]ssc-ingest jobs list[/cyan]",
     no_args_is_help=True,
 )
 
 SHOWN = 10
-"""Names of missing packages and failures that are listed."""
+"""Maximum number of missing packages and of failures to list."""
 
 
 @commands.command("list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, help="Jobs to show at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
-    """List the jobs of the last day, the newest first.
+    """List the jobs of the last day, newest first.
 
     [cyan]ssc-ingest jobs list[/cyan]
     """
@@ -41,11 +41,11 @@ def show(
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show one job: what is done, what is pending, what failed and why.
+    """Show one job: packages done, pending and failed, with reasons.
 
     [cyan]ssc-ingest jobs show 3f2a91c07b5e[/cyan]
 
-    Ends with 1 if there is no such job (they are kept for a day).
+    Exits with 1 if there is no such job (jobs are kept for a day).
     """
     asyncio.run(_show(job_id, as_json=as_json))
 
@@ -59,11 +59,11 @@ async def _list(*, limit: int, as_json: bool) -> None:
     if as_json:
         output.print_json([document(job) for job in jobs])
     elif not jobs:
-        output.say("no jobs in the last day; `ssc-ingest extract PURL` makes one")
+        output.say("no jobs in the last day; `ssc-ingest extract PURL` creates one")
     else:
         output.console().print(
             output.table(
-                ["job", "asked for", "when", "state", "packages", "failed"],
+                ["job", "requested", "when", "state", "packages", "failed"],
                 [
                     (
                         job.id,
@@ -87,7 +87,9 @@ async def _show(job_id: str, *, as_json: bool) -> None:
     async with state_store(*configured()) as state:
         job = await state.jobs.get(job_id)
     if job is None:
-        raise Failed(f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of today")
+        raise Failed(
+            f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of the last day"
+        )
     if as_json:
         output.print_json(document(job))
     else:
@@ -100,7 +102,7 @@ def document(job: "Job") -> dict[str, Any]:
 
 
 def standing(job: "Job") -> str:
-    """Whether it runs, is done, or is done with failures."""
+    """``running``, ``done``, or ``failed`` if it is done with failures."""
     if not job.finished:
         return "running"
     return "failed" if job.failed else "done"
@@ -112,7 +114,7 @@ def _roots(job: "Job") -> str:
 
 
 def print_summary(job: "Job") -> None:
-    """What a job did, and what it could not do."""
+    """Print what a job did and what failed."""
     from ssc_ingest.models import Outcome
 
     counts = job.counts
@@ -120,10 +122,12 @@ def print_summary(job: "Job") -> None:
     new, present = counts[Outcome.EXTRACTED], counts[Outcome.PRESENT]
     packages = f"{output.number(new)} read"
     if present:
-        packages += f", {output.number(present)} were in the graph already"
+        packages += (
+            f", {output.number(present)} {'was' if present == 1 else 'were'} already in the graph"
+        )
     lines: list[tuple[str, object]] = [
         ("job", job.id),
-        ("asked for", ", ".join(job.roots)),
+        ("requested", ", ".join(job.roots)),
         ("dependencies", job.dependencies),
         ("state", f"{standing(job)} after {output.duration(took)}"),
         ("packages", packages),
@@ -134,10 +138,10 @@ def print_summary(job: "Job") -> None:
     if job.pending:
         lines.append(("pending", output.number(job.pending)))
     if job.left_over:
-        budget = "beyond the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
+        budget = "over the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
         lines.append(("left over", f"{output.number(job.left_over)} {budget}"))
     if job.missing:
-        lines.append(("not there", f"{_some(job.missing)}: their registries lack them"))
+        lines.append(("not found", f"{_some(job.missing)}: not in their registries"))
     out = output.console()
     out.print(output.facts(lines))
     if job.failed:
@@ -148,7 +152,7 @@ def print_summary(job: "Job") -> None:
                 [(purl, Text(why, "red")) for purl, why in sorted(job.failed.items())][:SHOWN],
             )
         )
-        output.say("all of it, with tracebacks: ssc-ingest dead-letters list", style="dim")
+        output.say("details, with tracebacks: ssc-ingest dead-letters list", style="dim")
 
 
 def _some(purls: tuple[str, ...]) -> str:

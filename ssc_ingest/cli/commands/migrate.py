@@ -1,4 +1,4 @@
-"""``migrate``: a graph of the reference implementation becomes one of this program."""
+"""``migrate``: converts a graph of the reference implementation."""
 
 import asyncio
 import time
@@ -20,37 +20,35 @@ if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
 LINE_INTERVAL = 10.0
-"""Seconds between two lines about the same part, where there is no terminal."""
+"""Seconds between two lines about the same step, without a terminal."""
 
 
 def migrate(
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count what would change; write nothing.")
+        bool, typer.Option("--dry-run", help="Only count the changes; write nothing.")
     ] = False,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force", help="Also while workers run, or when Redis cannot tell whether some do."
-        ),
+        typer.Option("--force", help="Do not check in Redis whether workers are running."),
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Bring a graph of the reference implementation to this program's form, in place.
+    """Convert a graph of the reference implementation (the earlier program in Dagster), in place.
 
-    That is the earlier program, which ran in Dagster. Packages and versions get purls,
-    duplicates become one, versions are numbered anew, requirements repaired; element ids stay.
+    Packages and versions get purls, duplicates are merged, versions are renumbered, requirements
+    are repaired; element ids do not change.
 
-    Stop everything that writes to the graph first, and back it up. Ctrl-C, or a crash, does no
-    harm: the next run goes on where this one stopped. On a graph that is in order already it
-    changes nothing.
+    First stop everything that writes to the graph, and back it up. Ctrl-C or a crash does no
+    harm: the next run continues where this one stopped. A graph that is already converted does
+    not change.
 
     [cyan]ssc-ingest migrate --dry-run[/cyan]
 
     [cyan]ssc-ingest migrate[/cyan]
 
-    docs/migration.md says what becomes of what. Ends with 1 if workers are running, with 69 if
-    Redis cannot tell.
+    docs/migration.md explains each change. Exits with 1 if workers are running, with 69 if Redis
+    does not answer.
     """
     asyncio.run(_migrate(dry_run=dry_run, force=force, as_json=as_json))
 
@@ -72,7 +70,7 @@ async def _migrate(*, dry_run: bool, force: bool, as_json: bool) -> None:
                 counts = await work(driver, ecosystems().values(), watch)
         except asyncio.CancelledError:
             if not dry_run:
-                output.say("stopped: `ssc-ingest migrate` goes on from here", stderr=True)
+                output.say("stopped: `ssc-ingest migrate` continues from here", stderr=True)
             raise
     seconds = time.monotonic() - started
     if as_json:
@@ -91,12 +89,12 @@ async def _refuse_beside_workers(settings: "Settings", servers: "Servers") -> No
         names = ", ".join(worker.hostname for worker in running)
         raise Failed(
             f"{output.count(len(running), 'worker')} would write to the graph meanwhile: {names}; "
-            "stop the fleet first (one that was killed counts as running for 20 s), or say --force"
+            "stop the fleet first (a killed worker counts as running for 20 s), or use --force"
         )
 
 
 class Watch:
-    """One bar per part of the work on a terminal; now and then a line elsewhere."""
+    """One bar per step on a terminal; a line now and then elsewhere."""
 
     def __init__(self, out: Console) -> None:
         from rich.progress import (
@@ -133,7 +131,7 @@ class Watch:
         self._bar.stop()
 
     def begin(self, title: str, total: int | None, done: int = 0) -> None:
-        """Show a new part below the one that is done."""
+        """Show a new step below the finished one."""
         self._finish()
         self._title, self._total, self._done = title, total, done
         self._task = self._bar.add_task(title, total=total, completed=done)
@@ -143,7 +141,7 @@ class Watch:
             self.say(f"{title}{of}")
 
     def advance(self, amount: int) -> None:
-        """Move the bar, or say how far it is."""
+        """Move the bar, or print the progress."""
         self._done += amount
         if self._task is not None:
             self._bar.advance(self._task, amount)
@@ -153,13 +151,13 @@ class Watch:
             self.say(f"{self._title}: {output.number(self._done)}{of}")
 
     def say(self, text: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bars."""
         output.write(self._bar.console, text)
 
     def _finish(self) -> None:
         if self._task is not None:
             with suppress(KeyError):
-                # Nodes that got a lower-case name have been seen twice; a bar is full once.
+                # Nodes that got a lower-case name are counted twice; the bar fills once.
                 end = self._done if self._total is None else max(self._total, self._done)
                 self._bar.update(self._task, total=end or 1, completed=end or 1)
             self._task = None
@@ -184,10 +182,12 @@ def _print_summary(counts: Counter[str], *, dry_run: bool, seconds: float) -> No
         output.say(f"{amount:>{width}}  {text}")
     took = output.duration(seconds)
     if dry_run:
-        output.say(f"nothing was written; it took {took} to look" if done else "all is in order")
+        output.say(
+            f"nothing was written; the check took {took}" if done else "the graph is in order"
+        )
         return
     output.say(f"the graph is in order ({took})")
     output.say(
-        "`ssc-ingest check` looks again; requirements are read anew as packages are updated",
+        "`ssc-ingest check` checks the result; updates of packages read their requirements again",
         style="dim",
     )

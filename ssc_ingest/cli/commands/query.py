@@ -1,4 +1,4 @@
-"""``query``: any Cypher that only reads, as a table."""
+"""``query``: runs a read-only Cypher statement and prints a table."""
 
 import asyncio
 from typing import Annotated
@@ -13,10 +13,10 @@ LIMIT = 50
 def query(
     cypher: Annotated[str, typer.Argument(metavar="CYPHER", help="The statement.")],
     *,
-    limit: Annotated[int, typer.Option(min=1, help="Rows to show at most.")] = LIMIT,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows to show.")] = LIMIT,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Ask the graph anything in Cypher, and see the answer as a table.
+    """Run a Cypher statement on the graph and print the result as a table.
 
     The server refuses statements that write.
 
@@ -57,6 +57,4 @@ async def _query(cypher: str, *, limit: int, as_json: bool) -> None:
         ]
         output.console().print(output.table(answer.columns, cells, right=numeric))
     if answer.more:
-        output.say(
-            f"there are more than {limit} rows: --limit shows more", style="dim", stderr=True
-        )
+        output.say(f"more than {limit} rows: --limit shows more", style="dim", stderr=True)

@@ -1,4 +1,4 @@
-"""``registries``: how registries are asked, and a switch to stop it."""
+"""``registries``: request rates of registries; pausing and resuming requests."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ssc_ingest.http.rate_limit import RegistryPause
 
 commands = typer.Typer(
-    help="See how fast registries are asked; ask one nothing for a while, and go on.\n\n"
+    help="Show the request rates of registries; pause and resume requests.\n\n"
     "[cyan]ssc-ingest registries pause pypi --for 2h --reason maintenance[/cyan]",
     no_args_is_help=True,
 )
@@ -34,13 +34,13 @@ def duration(text: str) -> float:
     """Seconds of ``90s``, ``30m``, ``2h`` or ``1d``."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
     if not match or not int(match[1]):
-        raise typer.BadParameter(f"{text!r} is no length of time such as 90s, 30m, 2h or 1d")
+        raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 2h or 1d")
     return float(int(match[1]) * UNITS[match[2]])
 
 
 @commands.command("list")
 def list_(*, as_json: output.JSONOption = False) -> None:
-    """List all registries with their hosts: rates, use, and pauses with their reasons.
+    """List registries and their hosts: rate limits, requests sent, pauses and their reasons.
 
     [cyan]ssc-ingest registries list[/cyan]
     """
@@ -79,14 +79,14 @@ def pause(
             "--for",
             parser=duration,
             metavar="TIME",
-            help="How long: 30m, 2h, 1d. Else: until resumed.",
+            help="Duration: 30m, 2h, 1d. Default: until resumed.",
         ),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why; `list` shows it.")] = "by hand",
+    reason: Annotated[str, typer.Option(help="The reason, shown by `list`.")] = "by hand",
 ) -> None:
-    """Ask a registry nothing more, urgent work included. What is on its way still arrives.
+    """Stop all requests to a registry, urgent ones included.
 
-    Its work waits for as long as that takes, and loses nothing by it.
+    Requests in progress complete. Tasks wait until the registry is resumed; none is lost.
 
     [cyan]ssc-ingest registries pause npm --for 2h --reason "their incident"[/cyan]
     """
@@ -97,14 +97,14 @@ def pause(
 
 @commands.command("resume")
 def resume(name: Name) -> None:
-    """Ask a registry again; what waits for it goes on at once.
+    """Resume requests to a registry; waiting tasks continue at once.
 
     [cyan]ssc-ingest registries resume npm[/cyan]
     """
     was_paused, woken = asyncio.run(_resume(name))
     if not was_paused:
         output.say(f"{name} was not paused by hand", stderr=True)
-    output.say(f"{name} is asked again; {output.count(woken, 'package')} of it waited")
+    output.say(f"{name} is resumed, with {output.count(woken, 'waiting package')}")
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -13,6 +13,7 @@ from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
     from ssc_ingest.resources import State
+    from ssc_ingest.runs.control import RunControl
     from ssc_ingest.runs.model import Run
 
 commands = typer.Typer(
@@ -28,9 +29,6 @@ EXPLAIN_AFTER = 2.0
 """Seconds after which waiting for a worker explains itself."""
 
 STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow", "finished": "green"}
-
-FITTING = {"pause": ["running"], "resume": ["paused"], "cancel": ["running", "paused"]}
-"""States of a run in which it can be turned so."""
 
 RunID = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
 
@@ -72,7 +70,12 @@ def pause(run_id: RunID) -> None:
 
     [cyan]ssc-ingest runs pause 3f2a91c07b5e[/cyan]
     """
-    asyncio.run(_turn(run_id, "pause"))
+    run = asyncio.run(_control(run_id, lambda control: control.pause(run_id)))
+    output.say(
+        f"{output.count(run.pending, 'package')} in the queues will still be read; "
+        f"go on with: ssc-ingest runs resume {run_id}",
+        style="dim",
+    )
 
 
 @commands.command("resume")
@@ -81,7 +84,7 @@ def resume(run_id: RunID) -> None:
 
     [cyan]ssc-ingest runs resume 3f2a91c07b5e[/cyan]
     """
-    asyncio.run(_turn(run_id, "resume"))
+    asyncio.run(_control(run_id, lambda control: control.resume(run_id)))
 
 
 @commands.command("cancel")
@@ -93,7 +96,7 @@ def cancel(run_id: RunID) -> None:
     What it has done stays. The next run of the kind lists from the beginning; after a cancelled
     update the next one reads the feed from where that one began.
     """
-    asyncio.run(_turn(run_id, "cancel"))
+    asyncio.run(_control(run_id, lambda control: control.cancel(run_id, "cancelled by hand")))
 
 
 async def _list(*, limit: int, as_json: bool) -> None:
@@ -102,7 +105,7 @@ async def _list(*, limit: int, as_json: bool) -> None:
     async with state_store(*configured()) as state:
         runs = await state.runs.newest(limit)
     if as_json:
-        output.print_json([document(run) for run in runs])
+        output.print_json([run.document() for run in runs])
     elif not runs:
         output.say("no runs yet; `ssc-ingest ingest ECOSYSTEM` and the schedule begin some")
     else:
@@ -139,27 +142,18 @@ async def _show(run_id: str, *, wait: bool, as_json: bool) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _turn(run_id: str, how: str) -> None:
+async def _control(run_id: str, action: "Callable[[RunControl], Awaitable[Run]]") -> "Run":
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.runs.store import run_message
+    from ssc_ingest.runs.control import WrongState
 
     async with state_store(*configured()) as state:
-        run = await known(state, run_id)
-        turn = {"pause": state.runs.pause, "resume": state.runs.resume}.get(how)
-        before = await (turn(run_id) if turn else state.runs.cancel(run_id, "cancelled by hand"))
-        if before not in FITTING[how]:
-            fitting = " or ".join(FITTING[how])
-            raise Failed(f"run {run_id} is {before}: you can {how} a run that is {fitting}")
-        if how == "resume":
-            await state.queues.publish([run_message(run)])
-        run = await known(state, run_id)
+        await known(state, run_id)
+        try:
+            run = await action(state.run_control())
+        except WrongState as error:
+            raise Failed(str(error)) from error
     output.say(f"run {run_id} ({run.kind} of {run.ecosystem}) is {run.state}")
-    if how == "pause":
-        output.say(
-            f"{output.count(run.pending, 'package')} in the queues will still be read; "
-            f"go on with: ssc-ingest runs resume {run_id}",
-            style="dim",
-        )
+    return run
 
 
 async def known(state: "State", run_id: str) -> "Run":
@@ -172,23 +166,6 @@ async def known(state: "State", run_id: str) -> "Run":
     if run is None:
         raise Failed(f"there is no run {run_id!r}; `ssc-ingest runs list` shows the newest")
     return run
-
-
-def document(run: "Run") -> dict[str, Any]:
-    """A run as JSON."""
-    return {
-        **run.report(),
-        "phase": run.phase,
-        "limit": run.limit,
-        "pending": run.pending,
-        "packages_per_second": round(run.rate, 2),
-        "seconds_left": None if run.seconds_left is None else round(run.seconds_left),
-        "restarts": run.restarts,
-        "task_id": run.task_id,
-        "created_at": run.created_at,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-    }
 
 
 def standing(run: "Run") -> Text:
@@ -207,7 +184,7 @@ def _errors(run: "Run") -> Text:
 def print_runs(runs: Sequence["Run"], *, as_json: bool, alone: bool = False) -> None:
     """What some runs have done; ``alone``: there was never more than one."""
     if as_json:
-        documents = [document(run) for run in runs]
+        documents = [run.document() for run in runs]
         output.print_json(documents[0] if alone else documents)
         return
     for number, run in enumerate(runs):
@@ -304,15 +281,11 @@ async def wait_for(
 
 
 def _progress(run: "Run") -> str:
+    from ssc_ingest.runs.kinds import KINDS
+
     metrics = run.metrics()
-    if run.kind == "ingestion":
-        parts = [
-            f"{output.number(int(metrics['new_packages_ingested']))} new",
-            f"{output.number(int(metrics['skipped_existing']))} had",
-        ]
-    else:
-        done = "looked at" if run.kind == "staleness" else "updated"
-        parts = [f"{output.number(int(metrics['packages_processed']))} {done}"]
+    words = KINDS[run.kind].progress
+    parts = [f"{output.number(int(metrics[name]))} {word}" for name, word in words.items()]
     if metrics["errors"]:
         parts.append(output.count(int(metrics["errors"]), "error"))
     if run.pending:
@@ -325,7 +298,7 @@ def _progress(run: "Run") -> str:
 async def _reason_to_wait(state: "State", run: "Run") -> str:
     """Why nothing happens, if there is a reason that a person should know."""
     from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.names import CONTROL, queue_name
+    from ssc_ingest.work.names import CONTROL
 
     about = f"{run.kind} of {run.ecosystem}"
     if run.state == "paused":
@@ -333,8 +306,7 @@ async def _reason_to_wait(state: "State", run: "Run") -> str:
     if run.ended:
         return ""
     read = {queue for worker in await workers(state.redis) for queue in worker.queues}
-    packages = queue_name(run.ecosystem, "fresh" if run.kind == "update" else "bulk")
-    for queue in (CONTROL, packages):
+    for queue in (CONTROL, run.queue):
         if queue not in read:
             return f"no worker reads {queue}: start one (`ssc-ingest up`)"
     return f"the {about} {run.note}" if run.note else ""

@@ -1,4 +1,4 @@
-"""``schedules``: what beat starts by itself; switching it on and off, starting it by hand."""
+"""``schedules``: lists the schedules of beat, switches them on and off, runs them now."""
 
 import asyncio
 from dataclasses import asdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ssc_ingest.monitoring.heartbeats import Beat
 
 commands = typer.Typer(
-    help="See what starts by itself; switch it on and off, or start it now.\n\n"
+    help="List schedules, switch them on and off, run them now.\n\n"
     "[cyan]ssc-ingest schedules list[/cyan]",
     no_args_is_help=True,
 )
@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; 
 
 @commands.command("list")
 def list_(*, as_json: output.JSONOption = False) -> None:
-    """List all schedules: what each starts, when, and whether it is on.
+    """List all schedules: the task each starts, when, and whether it is on.
 
     [cyan]ssc-ingest schedules list[/cyan]
     """
@@ -55,14 +55,14 @@ def list_(*, as_json: output.JSONOption = False) -> None:
             whole=["schedule", "next", "last"],
         )
     )
-    output.say(f"times are of the zone {zone} (TIMEZONE)", style="dim")
+    output.say(f"times are in the zone {zone} (TIMEZONE)", style="dim")
     if not any(beat.leads for beat in beats):
-        output.say("no beat is running, so nothing starts by itself", style="yellow", stderr=True)
+        output.say("no beat is running, so no schedule fires", style="yellow", stderr=True)
 
 
 @commands.command("enable")
 def enable(name: Name) -> None:
-    """Switch a schedule on, at once and for good.
+    """Switch a schedule on, at once and permanently.
 
     [cyan]ssc-ingest schedules enable pypi_weekly_ingestion[/cyan]
     """
@@ -72,7 +72,7 @@ def enable(name: Name) -> None:
 
 @commands.command("disable")
 def disable(name: Name) -> None:
-    """Switch a schedule off, at once and until it is enabled; what is running goes on.
+    """Switch a schedule off, at once and until it is enabled. Running tasks continue.
 
     [cyan]ssc-ingest schedules disable npm_daily_update[/cyan]
     """
@@ -82,7 +82,7 @@ def disable(name: Name) -> None:
 
 @commands.command("run-now")
 def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
-    """Start now what a schedule starts, whether it is on or off; its next time stays.
+    """Start the task of a schedule now, whether it is on or off. Its next run stays as planned.
 
     [cyan]ssc-ingest schedules run-now pypi_daily_update[/cyan]
     """
@@ -90,7 +90,7 @@ def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
     if as_json:
         output.print_json({"task": message.task, "task_id": message.task_id})
     else:
-        output.say(f"{message.task} is on its way as task {message.task_id}")
+        output.say(f"queued {message.task} as task {message.task_id}")
 
 
 async def _list() -> "tuple[list[ScheduleStatus], list[Beat], str]":
@@ -108,7 +108,7 @@ async def _switch(name: str, *, on: bool) -> None:
     from ssc_ingest.cli.connections import configured, state_store
     from ssc_ingest.control.schedules import ScheduleControl, named
 
-    named(name)  # a mistake is said before anything is asked
+    named(name)  # an unknown name fails before the connection opens
     settings, servers = configured()
     async with state_store(settings, servers) as state:
         await ScheduleControl(state.redis, state.queues, settings.timezone).switch(name, on=on)
@@ -145,7 +145,7 @@ def _task(standing: "ScheduleStatus") -> str:
 
 
 def _is_known(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
-    """Whether the beat that leads has this schedule; without a beat, the next one may."""
+    """Whether the leading beat has this schedule; true without a beat, as the next may have it."""
     leading = [beat for beat in beats if beat.leads]
     return not leading or any(standing.schedule.name in beat.schedules for beat in leading)
 

@@ -1,4 +1,4 @@
-"""``show``: one package or version, as a person wants to see it."""
+"""``show``: one package or version, for people."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
 
 NEWEST = 10
-"""Versions, requirements and dependents that are listed unless --all is given."""
+"""Maximum number of versions, requirements and dependents to list without --all."""
 
 EVERYTHING = 1_000_000
 
@@ -33,14 +33,14 @@ def show(
     ],
     *,
     dependents: Annotated[
-        bool, typer.Option("--dependents", help="Also list the packages that require it.")
+        bool, typer.Option("--dependents", help="Also list packages that require it.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help=f"List all, not only the first {NEWEST} of each.")
+        bool, typer.Option("--all", help=f"List everything, not only the first {NEWEST} of each.")
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show a package, or one version of it, as it is in the graph.
+    """Show a package or a version from the graph.
 
     [cyan]ssc-ingest show pkg:pypi/rich[/cyan]
 
@@ -48,7 +48,7 @@ def show(
 
     [cyan]ssc-ingest show pkg:cargo/itoa --dependents --json[/cyan]
 
-    Ends with 1 if the graph does not have it.
+    Exits with 1 if it is not in the graph.
     """
     asyncio.run(_show(purl, with_dependents=dependents, everything=everything, as_json=as_json))
 
@@ -67,7 +67,7 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
         if package is None:
             raise Failed(
                 f"{named.ref.purl} is not in the graph; "
-                f"`ssc-ingest extract {named.ref.purl}` puts it there"
+                f"`ssc-ingest extract {named.ref.purl}` adds it"
             )
         version = await _version(views, named, package)
         requirements = await views.requirements(version.purl) if version else []
@@ -100,15 +100,15 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
 async def _version(
     views: "GraphViews", named: "PackageName", package: "PackageView"
 ) -> "VersionView | None":
-    """The version that was named, else the latest one."""
+    """The version in the purl, else the latest one."""
     if named.version is not None:
         version = await views.version(named.purl)
         if version is None:
             known = ", ".join(v.name for v in package.versions[:5]) or "none"
             raise Failed(
-                f"{named.purl} is not in the graph; versions of {package.purl} that are: {known}"
+                f"{named.purl} is not in the graph; known versions of {package.purl}: {known}"
                 f"{' ...' if package.version_count > 5 else ''}\n"  # noqa: PLR2004
-                f"`ssc-ingest extract {package.purl} --refresh` asks the registry again"
+                f"`ssc-ingest extract {package.purl} --refresh` reads the registry again"
             )
         return version
     if package.latest is None:
@@ -122,8 +122,8 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
     if package.is_stub:
         out.print()
         output.say(
-            "a stub: something requires it, but it has not been read from its registry yet; "
-            f"`ssc-ingest extract {package.purl}` reads it"
+            "a stub: something requires it, but it was not extracted yet; "
+            f"`ssc-ingest extract {package.purl}` extracts it"
         )
         return
     out.print()
@@ -134,7 +134,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
                 ("vendor", package.vendor),
                 ("repository", package.repository_url),
                 ("import names", ", ".join(package.import_names) or "unknown"),
-                ("read", output.age(package.moment)),
+                ("extracted", output.age(package.moment)),
             ]
         )
     )
@@ -163,7 +163,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
         )
     )
     if shown < package.version_count and not everything:
-        output.say(f"all of them: ssc-ingest show {package.purl} --all", style="dim")
+        output.say(f"all versions: ssc-ingest show {package.purl} --all", style="dim")
 
 
 def _print_version(version: "VersionView", package: "PackageView") -> None:
@@ -182,7 +182,7 @@ def _print_version(version: "VersionView", package: "PackageView") -> None:
                 ("vulnerabilities", vulnerabilities(version)),
                 ("repository", package.repository_url),
                 ("import names", ", ".join(package.import_names) or "unknown"),
-                ("read", output.age(package.moment)),
+                ("extracted", output.age(package.moment)),
             ]
         )
     )
@@ -223,7 +223,7 @@ def _print_dependents(package: "PackageView", dependents: "Dependents") -> None:
         title += f", the first {len(dependents.packages)} (--all for the rest)"
     out.print(
         output.table(
-            ["package", "newest that does", "constraints", "versions"],
+            ["package", "newest version", "constraints", "versions"],
             [
                 (
                     d.purl,
@@ -240,7 +240,7 @@ def _print_dependents(package: "PackageView", dependents: "Dependents") -> None:
 
 
 def vulnerabilities(version: "VersionView") -> Text:
-    """The known vulnerabilities of a version; none known is not the same as none."""
+    """The known vulnerabilities of a version; ``not synced`` rather than none."""
     if version.vulnerable:
         return Text(f"{', '.join(version.vulnerabilities)} (CVSS mean {version.mean})", "red")
     return Text(output.NO_VULNERABILITIES_YET, "dim")

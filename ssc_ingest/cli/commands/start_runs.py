@@ -14,7 +14,8 @@ from ssc_ingest.cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from ssc_ingest.resources import State
     from ssc_ingest.runs.dry_run import Estimate
-    from ssc_ingest.runs.model import Kind, Run
+    from ssc_ingest.runs.kinds import Kind
+    from ssc_ingest.runs.model import Run
 
 EcosystemName = Annotated[
     str,
@@ -110,11 +111,7 @@ async def _start(
 
 
 async def _begin(state: "State", kind: "Kind", name: str, limit: int | None) -> "Run":
-    from ssc_ingest.runs.store import run_message
-
-    run, is_new = await state.runs.start(kind, name, limit=limit)
-    if is_new:
-        await state.queues.publish([run_message(run)])
+    run, is_new = await state.run_control().begin(kind, name, limit=limit)
     if is_new:
         text = f"run {run.id}: {kind} of {name} begins"
     else:
@@ -148,13 +145,12 @@ async def _estimate(
             for name in names:
                 task = bars.add_task(f"{name} {kind}", total=None, counts="")
 
-                def told(so_far: "Estimate", task: int = task) -> None:
+                def show(so_far: "Estimate", task: int = task) -> None:
                     counts = f"{output.number(so_far.listed)} listed"
                     bars.update(task, counts=f"{counts}, {output.number(so_far.packages)} to read")  # type: ignore[arg-type] # rich's TaskID is an int
 
-                found.append(
-                    await estimate(resources.run_services(name), kind, limit=limit, told=told)
-                )
+                services = resources.run_services(name)
+                found.append(await estimate(services, kind, limit=limit, on_progress=show))
                 bars.update(task, total=1, completed=1)
     if as_json:
         documents = [asdict(each) for each in found]

@@ -1,8 +1,8 @@
-"""``status``: the fleet at a glance."""
+"""``status``: an overview of the fleet."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,14 +10,12 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands import runs
 from ssc_ingest.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from ssc_ingest.graph.views import Counts
-    from ssc_ingest.monitoring.heartbeats import Worker
-    from ssc_ingest.resources import State
-    from ssc_ingest.runs.model import Feed
+    from ssc_ingest.monitoring.status import WorkStatus
+    from ssc_ingest.runs.model import Feed, Run
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
 
@@ -28,7 +26,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
-    """One server: where, and whether it answers."""
+    """The address of a server and whether it answers."""
 
     uri: str
     """Without credentials."""
@@ -37,31 +35,14 @@ class ServerStatus:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkStatus:
-    """What Redis knows."""
-
-    workers: "list[Worker]"
-    queues: dict[str, int]
-    unacknowledged: int
-    in_flight: int
-    delayed: int
-    dead_letters: int
-    jobs_running: int
-    runs: list[dict[str, Any]]
-    """Runs that run or are paused."""
-    feeds: dict[str, "Feed"]
-    """Where updates go on, of the ecosystems whose feed is followed."""
-
-
 def status(*, as_json: output.JSONOption = False) -> None:
-    """Show servers, workers, queues, dead letters, and how much the graph has and how fresh it is.
+    """Show servers, workers, queues, dead letters, and the size and freshness of the graph.
 
     [cyan]ssc-ingest status[/cyan]
 
     [cyan]ssc-ingest status --json | jq .queues[/cyan]
 
-    Ends with 69 if a server does not answer; what the others know is shown all the same.
+    Exits with 69 if a server does not answer; the rest is shown nevertheless.
     """
     asyncio.run(_status(as_json=as_json))
 
@@ -79,7 +60,7 @@ async def _status(*, as_json: bool) -> None:
         output.print_json(
             {
                 "servers": {name: asdict(server) for name, server in found.items()},
-                **(asdict(work) if work else {}),
+                **(_work_document(work) if work else {}),
                 "graph": counts
                 and {
                     name: {**asdict(count), "looked_at_every_days": looks[name]}
@@ -97,39 +78,27 @@ async def _work(
     settings: "Settings", servers: "Servers"
 ) -> "tuple[ServerStatus, WorkStatus | None]":
     from ssc_ingest.cli.connections import state_store
+    from ssc_ingest.monitoring.status import read_work
 
-    async def ask() -> tuple[str, WorkStatus]:
+    async def ask() -> "tuple[str, WorkStatus]":
         async with state_store(settings, servers) as state:
             info: Any = await state.redis.info("server")
             version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
-            return version, await read_work(state)
+            return version, await read_work(
+                queues=state.queues,
+                jobs=state.jobs,
+                runs=state.runs,
+                claims=state.claims,
+                dead_letters=state.dead_letters,
+                redis=state.redis,
+            )
 
     return await _ask(servers.redis_url, ask())
 
 
-async def read_work(state: "State") -> WorkStatus:
-    """Workers, queues, and what is under way."""
-    from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.names import queue_names
-
-    names = list(ecosystems())
-    feeds = {name: await state.runs.feed(name) for name in names}
-    running = 0
-    for job_id in await state.jobs.ids(1000):
-        job = await state.jobs.get(job_id)
-        running += job is not None and not job.finished
-    return WorkStatus(
-        workers=await workers(state.redis),
-        queues=await state.queues.lengths(queue_names(ecosystems())),
-        unacknowledged=await state.queues.unacknowledged(),
-        in_flight=await state.claims.count(),
-        delayed=await state.queues.delayed(),
-        dead_letters=await state.dead_letters.count(),
-        jobs_running=running,
-        runs=[runs.document(run) for run in await state.runs.current_of(names)],
-        feeds={name: feed for name, feed in feeds.items() if feed},
-    )
+def _work_document(work: "WorkStatus") -> dict[str, Any]:
+    """The status as JSON."""
+    return {**asdict(replace(work, runs=[])), "runs": [run.document() for run in work.runs]}
 
 
 async def _graph(
@@ -154,17 +123,17 @@ async def _graph(
 def _days_between_looks(
     settings: "Settings", counts: "dict[str, Counts]"
 ) -> dict[str, float | None]:
-    """How often the staleness sweep looks at each package again, by ecosystem; ``None``: never."""
+    """Days between two staleness checks of a package, by ecosystem; ``None``: never."""
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.ecosystems.endpoints import load_endpoints
-    from ssc_ingest.runs.portions import days_between_looks, requests_a_day
+    from ssc_ingest.runs.staleness import daily_budget, days_between_checks
     from ssc_ingest.settings import ENV_FILE
 
     found = {}
     for name, count in counts.items():
         endpoints = load_endpoints(name, ecosystems()[name].identity.endpoints, ENV_FILE)
-        requests = requests_a_day(endpoints, settings)
-        found[name] = days_between_looks(count.packages, requests, settings)
+        budget = daily_budget(endpoints, settings)
+        found[name] = days_between_checks(count.packages, budget, settings)
     return found
 
 
@@ -180,7 +149,7 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> ServerSt
 
 
 async def _ask(uri: str, answer: Awaitable[tuple[str, T]]) -> tuple[ServerStatus, T | None]:
-    """What a server says, or why it does not."""
+    """What a server answers, or why it does not answer."""
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.servers import without_credentials
 
@@ -198,7 +167,7 @@ def _redis_version(info: dict[str, Any]) -> str:
 
 def _print(
     servers: dict[str, ServerStatus],
-    work: WorkStatus | None,
+    work: "WorkStatus | None",
     counts: "dict[str, Counts] | None",
     looks: dict[str, float | None],
 ) -> None:
@@ -225,7 +194,7 @@ def _print(
             output.table(
                 [
                     *("graph", "packages", "stubs", "versions", "requirements", "in 24 h"),
-                    *("newest", "again after"),
+                    *("newest", "re-checked"),
                 ],
                 [
                     (
@@ -236,18 +205,18 @@ def _print(
                         output.number(count.requirements),
                         output.number(count.read_last_day),
                         output.age(count.newest),
-                        "never" if days is None else output.duration(days * DAY),
+                        "never" if days is None else f"every {output.duration(days * DAY)}",
                     )
                     for name, count in counts.items()
                     for days in [looks[name]]
                 ],
                 right=["packages", "stubs", "versions", "requirements", "in 24 h"],
-                whole=["again after"],
+                whole=["re-checked"],
             )
         )
 
 
-def _print_work(work: WorkStatus) -> None:
+def _print_work(work: "WorkStatus") -> None:
     out = output.console()
     if work.workers:
         out.print(
@@ -271,7 +240,7 @@ def _print_work(work: WorkStatus) -> None:
             )
         )
     else:
-        output.say("no workers: `ssc-ingest up` starts some", style="yellow")
+        output.say("no workers are running: `ssc-ingest up` starts some", style="yellow")
     taken = output.count(work.unacknowledged, "message")
     waiting = {name: length for name, length in work.queues.items() if length}
     out.print()
@@ -283,7 +252,10 @@ def _print_work(work: WorkStatus) -> None:
                     ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items())
                     or "empty",
                 ),
-                ("at work", f"{output.count(work.in_flight, 'package')} ({taken} taken)"),
+                (
+                    "in progress",
+                    f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)",
+                ),
                 ("delayed", output.number(work.delayed)),
                 ("jobs running", output.number(work.jobs_running)),
                 ("runs", "; ".join(map(_run, work.runs)) or "none"),
@@ -297,25 +269,26 @@ def _print_work(work: WorkStatus) -> None:
     )
 
 
-def _run(run: dict[str, Any]) -> str:
-    done = run.get("new_packages_ingested") or run.get("packages_processed") or 0
-    text = f"{run['kind']} of {run['ecosystem']} {run['state']}, {output.count(done, 'package')}"
-    if run["seconds_left"] is not None:
-        text += f", about {output.duration(run['seconds_left'])} left"
-    return f"{text} ({run['run_id']})"
+def _run(run: "Run") -> str:
+    facts = run.report()
+    done = facts.get("new_packages_ingested") or facts.get("packages_processed") or 0
+    text = f"{run.kind} of {run.ecosystem} {run.state}, {output.count(done, 'package')}"
+    if run.seconds_left is not None:
+        text += f", about {output.duration(run.seconds_left)} left"
+    return f"{text} ({run.id})"
 
 
 def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:
-    """How old the followed feeds are; one that was only begun has had no update yet."""
+    """Time since the last update of each feed; a new feed had none yet."""
     for name, feed in feeds.items():
         if feed.updated_at:
             yield f"{name} {output.age(feed.updated_at)}"
         else:
-            yield f"{name} not yet, feed noted {output.age(feed.moment)}"
+            yield f"{name} not yet, feed recorded {output.age(feed.moment)}"
 
 
 def _summary_of_queues(queues: tuple[str, ...]) -> str:
-    """``pypi, npm, cargo: urgent, fresh, bulk``; names without an urgency as they are."""
+    """``pypi, npm, cargo: urgent, fresh, bulk``; queues without an urgency by name."""
     by_urgencies: dict[tuple[str, ...], list[str]] = {}
     urgencies: dict[str, list[str]] = {}
     for queue in queues:

@@ -1,4 +1,4 @@
-"""What ``make run`` shows: real packages through the queue into the graph, and what to try next."""
+"""The tour of ``make run``: real packages go through the queue into the graph."""
 
 import asyncio
 import os
@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands.extract import named_packages, submit, wait_for
+from ssc_ingest.cli.commands.extract import wait_for
 from ssc_ingest.cli.connections import graph_store, state_store
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import PackageName
 from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.on_demand.jobs import Job
+from ssc_ingest.on_demand.submit import named_packages, submit
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 
@@ -29,13 +30,13 @@ PACKAGES = (
     "pkg:cargo/itoa",
     "pkg:cargo/ryu",
 )
-"""Small ones, with few versions and requirements: some dozens of requests in all."""
+"""Small packages with few versions and requirements: a few dozen requests in all."""
 
 YOUR_OWN = "pkg:npm/is-odd"
-"""The package in the example of extracting another one."""
+"""A package for the example of `extract`."""
 
 STUCK_TIMEOUT = 20.0
-"""Seconds without progress after which the demo goes on without its packages."""
+"""Seconds without progress after which the demo continues without its packages."""
 
 
 class Demo:
@@ -44,7 +45,7 @@ class Demo:
     def __init__(
         self, console: Console, settings: Settings, servers: Servers, purls: Sequence[str]
     ) -> None:
-        """Choose the packages; without names, some that we know to be small.
+        """Prepare; without ``purls`` some small packages are used.
 
         Raises:
             InvalidArguments: some are not package URLs.
@@ -56,12 +57,12 @@ class Demo:
         self.outcome = ExitCode.OK
 
     def extract(self, *, step: str, check: Callable[[], None]) -> None:
-        """Take the packages into the graph; ``check`` is called all the while."""
+        """Add the packages to the graph; ``check`` is called repeatedly meanwhile."""
         console = self._console
         packages = output.count(len(self._packages), "package")
         output.write(
             console,
-            f"{step}reading {packages} and what they require from their registries",
+            f"{step}reading {packages} and their requirements from the registries",
             style="bold",
         )
         job = asyncio.run(self._extract(check))
@@ -70,13 +71,13 @@ class Demo:
             output.write(
                 console,
                 f"  {output.count(job.pending, 'package')} could not be read yet: the registries "
-                "do not answer (is there a network?). The work waits and goes on by itself.",
+                "do not answer (is there a network?). The tasks wait and continue by themselves.",
                 style="yellow",
             )
             return
         took = ((job.finished_at or job.touched_at) - job.created_at).total_seconds()
         read, there = job.counts["extracted"], job.counts["present"]
-        known = f", {output.number(there)} were there already" if there else ""
+        known = f", {output.number(there)} already in the graph" if there else ""
         output.write(
             console,
             f"  {output.count(read, 'package')} read{known}: "
@@ -90,7 +91,13 @@ class Demo:
 
     async def _extract(self, check: Callable[[], None]) -> Job:
         async with state_store(self._settings, self._servers) as state:
-            job_id = await submit(state, self._packages, dependencies="latest", refresh=False)
+            job_id = await submit(
+                [package.ref for package in self._packages],
+                jobs=state.jobs,
+                queues=state.queues,
+                dependencies="latest",
+                refresh=False,
+            )
             return await wait_for(
                 state,
                 job_id,
@@ -101,9 +108,9 @@ class Demo:
             )
 
     def explain(self, *, step: str) -> None:
-        """Show what is in the graph now, and what to try next."""
+        """Show the contents of the graph and what to try next."""
         console = self._console
-        output.write(console, f"{step}what is in the graph now", style="bold")
+        output.write(console, f"{step}the graph now", style="bold")
         console.print()
         asyncio.run(self._print_graph())
         console.print()
@@ -163,7 +170,7 @@ async def _row(views: GraphViews, package: PackageName) -> output.Row | None:
 
 
 def _command(name: str) -> str:
-    """How to start a program of this installation from here: by name if that finds it."""
+    """The command that starts a program of this installation: its name if it is in the PATH."""
     program = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     if found and Path(found).resolve() == program.resolve():

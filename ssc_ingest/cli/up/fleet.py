@@ -1,8 +1,7 @@
 """The processes that ``up`` runs beside the servers: workers, beat and Flower.
 
-All are children that end with this process (:class:`~ssc_ingest.embedded.ProcessGroup`). A
-worker counts as ready when it says so in Redis, and so does beat; Flower when it answers its
-health check: none of it depends on what they log.
+A worker and beat are ready when their heartbeats are in Redis, Flower when it answers its health
+check: none of it depends on what they log.
 """
 
 import asyncio
@@ -10,9 +9,7 @@ import http
 import http.client
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 from redis.asyncio import Redis
@@ -20,7 +17,7 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.cli.up.logs import ChildLogs
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.embedded import ChildProcess, ProcessGroup, ServerFailed
+from ssc_ingest.embedded import ChildProcess, Program, ServerFailed, Supervisor
 from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.monitoring.heartbeats import beats, workers
 from ssc_ingest.servers import Servers
@@ -30,35 +27,21 @@ from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
 
 START_TIMEOUT = 120.0
-"""Seconds that a process may take to get ready, on a busy machine."""
-
-POLL = 0.1
+"""Seconds until a process must be ready, on a busy machine."""
 
 QUICK_GRACE = 5.0
-"""Seconds that beat and Flower get to end; they hold no work."""
+"""Seconds for beat and Flower to end; they hold no work."""
 
-FLOWER_MOST_TASKS = 10_000
-"""Tasks that Flower remembers; its own default takes ten times the memory."""
+FLOWER_MAX_TASKS = 10_000
+"""Tasks that Flower keeps; its own default takes ten times the memory."""
 
 FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
-"""What Flower tells of a task: without ``kwargs`` all packages look the same."""
+"""What Flower shows of a task: without ``kwargs`` all packages look the same."""
 
 FLOWER = "flower"
-PORT_TAKEN = "Address already in use"
-ANY_PORT = 0
 
-OnReady = Callable[[str], None]
-"""Called with one line about what is ready."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One process: what runs, and how it shows that it works."""
-
-    child: ChildProcess
-    about: str
-    """What people want to know when it is ready."""
-    is_ready: Callable[[ChildProcess], bool]
+WORKERS, NO_WORK = range(2)
+"""Stages of stopping: processes without work end first."""
 
 
 class Fleet:
@@ -68,11 +51,9 @@ class Fleet:
         """Prepare; nothing is started yet."""
         self._settings = settings
         self._logs = logs
-        self._group = ProcessGroup()
-        self._members: dict[str, Member] = {}
+        self._supervisor = Supervisor()
         self._loop = asyncio.Runner()
         self._redis = Redis.from_url(servers.redis(settings.redis_state_db), decode_responses=True)
-        self.flower_address = ""
         self.metrics_addresses: list[str] = []
 
     def start_workers(self, *, only_own_schedules: bool = False) -> list[str]:
@@ -84,22 +65,20 @@ class Fleet:
         urgent = [queue_name(name, "urgent") for name in names]
         every = [queue_name(name, urgency) for urgency in URGENCIES for name in names]
         self._start_worker("worker", every, f"all work of {', '.join(names)}")
-        self._start_worker("worker-urgent", urgent, "what somebody waits for")
+        self._start_worker("worker-urgent", urgent, "urgent work")
         self._start_worker("control", [CONTROL, DEFAULT], "runs, delayed work, dead letters")
         self._start(
             "beat",
-            ["beat"],
-            about="the schedule",
-            is_ready=self._is_beating,
+            lambda _: ["beat"],
+            about=lambda _: "the schedule",
+            is_ready=lambda _, child: self._is_beating(child),
             environment={**_inherited(), "SCHEDULES": "own"} if only_own_schedules else None,
         )
-        return list(self._members)
+        return list(self._supervisor.children)
 
-    def start_flower(self, port: int | None = None) -> list[str]:
+    def start_flower(self) -> list[str]:
         """Start Flower; it lists the queues of the workers that are ready when it starts."""
-        port = choose_port(self._settings.flower_port if port is None else port)
-        self.flower_address = f"http://{LOOPBACK}:{port}"
-        # It takes settings from variables of its own, where a password is not seen by others.
+        # Flower reads variables of its own; other users cannot see a password there.
         environment = {
             name: value for name, value in _inherited().items() if not name.startswith("FLOWER_")
         }
@@ -108,98 +87,93 @@ class Fleet:
             environment["FLOWER_BASIC_AUTH"] = f"{self._settings.flower_user}:{password}"
         self._start(
             FLOWER,
-            [
+            lambda port: [
                 "flower",
                 f"--address={LOOPBACK}",
                 f"--port={port}",
-                f"--max-tasks={FLOWER_MOST_TASKS}",
+                f"--max-tasks={FLOWER_MAX_TASKS}",
                 f"--tasks-columns={FLOWER_COLUMNS}",
             ],
-            about=self.flower_address,
-            is_ready=lambda child: _listens(child, port) and _answers(port),
+            about=_loopback,
+            is_ready=lambda port, child: _listens(child, port) and _answers(port),
             environment=environment,
+            port=self._settings.flower_port,
         )
         return [FLOWER]
 
+    @property
+    def flower_address(self) -> str:
+        """Where Flower is, once it was started."""
+        return _loopback(self._supervisor.port(FLOWER))
+
     def _start_worker(self, name: str, queues: Sequence[str], about: str) -> None:
-        options = [
-            "--without-mingle",  # a second at each start, for what we do not use
-            f"--hostname={name}@%h",
-            f"--queues={','.join(queues)}",
-        ]
-        environment = {**_inherited(), "METRICS_PORT": str(self._metrics_port())}
         self._start(
             name,
-            ["worker", *options],
-            about=about,
-            is_ready=self._has_heartbeat,
-            environment=environment,
+            lambda _: [
+                "worker",
+                "--without-mingle",  # saves a second per start; we do not use it
+                f"--hostname={name}@%h",
+                f"--queues={','.join(queues)}",
+            ],
+            about=lambda _: about,
+            is_ready=lambda _, child: self._has_heartbeat(child),
+            environment={**_inherited(), "METRICS_PORT": str(self._metrics_port())},
+            # A worker counts the grace itself and then requeues its unfinished tasks.
+            stop_grace=self._settings.shutdown_grace + QUICK_GRACE,
+            stage=WORKERS,
+        )
+
+    def _start(
+        self,
+        name: str,
+        arguments: Callable[[int], Sequence[str]],
+        *,
+        about: Callable[[int], str],
+        is_ready: Callable[[int, ChildProcess], bool],
+        environment: Mapping[str, str] | None,
+        stop_grace: float = QUICK_GRACE,
+        stage: int = NO_WORK,
+        port: int | None = None,
+    ) -> None:
+        self._supervisor.start(
+            Program(
+                name=name,
+                command=lambda port: [*CELERY, *arguments(port)],
+                is_ready=is_ready,
+                announcement=lambda port: f"{name} is ready: {about(port)}",
+                start_timeout=START_TIMEOUT,
+                stop_grace=stop_grace,
+                stage=stage,
+                port=port,
+                port_taken="Address already in use",
+                environment=environment,
+                on_line=self._logs.of(name),
+            )
         )
 
     def _metrics_port(self) -> int:
-        """The next free port from METRICS_PORT on, or any; 0 if there are to be no metrics."""
+        """The next free port from METRICS_PORT on, or any; 0 if metrics are off."""
         if not self._settings.metrics_port:
             return 0
         port = choose_port(self._settings.metrics_port + len(self.metrics_addresses))
         self.metrics_addresses.append(f"http://{self._settings.metrics_host}:{port}/metrics")
         return port
 
-    def _start(
-        self,
-        name: str,
-        arguments: Sequence[str],
-        *,
-        about: str,
-        is_ready: Callable[[ChildProcess], bool],
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        child = self._group.start(
-            name, [*CELERY, *arguments], on_line=self._logs.of(name), environment=environment
-        )
-        self._members[name] = Member(child=child, about=about, is_ready=is_ready)
-
-    def wait_ready(self, names: Iterable[str], on_ready: OnReady) -> None:
-        """Wait until all of them are ready, in whatever order.
+    def wait_ready(self, names: Sequence[str], say: Callable[[str], None]) -> None:
+        """Wait until all of them are ready, in whatever order; ``say`` is told of each.
 
         Raises:
             ServerFailed: one of the fleet ended, or was not ready in time.
         """
-        waiting = list(names)
-        deadline = time.monotonic() + START_TIMEOUT
-        while waiting:
-            if failure := self.failed():
-                raise failure
-            for name in list(waiting):
-                member = self._members[name]
-                if member.is_ready(member.child):
-                    waiting.remove(name)
-                    on_ready(f"{name} is ready: {member.about}")
-            if waiting and time.monotonic() > deadline:
-                output = self._members[waiting[0]].child.recent_output()
-                raise ServerFailed(
-                    f"{waiting[0]} was not ready after {START_TIMEOUT:g} s; it wrote:\n{output}",
-                    name=waiting[0],
-                )
-            time.sleep(POLL)
+        self._supervisor.wait_ready(names, say)
 
     def failed(self) -> ServerFailed | None:
-        """What to raise if a process has ended on its own. Never blocks."""
-        for name, member in list(self._members.items()):
-            if member.child.returncode is None:
-                continue
-            if name == FLOWER and PORT_TAKEN in member.child.recent_output():
-                self.start_flower(ANY_PORT)  # somebody was faster
-                continue
-            return member.child.failure()
-        return None
+        """The error to raise if a process has ended by itself, else ``None``. Never blocks."""
+        return self._supervisor.failed()
 
     def stop(self) -> None:
-        """Beat and Flower first, so that nothing new comes; then the workers, with their grace."""
-        children = {name: member.child for name, member in self._members.items()}
-        _stop_together([children.pop(n) for n in ("beat", FLOWER) if n in children], QUICK_GRACE)
-        # The workers count the grace themselves, and then have to give back what is not done.
-        _stop_together(list(children.values()), self._settings.shutdown_grace + QUICK_GRACE)
-        self._group.close()
+        """Stop beat and Flower first, so that no new work comes; then the workers."""
+        self._supervisor.stop()
         self._loop.run(self._redis.aclose())
         self._loop.close()
 
@@ -216,22 +190,17 @@ class Fleet:
             return False
 
 
-def _stop_together(children: Sequence[ChildProcess], grace: float) -> None:
-    """Ask all of them to end; kill those that have not after ``grace`` seconds."""
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + grace
-    for child in children:
-        child.stop(grace=max(0.0, deadline - time.monotonic()))
-
-
 def _inherited() -> dict[str, str]:
-    """The environment that every child has."""
+    """The environment of every child."""
     return dict(os.environ)  # noqa: TID251 - passed on, not read
 
 
+def _loopback(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
+
+
 def _listens(child: ChildProcess, port: int) -> bool:
-    """Whether it is this child that listens there, and not somebody who was faster."""
+    """Whether this child listens on the port, and not another program."""
     try:
         connections = psutil.Process(child.pid).net_connections("tcp")
     except psutil.Error:

@@ -1,8 +1,8 @@
-"""What the children of ``up`` write, one stream for the person at the terminal.
+"""The output of the children of ``up``, as one stream on the terminal.
 
-Every line carries its child's name. Until the fleet is ready only warnings and errors are
-shown, so that the lines about what is ready are not drowned; all of it is kept for the message
-about a child that fails.
+Every line starts with the child's name. Until the fleet is ready only warnings and errors are
+shown, so that the messages about readiness stay visible. The supervisor keeps the last lines of
+each child for the message about its failure.
 """
 
 import re
@@ -16,18 +16,18 @@ LEVEL = re.compile(
     r"\[(?P<text>debug|info|warning|error|critical) *\]"
     r'|"level": "(?P<json>debug|info|warning|error|critical)"'
 )
-"""How our log lines say how important they are, as text and as JSON."""
+"""The level in our log lines, as text and as JSON."""
 
 ERRORS = frozenset({"error", "critical"})
 WARNINGS = ERRORS | {"warning"}
 EVERYTHING = WARNINGS | {None, "debug", "info"}
-"""What to show; ``None`` stands for lines before the first that says its level."""
+"""Levels to show; ``None`` stands for lines before the first level."""
 
 STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
 
 
 class ChildLogs:
-    """Prints the children's lines, called from the threads that read them."""
+    """Prints the children's lines; called from the threads that read them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -35,7 +35,7 @@ class ChildLogs:
         self.shown: Collection[str | None] = WARNINGS
 
     def of(self, name: str) -> Callable[[str], None]:
-        """What to call with each line of one child."""
+        """The function that prints the lines of one child."""
         color = next(self._colors)
         level: str | None = None
 
@@ -43,7 +43,7 @@ class ChildLogs:
             nonlocal level
             if match := LEVEL.search(line):
                 level = match["text"] or match["json"]
-            # A line without a level belongs to the one before it: the rest of a traceback.
+            # A line without a level continues the one before it, such as a traceback.
             if line.strip() and level in self.shown:
                 prefix = (f"{name:13} ", color)
                 self._console.print(

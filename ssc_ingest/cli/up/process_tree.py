@@ -1,4 +1,4 @@
-"""Everything in one foreground process tree: started, watched and stopped in order."""
+"""One foreground process tree: starts, watches and stops the servers and the fleet in order."""
 
 import asyncio
 import sys
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from ssc_ingest.cli.up.fleet import Fleet
 
 WATCH_EVERY = 0.25
-"""Seconds between two looks at the processes."""
+"""Seconds between two checks of the processes."""
 
 NEEDED_LATER = ("ssc_ingest.cli.up.fleet", "ssc_ingest.cli.up.demo", "ssc_ingest.graph.schema")
-"""Modules whose imports take as long as a server's start."""
+"""Modules that are imported while the servers start; both take a while."""
 
 
 def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str]) -> ExitCode:
-    """Start everything, stay until asked to stop, and stop in order.
+    """Start everything, wait for a signal, and stop in order.
 
     Args:
-        settings: which servers are configured elsewhere, and all the rest.
-        console: where people read.
-        demo: whether to show the program with a few packages.
-        purls: those packages.
+        settings: of everything; servers with an address there are not started.
+        console: where progress is printed.
+        demo: whether to give the tour with a few packages.
+        purls: the packages of the tour.
 
     Returns:
-        The exit code, if nothing went wrong.
+        The exit code, unless an error is raised.
 
     Raises:
-        IngestError: a server or process could not start, or ended by itself; everything else
-            was stopped.
+        IngestError: a server or process could not start, or ended by itself; all others were
+            stopped.
     """
     up = Up(settings, console)
     code = ExitCode.OK
@@ -68,7 +68,7 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
 
 
 class Up:
-    """The servers that are not configured elsewhere, and the fleet."""
+    """The embedded servers and the fleet."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         """Prepare; nothing is started yet."""
@@ -80,10 +80,10 @@ class Up:
         self._fleet: Fleet | None = None
 
     def start(self) -> None:
-        """Start everything; returns when all is ready.
+        """Start everything; returns when it is ready.
 
         Raises:
-            IngestError: something could not start, or ended by itself.
+            IngestError: a process could not start, or ended by itself.
         """
         servers = self._start_servers(step="")
         fleet = self._start_workers(servers, step="", demo=False)
@@ -95,7 +95,7 @@ class Up:
         """Start everything in numbered steps, and show it with a few packages.
 
         Raises:
-            IngestError: something could not start, or ended by itself.
+            IngestError: a process could not start, or ended by itself.
         """
         servers = self._start_servers(step="[1/4] ")
         fleet = self._start_workers(servers, step="[2/4] ", demo=True)
@@ -127,14 +127,14 @@ class Up:
         asyncio.run(configured_stores_answer(self._settings, servers))
         self._headline(f"{step}starting workers, beat and Flower")
         fleet = self._fleet = Fleet(self._settings, servers, self._logs)
-        # Who looks at the program for the first time has not asked for a whole registry.
+        # A first look at the program must not start to read whole registries.
         names = fleet.start_workers(only_own_schedules=demo)
         asyncio.run(self._ensure_schema(servers))
         fleet.wait_ready(names, self.say)
         return fleet
 
     async def _ensure_schema(self, servers: Servers) -> None:
-        """While the workers are starting: they then find all constraints and indexes there."""
+        """Create constraints and indexes while the workers start, so that they find them."""
         from ssc_ingest.ecosystems import ecosystems
         from ssc_ingest.graph.driver import open_driver
         from ssc_ingest.graph.schema import ensure_schema
@@ -150,7 +150,7 @@ class Up:
         return Demo(self._console, self._settings, servers, purls)
 
     def watch(self) -> None:
-        """Stay until a signal comes.
+        """Wait for a signal.
 
         Raises:
             ServerFailed: one of the processes has ended by itself.
@@ -160,7 +160,7 @@ class Up:
             time.sleep(WATCH_EVERY)
 
     def check(self) -> None:
-        """Look after the processes.
+        """Check the processes.
 
         Raises:
             ServerFailed: one of them has ended by itself.
@@ -182,15 +182,15 @@ class Up:
             self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
 
     def say(self, text: str) -> None:
-        """One line about something that is ready, with the time since the start."""
+        """Print that something is ready, with the time since the start."""
         subject, is_ready, rest = text.partition(" is ready")
         since = f"  {time.monotonic() - self._began:.1f} s"
         line = Text.assemble("  ", (subject, "bold" if is_ready else ""), is_ready, rest)
         output.write(self._console, line.append(since, "dim"))
 
     def _tell_if_possible(self, text: str) -> None:
-        # The terminal may be closed, and a pipe's reader gone by the same Ctrl-C: rich ends the
-        # program then.
+        # The terminal may be closed, or the same Ctrl-C has ended the reader of a pipe: rich
+        # exits then.
         with suppress(OSError, SystemExit):
             self._headline(text)
 
@@ -217,7 +217,7 @@ class Up:
 
 
 class _Ready:
-    """The start of the servers, told in the same lines as the rest."""
+    """Prints the start of the servers in the style of the rest."""
 
     def __init__(self, up: Up) -> None:
         self.say = up.say

@@ -1,4 +1,4 @@
-"""Stopping a foreground process: asked once it stops in order, asked again at once."""
+"""Signals to a foreground process: the first stops it in order, the second at once."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(KeyboardInterrupt):
-    """Somebody pressed Ctrl-C or sent SIGTERM; raised in the main thread."""
+    """Ctrl-C, SIGTERM or SIGHUP; raised in the main thread."""
 
 
 class StopSignals:
-    """While it is open, the first signal raises :class:`StopRequested`, the next ends it all."""
+    """Within the block the first signal raises :class:`StopRequested`, the second exits."""
 
     def __init__(self) -> None:
         self._stopping = False
         self._before: dict[signal.Signals, object] = {}
 
     def stopping(self) -> None:
-        """The process stops by itself: from now on a signal means "at once"."""
+        """The shutdown has begun: from now on a signal exits at once."""
         self._stopping = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -1,40 +1,40 @@
 """crates.io.
 
-Metadata: one request to the sparse index gives all versions, their requirements, dates and
-whether they were yanked. With an ETag, an unchanged crate costs an empty answer. The index does
-not know a crate's repository. A listing has it from the dump; where somebody asked for the crate
-by name, one request more reads it from the manifest in the latest version's crate file. If that
-fails the crate is taken without; what the graph knows of it stays.
+Metadata: one request to the sparse index returns all versions with their requirements, dates and
+yanked flags. With an ETag, an unchanged crate costs an empty response. The index does not contain
+a crate's repository: a listing has it from the dump (as hints), and if somebody requested the crate
+by name, one more request reads it from the manifest in the latest version's crate file. If that
+request fails, the crate is stored without it, and the graph keeps its earlier value.
 
-Requirements: kinds *normal* and *build*, optional ones and those of all targets included; *dev*
-left out, and what another registry holds. Ranges: :mod:`.ranges`.
+Requirements: kinds *normal* and *build*, including optional ones and those of all targets; *dev*
+requirements and those from other registries are left out. Ranges: :mod:`.ranges`.
 
-Listing: the database dump, one request and some 1 GB, in the dump's own order. Rows of another
-dump are in another order, so a listing whose dump was replaced meanwhile begins again: what has
-been listed is known by then, and costs no request. :mod:`.dump`.
+Listing: the database dump, one request and some 1 GB, in the dump's own order. Another dump has
+another order, so a listing whose dump was replaced meanwhile restarts; packages that were listed
+already cost no request then. :mod:`.dump`.
 
-Changes: a new dump is compared from where the last comparison ended: versions published, yanked
-and taken back, deleted crates. What came out since is in the feed; what has left it unseen, the
-next dump tells. So a cursor never expires, and the feed's hour decides how soon a version is
-seen, not whether: :mod:`.position`. With nothing new, two conditional requests. Not told by
-either: a single version that was deleted; the sweep of packages not looked at for long finds it.
+Changes: a new dump is compared with the point where the last comparison ended. It has versions
+that were published, yanked and un-yanked, and deleted crates. The feed has what was published
+since the dump; the next dump has everything that the feed missed. So a cursor never expires, and
+the feed's window of an hour affects how soon a version is seen, not whether: :mod:`.position`.
+Without news, an update costs two conditional requests. Neither source reports the deletion of a
+single version; the sweep of packages that were not read for long finds it.
 
-An answer is stale if it lacks the version that the feed has announced, or the crate.
+A response is stale if it lacks the crate, or the version that the feed has announced.
 
-Gone: 404, 410 and 451 alike. Lines of a format that is newer than ours are passed over, as
-Cargo does.
+Gone: 404, 410 and 451 alike. Index lines of a newer format than ours are skipped, as Cargo does.
 
-Politeness: the operator names no limit for the index and the files, and asks to use them rather
-than the API, which is never asked here. https://crates.io/data-access
+Politeness: the operator names no limit for the index and the files, and asks clients to use them
+instead of the API, which this module never calls. https://crates.io/data-access
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import ClassVar
 from urllib.parse import quote
 
 import structlog
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
@@ -70,7 +70,7 @@ class Crates(Ecosystem):
 
     @classmethod
     def sort_key(cls, version: str) -> SemVer | None:
-        """Semantic Versioning's order, build metadata left out."""
+        """Semantic Versioning's order, without build metadata."""
         return parse_version(version)
 
     @classmethod
@@ -98,45 +98,36 @@ class Crates(Ecosystem):
         return await Listing(self.client, self.endpoints).end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What a new dump tells, and what has come out since."""
+        """Changes of a new dump, then versions published since it was made."""
         return Listing(self.client, self.endpoints).changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
-        """Read the crate's index file, and its manifest if ``thorough`` and without ``links``.
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
+        """Read the crate's index file, and its manifest if the request is ``full`` without hints.
 
         ``expected`` is a version that the file must have.
         """
-        fetched_at = now()
+        ref, expected, fetched_at = request.ref, request.expected, now()
         url = self.endpoints.url("index", *index_path(ref.name))
         try:
-            response = await self.client.get(url, max_bytes=MAX_INDEX, etag=etag)
+            response = await self.client.get(url, max_bytes=MAX_INDEX, etag=request.etag)
         except ResourceNotFound as error:
             if expected is not None:
-                raise StaleAnswer(f"not there, but {expected} was announced", url=url) from error
+                raise StaleAnswer(f"missing, but {expected} was announced", url=url) from error
             raise PackageNotFound(ref.purl, url=url) from error
         if response.not_modified:
-            if expected is not None and expected not in known:
+            if expected is not None and expected not in request.known:
                 raise StaleAnswer(f"unchanged, but {expected} was announced", url=url)
             return NotModified(fetched_at)
         body = response.body
         lines, versions = await off_loop(len(body), self._read, ref, body, response.url)
         if expected is not None and expected not in lines:
-            raise StaleAnswer(f"without {expected}, which was announced", url=url)
+            raise StaleAnswer(f"lacks {expected}, which was announced", url=url)
         latest = self.latest(versions)
         ref = reference(lines[versions[-1].name].name)  # as the registry spells it
         repository = None
-        if links is not None:
-            repository = clean_repository_url(links)
-        elif thorough and latest:
+        if request.hints is not None:
+            repository = clean_repository_url(request.hints)
+        elif request.full and latest:
             repository = await self._repository(lines[latest])
         return Package(
             ref=ref,
@@ -154,9 +145,6 @@ class Crates(Ecosystem):
     ) -> tuple[dict[str, IndexLine], tuple[Version, ...]]:
         lines = parse_index(body, ref, url)
         dates = {VersionName(name): line.release_date for name, line in lines.items()}
-        ordered = cls.order(
-            (name, date.isoformat() if date else None) for name, date in dates.items()
-        )
         versions = tuple(
             Version(
                 name=name,
@@ -165,12 +153,12 @@ class Crates(Ecosystem):
                 requirements=read_requirements(lines[name]),
                 yanked=lines[name].yanked,
             )
-            for name in ordered
+            for name in cls.by_date(dates)
         )
         return lines, versions
 
     async def _repository(self, line: IndexLine) -> str | None:
-        """The repository's address, or ``None`` if the crate file cannot be read now."""
+        """The repository's address; ``None`` if the crate file cannot be read now."""
         file_name = f"{line.name}-{line.vers}.crate"
         url = self.endpoints.url("crates", line.name, quote(file_name))
         try:

@@ -1,7 +1,7 @@
-"""What a dump of the database has that was not there, or not so, when the last one was compared.
+"""Comparing a dump of the database with what was reported before.
 
-The dump is read twice: its versions and deletions tell which crates have changed, and then its
-crates tell what these are called. Memory is in proportion to what has changed.
+The dump is read twice: first its versions and deletions, to find the crates that have changed, and
+then its crates, to find their names. Memory is proportional to the number of changes.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from ssc_ingest.ecosystems.crates.dump import Crate, Deletion, Dump, Release
 from ssc_ingest.ecosystems.crates.feed import Published
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition
 
-_TOGETHER = timedelta(minutes=1)
-"""Between these, a crate and its version were written by the same act."""
+_SAME_EVENT = timedelta(minutes=1)
+"""Maximum time between writing a version and its crate when one event writes both."""
 
-MAX_WEIGHED = 100_000
-"""New versions of which it is looked up whether the feed has told them; of more, few can be."""
+MAX_LOOKED_UP = 100_000
+"""New versions that are looked up among those that the feed reported; few others can be."""
 
 
 class Comparison:
-    """One dump against what has been handed over. Call in the order of the methods, in a thread.
+    """One dump and what was reported before. Call the methods in their order, in a thread.
 
     The methods' errors are those of :class:`Dump`.
     """
@@ -33,30 +33,30 @@ class Comparison:
         self._changed: set[str] = set()
         self._last: dict[str, list[Release]] = {}
         self.deleted: dict[str, str] = {}
-        """Deleted crates by their name in lower case; complete behind :meth:`changed`."""
+        """Deleted crates by their lower-case name; complete after :meth:`changed`."""
         self.last: list[Published] = []
-        """Versions of the dump's last minutes; complete behind :meth:`changed`."""
+        """Versions of the dump's last minutes; complete after :meth:`changed`."""
 
     def read_events(self) -> None:
-        """Go through the versions and deletions."""
-        since, weighed = self._position.compared, 0
+        """Read the versions and deletions."""
+        since, looked_up = self._position.compared, 0
         for event in self._dump.events():
             match event:
                 case Release(crate) if max(event.created_at, event.updated_at) > since:
                     if event.created_at > self._made_at - MARGIN:
                         self._last.setdefault(crate, []).append(event)
-                    if event.created_at > since and not event.yanked and weighed < MAX_WEIGHED:
+                    if event.created_at > since and not event.yanked and looked_up < MAX_LOOKED_UP:
                         self._published.setdefault(crate, []).append(event)
-                        weighed += 1
+                        looked_up += 1
                     else:
                         self._changed.add(crate)
                 case Deletion(name, deleted_at) if deleted_at > since:
                     self.deleted[name.lower()] = name
 
     def changed(self, done: int) -> Iterator[tuple[int, Change]]:
-        """The crates that have changed, each with its row, leaving out the first ``done`` rows."""
+        """The crates that have changed, each with its row, without the first ``done`` rows."""
         for crate in self._dump.crates():
-            # A name that was given away again is not a deleted crate's any more.
+            # A name that is in use again does not belong to a deleted crate any more.
             self.deleted.pop(crate.name.lower(), None)
             for release in self._last.get(crate.number, ()):
                 self.last.append(Published(release.created_at, crate.name, release.version))
@@ -65,15 +65,17 @@ class Comparison:
 
     def _change(self, crate: Crate) -> Change | None:
         published = self._published.get(crate.number, [])
-        if crate.number not in self._changed and all(self._was_told(crate, r) for r in published):
-            # It may still have changed without its versions, by losing one.
-            together = max((r.updated_at + _TOGETHER for r in published), default=None)
-            if crate.updated_at <= (together or self._position.compared):
+        if crate.number not in self._changed and all(
+            self._was_reported(crate, r) for r in published
+        ):
+            # The crate may still have changed by losing a version.
+            with_versions = max((r.updated_at + _SAME_EVENT for r in published), default=None)
+            if crate.updated_at <= (with_versions or self._position.compared):
                 return None
         newest = max(published, key=lambda release: release.created_at, default=None)
-        return Change(crate.name, expected=newest and newest.version, links=crate.links)
+        return Change(crate.name, expected=newest and newest.version, hints=crate.links)
 
-    def _was_told(self, crate: Crate, release: Release) -> bool:
-        """Whether the feed has told of it, and nothing has become of it since."""
-        told_at = self._position.told_at(crate.name, release.version)
-        return told_at is not None and release.updated_at <= told_at
+    def _was_reported(self, crate: Crate, release: Release) -> bool:
+        """Whether the feed has reported the version, and it has not changed since."""
+        reported_at = self._position.reported_at(crate.name, release.version)
+        return reported_at is not None and release.updated_at <= reported_at

@@ -1,4 +1,4 @@
-"""A ``.crate`` file: a gzipped tar of the crate's sources, read in memory and only in part.
+"""A ``.crate`` file: a gzipped tar of the crate's sources, read in memory and only partly.
 
 https://doc.rust-lang.org/cargo/commands/cargo-package.html
 """
@@ -9,15 +9,16 @@ import tarfile
 import tomllib
 import zlib
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from ssc_ingest.ecosystems.wire import WireModel
 from ssc_ingest.errors import MalformedMetadata
 
 MAX_CRATE = 20 * 1024 * 1024
-"""Bytes of the file; crates.io takes 10 MiB, and more where an exception was asked for."""
+"""Bytes of the file; crates.io accepts 10 MiB, and more by exception."""
 
 MAX_BEFORE_MANIFEST = 64 * 1024 * 1024
-"""Bytes unpacked in search of ``Cargo.toml``, which ``cargo package`` puts near the front."""
+"""Bytes decompressed in search of ``Cargo.toml``, which ``cargo package`` puts near the front."""
 
 MAX_MEMBERS = 10_000
 
@@ -25,16 +26,12 @@ MAX_MANIFEST = 1024 * 1024
 """Bytes of ``Cargo.toml``; the largest have some 100 KB."""
 
 
-class _Links(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Links(WireModel):
     repository: str | None = None
     homepage: str | None = None
 
 
-class _Manifest(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Manifest(WireModel):
     package: _Links
 
 
@@ -42,23 +39,23 @@ def read_links(crate: bytes, name: str, version: str) -> tuple[str | None, str |
     """``repository`` and ``homepage`` of the crate's manifest.
 
     Raises:
-        MalformedMetadata: not a crate file, without a manifest, or beyond the limits.
+        MalformedMetadata: it is not a crate file, has no manifest, or exceeds a limit.
     """
     try:
         text = _read_member(crate, f"{name}-{version}/Cargo.toml").decode()
         package = _Manifest.model_validate(tomllib.loads(text)).package
     except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError) as error:
         raise MalformedMetadata(f"{name}-{version}.crate: {error}") from error
-    except ValueError as error:  # not UTF-8, not TOML, a number in the archive that is none
+    except ValueError as error:  # not UTF-8, not TOML, or an invalid number in the archive
         reason = "unexpected types" if isinstance(error, ValidationError) else error
         raise MalformedMetadata(f"{name}-{version}.crate: Cargo.toml: {reason}") from error
     return package.repository, package.homepage
 
 
 def _read_member(crate: bytes, path: str) -> bytes:
-    unpacked = _Limited(gzip.GzipFile(fileobj=io.BytesIO(crate)), MAX_BEFORE_MANIFEST)
-    # "r|": strictly forward, so that nothing is unpacked twice or without being counted.
-    with tarfile.open(fileobj=unpacked, mode="r|") as archive:
+    decompressed = _Limited(gzip.GzipFile(fileobj=io.BytesIO(crate)), MAX_BEFORE_MANIFEST)
+    # "r|": strictly forward, so that every byte is decompressed and counted once.
+    with tarfile.open(fileobj=decompressed, mode="r|") as archive:
         for number, member in enumerate(archive):
             if number >= MAX_MEMBERS:
                 raise ValueError(f"more than {MAX_MEMBERS} members")
@@ -82,5 +79,5 @@ class _Limited(io.RawIOBase):
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise ValueError("too much is in it")
+            raise ValueError("the content is too large")
         return data

@@ -1,13 +1,12 @@
 """The dump of crates.io's database: a tar.gz of CSV tables, made once a day.
 
 https://crates.io/data-access. The archive has one folder, named by the time; in it are
-``metadata.json`` (``timestamp``: nothing that happened before is missing) and a table each in
-``data/<table>.csv``, as PostgreSQL's ``COPY ... CSV HEADER`` writes it: columns may be added and
-moved, rows are in no order. Tables come in the order in which an import needs them, on which
-nothing here relies.
+``metadata.json`` (``timestamp``: no earlier event is missing) and tables as
+``data/<table>.csv``, written by PostgreSQL's ``COPY ... CSV HEADER``: columns may be added and
+moved, and rows have no order. This module does not rely on the order of the tables.
 
-It is read forward only, a member at a time, and nothing of it is kept or written: a table is
-read again for each question. Unpacked it has several gigabytes, of which one line is in memory.
+The dump is read forward only, a member at a time, and again for each question; nothing of it is
+stored. Decompressed it has several gigabytes, of which one line is in memory.
 """
 
 import csv
@@ -19,12 +18,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, ValidationError
 
-from ssc_ingest.ecosystems.base import Links
+from ssc_ingest.ecosystems.base import Hints
+from ssc_ingest.ecosystems.wire import WireModel, in_utc
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
 
-MAX_UNPACKED = 64 * 1024**3
+MAX_DECOMPRESSED = 64 * 1024**3
 """Bytes; real dumps have some 5 GB."""
 
 MAX_MEMBERS = 1000
@@ -35,13 +35,13 @@ MAX_ROWS = 100_000_000
 """Of one table; ``versions`` has some two million."""
 
 MAX_LINE_LENGTH = 16 * 1024 * 1024
-"""Bytes of a line, characters of a field; readmes and lists of features have a few megabytes."""
+"""Bytes of a line and characters of a field; readmes and feature lists have some megabytes."""
 
 MAX_LINK_LENGTH = 500
-"""Characters; what is longer is no address."""
+"""Characters; a longer text is not an address."""
 
 _BLOCK = 1024 * 1024
-"""Bytes unpacked at a time."""
+"""Bytes decompressed at a time."""
 
 _HEADERS = 256 * 1024
 """Bytes that may stand between the contents of two members."""
@@ -57,12 +57,12 @@ class Crate(NamedTuple):
     """The primary key."""
     name: str
     updated_at: datetime
-    links: Links
-    """Its repository and its home page, as far as it tells them."""
+    links: Hints
+    """Its repository and its home page, as far as they are given."""
 
 
 class Release(NamedTuple):
-    """A row of ``versions``. Being yanked, or no longer so, moves ``updated_at``."""
+    """A row of ``versions``. Yanking and un-yanking change ``updated_at``."""
 
     crate: str
     """The primary key of its crate."""
@@ -73,23 +73,21 @@ class Release(NamedTuple):
 
 
 class Deletion(NamedTuple):
-    """A row of ``deleted_crates``: a name that may have been given to another crate since."""
+    """A row of ``deleted_crates``; another crate may have the name now."""
 
     name: str
     deleted_at: datetime
 
 
-class _Metadata(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Metadata(WireModel):
     timestamp: AwareDatetime
 
 
 class Dump:
-    """A downloaded dump. Each method reads it from its beginning: minutes, so not on the loop.
+    """A downloaded dump. Each method reads it from its start, for minutes: use a thread.
 
-    All raise :class:`RegistryUnavailable` for an archive that is damaged or broken off, and
-    :class:`MalformedMetadata` for one that has something else in it than a dump.
+    The methods raise :class:`RegistryUnavailable` if the archive is damaged or truncated, and
+    :class:`MalformedMetadata` if it does not contain a dump.
     """
 
     def __init__(self, file: IO[bytes], url: str) -> None:
@@ -97,7 +95,7 @@ class Dump:
         self._url = url
 
     def made_at(self) -> datetime:
-        """When it was made, in UTC."""
+        """The time of the dump, in UTC."""
         with self._reading():
             for path, content in _members(self._file):
                 if path == "metadata.json":
@@ -121,17 +119,15 @@ class Dump:
             raise ValueError("no data/crates.csv")
 
     def events(self) -> Iterator[Release | Deletion]:
-        """All versions, and all deletions of crates where they are told.
+        """All versions, and all deletions of crates if the dump has them.
 
-        The whole archive is read, so that damage anywhere in it is found.
+        Reads the whole archive, so that damage anywhere in it is found.
         """
         seen = False
         with self._reading():
             for path, content in _members(self._file):
                 if path == "data/versions.csv":
-                    for row in _rows(
-                        path, content, ("crate_id", "num", "created_at", "updated_at", "yanked")
-                    ):
+                    for row in _rows(path, content, _OF_VERSIONS):
                         seen = True
                         moments = _moment(row[2]), _moment(row[3])
                         yield Release(row[0], row[1], *moments, yanked=row[4] == "t")
@@ -143,7 +139,7 @@ class Dump:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """From the beginning; errors are told in our terms."""
+        """Read from the start; errors become :class:`RegistryError`."""
         self._file.seek(0)
         try:
             yield
@@ -156,38 +152,38 @@ class Dump:
 
 
 def _members(file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
-    """The archive's files in order: path below its one folder, and content to be read at once."""
-    unpacked = _Unpacked(gzip.GzipFile(fileobj=file))
-    unpacked.allow(_HEADERS)
+    """The archive's files in order: the path below its one folder, and the content, to read now."""
+    decompressed = _Decompressed(gzip.GzipFile(fileobj=file))
+    decompressed.allow(_HEADERS)
     # "r|": strictly forward, so that everything is counted.
-    with tarfile.open(fileobj=unpacked, mode="r|", bufsize=_BLOCK) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=decompressed, mode="r|", bufsize=_BLOCK) as archive:  # type: ignore[call-overload]
         for number, member in enumerate(archive):
             if number >= MAX_MEMBERS:
                 raise ValueError(f"more than {MAX_MEMBERS} files")
-            unpacked.allow(member.size + _HEADERS)
+            decompressed.allow(member.size + _HEADERS)
             if not member.isreg() or member.issparse():
                 continue
             if content := archive.extractfile(member):
                 yield member.name.removeprefix("./").partition("/")[2], content
-    # A damaged header looks like the archive's end; the checksum behind everything tells.
-    unpacked.allow(MAX_UNPACKED)
-    while unpacked.read(_BLOCK):
+    # A damaged header looks like the archive's end; reading on reveals it by the final checksum.
+    decompressed.allow(MAX_DECOMPRESSED)
+    while decompressed.read(_BLOCK):
         pass
 
 
-class _Unpacked:
-    """What comes out of the archive; no more than was allowed last, and never more than the cap.
+class _Decompressed:
+    """The decompressed archive; no more than the last allowance, and never more than the limit.
 
-    Headers of an archive may announce any size, and would be read into memory as a whole.
+    Headers of an archive may announce any size, and tarfile would read them into memory.
     """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self._allowed = 0
-        self._left = MAX_UNPACKED
+        self._left = MAX_DECOMPRESSED
 
     def allow(self, size: int) -> None:
-        """So many bytes may be asked for from here on, and what the reader takes ahead."""
+        """Allow reading ``size`` more bytes, and the reader's look-ahead."""
         self._allowed = size + _BLOCK
 
     def read(self, size: int) -> bytes:
@@ -196,26 +192,26 @@ class _Unpacked:
         self._allowed -= len(data)
         self._left -= len(data)
         if self._allowed < 0 or self._left < 0:
-            raise ValueError("more is in it than can be")
+            raise ValueError("the content is too large")
         return data
 
 
 def _rows(path: str, content: IO[bytes], columns: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """The table's rows, reduced to these columns."""
-    # The module's own limit, one for the process, is far below what there is; ours is the line's.
+    # The csv module's own limit, one for the process, is too low; the limit on lines replaces it.
     csv.field_size_limit(MAX_LINE_LENGTH)
     table = csv.reader(_lines(path, content), strict=True)
     header = next(table, [])
     place: Mapping[str, int] = {name: index for index, name in enumerate(header)}
     if missing := [column for column in columns if column not in place]:
         raise ValueError(f"{path} has no column {', '.join(missing)}")
-    wanted = [place[column] for column in columns]
+    indexes = [place[column] for column in columns]
     for number, row in enumerate(table):
         if number >= MAX_ROWS:
             raise ValueError(f"{path} has more than {MAX_ROWS} rows")
         if len(row) != len(header):
             raise ValueError(f"{path}, line {table.line_num}: {len(row)} of {len(header)} columns")
-        yield tuple([row[index] for index in wanted])
+        yield tuple([row[index] for index in indexes])
 
 
 def _lines(path: str, content: IO[bytes]) -> Iterator[str]:
@@ -227,5 +223,4 @@ def _lines(path: str, content: IO[bytes]) -> Iterator[str]:
 
 def _moment(text: str) -> datetime:
     """PostgreSQL's ``2026-11-24 02:00:11.71204+00``; without a zone it is UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(datetime.fromisoformat(text))

@@ -1,22 +1,23 @@
-"""The feed of new versions: RSS, rewritten with each of them.
+"""The feed of new versions: RSS, rewritten with each new version.
 
 https://static.crates.io/rss/updates.xml has the versions of the last 60 minutes, and at least the
-last 100. Yanked versions and deleted crates are no news there.
+last 100. It does not report yanked versions and deleted crates.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from lxml import etree
 
+from ssc_ingest.ecosystems.wire import in_utc, parse_xml
 from ssc_ingest.errors import MalformedMetadata
 
 _CRATES = "{https://crates.io/}"
 
 
 class Published(NamedTuple):
-    """A version that came out at ``moment`` (UTC; the feed tells full seconds)."""
+    """A version that was published at ``moment`` (UTC, full seconds)."""
 
     moment: datetime
     name: str
@@ -24,7 +25,7 @@ class Published(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What tells it from all others."""
+        """Identifies the version."""
         return f"{self.name}@{self.version}"
 
 
@@ -32,18 +33,10 @@ def parse_feed(body: bytes, url: str) -> tuple[Published, ...]:
     """The versions in the feed, oldest first; at least one.
 
     Raises:
-        MalformedMetadata: not such a feed. An item that cannot be read is not passed over: the
-            feed would seem to be without gap.
+        MalformedMetadata: it is not such a feed. An unreadable item is an error too: skipping it
+            would hide a gap in the feed.
     """
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
-    try:
-        root = etree.fromstring(body, parser)
-    except etree.XMLSyntaxError as error:
-        raise MalformedMetadata(f"the feed is not XML: {error.msg}", url=url) from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedMetadata("the feed has a document type declaration", url=url)
-    if root.tag != "rss":
-        raise MalformedMetadata(f"<{root.tag!s:.100}> instead of <rss>", url=url)
+    root = parse_xml(body, "rss", url)
     found = sorted(_read(item, url) for item in root.iterfind("channel/item"))
     if not found:
         raise MalformedMetadata("the feed has no items", url=url)
@@ -54,8 +47,7 @@ def _read(item: etree._Element, url: str) -> Published:
     name = item.findtext(f"{_CRATES}name", "").strip()
     version = item.findtext(f"{_CRATES}version", "").strip()
     try:
-        moment = parsedate_to_datetime(item.findtext("pubDate", ""))
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = in_utc(parsedate_to_datetime(item.findtext("pubDate", "")))
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedMetadata("the feed has an item without a date", url=url) from error
     if not name or not version:

@@ -1,8 +1,8 @@
-"""What crates are called.
+"""Names of crates.
 
-Names are compared without regard to case, so both the graph's name and the package URL are in
+Names are case-insensitive, so both the graph's name and the package URL are in
 lower case. ``-`` and ``_`` are different characters (crates.io does not let two crates differ in
-them alone, but neither does it find one under the other's spelling).
+them alone, but it does not find one under the other's spelling either).
 https://doc.rust-lang.org/cargo/reference/registry-index.html#name-restrictions
 """
 
@@ -33,7 +33,7 @@ IDENTITY = Identity(
             key="crates",
             url="https://static.crates.io/crates",
             rate=20,
-            about="crate files, for a crate's repository and import names",
+            about="crate files, which contain a crate's repository and import names",
         ),
         Endpoint(
             key="static",

@@ -7,25 +7,22 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
+from ssc_ingest.ecosystems.wire import WireModel, malformed
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import PackageRef, Purl, Requirement
 
 logger = structlog.get_logger(__name__)
 
 NEWEST_FORMAT = 2
-"""Cargo passes over lines of a newer format than it knows, and so do we."""
+"""Lines of a newer format are skipped, as Cargo does."""
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Dependency(_WireModel):
-    """What one version asks for; ``package`` is the real name where ``name`` is an alias."""
+class Dependency(WireModel):
+    """A requirement of one version; ``package`` is the real name if ``name`` is an alias."""
 
     name: str
     req: str
@@ -35,11 +32,11 @@ class Dependency(_WireModel):
 
     @property
     def is_installed(self) -> bool:
-        """Whether building the crate may fetch it; optional ones and those of some targets may."""
+        """Whether building the crate may fetch it, for some target or feature."""
         return self.kind != "dev" and self.registry is None
 
 
-class IndexLine(_WireModel):
+class IndexLine(WireModel):
     """One version."""
 
     name: str
@@ -56,12 +53,12 @@ class IndexLine(_WireModel):
         return self.pubtime and self.pubtime.astimezone(UTC)
 
 
-class _Format(_WireModel):
+class _Format(WireModel):
     v: int = 1
 
 
 def index_path(name: str) -> tuple[str, ...]:
-    """Where a crate's file is: ``("se", "rd", "serde")``; short names have folders of their own."""
+    """The path of a crate's file: ``("se", "rd", "serde")``; short names have other folders."""
     name = name.lower()
     if len(name) <= 2:  # noqa: PLR2004
         return str(len(name)), name
@@ -74,8 +71,8 @@ def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, IndexLine]:
     """The crate's versions, by version.
 
     Raises:
-        MalformedMetadata: not an index file, one of another crate, or one without a line of a
-            format that we know.
+        MalformedMetadata: it is not an index file, belongs to another crate, or has no line of a
+            known format.
     """
     lines: dict[str, IndexLine] = {}
     for number, text in enumerate(filter(None, body.split(b"\n")), 1):
@@ -84,11 +81,7 @@ def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, IndexLine]:
         except ValidationError as error:
             if _is_of_newer_format(text):
                 continue
-            first = error.errors(include_input=False, include_url=False)[0]
-            field = ".".join(map(str, first["loc"])) or "the line"
-            raise MalformedMetadata(
-                f"index of {ref.name}, line {number}: {field}: {first['msg']}", url=url
-            ) from error
+            raise malformed(error, url, f"index of {ref.name}, line {number}") from error
         if line.v > NEWEST_FORMAT:
             continue
         if line.name.lower() != ref.name:
@@ -107,7 +100,7 @@ def _is_of_newer_format(text: bytes) -> bool:
 
 
 def read_requirements(line: IndexLine) -> tuple[Requirement, ...]:
-    """The version's requirements by crate; ranges of one that is named twice are united."""
+    """The version's requirements, one per crate; ranges of a repeated crate are united."""
     crates: dict[Purl, PackageRef] = {}
     ranges: dict[Purl, list[str]] = {}
     for dependency in line.deps:

@@ -1,4 +1,4 @@
-"""All crates, from the dump; and what has changed, from dump and feed."""
+"""Listing all crates from the dump, and following changes in dump and feed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -21,11 +21,11 @@ from ssc_ingest.http.client import RegistryClient
 logger = structlog.get_logger(__name__)
 
 MAX_DUMP = 16 * 1024**3
-"""Bytes of the packed dump; real ones have some 1 GB."""
+"""Bytes of the compressed dump; real ones have some 1 GB."""
 
 MAX_FEED = 32 * 1024 * 1024
 
-PAGE = 5000
+PAGE_SIZE = 5000
 """Crates on a page."""
 
 GZIP = "application/gzip, application/octet-stream;q=0.9, */*;q=0.5"
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Listing:
-    """The parts of crates.io's static host that tell of all crates."""
+    """The dump and the feed on crates.io's static host."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self._client = client
@@ -47,7 +47,7 @@ class Listing:
         """All crates of the present dump.
 
         Raises:
-            CursorExpired: the dump is another one than that of the cursor.
+            CursorExpired: the dump was replaced since the cursor was written.
         """
         position = None if cursor is None else ListingPosition.read(cursor)
         async with self._client.download(
@@ -56,23 +56,23 @@ class Listing:
             dump = Dump(download.file, self._dump_url)
             made_at = await asyncio.to_thread(dump.made_at)
             if position and position.dump != made_at:
-                raise CursorExpired("the dump is another one now", url=self._dump_url)
+                raise CursorExpired("the dump has been replaced", url=self._dump_url)
             listed = position.row if position else 0
             crates = islice(dump.crates(), listed, None)
             while page := await asyncio.to_thread(_take, crates):
                 reached = ListingPosition(dump=made_at, row=page[-1].row)
                 names = tuple(crate.name for crate in page)
-                links = {crate.name: crate.links for crate in page}
-                yield NamesPage(names, reached.write(), links=links)
+                hints = {crate.name: crate.links for crate in page}
+                yield NamesPage(names, reached.write(), hints=hints)
 
     async def end(self) -> str:
-        """The cursor behind all that the feed tells now: two requests."""
+        """The cursor behind everything that the feed has now: two requests."""
         dump_etag = await self._dump_etag()
         position = FeedPosition.at_end(*await self._feed(None))
         return position.model_copy(update={"dump_etag": dump_etag}).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What the dump tells, if there is a new one; then what has come out since."""
+        """Changes of the dump, if it is new; then versions published since."""
         position = FeedPosition.read(cursor)
         async with self._client.download(
             self._dump_url, max_bytes=MAX_DUMP, accept=GZIP, etag=position.dump_etag
@@ -90,12 +90,12 @@ class Listing:
                     ecosystem=IDENTITY.name,
                     since=position.newest.isoformat(),
                     until=items[0].moment.isoformat(),
-                    remedy="the next dump of the database tells what is missing",
+                    remedy="the next dump of the database has the missing versions",
                 )
-            # Of several versions of a crate, the last one is to be waited for.
+            # Of several versions of a crate, the last one is expected.
             versions = {item.name: item.version for item in position.news(items)}
-            told = tuple(Change(name, expected=version) for name, version in versions.items())
-            yield ChangesPage(told, position.followed(items, feed_etag).write())
+            changes = tuple(Change(name, expected=version) for name, version in versions.items())
+            yield ChangesPage(changes, position.followed(items, feed_etag).write())
 
     async def _feed(self, etag: str | None) -> tuple[tuple[Published, ...], str | None]:
         """The feed and its validator; no items if it is unchanged."""
@@ -106,12 +106,12 @@ class Listing:
         return await off_loop(len(body), parse_feed, body, response.url), response.etag
 
     async def _dump_etag(self) -> str | None:
-        """The present dump's validator: so it is not loaded only to see that it is old."""
+        """The present dump's validator, so that an old dump need not be downloaded."""
         try:
             response = await self._client.get(
                 self._dump_url, max_bytes=1, accept=GZIP, byte_range="0-0"
             )
-        except ResponseTooLarge:  # the host knows no parts
+        except ResponseTooLarge:  # the host ignores byte ranges
             return None
         return response.etag
 
@@ -119,21 +119,21 @@ class Listing:
 async def _compare(
     dump: Dump, etag: str | None, position: FeedPosition
 ) -> AsyncIterator[tuple[tuple[Change, ...], FeedPosition]]:
-    """What is newer in the dump than what was compared last, with the position behind it."""
+    """Changes in the dump since the last comparison, each page with the position behind it."""
     made_at = await asyncio.to_thread(dump.made_at)
     if made_at - MARGIN <= position.compared:
-        # What has happened since then, a later dump will have.
+        # A later dump will have what has happened since.
         yield (), position.model_copy(update={"dump_etag": etag})
         return
     comparison = Comparison(dump, made_at, position)
     await asyncio.to_thread(comparison.read_events)
     changed = comparison.changed(position.row if position.comparing == made_at else 0)
     while page := await asyncio.to_thread(_take, changed):
-        reached = position.gone_through(made_at, page[-1][0])
+        reached = position.processed(made_at, page[-1][0])
         yield tuple(change for _, change in page), reached
     deleted = tuple(Change(name, deleted=True) for name in comparison.deleted.values())
     yield deleted, position.compared_with(made_at, etag, comparison.last)
 
 
 def _take(rows: Iterator[T]) -> list[T]:
-    return list(islice(rows, PAGE))
+    return list(islice(rows, PAGE_SIZE))

@@ -1,8 +1,8 @@
 """Cargo's version requirements, read as Cargo reads them.
 
 https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html. A bare version is a caret
-requirement; several comparators are separated by commas and must all hold. Where a requirement
-was written for an older Cargo, spaces instead of commas are understood too.
+requirement; several comparators are separated by commas and must all hold. As in older versions of
+Cargo, spaces may stand instead of commas.
 """
 
 import re
@@ -39,7 +39,7 @@ _BUILD = re.compile(BUILD)
 
 
 def parse_range(text: str) -> Alternative | None:
-    """The versions that a requirement admits, or ``None`` for a text that is none."""
+    """The versions that a requirement admits, or ``None`` if it is invalid."""
     if len(text) > MAX_RANGE_LENGTH:
         return None
     comparators = _SPACE_AFTER_OPERATOR.sub(r"\1", text.replace(",", " ")).split()
@@ -67,8 +67,8 @@ def parse_range(text: str) -> Alternative | None:
 def to_constraints(*ranges: str) -> str:
     """The constraint for the graph: the union of the ranges, ``any`` if one is not a range.
 
-    Several ranges come from a crate that is named several times, as for different targets;
-    each of them may bring in a version of its own.
+    A crate that is named several times, for example for different targets, has several ranges;
+    each of them may lead to another version.
     """
     alternatives = [parse_range(text) for text in ranges]
     if any(alternative is None for alternative in alternatives):

@@ -1,10 +1,10 @@
-"""Maven's version requirements, read as Maven reads them and written as the readers want them.
+"""Maven's version requirements, read as Maven reads them and written for the graph's readers.
 
-A bare version is Maven's "soft requirement": what an install takes unless something nearer to
-the root says otherwise. It becomes the set of that one version, ``[1.2]``. Brackets are sets of
-intervals already (https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification);
-they are written in ascending order without overlap, which is the only form that univers'
-``MavenVersionRange`` evaluates.
+A bare version is Maven's "soft requirement": an installation takes it unless a declaration nearer
+to the root names another one. It becomes the set of that one version, ``[1.2]``. Brackets are sets
+of intervals (https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification); they
+are written in ascending order without overlap, the only form that univers' ``MavenVersionRange``
+evaluates.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_RANGE_LENGTH = 4096
 """Characters; a longer text is not evaluated but means any version."""
 
 NEWEST = frozenset({"LATEST", "RELEASE"})
-"""Words for whichever version is the newest when Maven runs."""
+"""Words for the version that is the newest when Maven runs."""
 
 _SET = re.compile(r"([\[(])([^\[\]()]*)([\])])")
 
@@ -43,7 +43,7 @@ class _Interval(NamedTuple):
     def __str__(self) -> str:
         opening = "[" if self.lower and not self.lower.after else "("
         closing = "]" if self.upper and self.upper.after else ")"
-        # The readers let a "v" in front of a version pass, but not in a range.
+        # The readers accept a "v" in front of a version, but not in a range.
         lower, upper = (text.lstrip("vV") for text in (self.lower_text, self.upper_text))
         if self.lower and self.upper and self.lower.version == self.upper.version:
             return f"[{lower}]"
@@ -51,7 +51,7 @@ class _Interval(NamedTuple):
 
 
 def parse_range(text: str) -> list[_Interval] | None:
-    """The versions that a requirement admits, or ``None`` for a text that is none to Maven."""
+    """The versions that a requirement admits, or ``None`` if Maven would not understand it."""
     text = text.strip()
     if len(text) > MAX_RANGE_LENGTH or text in NEWEST:
         return None
@@ -83,7 +83,7 @@ def _read_set(opening: str, inside: str, closing: str) -> _Interval | None:
 
 
 def _interval(opening: str, lower: str, upper: str, closing: str) -> _Interval | None:
-    """``None`` where a bound is no version, or the interval is empty."""
+    """``None`` if a bound is not a version, or the interval is empty."""
     low = high = None
     if lower:
         key = sort_key(lower) if is_version(lower) else None
@@ -117,8 +117,8 @@ def _unite(intervals: Iterable[_Interval]) -> list[_Interval]:
 def to_constraints(*requirements: str | None) -> str:
     """The constraint for the graph: the union of the requirements, ``any`` if one has no bound.
 
-    Several come from a package that is declared several times, as with different classifiers.
-    ``None`` and whatever is no version or range to Maven (an unresolved property) mean any.
+    A package that is declared several times (with different classifiers) has several.
+    ``None`` and texts that Maven does not understand (an unresolved property) mean any.
     """
     intervals: list[_Interval] = []
     for text in requirements:

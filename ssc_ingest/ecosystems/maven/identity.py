@@ -1,10 +1,8 @@
-"""What the packages of Maven Central are called, and where their files are.
+"""Names of the packages of Maven Central, and paths of their files.
 
-A package is a group and an artifact, ``group:artifact``. The repository's paths tell upper from
-lower case, so names that differ in case are different packages, and the package URL keeps the
-registry's spelling. What the graph's readers look up, in lower case, belongs to the package that
-is spelled so; one with capitals gets it only if the registry has no such package, which
-:meth:`ssc_ingest.ecosystems.maven.Maven.fetch` asks.
+A package is a group and an artifact, ``group:artifact``. The repository's paths are
+case-sensitive, so names that differ in case are different packages, and the package URL keeps the
+registry's spelling. :mod:`ssc_ingest.ecosystems.lower_case` decides who gets the lower-case name.
 https://maven.apache.org/pom.html#Maven_Coordinates,
 https://maven.apache.org/repositories/layout.html
 """
@@ -23,8 +21,8 @@ INLINE, CONTAINER = "inline", "container"
 INDEX_READER = Option(
     key="index_reader",
     choices=(INLINE, CONTAINER),
-    about="Who reads the index for a listing: this process (inline), or a container that a Docker "
-    "engine runs (container).",
+    about="Where the index is read for a listing: in this process (inline), or in a container of a "
+    "Docker engine (container).",
 )
 
 IDENTITY = Identity(
@@ -56,16 +54,16 @@ IDENTITY = Identity(
 MAX_PART_LENGTH = 255
 """Characters of a group or an artifact; file systems have no longer names."""
 
-# Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without what leads elsewhere in a
-# path: a group's dots are slashes, an artifact is one segment.
+# Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without names that would lead
+# elsewhere in a path: a group's dots are slashes, an artifact is one segment.
 _GROUP = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-# A version is one segment of a path, and no property or range.
+# A version is one segment of a path, not a property or range.
 _VERSION = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.+~!@=-]{1,255}")
 
 
 class Coordinates(NamedTuple):
-    """One release: which document Maven means by a group, an artifact and a version."""
+    """One release: a group, an artifact and a version."""
 
     group: str
     artifact: str
@@ -73,7 +71,7 @@ class Coordinates(NamedTuple):
 
     @property
     def are_usable(self) -> bool:
-        """Whether they name a place in the repository (and no property or range)."""
+        """Whether they name a place in the repository, not a property or range."""
         return bool(
             _GROUP.fullmatch(self.group)
             and _ARTIFACT.fullmatch(self.artifact)
@@ -82,9 +80,9 @@ class Coordinates(NamedTuple):
 
     @property
     def pom_path(self) -> tuple[str, ...]:
-        """Where the release's POM is; only for usable coordinates.
+        """The path of the release's POM; only for usable coordinates.
 
-        None of the characters they can have needs percent-encoding in a path (RFC 3986, 3.3).
+        None of their possible characters needs percent-encoding in a path (RFC 3986, 3.3).
         """
         name = f"{self.artifact}-{self.version}.pom"
         return (*self.group.split("."), self.artifact, self.version, name)
@@ -97,7 +95,7 @@ class Coordinates(NamedTuple):
 def reference(name: str) -> PackageRef:
     """The package ``group:artifact``.
 
-    ``name`` of the result is provisional for a package with capitals (see above).
+    ``name`` of the result is provisional for a package with capitals: :mod:`.lower_case`.
 
     Raises:
         InvalidName: Maven does not allow such a name.
@@ -126,7 +124,7 @@ def reference(name: str) -> PackageRef:
 
 
 def metadata_path(name: str) -> tuple[str, ...]:
-    """Where the list of a package's versions is."""
+    """The path of the list of a package's versions."""
     group, _, artifact = name.partition(":")
     return (*group.split("."), artifact, "maven-metadata.xml")
 

@@ -1,8 +1,8 @@
-"""The index read in a container of its own, for those who want it away from the workers.
+"""Reading the index in a container, which keeps the work away from the workers.
 
 A Docker engine (``DOCKER_HOST``, or the local one) builds a small image of this program's own
-reader (:mod:`.index.__main__`), runs it without volumes, and forgets the container afterwards. It
-writes names as lines of JSON to standard output and talks to people on standard error.
+reader (:mod:`.index.__main__`), runs it without volumes, and removes the container afterwards. The
+reader writes names as lines of JSON to standard output and messages to standard error.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import io
 import json
 import tarfile
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,18 +20,21 @@ import docker
 import structlog
 from docker.errors import DockerException
 from docker.models.containers import Container
-from docker.utils.socket import STDERR, STDOUT, SocketError, frames_iter
+from docker.utils.socket import SocketError
 
 from ssc_ingest import __version__, errors
 from ssc_ingest.ecosystems.maven import index
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import ConfigurationError, RegistryUnavailable
 
-BUILD_TIMEOUT = 600
 RUN_TIMEOUT = 10_800
-"""Seconds."""
+"""Seconds for building the image and reading the index."""
+
+BUILD_TIMEOUT = 600
+"""Seconds for which the engine may be silent while it builds."""
+
 ENGINE_TIMEOUT = 60
-"""Seconds that the engine may be silent, where nothing is built."""
+"""Seconds for which it may be silent otherwise."""
 
 IMAGE = f"ssc-ingest-maven-index:{__version__}"
 
@@ -46,22 +48,24 @@ ENTRYPOINT ["python", "-m", "ssc_ingest.ecosystems.maven.index"]
 """
 
 MAX_LINE_LENGTH = 64 * 1024
-"""Bytes of the reader's output without a line's end."""
+"""Bytes of a line of the reader's output."""
+
 BATCH_SIZE = 10_000
-"""Names kept before they are sorted in."""
-LAST_WORDS = 10
+"""Names collected before they are sorted in."""
+
+MESSAGES_KEPT = 10
 """Lines of standard error that an error repeats."""
 
-# The errors of requests, by which the SDK speaks to the engine, are OSErrors.
+# The SDK uses requests, whose errors are OSErrors.
 FAILURES = (DockerException, SocketError, OSError)
 
 log = structlog.get_logger(__name__)
 
 
 def build_context() -> bytes:
-    """What the engine builds from: a tar file of the Dockerfile and the reader's modules.
+    """The input of the build: a tar file of the Dockerfile and the reader's modules.
 
-    The packages around the reader import the whole program; in the image they are empty.
+    The packages around the reader would import the whole program; in the image they are empty.
     """
     package = Path(index.__path__[0])
     inside = "reader/ssc_ingest/ecosystems/maven"
@@ -83,22 +87,19 @@ def build_context() -> bytes:
 
 
 async def read_in_container(url: str, user_agent: str, lines: SortedLines) -> int:
-    """Read the whole index at ``url`` into ``lines``; the number of packages.
+    """Read the whole index at ``url`` into ``lines``; returns the number of packages.
 
-    The container's one request is not counted against the host's rate.
+    The container's one request does not count against the host's rate.
 
     Raises:
-        ConfigurationError: no Docker engine answers.
-        RegistryUnavailable: the image cannot be built, or the reader failed; its words are in it.
+        ConfigurationError: no Docker engine responds.
+        RegistryUnavailable: the image cannot be built, or the reader failed; the error repeats
+            the messages of either.
     """
-    engine = await asyncio.to_thread(_connect)
-    reading = _Reading(engine, url, lines)
+    reading = _Reading(await asyncio.to_thread(_connect), url, lines)
     try:
-        async with asyncio.timeout(BUILD_TIMEOUT):
-            await asyncio.to_thread(reading.build)
         async with asyncio.timeout(RUN_TIMEOUT):
-            container = await asyncio.to_thread(reading.create, user_agent)
-            return await asyncio.to_thread(reading.follow, container)
+            return await asyncio.to_thread(reading.run, user_agent)
     except TimeoutError as error:
         raise RegistryUnavailable(
             "the index reader's container was not done in time", url=url
@@ -106,8 +107,8 @@ async def read_in_container(url: str, user_agent: str, lines: SortedLines) -> in
     except FAILURES as error:
         raise RegistryUnavailable(f"the Docker engine failed: {error}", url=url) from error
     finally:
-        # Also ends the thread that still follows the container's output.
-        await asyncio.to_thread(reading.remove)
+        # Also ends the thread that may still follow the container's output.
+        await asyncio.to_thread(reading.stop)
 
 
 def _connect() -> docker.DockerClient:
@@ -115,24 +116,13 @@ def _connect() -> docker.DockerClient:
         return docker.from_env(timeout=ENGINE_TIMEOUT)
     except FAILURES as error:
         raise ConfigurationError(
-            "MAVEN_INDEX_READER=container needs a Docker engine, and none answers: "
+            "MAVEN_INDEX_READER=container needs a Docker engine, and none responds: "
             f"{error}. Start one, name it in DOCKER_HOST, or set MAVEN_INDEX_READER=inline"
         ) from error
 
 
-@contextlib.contextmanager
-def _output_of(container: Container) -> Iterator[Any]:
-    """What a container that is about to start will say."""
-    output = container.attach_socket(params={"stdout": 1, "stderr": 1, "stream": 1})
-    try:
-        yield output
-    finally:
-        # The SDK hangs the answer, to which the connection belongs, on the socket.
-        (getattr(output, "_response", None) or output).close()
-
-
 class _Reading:
-    """One container, from its image to its end. Its methods block."""
+    """One container, from its image to its removal. The methods block."""
 
     def __init__(self, engine: docker.DockerClient, url: str, lines: SortedLines) -> None:
         self._engine = engine
@@ -140,12 +130,43 @@ class _Reading:
         self._lines = lines
         self._container: Container | None = None
         self._stopped = threading.Event()
-        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
 
-    def build(self) -> None:
-        """Build the image; the engine knows it already, most times."""
-        began = time.monotonic()
-        output = self._engine.api.build(
+    def run(self, user_agent: str) -> int:
+        """Build the image, run the container and read its output; the number of packages."""
+        self._build()
+        self._container = container = self._create(user_agent)
+        if self._stopped.is_set():  # while the engine created it
+            self.stop()
+            raise TimeoutError
+        # Attached before the start, so that no output is lost.
+        output = container.attach(stream=True, demux=True)
+        try:
+            container.start()
+            count, total = self._read(output)
+        finally:
+            # Its own close() leaves the connection open if the engine has ended it.
+            output._response.close()  # noqa: SLF001
+        status = container.wait(timeout=ENGINE_TIMEOUT)["StatusCode"]
+        if status != 0 or count != total:
+            said = "; ".join(self._messages) or "nothing"
+            raise RegistryUnavailable(
+                f"the index reader ended with status {status} after {count} names; it said: {said}",
+                url=self._url,
+            )
+        return self._lines.finish()
+
+    def stop(self) -> None:
+        """Remove the container, running or not."""
+        self._stopped.set()
+        if self._container is not None:
+            with contextlib.suppress(*FAILURES):
+                self._container.remove(force=True, v=True)
+        self._engine.close()
+
+    def _build(self) -> None:
+        """Build the image; usually, the engine has it already."""
+        steps = self._engine.api.build(
             fileobj=io.BytesIO(build_context()),
             custom_context=True,
             tag=IMAGE,
@@ -155,20 +176,17 @@ class _Reading:
             timeout=BUILD_TIMEOUT,
             use_config_proxy=True,
         )
-        problem = ""
-        for message in output:
-            if self._stopped.is_set() or time.monotonic() > began + BUILD_TIMEOUT:
+        for step in steps:
+            if self._stopped.is_set():
                 raise TimeoutError
-            problem = problem or message.get("error", "")
-        if problem:
-            raise RegistryUnavailable(
-                f"the index reader's image cannot be built: {problem}", url=self._url
-            )
-        log.info("maven_index_image_built", image=IMAGE, seconds=round(time.monotonic() - began))
+            if problem := step.get("error"):
+                raise RegistryUnavailable(
+                    f"the index reader's image cannot be built: {problem}", url=self._url
+                )
+        log.info("maven_index_image_built", image=IMAGE)
 
-    def create(self, user_agent: str) -> Container:
-        """Make the container; it does not run yet."""
-        self._container = self._engine.containers.create(
+    def _create(self, user_agent: str) -> Container:
+        return self._engine.containers.create(
             IMAGE,
             [self._url, "--user-agent", user_agent],
             cap_drop=["ALL"],
@@ -178,71 +196,46 @@ class _Reading:
             labels={"org.opencontainers.image.title": "SSC Ingest index reader"},
             use_config_proxy=True,
         )
-        if self._stopped.is_set():  # while the engine made it
-            self.remove()
-            raise TimeoutError
-        return self._container
 
-    def follow(self, container: Container) -> int:
-        """Let it run and take what it says, to the end; the number of packages."""
+    def _read(self, output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[int, int]:
+        """Collect the names; returns their number and the number that the reader announced."""
         count, total, names = 0, -1, list[bytes]()
-        with _output_of(container) as output:
-            container.start()
-            for line in self._lines_of(frames_iter(output, tty=False)):
-                match self._value(line):
-                    case {"name": str(name)} if name.isascii() and name.isprintable():
-                        names.append(name.encode())
-                        count += 1
-                    case {"total": int(number)}:
-                        total = number
-                    case _:
-                        raise self._not_ours(line)
-                if len(names) >= BATCH_SIZE:
-                    self._lines.add(names)
-                    names = []
+        for line in self._lines_of(output):
+            match self._parse(line):
+                case {"name": str(name)} if name.isascii() and name.isprintable():
+                    names.append(name.encode())
+                    count += 1
+                case {"total": int(number)}:
+                    total = number
+                case _:
+                    raise self._unexpected(line)
+            if len(names) >= BATCH_SIZE:
+                self._lines.add(names)
+                names = []
         self._lines.add(names)
-        status = container.wait(timeout=ENGINE_TIMEOUT)["StatusCode"]
-        if status != 0 or count != total:
-            said = "; ".join(self._last_words) or "nothing"
-            raise RegistryUnavailable(
-                f"the index reader ended with status {status} after {count} names; it said: {said}",
-                url=self._url,
-            )
-        return self._lines.finish()
+        return count, total
 
-    def remove(self) -> None:
-        """End the container if it runs, and forget it."""
-        self._stopped.set()
-        if self._container is not None:
-            with contextlib.suppress(*FAILURES):
-                self._container.remove(force=True, v=True)
-        self._engine.close()
-
-    def _lines_of(self, output: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    def _lines_of(self, output: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:
         """Lines of standard output; those of standard error go to the log."""
-        rests = {STDOUT: b"", STDERR: b""}
-        for stream, piece in output:
-            *complete, rest = (rests.get(stream, b"") + piece).split(b"\n")
-            if len(rest) > MAX_LINE_LENGTH:
-                raise self._not_ours(rest)
-            rests[stream] = rest
-            if stream == STDOUT:
-                yield from complete
-            else:
-                self._tell(complete)
+        rest = message = b""
+        for stdout, stderr in output:
+            *lines, rest = (rest + (stdout or b"")).split(b"\n")
+            *messages, message = (message + (stderr or b"")).split(b"\n")
+            if len(rest) > MAX_LINE_LENGTH or len(message) > MAX_LINE_LENGTH:
+                raise self._unexpected(rest or message)
+            for each in messages:
+                self._messages.append(each.decode(errors="replace"))
+                log.info("maven_index_container", said=self._messages[-1])
+            yield from lines
 
-    def _value(self, line: bytes) -> Any:
+    def _parse(self, line: bytes) -> Any:
         try:
             return json.loads(line)
         except ValueError as error:
-            raise self._not_ours(line) from error
+            raise self._unexpected(line) from error
 
-    def _not_ours(self, line: bytes) -> RegistryUnavailable:
+    def _unexpected(self, line: bytes) -> RegistryUnavailable:
         shown = line[:100].decode(errors="backslashreplace")
-        return RegistryUnavailable(f"the index reader does not say {shown!r}", url=self._url)
-
-    def _tell(self, lines: list[bytes]) -> None:
-        for line in lines:
-            text = line.decode(errors="replace")
-            self._last_words.append(text)
-            log.info("maven_index_container", said=text)
+        return RegistryUnavailable(
+            f"unexpected output of the index reader: {shown!r}", url=self._url
+        )

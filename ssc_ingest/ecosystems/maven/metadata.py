@@ -1,8 +1,8 @@
 """``maven-metadata.xml``: the repository's list of a package's versions.
 
 https://maven.apache.org/repositories/metadata.html. Repository managers and their mergers have
-left gaps in it: versions that ``latest``, ``release`` or the old single ``version`` name and the
-list lacks. Those are hints, which count if the version's POM is there.
+left gaps in it: versions that the list lacks, although ``latest``, ``release`` or the old single
+``version`` name them. Those are hints; they count if the version's POM exists.
 """
 
 import re
@@ -22,24 +22,26 @@ _STAMP = re.compile(r"[0-9]{14}")
 
 @dataclass(frozen=True, slots=True)
 class VersionList:
-    """What the repository lists, and what it only hints at; neither has a version twice."""
+    """The versions that the repository lists, and those that it only hints at, without repeats."""
 
     listed: tuple[VersionName, ...]
     hinted: tuple[VersionName, ...]
     updated: datetime | None = None
-    """When the list was last changed, if it says so."""
+    """When the list was last changed, if it says."""
 
 
 def parse_metadata(body: bytes, name: str, url: str) -> VersionList:
     """The versions of the package ``group:artifact``.
 
     Raises:
-        MalformedMetadata: not such a document, or that of another package.
+        MalformedMetadata: it is not such a document, or belongs to another package.
     """
     root = parse_xml(body, "metadata", url)
     named = f"{text(root, 'groupId')}:{text(root, 'artifactId')}"
     if text(root, "artifactId") and named.lower() != name.lower():
-        raise MalformedMetadata(f"metadata of {name} is that of {named[:200]!r}", url=url)
+        raise MalformedMetadata(
+            f"the metadata at the address of {name} belongs to {named[:200]!r}", url=url
+        )
     elements = children(root, "versioning", "versions", "version")
     listed = dict.fromkeys(map(text, elements))
     paths = (("versioning", "release"), ("versioning", "latest"), ("version",))

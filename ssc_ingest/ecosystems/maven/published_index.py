@@ -1,7 +1,7 @@
-"""The published index: its properties, the whole of it, and its chunks, over HTTP.
+"""The published index over HTTP: its properties, the whole index, and its chunks.
 
 Central calls it ``.index/nexus-maven-repository-index``: ``.properties`` (a kilobyte), ``.gz`` (2.6
-GB, weekly to monthly), and ``.<number>.gz`` for what came into the index between two of these.
+GB, weekly to monthly), and ``.<number>.gz`` with the documents that came between two of these.
 https://maven.apache.org/repository/central-index.html
 """
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from ssc_ingest.ecosystems.endpoints import Endpoints
-from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.index_pass import Pass
 from ssc_ingest.ecosystems.maven.index.properties import (
     MAX_PROPERTIES,
     IndexProperties,
@@ -28,7 +28,6 @@ MAX_INDEX = 32 * 1024**3
 """Bytes of the compressed index; they go through a private temporary file."""
 
 ANY = "*/*"
-"""All that is no page for people."""
 
 T = TypeVar("T")
 
@@ -37,53 +36,53 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A file of the index that was read to its end."""
+    """The result of reading a file of the index to its end."""
 
     timestamp: int
     """When the index was packed, milliseconds since 1970; -1 if it does not say."""
     lines: int
-    """Distinct lines that came of it."""
+    """Distinct lines that it gave."""
 
 
 class PublishedIndex:
-    """Reads what an index's publisher offers."""
+    """The files of one published index."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self.client = client
         self._endpoints = endpoints
 
     def url(self, suffix: str = ".gz") -> str:
-        """Where one of its files is; that of the whole index by default."""
+        """The address of one of its files; by default that of the whole index."""
         return self._endpoints.url("index", f"nexus-maven-repository-index{suffix}")
 
     async def properties(self) -> IndexProperties:
-        """What is published now.
+        """The properties of the index that is published now.
 
         Raises:
-            RegistryUnavailable: also where there is none.
+            RegistryUnavailable: also if there is no index.
             RateLimited, MalformedMetadata.
         """
         url = self.url(".properties")
         try:
-            answer = await self.client.get(url, max_bytes=MAX_PROPERTIES, accept=ANY)
+            response = await self.client.get(url, max_bytes=MAX_PROPERTIES, accept=ANY)
         except ResourceNotFound as error:
-            raise _not_there(url) from error
-        return parse_properties(answer.body, url)
+            raise _no_index(url) from error
+        return parse_properties(response.body, url)
 
     async def read_whole(self, records: Names | Changes, lines: SortedLines) -> Read:
         """Read the index into ``lines``, completely or with an error.
 
         Raises:
-            RegistryUnavailable: also where there is none, or where it is cut or damaged.
+            RegistryUnavailable: also if there is no index, or it is truncated or damaged.
             RateLimited, MalformedMetadata, ResponseTooLarge.
         """
         try:
             return await self._read(self.url(), records, lines)
         except ResourceNotFound as error:
-            raise _not_there(self.url()) from error
+            raise _no_index(self.url()) from error
 
     async def read_chunk(self, number: int, records: Changes, lines: SortedLines) -> Read:
-        """Read one chunk into ``lines``; errors as of :meth:`read_whole`, and one more.
+        """Read one chunk into ``lines``; raises the errors of :meth:`read_whole`, and one more.
 
         Raises:
             ResourceNotFound: there is no such chunk.
@@ -109,12 +108,12 @@ class PublishedIndex:
         return Read(reading.timestamp, count)
 
 
-def _not_there(url: str) -> RegistryUnavailable:
+def _no_index(url: str) -> RegistryUnavailable:
     return RegistryUnavailable("there is no Maven index here (MAVEN_INDEX_URL)", url=url)
 
 
 async def off_loop_steps(steps: Iterator[T]) -> AsyncIterator[T]:
-    """The items of an iterator, each made in a thread: who is cancelled waits for one at most."""
+    """The items of an iterator, each computed in a thread: cancellation waits for one at most."""
     end = object()
     while (item := await asyncio.to_thread(next, steps, end)) is not end:
         yield item  # type: ignore[misc] # anything but the end is an item

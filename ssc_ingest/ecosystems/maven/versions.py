@@ -2,15 +2,15 @@
 
 The readers use ``MavenVersion`` of univers, a port of Maven's ``ComparableVersion``
 (https://maven.apache.org/pom.html#Version_Order_Specification): a version is a tree of numbers,
-qualifiers and, after a hyphen or between digit and letter, sub-lists. That comparison is no
+qualifiers and, after a hyphen or between digit and letter, sub-lists. That comparison is not an
 order: ``1.foo < 1-alpha``, ``1-alpha < 1`` and ``1 < 1.foo``, and ``1-0.1`` and ``1-0.2`` are both
 equal to ``1`` but not to each other. It goes wrong where a qualifier after a dot meets a hyphen
 (or a 0) at the same place.
 
-So the tree is turned into a key in which "nothing more" has a place of its own among the items:
-what Maven sorts before the plain release (``-alpha``, ``-rc``, also ``.0.alpha``) is below it,
-what it sorts after it is above it, and each part is ordered as the readers order it. Wherever
-the readers' comparison is consistent, the two agree.
+So the tree is turned into a key in which "end of the version" ranks among the items: items that
+Maven sorts before the plain release (``-alpha``, ``-rc``, also ``.0.alpha``) rank below it, all
+others above it, and each part is ordered as the readers order it. Wherever the readers'
+comparison is consistent, both orders agree.
 """
 
 import re
@@ -30,7 +30,7 @@ Key = tuple[tuple[Any, ...], ...]
 _QUALIFIERS = ("alpha", "beta", "milestone", "rc", "snapshot", "", "sp")
 _RELEASE = _QUALIFIERS.index("")
 
-# Kinds of items in ascending order. "Early" items belong to what precedes the plain release.
+# Kinds of items in ascending order. "Early" items make a version precede the plain release.
 _EARLY_QUALIFIER, _EARLY_EMPTY, _EARLY_LIST, _EARLY_ZERO = range(4)
 _END = (4,)
 _EMPTY, _QUALIFIER, _LIST, _NUMBER = range(5, 9)
@@ -38,7 +38,7 @@ _EMPTY, _QUALIFIER, _LIST, _NUMBER = range(5, 9)
 
 @lru_cache(maxsize=16_384)
 def sort_key(version: str) -> Key | None:
-    """The version's place in the order, or ``None`` for a text that is no version."""
+    """The version's place in the order, or ``None`` for a text that is not a version."""
     if not version or len(version) > MAX_VERSION_LENGTH:
         return None
     try:
@@ -81,9 +81,9 @@ def _rank_qualifier(item: str) -> tuple[Any, ...]:
 
 
 def is_prerelease(version: str) -> bool:
-    """Whether it has a qualifier that Maven knows to come before the release.
+    """Whether it has a qualifier that Maven sorts before the release.
 
-    Others (``-preview``, ``-ea``) come after it by Maven's rules and are as good as any release.
+    Maven sorts other qualifiers (``-preview``, ``-ea``) after it; they count as releases.
     """
     key = sort_key(version)
     return key is not None and _has_early_qualifier(key)
@@ -98,5 +98,5 @@ def _has_early_qualifier(key: Key) -> bool:
 
 
 def is_date(version: str) -> bool:
-    """Whether the version is a day, as projects numbered their releases in Maven's first years."""
+    """Whether the version is a date: a numbering from Maven's first years."""
     return _DATE.fullmatch(version) is not None

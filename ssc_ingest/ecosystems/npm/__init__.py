@@ -1,32 +1,32 @@
 """npm.
 
-Metadata: one request gives everything, ``GET <registry>/<name>`` (the full document; the short
-form for installs has neither dates nor links). With an ETag, an unchanged package costs an
-empty answer. A package with capitals in its name costs one request more: whether the registry
-also has the lower-case name decides how the graph's readers find it (:mod:`.identity`).
+Metadata: one request returns everything, ``GET <registry>/<name>`` (the full document; the short
+form for installations has neither dates nor links). With an ETag, an unchanged package costs an
+empty response. Names are case-sensitive; a package with capitals in its name costs one request
+more (:mod:`.lower_case`).
 
-Requirements: ``dependencies`` without those that are bundled. Tags, URLs, git references and
-paths, whose versions the registry does not decide, become ``any``; ``npm:`` aliases lead to the
-real package. Ranges: :mod:`.ranges`.
+Requirements: ``dependencies`` without bundled ones. The registry does not decide the versions of
+tags, URLs, git references and paths: they become ``any``. ``npm:`` aliases lead to the real
+package. Ranges: :mod:`.ranges`.
 
-Gone: a package of which the registry lists no version any more (``time.unpublished``) cannot be
-installed; it is as unknown as one that was never there. Versions that are in ``time`` only were
-unpublished; what the graph knows of them stays.
+Gone: a package without any version left (``time.unpublished``) cannot be installed and counts as
+missing. Versions that only ``time`` mentions were unpublished; the graph keeps them.
 
-Yanked: npm has no such thing. A deprecated version is still what an install takes.
+Yanked: npm has no yanked versions. An installation still takes a deprecated version.
 
 Listing and changes: the feed of a replica, :mod:`.feed`.
 
 Politeness: no limit is published; a few requests a second.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
+from ssc_ingest.ecosystems.lower_case import graph_name
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
 from ssc_ingest.ecosystems.npm.packument import Packument, RequirementReader, parse_packument
@@ -56,7 +56,7 @@ class Npm(Ecosystem):
 
     @classmethod
     def sort_key(cls, version: str) -> SemVer | None:
-        """Semantic Versioning's order, build metadata left out."""
+        """Semantic Versioning's order, without build metadata."""
         return parse_version(version)
 
     @classmethod
@@ -81,7 +81,7 @@ class Npm(Ecosystem):
         return Feed(self.client, database=url("replicate"), changes=url("changes"))
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """All packages, in the order of their last change; a request for 10,000, and one."""
+        """All packages, in the order of their last change; a request per 10,000, and one more."""
         return self._feed.names(cursor)
 
     async def feed_end(self) -> str:
@@ -89,30 +89,19 @@ class Npm(Ecosystem):
         return await self._feed.end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """Packages that changed or went, in order; a request for 10,000, and one."""
+        """Packages that changed or were deleted; a request per 10,000, and one more."""
         return self._feed.changes(cursor)
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
-        """Read the package's document; see the module's description."""
-        del links  # the document has them
-        del known, thorough  # one document has it all
-        del expected  # the feed announces nothing: see the module `feed`
-        fetched_at = now()
-        response = await self._get(ref, ref.registry_name, etag)
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
+        """Read the package's document, which has everything."""
+        ref, fetched_at = request.ref, now()
+        response = await self._get(ref, ref.registry_name, request.etag)
         if response.not_modified:
             return NotModified(fetched_at)
         size = len(response.body)
         package = await off_loop(size, self._read, ref, response, fetched_at)
-        return replace(package, ref=replace(ref, name=await self._looked_up_as(ref)))
+        name = await graph_name(ref.registry_name, lambda name: self._get(ref, name))
+        return replace(package, ref=replace(ref, name=name))
 
     async def _get(self, ref: PackageRef, name: str, etag: str | None = None) -> Response:
         url = self.endpoints.url("registry", document_path(name))
@@ -121,16 +110,6 @@ class Npm(Ecosystem):
         except ResourceNotFound as error:
             raise PackageNotFound(ref.purl, url=url) from error
 
-    async def _looked_up_as(self, ref: PackageRef) -> str:
-        lower = ref.registry_name.lower()
-        if lower == ref.registry_name:
-            return lower
-        try:
-            await self._get(ref, lower)
-        except PackageNotFound:
-            return lower
-        return ref.registry_name
-
     @classmethod
     def _read(cls, ref: PackageRef, response: Response, fetched_at: datetime) -> Package:
         packument = parse_packument(response.body, ref.registry_name, response.url)
@@ -138,7 +117,7 @@ class Npm(Ecosystem):
             raise PackageNotFound(ref.purl, url=response.url)
         versions = cls._versions(ref, packument)
         latest = cls.latest(versions)
-        # Mirrors leave out what the registry copies from the latest version to the top.
+        # Mirrors omit what the registry copies from the latest version to the top level.
         sources = (packument, packument.versions[latest]) if latest else (packument,)
         repository = clean_repository_url(text for links in sources for text in links.addresses())
         return Package(
@@ -154,9 +133,6 @@ class Npm(Ecosystem):
     @classmethod
     def _versions(cls, ref: PackageRef, packument: Packument) -> tuple[Version, ...]:
         dates = {VersionName(name): packument.release_date(name) for name in packument.versions}
-        ordered = cls.order(
-            (name, date.isoformat() if date else None) for name, date in dates.items()
-        )
         reader = RequirementReader(ref.registry_name)
         versions = tuple(
             Version(
@@ -165,7 +141,7 @@ class Npm(Ecosystem):
                 release_date=dates[name],
                 requirements=reader.read(packument.versions[name]),
             )
-            for name in ordered
+            for name in cls.by_date(dates)
         )
         reader.report()
         return versions

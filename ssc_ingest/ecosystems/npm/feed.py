@@ -1,18 +1,18 @@
-"""npm as a whole: the feed of changes, from which all names come as well.
+"""Listing npm, and following its changes: both use the registry's feed of changes.
 
 The registry replicates like a CouchDB database: every document has the number of its last change,
-and ``_changes?since=<number>&limit=<count>`` gives those with a greater one, in order, each once
-(https://docs.couchdb.org/en/stable/api/database/changes.html). Asked from 0, that is a listing of
-all packages that are or were there. The database's own document tells where the numbers end
-(``update_seq``), and so how far there is to go, and whether the registry has begun to count anew,
-as it did in 2016, 2019 and 2021: then its end is far below what was seen before.
+and ``_changes?since=<number>&limit=<count>`` returns documents with a greater number, in order,
+each once (https://docs.couchdb.org/en/stable/api/database/changes.html). From 0, that is a listing
+of all packages that exist or existed. The database's own document has the last number
+(``update_seq``). It shows how much is left, and whether the registry has restarted its numbers, as
+it did in 2016, 2019 and 2021: then the last number is far lower than before.
 
-An answer slightly below (:data:`CACHE_LAG`) comes from a replica or a cache that lags behind; it is
-asked for again later. If the numbers began anew and have already passed the cursor, nothing
-shows it: what was missed is found when packages are looked at for their age.
+A slightly lower number (:data:`CACHE_LAG`) comes from a replica or a cache that lags behind; the
+request is repeated later. If the numbers were restarted and have already passed the cursor, nothing
+shows it: the sweep of packages that were not read for long finds the missed changes.
 
-The feed's revisions are not compared with those of packages: they are the replica's, and what
-the registry itself answers with need not have the same (``fetch`` ignores ``expected``).
+The feed's revisions belong to the replica. They are not compared with those of packages, since the
+registry itself may have others (``fetch`` ignores ``expected``).
 """
 
 from collections.abc import AsyncIterator
@@ -25,13 +25,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
+from ssc_ingest.ecosystems.wire import malformed
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
 
 JSON = "application/json"
 
 LIMIT = 10_000
-"""Rows on a page; the most that npm gives."""
+"""Rows on a page; npm's maximum."""
 
 MAX_PAGE = 32 * 1024 * 1024
 """Bytes; a full page has about 1.5 MB."""
@@ -39,13 +40,13 @@ MAX_PAGE = 32 * 1024 * 1024
 MAX_DATABASE = 64 * 1024
 
 CACHE_LAG = 100_000
-"""Numbers by which an answer may be older than one before it; npm gives some 50,000 a day."""
+"""Numbers by which a response may be older than an earlier one; npm uses some 50,000 a day."""
 
-UNSEEN = 1_000
-"""Numbers at the end that may stand for nothing that a client sees."""
+MAX_INVISIBLE = 1_000
+"""Numbers at the end that may belong to changes that clients do not see."""
 
 Sequence = int | str
-"""A number, or a text that begins with one (``17-g1AAAA``), which has to be sent back whole."""
+"""A number, or a text that starts with one (``17-g1AAAA``) and must be sent back unchanged."""
 
 
 class _Cursor(Cursor):
@@ -79,7 +80,7 @@ class _Page(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a page says: for each document whether it was deleted, and where to go on."""
+    """A page: for each document whether it was deleted, and the cursor behind the page."""
 
     deleted: dict[str, bool]
     cursor: str
@@ -87,7 +88,7 @@ class _Part:
 
 
 class Feed:
-    """The feed of changes at ``changes``; ``database`` tells where it ends."""
+    """The feed of changes at ``changes``; the document at ``database`` has its end."""
 
     def __init__(self, client: RegistryClient, database: str, changes: str) -> None:
         self._client = client
@@ -95,7 +96,7 @@ class Feed:
         self._changes = changes
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """All packages that are there, in the order of their last change."""
+        """All existing packages, in the order of their last change."""
         async for part in self._parts(cursor or _Cursor(since=0).write()):
             names = (name for name, deleted in part.deleted.items() if not deleted)
             yield NamesPage(tuple(names), part.cursor, part.total)
@@ -105,7 +106,7 @@ class Feed:
         return _Cursor(since=(await self._present()).update_seq).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What has changed since, in order."""
+        """Changes since the cursor, in order."""
         async for part in self._parts(cursor):
             changes = (Change(name, deleted=deleted) for name, deleted in part.deleted.items())
             yield ChangesPage(tuple(changes), part.cursor)
@@ -113,7 +114,7 @@ class Feed:
     # ------------------------------------------------------------------------------------
 
     async def _parts(self, cursor: str) -> AsyncIterator[_Part]:
-        """Page by page to the end that the feed has now."""
+        """The pages up to the present end of the feed."""
         since = _Cursor.read(cursor).since
         try:
             place = _number(since, self._changes)
@@ -123,49 +124,51 @@ class Feed:
             ) from error
         database = await self._present()
         end = _number(database.update_seq, self._database)
-        self._refuse_older(end, place)
+        self._check_age(end, place)
         while place < end:
             page = await self._page(since)
             reached = _number(page.last_seq, self._changes)
-            self._refuse_older(reached, place)
-            if not page.results and reached < end - UNSEEN:
+            self._check_age(reached, place)
+            if not page.results and reached < end - MAX_INVISIBLE:
                 raise StaleAnswer(
-                    f"the feed ends at {reached}, and should at {end}", url=self._changes
+                    f"the feed ends at {reached}, but should end at {end}", url=self._changes
                 )
             if reached == place:
                 if page.results:
-                    raise MalformedMetadata("last_seq: does not move on", url=self._changes)
+                    raise MalformedMetadata("last_seq: does not advance", url=self._changes)
                 return
-            # A document's last row counts; those of the database itself are no packages.
+            # A document's last row counts; documents of the database itself are not packages.
             rows = {row.id: row.deleted for row in page.results if not row.id.startswith("_")}
             since, place = page.last_seq, reached
             yield _Part(rows, _Cursor(since=since).write(), database.doc_count)
 
     async def _present(self) -> _Database:
-        answer = await self._client.get(self._database, max_bytes=MAX_DATABASE, accept=JSON)
-        database = _read(_Database, answer.body, self._database)
+        response = await self._client.get(self._database, max_bytes=MAX_DATABASE, accept=JSON)
+        database = _read(_Database, response.body, self._database)
         _number(database.update_seq, self._database)
         return database
 
     async def _page(self, since: Sequence) -> _Page:
         url = f"{self._changes}?since={quote(str(since), safe='')}&limit={LIMIT}"
-        answer = await self._client.get(url, max_bytes=MAX_PAGE, accept=JSON)
-        return await off_loop(len(answer.body), _read, _Page, answer.body, url)
+        response = await self._client.get(url, max_bytes=MAX_PAGE, accept=JSON)
+        return await off_loop(len(response.body), _read, _Page, response.body, url)
 
-    def _refuse_older(self, reached: int, place: int) -> None:
-        """Refuse an answer from before the place where we are.
+    def _check_age(self, reached: int, place: int) -> None:
+        """Check that a response is not older than ``place``.
 
         Raises:
             StaleAnswer: it is a little older.
-            CursorExpired: it is so much older that the registry must count anew.
+            CursorExpired: it is so much older that the registry must have restarted its numbers.
         """
         behind = place - reached
         if behind > CACHE_LAG:
             raise CursorExpired(
-                f"the feed ends at {reached}, the cursor is at {place}", url=self._changes
+                f"the feed ends at {reached}, but the cursor is at {place}", url=self._changes
             )
         if behind > 0:
-            raise StaleAnswer(f"the feed ends at {reached}, {behind} before", url=self._changes)
+            raise StaleAnswer(
+                f"the feed ends at {reached}, {behind} less than before", url=self._changes
+            )
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -175,13 +178,11 @@ def _read(kind: type[Model], body: bytes, url: str) -> Model:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        path = ".".join(map(str, first["loc"]))
-        raise MalformedMetadata(f"{path}: {first['msg']}", url=url) from error
+        raise malformed(error, url) from error
 
 
 def _number(sequence: Sequence, url: str) -> int:
-    """By which sequences are compared."""
+    """The number by which sequences are compared."""
     digits = str(sequence).partition("-")[0]
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:  # noqa: PLR2004
         raise MalformedMetadata(f"not a sequence number: {str(sequence)[:40]!r}", url=url)

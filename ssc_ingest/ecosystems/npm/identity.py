@@ -1,11 +1,9 @@
-"""What npm's packages are called.
+"""Names of npm's packages.
 
 New names are lower case. Names with capitals from before 2017 are packages of their own:
-``JSONStream`` and ``jsonstream`` are two, of different people. So the package URL keeps the
+``JSONStream`` and ``jsonstream`` are two, by different people. So the package URL keeps the
 registry's spelling (libraries that follow the purl specification write npm names in lower case,
-and then mean the other package). What the graph's readers look up, in lower case, belongs to
-the package that is spelled so; one with capitals gets it only if the registry has no such
-package, which :meth:`ssc_ingest.ecosystems.npm.Npm.fetch` asks.
+and then mean the other package). Which of them gets the lower-case name: :mod:`.lower_case`.
 https://github.com/npm/validate-npm-package-name
 """
 
@@ -31,27 +29,27 @@ IDENTITY = Identity(
             key="registry",
             url="https://registry.npmjs.org",
             rate=5,
-            about="documents of packages, and their archives",
+            about="documents and archives of packages",
         ),
         Endpoint(
             key="replicate",
             url="https://replicate.npmjs.com",
             rate=5,
-            about="the database behind the registry: where its feed of changes ends (`update_seq`)",
+            about="the database behind the registry, for the end of its feed (`update_seq`)",
         ),
         Endpoint(
             key="changes",
             url="https://replicate.npmjs.com/registry/_changes",
             rate=5,
-            about="feed of changes, from which all names come as well",
+            about="feed of changes, also the source of the listing",
         ),
     ),
 )
 
 MAX_NAME_LENGTH = 214
 
-# What encodeURIComponent leaves as it is. A dot or underscore in front is reserved, but
-# there are scoped packages with an underscore behind the slash.
+# Characters that encodeURIComponent keeps. A leading dot or underscore is reserved, but some
+# scoped packages have an underscore after the slash.
 _NAME = re.compile(
     r"@[A-Za-z0-9!~*'()-][A-Za-z0-9._!~*'()-]*/[A-Za-z0-9_!~*'()-][A-Za-z0-9._!~*'()-]*"
     r"|[A-Za-z0-9!~*'()-][A-Za-z0-9._!~*'()-]*"
@@ -63,14 +61,14 @@ _RESERVED = frozenset({"node_modules", "favicon.ico"})
 def reference(name: str) -> PackageRef:
     """The package of that exact name.
 
-    ``name`` of the result is provisional for a package with capitals (see above).
+    ``name`` of the result is provisional for a package with capitals: :mod:`.lower_case`.
 
     Raises:
         InvalidName: npm has never allowed such a name.
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"npm package names have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
+            f"npm package names have at most {MAX_NAME_LENGTH} characters, this one has {len(name)}"
         )
     if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
         raise InvalidName(
@@ -93,5 +91,5 @@ def scope(ref: PackageRef) -> str | None:
 
 
 def document_path(name: str) -> str:
-    """The path segment under which the registry keeps the package: ``@scope%2fname``."""
+    """The path segment of the package's document: ``@scope%2fname``."""
     return "@" + quote(name[1:], safe="") if name.startswith("@") else quote(name, safe="")

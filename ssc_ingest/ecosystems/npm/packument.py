@@ -1,31 +1,30 @@
-"""npm's document of a package (the "packument"): what is in it, and what of that we take.
+"""npm's document of a package (the "packument"), and the fields of it that are used.
 
 https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document holds
-all versions; it is a collection of what clients of fifteen years have sent, checked by nobody.
-So the outer shape must be right, and a field inside that has a wrong type counts as absent.
+all versions, as clients have sent them for fifteen years without any check. So the outer structure
+must be valid, and an inner field with a wrong type counts as absent.
 """
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
+from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Requirement
 
 logger = structlog.get_logger(__name__)
 
 
-class _Links(BaseModel):
-    """Where a package's source may be found; strings, objects or anything else."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class _Links(WireModel):
+    """Possible addresses of a package's source; strings, objects or anything else."""
 
     repository: Any = None
     homepage: Any = None
@@ -51,25 +50,25 @@ class Manifest(_Links):
     bundled_dependencies: Any = Field(None, alias="bundledDependencies")
 
     def installed_from_registry(self) -> dict[str, Any]:
-        """Range by name of what an install of this version fetches.
+        """Ranges by name of the packages that installing this version fetches.
 
-        ``optionalDependencies`` are in only where the publishing client copied them into
-        ``dependencies``; bundled packages travel inside this package's own archive.
+        ``optionalDependencies`` are included only if the publishing client copied them into
+        ``dependencies``; bundled packages are inside this package's own archive.
         """
-        wanted = _by_name(self.dependencies)
+        found = _by_name(self.dependencies)
         for bundled in (self.bundle_dependencies, self.bundled_dependencies):
             if bundled is True:
                 return {}
             if isinstance(bundled, list | dict):
-                wanted = {name: text for name, text in wanted.items() if name not in bundled}
-        return wanted
+                found = {name: text for name, text in found.items() if name not in bundled}
+        return found
 
 
 class Packument(_Links):
     """A package with all its versions."""
 
     name: str
-    versions: dict[str, Manifest] = {}
+    versions: dict[str, Manifest] = Field(default_factory=dict)
     time: Any = None
 
     @property
@@ -78,36 +77,33 @@ class Packument(_Links):
         return not self.versions
 
     def release_date(self, version: str) -> datetime | None:
-        """When the version was published, if the document tells."""
+        """When the version was published, if the document has it."""
         text = self.time.get(version) if isinstance(self.time, dict) else None
         try:
-            moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-        except ValueError:
+            return in_utc(datetime.fromisoformat(text)) if isinstance(text, str) else None
+        except (ValueError, OverflowError):
             return None
-        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def parse_packument(body: bytes, name: str, url: str) -> Packument:
-    """The registry's answer for the package of that name.
+    """Read the document of the package of that name.
 
     Raises:
-        MalformedMetadata: not such a document, or that of another package.
+        MalformedMetadata: it is not such a document, or belongs to another package.
     """
     try:
         packument = Packument.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(f"packument of {name}: {field}: {first['msg']}", url=url) from error
+        raise malformed(error, url, f"packument of {name}") from error
     if packument.name.lower() != name.lower():
-        raise MalformedMetadata(f"packument of {name} is that of {packument.name!r}", url=url)
+        raise MalformedMetadata(f"packument of {name} belongs to {packument.name!r}", url=url)
     return packument
 
 
 class RequirementReader:
     """Reads the requirements of one package's versions.
 
-    Versions of a package mostly require the same, so equal requirements are one object: the
+    Versions of a package mostly require the same, so equal requirements share one object: the
     largest packages have a million of them.
     """
 
@@ -117,11 +113,11 @@ class RequirementReader:
         self._skipped: set[str] = set()
 
     def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
-        """The requirements by package; ranges of one that is named twice are united."""
+        """The requirements, one per package; ranges of a repeated package are united."""
         ranges: dict[str, tuple[str, ...]] = {}
         for name, text in manifest.installed_from_registry().items():
-            target, wanted = _resolve_alias(name, text if isinstance(text, str) else "")
-            ranges[target] = (*ranges.get(target, ()), wanted)
+            target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
+            ranges[target] = (*ranges.get(target, ()), range_)
         found = (self._requirement(name, *texts) for name, texts in ranges.items())
         return tuple(requirement for requirement in found if requirement)
 
@@ -136,7 +132,7 @@ class RequirementReader:
         return self._known[key]
 
     def report(self) -> None:
-        """Log, once a package, the names that npm cannot have."""
+        """Log, once per package, the names that npm cannot have."""
         if self._skipped:
             logger.warning(
                 "requirements_skipped",
@@ -154,19 +150,19 @@ def _resolve_alias(name: str, text: str) -> tuple[str, str]:
     if text[:4].lower() != "npm:":
         return name, text
     target = text[4:]
-    real, _, wanted = target[1:].partition("@")
+    real, _, range_ = target[1:].partition("@")
     if not target.startswith("@") and parse_range(target) is not None:
         return name, target
-    return target[:1] + real, wanted
+    return target[:1] + real, range_
 
 
 _LISTED_NAME = re.compile(r"[^\s@><=]+")
 
 
 def _by_name(dependencies: Any) -> dict[str, Any]:
-    """The ``dependencies`` of old manifests may be a list of ``name range`` or ``name@range``.
+    """Read ``dependencies``; in old manifests a list of ``name range`` or ``name@range``.
 
-    Or text with one name after another. https://github.com/npm/normalize-package-data
+    They may also be one text of names. https://github.com/npm/normalize-package-data
     """
     if isinstance(dependencies, dict):
         return dependencies

@@ -1,8 +1,8 @@
 """npm's ranges, read as npm reads them: node-semver in loose mode.
 
-https://github.com/npm/node-semver#range-grammar. Loose means: a comparator that cannot be
-understood is ignored as long as one of its alternative can be, ``1.2.3beta`` is
-``1.2.3-beta``, and ``v`` or ``=`` may precede any version.
+https://github.com/npm/node-semver#range-grammar. In loose mode, an invalid comparator is ignored
+if another one of its alternative is valid, ``1.2.3beta`` is ``1.2.3-beta``, and ``v`` or ``=`` may
+precede any version.
 """
 
 import re
@@ -28,7 +28,7 @@ MAX_RANGE_LENGTH = 8192
 MAX_NUMBER = (1 << 53) - 1
 """node-semver refuses greater ones (``Number.MAX_SAFE_INTEGER``)."""
 
-# "++" and "(?>": what has matched is not given back, so that no text takes more than linear time.
+# "++" and "(?>" do not backtrack, so that no text takes more than linear time.
 _X = r"[0-9]++|[xX*]"
 _IDENTIFIER = r"(?>[0-9]*[A-Za-z-][0-9A-Za-z-]*|[0-9]+)"
 _PRERELEASE = rf"{_IDENTIFIER}(?:\.{_IDENTIFIER})*"
@@ -41,7 +41,7 @@ _NUMBER_AFTER_WILDCARD = re.compile(r"(?:[<>]=?)?[v=]*(?:(?:[0-9]+|[xX*])\.)?[xX
 
 
 def parse_range(text: str) -> list[Alternative] | None:
-    """The alternatives of a range, or ``None`` for a text that is none (tag, URL, path ...)."""
+    """The alternatives of a range, or ``None`` for any other text (tag, URL, path ...)."""
     if len(text) > MAX_RANGE_LENGTH:
         return None
     try:
@@ -64,7 +64,7 @@ def to_constraints(*ranges: str) -> str:
 
 
 def _alternative(text: str) -> Alternative | None:
-    """One side of ``||``, or ``None`` if nothing in it can be understood."""
+    """One side of ``||``, or ``None`` if nothing in it is valid."""
     text = _BUILD.sub("", " ".join(text.split()))
     if not text:
         return Alternative(EVERYTHING)
@@ -81,7 +81,7 @@ def _alternative(text: str) -> Alternative | None:
 
 
 def _comparator(text: str) -> list[Interval | None]:
-    """The comparator's versions; no element at all for a text that node-semver ignores."""
+    """The comparator's versions; an empty list for a text that node-semver ignores."""
     match = _COMPARATOR.fullmatch(text)
     if match is None or _NUMBER_AFTER_WILDCARD.match(text):
         return []

@@ -1,12 +1,12 @@
-"""The documents of NuGet's catalog: an index of pages, and pages of what happened to packages.
+"""The documents of NuGet's catalog: an index of pages, and pages of events of packages.
 
-https://learn.microsoft.com/nuget/api/catalog-resource. A page's items and an index's pages stand in
-no order; what orders them is their time of commit. Many items share one, and seven digits of a
-second tell them apart, which a ``datetime`` does not have: moments are text here, in one form that
-sorts by time (:func:`normalize_stamp`).
+https://learn.microsoft.com/nuget/api/catalog-resource. A page's items and an index's pages have no
+order but that of their commit times. Many items share one, and commits may differ in the seventh
+digit of a second, which a ``datetime`` does not have: moments are text here, in one form that sorts
+by time (:func:`normalize_stamp`).
 
-The server makes these documents, so what the specification requires must be there and have the
-right type, and lists must have as many entries as they say.
+The server makes these documents, so every field that the specification requires must be present
+with the right type, and lists must have as many entries as announced.
 """
 
 import re
@@ -15,20 +15,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.nuget.versions import normalize
-from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
+from ssc_ingest.ecosystems.wire import WireModel, malformed
+from ssc_ingest.errors import RegistryUnavailable
 
 DETAILS, DELETE = "nuget:PackageDetails", "nuget:PackageDelete"
-"""What an item says: the version came or changed in some way; it was taken away."""
+"""Kinds of items: a version was published or changed; a version was deleted."""
 
 DIGITS = 9
-"""Of a second's fraction in the form that sorts; NuGet.org writes up to seven."""
+"""Digits of a second's fraction in a normalised stamp; NuGet.org writes up to seven."""
 
 MAX_ID_LENGTH = 1000
-"""Characters; ids have at most 100, and what cannot be one is left out by who asked."""
+"""Characters; ids have at most 100. The caller leaves out invalid ids."""
 
 MAX_VERSION_LENGTH = 256
 
@@ -43,27 +44,27 @@ Document = TypeVar("Document", "CatalogIndex", "CatalogPage")
 def normalize_stamp(text: str) -> str:
     """A moment in UTC, in the one form that sorts by time.
 
-    ``2020-09-10T10:12:24.301149Z`` is ``2020-09-10T10:12:24.301149000``: .NET leaves zeros away at
-    the end.
+    ``2020-09-10T10:12:24.301149Z`` is ``2020-09-10T10:12:24.301149000``: .NET omits trailing
+    zeros.
 
     Raises:
-        ValueError: it is no such moment.
+        ValueError: it is not a moment in UTC.
     """
     match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:50]!r} is no moment in UTC")
+        raise ValueError(f"{text[:50]!r} is not a moment in UTC")
     datetime.fromisoformat(match[1])  # also: no month 13
     return f"{match[1]}.{(match[2] or '').ljust(DIGITS, '0')}"
 
 
 def check_stamp(text: str) -> str:
-    """The text itself, if it is a moment in the form that sorts.
+    """The text itself, if it is a normalised stamp.
 
     Raises:
         ValueError: it is not.
     """
     if not _NORMAL.fullmatch(text):
-        raise ValueError(f"{text[:50]!r} is no normalised moment")
+        raise ValueError(f"{text[:50]!r} is not a normalised moment")
     datetime.fromisoformat(text[:19])
     return text
 
@@ -79,15 +80,11 @@ def stamp_of(moment: datetime) -> str:
 
 
 WrittenStamp = Annotated[str, Field(max_length=40), AfterValidator(normalize_stamp)]
-"""As a document has it; normalised when it has been read."""
+"""A stamp as documents have it; reading normalises it."""
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Item(_WireModel):
-    """Something that happened to one version."""
+class Item(WireModel):
+    """An event of one version."""
 
     kind: str = Field(alias="@type", max_length=100)
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
@@ -95,7 +92,7 @@ class Item(_WireModel):
     version: str = Field(alias="nuget:version", max_length=MAX_VERSION_LENGTH)
 
 
-class CatalogPage(_WireModel):
+class CatalogPage(WireModel):
     """At most some hundred items."""
 
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
@@ -103,14 +100,14 @@ class CatalogPage(_WireModel):
     items: tuple[Item, ...]
 
 
-class PageEntry(_WireModel):
-    """Where a page is, and when it last got an item."""
+class PageEntry(WireModel):
+    """The address of a page, and the time of its last item."""
 
     url: str = Field(alias="@id", max_length=2000)
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
 
 
-class CatalogIndex(_WireModel):
+class CatalogIndex(WireModel):
     """All pages: tens of thousands."""
 
     url: str = Field("", alias="@id", max_length=2000)
@@ -123,32 +120,30 @@ def parse(model: type[Document], body: bytes, url: str) -> Document:
     """The catalog's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: not such a document.
-        RegistryUnavailable: it has fewer entries than it says.
+        MalformedMetadata: it is not such a document.
+        RegistryUnavailable: it has fewer entries than announced.
     """
     try:
         document = model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(f"catalog: {field}: {first['msg']}", url=url) from error
+        raise malformed(error, url, "catalog") from error
     if len(document.items) < document.count:
         raise RegistryUnavailable(
-            f"{len(document.items)} entries of {document.count} that it says it has", url=url
+            f"{len(document.items)} entries of {document.count} announced", url=url
         )
     return document
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The version that a change expects, as text: the version and the time of its commit."""
+    """The version that a change expects, and the time of its commit."""
 
     version: str
     stamp: str | None
 
     @classmethod
     def read(cls, text: str) -> "Announced":
-        """The inverse of ``str``; the time may be absent."""
+        """Read what ``str`` writes; the time may be absent."""
         version, _, stamp = text.partition(" ")
         try:
             return cls(version, check_stamp(stamp))
@@ -160,24 +155,24 @@ class Announced:
 
     def is_among(self, versions: Iterable[str]) -> bool:
         """Whether it is one of these, in any spelling."""
-        wanted = normalize(self.version).lower()
-        return any(normalize(version).lower() == wanted for version in versions)
+        name = normalize(self.version).lower()
+        return any(normalize(version).lower() == name for version in versions)
 
 
 def names_of(items: Iterable[Item]) -> tuple[str, ...]:
-    """The packages of some items, each once, spelled as in its newest one.
+    """The packages of some items, each once, in the spelling of its newest item.
 
-    Deletions name none: what was deleted was published before.
+    Deletions do not count: a deleted version was published before.
     """
     newest = {item.id.lower(): item.id for item in _by_time(items) if item.kind != DELETE}
     return tuple(newest.values())
 
 
 def changes_of(items: Iterable[Item]) -> tuple[Change, ...]:
-    """One change for each package that the items are about, in the order of their newest items.
+    """One change for each package that the items concern, in the order of their newest items.
 
-    A deletion takes away one version, so whether the package is still there is for its own
-    document to say; a version that was announced before is still expected, unless it is that one.
+    A deletion removes one version, so only the package's own document says whether the package
+    still exists. A version that was announced before is still expected, unless it was deleted.
     """
     newest: dict[str, tuple[Item, Announced | None]] = {}
     for item in _by_time(items):
@@ -194,5 +189,5 @@ def changes_of(items: Iterable[Item]) -> tuple[Change, ...]:
 
 
 def _by_time(items: Iterable[Item]) -> list[Item]:
-    """The oldest first; of one moment, deletions last: a version that is gone is not expected."""
+    """The oldest first; of one moment, deletions last, since a deleted version is not expected."""
     return sorted(items, key=lambda item: (item.stamp, item.kind == DELETE))

@@ -1,19 +1,19 @@
-"""Reading NuGet's catalog from some moment on: the whole registry, or what has changed.
+"""Reading NuGet's catalog from a moment on: the whole registry, or its changes.
 
-A pass reads the index and then, in the order of their stamps, the pages that got items since; some
-are asked for ahead. A page's stamp is that of its newest item, and nothing says that older items
-are not on a later page, so a cursor has two stamps:
+A pass reads the index and then, ordered by their stamps, the pages that received items since; it
+requests some pages ahead. A page's stamp is that of its newest item, but older items may be on a
+later page, so a cursor has two stamps:
 
-``since``    everything up to it had been handed over when the pass began;
-``through``  pages up to it have been handed over in this pass.
+``since``    all items up to it had been processed when the pass started;
+``through``  all pages up to it have been processed in this pass.
 
-Who goes on at a cursor reads the pages behind ``through``, and takes from them all items behind
-``since``: none is lost, however the items are spread. Where a pass ends both are the index's
-stamp, and its ETag makes the next one cost a single request if nothing has happened. An item that
-came to a page after the index was read is left to the next pass.
+Continuing at a cursor reads the pages behind ``through``, and from them all items behind
+``since``: none is lost, however the items are distributed. At the end of a pass both are the
+index's stamp, and with the index's ETag the next pass costs one request if nothing has happened. An
+item that was added to a page after the index was read is left to the next pass.
 
-The index is stale if it is older than the cursor. A day older, it will not catch up: the catalog
-was begun anew, and only the whole listing can tell what has changed.
+An index that is older than the cursor is stale. If it is more than a day older, it will not catch
+up: the catalog was started over, and only a whole listing can find the changes.
 """
 
 import re
@@ -52,10 +52,10 @@ MAX_PAGE = 16 * 1024 * 1024
 """Bytes of a page; those of NuGet.org have 250 KB."""
 
 CONCURRENCY = 8
-"""Pages that are asked for at the same time."""
+"""Pages that are requested concurrently."""
 
-WILL_CATCH_UP = timedelta(days=1)
-"""How far a cache may lag behind what it has shown before."""
+CACHE_LAG = timedelta(days=1)
+"""Maximum age by which a cached index may be older than one read before."""
 
 JSON = "application/json"
 
@@ -65,71 +65,71 @@ Stamp = Annotated[str, AfterValidator(check_stamp)]
 
 
 class FeedCursor(Cursor):
-    """See above; without stamps, the beginning."""
+    """Progress in the catalog; without stamps, its beginning."""
 
     registry = "NuGet"
 
     since: Stamp | None = None
     through: Stamp | None = None
     etag: str | None = None
-    """The index's, if all that it names has been handed over."""
+    """The index's validator, if everything that it names has been processed."""
 
 
 class CatalogNames(NamesPage):
-    """The packages of a catalog page: each is on as many pages as it has commits."""
+    """The packages of a catalog page; a package is on as many pages as it has commits."""
 
     __slots__ = ()
     repeats: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
-    """What a pass has before it."""
+class Pass:
+    """The work of one pass."""
 
     pages: tuple[PageEntry, ...]
-    """Those behind the cursor, by stamp."""
+    """The pages behind the cursor, by stamp."""
     base: str
-    """Where the index says that it is."""
+    """The base URL that the index gives for itself."""
     end: FeedCursor
-    """Where the pass will have ended."""
+    """The cursor at the end of the pass."""
 
     def new(self, page: CatalogPage, cursor: FeedCursor) -> list[Item]:
-        """The items of a page that a pass from a cursor hands over."""
-        begin, end = cursor.since or "", self.end.since or ""
-        return [item for item in page.items if begin < item.stamp <= end]
+        """The items of a page that are new for a pass from ``cursor``."""
+        start, end = cursor.since or "", self.end.since or ""
+        return [item for item in page.items if start < item.stamp <= end]
 
 
-def look_ahead(cursor: FeedCursor, body: bytes, etag: str | None, url: str) -> Ahead:
-    """What the index has for a pass from a cursor.
+def plan_pass(cursor: FeedCursor, body: bytes, etag: str | None, url: str) -> Pass:
+    """The pass from a cursor to the end of the index.
 
     Raises:
-        StaleAnswer: it is older than the cursor.
-        CursorExpired: so much that it cannot be a cache's.
+        StaleAnswer: the index is older than the cursor.
+        CursorExpired: it is so much older that no cache can be the reason.
         MalformedMetadata, RegistryUnavailable: see :func:`.catalog.parse`.
     """
     index = parse(CatalogIndex, body, url)
     newest = max([index.stamp, *(entry.stamp for entry in index.items)])
     if cursor.through and newest < cursor.through:
         lag = moment_of(cursor.through) - moment_of(newest)
-        text = f"the catalog's index is of {newest}, which was {cursor.through} already"
-        if lag > WILL_CATCH_UP:
+        text = f"the catalog's index is from {newest}, an earlier one was from {cursor.through}"
+        if lag > CACHE_LAG:
             raise CursorExpired(text, url=url)
         raise StaleAnswer(text, url=url)
     pages = (entry for entry in index.items if entry.stamp > (cursor.through or ""))
-    return Ahead(
+    return Pass(
         pages=tuple(sorted(pages, key=lambda entry: (entry.stamp, entry.url))),
         base=index.url.rpartition("/")[0],
         end=FeedCursor(since=newest, through=newest, etag=etag),
     )
 
 
-def cursors_behind(cursor: FeedCursor, ahead: Ahead) -> Iterator[FeedCursor]:
-    """The cursor behind each of the pages; of pages with one stamp, the last is behind it."""
-    for entry, following in pairwise(ahead.pages):
+def cursors_behind(cursor: FeedCursor, plan: Pass) -> Iterator[FeedCursor]:
+    """The cursor behind each of the pages; it moves behind the last page of one stamp."""
+    for entry, following in pairwise(plan.pages):
         if entry.stamp < following.stamp:
             cursor = FeedCursor(since=cursor.since, through=entry.stamp)
         yield cursor
-    yield ahead.end
+    yield plan.end
 
 
 class Feed:
@@ -145,58 +145,60 @@ class Feed:
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """The packages on the pages behind a cursor."""
-        begin = FeedCursor.read(cursor) if cursor else FeedCursor()
-        async with aclosing(self._pages(begin)) as pages:
+        start = FeedCursor.read(cursor) if cursor else FeedCursor()
+        async with aclosing(self._pages(start)) as pages:
             async for items, behind in pages:
                 yield CatalogNames(names_of(items), behind.write())
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What has happened since a cursor."""
-        begin = FeedCursor.read(cursor)
-        if begin.since is None:
-            raise CursorExpired(f"no cursor of changes: {cursor[:100]!r}")
-        async with aclosing(self._pages(begin)) as pages:
+        """Changes since a cursor."""
+        start = FeedCursor.read(cursor)
+        if start.since is None:
+            raise CursorExpired(f"not a cursor of changes: {cursor[:100]!r}")
+        async with aclosing(self._pages(start)) as pages:
             async for items, behind in pages:
                 yield ChangesPage(changes_of(items), behind.write())
 
     async def _pages(self, cursor: FeedCursor) -> AsyncGenerator[tuple[list[Item], FeedCursor]]:
-        """The new items of each page, and the cursor behind it."""
-        ahead = await self._look(cursor)
-        cursors = cursors_behind(cursor, ahead)
+        """The new items of each page, and the cursor behind the page."""
+        plan = await self._look(cursor)
+        cursors = cursors_behind(cursor, plan)
 
         async def read(entry: PageEntry) -> CatalogPage:
-            return await self._page(entry, ahead.base)
+            return await self._page(entry, plan.base)
 
-        async with aclosing(in_order(read, ahead.pages, CONCURRENCY)) as pages:
+        async with aclosing(in_order(read, plan.pages, CONCURRENCY)) as pages:
             async for page in pages:
-                yield ahead.new(page, cursor), next(cursors)
-        if not ahead.pages and ahead.end.since != cursor.since:
-            yield [], ahead.end
+                yield plan.new(page, cursor), next(cursors)
+        if not plan.pages and plan.end.since != cursor.since:
+            yield [], plan.end
 
-    async def _look(self, cursor: FeedCursor) -> Ahead:
+    async def _look(self, cursor: FeedCursor) -> Pass:
         """Read the index."""
         url = self._endpoints.url("catalog", "index.json")
         response = await self._get(url, MAX_INDEX, etag=cursor.etag)
         if response.not_modified:
-            return Ahead((), "", cursor)
+            return Pass((), "", cursor)
         body = response.body
-        return await off_loop(len(body), look_ahead, cursor, body, response.etag, response.url)
+        return await off_loop(len(body), plan_pass, cursor, body, response.etag, response.url)
 
     async def _page(self, entry: PageEntry, base: str) -> CatalogPage:
-        """Read a page, as new as the index says at least."""
+        """Read a page that is at least as new as the index says."""
         url, path = entry.url, entry.url.removeprefix(f"{base}/")
         if path != url and _PATH.fullmatch(path):
-            # At the configured place, whatever host made the index: a mirror copies it.
+            # At the configured base URL, since a mirror may have copied the index.
             url = self._endpoints.url("catalog", path)
         body = (await self._get(url, MAX_PAGE)).body
         page: CatalogPage = await off_loop(len(body), parse, CatalogPage, body, url)
         if page.stamp < entry.stamp:
-            raise StaleAnswer(f"a page of {page.stamp}, which the index has of {entry.stamp}")
+            raise StaleAnswer(
+                f"the page is from {page.stamp}, but from {entry.stamp} according to the index"
+            )
         return page
 
     async def _get(self, url: str, max_bytes: int, etag: str | None = None) -> Response:
         try:
             return await self._client.get(url, max_bytes=max_bytes, accept=JSON, etag=etag)
         except ResourceNotFound as error:
-            # Not the end of the registry: the address is wrong, or a page not everywhere yet.
-            raise RegistryUnavailable("a document of the catalog is not there", url=url) from error
+            # Not the end of the registry: the address is wrong, or the page has not spread yet.
+            raise RegistryUnavailable("a document of the catalog is missing", url=url) from error

@@ -1,7 +1,7 @@
-"""What NuGet's packages are called.
+"""Names of NuGet's packages.
 
-Ids are compared without regard to case, and URLs have them in lower case; so have the graph's name
-and the package URL. https://learn.microsoft.com/nuget/reference/nuspec#id
+Ids are case-insensitive, and URLs have them in lower case; so have the graph's name and the package
+URL. https://learn.microsoft.com/nuget/reference/nuspec#id
 """
 
 import re
@@ -27,23 +27,23 @@ IDENTITY = Identity(
             url="https://api.nuget.org/v3/registration5-gz-semver2",
             rate=20,
             about=(
-                "package metadata; of another source, what its service index calls "
-                "RegistrationsBaseUrl/3.6.0"
+                "package metadata; for another source, RegistrationsBaseUrl/3.6.0 in its service "
+                "index"
             ),
         ),
         Endpoint(
             key="content",
             url="https://api.nuget.org/v3-flatcontainer",
             rate=20,
-            about="packages and their nuspec; in a service index PackageBaseAddress/3.0.0",
+            about="packages and their nuspec; PackageBaseAddress/3.0.0 in a service index",
         ),
         Endpoint(
             key="catalog",
             url="https://api.nuget.org/v3/catalog0",
             rate=20,
             about=(
-                "what was ever published, for listings and updates; in a service index "
-                "Catalog/3.0.0, without index.json"
+                "every publication, for listings and updates; Catalog/3.0.0 in a service index, "
+                "without index.json"
             ),
         ),
     ),
@@ -64,7 +64,7 @@ def reference(name: str) -> PackageRef:
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"NuGet package ids have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
+            f"NuGet package ids have at most {MAX_NAME_LENGTH} characters, this one has {len(name)}"
         )
     if not _NAME.fullmatch(name):
         raise InvalidName(

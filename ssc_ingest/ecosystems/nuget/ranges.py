@@ -1,26 +1,25 @@
 """NuGet's version ranges, written as intervals for the graph's readers.
 
 https://learn.microsoft.com/nuget/concepts/package-versioning#version-ranges. The readers
-(``NugetVersionRange`` of univers 31.1.0) know intervals alone:
+(``NugetVersionRange`` of univers 31.1.0) know only intervals:
 
 ======================  ==========================================================
 ``1.0``                 ``[1.0.0, )``: a bare version is a minimum
 ``[1.0,2.0)``           ``[1.0.0, 2.0.0)``, bounds normalised
 ``[1.0]``, ``[1.0, 1]`` ``[1.0.0]``
 ``(, )``, ``*``, empty  ``any``
-``1.*``, ``1.2.*``      ``[1.0.0, 2.0.0)``, ``[1.2.0, 1.3.0)``: what it may float to
+``1.*``, ``1.2.*``      ``[1.0.0, 2.0.0)``, ``[1.2.0, 1.3.0)``: the versions to which it may float
 ``1.0.0-beta.*``        ``[1.0.0-beta.0, 1.0.0]``: prereleases from there on, and the release
-``[1.*, 3.0)``          ``[1.0.0, 3.0.0)``: in an interval, floating is but a preference
+``[1.*, 3.0)``          ``[1.0.0, 3.0.0)``: in an interval, floating is only a preference
 ``[2.0, 1.0]``, other   ``any``: NuGet refuses these
 ======================  ==========================================================
 
-A package that is required for several target frameworks is installed in one version, which each of
-the ranges may have brought in: equal ranges stay, different ones become the smallest interval that
+A package that is required for several target frameworks is installed in one version, to which any
+of the ranges may have led: equal ranges stay, different ones become the smallest interval that
 covers all.
 
 The readers check a range by Maven's order before they evaluate it by NuGet's. Where the two
-disagree (``[1.0.0-preview.2, 1.0.0-rc.1]``, which Maven takes for descending), the upper bound is
-left away.
+disagree (``[1.0.0-preview.2, 1.0.0-rc.1]`` is descending for Maven), the upper bound is omitted.
 """
 
 import re
@@ -34,7 +33,7 @@ from ssc_ingest.ecosystems.nuget.versions import Version, normalize, parse_versi
 from ssc_ingest.models import ANY_VERSION
 
 NO_VERSION = "(, 0.0.0-0)"
-"""The constraint that no version satisfies: none is lower than that."""
+"""The constraint that no version satisfies: none is lower."""
 
 MAX_RANGE_LENGTH = 1024
 """Characters; a longer text is not evaluated but means any version. Real ones are below 100."""
@@ -55,7 +54,7 @@ def to_constraints(*ranges: str) -> str:
 
 
 def parse_range(text: str) -> Interval[Version] | None:
-    """The versions that a range admits, or ``None`` for a text that is none."""
+    """The versions that a range admits, or ``None`` if it is invalid."""
     text = text.strip()
     if not text:
         return Interval()
@@ -105,7 +104,7 @@ def _bound(text: str, *, inclusive: bool) -> Bound[Version] | None:
 
 
 def _floating(text: str) -> Interval[Version] | None:
-    """What ``FloatRange.Satisfies`` of NuGet.Versioning lets in, as an interval around it."""
+    """The interval around the versions that ``FloatRange.Satisfies`` of NuGet.Versioning admits."""
     if match := _FLOATING_PRERELEASE.fullmatch(text):
         numbers, prefix = match.groups()
         lower = _bound(f"{numbers}-{_lowest_label(prefix)}", inclusive=True)
@@ -124,7 +123,7 @@ def _floating(text: str) -> Interval[Version] | None:
 
 
 def _lowest_label(prefix: str) -> str:
-    """The lowest prerelease that begins so, as NuGet has it."""
+    """The lowest prerelease with that prefix, by NuGet's rules."""
     return f"{prefix}0" if not prefix or prefix.endswith(".") else prefix
 
 
@@ -143,7 +142,7 @@ def _spell(interval: Interval[Version]) -> str:
 
 
 def _is_understood(text: str) -> bool:
-    """Whether the readers find two bounds in an interval, and do not refuse or misread it."""
+    """Whether the readers find both bounds of an interval, instead of refusing or misreading it."""
     try:
         native = NugetVersionRange.from_native(text)  # type: ignore[no-untyped-call]
     except ValueError:

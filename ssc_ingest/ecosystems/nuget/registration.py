@@ -1,50 +1,47 @@
-"""NuGet's registrations: a package's index, which holds its versions in pages or points to them.
+"""NuGet's registrations: a package's index, which contains its versions in pages or links them.
 
 https://learn.microsoft.com/nuget/api/registration-base-url-resource. The server makes these
-documents, so what the specification requires must be there and have the right type.
+documents, so every field that the specification requires must be present with the right type.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ssc_ingest.ecosystems.nuget.catalog import normalize_stamp
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import normalize
+from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
 logger = structlog.get_logger(__name__)
 
 MAX_VERSION_LENGTH = 256
-"""Characters; NuGet.org takes 64."""
+"""Characters; NuGet.org accepts 64."""
 
 UNLISTED_YEAR = 1900
-"""NuGet.org says that an unlisted version was published in that year."""
+"""The year in which NuGet.org dates all unlisted versions."""
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Dependency(_WireModel):
-    """A package that one version asks for; without a range, any version of it."""
+class Dependency(WireModel):
+    """A package that one version requires; without a range, any version of it."""
 
     id: str
     range: str | None = None
 
 
-class DependencyGroup(_WireModel):
-    """The dependencies for one target framework, or for all that no other group is for."""
+class DependencyGroup(WireModel):
+    """The dependencies for one target framework, or for all frameworks without a group."""
 
     dependencies: tuple[Dependency, ...] | None = None
 
 
-class CatalogEntry(_WireModel):
+class CatalogEntry(WireModel):
     """One version."""
 
     id: str
@@ -57,12 +54,10 @@ class CatalogEntry(_WireModel):
 
     @property
     def release_date(self) -> datetime | None:
-        """When it was published, in UTC; unknown of an unlisted version."""
+        """When it was published, in UTC; unknown for an unlisted version."""
         try:
             moment = datetime.fromisoformat(self.published or "")
-            if moment.year <= UNLISTED_YEAR:
-                return None
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return None if moment.year <= UNLISTED_YEAR else in_utc(moment)
         except (ValueError, OverflowError):
             return None
 
@@ -74,27 +69,27 @@ class CatalogEntry(_WireModel):
         return next((text for part in texts if (text := part.strip())), None)
 
 
-class Leaf(_WireModel):
+class Leaf(WireModel):
     """One version, in a page."""
 
     entry: CatalogEntry = Field(alias="catalogEntry")
 
 
-class Page(_WireModel):
-    """Some versions, or where to get them."""
+class Page(WireModel):
+    """Some versions, or the address of a document with them."""
 
     url: str = Field(alias="@id", max_length=2000)
     count: int | None = None
     leaves: tuple[Leaf, ...] | None = Field(None, alias="items")
 
 
-class PageDocument(_WireModel):
-    """A page of its own."""
+class PageDocument(WireModel):
+    """A page outside the index."""
 
     leaves: tuple[Leaf, ...] = Field(alias="items")
 
 
-class Index(_WireModel):
+class Index(WireModel):
     """All pages of a package."""
 
     pages: tuple[Page, ...] = Field(alias="items")
@@ -102,7 +97,7 @@ class Index(_WireModel):
 
     @property
     def stamp(self) -> str | None:
-        """When it was written, in the form that sorts; NuGet.org tells."""
+        """When it was written, as a normalised stamp, if the source says."""
         try:
             return normalize_stamp(str(self.commit))
         except ValueError:
@@ -116,23 +111,19 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
     """The package's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: not such a document.
+        MalformedMetadata: it is not such a document.
     """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise MalformedMetadata(
-            f"registration of {ref.name}: {field}: {first['msg']}", url=url
-        ) from error
+        raise malformed(error, url, f"registration of {ref.name}") from error
 
 
 def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionName, CatalogEntry]:
-    """The versions by their normalised names; of two spellings of one release, the first.
+    """The versions by their normalised names; the first of two spellings of one release.
 
     Raises:
-        MalformedMetadata: there are versions of another package among them.
+        MalformedMetadata: versions of another package are among them.
     """
     found: dict[VersionName, CatalogEntry] = {}
     seen: set[str] = set()
@@ -149,9 +140,9 @@ def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionN
 def read_requirements(
     entries: Mapping[VersionName, CatalogEntry], package: str
 ) -> dict[VersionName, tuple[Requirement, ...]]:
-    """The requirements of each version, of all target frameworks.
+    """The requirements of each version, for all target frameworks.
 
-    What no package can be called is left out and told.
+    Names that no package can have are left out and logged.
     """
     skipped: set[str] = set()
     found: dict[VersionName, tuple[Requirement, ...]] = {}

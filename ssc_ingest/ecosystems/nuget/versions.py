@@ -1,8 +1,8 @@
 """NuGet's versions: Semantic Versioning with up to four numbers, in any case.
 
-Ordered as the graph's readers order them, with ``NugetVersion`` of univers, which is NuGet's own
-order: numbers, a missing one being 0, then the prerelease by Semantic Versioning's rules without
-regard to case. Versions from before those rules (``1.0.0-beta.01``) have no place in it.
+The order is that of the graph's readers, ``NugetVersion`` of univers, and NuGet's own: numbers (a
+missing one is 0), then the prerelease by Semantic Versioning's rules, ignoring case. Versions that
+break those rules (``1.0.0-beta.01``) have no place in it.
 https://learn.microsoft.com/nuget/concepts/package-versioning
 """
 
@@ -24,7 +24,7 @@ _LEADING_ZERO = re.compile(r"0[0-9]+")
 
 
 class Version(NamedTuple):
-    """A version without its build metadata, which has no part in the order.
+    """A version without its build metadata, which does not affect the order.
 
     Identifiers of a prerelease are ranked: numbers (0) before texts (1) before none at all (2).
     """
@@ -42,9 +42,9 @@ class Version(NamedTuple):
 
 
 def normalize(text: str) -> VersionName:
-    """The one spelling of a version, the case of its prerelease apart.
+    """The normal spelling of a version; the case of its prerelease stays.
 
-    ``1.0``, ``1.00.0`` and ``1.0.0.0+build`` are ``1.0.0``. A text that is no version stays.
+    ``1.0``, ``1.00.0`` and ``1.0.0.0+build`` are ``1.0.0``. A text that is not a version stays.
     https://learn.microsoft.com/nuget/concepts/package-versioning#normalized-version-numbers
     """
     match = _WRITTEN.fullmatch(text.strip())
@@ -61,7 +61,7 @@ def normalize(text: str) -> VersionName:
 def parse_version(text: str) -> Version | None:
     """The version's place in the order, or ``None`` if it has none.
 
-    Versions as NuGet writes them are read here, all others by univers.
+    Versions in NuGet's normal form are parsed here, all others by univers.
     """
     match = _WRITTEN.fullmatch(text)
     labels = (match[6] or "")[1:].lower().split(".") if match else []

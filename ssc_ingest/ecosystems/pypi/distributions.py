@@ -1,8 +1,8 @@
-"""Which version a file belongs to, and which file speaks for a version.
+"""Finding the version that a file belongs to, and the file that represents a version.
 
-The Simple API does not say the first: it has to be read from the file's name. Names of today
-are specified; older ones (eggs, Windows installers, RPMs, names with the project's old
-spelling) are read as far as they can be.
+The Simple API does not give a file's version: it has to be read from the file's name. Today's names
+are specified; older ones (eggs, Windows installers, RPMs, names with the project's old spelling)
+are read as far as possible.
 
 - https://packaging.python.org/specifications/binary-distribution-format/#file-name-convention
 - https://packaging.python.org/specifications/source-distribution-format/#source-distribution-file-name
@@ -24,7 +24,7 @@ _BINARY_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _PYTHON3 = re.compile(r"(?:py|cp)3(\d*)")
-# Best first is the highest: pure, glibc, musl; all others are 0.
+# The higher, the better: pure, glibc, musl; all others are 0.
 _PLATFORMS = {"any": 3, "linux": 2, "musllinux": 1} | dict.fromkeys(
     ("manylinux", "manylinux1", "manylinux2010", "manylinux2014"), 2
 )
@@ -42,13 +42,13 @@ class VersionIndex:
             self.add(version)
 
     def add(self, version: str) -> None:
-        """Make a version known; of equal ones (``0.12.1`` and ``0.12.01``) the first counts."""
+        """Add a version; the first of equal ones (``0.12.1`` and ``0.12.01``) counts."""
         self._by_text.setdefault(version.lower(), version)
         if parsed := parse_version(version):
             self._by_version.setdefault(parsed, version)
 
     def version_of(self, filename: str) -> str | None:
-        """The version, as the registry spells it, that a file belongs to."""
+        """The version of a file, in the registry's spelling."""
         readings = self._readings(filename)
         for text in readings:
             if found := self._by_text.get(text.lower()):
@@ -59,7 +59,7 @@ class VersionIndex:
         return None
 
     def derive(self, filename: str) -> str | None:
-        """The version in a file's name where the registry does not list the versions."""
+        """The version of a file if the registry does not list the versions."""
         found = self.version_of(filename)
         if found is None:
             readings = self._readings(filename)
@@ -69,13 +69,13 @@ class VersionIndex:
         return found
 
     def _readings(self, filename: str) -> list[str]:
-        """What can be meant as the version in a file name, likeliest first."""
+        """Possible versions in a file name, the likeliest first."""
         match = self._prefix.match(filename)
         if match is None:
             return []
         rest = filename[match.end() :]
         if rest.lower().endswith((".whl", ".egg")):
-            # "-" separates the parts, so that the version has "_" for its own.
+            # "-" separates the parts, so a version has "_" instead.
             version = rest.removesuffix(rest[-4:]).partition("-")[0]
             return [version, version.replace("_", "-")]
         readings = [_SOURCE_SUFFIX.sub("", rest), _BINARY_SUFFIX.sub("", rest)]
@@ -83,7 +83,7 @@ class VersionIndex:
 
 
 def wheel_rank(filename: str) -> tuple[bool, int, int, str]:
-    """Sorts wheels by how near they are to what the newest CPython on Linux installs, best first.
+    """Sort key for wheels: those that the newest CPython on Linux would install come first.
 
     The wheels of a release may differ in their requirements. Pure ones come before those for
     Linux, these before other platforms; then the newest Python; ties go by name.

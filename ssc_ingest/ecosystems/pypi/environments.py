@@ -1,4 +1,4 @@
-"""Where packages get installed: the environments that markers are evaluated for.
+"""The environments for which markers are evaluated.
 
 https://packaging.python.org/specifications/dependency-specifiers/#environment-markers
 """
@@ -42,7 +42,7 @@ def _environment(platform: Mapping[str, str], python: str, patch: str) -> dict[s
         "platform_python_implementation": "CPython",
         "python_version": python,
         "python_full_version": f"{python}.{patch}",
-        "extra": "",  # a plain install asks for none
+        "extra": "",  # a plain installation requests none
     }
 
 
@@ -55,7 +55,7 @@ ENVIRONMENTS: tuple[Mapping[str, str], ...] = tuple(
 )
 
 REFERENCE = 0
-"""Index of the environment that decides where requirements contradict each other."""
+"""Index of the environment that decides between contradictory requirements."""
 
 EVERYWHERE = frozenset(range(len(ENVIRONMENTS)))
 
@@ -64,28 +64,28 @@ EVERYWHERE = frozenset(range(len(ENVIRONMENTS)))
 def environments_of(marker: str) -> frozenset[int]:
     """Indexes of the environments in which a valid marker is true.
 
-    A comparison without a meaning (``os_name ~= "nt"``) is not true.
+    An undefined comparison (``os_name ~= "nt"``) is not true.
     """
     parsed = Marker(marker)
-    # Many markers ask for one or two facts: the answer is the same where those are.
-    asked = [name for name in ENVIRONMENTS[0] if name in marker]
-    answers: dict[tuple[str, ...], bool] = {}
+    # Many markers use one or two variables: the result is the same where those are.
+    used = [name for name in ENVIRONMENTS[0] if name in marker]
+    results: dict[tuple[str, ...], bool] = {}
     return frozenset(
         index
         for index, environment in enumerate(ENVIRONMENTS)
-        if _is_true(parsed, environment, tuple(environment[name] for name in asked), answers)
+        if _is_true(parsed, environment, tuple(environment[name] for name in used), results)
     )
 
 
 def _is_true(
     marker: Marker,
     environment: Mapping[str, str],
-    facts: tuple[str, ...],
-    answers: dict[tuple[str, ...], bool],
+    values: tuple[str, ...],
+    results: dict[tuple[str, ...], bool],
 ) -> bool:
-    if facts not in answers:
+    if values not in results:
         try:
-            answers[facts] = marker.evaluate(environment)
+            results[values] = marker.evaluate(environment)
         except ValueError:  # UndefinedComparison, UndefinedEnvironmentName
-            answers[facts] = False
-    return answers[facts]
+            results[values] = False
+    return results[values]

@@ -1,4 +1,4 @@
-"""Who PyPI is, and how a project is named there."""
+"""PyPI's identity, and names of projects."""
 
 import re
 
@@ -40,7 +40,7 @@ IDENTITY = Identity(
 )
 
 MAX_NAME_LENGTH = 255
-"""PyPI names no limit; its longest names have some 100 characters."""
+"""PyPI publishes no limit; its longest names have some 100 characters."""
 
 # https://packaging.python.org/specifications/name-normalization/
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
@@ -50,7 +50,7 @@ def project(name: str) -> PackageRef:
     """The project of that name, in any spelling: ``Ruamel.YAML`` is ``pkg:pypi/ruamel-yaml``.
 
     Raises:
-        InvalidName: no project can be called so.
+        InvalidName: no project can have this name.
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(f"a PyPI name has at most {MAX_NAME_LENGTH} characters: {name[:40]!r}...")

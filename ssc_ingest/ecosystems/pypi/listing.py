@@ -1,27 +1,27 @@
-"""PyPI as a whole: listing all projects, and following what changes.
+"""Listing all projects of PyPI, and following their changes.
 
-Both are one request for one document, the list of all projects with the serial of the last change
-of each (:mod:`.project_list`), asked for conditionally. Pages are in the order of PEP 503 names,
-whatever the document's order is.
+Both need one conditional request for one document, the list of all projects with the serial of
+their last change (:mod:`.project_list`). Pages are in the order of PEP 503 names, whatever the
+document's order is.
 
 Listing
-    The cursor is the last name listed. Going on reads a new document: whatever was in the registry
-    all the time is listed exactly once. A project that was created meanwhile, with a name that lies
-    behind the cursor, is not: the feed has it.
+    The cursor is the last name that was listed. Continuing reads a new document: every project
+    that existed all the time is listed exactly once. A project that was created meanwhile with a
+    name before the cursor is not; the feed has it.
 Changes
-    A project has changed if its serial is greater than that of the document that was processed
-    last. That one moves on only with the last page, since serials are in no order. Until then
-    the cursor says up to which name the present document has been processed: going on with a newer
-    document gives, up to there, what has changed since the present one, and behind it what has
-    changed since the last. A project may come twice; none is left out.
+    A project has changed if its serial is greater than that of the last document that was
+    processed. The cursor's serial moves only with the last page, since serials have no order. Until
+    then the cursor has the name up to which the present document was processed. Continuing with a
+    newer document reports, up to that name, changes since the present document, and behind it
+    changes since the last one. A project may be reported twice; none is left out.
 Deleted projects
-    They vanish from the list and nothing else tells of them. Their nodes stay, as those of
-    all packages do; who asks for one gets a 404.
-Older answers
-    Caches lag behind: a document that is older than the cursor, or than another that this process
-    has seen, is no news, and is asked for again later. If its serial lies so far below that no
-    cache can be the reason (:data:`CACHE_LAG`), the registry has begun to count anew: the cursor
-    has expired.
+    They vanish from the list, and nothing else reports them. Their nodes stay, as all packages'
+    nodes do; reading one gives a 404.
+Older responses
+    Caches lag behind: a document that is older than the cursor, or than another one that this
+    process has seen, is stale and is requested again later. If its serial is so much lower that
+    no cache can be the reason (:data:`CACHE_LAG`), the registry has restarted its serials: the
+    cursor has expired.
 """
 
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ from ssc_ingest.http.client import RegistryClient
 MAX_DOCUMENT = 512 * 1024 * 1024
 """Bytes; for 700,000 projects it has about 40 MB."""
 
-PAGE = 5_000
+PAGE_SIZE = 5_000
 """Projects on a page."""
 
 CACHE_LAG = 100_000
@@ -49,17 +49,17 @@ class _Cursor(Cursor):
 
 
 class _NamesCursor(_Cursor):
-    """Names up to ``after`` (a PEP 503 name) are listed; the document had this serial."""
+    """Names up to ``after`` (a PEP 503 name) were listed; the document had this serial."""
 
     after: str = ""
     serial: int | None = None
 
 
 class _FeedCursor(_Cursor):
-    """What changed up to ``serial`` is processed.
+    """Changes up to ``serial`` were processed.
 
-    Projects up to ``done_to`` (a PEP 503 name) even to the serial ``done``; ``etag`` is the
-    validator of the document that had ``serial``.
+    For projects up to ``done_to`` (a PEP 503 name), changes up to the serial ``done`` were
+    processed; ``etag`` is the validator of the document that had ``serial``.
     """
 
     serial: int
@@ -75,16 +75,16 @@ class Listing:
         self._client = client
         self._url = url
         self._newest = 0
-        """Greatest serial that this process has seen."""
+        """The highest serial that this process has seen."""
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All projects, page by page."""
-        begin = _NamesCursor.read(cursor) if cursor else _NamesCursor()
+        start = _NamesCursor.read(cursor) if cursor else _NamesCursor()
         async with self._current() as (projects, _):
             if projects.serial is not None:
-                self._refuse_older(projects.serial, begin.serial or 0)
-            after = begin.after
-            while page := await projects.after(after, PAGE):
+                self._check_age(projects.serial, start.serial or 0)
+            after = start.after
+            while page := await projects.after(after, PAGE_SIZE):
                 after = page[-1].key
                 yield NamesPage(
                     tuple(project.name for project in page),
@@ -96,37 +96,37 @@ class Listing:
         """The cursor of the present document."""
         async with self._current() as (projects, etag):
             serial = self._serial(projects)
-            self._refuse_older(serial)
+            self._check_age(serial)
             return _FeedCursor(serial=serial, etag=etag).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
         """The projects with a greater serial than the cursor, page by page."""
-        begin = _FeedCursor.read(cursor)
-        unchanged = None if begin.done_to else begin.etag
+        start = _FeedCursor.read(cursor)
+        unchanged = None if start.done_to else start.etag
         async with self._read(unchanged) as (projects, etag):
             if projects is None:
                 return
             serial = self._serial(projects)
-            seen = max(begin.serial, begin.done)
-            self._refuse_older(serial, seen)
+            seen = max(start.serial, start.done)
+            self._check_age(serial, seen)
             if serial < seen:
                 raise CursorExpired(
-                    f"serials of the registry end at {serial}, the cursor is at {seen}",
+                    f"the registry's serials end at {serial}, but the cursor is at {seen}",
                     url=self._url,
                 )
             after, more = "", True
             while more:
                 page = await projects.changed(
-                    after, PAGE, base=begin.serial, done=begin.done, done_to=begin.done_to
+                    after, PAGE_SIZE, base=start.serial, done=start.done, done_to=start.done_to
                 )
-                more = len(page) == PAGE
+                more = len(page) == PAGE_SIZE
                 if not more:
                     reached = _FeedCursor(serial=serial, etag=etag)
                 else:
                     after = page[-1].key
-                    reached = begin
-                    if after > begin.done_to:
-                        reached = _FeedCursor(serial=begin.serial, done_to=after, done=serial)
+                    reached = start
+                    if after > start.done_to:
+                        reached = _FeedCursor(serial=start.serial, done_to=after, done=serial)
                 changes = (Change(p.name, expected=str(p.serial)) for p in page)
                 yield ChangesPage(tuple(changes), reached.write())
 
@@ -142,7 +142,7 @@ class Listing:
     async def _read(
         self, etag: str | None = None
     ) -> AsyncIterator[tuple[ProjectList | None, str | None]]:
-        """The present list, and its validator; ``None`` if it is the one with that validator."""
+        """The present list and its validator; no list if it still has the validator ``etag``."""
         async with self._client.download(
             self._url, max_bytes=MAX_DOCUMENT, accept=MEDIA_TYPE, etag=etag
         ) as document:
@@ -160,16 +160,16 @@ class Listing:
             )
         return projects.serial
 
-    def _refuse_older(self, serial: int, seen: int = 0) -> None:
-        """Refuse what a cache has kept too long.
+    def _check_age(self, serial: int, seen: int = 0) -> None:
+        """Check that a document is as new as everything that was seen before.
 
         Raises:
-            StaleAnswer: the document is older than what has been seen.
+            StaleAnswer: the document is older.
         """
         behind = max(seen, self._newest) - serial
         if 0 < behind <= CACHE_LAG:
             raise StaleAnswer(
-                f"a list of projects with serial {serial}, {behind} below what was there before",
+                f"the list of projects has serial {serial}, {behind} less than before",
                 url=self._url,
             )
         self._newest = serial

@@ -1,6 +1,6 @@
-"""What one release says about itself: its name, links and requirements.
+"""The metadata of one release: its name, links and requirements.
 
-Read from its core metadata file (PEP 658), or from the JSON API where it has none.
+It comes from the core metadata file (PEP 658), or without one from the JSON API.
 
 - https://packaging.python.org/specifications/core-metadata/
 - https://docs.pypi.org/api/json/
@@ -9,14 +9,16 @@ Read from its core metadata file (PEP 658), or from the JSON API where it has no
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.metadata import parse_email
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
+from ssc_ingest.ecosystems.wire import malformed
 from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import Package
 
 MAX_REQUIREMENTS = 10_000
 """Requirements of one release; the largest meta-packages have about a thousand."""
@@ -44,16 +46,21 @@ class ReleaseMetadata:
     requires_dist: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
 
+    def describe(self, package: Package) -> Package:
+        """The package with what this release says about it."""
+        repository = clean_repository_url(self.links)
+        return replace(package, vendor=vendor_of(repository), repository_url=repository)
+
 
 def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
-    """Read a ``METADATA`` file; its description is not looked at, nor what is before its headers.
+    """Read the headers of a ``METADATA`` file, without its description.
 
     Raises:
-        MalformedMetadata: it has no name, or more requirements than any package needs.
+        MalformedMetadata: it has no name, or too many requirements.
     """
     # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
-    begun = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
-    headers = _END_OF_HEADERS.split(begun, maxsplit=1)[0].decode(errors="replace")
+    content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
+    headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
     raw, _ = parse_email(headers + "\n\n")
     name = raw.get("name", "").strip()
     if not name:
@@ -86,7 +93,7 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
     """Read ``/pypi/<project>/json`` or ``/pypi/<project>/<version>/json``.
 
     Returns:
-        The version that the document describes, and what it says.
+        The version that the document describes, and its metadata.
 
     Raises:
         MalformedMetadata: it is not JSON, or a field has the wrong type.

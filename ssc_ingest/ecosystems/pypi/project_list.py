@@ -1,10 +1,10 @@
 """The list of all projects in the Simple repository API: ``GET /simple/``.
 
-One JSON document of some 40 MB that names every project with the serial of its last change,
+One JSON document of some 40 MB names every project with the serial of its last change,
 ``{"meta": {"_last-serial"}, "projects": [{"name", "_last-serial"}, ...]}`` (PEP 691; serials are
-PyPI's own, https://docs.pypi.org/api/index-api/). It is read as a stream into a table in a
-private temporary file (an anonymous SQLite database), so that memory does not grow with the
-number of projects, and so that nothing depends on the order in which the document has them.
+PyPI's own, https://docs.pypi.org/api/index-api/). It is streamed into a table in a private
+temporary file (an anonymous SQLite database), so that memory does not grow with the number of
+projects, and the document's order does not matter.
 """
 
 import sqlite3
@@ -20,12 +20,12 @@ from ssc_ingest.ecosystems.concurrency import in_thread
 from ssc_ingest.errors import MalformedMetadata
 
 BATCH_SIZE = 5_000
-"""Projects that are parsed in one go: some tens of milliseconds."""
+"""Projects parsed at a time: some tens of milliseconds."""
 
 CACHE_KB = 16_384
 """Memory of the table; the rest of it is on disk."""
 
-DEEPEST = 16
+MAX_DEPTH = 16
 """Levels of nesting; the document has three."""
 
 MAX_SERIAL = 2**63 - 1
@@ -59,12 +59,12 @@ class Project(NamedTuple):
 
 
 class ProjectList:
-    """The list on disk, sorted; made by :func:`open_project_list`."""
+    """The list on disk, sorted; created by :func:`open_project_list`."""
 
     def __init__(self, connection: sqlite3.Connection, heading: "_Heading") -> None:
         self._connection = connection
         self.serial = heading.serial
-        """That of the last change of the registry, if the index tells."""
+        """The serial of the registry's last change, if the index has it."""
         self.complete = heading.complete
         """Whether every project has a serial."""
         self.total: int = connection.execute("SELECT count(*) FROM project").fetchone()[0]
@@ -77,9 +77,9 @@ class ProjectList:
     async def changed(
         self, after: str, count: int, *, base: int, done: int, done_to: str
     ) -> list[Project]:
-        """The next projects behind ``after`` that have changed since.
+        """The next projects behind ``after`` that have changed since serial ``base``.
 
-        Since serial ``base``, or since serial ``done`` up to the key ``done_to``.
+        Up to the key ``done_to``, those that have changed since serial ``done`` instead.
         """
         values = {
             "after": after, "count": count, "base": base, "done": done, "done_to": done_to,
@@ -94,23 +94,23 @@ _Events: TypeAlias = Iterator[tuple[str, Any]]
 
 _OPENING = frozenset({"start_map", "start_array"})
 _CLOSING = frozenset({"end_map", "end_array"})
-_WANTED = frozenset({"name", "_last-serial", "api-version"})
+_FIELDS = frozenset({"name", "_last-serial", "api-version"})
 
 
 class _Unexpected(Exception):
-    """The document is JSON, and not the list of projects."""
+    """The document is JSON, but not the list of projects."""
 
 
 @asynccontextmanager
 async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectList]:
-    """Read the document to its end; the list is there while the block runs.
+    """Read the document to its end; the list is available inside the block.
 
     Raises:
-        MalformedMetadata: it is not JSON, it ends early, a field is missing or has the wrong
+        MalformedMetadata: it is not JSON, it is truncated, a field is missing or has the wrong
             type, or its API version is not 1.x.
     """
-    # The empty name is a private database in a temporary file that nobody else can see. One
-    # thread at a time uses it, and none when it is closed: see `in_thread`.
+    # The empty name means a private database in an anonymous temporary file. One thread at a
+    # time uses it, and none when it is closed: see `in_thread`.
     with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as table:
         table.executescript(_TABLE)
         heading = _Heading()
@@ -121,7 +121,7 @@ async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectL
 
 
 def _load(table: sqlite3.Connection, projects: Iterator[Project], url: str) -> bool:
-    """Take some projects into the table; whether there may be more."""
+    """Load some projects into the table; whether there may be more."""
     try:
         batch = list(islice(projects, BATCH_SIZE))
         table.executemany(_INSERT, batch)
@@ -132,14 +132,14 @@ def _load(table: sqlite3.Connection, projects: Iterator[Project], url: str) -> b
 
 
 class _Heading:
-    """What is said about the list as a whole, known when it has been read."""
+    """Facts about the whole list, complete when it has been read."""
 
     serial: int | None = None
     complete: bool = True
 
 
 def _projects(events: _Events, heading: _Heading) -> Iterator[Project]:
-    """Take the document apart as it comes; ``meta`` may stand before the projects or after."""
+    """The projects in document order; ``meta`` may come before or after them."""
     _expect(next(events)[0] == "start_map", "not an object")
     listed = False
     while (step := next(events))[0] != "end_map":
@@ -161,8 +161,8 @@ def _projects(events: _Events, heading: _Heading) -> Iterator[Project]:
         elif opening in _OPENING:
             _skip(events)
     _expect(listed, "projects: missing")
-    # Whatever follows the document is an error, which the parser raises here.
-    _expect(next(events, None) is None, "something behind the end")
+    # If anything follows the document, the parser raises an error here.
+    _expect(next(events, None) is None, "data behind the end")
 
 
 def _project(fields: dict[str, Any]) -> Project:
@@ -182,24 +182,24 @@ def _serial(fields: dict[str, Any]) -> int | None:
 
 
 def _fields(events: _Events) -> dict[str, Any]:
-    """The fields of the object that has begun, as far as somebody wants them."""
+    """The used fields of the object that was opened."""
     fields = {}
     while (step := next(events))[0] != "end_map":
         opening, value = next(events)
         if opening in _OPENING:
             _skip(events)
-        elif step[1] in _WANTED:
+        elif step[1] in _FIELDS:
             fields[step[1]] = value
     return fields
 
 
 def _skip(events: _Events) -> None:
-    """Leave out what has begun."""
+    """Skip the value that was opened."""
     depth = 1
     while depth:
         event, _ = next(events)
         depth += (event in _OPENING) - (event in _CLOSING)
-        _expect(depth <= DEEPEST, "nested too deep")
+        _expect(depth <= MAX_DEPTH, "nested too deep")
 
 
 def _expect(fulfilled: bool, otherwise: str) -> None:  # noqa: FBT001

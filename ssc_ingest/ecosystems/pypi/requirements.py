@@ -1,4 +1,4 @@
-"""From ``Requires-Dist`` lines to what a plain install of the release would pull.
+"""From ``Requires-Dist`` lines to the requirements of a plain installation.
 
 https://packaging.python.org/specifications/dependency-specifiers/
 """
@@ -11,13 +11,8 @@ from functools import lru_cache
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Specification
 
-from ssc_ingest.ecosystems.pypi.constraints import (
-    ALL,
-    Interval,
-    hull,
-    intersection,
-    interval_of,
-)
+from ssc_ingest.ecosystems.intervals import hull, intersection
+from ssc_ingest.ecosystems.pypi.constraints import ALL, SpecifierInterval, interval_of, spell
 from ssc_ingest.ecosystems.pypi.environments import EVERYWHERE, REFERENCE, environments_of
 from ssc_ingest.ecosystems.pypi.identity import project
 from ssc_ingest.errors import InvalidName
@@ -27,14 +22,14 @@ MAX_LINE_LENGTH = 2048
 """Longer lines are not read; nested markers make the parser's time grow with their length."""
 
 
-# Before PEP 440 any text could stand after an operator; the rest of the line is as today.
+# Before PEP 440 any text could follow an operator; the rest of the line is like today.
 _LEGACY_SPECIFIERS = re.compile(r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?[<>=!~][^;]*(;.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     package: PackageRef
-    interval: Interval
+    interval: SpecifierInterval
     environments: frozenset[int]
     readable: bool
 
@@ -43,7 +38,7 @@ class _Line:
 class Requirements:
     """The requirements of one release, one per package; ``unreadable`` lines are for the log."""
 
-    taken: tuple[Requirement, ...]
+    installed: tuple[Requirement, ...]
     unreadable: tuple[str, ...] = ()
 
 
@@ -52,12 +47,11 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
 
     - A line counts if its marker is true, without extras, on any supported CPython on Linux,
       macOS or Windows.
-    - Where several lines name one project, those that are true for the newest CPython on
-      Linux hold, all of them at once; if none is, the smallest range around all.
-    - A direct reference (``name @ https://...``) holds for any version.
-    - Where the version specifiers are from before PEP 440 (``pytz (>dev)``), the requirement
-      holds for any version; a line that is not a requirement at all is left out. Both are
-      reported.
+    - If several lines name one project, the lines whose markers are true for the newest CPython
+      on Linux apply together; without such a line, the smallest range around all applies.
+    - A direct reference (``name @ https://...``) allows any version.
+    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; a
+      line that is not a requirement at all is left out. Both are in ``unreadable``.
     """
     by_package: dict[Purl, list[_Line]] = {}
     unreadable: dict[str, None] = {}
@@ -73,7 +67,7 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
 def _join(lines: list[_Line]) -> Requirement:
     decisive = [line for line in lines if REFERENCE in line.environments]
     join = intersection if decisive else hull
-    return Requirement(lines[0].package, str(join([line.interval for line in decisive or lines])))
+    return Requirement(lines[0].package, spell(join([line.interval for line in decisive or lines])))
 
 
 # The lines of a project hardly change from release to release, nor popular ones from

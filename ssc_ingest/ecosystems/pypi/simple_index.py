@@ -4,7 +4,7 @@ https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -20,13 +20,13 @@ from pydantic import (
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
-from ssc_ingest.ecosystems.pypi.wire import malformed
+from ssc_ingest.ecosystems.wire import in_utc, malformed
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
 MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
 
-# No blanks at the ends, no control characters, no "." or ".." that would walk up a URL's path.
+# No blanks at the ends, no control characters, no "." or ".." that would climb a URL's path.
 VersionText = Annotated[
     str,
     StringConstraints(
@@ -36,16 +36,14 @@ VersionText = Annotated[
 
 
 def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return in_utc(moment)
     except OverflowError as error:
         raise ValueError("out of range") from error
 
 
 def _splittable(url: str) -> str:
-    urlsplit(url)  # a ValueError here would be one wherever the address is used
+    urlsplit(url)  # raises ValueError here instead of wherever the address is used
     return url
 
 
@@ -87,7 +85,7 @@ class _Page(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class MetadataFile:
-    """Where a release's core metadata is, with its digest where the index tells it."""
+    """The address of a release's core metadata, with its digest if the index has it."""
 
     url: str
     sha256: str | None
@@ -95,7 +93,7 @@ class MetadataFile:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version: what its files say about it."""
+    """One version, as its files describe it."""
 
     name: VersionName
     release_date: datetime | None
@@ -107,7 +105,7 @@ class Release:
 class ProjectPage:
     """``withheld``: PyPI has put the project in quarantine and offers none of its files.
 
-    ``serial`` is that of the project's last change, where the index tells it.
+    ``serial`` is that of the project's last change, if the index has it.
     """
 
     releases: tuple[Release, ...]
@@ -137,7 +135,7 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
 
 
 def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
-    """The files of each version; a file whose name tells no version is left out."""
+    """The files of each version, without files whose names contain no version."""
     index = VersionIndex(project, page.versions or ())
     find = index.derive if page.versions is None else index.version_of
     files: dict[str, list[_File]] = {version: [] for version in page.versions or ()}
@@ -158,9 +156,9 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
 
 
 def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
-    """The best metadata file that is announced, else one that may be there.
+    """The best metadata file that is announced, otherwise one that may exist.
 
-    An index older than PEP 714 announces none, but may have them; ``false`` means no.
+    An index older than PEP 714 announces none but may have them; ``false`` means no.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]

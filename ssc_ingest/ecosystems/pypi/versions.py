@@ -12,8 +12,8 @@ from packaging.version import Version
 def parse_version(text: str) -> Version | None:
     """The version, or ``None`` for text from before PEP 440 (``2004d``, ``1.0-final-2``).
 
-    A leading ``v`` and blanks are read over, as the graph's readers do (``PypiVersion`` of
-    univers), so that their order and ours are one.
+    A leading ``v`` and blanks are ignored, as the graph's readers do (``PypiVersion`` of
+    univers), so that both orders agree.
     """
     try:
         return Version("".join(text.split()).lstrip("vV"))

@@ -1,25 +1,24 @@
-"""What RubyGems.org's JSON API tells and the compact index does not.
+"""Documents of RubyGems.org's JSON API, for data that the compact index lacks.
 
 https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates and the metadata of
-each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata can
-be anything, so a link that is no text counts as absent.
+each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata may
+contain anything, so a link that is not text counts as absent.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY
+from ssc_ingest.ecosystems.wire import WireModel, malformed
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
 
-class Links(BaseModel):
-    """Where a gem's source may be found."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class Links(WireModel):
+    """Possible addresses of a gem's source."""
 
     source_code_uri: Any = None
     homepage_uri: Any = None
@@ -37,10 +36,8 @@ class Gem(Links):
     name: str
 
 
-class ReleasedBuild(BaseModel):
+class ReleasedBuild(WireModel):
     """An element of ``versions/NAME.json``: one version as built for one platform."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     number: str
     platform: str = PURE_RUBY
@@ -60,31 +57,31 @@ def parse_releases(body: bytes, url: str) -> list[ReleasedBuild]:
     """All builds of all versions that are not yanked.
 
     Raises:
-        MalformedMetadata: not such a document.
+        MalformedMetadata: it is not such a document.
     """
     try:
         return _RELEASED_BUILDS.validate_json(body)
     except ValidationError as error:
-        raise _malformed("list of versions", error, url) from error
+        raise malformed(error, url, "list of versions") from error
 
 
 def parse_gem(body: bytes, name: str, url: str) -> Gem:
     """The gem of that name.
 
     Raises:
-        MalformedMetadata: not such a document, or that of another gem.
+        MalformedMetadata: it is not such a document, or belongs to another gem.
     """
     try:
         gem = Gem.model_validate_json(body)
     except ValidationError as error:
-        raise _malformed(f"document of {name}", error, url) from error
+        raise malformed(error, url, f"document of {name}") from error
     if gem.name != name:
-        raise MalformedMetadata(f"document of {name} is that of {gem.name!r}", url=url)
+        raise MalformedMetadata(f"document of {name} belongs to {gem.name!r}", url=url)
     return gem
 
 
 def release_dates(builds: Iterable[ReleasedBuild]) -> dict[VersionName, datetime]:
-    """When the first build of each version came out."""
+    """The date of each version's first build."""
     dates: dict[VersionName, datetime] = {}
     for build in builds:
         number, date = VersionName(build.number), build.created_at.astimezone(UTC)
@@ -97,9 +94,3 @@ def links_of(builds: Iterable[ReleasedBuild], version: VersionName | None) -> It
     of_version = [build for build in builds if build.number == version]
     for build in sorted(of_version, key=lambda build: build.platform != PURE_RUBY):
         yield from build.links.addresses()
-
-
-def _malformed(what: str, error: ValidationError, url: str) -> MalformedMetadata:
-    first = error.errors(include_input=False, include_url=False)[0]
-    field = ".".join(map(str, first["loc"])) or "the document"
-    return MalformedMetadata(f"{what}: {field}: {first['msg']}", url=url)

@@ -1,10 +1,8 @@
-"""What gems are called.
+"""Names of gems.
 
-The registry tells upper from lower case, and a few old gems differ in nothing else: of two
-such gems, neither may get the other's versions. So the package URL keeps the registry's spelling
-(``pkg:gem/ZenTest``), in which a gem is also asked for. What the graph's readers look up, in
-lower case, belongs to the gem that is spelled so; one with capitals gets it only if the registry
-has no such gem, which :meth:`ssc_ingest.ecosystems.rubygems.RubyGems.fetch` asks.
+The registry is case-sensitive, and a few old gems differ in nothing but case: neither of two such
+gems may get the other's versions. So the package URL keeps the registry's spelling
+(``pkg:gem/ZenTest``). Which of them gets the lower-case name: :mod:`.lower_case`.
 https://guides.rubygems.org/specification-reference/#name
 """
 
@@ -35,7 +33,7 @@ IDENTITY = Identity(
             key="api",
             url="https://rubygems.org/api/v1",
             rate=5,
-            about="links of gems, and dates that the index does not tell",
+            about="links of gems, and dates that the index lacks",
         ),
     ),
 )
@@ -50,14 +48,14 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 def reference(name: str) -> PackageRef:
     """The gem of that exact name.
 
-    ``name`` of the result is provisional for a gem with capitals (see above).
+    ``name`` of the result is provisional for a gem with capitals: :mod:`.lower_case`.
 
     Raises:
-        InvalidName: no gem can be called so.
+        InvalidName: no gem can have this name.
     """
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidName(
-            f"names of gems have at most {MAX_NAME_LENGTH} characters, this has {len(name)}"
+            f"names of gems have at most {MAX_NAME_LENGTH} characters, this one has {len(name)}"
         )
     if not _NAME.fullmatch(name) or name in {".", ".."}:
         raise InvalidName(

@@ -5,10 +5,10 @@ https://guides.rubygems.org/rubygems-org-compact-index-api/#get---inforubygem::
     ---
     1.0.0-java rake:>= 0.8&< 14,json:~> 2.0|checksum:84fd0e...,created_at:2026-06-11T12:34:56Z
 
-What stands before ``---`` is opaque. Keys after ``|`` that are not known are passed over. A line
-that is not of this form costs that line alone, with a warning: the file is as old as the gem, and
-was made from what authors sent. A file without ``---``, or without one readable line, is none.
-Since half a file reads as well as a whole one, its digest is checked where the host announces it.
+The text before ``---`` is opaque. Unknown keys after ``|`` are ignored. A line in another form is
+skipped with a warning: the file is as old as the gem, and contains what authors sent. A file
+without ``---``, or without one readable line, is an error. Since a truncated file would be
+readable, its digest is checked if the host announces it.
 """
 
 import hashlib
@@ -16,13 +16,14 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
 from ssc_ingest.ecosystems.rubygems.versions import NUMBER
+from ssc_ingest.ecosystems.wire import in_utc
 from ssc_ingest.errors import InvalidName, MalformedMetadata, RegistryUnavailable
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
@@ -62,12 +63,12 @@ class Release:
 
     @property
     def release_date(self) -> datetime | None:
-        """When the first build came out, if the index tells."""
+        """The date of the first build, if the index has it."""
         return min((b.created_at for b in self.builds.values() if b.created_at), default=None)
 
     @property
     def requirements(self) -> dict[str, tuple[str, ...]]:
-        """By gem: those of the build that runs everywhere, else those of all builds."""
+        """By gem: those of the build that runs everywhere, otherwise those of all builds."""
         pure = self.builds.get(PURE_RUBY)
         found: dict[str, tuple[str, ...]] = {}
         for build in (pure,) if pure else self.builds.values():
@@ -79,7 +80,7 @@ class Release:
 def check_digest(body: bytes, announced: str, url: str) -> None:
     """Compare the file with the ``Repr-Digest`` header (RFC 9530), if it has a SHA-256.
 
-    The index announces the digest of the file itself, also where it is sent compressed.
+    The announced digest is that of the decompressed file, even if it is sent compressed.
 
     Raises:
         RegistryUnavailable: they differ.
@@ -88,7 +89,7 @@ def check_digest(body: bytes, announced: str, url: str) -> None:
 
 
 def compare_digest(sha256: bytes, announced: str, url: str) -> None:
-    """The same for a file whose digest is known."""
+    """Like :func:`check_digest`, for a digest that is already computed."""
     match = _SHA256.search(announced)
     if match and b64encode(sha256).decode() != match[1]:
         raise RegistryUnavailable("the file does not have its announced SHA-256", url=url)
@@ -98,7 +99,7 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
     """The gem's versions by number; none if all were yanked.
 
     Raises:
-        MalformedMetadata: not such a file.
+        MalformedMetadata: it is not such a file.
     """
     lines = [line.rstrip("\r") for line in body.decode(errors="replace").split("\n")]
     try:
@@ -134,7 +135,7 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
 
 
 def without_line(numbers: Iterable[VersionName], body: bytes) -> set[VersionName]:
-    """Those of the versions that no line of the file begins with, be it readable or not."""
+    """The versions with which no line of the file begins, whether it is readable or not."""
     there = {match[0] for match in _BEGINNING.finditer(body.decode(errors="replace"))}
     return {number for number in numbers if number not in there}
 
@@ -146,14 +147,13 @@ def _build(dependencies: str, facts: str) -> Build:
         text = text.strip() or DEFAULT_REQUIREMENT
         # A gem that is named twice must satisfy both requirements.
         requirements[name] = f"{requirements[name]}&{text}" if name in requirements else text
-    known = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
-    return Build(requirements, _moment(known.get("created_at", "")))
+    values = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
+    return Build(requirements, _moment(values.get("created_at", "")))
 
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 
@@ -161,7 +161,7 @@ def _moment(text: str) -> datetime | None:
 def read_requirements(
     releases: Iterable[Release], package: str
 ) -> dict[VersionName, tuple[Requirement, ...]]:
-    """The requirements of each release; names that no gem can have are left out and told."""
+    """The requirements of each release; names that no gem can have are left out and logged."""
     skipped: set[str] = set()
     found: dict[VersionName, tuple[Requirement, ...]] = {}
     for release in releases:

@@ -1,11 +1,11 @@
-"""All gems, from ``/names``; and what has changed, from what was added to ``/versions``.
+"""Listing all gems from ``/names``, and following the lines that are added to ``/versions``.
 
 A cursor of changes is a place in ``/versions``: an offset, a digest of the kilobyte before it, and
-the list's head. The next request asks for that kilobyte and what comes behind. Only if the
-kilobyte is the same, and the head, which has the time at which the list was made, is it the same
-list grown longer; else everything is read again, and handed over with the digests of the gems'
-files, by which who asked knows what is news. The announced digest of the list is that of all of
-it: it is checked where all of it is read, which happens every month at least.
+the list's head. The next request is for that kilobyte and what follows. If the kilobyte and the
+head, which has the time of the list, are unchanged, the list has only grown. Otherwise everything
+is read again and reported with the digests of the gems' files, by which the caller recognises
+changes. The announced digest of the list is that of the whole list, so it is checked only when all
+of it is read, which happens every month at least.
 """
 
 import asyncio
@@ -47,9 +47,9 @@ MAX_LIST = 1024 * 1024 * 1024
 """Bytes of a list; ``/versions`` has some 25 MB."""
 
 MAX_ADDED = 4 * 1024 * 1024
-"""Bytes added since last time that are read in memory: a month's are some 3 MB."""
+"""Bytes added since the last time that are read in memory; a month's are some 3 MB."""
 
-PAGE = 5000
+PAGE_SIZE = 5000
 """Gems on a page."""
 
 TEXT = "text/plain, */*;q=0.5"
@@ -66,14 +66,14 @@ class _Cursor(Cursor):
 
 
 class ListingPosition(_Cursor):
-    """So many names of the list with that SHA-256 have been listed."""
+    """``names`` names of the list with that SHA-256 have been listed."""
 
     sha256: str
     names: int = Field(ge=0)
 
 
 class FeedPosition(_Cursor):
-    """A place in ``/versions``; ``etag`` is the list's if the place is its end."""
+    """A place in ``/versions``; ``etag`` is the list's validator if the place is its end."""
 
     head: str
     offset: int = Field(ge=0)
@@ -81,8 +81,8 @@ class FeedPosition(_Cursor):
     etag: str | None = None
 
     @property
-    def begin(self) -> int:
-        """Where what is compared begins."""
+    def overlap_start(self) -> int:
+        """The offset of the bytes that are compared."""
         return max(0, self.offset - OVERLAP)
 
 
@@ -98,12 +98,12 @@ class Listing:
         """All names.
 
         Raises:
-            CursorExpired: the list is another one than that of the cursor.
+            CursorExpired: the list was replaced since the cursor was written.
         """
         position = None if cursor is None else ListingPosition.read(cursor)
         async with self._whole(self._names_url) as (lists, sha256, _):
             if position and position.sha256 != sha256:
-                raise CursorExpired("the list of names is another one now", url=self._names_url)
+                raise CursorExpired("the list of names has been replaced", url=self._names_url)
             total = await asyncio.to_thread(lambda: sum(1 for _ in lists.names()))
             listed = position.names if position else 0
             names = islice(lists.names(), listed, None)
@@ -127,27 +127,27 @@ class Listing:
                 )
                 return position.write()
         except (RangeNotSatisfiable, ResponseTooLarge):
-            pass  # the host knows no parts, or the list is shorter than one
+            pass  # the host ignores byte ranges, or the list is shorter
         async with self._whole(self._versions_url) as (lists, _, etag):
             place = await asyncio.to_thread(lambda: lists.place(lists.end()))
             return FeedPosition(head=lists.head(), **place._asdict(), etag=etag).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """The gems on the lines behind the cursor, or all gems if the list is another one."""
+        """The gems on the lines behind the cursor, or all gems if the list was replaced."""
         position = FeedPosition.read(cursor)
-        answer = await self._behind(position)
-        if answer and answer.not_modified:
+        response = await self._behind(position)
+        if response and response.not_modified:
             return
-        # The head is asked for last: if the list was made anew in between, it tells.
-        if answer and await self._has_head(position.head):
-            known = answer.body[: position.offset - position.begin]
-            if len(known) < position.offset - position.begin:
+        # The head is read last: it reveals whether the list was rebuilt in between.
+        if response and await self._is_head(position.head):
+            known = response.body[: position.offset - position.overlap_start]
+            if len(known) < position.offset - position.overlap_start:
                 # The same list, but shorter: from a cache that lags behind.
                 logger.info("list_is_older", ecosystem=IDENTITY.name, read_up_to=position.offset)
                 return
             if tail_of(known) == position.tail:
-                added = Lists(io.BytesIO(answer.body), self._versions_url, position.begin)
-                async for page in _pages(added, position.head, position.offset, answer.etag):
+                added = Lists(io.BytesIO(response.body), self._versions_url, position.overlap_start)
+                async for page in _pages(added, position.head, position.offset, response.etag):
                     yield page
                 return
         async with self._whole(self._versions_url) as (lists, _, etag):
@@ -161,41 +161,41 @@ class Listing:
                 yield page
 
     async def _behind(self, position: FeedPosition) -> Response | None:
-        """The kilobyte before the position and what comes behind; as much of it as there is.
+        """The kilobyte before the position and everything behind it, as far as it exists.
 
-        ``None``: the host knows no parts, or more was added than fits in memory.
+        ``None``: the host ignores byte ranges, or more was added than fits in memory.
         """
         try:
-            answer = await self._part(f"{position.begin}-", etag=position.etag)
+            response = await self._part(f"{position.overlap_start}-", etag=position.etag)
         except RangeNotSatisfiable:
             return Response(self._versions_url, PARTIAL, b"", {})
         except ResponseTooLarge:
             return None
-        return answer if answer.not_modified or answer.status == PARTIAL else None
+        return response if response.not_modified or response.status == PARTIAL else None
 
-    async def _part(self, wanted: str, etag: str | None = None) -> Response:
-        """A part of ``/versions``, or all of it, or the word that it is unchanged."""
-        answer = await self._client.get(
-            self._versions_url, max_bytes=MAX_ADDED, accept=TEXT, etag=etag, byte_range=wanted
+    async def _part(self, byte_range: str, etag: str | None = None) -> Response:
+        """A part of ``/versions``, or all of it, or "not modified"."""
+        response = await self._client.get(
+            self._versions_url, max_bytes=MAX_ADDED, accept=TEXT, etag=etag, byte_range=byte_range
         )
-        match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-        if match and answer.status == PARTIAL:
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        if match and response.status == PARTIAL:
             announced = int(match[2]) - int(match[1]) + 1
-            if len(answer.body) != announced:
-                found = len(answer.body)
-                raise RegistryUnavailable(f"{found} of {announced} bytes", url=answer.url)
-        return answer
+            if len(response.body) != announced:
+                found = len(response.body)
+                raise RegistryUnavailable(f"{found} of {announced} bytes", url=response.url)
+        return response
 
     async def _head(self) -> Response:
         return await self._part(f"0-{MAX_HEAD_LENGTH - 1}")
 
-    async def _has_head(self, head: str) -> bool:
+    async def _is_head(self, head: str) -> bool:
         response = await self._head()
         return head_of(response.body, response.url) == head
 
     @asynccontextmanager
     async def _whole(self, url: str) -> AsyncIterator[tuple[Lists, str, str | None]]:
-        """A list in a file, its SHA-256 and its validator."""
+        """A downloaded list, its SHA-256 and its validator."""
         async with self._client.download(url, max_bytes=MAX_LIST, accept=TEXT) as download:
             announced = download.headers.get("repr-digest", "")
             sha256 = await asyncio.to_thread(digest_of, download.file, announced, url)
@@ -203,16 +203,16 @@ class Listing:
 
 
 async def _pages(
-    lists: Lists, head: str, begin: int, etag: str | None
+    lists: Lists, head: str, start: int, etag: str | None
 ) -> AsyncIterator[ChangesPage]:
-    """The gems on the lines from there on; the last page's cursor is the end of the list."""
-    news = lists.news(begin)
-    page = await asyncio.to_thread(_take, news)
-    if not page and begin <= len(head):
+    """The gems on the lines from ``start``; the last page's cursor is the end of the list."""
+    lines = lists.latest_lines(start)
+    page = await asyncio.to_thread(_take, lines)
+    if not page and start <= len(head):
         raise MalformedMetadata("the list of versions is empty")
-    reached = begin
+    reached = start
     while True:
-        following = await asyncio.to_thread(_take, news)
+        following = await asyncio.to_thread(_take, lines)
         reached = page[-1].end if page else reached
         place = await asyncio.to_thread(lists.place, reached)
         position = FeedPosition(head=head, **place._asdict(), etag=None if following else etag)
@@ -223,4 +223,4 @@ async def _pages(
 
 
 def _take(items: Iterator[T]) -> list[T]:
-    return list(islice(items, PAGE))
+    return list(islice(items, PAGE_SIZE))

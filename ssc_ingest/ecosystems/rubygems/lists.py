@@ -6,11 +6,11 @@ each line. ``/versions`` has, after a head that ends with ``---``::
     rake 0.8.0,0.8.1-java 6b1c8a0f...
     rake -0.8.0 04f1b1cd...
 
-a gem with what has come to it (yanked versions with a minus), and the MD5 of its file from then
-on. Lines are added at the end; a gem's last line is the valid one. Once a month the list is made
-anew, with one line a gem and another ``created_at`` in its head.
+a gem with its new versions (yanked ones with a minus), and the MD5 of its file from then on.
+Lines are added at the end; the last line of a gem is valid. Once a month the list is rebuilt, with
+one line per gem and another ``created_at`` in its head.
 
-Lists are files, or parts of files; one line of them is in memory.
+Lists are files, or parts of files, of which one line is in memory.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ MAX_LINE_LENGTH = 4 * 1024 * 1024
 """Bytes; gems with thousands of versions have some 100 KB."""
 
 MAX_LINES = 20_000_000
-"""Some 200,000 gems, and as many lines in a month."""
+"""There are some 200,000 gems, and as many new lines in a month."""
 
 MAX_HEAD_LENGTH = 4096
 """Bytes; it has one short line."""
 
 OVERLAP = 1024
-"""Bytes before a position by which it is found again."""
+"""Bytes before a position that identify it."""
 
 NO_VERSIONS = hashlib.md5(b"---\n", usedforsecurity=False).hexdigest()
 """The MD5 of a gem's file after the last version was yanked."""
@@ -63,16 +63,16 @@ class Place(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What one line of ``/versions`` says, and where it ends."""
+    """One line of ``/versions``, and the offset of its end."""
 
     name: str
     md5: str | None
-    """``None`` where it is none."""
+    """``None`` if the line has no valid MD5."""
     end: int
 
     @property
     def change(self) -> Change:
-        """The gem's file has this validator as soon as it is as new as the line."""
+        """The change, with the validator that the gem's file has when it is as new as the line."""
         if self.md5 is None:
             return Change(self.name)
         etag = f'"{self.md5}"'
@@ -80,7 +80,7 @@ class Line(NamedTuple):
 
 
 class Lists:
-    """A list, or the part of it that begins at byte ``base``. Reading it blocks."""
+    """A list, or its part from byte ``base``. The methods block."""
 
     def __init__(self, file: IO[bytes], url: str, base: int = 0) -> None:
         self._file = file
@@ -88,10 +88,10 @@ class Lists:
         self._base = base
 
     def head(self) -> str:
-        """What stands before the first line, as one text: another text is another list.
+        """The text before the first line; a rebuilt list has another one.
 
         Raises:
-            MalformedMetadata: not a list.
+            MalformedMetadata: it is not a list.
         """
         self._file.seek(0)
         return head_of(self._file.read(MAX_HEAD_LENGTH), self._url)
@@ -105,11 +105,11 @@ class Lists:
         if not count:
             raise MalformedMetadata("the list of names is empty", url=self._url)
 
-    def news(self, offset: int) -> Iterator[Line]:
-        """The lines of ``/versions`` from there on that are their gems' last ones.
+    def latest_lines(self, offset: int) -> Iterator[Line]:
+        """Each gem's last line in ``/versions`` from an offset on.
 
-        The part is read twice; meanwhile a number is remembered of each gem in it. A line that
-        is still being written is left for later.
+        Reads the part twice, and keeps one number per gem in memory. An incomplete last line is
+        left for later.
         """
         first: set[int] = set()
         last: dict[bytes, int] = {}
@@ -128,7 +128,7 @@ class Lists:
                 yield Line(name.decode(errors="replace"), known, end)
 
     def end(self) -> int:
-        """Where the last whole line ends."""
+        """The offset of the end of the last complete line."""
         size = self._file.seek(0, 2)
         step = min(size, MAX_LINE_LENGTH)
         self._file.seek(size - step)
@@ -136,16 +136,16 @@ class Lists:
         return self._base + size - len(behind[2])
 
     def place(self, offset: int) -> Place:
-        """How to find that offset again."""
+        """The place with that offset."""
         begin = max(0, offset - OVERLAP)
-        reading = self._file.tell()  # somebody may be in the middle of it
+        reading = self._file.tell()  # an iteration may be in progress
         self._file.seek(max(0, begin - self._base))
         tail = tail_of(self._file.read(offset - begin))
         self._file.seek(reading)
         return Place(offset, tail)
 
     def _lines(self, offset: int) -> Iterator[tuple[bytes, int]]:
-        """The whole lines from there on that have something in them, without their ends."""
+        """The complete, non-empty lines from an offset on, without line ends."""
         self._file.seek(offset - self._base)
         for _ in range(MAX_LINES):
             line = self._file.readline(MAX_LINE_LENGTH + 1)
@@ -156,14 +156,14 @@ class Lists:
             offset += len(line)
             if text := line.rstrip(b"\r\n"):
                 yield text, offset
-        raise MalformedMetadata("the list is longer than lists can be", url=self._url)
+        raise MalformedMetadata("the list is longer than expected", url=self._url)
 
 
 def head_of(begin: bytes, url: str) -> str:
-    """What stands before the first line of a list that begins so.
+    """The text before the first line of a list that starts with ``begin``.
 
     Raises:
-        MalformedMetadata: not a list.
+        MalformedMetadata: it is not a list.
     """
     match = re.match(rb"(?:[^\n]*\n)*?---\r?\n", begin)
     if match is None:
@@ -172,5 +172,5 @@ def head_of(begin: bytes, url: str) -> str:
 
 
 def tail_of(data: bytes) -> str:
-    """A digest of the bytes before a place."""
+    """The digest of the bytes before a place."""
     return hashlib.sha256(data[-OVERLAP:]).hexdigest()

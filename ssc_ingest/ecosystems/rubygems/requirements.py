@@ -3,23 +3,22 @@
 https://guides.rubygems.org/patterns/#declaring-dependencies,
 https://docs.ruby-lang.org/en/master/Gem/Requirement.html. The readers (``GemVersionRange`` of
 univers 31.1.0) know the same notation, but only one lower bound, one upper bound and exclusions
-between them; of a ``~>`` with a prerelease they take the release. So requirements are reduced to
-an interval:
+between them; they ignore the prerelease of a ``~>``. So requirements are reduced to an interval:
 
 ==========================  ==========================================================
-``~> 1.2``                  stays
+``~> 1.2``                  unchanged
 ``< 3&>= 1.8``              ``>= 1.8, < 3``
 ``!= 1.3.0&~> 1.1``         ``~> 1.1, != 1.3.0``
 ``>= 1.0&~> 1.2``           ``>= 1.2, < 2``
 ``~> 1.2.0.rc1``            ``>= 1.2.0.rc1, < 1.3``
 ``>= 0``                    ``any``
 ``!= 1.5&!= 1.6``           ``>= 0.A, != 1.5, != 1.6``
-``> 2&< 1``                 ``< 0.A``, which selects nothing, as the original
+``> 2&< 1``                 ``< 0.A``, which selects nothing, like the original
 ==========================  ==========================================================
 
-A requirement that is none means any version. Against RubyGems this differs in prereleases alone:
-``~> 1.2`` admits ``2.0.a`` here, since the readers take every version below 2; and ``>= 0`` admits
-those of version 0, as RubyGems does when no other version is there.
+An invalid requirement means any version. This differs from RubyGems only in prereleases:
+``~> 1.2`` admits ``2.0.a`` here, since the readers accept every version below 2; and ``>= 0``
+admits prereleases of version 0, which RubyGems admits only if no other version exists.
 """
 
 import re
@@ -41,7 +40,7 @@ _CLAUSE = re.compile(r"(=|!=|>=?|<=?|~>)?\s*([0-9A-Za-z.-]+)")
 
 
 class Range(NamedTuple):
-    """What a requirement admits; ``pessimistic`` is the version of a ``~>`` that says it all."""
+    """The versions that a requirement admits; ``pessimistic`` is set if ``~>`` of it suffices."""
 
     interval: Interval[GemVersion]
     pessimistic: str | None = None
@@ -51,7 +50,7 @@ class Range(NamedTuple):
 def to_constraints(*requirements: str) -> str:
     """The constraint for the graph: the smallest interval around the requirements.
 
-    Several come from a version whose builds for different platforms do not agree.
+    A version whose builds for different platforms differ has several requirements.
     """
     ranges = [parse_requirement(text) for text in dict.fromkeys(requirements)]
     readable = [each for each in ranges if each is not None]
@@ -104,16 +103,16 @@ def _interval(operator: str, text: str, version: GemVersion) -> Interval[GemVers
             return Interval(bound, bound)
 
 
-def _spell(wanted: Range) -> str:
-    interval = wanted.interval
+def _spell(range_: Range) -> str:
+    interval = range_.interval
     lower, upper, holes = interval.lower, interval.upper, interval.holes
     if interval.is_empty:
         return f"< {LOWEST}"
     if lower and interval.is_single:
         return f"= {lower.text}"
     clauses = [f"!= {hole.text}" for hole in holes]
-    if wanted.pessimistic:
-        return ", ".join((f"~> {wanted.pessimistic}", *clauses))
+    if range_.pessimistic:
+        return ", ".join((f"~> {range_.pessimistic}", *clauses))
     if upper:
         clauses.insert(0, f"{'<=' if upper.inclusive else '<'} {upper.text}")
     if lower:

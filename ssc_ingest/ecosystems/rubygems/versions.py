@@ -1,8 +1,8 @@
 """Versions of gems, in the order of ``Gem::Version``, which is that of the graph's readers.
 
-A version is a row of numbers and words; a word makes it a prerelease. Rows are compared place by
-place, a missing place being 0; a word comes before any number, words are compared by their
-characters. So ``1.0.b1 < 1.0.rc < 1 = 1.0 < 1.0.1``. ``1.0-a`` is read as ``1.0.pre.a``.
+A version is a sequence of numbers and words; a word makes it a prerelease. Sequences are compared
+place by place, and a missing place is 0; a word comes before any number, and words are compared by
+their characters. So ``1.0.b1 < 1.0.rc < 1 = 1.0 < 1.0.1``. ``1.0-a`` is read as ``1.0.pre.a``.
 https://docs.ruby-lang.org/en/master/Gem/Version.html
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 from itertools import dropwhile, takewhile, zip_longest
 
-# No "-" in a version that the registry has: there a platform would begin.
+# No "-": in the registry, a platform follows it.
 NUMBER = r"[0-9]+(?:\.[0-9A-Za-z]+)*"
 
 _VERSION = re.compile(rf"{NUMBER}(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
@@ -27,7 +27,7 @@ class GemVersion:
 
     @property
     def is_prerelease(self) -> bool:
-        """Whether it has a word in it."""
+        """Whether it contains a word."""
         return any(isinstance(segment, str) for segment in self.canonical)
 
     def __lt__(self, other: "GemVersion") -> bool:
@@ -44,9 +44,9 @@ class GemVersion:
 
 @lru_cache(maxsize=32_768)
 def parse_version(text: str) -> GemVersion | None:
-    """The version, or ``None`` for a text that is none.
+    """The version, or ``None`` for a text that is not a version.
 
-    A leading ``v`` and blanks are read over, as the graph's readers do.
+    A leading ``v`` and blanks are ignored, as the graph's readers do.
     """
     text = "".join(text.split()).lstrip("vV")
     if not _VERSION.fullmatch(text):
@@ -61,7 +61,7 @@ def parse_version(text: str) -> GemVersion | None:
 
 
 def successor(text: str) -> str:
-    """Where ``~>`` of a valid version ends: ``1.2.3`` -> ``1.3``, ``1.2.a`` -> ``2``.
+    """The end of ``~>`` of a valid version: ``1.2.3`` -> ``1.3``, ``1.2.a`` -> ``2``.
 
     https://docs.ruby-lang.org/en/master/Gem/Version.html#method-i-bump
     """

@@ -1,8 +1,11 @@
-"""The Lua scripts of the work queues. Each file begins with its KEYS, its ARGV and its answer."""
+"""Lua scripts live in the folder ``lua`` of the package that runs them.
+
+Each file begins with its purpose, its KEYS, its ARGV and what it returns.
+"""
 
 from importlib.resources import files
 
 
-def load(name: str) -> str:
+def load(name: str, package: str = "ssc_ingest.work") -> str:
     """The text of one script, by its name without ``.lua``."""
-    return (files(__name__) / f"{name}.lua").read_text(encoding="utf-8")
+    return (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")

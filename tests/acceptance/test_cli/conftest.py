@@ -1,4 +1,4 @@
-"""The program on the test servers, and a graph and queues for it to look at."""
+"""The program on the test servers, and a graph and queues for its commands."""
 
 import os
 from collections.abc import AsyncIterator

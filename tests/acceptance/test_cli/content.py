@@ -1,4 +1,4 @@
-"""What is in the stores when a command looks."""
+"""The contents of the stores that a command reads."""
 
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName, now
@@ -31,7 +31,7 @@ def package(ref: PackageRef, required: PackageRef) -> Package:
 
 
 async def dead_letter(state: State, name: str, ecosystem: str = "pypi") -> str:
-    """Put work aside that failed; returns the dead letter's id."""
+    """Store a dead letter; returns its id."""
     message = TaskMessage(
         task=EXTRACT,
         kwargs={"ecosystem": ecosystem, "name": name},

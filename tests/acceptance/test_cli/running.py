@@ -1,4 +1,4 @@
-"""The program, run as its users run it, and what it writes."""
+"""The program, run as its users run it, and its output."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ NOWHERE = "127.0.0.1:9"
 
 
 class Done(NamedTuple):
-    """How a command ended, and what it wrote."""
+    """The exit code and output of a command."""
 
     returncode: int
     stdout: str

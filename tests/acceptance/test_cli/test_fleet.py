@@ -1,4 +1,4 @@
-"""How the fleet is, as ``status`` and ``check`` see it."""
+"""The state of the fleet in ``status`` and ``check``."""
 
 import json
 import time
@@ -38,12 +38,12 @@ async def test_status(graph: None, state: State, run: Run, servers: Servers) -> 
     assert text.returncode == 0
     assert "worker@here" in text.stdout
     assert "pypi.urgent 1" in text.stdout
-    assert "7 days" in text.stdout
+    assert "every 7 days" in text.stdout
     assert "every" not in run("status", STALENESS_BUDGET="0").stdout
 
 
 def test_status_without_a_server(clean_redis: None, run: Run) -> None:
-    """One that is away is named, with what the others know; no credentials are shown."""
+    """An unavailable server is named, and the others are shown; no credentials appear."""
     done = run("status", "--json", REDIS_URL=f"redis://user:secret@{NOWHERE}")
     assert done.returncode == 69
     found = json.loads(done.stdout)
@@ -53,7 +53,7 @@ def test_status_without_a_server(clean_redis: None, run: Run) -> None:
 
 
 def test_check_finds_nothing_wrong(graph: None, clean_redis: None, run: Run) -> None:
-    """Everything that is looked at has a line, and all of them are ok."""
+    """Every check has a line, and all of them are ok."""
     done = run("check", "--offline", "--json")
     outcomes = {(check["subject"], check["outcome"]) for check in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout
@@ -62,7 +62,7 @@ def test_check_finds_nothing_wrong(graph: None, clean_redis: None, run: Run) -> 
     assert "ok" in run("check", "--offline").stdout
 
 
-def test_check_says_what_to_do(graph: None, clean_redis: None, run: Run, cypher: Any) -> None:
+def test_check_suggests_fixes(graph: None, clean_redis: None, run: Run, cypher: Any) -> None:
     """Wrong data fail the check; a missing contact is a warning; a missing server ends with 69."""
     cypher(
         "MATCH (:PyPIPackage {purl: 'pkg:pypi/example'})-[:HAVE]->(v:Version {name: '1.5'}) "
@@ -79,8 +79,8 @@ def test_check_says_what_to_do(graph: None, clean_redis: None, run: Run, cypher:
     assert run("check", "--offline", GRAPH_DB_URI="").returncode == 78
 
 
-def test_check_asks_the_registries(graph: None, run: Run, simulator: Any) -> None:
-    """Each configured registry address is asked once; one that does not answer ends with 69."""
+def test_check_requests_the_registries(graph: None, run: Run, simulator: Any) -> None:
+    """Each configured registry address gets one request; one that does not respond ends with 69."""
     registries = simulator.environment()
     done = run("check", **registries)
     assert done.returncode == 0, done.stdout

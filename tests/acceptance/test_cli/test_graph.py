@@ -1,4 +1,4 @@
-"""What ``show`` and ``query`` tell of the graph."""
+"""The output of ``show`` and ``query``."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from tests.acceptance.test_cli.running import Run, tables_fit
 
 
 def test_show_a_package(graph: None, run: Run) -> None:
-    """The facts, the newest versions, what the latest requires; unknown is not zero."""
+    """The facts, the newest versions, the requirements of the latest; unknown is not zero."""
     shown = run("show", "pkg:PyPI/Example")
     assert shown.returncode == 0
     assert "\x1b" not in shown.stdout
@@ -20,11 +20,11 @@ def test_show_a_package(graph: None, run: Run) -> None:
     assert "1.0 " not in shown.stdout
     assert "1.0 " in run("show", "pkg:pypi/example", "--all").stdout
     narrow = run("show", "pkg:pypi/example", COLUMNS="50")
-    assert tables_fit(narrow.stdout.replace("all of them: ssc-ingest show ", ""), 50)
+    assert tables_fit(narrow.stdout.replace("all versions: ssc-ingest show ", ""), 50)
 
 
 def test_show_as_json(graph: None, run: Run) -> None:
-    """The same as one JSON document, and who requires it."""
+    """The same as one JSON document, and the packages that require it."""
     shown = json.loads(run("show", "pkg:pypi/required", "--dependents", "--json").stdout)
     assert shown["is_stub"] is True
     assert shown["moment"] is None
@@ -42,8 +42,8 @@ def test_show_as_json(graph: None, run: Run) -> None:
     assert package["vulnerabilities_synced_at"] is None
 
 
-def test_show_what_is_not_there(graph: None, run: Run) -> None:
-    """A package or version that the graph lacks ends with 1 and says what would change that."""
+def test_show_a_missing_package(graph: None, run: Run) -> None:
+    """A package or version that the graph lacks ends with 1 and suggests a command."""
     absent = run("show", "pkg:npm/absent")
     assert absent.returncode == 1
     assert "ssc-ingest extract pkg:npm/absent" in absent.stderr
@@ -56,7 +56,7 @@ def test_show_what_is_not_there(graph: None, run: Run) -> None:
 
 
 def test_query_reads(graph: None, run: Run) -> None:
-    """A statement's answer is a table, or JSON; only so many rows are shown."""
+    """A statement's result is a table, or JSON; the number of rows is limited."""
     statement = "MATCH (p:PyPIPackage)-[h:HAVE]->(v) RETURN p, h, v.name AS version ORDER BY v.name"
     table = run("query", statement, "--limit", "2")
     assert table.returncode == 0
@@ -84,7 +84,7 @@ def test_query_reads(graph: None, run: Run) -> None:
     ],
 )
 def test_query_never_writes(graph: None, run: Run, cypher: Any, statement: str) -> None:
-    """The server refuses what writes, and the program says so."""
+    """The server refuses statements that write, and the program says so."""
     done = run("query", statement)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The program itself: its help, its exit codes, and how it says what is wrong."""
+"""The program itself: its help, its exit codes, and its error messages."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from tests.acceptance.test_cli.running import NOWHERE, Run, run_process, tables_
 
 
 def test_help_teaches_every_command(run: Run) -> None:
-    """Every command says what it does, with examples, and the exit codes are listed."""
+    """Every command has a description with examples, and the exit codes are listed."""
     overview = run("--help", COLUMNS="80")
     assert overview.returncode == 0
     assert "Exit codes" in overview.stdout
@@ -27,7 +27,7 @@ def test_help_teaches_every_command(run: Run) -> None:
 
 
 def test_help_loads_no_clients(environment: dict[str, str]) -> None:
-    """``--help`` answers at once because nothing that talks to servers is imported for it."""
+    """``--help`` is fast because it imports no client of a server."""
     code = (
         "import sys\n"
         "from ssc_ingest.cli.program import program\n"
@@ -51,7 +51,7 @@ def test_help_loads_no_clients(environment: dict[str, str]) -> None:
 def test_a_missing_graph_is_one_sentence(
     run: Run, settings: Mapping[str, str], code: int, said: str
 ) -> None:
-    """What is unreachable or not configured is named with its setting, without a traceback."""
+    """An unreachable or unconfigured server is named with its setting, without a traceback."""
     done = run("show", "pkg:pypi/example", **settings)
     assert done.returncode == code
     assert said in done.stderr
@@ -61,7 +61,7 @@ def test_a_missing_graph_is_one_sentence(
 
 
 def test_a_process_ends_with_the_code(environment: dict[str, str], tmp_path: Path) -> None:
-    """The exit code is the process's; a traceback is shown only to those who ask for it."""
+    """The exit code is the process's; a traceback is shown only on request."""
     settings = {**environment, "GRAPH_DB_URI": "http://x"}
     done = run_process(settings, "show", "pkg:pypi/example")
     assert (done.returncode, done.stdout) == (78, "")
@@ -71,7 +71,7 @@ def test_a_process_ends_with_the_code(environment: dict[str, str], tmp_path: Pat
 
 
 def test_missing_redis_is_one_sentence(run: Run) -> None:
-    """Commands that need Redis say so when it is away."""
+    """Commands that need Redis say so when it is unavailable."""
     for command in (["jobs", "list"], ["extract", "pkg:pypi/x"], ["dead-letters", "list"]):
         done = run(*command, REDIS_URL=f"redis://user:secret@{NOWHERE}")
         assert done.returncode == 69

@@ -1,4 +1,4 @@
-"""Work: asked for by ``extract``, followed as a job, and found again as a dead letter."""
+"""Work: submitted by ``extract``, followed as a job, and found again as a dead letter."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.acceptance.test_cli.running import PROGRAM, Run
 
 
 async def test_extract_puts_work_on_the_urgent_queue(state: State, run: Run) -> None:
-    """One job, one message for each package; nobody reads the queue, and that is said."""
+    """One job, one message for each package; no worker reads the queue, and the output says so."""
     done = run("extract", "pkg:npm/@types/node@1.0", "pkg:cargo/Itoa", "pkg:cargo/itoa", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -58,7 +58,7 @@ async def _only_job(state: State, packages: int) -> str:
 
 
 async def test_jobs(state: State, run: Run) -> None:
-    """Jobs are listed, the newest first, and shown; one that is not there ends with 1."""
+    """Jobs are listed, the newest first, and shown; an unknown one ends with 1."""
     assert "no jobs" in run("jobs", "list").stdout
     first = json.loads(run("extract", "pkg:pypi/a", "--json").stdout)["job_id"]
     second = json.loads(run("extract", "pkg:pypi/b", "--refresh", "--json").stdout)["job_id"]

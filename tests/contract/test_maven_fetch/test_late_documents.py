@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ssc_ingest.ecosystems.maven import MAX_AWAITED, Maven
+from ssc_ingest.ecosystems.maven import Maven
+from ssc_ingest.ecosystems.maven.fetch import MAX_AWAITED
 from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.models import VersionName, now
 from ssc_ingest.servers import Servers

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
-from ssc_ingest.ecosystems.maven import CONCURRENCY, Maven
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
+from ssc_ingest.ecosystems.maven import Maven
+from ssc_ingest.ecosystems.maven.fetch import CONCURRENCY
 from ssc_ingest.ecosystems.maven.pom.model import MAX_POM
 from ssc_ingest.errors import (
     IngestError,
@@ -104,7 +105,9 @@ async def test_an_update_costs_what_changed(maven: Maven, repository: Repository
     assert second.requests == 2
     assert [requirements(second.package, v) for v in "123"] == [None, None, {"x:a": "[1]"}]
     assert second.package.vendor == "g"
-    answer = await maven.fetch(maven.ref("g:a"), known=known, etag=second.package.etag)
+    answer = await maven.fetch(
+        FetchRequest(maven.ref("g:a"), known=known, etag=second.package.etag)
+    )
     assert isinstance(answer, NotModified)
 
 
@@ -114,10 +117,10 @@ async def test_links_of_a_known_version_are_read_if_asked(
     """Without a new latest version the links stay as they are, unless somebody wants them."""
     repository.publish("g:a", "1", "2", body="<url>https://github.com/o/r</url>")
     plain = await read(maven, "g:a", known=["1", "2"])
-    thorough = await read(maven, "g:a", known=["1", "2"], thorough=True)
+    full = await read(maven, "g:a", known=["1", "2"], full=True)
     assert (plain.requests, plain.package.repository_url, plain.package.vendor) == (1, None, None)
-    assert (thorough.requests, thorough.package.repository_url) == (2, "https://github.com/o/r")
-    assert requirements(thorough.package, "2") is None
+    assert (full.requests, full.package.repository_url) == (2, "https://github.com/o/r")
+    assert requirements(full.package, "2") is None
 
 
 async def test_a_relocated_version_requires_its_new_place(
@@ -158,7 +161,7 @@ async def test_a_list_without_versions_is_no_package(
     """A group's list of plugins, or hints at what is not there."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(PackageNotFound, match="pkg:maven/g/a"):
-        await maven.fetch(maven.ref("g:a"))
+        await maven.fetch(FetchRequest(maven.ref("g:a")))
 
 
 # Names with capitals ---------------------------------------------------------------------------
@@ -238,7 +241,7 @@ async def test_a_bad_list_is_no_package(maven: Maven, repository: Repository, bo
     """None of these is taken for a package without versions."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(MalformedMetadata):
-        await maven.fetch(maven.ref("g:a"))
+        await maven.fetch(FetchRequest(maven.ref("g:a")))
 
 
 @pytest.mark.parametrize("which", ["g:a:2", "g:parent:1"])
@@ -251,7 +254,7 @@ async def test_a_host_that_does_not_answer_is_no_missing_pom(
     repository.add("g:parent:1", "")
     repository.statuses[repository.path(which)] = status
     with pytest.raises(error):
-        await maven.fetch(maven.ref("g:a"))
+        await maven.fetch(FetchRequest(maven.ref("g:a")))
 
 
 async def test_a_page_instead_of_a_pom_is_no_pom(maven: Maven, repository: Repository) -> None:
@@ -259,7 +262,7 @@ async def test_a_page_instead_of_a_pom_is_no_pom(maven: Maven, repository: Repos
     repository.publish("g:a", "1")
     repository.documents[repository.path("g:a:1")] = b"<!doctype html><p>Please log in"
     with pytest.raises(MalformedMetadata, match="HTML page"):
-        await maven.fetch(maven.ref("g:a"))
+        await maven.fetch(FetchRequest(maven.ref("g:a")))
 
 
 async def test_a_long_history(maven: Maven, repository: Repository) -> None:

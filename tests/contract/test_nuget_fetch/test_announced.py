@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.ecosystems.nuget.catalog import stamp_of
 from ssc_ingest.errors import PackageNotFound, StaleAnswer
@@ -48,7 +48,7 @@ async def test_a_registration_without_the_announced_version_is_stale(
     registry.serve(INDEX, json.dumps({**document, "commitTimeStamp": written}))
     if is_stale:
         with pytest.raises(StaleAnswer, match=r"3\.0 is not there yet"):
-            await nuget.fetch(nuget.ref("Demo.Core"), expected=expected)
+            await nuget.fetch(FetchRequest(nuget.ref("Demo.Core"), expected=expected))
     else:
         assert len((await read(nuget, "Demo.Core", expected=expected)).package.versions) == 1
 
@@ -61,8 +61,8 @@ async def test_not_modified_does_not_hide_that_the_version_is_missing(
     known = [version.name for version in package.versions]
     ref, etag = package.ref, package.etag
     with pytest.raises(StaleAnswer):
-        await nuget.fetch(ref, known=known, etag=etag, expected=f"3.0 {COMMIT}")
-    found = await nuget.fetch(ref, known=known, etag=etag, expected=f"1.5 {COMMIT}")
+        await nuget.fetch(FetchRequest(ref, known=known, etag=etag, expected=f"3.0 {COMMIT}"))
+    found = await nuget.fetch(FetchRequest(ref, known=known, etag=etag, expected=f"1.5 {COMMIT}"))
     assert isinstance(found, NotModified)
 
 
@@ -77,8 +77,8 @@ async def test_a_new_package_may_be_late(
         del registry.answers[INDEX]
     ref = nuget.ref("Demo.Core")
     with pytest.raises(StaleAnswer):
-        await nuget.fetch(ref, expected=f"1.0.0 {stamp_of(now())}")
+        await nuget.fetch(FetchRequest(ref, expected=f"1.0.0 {stamp_of(now())}"))
     with pytest.raises(PackageNotFound):
-        await nuget.fetch(ref, expected=f"1.0.0 {COMMIT}")
+        await nuget.fetch(FetchRequest(ref, expected=f"1.0.0 {COMMIT}"))
     with pytest.raises(PackageNotFound):
-        await nuget.fetch(ref)
+        await nuget.fetch(FetchRequest(ref))

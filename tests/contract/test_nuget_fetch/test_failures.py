@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ssc_ingest.ecosystems.nuget import MAX_NUSPEC, NuGet
+from ssc_ingest.ecosystems.base import FetchRequest
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.fetch import MAX_NUSPEC
 from ssc_ingest.errors import MalformedMetadata, PackageNotFound, RateLimited
 from tests.contract.fetching import read
 from tests.contract.loopback import Loopback, packed
@@ -21,7 +23,7 @@ async def test_package_without_versions_is_not_found(
     """Nobody can install it."""
     registry.serve(INDEX, index(*pages))
     with pytest.raises(PackageNotFound):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ async def test_registration_that_is_none_is_malformed(
     """JSON of another shape, or of another package, is not taken for this package."""
     registry.serve(INDEX, body)
     with pytest.raises(MalformedMetadata):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,4 @@ async def test_waiting_for_the_nuspec_is_no_failure(nuget: NuGet, registry: Loop
     path = NUSPEC.replace("2.0.0-rc", "1.0.0")
     registry.serve(path, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.ecosystems.base import NotModified
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.models import VersionName
 from tests.contract.fetching import read
@@ -94,7 +94,7 @@ async def test_no_new_latest_version_costs_one(
 async def test_asked_by_name_the_links_are_read(nuget: NuGet, registry: Loopback) -> None:
     """They may have been missed by an earlier reading."""
     known = [VersionName("1.0.0"), VersionName("1.5.0"), VersionName("2.0.0-RC")]
-    reading = await read(nuget, "Demo.Core", known=known, thorough=True)
+    reading = await read(nuget, "Demo.Core", known=known, full=True)
     assert reading.requests == 2
     assert reading.package.vendor == "owner"
 
@@ -103,7 +103,7 @@ async def test_unchanged_package_costs_an_empty_answer(nuget: NuGet, registry: L
     """With the validator of what the graph has, the source need not send it again."""
     package = (await read(nuget, "Demo.Core")).package
     registry.asked.clear()
-    answer = await nuget.fetch(nuget.ref("Demo.Core"), etag=package.etag)
+    answer = await nuget.fetch(FetchRequest(nuget.ref("Demo.Core"), etag=package.etag))
     assert isinstance(answer, NotModified)
     assert answer.fetched_at >= package.fetched_at
     assert registry.asked == {INDEX: 1}

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ssc_ingest.ecosystems.nuget import MAX_PAGES, NuGet
+from ssc_ingest.ecosystems.base import FetchRequest
+from ssc_ingest.ecosystems.nuget import NuGet
+from ssc_ingest.ecosystems.nuget.fetch import MAX_PAGES
 from ssc_ingest.errors import (
     InconsistentAnswers,
     IngestError,
@@ -60,7 +62,7 @@ async def test_page_that_is_not_there_is_tried_again_later(nuget: NuGet, paged: 
     """The index was replaced meanwhile; its versions are not "none"."""
     del paged.answers[SECOND]
     with pytest.raises(InconsistentAnswers, match="page"):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 @pytest.mark.parametrize("versions", [("2.0.0",), ("2.0.0", "2.5.0", "3.0.0")])
@@ -70,7 +72,7 @@ async def test_page_of_another_time_than_the_index_is_tried_again_later(
     """Its address has its first and last version alone; the index has the number of them."""
     paged.serve(SECOND, page(*map(leaf, versions)))
     with pytest.raises(InconsistentAnswers, match=f"{len(versions)} versions"):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 async def test_index_need_not_count(nuget: NuGet, paged: Loopback) -> None:
@@ -92,7 +94,7 @@ async def test_broken_page_breaks_the_package(
     """A package without some of its versions would be wrong."""
     paged.serve(SECOND, body)
     with pytest.raises(error):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ async def test_page_elsewhere_is_not_followed(nuget: NuGet, registry: Loopback, 
     """No other host is asked, whatever an index says."""
     registry.serve(INDEX, index(elsewhere(url)))
     with request_scope(RequestScope()) as scope, pytest.raises(IngestError):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
     assert scope.requests == 1
 
 
@@ -112,7 +114,7 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
     """Before one of them is asked for."""
     registry.serve(INDEX, index(*[elsewhere("x")] * (MAX_PAGES + 1)))
     with pytest.raises(ResponseTooLarge):
-        await nuget.fetch(nuget.ref("Demo.Core"))
+        await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 @pytest.fixture
@@ -132,12 +134,12 @@ async def test_pages_are_not_read_twice(
     paged.serve(SECOND, "", status=500)
     ref, carryover, cache = nuget.ref("Demo.Core"), FetchCheckpoint(), resources.state.cache
     with request_scope(RequestScope(carryover=carryover)), pytest.raises(RegistryUnavailable):
-        await nuget.fetch(ref)
+        await nuget.fetch(FetchRequest(ref))
     await carryover.save(cache, ref.purl)
     paged.answers[SECOND] = answer
     carryover = await FetchCheckpoint.load(cache, ref.purl)
     with request_scope(RequestScope(carryover=carryover)):
-        await nuget.fetch(ref)
+        await nuget.fetch(FetchRequest(ref))
     assert (paged.asked[INDEX], paged.asked[FIRST]) == (1, 1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest
 from ssc_ingest.errors import (
     IngestError,
     MalformedMetadata,
@@ -54,7 +54,7 @@ async def test_packages_are_read_as_they_are(
     for found in simulator.packages(name, READ):
         truth = simulator.truth(name, found.name)
         if truth.versions:
-            package = (await read(reader, found.name, thorough=True)).package
+            package = (await read(reader, found.name, full=True)).package
             assert as_truth(package) == truth
             assert package.etag
             assert begin <= package.fetched_at <= now()
@@ -102,11 +102,11 @@ async def test_unknown_packages_are_not_found(
     """A name that the registry does not have, and one that it had; the error names the package."""
     never = reader.ref(open_registry(name).ecosystem.missing_name(7))
     with pytest.raises(PackageNotFound, match=re.escape(never.purl)):
-        await reader.fetch(never)
+        await reader.fetch(FetchRequest(never))
     (found,) = simulator.packages(name, 1, start=30)
     simulator.delete(name, found.name)
     with pytest.raises(PackageNotFound):
-        await reader.fetch(reader.ref(found.name))
+        await reader.fetch(FetchRequest(reader.ref(found.name)))
 
 
 Errors = type[IngestError] | tuple[type[IngestError], ...]
@@ -161,7 +161,7 @@ async def test_failures_are_typed(
     (found,) = simulator.packages(name, 1, traits=("requirements",))
     simulator.fault(**fault, endpoint=REGISTRIES[name].main)
     with pytest.raises(error):
-        await reader.fetch(reader.ref(found.name))
+        await reader.fetch(FetchRequest(reader.ref(found.name)))
 
 
 async def test_half_a_document_is_not_taken_for_a_whole_one(
@@ -171,4 +171,4 @@ async def test_half_a_document_is_not_taken_for_a_whole_one(
     (found,) = simulator.packages(name, 1, traits=("requirements",))
     simulator.fault("not-json", endpoint=REGISTRIES[name].main)
     with pytest.raises((MalformedMetadata, RegistryUnavailable)):
-        await reader.fetch(reader.ref(found.name))
+        await reader.fetch(FetchRequest(reader.ref(found.name)))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.ecosystems.base import Ecosystem, NotModified
+from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.test_protocol.registries import REGISTRIES, VERSIONS
@@ -70,7 +70,7 @@ async def test_requests_of_a_package(
     assert [version.name for version in again.package.versions] == known
 
     plain_universe.reset_counts()
-    answer = await counted.fetch(counted.ref(package_name), etag=again.package.etag)
+    answer = await counted.fetch(FetchRequest(counted.ref(package_name), etag=again.package.etag))
     assert isinstance(answer, NotModified)
     assert answer.fetched_at >= again.package.fetched_at
     counts = plain_universe.counts()

@@ -1,4 +1,4 @@
-"""A graph of the reference implementation, and what its migration has made of it."""
+"""A graph of the reference implementation, before and after its migration."""
 
 from collections.abc import AsyncIterator, Iterator
 

@@ -1,4 +1,4 @@
-"""Migrating a graph, and looking at what has become of it."""
+"""Migrating a graph, and reading the result."""
 
 import json
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ RETURN coalesce(a.purl, a.name) AS a, type(r) AS r, properties(r) AS p, b.purl A
 
 
 class Silent:
-    """A progress that nobody sees."""
+    """A progress without output."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -37,7 +37,7 @@ class Silent:
 
 
 class Migrated(NamedTuple):
-    """What is known of a graph that was migrated."""
+    """The contents of a migrated graph."""
 
     ids: dict[str, str]
     """Element ids of what it had before, by the names in :mod:`tests.reference_graph`."""
@@ -54,7 +54,7 @@ def drop_schema(cypher: Cypher) -> None:
 
 
 def empty(cypher: Cypher) -> None:
-    """Leave no node and no schema."""
+    """Remove all nodes and the schema."""
     cypher("MATCH (n) DETACH DELETE n")
     drop_schema(cypher)
 
@@ -65,12 +65,12 @@ async def run(driver: AsyncDriver) -> Any:
 
 
 def content(cypher: Cypher) -> tuple[list[str], list[str]]:
-    """Everything in the graph, whatever its element ids."""
+    """Everything in the graph, independent of element ids."""
     return lines(cypher(NODES)), lines(cypher(EDGES))
 
 
 def lines(rows: list[dict[str, Any]]) -> list[str]:
-    """Rows in an order of their own, their properties as well."""
+    """Rows and their properties in a fixed order."""
     return sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What comes after a migration: another one, which does nothing, and the next reading."""
+"""After a migration: a second one, which changes nothing, and the next extraction."""
 
 from neo4j import AsyncDriver
 
@@ -28,10 +28,10 @@ async def test_a_second_migration_changes_nothing(
     assert {key for key, n in counts.items() if n} <= {"packages_invalid", "packages_twins"}
 
 
-async def test_the_next_reading_puts_requirements_right(
+async def test_the_next_extraction_corrects_requirements(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """On the same nodes: what the old program attached wrongly goes, nothing is there twice."""
+    """On the same nodes: wrong edges of the old program are removed, nothing is duplicated."""
     await run(driver)
     await ensure_schema(driver, LABELS)
     known = package(cypher, "pkg:pypi/django")

@@ -1,4 +1,4 @@
-"""A dry run: nothing is written, and what would be done is counted."""
+"""A dry run writes nothing and counts the changes."""
 
 from neo4j import AsyncDriver
 
@@ -12,7 +12,7 @@ from tests.reference_graph import ReferenceGraph
 async def test_a_dry_run_writes_nothing_and_counts(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Neither nodes nor indexes; what it counts is what is done, but for what merging entails."""
+    """Neither nodes nor indexes; it counts all changes except the consequences of merging."""
     before = content(cypher), cypher("SHOW INDEXES YIELD name RETURN name")
 
     foreseen = await survey(driver, ecosystems().values(), Silent())

@@ -1,4 +1,4 @@
-"""A migration that is killed, refused half-way or taken over ends as if it had run through."""
+"""A migration that is killed, refused half-way or taken over has the same result."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ def use_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def killed_after(writes: int, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A migration that is gone after so many transactions."""
+    """A migration that is killed after so many transactions."""
     original = Journal.write
     left = writes
 
@@ -54,14 +54,14 @@ async def killed_after(writes: int, driver: AsyncDriver, monkeypatch: pytest.Mon
 
 
 def without_numbers(found: tuple[list[str], list[str]]) -> list[set[str]]:
-    """The content without the node whose name is made of its element id."""
+    """The content without the node whose name is its element id."""
     return [{line for line in part if not re.search(r"(\?|%3F)\d", line)} for part in found]
 
 
 async def test_workers_are_refused_before_and_after_half_of_it(
     old: ReferenceGraph, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the refusal says to do is what helps."""
+    """The remedy in the refusal helps."""
     with pytest.raises(ConfigurationError, match="ssc-ingest migrate"):
         await ensure_schema(driver, LABELS)
     with pytest.raises(Killed):
@@ -74,13 +74,13 @@ async def test_workers_are_refused_before_and_after_half_of_it(
     await assert_contract(driver)
 
 
-async def test_killed_anywhere_it_goes_on_to_the_same_end(
+async def test_a_killed_migration_continues_to_the_same_result(
     old: ReferenceGraph,
     driver: AsyncDriver,
     cypher: Cypher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Killed after every few transactions, with small pages, it ends as if it had run through."""
+    """Killed after every few transactions, with small pages, it ends like an uninterrupted one."""
     total = await run(driver)
     expected = content(cypher)
     cypher("MATCH (n) DETACH DELETE n")
@@ -105,7 +105,7 @@ async def test_killed_anywhere_it_goes_on_to_the_same_end(
     await assert_contract(driver)
 
 
-async def test_who_comes_later_takes_over(
+async def test_the_later_migration_takes_over(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
     """Two at once do no harm: the first stops at its next transaction."""

@@ -1,11 +1,11 @@
-"""What becomes of packages and their versions, with every defect that is known."""
+"""The migration of packages and their versions, with every known defect."""
 
 from tests.conftest import Cypher
 from tests.integration.test_migration.migrating import Migrated, package
 
 
 def test_duplicates_of_a_package_become_its_oldest_node(migrated: Migrated, cypher: Cypher) -> None:
-    """With what both knew, the registry's spelling, the later moment, and all versions."""
+    """With the properties of both, the registry's spelling, the later moment, and all versions."""
     django = package(cypher, "pkg:pypi/django")
     assert (django["id"], django["labels"]) == (migrated.ids["django"], ["PyPIPackage"])
     assert (django["name"], django["registry_name"]) == ("django", "Django")
@@ -58,7 +58,7 @@ def test_maven_and_nuget(migrated: Migrated, cypher: Cypher) -> None:
     assert list(nuget["versions"]) == ["1.0.0"]
 
 
-def test_what_belongs_nowhere(migrated: Migrated, cypher: Cypher) -> None:
+def test_misplaced_nodes_and_edges(migrated: Migrated, cypher: Cypher) -> None:
     """Impossible names, foreign labels, shared versions, edges that start or end wrongly."""
     invalid = package(cypher, "pkg:pypi/not%20a%20name%21")
     assert invalid["id"] == migrated.ids["invalid"]

@@ -1,4 +1,4 @@
-"""The statements that are sent for each page look at no more than that page."""
+"""The statements that are sent for each page read no more than that page."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of requirements."""
+"""The migration of requirements."""
 
 from tests.conftest import Cypher
 from tests.integration.test_migration.migrating import Migrated, package

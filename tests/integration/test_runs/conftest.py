@@ -15,8 +15,9 @@ from ssc_ingest.extraction.outcomes import Result
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
+from ssc_ingest.runs.kinds import Kind
 from ssc_ingest.runs.lease import RunLease
-from ssc_ingest.runs.model import Kind, Run
+from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import keys
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings

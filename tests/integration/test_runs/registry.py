@@ -1,16 +1,16 @@
 """A registry in memory, with a listing and a feed that do what a test tells them to."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from ssc_ingest.ecosystems.base import Change, ChangesPage, Links, NamesPage, NotModified
+from ssc_ingest.ecosystems.base import Change, ChangesPage, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.models import Package, PackageRef, Version, VersionName
+from ssc_ingest.models import Package, Version, VersionName
 
 
 class NamesAgain(NamesPage):
@@ -55,6 +55,8 @@ class Content:
 class Scripted(PyPI):
     """PyPI by its names and versions, with other content."""
 
+    reads_import_names = True
+
     def __init__(self, client: RegistryClient, endpoints: Endpoints, content: Content) -> None:
         super().__init__(client, endpoints)
         self.content = content
@@ -89,18 +91,9 @@ class Scripted(PyPI):
             position += len(changes)
             yield ChangesPage(changes, str(position))
 
-    async def fetch(
-        self,
-        ref: PackageRef,
-        *,
-        known: Collection[VersionName] = (),
-        etag: str | None = None,
-        thorough: bool = False,
-        expected: str | None = None,
-        links: Links | None = None,
-    ) -> Package | NotModified:
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """The package, which requires nothing."""
-        del known, thorough, links
+        ref, etag, expected = request.ref, request.etag, request.expected
         content, name = self.content, ref.registry_name
         content.fetched.append(name)
         if name in content.deleted or name not in content.names:

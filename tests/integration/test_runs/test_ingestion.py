@@ -11,7 +11,7 @@ from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable
 from ssc_ingest.models import Purl
 from ssc_ingest.runs.dry_run import estimate
-from ssc_ingest.runs.lease import NotHeld, RunLease
+from ssc_ingest.runs.lease import LeaseLost, RunLease
 from ssc_ingest.runs.model import Item
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
@@ -199,7 +199,7 @@ async def test_killed_anywhere_it_goes_on(
             await engine
     if worked == "in between":
         await bench.work()
-    with pytest.raises(NotHeld, match="taken"):
+    with pytest.raises(LeaseLost, match="taken"):
         await bench.engine(run).carry_out()
     await bench.lapse(run)
     run = await bench.carry_out(run)
@@ -230,7 +230,7 @@ async def test_an_old_owner_changes_nothing_any_more(bench: Bench, dying: None) 
     await bench.until(run, lambda run: run.pending > 0)
     await bench.lapse(run)
     new = asyncio.create_task(bench.engine(run).carry_out())
-    with pytest.raises(NotHeld, match="lost"):
+    with pytest.raises(LeaseLost, match="lost"):
         await old
     await bench.work_until(new)
     assert new.result().metrics()["new_packages_ingested"] == 40
@@ -244,7 +244,7 @@ async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> N
     engine = asyncio.create_task(bench.engine(run, renew_every=0.05).carry_out())
     await bench.until(run, lambda run: run.note is not None)
     await bench.lapse(run)
-    with pytest.raises(NotHeld, match="lost"):
+    with pytest.raises(LeaseLost, match="lost"):
         await asyncio.wait_for(engine, 120)
     run = await bench.carry_out(run)
     assert run.metrics()["new_packages_ingested"] == 3
@@ -270,11 +270,11 @@ async def test_a_paused_run_publishes_nothing_and_goes_on_where_it_was(bench: Be
     engine = asyncio.create_task(bench.engine(run).carry_out())
     await bench.until(run, lambda run: run.pending > 0)
     assert await bench.runs.pause(run.id) == "running"
-    with pytest.raises(NotHeld, match="paused"):
+    with pytest.raises(LeaseLost, match="paused"):
         await engine
     await bench.work()
     assert len(bench.content.fetched) == 7
-    with pytest.raises(NotHeld, match="paused"):
+    with pytest.raises(LeaseLost, match="paused"):
         await bench.engine(run).carry_out()
     assert await bench.runs.resume(run.id) == "paused"
     run = await bench.carry_out(run)
@@ -290,7 +290,7 @@ async def test_a_cancelled_run_leaves_nothing(bench: Bench) -> None:
     engine = asyncio.create_task(bench.engine(run).carry_out())
     await bench.until(run, lambda run: run.pending == 20)
     assert await bench.runs.cancel(run.id) == "running"
-    with pytest.raises(NotHeld):
+    with pytest.raises(LeaseLost):
         await engine
     await bench.work()
     assert bench.content.fetched == []
@@ -426,7 +426,7 @@ async def test_a_page_is_closed_once_also_if_its_answer_is_lost(bench: Bench) ->
     """Whoever asks again, because the connection broke, counts nothing twice, moves nothing."""
     run = await bench.start("ingestion")
     lease = RunLease(bench.runs, run)
-    async with lease.kept():
+    async with lease.held():
         for cursor in ("10", "20"):
             pages = (await bench.get(run)).pages
             await lease.commit(pages, {"cursor": cursor}, {"listed": 10})
@@ -445,7 +445,7 @@ async def test_packages_are_admitted_once_also_if_the_answer_is_lost(bench: Benc
         for name in named(5)
     ]
     lease = RunLease(bench.runs, run)
-    async with lease.kept():
+    async with lease.held():
         first = await lease.admit(items, most=3, replaces=False)
         assert [item.purl for item in first.publish] == [item.purl for item in items[:3]]
         assert await lease.admit(items, most=3, replaces=False) == first

@@ -12,7 +12,7 @@ from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Purl
 from ssc_ingest.runs import staleness
 from ssc_ingest.runs.model import Run
-from ssc_ingest.runs.portions import days_between_looks, requests_a_day
+from ssc_ingest.runs.staleness import daily_budget, days_between_checks
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
 from ssc_ingest.work.names import STALENESS
@@ -185,10 +185,10 @@ async def test_a_failing_package_does_not_block_the_others(
     read_ago(cypher, bench, {"bad": 90, "b": 30, "c": 20})
     fetch = type(bench.resources.ecosystems["pypi"]).fetch
 
-    async def failing(self: Any, ref: Any, **arguments: Any) -> Any:
-        if ref.name == "bad":
+    async def failing(self: Any, request: Any) -> Any:
+        if request.ref.name == "bad":
             raise MalformedMetadata("what is this?")
-        return await fetch(self, ref, **arguments)
+        return await fetch(self, request)
 
     monkeypatch.setattr(type(bench.resources.ecosystems["pypi"]), "fetch", failing)
     run = await swept(bench, 2)
@@ -222,7 +222,7 @@ async def test_a_killed_run_goes_on(bench: Bench, cypher: Cypher, dying: None) -
     for kill_at in (1, 2):
         engine = bench.engine(run)
         commits = 0
-        commit = engine._hold.commit
+        commit = engine._lease.commit
 
         async def counted(*args: Any, **kwargs: Any) -> None:
             nonlocal commits
@@ -231,7 +231,7 @@ async def test_a_killed_run_goes_on(bench: Bench, cypher: Cypher, dying: None) -
             commits += 1
             await commit(*args, **kwargs)  # noqa: B023
 
-        engine._hold.commit = counted  # type: ignore[method-assign]
+        engine._lease.commit = counted  # type: ignore[method-assign]
         with pytest.raises(Killed):
             await engine.carry_out()
         await bench.lapse(run)
@@ -249,9 +249,9 @@ async def test_the_portion_follows_from_the_rate(bench: Bench) -> None:
     endpoints = bench.resources.ecosystems["pypi"].endpoints
     settings = bench.resources.settings
     assert endpoints.main_rate == 10
-    assert requests_a_day(endpoints, settings) == 43_200
-    assert days_between_looks(432_000, 43_200, settings) == 10
-    assert days_between_looks(1_000, 43_200, settings) == settings.freshness_goal_days
+    assert daily_budget(endpoints, settings) == 43_200
+    assert days_between_checks(432_000, 43_200, settings) == 10
+    assert days_between_checks(1_000, 43_200, settings) == settings.freshness_goal_days
     off = settings.model_copy(update={"staleness_budget": 0.0})
-    assert requests_a_day(endpoints, off) == 0
-    assert days_between_looks(1_000, 0, off) is None
+    assert daily_budget(endpoints, off) == 0
+    assert days_between_checks(1_000, 0, off) is None

@@ -17,7 +17,7 @@ from tests.simulator_tests.test_server.documents import (
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    """A client that follows nothing and waits for nothing long."""
+    """A client that does not follow redirects and has short time-outs."""
     with httpx.Client(trust_env=False, timeout=10) as client:
         yield client
 

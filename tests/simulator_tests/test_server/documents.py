@@ -1,4 +1,4 @@
-"""Which documents the simulator has, where they are, and how long a client waits for them."""
+"""The documents of the simulator, their addresses, and the time-out of the client."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""What the running simulator answers, over sockets and through its client."""
+"""The responses of the running simulator, over sockets and through its client."""
 
 import httpx
 import pytest
@@ -35,7 +35,7 @@ def test_documents_and_counts(
 def test_conditional_requests(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str
 ) -> None:
-    """A document that the client has is answered with 304 and nothing, until it changes."""
+    """The response for a document that the client has is an empty 304, until it changes."""
     first = http.get(urls[endpoint])
     etag = first.headers["etag"]
     for tags in (etag, f"W/{etag}", f'"other", {etag}', "*"):
@@ -77,7 +77,7 @@ def test_a_release_at_run_time(simulator: Simulator, http: httpx.Client, ecosyst
 
 
 def test_missing_packages(simulator: Simulator, http: httpx.Client) -> None:
-    """Each registry says in its own way that it does not have a package."""
+    """Each registry reports a missing package in its own way."""
     settings = simulator.environment()
     for url, body in (
         (f"{settings['PYPI_INDEX_URL']}/never-published/", b'{"message": "Not Found"}'),
@@ -102,7 +102,7 @@ def test_missing_packages(simulator: Simulator, http: httpx.Client) -> None:
 
 
 def test_spellings_of_a_project_are_redirected(simulator: Simulator, http: httpx.Client) -> None:
-    """PyPI answers other spellings of a name, and a missing slash, with 301."""
+    """PyPI redirects other spellings of a name, and a missing slash, with 301."""
     settings = simulator.environment()
     found = simulator.packages("pypi", 1, traits=("capitals",))[0]
     normalized = found.purl.rpartition("/")[2]
@@ -138,7 +138,7 @@ def test_the_index_is_made_of_files(simulator: Simulator, http: httpx.Client) ->
 
 
 def test_truth_and_closures(simulator: Simulator) -> None:
-    """The client's truth is whole: what a package requires is in its closure."""
+    """The client's truth is complete: the requirements of a package are in its closure."""
     for ecosystem in ECOSYSTEMS:
         found = simulator.packages(ecosystem, 1, start=300, traits=("requirements",))[0]
         truth = simulator.truth(ecosystem, found.name)
@@ -149,7 +149,7 @@ def test_truth_and_closures(simulator: Simulator) -> None:
 
 
 def test_all_truths() -> None:
-    """The truth of a whole registry, piece by piece, is that of each package; deleted ones lack."""
+    """The truth of a whole registry, in pieces, is that of each package but deleted ones."""
     with Simulator.start(packages=450, versions="2", requirements="1") as small:
         gone = small.packages("npm", 1, start=200)[0]
         small.delete("npm", gone.name)
@@ -164,7 +164,7 @@ def test_all_truths() -> None:
 
 
 def test_mistakes_of_the_client(simulator: Simulator) -> None:
-    """What the control API does not understand is an error with a reason."""
+    """The control API explains every invalid request."""
     with pytest.raises(LookupError, match="no ecosystem 'conda'"):
         simulator.packages("conda")
     with pytest.raises(LookupError, match="no package"):

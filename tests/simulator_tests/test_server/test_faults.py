@@ -1,4 +1,4 @@
-"""Faults on the way: errors, broken connections, slowness, and which requests meet them."""
+"""Faults in transit: errors, broken connections, slowness, and the requests that they affect."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 def test_statuses(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], status: int, retry_after: str
 ) -> None:
-    """Errors of the registry, with Retry-After where it is asked for."""
+    """Errors of the registry, with Retry-After if requested."""
     simulator.fault("status", status=status, retry_after=retry_after, times=2)
     answers = [http.get(urls["npm.packument"]) for _ in range(3)]
     assert [a.status_code for a in answers] == [status, status, 200]
@@ -29,7 +29,7 @@ def test_statuses(
 def test_resets(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str, at: str
 ) -> None:
-    """The connection is reset, before the answer or in the middle of it; the next one works."""
+    """The connection is reset, before the response or in the middle of it; the next one works."""
     simulator.fault("reset", at=at, endpoint=endpoint, times=1)
     with pytest.raises(httpx.ReadError):
         http.get(urls[endpoint])
@@ -49,7 +49,7 @@ def test_truncated_bodies(
 
 
 def test_slow_bodies(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """A slow body is whole in the end; one that stalls outlasts the client's patience."""
+    """A slow body arrives completely; one that stalls exceeds the client's time-out."""
     whole = http.get(urls["pypi.simple"]).content
     slow = simulator.fault("slow", seconds=0.2)
     assert http.get(urls["pypi.simple"]).content == whole
@@ -103,7 +103,7 @@ def test_which_requests_fail(
 
 
 def test_latency(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """An answer that is to take a minute does not come at once; other ecosystems' do."""
+    """A response with a latency of a minute is late; other ecosystems are unaffected."""
     simulator.latency(60_000, "npm")
     with pytest.raises(httpx.ReadTimeout):
         http.get(urls["npm.packument"], timeout=IMPATIENT)
@@ -115,7 +115,7 @@ def test_latency(simulator: Simulator, http: httpx.Client, urls: dict[str, str])
 def test_requests_at_the_same_time(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str]
 ) -> None:
-    """Requests wait beside each other, not behind each other; the counts tell how many did."""
+    """Requests wait in parallel, not in sequence; the counts say how many did."""
     simulator.latency(1500)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(http.get, [urls["cargo.index"]] * 8))

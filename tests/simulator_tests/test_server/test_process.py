@@ -1,4 +1,4 @@
-"""The simulator's process: the same each time, of one size, and gone when it is to be gone."""
+"""The simulator's process: deterministic, of constant size, and ended with its parent."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 def test_two_processes_serve_the_same_bytes(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str]
 ) -> None:
-    """Documents depend on the options alone (and on the address, which stands in some)."""
+    """Documents depend on the options alone (and some on the address)."""
     with Simulator.start(packages=1000, seed=7) as other:
         for url in urls.values():
             one = http.get(url).content.replace(simulator.url.encode(), b"")
@@ -28,7 +28,7 @@ def test_two_processes_serve_the_same_bytes(
 
 
 def test_memory_at_a_hundred_thousand_packages(http: httpx.Client) -> None:
-    """The process does not grow with the number of packages that were asked for."""
+    """The process does not grow with the number of requested packages."""
     with Simulator.start(packages=100_000, versions="5", requirements="3") as simulator:
         assert simulator.process
         process = psutil.Process(simulator.process.pid)
@@ -47,7 +47,7 @@ def test_memory_at_a_hundred_thousand_packages(http: httpx.Client) -> None:
 
 
 def test_it_stops_cleanly() -> None:
-    """SIGTERM ends the process with code 0, also while an answer is being held back."""
+    """SIGTERM ends the process with code 0, even while a response is delayed."""
     with Simulator.start(packages=10) as simulator:
         simulator.fault("stall", seconds=600)
         name = simulator.packages("npm", 1)[0].name
@@ -62,7 +62,7 @@ def test_it_stops_cleanly() -> None:
 
 
 def test_it_dies_with_its_parent() -> None:
-    """Killing the process that started it, in whatever way, ends the simulator."""
+    """Killing the process that started it ends the simulator."""
     program = (
         "from tests.simulator.client import Simulator\n"
         "simulator = Simulator.start(packages=10)\n"
@@ -80,7 +80,7 @@ def test_it_dies_with_its_parent() -> None:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether a process that is not our child ends soon; nobody may be there to bury it."""
+    """Whether a process that is not our child ends soon; it may become a zombie."""
     for _ in range(100):
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -91,7 +91,7 @@ def has_ended(process: psutil.Process) -> bool:
     return False
 
 
-def test_options_that_make_no_sense() -> None:
+def test_invalid_options() -> None:
     """A simulator that cannot start says why and leaves no process behind."""
     with pytest.raises(ValueError, match="is not a number, a range"):
         Simulator.start(versions="many")
@@ -102,7 +102,7 @@ def test_options_that_make_no_sense() -> None:
 
 
 def test_the_rate_can_be_measured() -> None:
-    """The load generator gets an answer to each of its requests."""
+    """The load generator gets a response to each of its requests."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.simulator.load", "--packages", "200"],
         cwd=ROOT,

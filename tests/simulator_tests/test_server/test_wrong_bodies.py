@@ -1,4 +1,4 @@
-"""Faults within an answer that arrives whole: another document, another shape, another size."""
+"""Faults within a complete response: another document, another shape, another size."""
 
 import json
 
@@ -14,7 +14,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 def test_pages_instead_of_documents(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str]
 ) -> None:
-    """An error page with status 200, an empty body, a wrong media type, a body of one's own."""
+    """An error page with status 200, an empty body, a wrong media type, a custom body."""
     whole = http.get(urls["npm.packument"]).content
     simulator.fault("html", times=1)
     answer = http.get(urls["npm.packument"])
@@ -35,7 +35,7 @@ def test_pages_instead_of_documents(
 def test_not_json(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str
 ) -> None:
-    """A complete answer that breaks off in the middle of the document."""
+    """A complete response that ends in the middle of the document."""
     simulator.fault("not-json", times=1)
     answer = http.get(urls[endpoint], headers={"Accept": SIMPLE_JSON})
     assert answer.content.endswith(b"upstream closed\x00")
@@ -53,7 +53,7 @@ def test_not_json(
 def test_fields_of_another_type_or_missing(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str
 ) -> None:
-    """Valid JSON of the wrong shape: all fields, or those that are named."""
+    """Valid JSON of the wrong shape: all fields, or the named ones."""
 
     def objects() -> list[dict[str, object]]:
         answer = http.get(urls[endpoint], headers={"Accept": SIMPLE_JSON})
@@ -85,7 +85,7 @@ def test_nested_fields(simulator: Simulator, http: httpx.Client, urls: dict[str,
 def test_metadata_that_is_no_text(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str]
 ) -> None:
-    """What is no JSON to begin with becomes bytes that are no text."""
+    """Documents other than JSON become bytes that are not text."""
     simulator.fault("wrong-types", times=1)
     with pytest.raises(UnicodeDecodeError):
         http.get(urls["pypi.metadata"]).content.decode()
@@ -114,7 +114,7 @@ def test_oversized_bodies(
 
 
 def test_heavy_documents(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """The same package in as many megabytes as asked for, with what fills real documents."""
+    """The same package in any number of megabytes, with the contents of real documents."""
     whole = http.get(urls["npm.packument"]).json()
     simulator.fault("heavy", megabytes=5, times=1)
     heavy = http.get(urls["npm.packument"])

@@ -7,8 +7,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssc_ingest.graph.changes import Write, prepare
-from ssc_ingest.graph.diff import Plan, StoredEdge, StoredVersion, compare_edges, plan
+from ssc_ingest.graph.changes import Row, Write, prepare
+from ssc_ingest.graph.diff import Plan, StoredEdge, compare_edges, plan
+from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName
 
 Names = st.lists(st.integers(0, 30), unique=True, max_size=15)
@@ -55,40 +56,45 @@ def write_of(registry: Mapping[int, Mapping[str, str] | None]) -> Write:
     return prepare(package, order)
 
 
+def edge(number: int, purl: str, text: str | None, owner: str = "pkg:e/web") -> StoredEdge:
+    """An edge to a package as the graph has it."""
+    return StoredEdge(str(number), "EPackage", purl, wanted(text, owner))
+
+
+def wanted(text: str | None, owner: str = "pkg:e/web") -> Row:
+    """The properties of an edge."""
+    said = {"constraints": text, "parent_version_name": owner}
+    return dict.fromkeys(REQUIREMENT.written) | said
+
+
 class Graph:
     """What a graph holds after plans were carried out."""
 
     def __init__(self) -> None:
-        self.versions: dict[VersionName, StoredVersion] = {}
+        self.versions: dict[VersionName, Row] = {}
         self.edges: dict[str, dict[str, str]] = {}
 
     def carry_out(self, found: Plan) -> None:
         """Do what the rows say."""
-        fields = StoredVersion.__dataclass_fields__
         for row in found.new_versions:
-            stored = StoredVersion(**{key: row[key] for key in fields})
-            assert stored.name not in self.versions
-            self.versions[stored.name] = stored
-            self.edges[stored.purl] = dict(row["requirements"])
-        by_purl = {version.purl: version for version in self.versions.values()}
+            assert row["name"] not in self.versions
+            self.versions[row["name"]] = {key: row[key] for key in VERSION.written}
+            self.edges[row["purl"]] = {edge[0]: edge[1] for edge in row["requirements"]}
+        by_purl = {version["purl"]: version for version in self.versions.values()}
         for row in found.changed_versions:
-            old = by_purl[row["purl"]]
-            values = {key: getattr(old, key) for key in fields} | row["properties"]
-            self.versions[old.name] = StoredVersion(**values)
-        for purl, wanted in found.compare.items():
-            edges = [
-                StoredEdge(str(n), "EPackage", target, text, "pkg:e/web")
-                for n, (target, text) in enumerate(self.edges[purl].items())
-            ]
-            written, vanished = compare_edges("pkg:e/web", purl, wanted, edges)
+            assert row["properties"].keys() <= set(VERSION.written)
+            by_purl[row["purl"]] |= row["properties"]
+        for purl, edges in found.compare.items():
+            stored = [edge(n, *each) for n, each in enumerate(self.edges[purl].items())]
+            written, vanished = compare_edges(purl, edges, stored)
             for row in written:
-                self.edges[purl][row["purl"]] = row["constraints"]
-            for edge in vanished:
-                del self.edges[purl][edge.purl]
+                self.edges[purl][row["purl"]] = row["properties"]["constraints"]
+            for gone in vanished:
+                del self.edges[purl][gone.purl]
 
     def assert_numbered(self) -> None:
         """Serial numbers are 0..n-1 in version order."""
-        numbers = {name: version.serial_number for name, version in self.versions.items()}
+        numbers = {name: version["serial_number"] for name, version in self.versions.items()}
         assert [numbers[VersionName(n)] for n in sorted(numbers, key=int)] == list(
             range(len(numbers))
         )
@@ -151,30 +157,27 @@ def test_edges_become_what_is_wanted_once_each(
     required: dict[str, str], present: list[tuple[str, str | None]]
 ) -> None:
     """Whatever edges there are (duplicates, of somebody else), exactly the wanted ones remain."""
-    wanted = {f"pkg:e/{name}": text for name, text in required.items()}
-    edges = [
-        StoredEdge(str(n), "EPackage", f"pkg:e/{name}", text, "pkg:e/web")
-        for n, (name, text) in enumerate(present)
-    ]
+    becomes = {f"pkg:e/{name}": wanted(text) for name, text in required.items()}
+    edges = [edge(n, f"pkg:e/{name}", text) for n, (name, text) in enumerate(present)]
 
-    written, vanished = compare_edges("pkg:e/web", "v", wanted, edges)
+    written, vanished = compare_edges("v", becomes, edges)
 
-    left = [edge for edge in edges if edge not in vanished]
-    result = {edge.purl: edge.constraints for edge in left}
+    left = [each for each in edges if each not in vanished]
+    result = {each.purl: each.properties for each in left}
     assert len(result) == len(left), "an edge is there twice"
-    result |= {row["purl"]: row["constraints"] for row in written}
-    assert result == wanted
-    untouched = {edge.purl for edge in left if edge.constraints == wanted[edge.purl]}
+    result |= {row["purl"]: row["properties"] for row in written}
+    assert result == becomes
+    untouched = {each.purl for each in left if each.properties == becomes[each.purl]}
     assert untouched.isdisjoint(row["purl"] for row in written)
 
 
 def test_an_edge_that_names_another_owner_is_rewritten() -> None:
     """The reference implementation wrote package names where the readers need purls."""
-    edge = StoredEdge("1", "EPackage", "pkg:e/a", "any", "web")
+    foreign = edge(1, "pkg:e/a", "any", owner="web")
 
-    written, vanished = compare_edges("pkg:e/web", "v", {"pkg:e/a": "any"}, [edge])
+    written, vanished = compare_edges("v", {"pkg:e/a": wanted("any")}, [foreign])
 
-    assert [row["owner"] for row in written] == ["pkg:e/web"]
+    assert [row["properties"]["parent_version_name"] for row in written] == ["pkg:e/web"]
     assert vanished == []
 
 
@@ -224,5 +227,5 @@ def test_versions_stay_in_their_order_when_the_registry_forgets_a_date() -> None
     again = plan(reading(3, 1, None), graph.versions, NO_LIMIT)
 
     assert again == Plan(total_versions=3)
-    numbers = {name: version.serial_number for name, version in graph.versions.items()}
+    numbers = {name: version["serial_number"] for name, version in graph.versions.items()}
     assert numbers == {"v1": 0, "v2": 1, "v0": 2}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ssc_ingest.errors import ParentNotFound
 from ssc_ingest.graph import rows
-from ssc_ingest.graph.changes import Change, ParentEdge, Row, check_edges, iso_date, naive_utc
+from ssc_ingest.graph.changes import Change, ParentEdge, Row, check_edges
+from ssc_ingest.graph.values import iso_date, naive_utc
 from ssc_ingest.models import PackageRef, Purl
 
 SIZES = st.lists(st.lists(st.integers(0, 9), max_size=8), max_size=8)

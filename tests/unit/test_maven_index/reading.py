@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 from ssc_ingest.ecosystems.maven.index.documents import IndexReader, Row
-from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.index_pass import Pass
 from ssc_ingest.ecosystems.maven.index.records import Changes, Names, by_package
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from tests.simulator.maven.index_format import Fields

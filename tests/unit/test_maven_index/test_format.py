@@ -37,7 +37,7 @@ def test_what_is_written_is_read(
 
     expected = [tuple(encoded(d.get(name)) for name in ("u", "m", "del")) for d in written]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(documents, "PIECE", piece)
+        patch.setattr(documents, "CHUNK_SIZE", piece)
         reader = IndexReader(io.BytesIO(content))
         assert [row for rows in reader for row in rows] == expected
     assert (reader.timestamp, reader.documents) == (17, len(written))
@@ -108,7 +108,7 @@ def test_lengths_that_make_no_sense(content: bytes, reason: str) -> None:
 
 def test_a_document_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many fields of a size that one may have are too much together."""
-    monkeypatch.setattr(documents, "PIECE", 1000)
+    monkeypatch.setattr(documents, "CHUNK_SIZE", 1000)
     monkeypatch.setattr(documents, "MAX_DOCUMENT", 50_000)
     fits = {"a": "x" * 20_000, "b": "y" * 20_000}
     assert len(rows_of(index_file([fits]))) == 1
@@ -145,7 +145,7 @@ def test_several_members_are_one_stream() -> None:
 
 def test_a_large_document_among_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents larger than what is looked at at a time are read, too."""
-    monkeypatch.setattr(documents, "PIECE", 1000)
+    monkeypatch.setattr(documents, "CHUNK_SIZE", 1000)
     large = {"c": "/a/B\n" * 300_000, "u": "org.example|large|1.0|NA"}
     rows = rows_of(index_file([*SMALL, large, *SMALL]))
     assert len(rows) == 9

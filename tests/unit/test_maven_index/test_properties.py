@@ -18,7 +18,7 @@ def test_recorded_properties(recordings: Path) -> None:
     assert properties.chain == "1318453614498"
     assert properties.timestamp == 1540776119470
     assert properties.last == 541
-    assert properties.offered == frozenset(range(512, 542))
+    assert properties.available == frozenset(range(512, 542))
     assert list(properties.chunks_after(539) or ()) == [540, 541]
     assert list(properties.chunks_after(511) or ()) == list(range(512, 542))
     assert list(properties.chunks_after(541) or ()) == []
@@ -31,14 +31,14 @@ def test_properties_without_chunks() -> None:
     """Publishers need not offer any; separators and escapes are Java's."""
     body = b"! comment\r\nnexus.index.timestamp : 20260101000000.001 +0200\r\nnexus.index.id\r\n"
     properties = parse_properties(body, "url")
-    assert (properties.chain, properties.last, properties.offered) == ("", None, frozenset())
+    assert (properties.chain, properties.last, properties.available) == ("", None, frozenset())
     assert properties.timestamp == 1767218400001
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"nexus.index.timestamp=yesterday", b"\xff\0"])
 def test_no_properties(body: bytes) -> None:
     """A page, or nothing at all, is not the index's properties."""
-    with pytest.raises(MalformedMetadata, match="no index properties"):
+    with pytest.raises(MalformedMetadata, match="not the properties of an index"):
         parse_properties(body, "url")
 
 

@@ -1,7 +1,7 @@
-"""Reading Maven Central's index: what all packages are called, and which have changed.
+"""Reading Maven Central's index: the names of all packages, and the packages that changed.
 
-From the bytes (:mod:`.gunzip`, :mod:`.documents`) over what a record means (:mod:`.records`) to
-sorted lines on disk (:mod:`.sorted_lines`), in memory that does not depend on the index's size.
-All of these need the standard library only: they are also what runs in the image of
-:mod:`.container`, as a command (:mod:`.__main__`).
+Bytes become documents (:mod:`.gunzip`, :mod:`.documents`), documents become records
+(:mod:`.records`), and records become sorted lines on disk (:mod:`.sorted_lines`), in memory that
+does not depend on the index's size. All of these modules need the standard library only, because
+they also run as a command (:mod:`.__main__`) in the image of ``maven/index_container.py``.
 """

@@ -1,8 +1,8 @@
-"""The names of all packages in an index, as lines of JSON: what runs in the container.
+"""The command in the container: prints the names of all packages in an index as lines of JSON.
 
 ``python -m ssc_ingest.ecosystems.maven.index FILE|URL`` writes ``{"name": "group:artifact"}`` for
-each package, in order, and last of all ``{"total": ...}``, without which the output is not whole.
-What is to be told to people goes to standard error.
+each package, in order, and finally ``{"total": ...}``; without it, the output is incomplete.
+Messages for people go to standard error.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import IO
 from urllib.error import URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from ssc_ingest.ecosystems.maven.index.passing import Pass
+from ssc_ingest.ecosystems.maven.index.index_pass import Pass
 from ssc_ingest.ecosystems.maven.index.records import Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import RegistryError
@@ -29,10 +29,10 @@ INTERRUPTED = 130
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Where the index is was said by who started this, and by nobody else."""
+    """Only the caller decides which hosts are contacted."""
 
     def redirect_request(self, *_: object) -> None:
-        """Do not follow; the answer is an error."""
+        """Do not follow; the response becomes an error."""
 
 
 @contextlib.contextmanager
@@ -42,8 +42,8 @@ def _opened(source: str, user_agent: str) -> Iterator[IO[bytes]]:
             yield file
         return
     request = Request(source, headers={"User-Agent": user_agent})  # noqa: S310 - see above
-    with build_opener(_NoRedirects).open(request, timeout=TIMEOUT) as answer:
-        yield answer
+    with build_opener(_NoRedirects).open(request, timeout=TIMEOUT) as response:
+        yield response
 
 
 def _write_names(source: str, user_agent: str) -> None:
@@ -51,30 +51,30 @@ def _write_names(source: str, user_agent: str) -> None:
         reading = Pass(file, Names(), lines, url=source)
         for progress in reading:
             if progress:
-                _tell(f"{progress.documents} documents")
+                _report(f"{progress.documents} documents")
         total = lines.finish()
-        _tell(f"{reading.progress.documents} documents, {total} packages")
+        _report(f"{reading.progress.documents} documents, {total} packages")
         if skipped := reading.records.skipped:
-            _tell(f"{skipped} documents are unusable, such as {reading.records.examples}")
+            _report(f"{skipped} documents are unusable, for example {reading.records.examples}")
         for line in lines.after(b""):
             sys.stdout.write(json.dumps({"name": line.decode("ascii")}) + "\n")
         sys.stdout.write(json.dumps({"total": total}) + "\n")
         sys.stdout.flush()
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and do it; the exit code."""
+    """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m ssc_ingest.ecosystems.maven.index",
         description="Print the names of all packages in a Maven index as lines of JSON.",
     )
     parser.add_argument("source", metavar="FILE|URL", help="nexus-maven-repository-index.gz")
-    parser.add_argument("--user-agent", default="SSC-Ingest", help="who asks, for a URL")
+    parser.add_argument("--user-agent", default="SSC-Ingest", help="for requests to a URL")
     options = parser.parse_args(arguments)
     try:
         _write_names(options.source, options.user_agent)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (RegistryError, URLError, OSError) as error:
-        _tell(f"{options.source}: {error}")
+        _report(f"{options.source}: {error}")
         return UNAVAILABLE
     return 0
 

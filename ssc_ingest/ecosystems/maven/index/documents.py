@@ -1,4 +1,4 @@
-"""The index's binary form: a header, then documents of named fields, all of it compressed.
+"""The index's binary format: a header, then documents of named fields, all of it compressed.
 
 .. code-block:: text
 
@@ -9,9 +9,8 @@
 Big-endian, until the end of the file; texts are in Java's modified UTF-8. Written by
 ``org.apache.maven.index.updater.IndexDataWriter`` of https://github.com/apache/maven-indexer.
 
-Ten million documents are read at a time, so what is not needed is stepped over and never becomes
-an object. Of a document three fields are kept, as bytes: ``u``, ``m`` and ``del``. What they mean
-is in :mod:`.records`.
+An index has ten million documents, so unused fields are skipped and never become objects. Three
+fields of a document are kept, as bytes: ``u``, ``m`` and ``del`` (:mod:`.records`).
 """
 
 from collections.abc import Iterator
@@ -31,14 +30,14 @@ MAX_VALUE = 64 * 1024 * 1024
 MAX_DOCUMENT = 128 * 1024 * 1024
 """Bytes of one document."""
 MAX_EXPANDED = 256 * 1024**3
-"""Bytes of all; ten million documents have some 3 GB."""
+"""Bytes of all documents; ten million have some 3 GB."""
 
-PIECE = 1024 * 1024
-"""Bytes parsed at a time: a few thousand documents, a few milliseconds of work."""
+CHUNK_SIZE = 1024 * 1024
+"""Bytes parsed at a time: a few thousand documents in a few milliseconds."""
 
 _HEADER = Struct(">Bq")
 _COUNT = Struct(">I")
-# Flags, length of the name, its first letter, and, if that is all of it, length of the value.
+# Flags, length of the name, its first letter, and, for names of one letter, length of the value.
 # Lengths are read as unsigned: negative ones become too large.
 _FIELD = Struct(">xHBI")
 _NAME_AT = 3
@@ -61,16 +60,16 @@ class IndexReader:
         """Read the header.
 
         Raises:
-            RegistryUnavailable: the file was cut or damaged.
-            MalformedMetadata: it is no such index.
+            RegistryUnavailable: the file is truncated or damaged.
+            MalformedMetadata: the file is not an index.
         """
         self.documents = 0
-        """So far, those about the index itself included."""
+        """Documents so far, including those about the index itself."""
         self._url = url
         self._stream = Gunzip(file, url=url, max_bytes=MAX_EXPANDED)
-        self._rest = self._stream.read(PIECE)
+        self._rest = self._stream.read(CHUNK_SIZE)
         while len(self._rest) < _HEADER.size:
-            if not (more := self._stream.read(PIECE)):
+            if not (more := self._stream.read(CHUNK_SIZE)):
                 raise RegistryUnavailable("the index ends within its header", url=url)
             self._rest += more
         version, timestamp = _HEADER.unpack_from(self._rest)
@@ -86,35 +85,35 @@ class IndexReader:
         return self._stream.size
 
     def __iter__(self) -> Iterator[list[Row]]:
-        """All rows, of a piece at a time.
+        """All rows, in lists of a few thousand.
 
         Raises:
-            RegistryUnavailable: the file was cut or damaged.
+            RegistryUnavailable: the file is truncated or damaged.
             MalformedMetadata: lengths that make no sense.
         """
-        data, wanted = self._rest, 0
+        data, needed = self._rest, 0
         while True:
-            rows, parsed, wanted = self._parse(data)
+            rows, parsed, needed = self._parse(data)
             if rows:
                 yield rows
-            # Documents larger than a piece are looked at again each time that twice as much is
-            # there, so that the work stays in proportion.
+            # A document larger than a chunk is parsed again each time that the data has doubled,
+            # so that the total work stays linear.
             left = len(data) - parsed
-            more = self._stream.read(max(PIECE, left))
+            more = self._stream.read(max(CHUNK_SIZE, left))
             if not more:
                 if left:
                     raise RegistryUnavailable(
                         f"the index ends within document {self.documents + 1}: {left} of "
-                        f"{wanted} bytes or more",
+                        f"{needed} bytes or more",
                         url=self._url,
                     )
                 return
             data = data[parsed:] + more
 
     def _parse(self, data: bytes) -> tuple[list[Row], int, int]:  # noqa: C901, PLR0912 - see below
-        """The complete documents at the beginning, their length, and how much the next one needs.
+        """The complete documents at the beginning, their length, and the size of the next one.
 
-        This is where the time goes; hence local names, and no calls.
+        This is the hot loop; hence local names, and no calls.
         """
         rows: list[Row] = []
         count_at, field_at = _COUNT.unpack_from, _FIELD.unpack_from
@@ -158,7 +157,7 @@ class IndexReader:
                     rows.append((uinfo, modified, removed))
                 start = at
                 documents += 1
-        except error:  # the piece ends within a length
+        except error:  # the data ends within a length
             at = max(at, end) + 1
         self.documents += documents
         if at - start > MAX_DOCUMENT:

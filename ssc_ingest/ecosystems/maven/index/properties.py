@@ -1,4 +1,4 @@
-"""``nexus-maven-repository-index.properties``: which index is published, and which chunks of it.
+"""``nexus-maven-repository-index.properties``: the published index and its chunks.
 
 .. code-block:: text
 
@@ -8,8 +8,8 @@
     nexus.index.incremental-0=541
     nexus.index.incremental-1=540
 
-Chunks of one chain are numbered without gaps; some thirty are offered. Another chain-id says that
-the publisher began anew, and that its numbers mean something else. Java's properties format;
+Chunks of one chain are numbered without gaps; some thirty are available. Another chain-id means
+that the publisher started over, with other numbers. The format is that of Java's properties;
 ``org.apache.maven.index.context.IndexingContext`` has the names.
 """
 
@@ -31,38 +31,38 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True, slots=True)
 class IndexProperties:
-    """What is published."""
+    """The published index."""
 
     chain: str
-    """Which sequence of chunks; empty where there are none."""
+    """The sequence of chunks; empty if there are no chunks."""
     timestamp: int
     """When the index was packed, milliseconds since 1970."""
     last: int | None
     """Number of the last chunk."""
-    offered: frozenset[int]
+    available: frozenset[int]
 
     def chunks_after(self, number: int | None) -> Sequence[int] | None:
-        """The chunks behind one, ascending; ``None`` if not all of them are there."""
+        """The chunks behind one, ascending; ``None`` if one of them is not available."""
         if number is None or self.last is None or number > self.last:
             return None
-        wanted = range(number + 1, self.last + 1)
-        if len(wanted) > len(self.offered) or not self.offered.issuperset(wanted):
+        missing = range(number + 1, self.last + 1)
+        if len(missing) > len(self.available) or not self.available.issuperset(missing):
             return None
-        return wanted
+        return missing
 
 
 def parse_properties(body: bytes, url: str) -> IndexProperties:
     """Read the file.
 
     Raises:
-        MalformedMetadata: it does not say when the index was packed.
+        MalformedMetadata: it has no valid time of the index.
     """
     values: dict[str, str] = {}
     for line in map(str.strip, body.decode("latin-1").splitlines()):
         if not line.startswith(("#", "!")):
             name, *value = _SEPARATOR.split(line, maxsplit=1)
             values[name] = "".join(value).lstrip(" \t=:").replace("\\", "")
-    offered = (
+    available = (
         _number(value)
         for name, value in values.items()
         if name.startswith(f"{_PREFIX}incremental-")
@@ -71,7 +71,7 @@ def parse_properties(body: bytes, url: str) -> IndexProperties:
         chain=values.get(f"{_PREFIX}chain-id", ""),
         timestamp=_timestamp(values, url),
         last=_number(values.get(f"{_PREFIX}last-incremental", "")),
-        offered=frozenset(number for number in offered if number is not None),
+        available=frozenset(number for number in available if number is not None),
     )
 
 
@@ -81,7 +81,7 @@ def _timestamp(values: Mapping[str, str], url: str) -> int:
         moment = datetime.strptime(text, "%Y%m%d%H%M%S.%f %z")
     except ValueError as error:
         raise MalformedMetadata(
-            f"no index properties: {text[:100]!r} is no timestamp", url=url
+            f"not the properties of an index: {text[:100]!r} is not a timestamp", url=url
         ) from error
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 

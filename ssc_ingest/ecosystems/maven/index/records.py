@@ -1,14 +1,14 @@
-"""What a document of the index says, and the lines that a pass over the index makes of it.
+"""The meaning of the index's documents, and the lines that a pass makes of them.
 
-A document is about the index itself (:mod:`.documents` leaves those out), or says in ``del`` which
-artifact was removed, or describes in ``u`` an artifact that was added. Both are written
+A document is about the index itself (:mod:`.documents` skips those), or names in ``del`` an
+artifact that was removed, or describes in ``u`` an artifact that was added. Artifacts are written
 ``group|artifact|version|classifier|extension``, the last part optional, ``NA`` for no classifier.
-``m`` is when the document came into the index, in milliseconds since 1970; its own clock's, not
-the file's.
+``m`` is the time when the document came into the index, in milliseconds since 1970; it is not the
+time of the file.
 
-A version is an artifact without classifier; one with a classifier (sources, javadoc) is a further
+An artifact without classifier is a version; one with a classifier (sources, javadoc) is a further
 file of a version. Names outside ASCII do not exist (:mod:`ssc_ingest.ecosystems.maven.identity`),
-so that the texts' encoding, Java's modified UTF-8, is nothing to deal with.
+so the texts' encoding, Java's modified UTF-8, does not matter.
 """
 
 import re
@@ -22,9 +22,9 @@ Lines = list[bytes]
 SEPARATOR = b"\t"
 """Between name and version in a line of :class:`Changes`."""
 BEHIND_VERSIONS = b"\n"
-"""A name and this comes behind all lines of that package, and before those of any other."""
+"""A name with this suffix sorts behind all lines of that package and before all others."""
 
-# What is printed, without what separates: | in the index, : in names, tab and line feed in lines.
+# Printable characters without separators: | in the index, : in names, tab and line feed in lines.
 _VERSION = re.compile(rb"([!-9;-{}~]+)\|([!-9;-{}~]+)\|([!-{}~]+)\|NA(?:\|[!-{}~]*)?")
 _FURTHER_FILE = re.compile(rb"[^|]+\|[^|]+\|[^|]+\|(?!NA(?:\||$))[^|]+(?:\|[^|]*)?")
 
@@ -32,13 +32,13 @@ EXAMPLES = 5
 
 
 class _Pass:
-    """What all passes count."""
+    """Counts the unusable documents of a pass."""
 
     def __init__(self) -> None:
         self.skipped = 0
-        """Documents that say neither what was added nor what was removed in a usable way."""
+        """Documents from which neither an addition nor a removal can be read."""
         self.examples: list[str] = []
-        """A few of these, for people."""
+        """A few of these, for messages."""
 
     def _skip(self, uinfo: bytes | None) -> None:
         if uinfo is not None and _FURTHER_FILE.fullmatch(uinfo):
@@ -52,10 +52,10 @@ class Names(_Pass):
     """Lines ``group:artifact`` of every package that has a version."""
 
     def __init__(self, known_to: bytes = b"", since: int | None = None) -> None:
-        """Of all packages; of those up to a name, only if they came after ``since``, in ms."""
+        """All packages, but those up to ``known_to`` only if they came after ``since`` (ms)."""
         super().__init__()
         self._known_to, self._since = known_to, since
-        # The files and versions of a package mostly stand together.
+        # The files and versions of a package are mostly adjacent.
         self._last = b"|"
 
     def __call__(self, rows: Iterable[Row]) -> Lines:
@@ -83,11 +83,11 @@ class Names(_Pass):
 class Changes(_Pass):
     """Lines ``group:artifact<TAB>version`` of every version that was added.
 
-    For a removed one there is a line without version: the package is worth a look.
+    A removed version gives a line without version: the package has to be read again.
     """
 
     def __init__(self, since: int | None = None) -> None:
-        """Of all documents, or of those that came into the index after ``since``, in ms."""
+        """All documents, or those that came into the index after ``since`` (ms)."""
         super().__init__()
         self._since = since
         self._last = b"|"
@@ -115,12 +115,12 @@ class Changes(_Pass):
 
 
 def _came_before(modified: bytes | None, since: int | None) -> bool:
-    """Whether a document came into the index by then; what does not say may have come after."""
+    """Whether a document certainly came into the index by then."""
     return bool(since is not None and modified and modified.isdigit() and int(modified) <= since)
 
 
 def by_package(lines: Iterable[bytes], most: int) -> Iterator[tuple[str, Sequence[str]]]:
-    """Each package with at most so many of its versions, of sorted lines of :class:`Changes`."""
+    """Each package with its last ``most`` versions, from sorted lines of :class:`Changes`."""
     package, versions = "", deque[str](maxlen=most)
     for line in lines:
         name, _, version = line.decode("ascii").partition(SEPARATOR.decode())

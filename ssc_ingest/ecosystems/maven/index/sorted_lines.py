@@ -1,7 +1,7 @@
-"""Distinct lines in order, of more than memory should hold: an external merge sort.
+"""Distinct lines in order, without holding all of them in memory: an external merge sort.
 
-Lines gather in a set; when there are many, they go to disk, sorted, and what went to disk is
-merged in the end. Nothing is decided by hashes alone, so no line is lost to a collision.
+Lines are collected in a set; when there are many, they are sorted and written to disk, and finally
+the files are merged. Hashes alone decide nothing, so no line is lost to a collision.
 """
 
 import heapq
@@ -15,13 +15,13 @@ from typing import IO, Self
 MAX_IN_MEMORY = 250_000
 """Lines, some 25 MB."""
 MAX_FILES = 64
-"""Sorted files before they become one."""
-WRITTEN = 10_000
+"""Sorted files before they are merged into one."""
+BATCH_SIZE = 10_000
 """Lines written at a time."""
 
 
 class SortedLines:
-    """A private collection of lines; gone, with its files, when its block ends."""
+    """A private collection of lines; its files are deleted when its block ends."""
 
     def __init__(self, most_in_memory: int = MAX_IN_MEMORY, most_files: int = MAX_FILES) -> None:
         self._most = most_in_memory
@@ -42,7 +42,7 @@ class SortedLines:
         self._close()
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """Add lines without line feeds; those that are there already change nothing."""
+        """Add lines without line feeds; repeated lines change nothing."""
         self._gathered.update(lines)
         if len(self._gathered) > self._most:
             self._spill()
@@ -50,14 +50,14 @@ class SortedLines:
                 self._merge()
 
     def finish(self) -> int:
-        """How many distinct lines there are, for which all are brought in order."""
+        """Sort all lines; returns the number of distinct ones."""
         self._spill()
         if len(self._files) != 1:
             self._merge()
         return self._count
 
     def after(self, line: bytes) -> Iterator[bytes]:
-        """The lines behind one, which need not be there, in order; after :meth:`finish`."""
+        """The lines greater than ``line``, in order; call :meth:`finish` before."""
         (file,) = self._files
         file.seek(0)
         return (each for each in _lines(file) if each > line)
@@ -80,7 +80,7 @@ class SortedLines:
         self._files.append(file)
         count = 0
         remaining = iter(lines)
-        while some := list(islice(remaining, WRITTEN)):
+        while some := list(islice(remaining, BATCH_SIZE)):
             file.write(b"\n".join(some) + b"\n")
             count += len(some)
         return count

@@ -1,8 +1,8 @@
-"""What a POM says together with those that it inherits from: Maven's "effective" model.
+"""Maven's effective model: a POM together with the POMs that it inherits from.
 
-https://maven.apache.org/ref/current/maven-model-builder/ has the order of things: inheritance
-first, on raw texts (the child's declaration of a dependency replaces its parents'), then
-interpolation, in which even a parent's texts see the child's properties and coordinates.
+https://maven.apache.org/ref/current/maven-model-builder/ defines the order: first inheritance, on
+raw texts (the child's declaration of a dependency replaces its parents'), then interpolation, in
+which even a parent's texts see the child's properties and coordinates.
 """
 
 import re
@@ -15,8 +15,8 @@ from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
 MAX_TEXT_LENGTH = 4096
 """Characters of an interpolated text; expressions that would make it longer stay as they are."""
 
-DEEPEST_EXPRESSION = 32
-"""Properties that may lead from one to the next."""
+MAX_EXPRESSION_DEPTH = 32
+"""Properties in a chain of references."""
 
 _EXPRESSION = re.compile(r"\$\{([^${}]+)\}")
 _PREFIXES = ("project.", "pom.")
@@ -25,10 +25,10 @@ _DEFAULTS = {"packaging": "jar"}
 
 
 class EffectivePom:
-    """A POM and its lineage: itself, its parent, its grandparent, as far as they were found."""
+    """A POM and its lineage: itself, its parent, its grandparent, up to the first missing one."""
 
     def __init__(self, relatives: Mapping[Coordinates, Pom]) -> None:
-        """``relatives`` is the lineage with the coordinates by which each was found."""
+        """``relatives`` is the lineage, each POM under the coordinates by which it was found."""
         self.places = tuple(relatives)
         self.coordinates = self.places[0]
         self.lineage = tuple(relatives.values())
@@ -46,7 +46,7 @@ class EffectivePom:
 
     @property
     def imports(self) -> Iterator[Coordinates]:
-        """The bills of materials that manage dependencies for it, the strongest first."""
+        """The bills of materials that manage its dependencies, in order of precedence."""
         merged: dict[Key, Declaration] = {}
         for pom in self.lineage:
             for key, declaration in pom.imports.items():
@@ -57,7 +57,7 @@ class EffectivePom:
 
     @property
     def relocation(self) -> Coordinates | None:
-        """Where Maven goes instead, if the POM says so; this is not inherited."""
+        """The coordinates that replace this POM's, if it was relocated; not inherited."""
         target = self.lineage[0].relocation
         if target is None:
             return None
@@ -66,13 +66,13 @@ class EffectivePom:
 
     @property
     def released_together(self) -> list[Pom]:
-        """The POM and those of its parents that have its version, up to the first with another."""
+        """The POM and its parents, up to the first that has another version."""
         version = self.coordinates.version
         same = takewhile(lambda place: place.version == version, self.places)
         return [pom for _, pom in zip(same, self.lineage, strict=False)]
 
     def managed(self, key: Key) -> Declaration | None:
-        """What its own and inherited ``dependencyManagement`` says, imports left aside."""
+        """The entry of its own or inherited ``dependencyManagement``, without imports."""
         for pom in self.lineage:
             for artifact in (key.artifact, ""):
                 for declaration in reversed(pom.managed.get(artifact, ())):
@@ -82,9 +82,9 @@ class EffectivePom:
         return None
 
     def interpolate(self, text: str) -> str:
-        """The text with its expressions replaced; those that nothing is known of stay.
+        """The text with its expressions replaced; unknown expressions stay.
 
-        The innermost come first, so ``${version.${kind}}`` works.
+        The innermost expressions come first, so ``${version.${kind}}`` works.
         """
         while "${" in text and len(text) <= MAX_TEXT_LENGTH:
             replaced = _EXPRESSION.sub(self._replacement, text)
@@ -103,9 +103,9 @@ class EffectivePom:
         return Declaration(*map(self.interpolate, declaration))
 
     def _resolve(self, name: str) -> str | None:
-        """A property's interpolated value; ``None`` if it has none, or only by way of itself."""
+        """A property's interpolated value; ``None`` if it has none or refers to itself."""
         if name not in self._resolved:
-            if self._depth >= DEEPEST_EXPRESSION:
+            if self._depth >= MAX_EXPRESSION_DEPTH:
                 return None
             self._resolved[name] = None
             value = self._look_up(name)

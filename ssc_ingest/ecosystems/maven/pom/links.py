@@ -1,4 +1,4 @@
-"""Where a POM says that its source is (https://maven.apache.org/pom.html#SCM)."""
+"""The addresses of the source that a POM gives (https://maven.apache.org/pom.html#SCM)."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def repository_candidates(pom: EffectivePom) -> Iterator[str]:
     """Addresses of the repository, the best first.
 
     A POM inherits these, but an organisation's common parent would pass on its own address. So
-    only parents that were released together with the POM count, which have its version.
+    only parents with the POM's version count: they were released together with it.
     """
     lineage = pom.released_together
     for name in ("scm.url", "scm.connection", "scm.developerConnection", "url"):

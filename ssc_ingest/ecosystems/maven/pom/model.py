@@ -1,9 +1,9 @@
-"""One POM as it stands in the repository, before anything is inherited or interpolated.
+"""One POM as the repository has it, before inheritance and interpolation.
 
 https://maven.apache.org/ref/current/maven-model/maven.html. Profiles are merged in here, since
-they apply before inheritance does. On no machine in particular two kinds are active: those that
-are so by the absence of a property, and, if there are none of these, those that are so by
-default (https://maven.apache.org/guides/introduction/introduction-to-profiles.html).
+they apply before inheritance. Without a particular machine, two kinds of profiles are active:
+those that the absence of a property activates, and, without any of these, those that are active
+by default (https://maven.apache.org/guides/introduction/introduction-to-profiles.html).
 """
 
 from collections import defaultdict
@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from ssc_ingest.ecosystems.maven.xml import child, children, elements, local_name, parse_xml, text
+from ssc_ingest.ecosystems.maven.xml import child, children, elements, parse_xml, text
+from ssc_ingest.ecosystems.wire import local_name
 
 MAX_POM = 4 * 1024 * 1024
 """Bytes; the largest bills of materials have about 1 MB."""
 
 MAX_DECLARATIONS = 20_000
-"""Dependencies of one POM, and as many managed ones; what goes beyond is passed over."""
+"""Dependencies of one POM, and as many managed ones; further ones are ignored."""
 
 _VALUES = {
     "packaging": ("packaging",),
@@ -33,7 +34,7 @@ _VALUES = {
 
 
 class Key(NamedTuple):
-    """What tells dependencies of one POM apart."""
+    """What distinguishes the dependencies of one POM."""
 
     group: str
     artifact: str
@@ -67,7 +68,7 @@ class ParentReference(NamedTuple):
 
 
 class Relocation(NamedTuple):
-    """Where a package went; an absent text is empty and means "the same"."""
+    """The new coordinates of a package; an absent text is empty and means "unchanged"."""
 
     group: str
     artifact: str
@@ -82,9 +83,9 @@ class Pom:
     properties: Mapping[str, str]
     dependencies: Mapping[Key, Declaration]
     managed: Mapping[str, tuple[Declaration, ...]]
-    """Managed dependencies by artifact; under "" those whose artifact is not literal."""
+    """Managed dependencies by artifact; under "" those whose artifact is an expression."""
     imports: Mapping[Key, Declaration]
-    """Bills of materials, in their order."""
+    """Bills of materials, in document order."""
     relocation: Relocation | None
     values: Mapping[str, str]
     """Simple elements that expressions may refer to: ``scm.url``."""
@@ -100,10 +101,10 @@ def parse_pom(body: bytes, url: str) -> Pom:
     """Read a POM.
 
     Raises:
-        MalformedMetadata: it is none.
+        MalformedMetadata: the document is not a POM.
     """
     root = parse_xml(body, "project", url)
-    # A later declaration replaces an earlier one: a profile's the POM's own, too.
+    # A later declaration replaces an earlier one: a profile's replaces the POM's own, too.
     models = (root, *_active_profiles(root))
     properties = {
         local_name(element): (element.text or "").strip()

@@ -1,8 +1,8 @@
-"""Finding the parents and bills of materials of POMs, of which few serve very many packages.
+"""Finding the parents and bills of materials of POMs; a few of them serve very many packages.
 
 All workers share them (:class:`ssc_ingest.http.document_cache.DocumentCache`), and each process
-keeps those that it used last in parsed form. A POM that the repository does not have, or that
-cannot be read, contributes nothing; a host that does not answer is an error as usual.
+keeps the most recently used ones in parsed form. A POM that is missing or unreadable contributes
+nothing; a host that does not respond is an error as usual.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
 MAX_LINEAGE = 32
 """Parents of one POM; the longest lineages of the repository have about ten."""
 
-DEEPEST_IMPORT = 16
-"""Bills of materials that import one from the other."""
+MAX_IMPORT_DEPTH = 16
+"""Bills of materials in a chain of imports."""
 
 MAX_IMPORTS = 500
-"""Bills of materials that are looked at for one POM."""
+"""Bills of materials that are searched for one POM."""
 
 Reader = Callable[[Coordinates], Awaitable[Pom | None]]
 
 
 class ParsedPoms:
-    """The POMs that a process used last, bounded by their size."""
+    """A cache of a process's parsed POMs, bounded by their size; drops the least recently used."""
 
     def __init__(self, capacity: int = 100_000) -> None:
         """``capacity`` is counted in declarations and properties, of some 300 bytes each."""
@@ -37,14 +37,14 @@ class ParsedPoms:
         self._weight = 0
 
     def get(self, coordinates: Coordinates) -> Pom | None:
-        """The POM, if it is kept."""
+        """The POM, if it is cached."""
         if coordinates not in self._poms:
             return None
         self._poms.move_to_end(coordinates)
         return self._poms[coordinates]
 
     def put(self, coordinates: Coordinates, pom: Pom) -> None:
-        """Keep the POM, for as long as it is among the last."""
+        """Cache the POM."""
         if coordinates in self._poms:
             return
         self._poms[coordinates] = pom
@@ -55,33 +55,33 @@ class ParsedPoms:
 
 
 class Inheritance:
-    """What the POMs of one package inherit; asks for each document once."""
+    """What the POMs of one package inherit; requests each document once."""
 
     def __init__(self, read: Reader, poms: ParsedPoms) -> None:
-        """``read`` gives a parent or bill of materials, or ``None`` where there is none."""
+        """``read`` returns a parent or bill of materials, or ``None`` if there is no such POM."""
         self._read = read
         self._poms = poms
         self._locks: WeakValueDictionary[Coordinates, asyncio.Lock] = WeakValueDictionary()
         self._missing: set[Coordinates] = set()
         self.is_complete = True
-        """Whether all that was asked for here is there."""
+        """Whether every POM that was needed here exists."""
 
-    def apart(self) -> "Inheritance":
-        """The same for one POM: what is there and what is missing is known to all of them."""
+    def for_one_pom(self) -> "Inheritance":
+        """A copy with its own ``is_complete``; it shares what was found and what is missing."""
         one = copy(self)
         one.is_complete = True
         return one
 
     @property
     def missing(self) -> frozenset[Coordinates]:
-        """What was referred to and not found."""
+        """Coordinates of POMs that were referred to and not found."""
         return frozenset(self._missing)
 
     async def of(self, coordinates: Coordinates, pom: Pom) -> EffectivePom:
-        """The POM with its parents, up to the first that is missing or was there before."""
+        """The POM with its parents, up to the first that is missing or closes a circle."""
         relatives = {coordinates: pom}
         while (reference := pom.parent) and len(relatives) <= MAX_LINEAGE:
-            # A parent is named before anything is inherited: only its child's own values count.
+            # The reference is resolved before inheritance: only the child's own values count in it.
             child = EffectivePom({coordinates: pom})
             coordinates = Coordinates(*map(child.interpolate, reference))
             found = None if coordinates in relatives else await self._find(coordinates)
@@ -93,9 +93,8 @@ class Inheritance:
     async def complete(self, pom: EffectivePom) -> list[Declaration]:
         """The POM's dependencies with the versions and scopes that are managed for them.
 
-        What the POM and its parents manage themselves comes first; bills of materials are read
-        only for a dependency that lacks a version, in their order, and the first that knows it
-        counts.
+        The management of the POM and its parents comes first. Bills of materials are read in
+        order, only for a dependency that lacks a version; the first that manages it wins.
         """
         completed = []
         for declaration in pom.dependencies:
@@ -114,8 +113,8 @@ class Inheritance:
     async def _imported(
         self, pom: EffectivePom, key: Key, trail: tuple[Coordinates, ...], budget: list[int]
     ) -> Declaration | None:
-        """What the first bill of materials that knows the dependency says."""
-        if len(trail) > DEEPEST_IMPORT:
+        """The entry of the first bill of materials that manages the dependency."""
+        if len(trail) > MAX_IMPORT_DEPTH:
             return None
         for coordinates in pom.imports:
             budget[0] -= 1

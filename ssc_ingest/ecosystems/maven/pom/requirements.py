@@ -11,7 +11,7 @@ from ssc_ingest.errors import InvalidName
 from ssc_ingest.models import PackageRef, Requirement
 
 SCOPES = frozenset({"", "compile", "runtime"})
-"""What an install of the package pulls; not ``test``, ``provided`` and ``system``."""
+"""Scopes that an installation pulls in: not ``test``, ``provided`` and ``system``."""
 
 logger = structlog.get_logger(__name__)
 
@@ -19,7 +19,7 @@ logger = structlog.get_logger(__name__)
 class RequirementReader:
     """Reads the requirements of one package's versions.
 
-    Versions of a package mostly require the same, so equal requirements are one object.
+    Versions of a package mostly require the same, so equal requirements share one object.
     """
 
     def __init__(self, ref: PackageRef) -> None:
@@ -28,7 +28,7 @@ class RequirementReader:
         self._skipped: set[str] = set()
 
     def read(self, declarations: Iterable[Declaration]) -> tuple[Requirement, ...]:
-        """The requirements by package; versions of one that is declared twice are united."""
+        """The requirements, one per package; versions of a repeated declaration are united."""
         versions: dict[str, tuple[str, ...]] = {}
         for declaration in declarations:
             optional = declaration.optional.lower() == "true"
@@ -39,7 +39,7 @@ class RequirementReader:
         return tuple(requirement for requirement in found if requirement)
 
     def relocated(self, target: Coordinates) -> tuple[Requirement, ...]:
-        """The one requirement of a version that went elsewhere."""
+        """The one requirement of a relocated version."""
         found = self._requirement(f"{target.group}:{target.artifact}", target.version)
         return (found,) if found else ()
 
@@ -54,7 +54,7 @@ class RequirementReader:
         return self._known[key]
 
     def report(self) -> None:
-        """Log, once a package, what is declared and cannot be a package."""
+        """Log, once per package, the declared names that no package can have."""
         if self._skipped:
             logger.warning(
                 "requirements_skipped",

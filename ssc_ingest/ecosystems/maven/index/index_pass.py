@@ -7,12 +7,12 @@ from ssc_ingest.ecosystems.maven.index.documents import IndexReader
 from ssc_ingest.ecosystems.maven.index.records import Changes, Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 
-REPORTED = 100_000
-"""Documents between two reports of a pass."""
+REPORT_INTERVAL = 100_000
+"""Documents between two progress reports."""
 
 
 class Progress(NamedTuple):
-    """How far a pass has come."""
+    """Progress of a pass."""
 
     documents: int
     size: int
@@ -20,15 +20,15 @@ class Progress(NamedTuple):
 
 
 class Pass:
-    """Reads a file's documents into ``lines`` while it is iterated, a few milliseconds a step.
+    """Reads a file's documents into ``lines`` while it is iterated; a step takes milliseconds.
 
-    A step that has something to report gives a :class:`Progress`, others ``None``.
+    A step gives a :class:`Progress` from time to time, otherwise ``None``.
     """
 
     def __init__(
         self, file: IO[bytes], records: Names | Changes, lines: SortedLines, *, url: str
     ) -> None:
-        """Errors of this and of iterating are those of :class:`.documents.IndexReader`."""
+        """Creation and iteration raise the errors of :class:`.documents.IndexReader`."""
         self.records = records
         self._lines = lines
         self._reader = IndexReader(file, url=url)
@@ -40,13 +40,13 @@ class Pass:
 
     @property
     def progress(self) -> Progress:
-        """Up to now."""
+        """The progress so far."""
         return Progress(self._reader.documents, self._reader.size)
 
     def __iter__(self) -> Iterator[Progress | None]:
         reported = 0
         for rows in self._reader:
             self._lines.add(self.records(rows))
-            reports = self._reader.documents // REPORTED
+            reports = self._reader.documents // REPORT_INTERVAL
             yield self.progress if reports > reported else None
             reported = reports

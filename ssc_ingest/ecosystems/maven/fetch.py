@@ -1,0 +1,257 @@
+"""Reading one package: its list of versions, their POMs, and what these inherit.
+
+The list of versions (``maven-metadata.xml``) has gaps (:mod:`.metadata`). Versions that the graph
+has therefore count as well, and versions that the list or the index only mentions count if their
+POM exists. A package with capitals in its name costs one more request (:mod:`.lower_case`).
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
+from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
+from ssc_ingest.ecosystems.lower_case import graph_name
+from ssc_ingest.ecosystems.maven.identity import Coordinates, metadata_path
+from ssc_ingest.ecosystems.maven.listing import versions_expected
+from ssc_ingest.ecosystems.maven.metadata import MAX_METADATA, VersionList, parse_metadata
+from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
+from ssc_ingest.ecosystems.maven.pom.model import MAX_POM, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.parents import Inheritance, ParsedPoms
+from ssc_ingest.ecosystems.maven.pom.requirements import RequirementReader
+from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
+from ssc_ingest.errors import (
+    MalformedMetadata,
+    PackageNotFound,
+    ResourceNotFound,
+    ResponseTooLarge,
+)
+from ssc_ingest.http.responses import Response
+from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
+
+XML = "application/xml"
+
+CONCURRENCY = 8
+"""Concurrent requests for one package's versions; more would only queue at the rate limit."""
+
+RECENT = timedelta(days=7)
+"""After a release, how long missing documents may still appear."""
+
+MAX_AWAITED = 8
+"""Versions of one package; where more are missing, they are missing for good."""
+
+NOTHING_LISTED = VersionList((), ())
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """One version, read completely."""
+
+    release_date: datetime | None = None
+    requirements: tuple[Requirement, ...] = ()
+    links: tuple[str, ...] = ()
+    problem: str = ""
+    """Why there is no readable POM."""
+    is_complete: bool = True
+    """Whether the repository has its POM and everything that the POM refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A package's own list of versions."""
+
+    url: str
+    found: VersionList = NOTHING_LISTED
+    etag: str | None = None
+    unchanged: bool = False
+    """The graph was filled from this list; ``found`` is empty then."""
+
+
+class PackageReader:
+    """Reads packages of one repository, and keeps the parsed POMs that several of them share."""
+
+    def __init__(self, maven: Ecosystem) -> None:
+        self._maven = maven
+        self._client = maven.client
+        self._endpoints = maven.endpoints
+        self._poms = ParsedPoms()
+
+    async def read(self, request: FetchRequest) -> Package | NotModified:
+        """The package; errors are those of :meth:`Ecosystem.fetch`.
+
+        If the latest version is known, the links are not read (``vendor`` and
+        ``repository_url`` are ``None``) unless the request is ``full``, for one more request.
+        Versions that the index has (``expected``) and the list lacks count if their POM exists.
+        """
+        ref, fetched_at = request.ref, now()
+        announced = versions_expected(request.expected)
+        listing = await self._read_list(ref, request.etag, announced)
+        known = frozenset(request.known)
+        if listing.unchanged and known.issuperset(announced):
+            return NotModified(fetched_at)
+        names = list(dict.fromkeys((*listing.found.listed, *known)))
+        mentioned = dict.fromkeys((*listing.found.hinted, *announced))
+        unlisted = [name for name in mentioned if name not in names]
+        to_read = [name for name in (*names, *unlisted) if name not in known]
+        if request.full:
+            newest = self._maven.latest(self._versions(ref, names, {}, ()))
+            to_read += [newest] if newest in known else []
+        releases = await self._read_releases(ref, to_read)
+        awaited = _awaited(releases, listing.found.updated, fetched_at) - known
+        existing = [name for name in unlisted if not releases[name].problem]
+        if listing.unchanged and not existing:
+            return NotModified(fetched_at)
+        names += existing
+        if not names:
+            raise PackageNotFound(ref.purl, url=listing.url)
+        new = {name: release for name, release in releases.items() if name not in known}
+        versions = self._versions(ref, names, new, awaited)
+        latest = self._maven.latest(versions)
+        about = releases.get(latest) if latest else None
+        if about and about.problem and latest in awaited:
+            about = None
+        repository = clean_repository_url(about.links) if about else None
+        group = ref.properties["group_id"].partition(".")[0]
+        name = await graph_name(ref.registry_name, lambda name: self._get_list(ref, name))
+        return Package(
+            ref=replace(ref, name=name),
+            vendor=vendor_of(repository, fallback=group) if repository else None,
+            repository_url=repository,
+            versions=versions,
+            latest=latest,
+            fetched_at=fetched_at,
+            # With an ETag, the next reading would not request the missing documents again.
+            etag=None if awaited else listing.etag,
+        )
+
+    async def _read_list(
+        self, ref: PackageRef, etag: str | None, announced: Sequence[VersionName]
+    ) -> _Listing:
+        """The package's list; an empty one if it is missing although the index has versions."""
+        try:
+            response = await self._get_list(ref, ref.registry_name, etag)
+        except PackageNotFound as error:
+            if not announced:
+                raise
+            return _Listing(str(error.url))
+        if response.not_modified:
+            return _Listing(response.url, etag=response.etag or etag, unchanged=True)
+        body = response.body
+        found = await off_loop(len(body), parse_metadata, body, ref.registry_name, response.url)
+        return _Listing(response.url, found, response.etag)
+
+    async def _get_list(self, ref: PackageRef, name: str, etag: str | None = None) -> Response:
+        url = self._endpoints.url("repository", *metadata_path(name))
+        try:
+            return await self._client.get(url, max_bytes=MAX_METADATA, accept=XML, etag=etag)
+        except ResourceNotFound as error:
+            raise PackageNotFound(ref.purl, url=url) from error
+
+    def _versions(
+        self,
+        ref: PackageRef,
+        names: Iterable[VersionName],
+        releases: Mapping[VersionName, _Release],
+        awaited: Container[VersionName],
+    ) -> tuple[Version, ...]:
+        """In ascending order; versions without a release have no date and no requirements."""
+        dates = {name: releases[name].release_date if name in releases else None for name in names}
+        return tuple(
+            Version(
+                name=name,
+                purl=self._maven.version_purl(ref, name),
+                release_date=dates[name],
+                requirements=releases[name].requirements if name in releases else None,
+                provisional=name in awaited,
+            )
+            for name in self._maven.by_date(dates)
+        )
+
+    async def _read_releases(
+        self, ref: PackageRef, names: Sequence[VersionName]
+    ) -> dict[VersionName, _Release]:
+        inheritance = Inheritance(self._read_shared, self._poms)
+        requirements = RequirementReader(ref)
+
+        async def read(name: VersionName) -> _Release:
+            return await self._read_release(ref, name, inheritance.for_one_pom(), requirements)
+
+        releases = dict(zip(names, await fan_out(read, names, CONCURRENCY), strict=True))
+        for reason, count in Counter(r.problem for r in releases.values() if r.problem).items():
+            log.warning("pom_unreadable", package=ref.purl, reason=reason, versions=count)
+        if missing := sorted(map(str, inheritance.missing)):
+            log.warning(
+                "parents_missing", package=ref.purl, parents=missing[:10], count=len(missing)
+            )
+        requirements.report()
+        return releases
+
+    async def _read_release(
+        self,
+        ref: PackageRef,
+        name: VersionName,
+        inheritance: Inheritance,
+        requirements: RequirementReader,
+    ) -> _Release:
+        group, artifact = ref.properties["group_id"], ref.properties["artifact_id"]
+        coordinates = Coordinates(group, artifact, name)
+        url = self._endpoints.url("repository", *coordinates.pom_path)
+        try:
+            document = await self._client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
+        except ResourceNotFound:
+            return _Release(problem="missing", is_complete=False)
+        except ResponseTooLarge as error:
+            return _Release(problem=str(error))
+        try:
+            own = await off_loop(len(document.body), parse_pom, document.body, url)
+        except MalformedMetadata as error:
+            return _Release(document.last_modified, problem=str(error))
+        pom = await inheritance.of(coordinates, own)
+        if pom.relocation:
+            found = requirements.relocated(pom.relocation)
+        else:
+            found = requirements.read(await inheritance.complete(pom))
+        return _Release(
+            document.last_modified,
+            found,
+            tuple(repository_candidates(pom)),
+            is_complete=inheritance.is_complete,
+        )
+
+    async def _read_shared(self, coordinates: Coordinates) -> Pom | None:
+        """A POM that others refer to; ``None`` if the repository has no readable one."""
+        url = self._endpoints.url("repository", *coordinates.pom_path)
+        try:
+            document = await self._client.get_immutable(
+                url, max_bytes=MAX_POM, accept=XML, shared=True
+            )
+        except (ResourceNotFound, ResponseTooLarge):
+            return None
+        try:
+            return await off_loop(len(document.body), parse_pom, document.body, url)
+        except MalformedMetadata:
+            return None
+
+
+def _awaited(
+    releases: Mapping[VersionName, _Release], updated: datetime | None, at: datetime
+) -> set[VersionName]:
+    """Versions whose documents may still appear, because they belong to a recent release."""
+
+    def is_recent(moment: datetime | None) -> bool:
+        return moment is not None and abs(at - moment) < RECENT
+
+    if not is_recent(updated):
+        return set()
+    found = {
+        name
+        for name, release in releases.items()
+        # A missing POM does not tell when its version was released: the list's date stands in.
+        if not release.is_complete and is_recent(release.release_date or updated)
+    }
+    return found if len(found) <= MAX_AWAITED else set()

@@ -1,0 +1,221 @@
+"""Starts programs, waits until they are ready, notices when one ends, and stops them in order.
+
+The servers (:mod:`.stack`) and the workers, beat and Flower of ``ssc-ingest up`` run under it. It
+is in this room because only the command line starts processes, and it may import this room; a
+room below would serve nobody else.
+
+``psutil.wait_procs`` would reap children behind the back of ``subprocess.Popen``, and asyncio's
+subprocesses need an event loop: servers start in threads, because preparing one may take a
+download.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from threading import Event, RLock
+
+from ssc_ingest.embedded.errors import Cancelled, PortTaken, ServerFailed
+from ssc_ingest.embedded.ports import choose_port, is_listening
+from ssc_ingest.embedded.process import ChildProcess, OnLine, ProcessGroup
+
+POLL = 0.1
+"""Seconds between two questions whether a child is ready."""
+
+ANY_PORT = 0
+
+PORTS_TRIED = 3
+"""The standard port and two others: each may be taken between its choice and the child's start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to run: how it is started, how it shows that it works, how it ends.
+
+    Its functions are called with the port that the program is to listen on; 0 if it has none.
+    """
+
+    name: str
+    command: Callable[[int], Sequence[str]]
+    """The program and its arguments."""
+    is_ready: Callable[[int, ChildProcess], bool]
+    """Whether this child works (and not another program that has taken its port)."""
+    announcement: Callable[[int], str]
+    """One line for people, once it is ready."""
+    start_timeout: float
+    """Seconds until it must be ready; recovery after a crash is part of it."""
+    stop_grace: float
+    """Seconds it may take to end after SIGTERM; then it is killed."""
+    stage: int = 0
+    """Programs of a higher stage are stopped before those of a lower one."""
+    port: int | None = None
+    """The port to listen on, if that is free; ``None`` for a program without a port."""
+    port_taken: str = ""
+    """What it writes before it ends because another program listens on its port."""
+    environment: Mapping[str, str] | None = None
+    """Replaces the inherited environment."""
+    on_line: OnLine | None = None
+    """Called with each line that it writes."""
+    on_stopped: Callable[[], None] = lambda: None
+    """Called when it was asked to end and has ended within its grace."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """A program that was started."""
+
+    program: Program
+    port: int
+    child: ChildProcess
+    attempt: int
+    ready: bool = False
+
+
+class Supervisor:
+    """The programs of one process group, which end when this process does. Thread-safe.
+
+    .. code-block:: python
+
+        supervisor = Supervisor()
+        supervisor.start(beat)
+        supervisor.wait_ready(["beat"], print)
+        while not (failure := supervisor.failed()):
+            ...
+        supervisor.stop()
+    """
+
+    def __init__(self, *, inherit: Sequence[int] = (), cancelled: Event | None = None) -> None:
+        """Start the group's watchdog, and no program yet.
+
+        Args:
+            inherit: file descriptors that all children keep open, see :class:`ProcessGroup`.
+            cancelled: set by another thread, ends all waiting and prevents further starts.
+        """
+        self._group = ProcessGroup(inherit=inherit)
+        self._cancelled = cancelled or Event()
+        self._members: dict[str, _Member] = {}
+        self._lock = RLock()
+
+    @property
+    def group(self) -> int:
+        """The id of the process group."""
+        return self._group.id
+
+    @property
+    def children(self) -> dict[str, ChildProcess]:
+        """The children by their programs' names."""
+        return {name: member.child for name, member in self._members.items()}
+
+    def port(self, name: str) -> int:
+        """The port that a started program was told to listen on; 0 if it has none."""
+        return self._members[name].port
+
+    def start(self, program: Program) -> None:
+        """Start a program; does not wait for it.
+
+        Raises:
+            ServerFailed: it cannot be executed.
+            Cancelled: everything is being stopped.
+        """
+        with self._lock:
+            self._members[program.name] = self._launch(program, attempt=1)
+
+    def _launch(self, program: Program, *, attempt: int) -> _Member:
+        if self._cancelled.is_set():
+            raise Cancelled
+        port = 0
+        if program.port is not None:
+            port = choose_port(program.port if attempt == 1 else ANY_PORT)
+        child = self._group.start(
+            program.name,
+            program.command(port),
+            on_line=program.on_line,
+            environment=program.environment,
+        )
+        return _Member(program, port, child, attempt)
+
+    def wait_ready(self, names: Iterable[str], say: Callable[[str], None]) -> None:
+        """Wait until these programs are ready, and say so of each when it is.
+
+        Raises:
+            ServerFailed: a program of this supervisor has ended, or one of these was not ready
+                in time.
+            Cancelled: everything is being stopped.
+        """
+        waiting = list(names)
+        began = time.monotonic()
+        while waiting:
+            if self._cancelled.is_set():
+                raise Cancelled
+            if failure := self.failed():
+                raise failure
+            for name in list(waiting):
+                member = self._members[name]
+                program = member.program
+                if (not member.port or is_listening(member.port)) and program.is_ready(
+                    member.port, member.child
+                ):
+                    member.ready = True
+                    waiting.remove(name)
+                    say(program.announcement(member.port))
+                elif time.monotonic() - began > program.start_timeout:
+                    raise member.child.not_ready(program.start_timeout)
+            if waiting:
+                time.sleep(POLL)
+
+    def failed(self) -> ServerFailed | None:
+        """The error to raise if a program has ended by itself, else ``None``. Never blocks."""
+        with self._lock:
+            for name, member in self._members.items():
+                if member.child.returncode is not None:
+                    try:
+                        self._members[name] = self._restart(member)
+                    except ServerFailed as failure:
+                        return failure
+        return None
+
+    def _restart(self, member: _Member) -> _Member:
+        """Start the program of a child that has ended by itself again, if a rule says so.
+
+        This is the place for such rules. There is one: a program whose port is taken by the time
+        it starts gets another port.
+
+        Raises:
+            ServerFailed: no rule applies, or the program cannot be started again.
+        """
+        program, child = member.program, member.child
+        starting = program.port is not None and not member.ready and not self._cancelled.is_set()
+        if not starting or program.port_taken not in child.recent_output():
+            raise child.failure()
+        if member.attempt == PORTS_TRIED:
+            raise PortTaken(
+                f"{program.name}: every port that was chosen was taken a moment later",
+                name=program.name,
+            )
+        return self._launch(program, attempt=member.attempt + 1)
+
+    def stop(self) -> None:
+        """Stop everything, the highest stage first: SIGTERM, and SIGKILL after the grace.
+
+        Safe to repeat.
+        """
+        self._cancelled.set()
+        with self._lock:  # a start that is under way in another thread is then a member
+            members = sorted(self._members.values(), key=_stage, reverse=True)
+        for _, stage in groupby(members, _stage):
+            _stop_together([member for member in stage if member.child.returncode is None])
+        self._members.clear()
+        self._group.close()
+
+
+def _stage(member: _Member) -> int:
+    return member.program.stage
+
+
+def _stop_together(members: Sequence[_Member]) -> None:
+    for member in members:
+        member.child.terminate()
+    began = time.monotonic()
+    for member in members:
+        if member.child.wait(began + member.program.stop_grace - time.monotonic()):
+            member.program.on_stopped()

@@ -1,0 +1,163 @@
+"""A table of properties, and all that is made from one: rows, differences, stubs, views, Cypher."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum, auto
+from operator import attrgetter
+from typing import Any
+
+from ssc_ingest.graph.values import Type
+from ssc_ingest.models import PackageRef
+
+
+class Update(Enum):
+    """Who sets a property, and what a later reading of the package does to it."""
+
+    FIXED = auto()
+    """It is part of the identity: set from the model once, and never compared."""
+    FOLLOW = auto()
+    """It becomes what the registry says now; ``None`` removes it."""
+    KEEP = auto()
+    """It becomes what the registry says; ``None`` means "not read" and leaves what is known."""
+    WRITER = auto()
+    """The writer computes it, by rules of its own (``changes``, ``diff`` and ``rows``)."""
+    ELSEWHERE = auto()
+    """Another part of the program sets and removes it, by ``UPDATE_PACKAGES`` and
+    ``UPDATE_VERSIONS`` (``None`` removes); readings leave it alone."""
+
+
+_FROM_MODELS = {Update.FIXED, Update.FOLLOW, Update.KEEP}
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A row of a table."""
+
+    name: str
+    type: Type
+    update: Update
+    about: str
+    """What it means, for the documentation."""
+    _: KW_ONLY
+    source: str | Callable[[Any], Any] = ""
+    """Attribute of the model (dots allowed) or a function of it; empty: the property's name."""
+    default: Any = None
+    """Stored value of a new node or edge until something is known, and what readers take an
+    absent property for. ``None``: absent. ``...``: always known."""
+    stub: str = ""
+    """Attribute of the :class:`~ssc_ingest.models.PackageRef` that a stub takes it from."""
+
+    @property
+    def get(self) -> Callable[[Any], Any]:
+        """The function from the model to the value that is stored."""
+        source = self.source or self.name
+        get = attrgetter(source) if isinstance(source, str) else source
+        encode = self.type.encode
+        if encode is None:
+            return get
+        return lambda model: None if (value := get(model)) is None else encode(value)
+
+    @property
+    def path(self) -> str | None:
+        """The attribute of the model that is stored as it is; ``None`` if there is none."""
+        source = self.source or self.name
+        return source if isinstance(source, str) and self.type.encode is None else None
+
+    def decode(self, stored: Any) -> Any:
+        """A stored value as readers see it."""
+        value = self.default if stored is None and self.default is not ... else stored
+        return value if value is None or self.type.decode is None else self.type.decode(value)
+
+
+class Table:
+    """The properties of one kind of node or edge."""
+
+    def __init__(self, *properties: Property) -> None:
+        self.properties = properties
+        self.names = tuple(p.name for p in properties)
+        self.written = tuple(p.name for p in properties if p.update is not Update.ELSEWHERE)
+        """Those that readings set and compare, in the order of :meth:`stored`."""
+        self.defaults = {p.name: p.default for p in properties if p.default not in (None, ...)}
+        """What a new node has until something is known."""
+        sourced = [p for p in properties if p.update in _FROM_MODELS]
+        self.sourced = tuple(p.name for p in sourced)
+        """Those that come from a model."""
+        self._paths = [p.path for p in sourced]
+        self._sources = {p.name: p.get for p in sourced}
+        self._updated = [
+            (p.name, p.update is Update.KEEP)
+            for p in properties
+            if p.update in {Update.FOLLOW, Update.KEEP}
+        ]
+        self._stub = [(p.name, attrgetter(p.stub)) for p in properties if p.stub]
+
+    # What a model says ----------------------------------------------------------------------
+
+    def row(self, model: Any) -> dict[str, Any]:
+        """The stored form of what the model says; ``None`` for what it does not say."""
+        return {name: get(model) for name, get in self._sources.items()}
+
+    def update(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What a reading sets on a node whose properties were not read; ``None`` removes."""
+        return {
+            name: row[name] for name, keep in self._updated if not keep or row[name] is not None
+        }
+
+    def changes(self, row: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """What a reading sets on a node that has other values; ``None`` removes."""
+        return {
+            name: value
+            for name, keep in self._updated
+            if (value := row[name]) != stored[name] and not (keep and value is None)
+        }
+
+    def reader(self, first: str) -> Callable[[Any], tuple[Any, ...]]:
+        """The function from a model to its attribute ``first`` and the ``sourced`` values."""
+        paths = [path for path in self._paths if path is not None]
+        if len(paths) == len(self._paths):
+            return attrgetter(first, *paths)  # several times as fast, and there are many edges
+        getters: list[Callable[[Any], Any]] = [attrgetter(first), *self._sources.values()]
+        return lambda model: tuple([get(model) for get in getters])
+
+    def stub(self, ref: PackageRef) -> dict[str, Any]:
+        """What a package has that is only known as a requirement."""
+        row = {**ref.properties, **self.defaults}
+        for name, get in self._stub:
+            row[name] = get(ref)
+        return row
+
+    # What the graph says --------------------------------------------------------------------
+
+    def stored(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The properties by name, of a node that :meth:`cypher_list` has read."""
+        return dict(zip(self.written, values, strict=True))
+
+    def view(self, node: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """Those of the named properties that the table has, as readers see them."""
+        wanted = set(names)
+        return {p.name: p.decode(node.get(p.name)) for p in self.properties if p.name in wanted}
+
+    # Cypher ---------------------------------------------------------------------------------
+
+    def cypher_list(self, variable: str) -> str:
+        """``[version.name, ...]``: what is written, for :meth:`stored`."""
+        return f"[{', '.join(f'{variable}.{name}' for name in self.written)}]"
+
+    def cypher_map(self, variable: str) -> str:
+        """``version{.name, ...}``: all properties by name, ``null`` where one is absent."""
+        return f"{variable}{{{', '.join(f'.{name}' for name in self.names)}}}"
+
+    def cypher_node(self, variable: str) -> str:
+        """``{name: new.name, mean: 0.0, ...}``: those of a new node, from a row and defaults."""
+        literals = {name: json.dumps(value) for name, value in self.defaults.items()}
+        return _cypher(literals | {name: f"{variable}.{name}" for name in self.written})
+
+    def cypher_edge(self, variable: str, **others: str) -> str:
+        """``{constraints: edge[1], ...}``: those of a new edge, from what :meth:`reader` gave."""
+        given = {name: f"{variable}[{place}]" for place, name in enumerate(self.sourced, 1)}
+        return _cypher(given | others)
+
+
+def _cypher(expressions: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{name}: {value}' for name, value in expressions.items())}}}"

@@ -1,0 +1,52 @@
+"""How values are stored in the graph: types of properties, and the spelling of moments."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+def iso_date(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the millisecond, so that text order is time order."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def naive_utc(moment: datetime) -> datetime:
+    """The graph's spelling of a moment: UTC without a time zone (a LocalDateTime)."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(moment: Any) -> datetime | None:
+    """A LocalDateTime of the graph (naive UTC) as a datetime, to the microsecond."""
+    if moment is None:
+        return None
+    native: datetime = moment.to_native()
+    return native.replace(tzinfo=UTC)
+
+
+def _filled(values: Collection[str]) -> list[str] | None:
+    return list(values) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type of properties; the converters get no ``None``."""
+
+    title: str
+    encode: Callable[[Any], Any] | None = None
+    """From the models' value to what is stored; ``None`` means that both are the same."""
+    decode: Callable[[Any], Any] | None = None
+    """From what is stored to the models' value."""
+
+
+STRING = Type("string")
+UNIQUE = Type("string, unique")
+INTEGER = Type("integer")
+FLOAT = Type("float")
+BOOLEAN = Type("boolean")
+STRINGS = Type("list of strings", encode=_filled, decode=tuple)
+"""An empty list from a registry is an unknown one."""
+DATE = Type("string", encode=iso_date)
+MOMENT = Type("local date-time in UTC", encode=naive_utc, decode=aware)

@@ -1,0 +1,65 @@
+"""The state of the fleet as Redis has it: what ``ssc-ingest status`` prints."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.monitoring.heartbeats import Worker, workers
+from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.runs.model import Feed, Run
+from ssc_ingest.runs.store import Runs
+from ssc_ingest.work.claims import Claims
+from ssc_ingest.work.dead_letters import DeadLetters
+from ssc_ingest.work.names import queue_names
+from ssc_ingest.work.queues import Queues
+
+MAX_JOBS = 1000
+"""The newest jobs, among which the running ones are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkStatus:
+    """Workers, queues, and the work in progress."""
+
+    workers: list[Worker]
+    queues: dict[str, int]
+    """Waiting messages by queue."""
+    unacknowledged: int
+    """Messages that workers have received and not acknowledged."""
+    in_flight: int
+    """Packages that a worker has claimed."""
+    delayed: int
+    """Messages that wait for their time."""
+    dead_letters: int
+    jobs_running: int
+    runs: list[Run]
+    """Runs that run or are paused."""
+    feeds: dict[str, Feed]
+    """Where updates go on, of the ecosystems whose feed is followed."""
+
+
+async def read_work(
+    *,
+    queues: Queues,
+    jobs: Jobs,
+    runs: Runs,
+    claims: Claims,
+    dead_letters: DeadLetters,
+    redis: Redis,
+) -> WorkStatus:
+    """Read the status; ``redis`` is the state database."""
+    names = list(ecosystems())
+    feeds = {name: await runs.feed(name) for name in names}
+    found = [await jobs.get(job_id) for job_id in await jobs.ids(MAX_JOBS)]
+    return WorkStatus(
+        workers=await workers(redis),
+        queues=await queues.lengths(queue_names(names)),
+        unacknowledged=await queues.unacknowledged(),
+        in_flight=await claims.count(),
+        delayed=await queues.delayed(),
+        dead_letters=await dead_letters.count(),
+        jobs_running=sum(job is not None and not job.finished for job in found),
+        runs=await runs.current_of(names),
+        feeds={name: feed for name, feed in feeds.items() if feed},
+    )

@@ -1,0 +1,139 @@
+"""The kinds of runs: everything in which they differ, one row each.
+
+A new kind is a row of :data:`KINDS` and a page source of its own, which may read the graph instead
+of the registry, as :mod:`.staleness` does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.runs.comparison import SelectAll, SelectChanged, Selection, SelectMissing
+from ssc_ingest.runs.pages import FEED, LISTING, PageSource
+from ssc_ingest.runs.staleness import STALE, daily_budget
+from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
+from ssc_ingest.work.names import INGEST, STALENESS, UPDATE
+
+if TYPE_CHECKING:
+    from ssc_ingest.runs.model import Run
+
+Kind = Literal["ingestion", "update", "staleness"]
+
+Metrics = dict[str, int | float]
+"""The numbers that stand for a run, by name; docs/operations.md says what each counts."""
+
+
+def percentage(part: int, whole: int) -> float:
+    """``part`` of ``whole`` in percent; 0.0 of nothing."""
+    return round(100 * part / whole, 2) if whole else 0.0
+
+
+def _ingestion(run: "Run") -> Metrics:
+    counts = run.counts
+    listed, skipped = counts["listed"], counts["skipped"]
+    missing = counts["missing"] + counts["gone"] + counts["known_missing"]
+    if run.repeats:
+        missing -= counts["missing"]
+        others = run.done + counts["failed"] + missing + counts["invalid"] + run.pending
+        skipped = max(0, min(skipped, listed - others))
+        listed = others + skipped
+    total = listed if run.complete else max(listed, run.total or 0)
+    return {
+        "total_in_registry": total,
+        "new_packages_ingested": run.done,
+        "skipped_existing": max(0, skipped),
+        "errors": counts["failed"],
+        "ingestion_rate": percentage(run.done, total),
+        "missing": max(0, missing),
+        "invalid_names": counts["invalid"],
+    }
+
+
+def _refresh(run: "Run") -> Metrics:
+    processed, errors = run.done + run.counts["gone"], run.counts["failed"]
+    return {
+        "packages_processed": processed,
+        "total_versions": run.counts["versions"],
+        "errors": errors,
+        "success_rate": percentage(processed, processed + errors),
+    }
+
+
+def _update(run: "Run") -> Metrics:
+    counts = run.counts
+    return _refresh(run) | {
+        "changes": counts["listed"],
+        "unchanged": counts["unchanged"] + counts["current"],
+        **{name: counts[name] for name in ("unknown", "gone", "new_versions")},
+    }
+
+
+def _staleness(run: "Run") -> Metrics:
+    names = ("unchanged", "gone", "missing", "new_versions")
+    return _refresh(run) | {name: run.counts[name] for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKind:
+    """What distinguishes the runs of one kind."""
+
+    task: str
+    """Name of the task that carries out such a run."""
+    arguments: type[UpdateRegistry] = UpdateRegistry
+    """Arguments of that task."""
+    source: PageSource
+    """Where the pages come from."""
+    selection: type[Selection]
+    """Which packages of a page are published."""
+    urgency: str
+    """Of the tasks that are published."""
+    refresh: bool
+    """Whether these ask the registry even if the graph has the package."""
+    budget: Callable[[Endpoints, Settings], int] | None = None
+    """Limit of a run, where the caller does not choose it."""
+    report: Callable[["Run"], Metrics]
+    progress: Mapping[str, str]
+    """Metrics that the progress bar shows, and the words for them."""
+
+    @property
+    def follows_feed(self) -> bool:
+        """Whether runs start at the feed's cursor and move it.
+
+        Others leave a stored cursor alone; the first listing stores one.
+        """
+        return self.source is FEED
+
+
+KINDS: Mapping[Kind, RunKind] = {
+    "ingestion": RunKind(
+        task=INGEST,
+        arguments=IngestRegistry,
+        source=LISTING,
+        selection=SelectMissing,
+        urgency="bulk",
+        refresh=False,
+        report=_ingestion,
+        progress={"new_packages_ingested": "new", "skipped_existing": "had"},
+    ),
+    "update": RunKind(
+        task=UPDATE,
+        source=FEED,
+        selection=SelectChanged,
+        urgency="fresh",
+        refresh=True,
+        report=_update,
+        progress={"packages_processed": "updated"},
+    ),
+    "staleness": RunKind(
+        task=STALENESS,
+        source=STALE,
+        selection=SelectAll,
+        urgency="bulk",
+        refresh=True,
+        budget=daily_budget,
+        report=_staleness,
+        progress={"packages_processed": "looked at"},
+    ),
+}
