@@ -10,10 +10,10 @@ PACKAGES ?=
 PYTHON ?=
 export PYTHON
 
-.PHONY: help setup run test coverage check lint fast bench format docs lock clean
+.PHONY: help setup run test simulator-tests soak coverage check lint fast bench format docs lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: ## build .venv from uv.lock
 	@scripts/setup
@@ -25,6 +25,12 @@ run: setup ## start everything and add a few real packages to the graph
 test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1
 test: setup ## all tests, on real servers (some minutes)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+simulator-tests: setup ## the tests of the simulated registries
+	@$(BIN)/pytest -q -n logical --dist worksteal tests/simulator_tests
+
+soak: setup ## endurance and memory (an hour); SOAK=short takes minutes
+	@SOAK=$(or $(SOAK),full) $(BIN)/pytest -m soak
 
 coverage: setup ## all tests, and the lines that they never ran
 	@$(BIN)/pytest --cov --cov-report=term

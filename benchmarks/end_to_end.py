@@ -213,7 +213,7 @@ async def _make_schema(servers: Servers) -> None:
 async def _read(
     simulator: Simulator, addresses: EmbeddedAddresses, cls: type[Ecosystem], names: Sequence[str]
 ) -> list[Package]:
-    async with opened(cls, simulator, load_settings(None), addresses) as reader:
+    async with opened(cls, simulator, load_settings(None), str(addresses.redis_url)) as reader:
         return [(await read(reader, name)).package for name in names]
 
 

@@ -1,7 +1,7 @@
 """An ingestion of a whole simulated registry, through which workers and Redis are killed.
 
 ``python -m benchmarks.ingestion --packages 100000`` is the long form of the test
-``tests/acceptance/test_runs.py``: PyPI with three versions a package and two requirements a
+``tests/acceptance/test_endurance.py``: PyPI with three versions a package and two requirements a
 version, two worker processes, three kills at random points and a restart of Redis. It ends with
 an error unless the graph is equal to the simulator's truth and the run's metrics to it. Prints
 the rate, the largest number of pending packages and messages, and the largest memory of a worker.

@@ -21,7 +21,6 @@ from pathlib import Path
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
 from tests.contract.fetching import opened
 from tests.simulator.client import ROOT, Simulator
@@ -57,8 +56,7 @@ def measure(name: str, simulator_url: str, redis_url: str) -> Listing:
 
 async def _list(name: str, simulator_url: str, redis_url: str) -> Listing:
     settings = load_settings(None, redis_url=redis_url)
-    stack = EmbeddedAddresses(None, redis_url, None)
-    async with opened(ecosystem(name), Simulator(simulator_url), settings, stack) as reader:
+    async with opened(ecosystem(name), Simulator(simulator_url), settings, redis_url) as reader:
         before, begin, begin_cpu = _greatest_size(), time.perf_counter(), time.process_time()
         names = pages = 0
         first_page = 0.0

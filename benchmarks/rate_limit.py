@@ -40,7 +40,7 @@ async def read_all(
     cls = ecosystem("maven")
     async with (
         redis.Redis.from_url(str(addresses.redis_url)) as cache,
-        opened(cls, simulator, load_settings(None), addresses) as reader,
+        opened(cls, simulator, load_settings(None), str(addresses.redis_url)) as reader,
     ):
         tasks = [asyncio.create_task(_read(reader, cache, name, counts)) for name in names]
         await asyncio.wait(tasks, timeout=seconds)

@@ -6,10 +6,14 @@ session. Its content is wiped.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 import redis
@@ -18,20 +22,44 @@ from neo4j import GraphDatabase
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.embedded import EmbeddedStack
-from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
+
+pytest.register_assert_rewrite("tests.acceptance.work", "tests.graph_truth")
 
 Cypher = Callable[..., list[dict[str, Any]]]
 
 # These say where the jars of Neo4j and its Java come from, not how the program behaves.
 KEPT = {"CACHE_DIR", "EMBEDDED_MAVEN_URL", "JAVA_HOME"}
 
+ELSEWHERE: dict[str, tuple[str, Any]] = {
+    "graph_uri": ("graph_db_uri", "bolt://graph.invalid"),
+    "redis_url": ("redis_url", "redis://redis.invalid"),
+    "vulnerabilities_uri": ("vuln_db_uri", "mongodb://mongo.invalid"),
+}
+"""The settings that keep a stack from starting a server, by the field of its address."""
+
+IS_SHORT = os.environ.get("SOAK", "short") == "short"
+"""Whether tests that endure (the marker ``soak``) take minutes, as for CI, and not an hour."""
+
 MOST_CORES = 7
 """Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
 
 
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,  # how fast something is, is measured by benchmarks, on a machine that is quiet
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,  # what fails there fails here
+)
+hypothesis.settings.load_profile("tests")
+
+
 def pytest_configure() -> None:
     """Take the operator's settings out of the environment: tests state what they need."""
+    if threading.current_thread() is threading.main_thread():
+        # A shell's background jobs ignore Ctrl-C, and would their children, which tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     names = {name.upper() for name in Settings.model_fields} - KEPT
     for name, ecosystem in ecosystems().items():
         for endpoint in ecosystem.identity.endpoints:
@@ -55,38 +83,83 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddresses]:
-    """The three servers, real ones, for the whole session."""
-    if running := os.environ.get("SSC_TEST_STACK"):
-        if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
-            pytest.fail("SSC_TEST_STACK is one set of servers, which tests empty: use -n 0")
-        addresses = EmbeddedAddresses.read(Path(running))
-        if addresses is None:
-            pytest.fail(f"no embedded stack is running in SSC_TEST_STACK={running}")
-        yield addresses
-        return
-    with EmbeddedStack(load_settings(None, data_dir=tmp_path_factory.mktemp("stack"))) as stack:
-        yield stack.start()
+def running_stack() -> EmbeddedAddresses | None:
+    """The servers of ``SSC_TEST_STACK``."""
+    running = os.environ.get("SSC_TEST_STACK")
+    if running is None:
+        return None
+    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        pytest.fail("SSC_TEST_STACK is one set of servers, which tests empty: use -n 0")
+    addresses = EmbeddedAddresses.read(Path(running))
+    if addresses is None:
+        pytest.fail(f"no embedded stack is running in SSC_TEST_STACK={running}")
+    return addresses
+
+
+@contextmanager
+def _server(running: EmbeddedAddresses | None, field: str, data_dir: Path) -> Iterator[str]:
+    """The address of one of the three servers, which is started unless it is running."""
+    if running is None:
+        others = {option: address for name, (option, address) in ELSEWHERE.items() if name != field}
+        with EmbeddedStack(load_settings(None, data_dir=data_dir, **others)) as stack:
+            yield getattr(stack.start(), field)
+    else:
+        yield getattr(running, field)
 
 
 @pytest.fixture(scope="session")
-def settings(stack: EmbeddedAddresses, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a program that uses the test servers, and nothing of this machine."""
+def redis_url(
+    running_stack: EmbeddedAddresses | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Valkey, without a database number."""
+    with _server(running_stack, "redis_url", tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def graph_uri(
+    running_stack: EmbeddedAddresses | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Neo4j, which takes 10 s to start."""
+    with _server(running_stack, "graph_uri", tmp_path_factory.mktemp("neo4j")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def vulnerabilities_uri(
+    running_stack: EmbeddedAddresses | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """What speaks MongoDB's protocol."""
+    with _server(running_stack, "vulnerabilities_uri", tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def servers(graph_uri: str, redis_url: str, vulnerabilities_uri: str) -> Servers:
+    """All three servers."""
+    return Servers(graph_uri, None, redis_url, vulnerabilities_uri)
+
+
+@pytest.fixture(scope="session")
+def redis_servers(redis_url: str) -> Servers:
+    """Redis alone; the other two cannot be reached."""
+    return Servers("bolt://graph.invalid", None, redis_url, "mongodb://mongo.invalid")
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a program without servers, and nothing of this machine."""
     return load_settings(
         None,
-        graph_db_uri=stack.graph_uri,
-        redis_url=stack.redis_url,
-        vuln_db_uri=stack.vulnerabilities_uri,
         data_dir=tmp_path_factory.mktemp("data"),
         cache_dir=tmp_path_factory.mktemp("cache"),
     )
 
 
 @pytest.fixture(scope="session")
-def cypher(stack: EmbeddedAddresses) -> Iterator[Cypher]:
+def cypher(graph_uri: str) -> Iterator[Cypher]:
     """Run a query on the test graph: ``cypher("MATCH ... RETURN ...", name=...)`` -> rows."""
-    assert stack.graph_uri
-    with GraphDatabase.driver(stack.graph_uri) as driver:
+    with GraphDatabase.driver(graph_uri) as driver:
 
         def run(query: str, **parameters: Any) -> list[dict[str, Any]]:
             return [row.data() for row in driver.execute_query(query, parameters).records]
@@ -101,10 +174,14 @@ def clean_graph(cypher: Cypher) -> None:
 
 
 @pytest.fixture
-def clean_redis(stack: EmbeddedAddresses) -> None:
+def clean_redis(redis_url: str) -> None:
     """All databases of the test Redis empty."""
-    assert stack.redis_url
-    with redis.Redis.from_url(stack.redis_url) as client:
+    empty(redis_url)
+
+
+def empty(redis_url: str) -> None:
+    """Empty all databases of that Redis."""
+    with redis.Redis.from_url(redis_url) as client:
         client.flushall()
 
 

@@ -6,25 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import State, open_state
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from tests.acceptance.fleet import Fleet
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.acceptance.outages import OwnRedis
+from tests.conftest import empty
 from tests.simulator.client import Simulator
 from tests.toy import toy
 from tests.toy.registry import ToyRegistry
-
-
-@pytest.fixture(scope="session")
-def servers(stack: EmbeddedAddresses) -> Servers:
-    """The test servers' addresses."""
-    assert stack.graph_uri
-    assert stack.redis_url
-    assert stack.vulnerabilities_uri
-    return Servers(stack.graph_uri, None, stack.redis_url, stack.vulnerabilities_uri)
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +48,42 @@ def fleet(
     fleet.close()
 
 
+@pytest.fixture(scope="module")
+def running_fleet(
+    servers: Servers, simulated: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    """A worker of all queues for a whole module."""
+    empty(servers.redis_url)
+    fleet = Fleet(servers, simulated.environment(), tmp_path_factory.mktemp("fleet"))
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.close()
+
+
 @pytest.fixture
-async def state(fleet: Fleet, settings: Settings, servers: Servers) -> AsyncIterator[State]:
+def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
+    """That worker, when it has ended what the test before has left, should that have failed."""
+    with Redis.from_url(f"{redis_url}/1") as broker:
+        wait_until(lambda: not broker.zcard("unacked_index"), LONG_ENOUGH)
+    return running_fleet
+
+
+@pytest.fixture
+def shared_fleet(
+    idle_fleet: Fleet, simulator: Simulator, clean_graph: None, clean_redis: None
+) -> Fleet:
+    """That worker, empty queues and an empty graph; for tests that neither kill nor configure."""
+    return idle_fleet
+
+
+@pytest.fixture
+async def state(
+    clean_redis: None, settings: Settings, redis_servers: Servers
+) -> AsyncIterator[State]:
     """The state in Redis."""
-    async with open_state(settings, servers) as state:
+    async with open_state(settings, redis_servers) as state:
         yield state
 
 

@@ -129,6 +129,11 @@ class Fleet:
         worker.wait_until_ready()
         return worker
 
+    @property
+    def worker(self) -> WorkerProcess:
+        """The one that was started last."""
+        return self._workers[-1]
+
     def send(self, task: str = "extraction.extract_package", **kwargs: Any) -> str:
         """Send a task by name to the default queue; returns its id."""
         return str(self.stranger.send_task(task, kwargs=kwargs).id)

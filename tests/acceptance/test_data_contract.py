@@ -61,7 +61,7 @@ def simulated() -> Any:
 
 @pytest.mark.parametrize("name", READERS)
 async def test_a_file_its_package_and_all_requirements(
-    fleet: Fleet,
+    shared_fleet: Fleet,
     simulator: Simulator,
     state: State,
     cypher: Cypher,
@@ -71,7 +71,6 @@ async def test_a_file_its_package_and_all_requirements(
     name: str,
 ) -> None:
     """Acceptance rules 2, 3, 4, 6, 8 and 9, for a package that a requirement file requests."""
-    fleet.start()
     truth = choose(simulator, name)
     manager = ecosystem(name).identity.label.removesuffix("Package")
     file = cypher(CREATE_FILE, manager=manager)[0]
@@ -82,7 +81,7 @@ async def test_a_file_its_package_and_all_requirements(
         "parent_id": file["id"],
         "constraints": "== 1.2.3",
     }
-    await extract(fleet, state, **arguments)
+    await extract(shared_fleet, state, **arguments)
     closure = simulator.closure(name, truth.registry_name, "latest")
     read = cypher("MATCH (p) WHERE p.moment IS NOT NULL AND p.purl IS NOT NULL RETURN p.purl AS p")
     assert {row["p"] for row in read} == closure
@@ -93,8 +92,8 @@ async def test_a_file_its_package_and_all_requirements(
     assert cypher("MATCH (f:RequirementFile) RETURN f.moment AS m")[0]["m"] == file["moment"]
 
     before = snapshot(cypher)
-    await extract(fleet, state, **arguments)
-    await extract(fleet, state, **arguments, refresh=True)
+    await extract(shared_fleet, state, **arguments)
+    await extract(shared_fleet, state, **arguments, refresh=True)
     assert snapshot(cypher) == before
 
     assert_constraints_are_understood(cypher, READERS[name])

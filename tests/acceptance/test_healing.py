@@ -1,10 +1,28 @@
-"""Automatic repairs with real workers: lost entries of a feed, stubs of requirement files."""
+"""Work that is lost, deferred or paused is done in the end, by one worker."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 from ssc_ingest.resources import State
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet, eventually
-from tests.acceptance.work import in_graph
+from tests.acceptance.work import (
+    assert_nothing_is_left,
+    finished,
+    in_graph,
+    settled,
+    start_job,
+)
 from tests.conftest import Cypher
+from tests.graph_truth import assert_graph_holds
 from tests.simulator.client import Simulator
+
+PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
+OLD = 3 * 24 * 3600
+"""Seconds; longer than work may wait for anything else."""
 
 OLDER = """
 MATCH (p {purl: $purl}) SET p.moment = p.moment - duration('P30D')
@@ -17,18 +35,17 @@ CREATE (:RequirementFile {name: 'package.json', manager: 'NPM', moment: localdat
 
 
 async def test_a_change_that_the_feed_has_lost(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """A staleness run, which other commands show, reads the package when it is due."""
-    fleet.start()
     (package,) = simulator.packages("nuget", 1, start=40)
-    fleet.send(ecosystem="nuget", name=package.name, dependencies="none")
+    shared_fleet.send(ecosystem="nuget", name=package.name, dependencies="none")
     await in_graph(cypher, package.purl)
     simulator.publish("nuget", package.name)
     simulator.drop_feed_entries("nuget")
     cypher(OLDER, purl=package.purl)
 
-    fleet.send("staleness.sweep", ecosystem="nuget")
+    shared_fleet.send("staleness.sweep", ecosystem="nuget")
 
     async def is_healed() -> bool:
         runs = await state.runs.newest()
@@ -43,14 +60,13 @@ async def test_a_change_that_the_feed_has_lost(
 
 
 async def test_a_stub_that_a_requirement_file_points_to(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """The sweep submits it at once, with all requirements of its versions."""
-    fleet.start()
     (package,) = simulator.packages("npm", 1, start=700, traits=("requirements",))
     cypher(LINKED, purl=package.purl, name=package.name)
 
-    fleet.send("runs.sweep")
+    shared_fleet.send("runs.sweep")
 
     closure = simulator.closure("npm", package.name, "all")
     assert len(closure) > 1
@@ -60,3 +76,79 @@ async def test_a_stub_that_a_requirement_file_points_to(
         "MATCH (f:RequirementFile)-[e:REQUIRE]->(p) RETURN p.purl AS purl, e.constraints AS c"
     )
     assert file == {"purl": package.purl, "c": "^1"}
+
+
+async def test_nothing_is_requested_twice(
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
+) -> None:
+    """The list of versions and the POMs that arrived before the host asked us to wait are kept."""
+    package = next(
+        found
+        for found in simulator.packages("maven", 30, start=30)
+        if len(simulator.truth("maven", found.name).versions) >= 5
+    )
+    truth = simulator.truth("maven", package.name)
+    simulator.fault(
+        "status", endpoint="maven.pom", package=truth.purl, status=429, retry_after="2",
+        after=3, times=1,
+    )  # fmt: skip
+    job_id = await start_job(state, package.name, "none", "maven")
+    await eventually(state.queues.delayed)
+    kept = [key async for key in state.cache.scan_iter("carryover:*")]
+    assert kept == [f"carryover:{truth.purl}".encode()]
+    before = simulator.counts().endpoints["maven.metadata"]
+    assert not (await finished(state, job_id)).failed
+    assert simulator.counts().endpoints["maven.metadata"] == before == 1
+    assert_graph_holds(cypher, truth)
+    await settled(state)
+    await assert_nothing_is_left(state)
+    assert [key async for key in state.cache.scan_iter("carryover:*")] == []
+
+
+async def test_a_paused_registry_gets_no_requests(
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, tmp_path: Path
+) -> None:
+    """Urgent and bulk, new and old work waits meanwhile; afterwards all of it is done."""
+
+    def registries(*arguments: str) -> str:
+        done = subprocess.run(
+            [PROGRAM, "registries", *arguments], env=shared_fleet.environment, cwd=tmp_path,
+            capture_output=True, text=True, check=True)  # fmt: skip
+        return done.stdout
+
+    assert registries("pause", "npm", "--reason", "test") == "npm is paused until it is resumed\n"
+    urgent, *bulk, old = simulator.packages("npm", 12, start=30)
+    job_id = await start_job(state, urgent.name, "none", "npm")
+    messages = [
+        TaskMessage(
+            task=EXTRACT,
+            queue="npm.bulk",
+            kwargs={"ecosystem": "npm", "name": package.name, "dependencies": "none"},
+            since=time.time() - OLD if package is old else None,
+        )
+        for package in (*bulk, old)
+    ]
+    await state.queues.publish(messages)
+
+    async def all_wait() -> bool:
+        return await state.queues.delayed() == 12
+
+    await eventually(all_wait)
+    await settled(state)
+    # Another registry, on the same host here, is not concerned.
+    other = simulator.packages("cargo", 1, start=30)[0]
+    await finished(state, await start_job(state, other.name, "none", "cargo"))
+    asked = simulator.counts().packages
+    assert asked[other.purl] > 0
+    assert not any(purl.startswith("pkg:npm/") for purl in asked)
+    assert await state.dead_letters.count() == 0
+    assert registries("resume", "npm") == "npm is resumed, with 12 waiting packages\n"
+    assert not (await finished(state, job_id)).failed
+
+    async def all_are_read() -> bool:
+        (row,) = cypher("MATCH (p:NPMPackage) WHERE p.moment IS NOT NULL RETURN count(p) AS n")
+        return bool(row["n"] == 12)
+
+    await eventually(all_are_read)
+    await settled(state)
+    await assert_nothing_is_left(state)

@@ -42,6 +42,7 @@ def largest(worker: WorkerProcess) -> float:
     return int(peak[1]) / 1024
 
 
+@pytest.mark.soak
 async def test_a_worker_stays_small(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:

@@ -135,7 +135,7 @@ def test_it_continues_where_it_was_interrupted(
     with subprocess.Popen(
         [PROGRAM, "migrate"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        wait_until(lambda: cypher(position) or process.poll() is not None, 60)
+        wait_until(lambda: cypher(position) or process.poll() is not None, LONG_ENOUGH)
         process.send_signal(end)
         _, said = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode == (130 if end is signal.SIGINT else -9), said.decode()

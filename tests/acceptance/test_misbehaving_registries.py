@@ -37,7 +37,7 @@ def publish(simulator: Simulator, name: str, start: int) -> None:
     ids=["npm's sequence", "RubyGems' list of versions"],
 )
 async def test_a_feed_that_restarts(
-    fleet: Fleet,
+    shared_fleet: Fleet,
     simulator: Simulator,
     state: State,
     cypher: Cypher,
@@ -46,48 +46,45 @@ async def test_a_feed_that_restarts(
     begin_again: Callable[[Simulator, str], None],
 ) -> None:
     """The stored position no longer exists: numbers are lower, the file is another one."""
-    fleet.start()
-    await carried_out(fleet, state, "ingestion", name)
+    await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
     begin_again(simulator, name)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     assert_graph_is_the_registry(cypher, simulator, name)
     publish(simulator, name, 30)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     assert_graph_is_the_registry(cypher, simulator, name)
     await assert_nothing_is_left(state)
 
 
 @pytest.mark.parametrize("name", ["pypi", "npm", "cargo", "nuget"])
 async def test_an_outdated_page(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
     """A cache has an older copy of the feed: the next update reads the hidden entries."""
-    fleet.start()
-    await carried_out(fleet, state, "ingestion", name)
+    await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     publish(simulator, name, 30)
     simulator.stale(name, events=2)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     simulator.stale(name, on=False)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     assert_graph_is_the_registry(cypher, simulator, name)
     await assert_nothing_is_left(state)
 
 
 @pytest.mark.parametrize("kind", ["ingestion", "update"])
 async def test_an_index_that_breaks_off(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, kind: Kind
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, kind: Kind
 ) -> None:
     """Maven Central's index, or its newest chunk, ends too early once."""
-    fleet.start()
     if kind == "update":
-        await carried_out(fleet, state, "ingestion", "maven")
+        await carried_out(shared_fleet, state, "ingestion", "maven")
         publish(simulator, "maven", 20)
     part = {"ingestion": "maven.index", "update": "maven.chunk"}[kind]
     simulator.fault("truncate", endpoint=part, keep=0.6, times=1)
-    await carried_out(fleet, state, kind, "maven")
+    await carried_out(shared_fleet, state, kind, "maven")
     assert simulator.counts().faults == {"truncate": 1}
     assert_graph_is_the_registry(cypher, simulator, "maven")
     await assert_nothing_is_left(state)

@@ -17,7 +17,7 @@ from ssc_ingest.control.schedules import FIRED, SKIPPED
 from ssc_ingest.monitoring.heartbeats import beats
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import CONTROL
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually, wait_until
 from tests.acceptance.outages import OwnRedis
 
 QUICK = """
@@ -36,7 +36,7 @@ Scheduler.lock_timeout = 3
 """Another program's application: ours, with a schedule that tests can wait for."""
 
 DEAF = """
-import time, weakref
+import pathlib, time, weakref
 
 class Thing:
     pass
@@ -45,9 +45,13 @@ class Deaf(Scheduler):
     def tick(self, **kwargs):
         super().tick(**kwargs)
         thing = Thing()
-        kept = weakref.ref(thing, lambda _: time.sleep(2))
+        kept = weakref.ref(thing, self.wait)
         del thing
         return 0.0
+
+    def wait(self, _):
+        pathlib.Path("deaf").touch()
+        time.sleep(600)
 
 celery.conf.beat_scheduler = "quick:Deaf"
 """
@@ -197,13 +201,11 @@ async def test_switched_off_it_stays_off(
     await fires(state)
 
 
-async def test_a_stop_that_python_drops_stops_beat(
-    state: State, start_beat: StartBeat, tmp_path: Path
-) -> None:
+async def test_a_stop_that_python_drops_stops_beat(start_beat: StartBeat, tmp_path: Path) -> None:
     """Celery's handler raises ``SystemExit``, which is lost in a callback of a weak reference."""
     (tmp_path / "quick.py").write_text(QUICK + DEAF)
     beat = start_beat()
-    await fires(state, 1)
+    await asyncio.to_thread(wait_until, (tmp_path / "deaf").exists, LONG_ENOUGH)
     beat.terminate()
     assert await asyncio.to_thread(beat.wait, LONG_ENOUGH) == 0
     assert "Exception ignored in" in (tmp_path / "beat.log").read_text()

@@ -95,7 +95,7 @@ def test_a_file_beside_the_program_is_an_ecosystem(
         lambda: (
             [(r["kind"], r["state"]) for r in run.json("runs", "list")] == [("update", "finished")]
         ),
-        30,
+        LONG_ENOUGH,
     )
 
     (letter,) = run.json("dead-letters", "list", "--ecosystem", "toy")

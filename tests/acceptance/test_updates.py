@@ -51,11 +51,10 @@ def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
 
 @every_registry
 async def test_an_update_costs_what_has_changed(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
     """The ingestion adds all; no change costs a handful of requests, 1% about 1% of them."""
-    fleet.start()
-    ingestion = await carried_out(fleet, state, "ingestion", name)
+    ingestion = await carried_out(shared_fleet, state, "ingestion", name)
     packages = assert_graph_is_the_registry(cypher, simulator, name)
     metrics = ingestion.metrics()
     assert metrics["total_in_registry"] == packages
@@ -64,13 +63,13 @@ async def test_an_update_costs_what_has_changed(
     assert metrics["ingestion_rate"] == 100.0
 
     simulator.reset_counts()
-    update = await carried_out(fleet, state, "update", name)
+    update = await carried_out(shared_fleet, state, "update", name)
     assert simulator.counts().total <= MOST_FOR_NOTHING, simulator.requests()
     assert update.metrics()["packages_processed"] == 0
 
     changed = change_one_percent(simulator, name)
     simulator.reset_counts()
-    update = await carried_out(fleet, state, "update", name)
+    update = await carried_out(shared_fleet, state, "update", name)
     assert update.metrics()["packages_processed"] == len(changed)
     assert update.metrics()["new_versions"] == len(changed)
     asked = simulator.counts().total
@@ -81,11 +80,10 @@ async def test_an_update_costs_what_has_changed(
 
 @every_registry
 async def test_withdrawn_packages_stay_in_the_graph(
-    fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
     """A deleted package and an unpublished version keep their nodes; a new package is skipped."""
-    fleet.start()
-    await carried_out(fleet, state, "ingestion", name)
+    await carried_out(shared_fleet, state, "ingestion", name)
     nodes = "MATCH (n) RETURN elementId(n) AS id ORDER BY id"
     before = cypher(nodes)
     names = [found.name for found in simulator.packages(name, PACKAGES)]
@@ -95,7 +93,7 @@ async def test_withdrawn_packages_stay_in_the_graph(
     purl = simulator.truth(name, deleted).purl
     simulator.delete(name, deleted)
     added = simulator.add(name)
-    await carried_out(fleet, state, "update", name)
+    await carried_out(shared_fleet, state, "update", name)
     assert cypher(nodes) == before
     assert cypher("MATCH (p {purl: $purl}) RETURN p.moment IS NOT NULL AS read", purl=purl) == [
         {"read": True}

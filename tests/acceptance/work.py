@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from redis.asyncio import Redis
+
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
@@ -17,6 +19,12 @@ from tests.simulator.client import Simulator
 IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
 
 QUEUES = queue_names(ecosystems())
+
+MAY_STAY = (
+    *("jobs", "runs", "run:", "feed:", "dead-letters", "schedules", "redbeat"),
+    *("requirement-files", "staleness:"),
+)
+"""Beginnings of keys of the state that do not expire: kept by number, or one per ecosystem."""
 
 TASKS: dict[Kind, str] = {"ingestion": INGEST, "update": UPDATE}
 
@@ -62,6 +70,15 @@ async def assert_nothing_is_left(state: State) -> None:
     assert [key async for key in state.redis.scan_iter("job:*:pending")] == []
     assert [key async for key in state.redis.scan_iter("delivery:*")] == []
     assert await state.dead_letters.count() == 0
+    assert not await state.queues._redis.exists("delayed:messages")
+    assert [key for key in await lasting(state.redis) if not key.startswith(MAY_STAY)] == []
+    assert await lasting(state.cache) == []
+
+
+async def lasting(redis: Redis) -> list[str]:
+    """Keys that never expire."""
+    keys = [key async for key in redis.scan_iter(count=1000)]
+    return [str(key) for key in keys if await redis.ttl(key) == -1]
 
 
 async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
@@ -104,9 +121,11 @@ def root_of_a_large_closure(
     raise AssertionError("the simulated registry has no such package")
 
 
-async def carried_out(fleet: Fleet, state: State, kind: Kind, name: str) -> Run:
+async def carried_out(
+    fleet: Fleet, state: State, kind: Kind, name: str, **arguments: object
+) -> Run:
     """Wait for the end of a run that was requested by its task's name; returns it."""
-    task_id = fleet.send(TASKS[kind], ecosystem=name)
+    task_id = fleet.send(TASKS[kind], ecosystem=name, **arguments)
 
     async def ended() -> Run | None:
         runs = await state.runs.newest()

@@ -20,7 +20,7 @@ from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package, Version
 from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.servers import EmbeddedAddresses, locate
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth, VersionTruth
@@ -30,24 +30,25 @@ AnyEcosystem = TypeVar("AnyEcosystem", bound=Ecosystem)
 
 @asynccontextmanager
 async def opened(
-    cls: type[AnyEcosystem], simulator: Simulator, settings: Settings, stack: EmbeddedAddresses
+    cls: type[AnyEcosystem], simulator: Simulator, settings: Settings, redis_url: str
 ) -> AsyncIterator[AnyEcosystem]:
     """The ecosystem, reading the simulated registry under the fleet's rate limits."""
-    assert stack.redis_url
     with pytest.MonkeyPatch.context() as environment:
         for name, value in simulator.environment().items():
             environment.setenv(name, value)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    client = redis.Redis.from_url(stack.redis_url, decode_responses=True)
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
     async with client as state, open_transport(settings) as http:
         yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)
 
 
 @asynccontextmanager
-async def extracting(ecosystem: Ecosystem, settings: Settings) -> AsyncIterator[Resources]:
+async def extracting(
+    ecosystem: Ecosystem, settings: Settings, servers: Servers
+) -> AsyncIterator[Resources]:
     """What extractions with that ecosystem into the test graph need."""
     about = ecosystem.identity
-    async with open_resources(settings, locate(settings), env_file=None) as resources:
+    async with open_resources(settings, servers, env_file=None) as resources:
         await ensure_schema(resources.driver, [about.label])
         yield replace(resources, ecosystems={about.name: ecosystem})
 

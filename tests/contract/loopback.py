@@ -14,7 +14,6 @@ from aiohttp import web
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.rate_limit import RateLimiter
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import AnyEcosystem
 
@@ -92,15 +91,14 @@ async def loopback() -> AsyncIterator[Loopback]:
 async def reading(
     cls: type[AnyEcosystem],
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     **urls: str,
 ) -> AsyncIterator[AnyEcosystem]:
     """The ecosystem, with these base URLs by endpoint."""
-    assert stack.redis_url
     with pytest.MonkeyPatch.context() as environment:
         for key, url in urls.items():
             environment.setenv(f"{cls.identity.name}_{key}_url".upper(), url)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    client = redis.Redis.from_url(stack.redis_url, decode_responses=True)
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
     async with client as state, open_transport(settings) as http:
         yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)

@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.crates import Crates
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -25,10 +24,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def crates(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Crates]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(Crates, simulator, settings, stack) as crates:
+    async with opened(Crates, simulator, settings, redis_url) as crates:
         yield crates
 
 

@@ -20,7 +20,6 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.listing import followed, listed
@@ -46,13 +45,13 @@ def simulator(universe: Simulator) -> Simulator:
 async def crates(
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Crates]:
     """The ecosystem, with small pages."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 40)
-    async with opened(Crates, simulator, settings, stack) as crates:
+    async with opened(Crates, simulator, settings, redis_url) as crates:
         yield crates
 
 
@@ -98,14 +97,6 @@ async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, st
             assert isinstance(package, Package)
             found[name] = package.vendor
     return found
-
-
-async def test_a_listing_goes_on_at_every_cursor(crates: Crates) -> None:
-    """What is listed behind a page is what comes behind it."""
-    whole = await listed(crates)
-    for number, page in enumerate(whole.pages, 1):
-        rest = await listed(crates, page.cursor)
-        assert [name for page in whole.pages[number:] for name in page.names] == rest.names
 
 
 async def test_a_listing_does_not_go_on_in_another_dump(
@@ -295,15 +286,6 @@ async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
     assert found.changes == []
     simulator.rebuild("cargo")
     assert (await followed(crates, found.cursor)).names == {yanked}
-
-
-@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"compared": "yesterday"}', "\x00"])
-async def test_a_foreign_cursor_has_expired(crates: Crates, cursor: str) -> None:
-    """Nobody guesses what it may have meant."""
-    with pytest.raises(CursorExpired):
-        await followed(crates, cursor)
-    with pytest.raises(CursorExpired):
-        await listed(crates, cursor)
 
 
 # Fetching what was announced ------------------------------------------------------------

@@ -15,7 +15,6 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     StaleAnswer,
 )
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -35,10 +34,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def maven(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Maven]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(Maven, simulator, settings, stack) as maven:
+    async with opened(Maven, simulator, settings, redis_url) as maven:
         yield maven
 
 
@@ -110,16 +109,6 @@ async def test_another_index_while_a_listing_is_under_way(
     with pytest.raises(CursorExpired, match="started over"):
         await listed(maven, pages[7].cursor)
     assert endpoints(simulator) == {"maven.properties": 1}
-
-
-@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"chain": 1}', "nonsense"])
-async def test_senseless_cursors(maven: Maven, cursor: str) -> None:
-    """What is no cursor of ours can only be begun again."""
-    with pytest.raises(CursorExpired):
-        await changed(maven, cursor)
-    if cursor:
-        with pytest.raises(CursorExpired):
-            await listed(maven, cursor)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])

@@ -6,7 +6,6 @@ import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.maven import Maven
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -23,10 +22,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def maven(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Maven]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(Maven, simulator, settings, stack) as maven:
+    async with opened(Maven, simulator, settings, redis_url) as maven:
         yield maven
 
 

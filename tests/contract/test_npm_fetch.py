@@ -12,7 +12,6 @@ from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
 )
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -29,10 +28,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def npm(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Npm]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(Npm, simulator, settings, stack) as npm:
+    async with opened(Npm, simulator, settings, redis_url) as npm:
         yield npm
 
 

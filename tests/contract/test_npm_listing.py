@@ -10,7 +10,6 @@ import pytest
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.npm import Npm, feed
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.loopback import Loopback, loopback, reading
 
@@ -24,11 +23,11 @@ async def server() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def npm(
-    server: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    server: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Npm]:
     """The reader of that replica."""
     urls = {"replicate": f"{server.url}/db", "changes": f"{server.url}/db/_changes"}
-    async with reading(Npm, settings, stack, **urls) as reader:
+    async with reading(Npm, settings, redis_url, **urls) as reader:
         yield reader
 
 

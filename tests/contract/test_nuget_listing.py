@@ -23,7 +23,6 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.contract.loopback import Loopback, loopback, packed, reading
@@ -43,10 +42,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def nuget(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[NuGet]:
     """The ecosystem, reading that registry."""
-    async with opened(NuGet, simulator, settings, stack) as ecosystem:
+    async with opened(NuGet, simulator, settings, redis_url) as ecosystem:
         yield ecosystem
 
 
@@ -364,12 +363,12 @@ async def mirror() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def mirrored(
-    mirror: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    mirror: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[NuGet]:
     """The ecosystem, reading the copy."""
     base = f"{mirror.url}/copy"
     async with reading(
-        NuGet, settings, stack, registration=base, content=base, catalog=base
+        NuGet, settings, redis_url, registration=base, content=base, catalog=base
     ) as ecosystem:
         yield ecosystem
 

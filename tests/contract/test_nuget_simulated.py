@@ -8,7 +8,6 @@ import pytest
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read
 from tests.simulator.client import Simulator
@@ -25,10 +24,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def simulated(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[NuGet]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(NuGet, simulator, settings, stack) as ecosystem:
+    async with opened(NuGet, simulator, settings, redis_url) as ecosystem:
         yield ecosystem
 
 

@@ -22,7 +22,6 @@ from ssc_ingest.errors import (
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read, version_as_truth
 from tests.contract.loopback import Loopback, loopback, packed, reading
@@ -47,10 +46,10 @@ def simulator(universe: Simulator) -> Iterator[Simulator]:
 
 @pytest.fixture
 async def pypi(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[PyPI]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(PyPI, simulator, settings, stack) as pypi:
+    async with opened(PyPI, simulator, settings, redis_url) as pypi:
         yield pypi
 
 
@@ -74,8 +73,11 @@ async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) 
 
     Each takes one request, and one per version.
     """
-    for name, purl in simulator.packages("pypi", 30):
-        truth = simulator.truth("pypi", name)
+    packages = {
+        purl: simulator.truth("pypi", name) for name, purl in simulator.packages("pypi", 30)
+    }
+    assert sum(bool(truth.versions) for truth in packages.values()) > 20
+    for purl, truth in packages.items():
         if truth.versions:
             reading = await read(pypi, purl.removeprefix("pkg:pypi/"))
             check(reading.package, truth)
@@ -248,12 +250,12 @@ async def server() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def demo(
-    server: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    server: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[PyPI]:
     """The ecosystem, reading that index."""
     paths = {"index": "simple", "json": "pypi", "files": "files"}
     urls = {endpoint: f"{server.url}/{path}" for endpoint, path in paths.items()}
-    async with reading(PyPI, settings, stack, **urls) as pypi:
+    async with reading(PyPI, settings, redis_url, **urls) as pypi:
         yield pypi
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,6 @@ from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.ecosystems.pypi import listing as module
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened
 from tests.contract.loopback import Loopback, loopback, reading
@@ -24,10 +22,10 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @pytest.fixture
 async def pypi(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[PyPI]:
     """PyPI as it is simulated."""
-    async with opened(PyPI, simulator, settings, stack) as reader:
+    async with opened(PyPI, simulator, settings, redis_url) as reader:
         yield reader
 
 
@@ -40,10 +38,10 @@ async def server() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def index(
-    server: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    server: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[PyPI]:
     """The reader of that index."""
-    async with reading(PyPI, settings, stack, index=f"{server.url}/simple") as reader:
+    async with reading(PyPI, settings, redis_url, index=f"{server.url}/simple") as reader:
         yield reader
 
 
@@ -241,14 +239,3 @@ async def test_an_index_that_speaks_html(index: PyPI, server: Loopback) -> None:
     server.serve("/simple/", "<!DOCTYPE html><html></html>", media_type="text/html")
     with pytest.raises(MalformedMetadata, match="HTML"):
         await names(index)
-
-
-@pytest.mark.parametrize("cursor", ["", "{", "[]", '"x"', '{"after": 1}', '{"serial": []}'])
-async def test_cursors_of_others(index: PyPI, server: Loopback, cursor: Any) -> None:
-    """A text that is no cursor asks for a new beginning."""
-    serve(server, 10, {"a": 1})
-    with pytest.raises(CursorExpired):
-        await changed(index, cursor)
-    if cursor:
-        with pytest.raises(CursorExpired):
-            await names(index, cursor)

@@ -11,7 +11,6 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.http import rate_limit
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, rate_of, read, read_in_turn
 from tests.simulator.client import Simulator
@@ -41,22 +40,22 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient", "clean_redis")
 @pytest.mark.parametrize("name", ["maven", "pypi"])
 async def test_no_permission_is_spent_in_vain(
-    name: str, simulator: Simulator, settings: Settings, stack: EmbeddedAddresses
+    name: str, simulator: Simulator, settings: Settings, redis_url: str
 ) -> None:
     """Packages that are refused half-way come to their end, and nothing is thrown away."""
     names = [package.name for package in simulator.packages(name, 8, start=100)]
     with rate_of(ecosystem(name), 100_000):
-        async with opened(ecosystem(name), simulator, settings, stack) as reader:
+        async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
             whole = [(await read(reader, each)).package.versions for each in names]
     wanted = simulator.counts().total
     simulator.reset_counts()
     host = urlsplit(next(iter(simulator.environment().values()))).netloc
-    async with redis.Redis.from_url(str(stack.redis_url)) as cache:
+    async with redis.Redis.from_url(redis_url) as cache:
         await cache.delete(f"used:{host}")
         with rate_of(ecosystem(name), RATE):
-            async with opened(ecosystem(name), simulator, settings, stack) as reader:
+            async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
                 found = await asyncio.gather(*(_in_time(reader, cache, each) for each in names))
-    async with redis.Redis.from_url(str(stack.redis_url), decode_responses=True) as state:
+    async with redis.Redis.from_url(redis_url, decode_responses=True) as state:
         use = (await rate_limit.RateLimiter(state).use([host]))[host]
     assert [package.versions for package, _ in found] == whole
     assert sum(refusals for _, refusals in found) > 0

@@ -20,7 +20,7 @@ from ssc_ingest.errors import (
 )
 from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.models import Package, VersionName
-from ssc_ingest.servers import EmbeddedAddresses
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
@@ -51,11 +51,11 @@ async def registry() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def rubygems(
-    registry: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    registry: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, reading that registry."""
     urls = {"index": registry.url, "api": f"{registry.url}/api/v1"}
-    async with reading(RubyGems, settings, stack, **urls) as ecosystem:
+    async with reading(RubyGems, settings, redis_url, **urls) as ecosystem:
         yield ecosystem
 
 
@@ -252,6 +252,8 @@ async def test_yanked_version_keeps_what_is_known_of_it(
     rubygems: RubyGems,
     registry: Loopback,
     settings: Settings,
+    servers: Servers,
+    *,
     clean_graph: None,
     cypher: Cypher,
 ) -> None:
@@ -262,7 +264,7 @@ async def test_yanked_version_keeps_what_is_known_of_it(
         "1.2 json:~> 2.2|created_at:2026-03-02T03:04:05Z",
     ]
     request = ExtractPackage(ecosystem="rubygems", name="demo", refresh=True)
-    async with extracting(rubygems, settings) as resources:
+    async with extracting(rubygems, settings, servers) as resources:
 
         async def extracted(*lines: str) -> list[dict[str, Any]]:
             registry.serve("/info/demo", "\n".join(["---", *lines, ""]), media_type=TEXT)
@@ -370,10 +372,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def simulated(
-    simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, reading the simulated registry."""
-    async with opened(RubyGems, simulator, settings, stack) as ecosystem:
+    async with opened(RubyGems, simulator, settings, redis_url) as ecosystem:
         yield ecosystem
 
 

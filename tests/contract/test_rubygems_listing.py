@@ -18,7 +18,6 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.models import Package
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.listing import Followed, followed, listed
@@ -41,13 +40,13 @@ def running_simulator() -> Iterator[Simulator]:
 async def gems(
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RubyGems]:
     """The ecosystem, with small pages."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 30)
-    async with opened(RubyGems, simulator, settings, stack) as gems:
+    async with opened(RubyGems, simulator, settings, redis_url) as gems:
         yield gems
 
 
@@ -80,14 +79,6 @@ async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None
     assert {page.total for page in found.pages} == {GEMS}
     assert len(found.pages) == 7
     assert found.requests == 1
-
-
-async def test_a_listing_goes_on_at_every_cursor(gems: RubyGems) -> None:
-    """What is listed behind a page is what comes behind it."""
-    whole = await listed(gems)
-    for number, page in enumerate(whole.pages, 1):
-        rest = await listed(gems, page.cursor)
-        assert [name for page in whole.pages[number:] for name in page.names] == rest.names
 
 
 async def test_a_listing_does_not_go_on_in_another_list(
@@ -264,25 +255,19 @@ async def test_more_than_fits_in_memory_is_read_from_a_file(
     await assert_caught_up(gems, found)
 
 
-@pytest.mark.parametrize("cursor", ["", "{}", "17", '{"head": 1}', "\x00"])
-async def test_a_foreign_cursor_has_expired(gems: RubyGems, cursor: str) -> None:
-    """Nobody guesses what it may have meant."""
-    with pytest.raises(CursorExpired):
-        await followed(gems, cursor)
-    with pytest.raises(CursorExpired):
-        await listed(gems, cursor)
-
-
 # Servers that are different -----------------------------------------------------------------
 
 
 async def test_a_host_that_knows_no_parts_is_followed(
-    settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
     """It sends everything each time; only what is new is told. A last line may be half there."""
     one, other, third = (hashlib.md5(text).hexdigest() for text in (b"1", b"2", b"3"))  # noqa: S324
     head = "created_at: 2026-11-01T00:00:05Z\n---\n"
-    async with loopback() as server, reading(RubyGems, settings, stack, index=server.url) as gems:
+    async with (
+        loopback() as server,
+        reading(RubyGems, settings, redis_url, index=server.url) as gems,
+    ):
         text = f"{head}rake 1,2-java {one}\n"
         server.serve("/versions", text, media_type="text/plain")
         cursor = await gems.feed_end()

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from ssc_ingest.errors import CursorExpired, InvalidName, StaleAnswer
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import read
 from tests.contract.loopback import reading
@@ -29,10 +28,10 @@ def toys() -> Iterator[ToyRegistry]:
 
 @pytest.fixture
 async def toy(
-    toys: ToyRegistry, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    toys: ToyRegistry, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Toy]:
     """The ecosystem, reading it."""
-    async with reading(Toy, settings, stack, api=toys.url) as ecosystem:
+    async with reading(Toy, settings, redis_url, api=toys.url) as ecosystem:
         yield ecosystem
 
 

@@ -3,23 +3,24 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import redis.asyncio as redis
 
 from ssc_ingest.resources import State, open_state
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def servers(stack: EmbeddedAddresses) -> Servers:
-    """The test servers' addresses."""
-    assert stack.graph_uri
-    assert stack.redis_url
-    assert stack.vulnerabilities_uri
-    return Servers(stack.graph_uri, None, stack.redis_url, stack.vulnerabilities_uri)
+@pytest.fixture
+async def state(
+    clean_redis: None, settings: Settings, redis_servers: Servers
+) -> AsyncIterator[State]:
+    """Empty state."""
+    async with open_state(settings, redis_servers) as state:
+        yield state
 
 
 @pytest.fixture
-async def state(clean_redis: None, settings: Settings, servers: Servers) -> AsyncIterator[State]:
-    """Empty state."""
-    async with open_state(settings, servers) as state:
-        yield state
+async def broker(clean_redis: None, redis_servers: Servers) -> AsyncIterator[redis.Redis]:
+    """The database of the queues, empty."""
+    async with redis.Redis.from_url(redis_servers.redis(1), decode_responses=True) as broker:
+        yield broker

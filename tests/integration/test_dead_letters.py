@@ -1,14 +1,19 @@
 """Tasks that failed permanently, on a real Redis."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import redis.asyncio as redis
+from redis.exceptions import ResponseError
 
 from ssc_ingest.errors import InvalidArguments, MalformedMetadata
 from ssc_ingest.models import now
 from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ReplayDeadLetters
+from ssc_ingest.work.dead_letters import MAX_TRACEBACK_LENGTH
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
 
@@ -136,3 +141,60 @@ async def test_deleting(state: State) -> None:
     letter_id = await _fail(state, _message("a"))
     assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
     assert await state.dead_letters.get(letter_id) is None
+
+
+async def test_what_other_programs_put_there_is_shown_and_stays(
+    state: State, settings: Settings
+) -> None:
+    """Two fields: listed with the others, but by no filter; never replayed, however it is asked."""
+    own = await _fail(state, _message("rich"))
+    stream = f"{settings.redis_stream}-dlq"
+    entry: Any = await state.streams.xadd(stream, {"data": "not JSON", "error": "KeyError: 'x'"})
+    foreign = f"{stream}/{entry}"
+    assert [letter.id async for letter in state.dead_letters.all()] == [own, foreign]
+    letter = await state.dead_letters.get(foreign)
+    assert letter is not None
+    assert (letter.data, letter.error, letter.task) == ("not JSON", "KeyError: 'x'", "")
+    assert letter.kwargs == {}
+    assert letter.first_at == letter.last_at == letter_moment(entry)
+    assert [letter.id async for letter in state.dead_letters.all(ecosystem="pypi")] == [own]
+    assert await state.replay().replay(ReplayDeadLetters(all=True)) == [own]
+    assert await state.replay().replay(ReplayDeadLetters(ids=[foreign])) == []
+    assert await state.dead_letters.get(foreign) == letter
+    assert await state.dead_letters.delete([foreign]) == 1
+    assert await state.dead_letters.count() == 0
+
+
+def letter_moment(entry: str) -> datetime:
+    """When an entry was added, as its id says."""
+    return datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC)
+
+
+async def test_what_cannot_be_published_stays(state: State, broker: redis.Redis) -> None:
+    """The queue refuses it; the letter is there for the next replay, as it was."""
+    letter_id = await _fail(state, _message("rich"))
+    before = await state.dead_letters.get(letter_id)
+    await broker.set("pypi.urgent", "no list")
+    with pytest.raises(ResponseError):
+        await state.replay().replay(ReplayDeadLetters(ids=[letter_id]))
+    assert await state.dead_letters.get(letter_id) == before
+    await broker.delete("pypi.urgent")
+    assert await state.replay().replay(ReplayDeadLetters(ids=[letter_id])) == [letter_id]
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
+
+
+async def test_a_long_traceback_keeps_its_end(state: State) -> None:
+    """There is the error; where the work began is known anyway."""
+    letter_id = await _fail(state, _message("rich"), ValueError(f"begins {'x' * 30_000} ends"))
+    letter = await state.dead_letters.get(letter_id)
+    assert letter is not None
+    assert len(letter.traceback) == MAX_TRACEBACK_LENGTH
+    assert letter.traceback.endswith("x ends\n")
+
+
+async def test_an_error_type_is_the_whole_name(state: State) -> None:
+    """Neither what contains the name nor what is contained in it."""
+    names = ("NotFound", "PackageNotFound", "PackageNotFoundAgain")
+    ids = [await _fail(state, _message(name), type(name, (Exception,), {})()) for name in names]
+    found = [letter.id async for letter in state.dead_letters.all(error_type=names[1])]
+    assert found == [ids[1]]

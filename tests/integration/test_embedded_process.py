@@ -75,7 +75,7 @@ def test_output_arrives_line_by_line(group: ProcessGroup) -> None:
     lines: list[str] = []
     code = r"import os; os.write(1, b'one\n'); os.write(2, b'two \xff\nthree')"
     child = group.start("child", python(code), on_line=lines.append)
-    assert child.wait(30)
+    assert child.wait(120)
     assert child.recent_output() == "one\ntwo �\nthree"
     assert lines == ["one", "two �", "three"]
 
@@ -89,7 +89,7 @@ def test_output_that_cannot_be_passed_on(group: ProcessGroup, error: BaseExcepti
 
     code = "import sys\nfor n in range(9): print(n, flush=True)"
     child = group.start("child", python(code), on_line=fail)
-    assert child.wait(30)
+    assert child.wait(120)
     assert child.recent_output() == "\n".join(map(str, range(9)))
 
 
@@ -136,7 +136,7 @@ def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
         environment={"ANSWER": "42"},
         folder=tmp_path,
     )
-    assert child.wait(30)
+    assert child.wait(120)
     assert child.recent_output() == f"42 {tmp_path.resolve()}"
 
 
@@ -172,6 +172,6 @@ def test_children_hold_what_they_inherit(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w") as file, ProcessGroup(inherit=[file.fileno()]) as group:
         code = f"import os; print(os.fstat({file.fileno()}).st_ino)"
         child = group.start("child", python(code))
-        assert child.wait(30)
+        assert child.wait(120)
         assert child.recent_output() == str(os.fstat(file.fileno()).st_ino)
         assert subprocess.run(python(code), check=False, capture_output=True).returncode != 0

@@ -87,17 +87,17 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.mark.usefixtures("clean_redis")
-def test_redis(settings: Settings, servers: Servers) -> None:
+def test_redis(settings: Settings, redis_servers: Servers) -> None:
     """The next command uses a new connection, without an error."""
 
     async def ask(proxy: Resetting) -> None:
-        async with open_state(settings, replace(servers, redis_url=proxy.uri)) as state:
+        async with open_state(settings, replace(redis_servers, redis_url=proxy.uri)) as state:
             for _ in range(3):
                 await state.redis.set("key", "value")
                 assert await state.queues.delayed() == 0
                 await proxy.reset()
 
-    with Resetting(servers.redis_url) as proxy:
+    with Resetting(redis_servers.redis_url) as proxy:
         run(ask(proxy))
 
 
@@ -110,7 +110,7 @@ def test_graph(settings: Settings, servers: Servers) -> None:
         async with open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver:
             reader = GraphReader(driver)
             for _ in range(3):
-                await reader.package_state(ref)
+                assert await reader.package_state(ref) is None
                 await proxy.reset()
 
     with Resetting(servers.graph_uri) as proxy:

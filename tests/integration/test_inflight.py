@@ -2,8 +2,14 @@
 
 import asyncio
 
+import pytest
+import redis.asyncio as redis
+from redis.exceptions import ResponseError
+
 from ssc_ingest.models import Purl
 from ssc_ingest.resources import State
+from ssc_ingest.work.claims import LEASE
+from ssc_ingest.work.messages import TaskMessage
 
 RICH = Purl("pkg:pypi/rich")
 
@@ -75,4 +81,30 @@ async def test_no_request_is_lost_between_claim_and_release(state: State) -> Non
     await asyncio.gather(*(work(str(n)) for n in range(200)))
     assert set(served) == {str(n) for n in range(200)}
     assert await state.claims.count() == 0
+    assert await state.claims.orphaned_requests() == {}
+
+
+async def test_a_claim_lapses_unless_it_is_renewed(state: State) -> None:
+    """A worker that was killed blocks its package for one lease, taken, repeated or renewed."""
+    key = f"inflight:{RICH}"
+    for claims_again in (state.claims.claim(RICH, "owner", ""), state.claims.renew(RICH, "owner"),
+                         state.claims.claim(RICH, "owner", "")):  # fmt: skip
+        assert await claims_again
+        assert LEASE - 5 < await state.redis.ttl(key) <= LEASE
+        await state.redis.expire(key, 1)
+
+
+async def test_requests_that_cannot_be_published_stay(state: State, broker: redis.Redis) -> None:
+    """The queue refuses them; the next owner of the package, or the sweep, publishes them."""
+    request = TaskMessage(task="t", kwargs={}, queue="pypi.urgent", task_id="second").to_json()
+    await state.claims.claim(RICH, "first", "")
+    await state.claims.claim(RICH, "second", request)
+    await broker.set("pypi.urgent", "no list")
+    with pytest.raises(ResponseError):
+        await state.claims.hand_over(RICH, "first")
+    assert await state.claims.orphaned_requests() == {RICH: [request]}
+    await broker.delete("pypi.urgent")
+    await state.claims.claim(RICH, "third", "")
+    await state.claims.hand_over(RICH, "third")
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert await state.claims.orphaned_requests() == {}

@@ -148,3 +148,22 @@ async def test_more_silent_jobs_than_one_page_are_found(state: State) -> None:
     for job_id in ids:
         await _enter(state.jobs, job_id, A)
     assert sorted(await state.jobs.unfinished(untouched_for=-1)) == ids
+
+
+async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) -> None:
+    """Asked for once more, or replayed from the dead letters."""
+    jobs, job_id = state.jobs, new_job_id()
+    await _enter(jobs, job_id, A)
+    for tries_again in (jobs.reopen(job_id, A), _enter(jobs, job_id, A, insist=True)):
+        await jobs.finish(job_id, A, Outcome.FAILED, reason="no such luck")
+        job = await jobs.get(job_id)
+        assert job is not None
+        assert (job.failed, job.finished) == ({A: "no such luck"}, True)
+        await tries_again
+        job = await jobs.get(job_id)
+        assert job is not None
+        assert (job.failed, job.finished) == ({}, False)
+    await jobs.finish(job_id, A, Outcome.EXTRACTED)
+    job = await jobs.get(job_id)
+    assert job is not None
+    assert (job.failed, job.finished, job.counts["extracted"]) == ({}, True, 1)

@@ -27,7 +27,7 @@ def test_no_line_is_lost_when_several_rotate(tmp_path: Path) -> None:
         )
         for number in range(4)
     ]
-    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert [writer.wait(120) for writer in writers] == [0] * 4
     files = sorted(log.parent.glob("ssc-ingest.log*"))
     assert 1 < len(files) <= 6
     lines = [line for file in files for line in file.read_text().splitlines()]

@@ -11,7 +11,6 @@ from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.maven import Maven, index_container
 from ssc_ingest.ecosystems.maven.identity import INDEX_READER
 from ssc_ingest.errors import ConfigurationError, RegistryUnavailable
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened
 from tests.docker_engine import DockerEngine, docker_engine
@@ -38,13 +37,13 @@ async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 async def maven(
     simulator: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Maven]:
     """The ecosystem in container mode."""
     simulator.reset()
-    async with opened(Maven, simulator, settings, stack) as maven:
+    async with opened(Maven, simulator, settings, redis_url) as maven:
         url = maven.endpoints.url("index")
         chosen = {INDEX_READER.key: "container"}
         yield Maven(maven.client, Endpoints({"index": url}, {"index": 5}, chosen))

@@ -15,10 +15,10 @@ from ssc_ingest.work.pipelining import MAX_BATCH, PipeliningRedis
 
 @pytest.fixture
 async def redis(
-    clean_redis: None, settings: Settings, servers: Servers
+    clean_redis: None, settings: Settings, redis_servers: Servers
 ) -> AsyncIterator[PipeliningRedis]:
     """A client with one connection."""
-    url = servers.redis(settings.redis_state_db)
+    url = redis_servers.redis(settings.redis_state_db)
     pool = BlockingConnectionPool.from_url(url, max_connections=1, decode_responses=True)
     client = PipeliningRedis(pool)
     yield client

@@ -2,6 +2,8 @@
 
 import json
 
+import redis.asyncio as redis
+
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
 
@@ -20,8 +22,8 @@ async def test_published_in_order(state: State) -> None:
     }
 
 
-async def test_due_messages_move_to_their_queues(state: State) -> None:
-    """Messages that are due move, unchanged; the others stay."""
+async def test_due_messages_move_to_their_queues(state: State, broker: redis.Redis) -> None:
+    """Messages that are due move, unchanged and entirely; the others stay."""
     await state.queues.delay(_message("due\nwith a line break", task_id="1"), -1)
     await state.queues.delay(_message("later", task_id="2"), 60)
     assert await state.queues.move_due() == 1
@@ -30,6 +32,7 @@ async def test_due_messages_move_to_their_queues(state: State) -> None:
     assert await state.queues.is_delayed("2")
     assert not await state.queues.is_delayed("1")
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
+    assert await broker.hkeys("delayed:messages") == ["2"]
 
 
 async def test_a_task_waits_once(state: State) -> None:
@@ -44,11 +47,12 @@ async def test_a_task_waits_once(state: State) -> None:
     }
 
 
-async def test_moved_in_batches(state: State) -> None:
+async def test_moved_in_batches(state: State, broker: redis.Redis) -> None:
     """Many due messages are moved batch by batch."""
     for n in range(25):
         await state.queues.delay(_message(str(n), task_id=str(n)), -1)
     assert [await state.queues.move_due(10) for _ in range(4)] == [10, 10, 5, 0]
+    assert not await broker.exists("delayed", "delayed:messages")
 
 
 def test_a_message_carries_its_attempts() -> None:

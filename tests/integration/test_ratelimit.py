@@ -17,10 +17,13 @@ from ssc_ingest.resources import State
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
     """The burst is granted at once, then with growing delays, then nothing."""
-    taken = [await state.limiter.take("h", rate=10, urgent=True) for _ in range(100)]
-    granted = [permission for permission in taken if permission.granted]
-    # The burst, and what comes in MAX_WAIT; the few that arrive meanwhile aside.
-    assert 30 <= len(granted) <= 45
+    begin = time.monotonic()
+    taken = [await state.limiter.take("h", rate=10, urgent=True)]
+    while taken[-1].granted:
+        taken.append(await state.limiter.take("h", rate=10, urgent=True))
+    granted = taken[:-1]
+    # The burst, the tokens of MAX_WAIT, and those that were added meanwhile.
+    assert 30 <= len(granted) <= 41 + 10 * (time.monotonic() - begin)
     assert all(permission.delay <= MAX_WAIT for permission in granted)
     assert not taken[-1].granted
     assert taken[-1].delay > MAX_WAIT
@@ -28,9 +31,9 @@ async def test_tokens_run_out_for_everybody(state: State) -> None:
 
 async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
     """When bulk has to wait, urgent work does not."""
-    while (await state.limiter.take("h", rate=100, urgent=False)).delay == 0:
+    while (await state.limiter.take("h", rate=10, urgent=False)).delay == 0:
         pass
-    assert (await state.limiter.take("h", rate=100, urgent=True)).delay == 0
+    assert (await state.limiter.take("h", rate=10, urgent=True)).delay == 0
 
 
 async def test_refused_requests_return_in_turn(state: State) -> None:
@@ -63,7 +66,7 @@ async def test_started_work_goes_first(state: State) -> None:
 
 async def test_a_pause_applies_to_the_fleet(state: State) -> None:
     """Nothing is granted while the host is paused; other hosts are unaffected."""
-    assert await state.limiter.pause("h", 30) == pytest.approx(30, abs=1)
+    assert await state.limiter.pause("h", 30) == pytest.approx(30, abs=5)
     permissions = await asyncio.gather(
         *(state.limiter.take("h", rate=10, urgent=n % 2 == 0) for n in range(20))
     )
@@ -74,15 +77,15 @@ async def test_a_pause_applies_to_the_fleet(state: State) -> None:
 async def test_a_shorter_pause_does_not_end_a_longer_one(state: State) -> None:
     """The longest pause counts."""
     await state.limiter.pause("h", 100)
-    assert await state.limiter.pause("h", 1) == pytest.approx(100, abs=1)
+    assert await state.limiter.pause("h", 1) == pytest.approx(100, abs=5)
 
 
 async def test_pauses_without_a_named_time_grow(state: State) -> None:
     """Consecutive pauses double; a second response during a pause does not count again."""
-    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
-    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=1)
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
     await state.redis.delete("pause:h")
-    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(120, abs=1)
+    assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(120, abs=5)
 
 
 async def test_a_zero_retry_after_gives_a_short_pause(state: State) -> None:

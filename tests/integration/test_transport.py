@@ -9,10 +9,10 @@ import redis
 from kombu import Connection
 
 from ssc_ingest.embedded.process import ProcessGroup
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage
-from tests.acceptance.fleet import wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, wait_until
 from tests.acceptance.outages import OwnRedis
 from workers.configuration import celery_configuration
 
@@ -21,18 +21,17 @@ MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
 
 
 @pytest.fixture
-def broker(stack: EmbeddedAddresses, clean_redis: None) -> Iterator[redis.Redis]:
+def broker(redis_url: str, clean_redis: None) -> Iterator[redis.Redis]:
     """The queues' database, empty."""
-    assert stack.redis_url
-    with redis.Redis.from_url(f"{stack.redis_url}/1", decode_responses=True) as client:
+    with redis.Redis.from_url(f"{redis_url}/1", decode_responses=True) as client:
         yield client
 
 
 @pytest.fixture
-def channel(stack: EmbeddedAddresses, broker: redis.Redis) -> Iterator[Any]:
+def channel(redis_url: str, broker: redis.Redis) -> Iterator[Any]:
     """A channel as a worker has it."""
     with Connection(
-        f"{stack.redis_url}/1", transport="workers.overrides.transport:Transport"
+        f"{redis_url}/1", transport="workers.overrides.transport:Transport"
     ) as connection:
         transport: Any = connection.transport
         transport.has_event_loop = True
@@ -54,7 +53,7 @@ def test_a_popped_message_is_recorded_before_it_is_read(channel: Any, broker: re
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     consume(channel, no_ack=False)
     channel.connection.cycle.on_poll_start()
-    wait_until(lambda: not broker.llen(MESSAGE.queue), 10)
+    wait_until(lambda: not broker.llen(MESSAGE.queue), LONG_ENOUGH)
     (tag,) = broker.zrange("unacked_index", 0, -1)
     # What a worker does with the messages of others that are overdue.
     channel.qos.restore_by_tag(tag)
@@ -101,7 +100,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_a_message_that_python_cannot_read_is_set_aside(
-    text: bytes, channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+    text: bytes, channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
     """The next one is read, and no record remains that would restore it."""
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
@@ -111,13 +110,13 @@ def test_a_message_that_python_cannot_read_is_set_aside(
         channel._brpop_read()
     (message,) = delivered
     assert message.headers["id"] == MESSAGE.task_id
-    assert malformed(stack) == [text]
+    assert malformed(redis_url) == [text]
     message.ack()
     assert not broker.exists("unacked", "unacked_index", MESSAGE.queue)
 
 
 def test_a_message_that_celery_cannot_read_takes_no_slot(
-    channel: Any, broker: redis.Redis, stack: EmbeddedAddresses
+    channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
     """It is set aside, whatever is missing, and whatever Celery raises."""
     text = TEXT % b"1"
@@ -135,7 +134,7 @@ def test_a_message_that_celery_cannot_read_takes_no_slot(
         channel.connection.cycle.on_poll_start()
         channel._brpop_read()
     assert ids == [MESSAGE.task_id]
-    assert malformed(stack) == [text]
+    assert malformed(redis_url) == [text]
     assert broker.hlen("unacked") == 1
 
 
@@ -158,9 +157,9 @@ def test_an_unreadable_message_does_not_block_recovery(
     assert not broker.exists("unacked", "unacked_index")
 
 
-def malformed(stack: EmbeddedAddresses) -> list[Any]:
+def malformed(redis_url: str) -> list[Any]:
     """The messages that were set aside, as they were pushed."""
-    with redis.Redis.from_url(f"{stack.redis_url}/1") as client:
+    with redis.Redis.from_url(f"{redis_url}/1") as client:
         return list(client.lrange("malformed", 0, -1))
 
 
@@ -177,12 +176,12 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
 
 
 def test_a_worker_that_dies_while_restoring_blocks_no_other(
-    settings: Settings, servers: Servers, broker: redis.Redis
+    settings: Settings, redis_servers: Servers, broker: redis.Redis
 ) -> None:
     """Its lock expires before another worker tries again."""
-    options = celery_configuration(settings, servers)["broker_transport_options"]
+    options = celery_configuration(settings, redis_servers)["broker_transport_options"]
     with Connection(
-        f"{servers.redis_url}/1",
+        redis_servers.redis(1),
         transport="workers.overrides.transport:Transport",
         transport_options={**options, "visibility_timeout": 0},
     ) as connection:
@@ -201,7 +200,7 @@ def test_a_worker_that_dies_while_restoring_blocks_no_other(
             living.qos.restore_visible(interval=1)
             return bool(broker.llen(MESSAGE.queue))
 
-        wait_until(is_restored, 60)
+        wait_until(is_restored, LONG_ENOUGH)
 
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])

@@ -136,9 +136,15 @@ class Simulator:
         """The first packages from an index on that have all traits (see ``truth.traits``).
 
         The lowest indexes are what everybody requires.
+
+        Raises:
+            LookupError: there is none, and so nothing that a test could find out.
         """
         query = {"ecosystem": ecosystem, "count": count, "start": start, "trait": list(traits)}
-        return [PackageName(**found) for found in self._get("packages", **query)]
+        found = [PackageName(**package) for package in self._get("packages", **query)]
+        if not found:
+            raise LookupError(f"no package of {ecosystem} from {start} on has {traits}")
+        return found
 
     def truth(self, ecosystem: str, name: str) -> PackageTruth:
         """What the graph must hold of one package."""

@@ -17,14 +17,15 @@ class Folder:
         self.asked: list[Coordinates] = []
         self.inheritance = Inheritance(self._read, ParsedPoms())
 
-    def add(self, coordinates: str, body: str) -> Coordinates:
-        """Put ``<project>body</project>`` at ``group:artifact:version``."""
+    def add(self, coordinates: str, body: str, packaging: str = "pom") -> Coordinates:
+        """Put ``<project>body</project>`` at ``group:artifact:version``; jars need not say so."""
+        kind = f"<packaging>{packaging}</packaging>" if packaging else ""
         found = Coordinates(*coordinates.split(":"))
         group, artifact, version = found
         self.poms[found] = (
             f"<project><modelVersion>4.0.0</modelVersion><groupId>{group}</groupId>"
             f"<artifactId>{artifact}</artifactId><version>{version}</version>"
-            f"<packaging>pom</packaging>{body}</project>"
+            f"{kind}{body}</project>"
         ).encode()
         return found
 

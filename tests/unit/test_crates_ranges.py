@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssc_ingest.ecosystems.crates.ranges import MAX_RANGE_LENGTH, to_constraints
+from ssc_ingest.ecosystems.crates.ranges import MAX_RANGE_LENGTH, parse_range, to_constraints
+from tests.unit.hostile import assert_linear, calls
 from tests.unit.semver_readers import PRERELEASES, RELEASES, selected
 
 # requirement -> constraint, first and last release that Cargo takes out of 0.0.0 ... 3.3.3, and
@@ -152,3 +153,23 @@ def test_rewriting_twice_changes_nothing(requirement: str) -> None:
 def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
     """Whatever stands in the index, the readers can evaluate what is written."""
     selected(to_constraints(text), RELEASES)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "1.", ""),
+        ("1.1.", "1", "!"),
+        ("", "^", ""),
+        ("", " ", "1"),
+        ("", ",", ""),
+        ("", ">=1, ", ""),
+        ("1.0.0-", "a.", "!"),
+        ("1.0.0-", "-", ""),
+    ],
+)
+def test_hostile_requirements_take_linear_time(parts: tuple[str, str, str]) -> None:
+    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    assert_linear(parse_range, parts, MAX_RANGE_LENGTH)
+    too_long = "x" * (MAX_RANGE_LENGTH + 1)
+    assert calls(parse_range, too_long * 250) == calls(parse_range, too_long)

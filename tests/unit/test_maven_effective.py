@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
@@ -380,7 +380,7 @@ def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
 
 
 @given(drawn=repositories())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 async def test_effective_models_are_maven_s(
     drawn: tuple[Folder, list[Coordinates]], maven: MavenJudge
 ) -> None:
@@ -394,6 +394,25 @@ async def test_effective_models_are_maven_s(
             assert [(d.key, d.version, d.scope or "compile") for d in found] == [
                 ((e.group, e.artifact, e.type, e.classifier), e.version, e.scope) for e in expected
             ]
+
+
+@pytest.mark.parametrize("packaging", ["", "jar", "maven-plugin", "pom"])
+async def test_a_parent_s_packaging_is_not_its_children_s(
+    packaging: str, maven: MavenJudge, tmp_path: Path
+) -> None:
+    """Not even where the child says nothing, nor in a text that it inherits: it is a jar then."""
+    folder = Folder()
+    folder.add("g:p:1", dependencies(dependency("x:a", "${project.packaging}-1")))
+    leaf = folder.add(
+        "g:leaf:1",
+        parent("g:p:1") + dependencies(dependency("x:b", "${project.packaging}-2")),
+        packaging,
+    )
+    folder.write(tmp_path)
+    kind = packaging or "jar"
+    expected = {f"{d.group}:{d.artifact}": d.version for d in maven.dependencies(tmp_path, leaf)}
+    assert expected == {"x:a": f"{kind}-1", "x:b": f"{kind}-2"}
+    assert await versions(folder, leaf) == expected
 
 
 # Recordings ------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ any_version = st.lists(part, min_size=1, max_size=8).map("".join)
 
 
 @given(data=st.data(), length=st.integers(1, 4), style=st.sampled_from([hyphenated, dotted]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
     data: st.DataObject, length: int, style: st.SearchStrategy[str]
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
 
 
 @given(left=usual | any_version, right=usual | any_version, third=usual | any_version)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_order_is_total(left: str, right: str, third: str) -> None:
     """Any two versions compare, and three never in a circle."""
     keys = [sort_key(text) for text in (left, right, third)]
@@ -126,7 +126,7 @@ def test_the_order_is_total(left: str, right: str, third: str) -> None:
 
 
 @given(version=usual, release=numbers)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_version_is_on_the_readers_side_of_a_release(version: str, release: str) -> None:
     """Whatever stands behind its numbers, a version is before or after a number as for them."""
     assume(sign(version, release) != 0)
@@ -134,7 +134,7 @@ def test_every_version_is_on_the_readers_side_of_a_release(version: str, release
 
 
 @given(left=usual, right=usual)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_where_the_readers_differ_maven_agrees_with_us(
     left: str, right: str, maven: MavenJudge
 ) -> None:

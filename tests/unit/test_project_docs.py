@@ -99,9 +99,9 @@ def test_typed_commands_exist(page: Path) -> None:
 
 def test_documented_make_commands_exist() -> None:
     """What README tells to type is in the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for page in PAGES:
-        named = set(re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8")))
+        named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")))
         assert named <= targets, page.name
 
 

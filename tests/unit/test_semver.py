@@ -87,7 +87,7 @@ def test_order_of_the_specification() -> None:
     prereleases = ["alpha", "alpha.1", "alpha.beta", "beta", "beta.2", "beta.11", "rc.1"]
     ascending = [*(f"1.0.0-{label}" for label in prereleases), "1.0.0", "2.0.0", "2.1.0", "2.1.1"]
     keys = [parse_version(version) for version in ascending]
-    assert all(a < b for a, b in itertools.pairwise(keys) if a and b)
+    assert all(a and b and a < b for a, b in itertools.pairwise(keys))
 
 
 @pytest.mark.parametrize(

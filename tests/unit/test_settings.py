@@ -183,6 +183,11 @@ def test_service_link_instead_of_a_port(name: str, monkeypatch: pytest.MonkeyPat
         ({"REDIS_PORT": "redis"}, "REDIS_PORT='redis': Input should be a valid integer"),
         ({"REDIS_HOST": "redis://redis:6379"}, "a whole address goes into REDIS_URL"),
         ({"REDIS_CACHE_DB": "0"}, "REDIS_CACHE_DB must differ from REDIS_DB"),
+        ({"REDIS_CACHE_DB": "1"}, "REDIS_CACHE_DB must differ from REDIS_DB, REDIS_BROKER_DB"),
+        ({"REDIS_CACHE_DB": "2"}, "REDIS_CACHE_DB must differ from REDIS_DB, REDIS_BROKER_DB"),
+        ({"REDIS_DB": "3"}, "REDIS_CACHE_DB must differ"),
+        ({"REDIS_BROKER_DB": "3"}, "REDIS_CACHE_DB must differ"),
+        ({"REDIS_STATE_DB": "3"}, "REDIS_CACHE_DB must differ"),
         ({"GRAPH_DB_URI": "http://neo4j:7474"}, "GRAPH_DB_URI='http://neo4j:7474': must be"),
         ({"GRAPH_DB_URI": "neo4j:7687"}, "bolt://, bolt+s://"),
         ({"TASK_TIMEOUT": "61"}, "TASK_TIMEOUT='61': Input should be less than or equal to 60"),
@@ -201,6 +206,28 @@ def test_senseless_setting_is_refused_by_name(
     assert remedy in refusal(monkeypatch, variables)
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"DB_MIN_POOL_SIZE": "7", "DB_MAX_POOL_SIZE": "7"},
+        {"VISIBILITY_TIMEOUT": "61", "TASK_TIMEOUT": "60"},
+        {"REDIS_DB": "5", "REDIS_BROKER_DB": "5", "REDIS_STATE_DB": "5"},
+        {"STALENESS_BUDGET": "0"},
+        {"STALENESS_BUDGET": "1"},
+        {"REDIS_PORT": "65535", "METRICS_PORT": "0"},
+    ],
+)
+def test_values_at_the_limit_are_fine(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is just allowed is not refused."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(None)
+    for name, value in variables.items():
+        assert getattr(settings, name.lower()) == float(value)
+
+
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line each, so that nobody repairs them one start at a time."""
     text = refusal(monkeypatch, {"REDIS_PORT": "x", "LOG_LEVEL": "LOUD", "TIMEZONE": "Mars"})
@@ -215,6 +242,8 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("VULN_DB_URI", "mongo://user:hunter2@mongo"),
+        ("VULN_DB_URI", "hunter2"),
+        ("REDIS_URL", "hunter2"),
         ("REDIS_URL", "http://:hunter2@redis"),
         ("REDIS_URL", "redis://user:hunter2/@redis"),
         ("GRAPH_DB_URI", "http://neo4j:hunter2@neo4j"),

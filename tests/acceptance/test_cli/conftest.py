@@ -56,9 +56,11 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-async def state(clean_redis: None, settings: Settings, servers: Servers) -> AsyncIterator[State]:
+async def state(
+    clean_redis: None, settings: Settings, redis_servers: Servers
+) -> AsyncIterator[State]:
     """Empty queues and jobs."""
-    async with open_state(settings, servers) as state:
+    async with open_state(settings, redis_servers) as state:
         yield state
 
 

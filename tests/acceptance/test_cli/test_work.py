@@ -48,7 +48,7 @@ async def test_wait_reports_how_the_job_ended(state: State, environment: dict[st
 
 
 async def _only_job(state: State, packages: int) -> str:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG_ENOUGH
     while time.monotonic() < deadline:
         for job_id in await state.jobs.ids():
             job = await state.jobs.get(job_id)

@@ -11,7 +11,6 @@ from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.http.rate_limit import RateLimiter
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.test_maven_fetch.repository import Repository
 
@@ -23,10 +22,9 @@ def repository() -> Repository:
 
 
 @pytest.fixture
-async def cache(stack: EmbeddedAddresses, clean_redis: None) -> AsyncIterator[redis.Redis]:
+async def cache(redis_url: str, clean_redis: None) -> AsyncIterator[redis.Redis]:
     """The cache that workers share."""
-    assert stack.redis_url
-    async with redis.Redis.from_url(stack.redis_url, db=3) as client:
+    async with redis.Redis.from_url(redis_url, db=3) as client:
         yield client
 
 
@@ -45,12 +43,11 @@ async def base_url(repository: Repository) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def workers(
-    base_url: str, stack: EmbeddedAddresses, settings: Settings, cache: redis.Redis
+    base_url: str, redis_url: str, settings: Settings, cache: redis.Redis
 ) -> AsyncIterator[list[Maven]]:
     """The ecosystem, as two processes have it."""
-    assert stack.redis_url
     endpoints = Endpoints({"repository": base_url}, {"repository": 5})
-    state = redis.Redis.from_url(stack.redis_url, decode_responses=True)
+    state = redis.Redis.from_url(redis_url, decode_responses=True)
     async with state, open_transport(settings) as transport:
         limiter = RateLimiter(state)
         yield [

@@ -8,6 +8,7 @@ from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.fetch import MAX_AWAITED
 from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.models import VersionName, now
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
@@ -59,6 +60,8 @@ async def test_what_was_not_there_yet_gets_into_the_graph(
     maven: Maven,
     repository: Repository,
     settings: Settings,
+    servers: Servers,
+    *,
     clean_graph: None,
     cypher: Cypher,
 ) -> None:
@@ -67,7 +70,7 @@ async def test_what_was_not_there_yet_gets_into_the_graph(
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(LATELY))
     pom = repository.documents.pop(repository.path("g:a:2"))
     request = ExtractPackage(ecosystem="maven", name="g:a", refresh=True)
-    async with extracting(maven, settings) as resources:
+    async with extracting(maven, settings, servers) as resources:
 
         async def extracted() -> dict[str, list[str]]:
             await resources.extractor().extract(

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ssc_ingest.ecosystems.nuget import NuGet
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.loopback import Loopback, loopback, reading
 from tests.contract.test_nuget_fetch.documents import (
@@ -39,10 +38,10 @@ async def registry() -> AsyncIterator[Loopback]:
 
 @pytest.fixture
 async def nuget(
-    registry: Loopback, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    registry: Loopback, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[NuGet]:
     """The ecosystem, reading that source."""
     base = f"{registry.url}/v3"
     urls = {"registration": f"{base}/registration", "content": f"{base}/content"}
-    async with reading(NuGet, settings, stack, **urls) as ecosystem:
+    async with reading(NuGet, settings, redis_url, **urls) as ecosystem:
         yield ecosystem

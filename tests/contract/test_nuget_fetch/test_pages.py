@@ -20,6 +20,7 @@ from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.resources import Resources
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
@@ -118,10 +119,10 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
 
 @pytest.fixture
 async def resources(
-    nuget: NuGet, settings: Settings, clean_graph: None
+    nuget: NuGet, settings: Settings, servers: Servers, clean_graph: None
 ) -> AsyncIterator[Resources]:
     """What extractions from that source need."""
-    async with extracting(nuget, settings) as resources:
+    async with extracting(nuget, settings, servers) as resources:
         yield resources
 
 
@@ -149,6 +150,7 @@ async def carried_out(resources: Resources, expected: str | None = None) -> None
 
 
 YANKED = "MATCH (v:Version) WHERE v.yanked RETURN v.name AS name"
+MOMENT = "MATCH (p:NuGetPackage) WHERE p.moment IS NOT NULL RETURN p.moment AS moment"
 VERSIONS = "MATCH (v:Version) RETURN v.name AS name ORDER BY v.serial_number"
 
 
@@ -182,3 +184,29 @@ async def test_pages_that_were_stale_are_read_anew(
     await carried_out(resources, expected="0.1.5")
     assert len(cypher(VERSIONS)) == 6
     assert [row["name"] for row in cypher(YANKED)] == ["2.0.0"]
+
+
+async def test_an_answer_of_an_earlier_attempt_does_not_undo_a_newer_reading(
+    resources: Resources, paged: Loopback, cypher: Cypher
+) -> None:
+    """The attempt goes on with what it had read; meanwhile another one has read what is newer."""
+
+    async def read(*, carried: bool) -> None:
+        request = ExtractPackage(ecosystem="nuget", name="Demo.Core", refresh=True)
+        attempt = Attempt(urgent=True, requested=True, resume=carried)
+        await resources.extractor().extract(request, attempt)
+
+    answer = paged.answers[SECOND]
+    paged.serve(SECOND, "", status=500)
+    with pytest.raises(RegistryUnavailable):
+        await read(carried=True)
+    paged.answers[SECOND] = answer
+    paged.serve(FIRST, page(leaf("0.1.0", listed=False), leaf("0.2.0-b")))
+    await read(carried=False)
+    assert [row["name"] for row in cypher(YANKED)] == ["0.1.0"]
+    moment = cypher(MOMENT)
+    asked = paged.asked[FIRST]
+    await read(carried=True)
+    assert paged.asked[FIRST] == asked, "it went on with what it had read"
+    assert [row["name"] for row in cypher(YANKED)] == ["0.1.0"]
+    assert cypher(MOMENT) == moment

@@ -18,7 +18,6 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
 )
 from ssc_ingest.models import now
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read, version_as_truth
 from tests.contract.test_protocol.registries import REGISTRIES
@@ -40,10 +39,10 @@ def running_simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 async def reader(
-    name: str, simulator: Simulator, settings: Settings, stack: EmbeddedAddresses, clean_redis: None
+    name: str, simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Ecosystem]:
     """The ecosystem, reading its simulated registry."""
-    async with opened(ecosystem(name), simulator, settings, stack) as reader:
+    async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
         yield reader
 
 

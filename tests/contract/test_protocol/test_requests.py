@@ -7,7 +7,6 @@ import pytest
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
-from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.test_protocol.registries import REGISTRIES, VERSIONS
@@ -31,12 +30,12 @@ async def counted(
     name: str,
     plain_universe: Simulator,
     settings: Settings,
-    stack: EmbeddedAddresses,
+    redis_url: str,
     clean_redis: None,
 ) -> AsyncIterator[Ecosystem]:
     """The ecosystem, reading the registry whose arithmetic is simple."""
     plain_universe.reset()
-    async with opened(ecosystem(name), plain_universe, settings, stack) as reader:
+    async with opened(ecosystem(name), plain_universe, settings, redis_url) as reader:
         yield reader
 
 

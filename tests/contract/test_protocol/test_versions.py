@@ -52,10 +52,12 @@ def test_the_order_does_not_depend_on_where_it_begins(name: str, data: st.DataOb
 def test_prereleases_are_told(name: str) -> None:
     """What a plain install passes over is what comes before a release."""
     cls = ecosystem(name)
-    for package in filter(None, map(registry(name).package, range(300))):
-        for release in package.releases:
-            assert cls.is_prerelease(release.version) is release.prerelease
-            assert (cls.sort_key(release.version) is None) is (release.stage is None)
+    packages = filter(None, map(registry(name).package, range(300)))
+    releases = [release for package in packages for release in package.releases]
+    assert {release.prerelease for release in releases} == {True, False}
+    for release in releases:
+        assert cls.is_prerelease(release.version) is release.prerelease
+        assert (cls.sort_key(release.version) is None) is (release.stage is None)
 
 
 @every_ecosystem

@@ -198,7 +198,7 @@ async def test_closing_writes_what_was_submitted(driver: AsyncDriver, cypher: Cy
     await asyncio.sleep(0)
     await writer.close()
 
-    assert all(waiter.done() or not waiter.cancelled() for waiter in waiters)
+    assert all(waiter.done() and not waiter.cancelled() for waiter in waiters)
     await asyncio.gather(*waiters)
     assert len(cypher(NAMES)) == 5
     with pytest.raises(StoreUnavailable, match="closed"):

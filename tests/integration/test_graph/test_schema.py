@@ -161,11 +161,14 @@ def test_the_inventory_of_statements_is_complete() -> None:
         if (name.isupper() and isinstance(text, str) and "MATCH" in text) or name == "LOCK_PACKAGES"
     }
     assert constants == {*statements.WITH_LABEL, *statements.WITHOUT_LABEL}
+    assert statements.WITH_LABEL
     assert all("%(label)s" in text for text in statements.WITH_LABEL.values())
     assert all("%(label)s" not in text for text in statements.WITHOUT_LABEL.values())
 
 
 def test_indexes_are_computed_from_labels() -> None:
     """A new ecosystem brings its indexes by its label alone."""
-    for index in required_indexes(["NewPackage"]):
+    indexes = required_indexes(["NewPackage"])
+    assert {index.label for index in indexes} >= {"NewPackage", "Version"}
+    for index in indexes:
         assert "NewPackage" in index.statement or index.label in {"Version", "RequirementFile"}

@@ -61,6 +61,7 @@ def test_the_readers_queries_find_what_they_want(
     assert reads.ask(cypher, reads.IMPORT_NAMES, asked)["names"]
     assert cypher(reads.VULNERABILITIES % asked, **asked)
     versions = reads.ask(cypher, reads.EXPAND_PACKAGE, asked)["versions"]
+    assert versions
     assert all(row["purl"].startswith(f"{purl}@") for row in versions)
     model = reads.ask(cypher, reads.SMT_MODEL, asked)
     packages_of_model = {row["dependency"] for row in model["have"]}

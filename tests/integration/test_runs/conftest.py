@@ -90,7 +90,7 @@ class Bench:
 
     async def until(self, run: Run, condition: Callable[[Run], bool]) -> None:
         """Wait until the run is so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not condition(await self.get(run)):  # noqa: ASYNC110 - it is in Redis
                 await asyncio.sleep(0.005)
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable
+from ssc_ingest.models import Purl
 from ssc_ingest.runs.dry_run import estimate
 from ssc_ingest.runs.lease import LeaseLost, RunLease
+from ssc_ingest.runs.model import Item
+from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
@@ -241,7 +245,7 @@ async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> N
     await bench.until(run, lambda run: run.note is not None)
     await bench.lapse(run)
     with pytest.raises(LeaseLost, match="lost"):
-        await asyncio.wait_for(engine, 10)
+        await asyncio.wait_for(engine, 120)
     run = await bench.carry_out(run)
     assert run.metrics()["new_packages_ingested"] == 3
     assert run.note is None
@@ -416,3 +420,36 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
     }
     left = [key async for key in bench.state.redis.scan_iter(f"run:{run.id}*")]
     assert left == [f"run:{run.id}"]
+
+
+async def test_a_page_is_closed_once_also_if_its_answer_is_lost(bench: Bench) -> None:
+    """Whoever asks again, because the connection broke, counts nothing twice, moves nothing."""
+    run = await bench.start("ingestion")
+    lease = RunLease(bench.runs, run)
+    async with lease.held():
+        for cursor in ("10", "20"):
+            pages = (await bench.get(run)).pages
+            await lease.commit(pages, {"cursor": cursor}, {"listed": 10})
+            once = await bench.get(run)
+            assert (once.pages, once.cursor) == (pages + 1, cursor)
+            await lease.commit(pages, {"cursor": "wrong"}, {"listed": 10})
+            assert replace(await bench.get(run), touched_at=once.touched_at) == once
+    assert (await bench.get(run)).counts["listed"] == 20
+
+
+async def test_packages_are_admitted_once_also_if_the_answer_is_lost(bench: Bench) -> None:
+    """Whoever asks again gets the same answer, as long as nothing is marked as published."""
+    run = await bench.start("ingestion")
+    items = [
+        Item(Purl(f"pkg:pypi/{name}"), ExtractPackage(ecosystem="pypi", name=name, run_id=run.id))
+        for name in named(5)
+    ]
+    lease = RunLease(bench.runs, run)
+    async with lease.held():
+        first = await lease.admit(items, most=3, replaces=False)
+        assert [item.purl for item in first.publish] == [item.purl for item in items[:3]]
+        assert await lease.admit(items, most=3, replaces=False) == first
+        assert (await bench.get(run)).pending == 3
+        await lease.mark_published(first.publish)
+        assert (await lease.admit(items, most=3, replaces=False)).publish == ()
+        assert (await bench.get(run)).pending == 3

@@ -54,6 +54,7 @@ async def test_lost_packages_of_a_run_are_published_again(bench: Bench) -> None:
     await bench.state.queues.delay(lost[1], 3600)
     assert (await bench.state.recovery(bench.resources.settings).sweep()).packages == 3
     again = await bench.messages("pypi.bulk")
+    assert len(again) == 3
     assert {m.task_id for m in again} < {m.task_id for m in lost}
     assert all(m.kwargs in [one.kwargs for one in lost] for m in again)
     assert (await bench.state.recovery(bench.resources.settings).sweep()).packages == 0

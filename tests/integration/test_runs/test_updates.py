@@ -9,7 +9,7 @@ from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
 from ssc_ingest.extraction.outcomes import Delayed
 from ssc_ingest.runs.lease import RunLease
-from ssc_ingest.runs.model import Run
+from ssc_ingest.runs.model import Ending, Run
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 
@@ -354,3 +354,23 @@ async def test_an_update_that_lists_all_twice_counts_once(
         "gone": 0,
         "new_versions": 1,
     }
+
+
+async def test_the_end_of_an_older_message_leaves_a_newer_change(filled: Bench) -> None:
+    """A package changes again while its first message is in work: the second is waited for."""
+    filled.content.page_size = 1
+    release(filled, "package-01", "2")
+    filled.content.feed.append(Change("package-01"))
+    run = await filled.start("update")
+    engine = asyncio.create_task(filled.engine(run).carry_out())
+    await filled.until(run, lambda run: run.pages >= 3 and run.phase == "draining")
+    first, second = (message.kwargs["sequence"] for message in await filled.messages("pypi.fresh"))
+    assert first < second
+    purl = filled.resources.ecosystems["pypi"].ref("package-01").purl
+    for _ in range(2):
+        assert not await filled.runs.end(run.id, purl, first, Ending.EXTRACTED)
+        assert ((await filled.get(run)).pending, (await filled.get(run)).done) == (1, 0)
+    assert await filled.runs.end(run.id, purl, second, Ending.EXTRACTED)
+    assert not await filled.runs.end(run.id, purl, second, Ending.EXTRACTED)
+    run = await engine
+    assert (run.pending, run.done) == (0, 1)

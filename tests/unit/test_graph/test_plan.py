@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,3 +179,53 @@ def test_an_edge_that_names_another_owner_is_rewritten() -> None:
 
     assert [row["properties"]["parent_version_name"] for row in written] == ["pkg:e/web"]
     assert vanished == []
+
+
+@given(Requires, st.randoms(use_true_random=False))
+def test_requirements_in_another_order_are_the_same(
+    required: dict[str, str], random: Random
+) -> None:
+    """Registries list them in whatever order; nothing is written because of it."""
+    graph = Graph()
+    graph.carry_out(plan(write_of({1: required}), graph.versions, NO_LIMIT))
+    shuffled = random.sample(sorted(required.items()), len(required))
+
+    again = plan(write_of({1: dict(shuffled)}), graph.versions, NO_LIMIT)
+
+    assert again == Plan(total_versions=1)
+
+
+def test_versions_stay_in_their_order_when_the_registry_forgets_a_date() -> None:
+    """The graph knows the date yet: the version is neither new nor the first of all."""
+
+    def by_date(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
+        return [name for name, _ in sorted(versions, key=lambda version: version[1] or "")]
+
+    def reading(*days: int | None) -> Write:
+        versions = tuple(
+            Version(
+                name=VersionName(f"v{number}"),
+                purl=Purl(f"pkg:e/web@v{number}"),
+                release_date=None if day is None else datetime(2025, 1, day, tzinfo=UTC),
+                requirements=(),
+            )
+            for number, day in enumerate(days)
+        )
+        package = Package(
+            ref=ref("web"),
+            vendor=None,
+            repository_url=None,
+            versions=versions,
+            latest=None,
+            fetched_at=FETCHED,
+        )
+        return prepare(package, by_date)
+
+    graph = Graph()
+    graph.carry_out(plan(reading(3, 1, 2), {}, NO_LIMIT))
+
+    again = plan(reading(3, 1, None), graph.versions, NO_LIMIT)
+
+    assert again == Plan(total_versions=3)
+    numbers = {name: version["serial_number"] for name, version in graph.versions.items()}
+    assert numbers == {"v1": 0, "v2": 1, "v0": 2}

@@ -21,6 +21,7 @@ MAX_EXPRESSION_DEPTH = 32
 _EXPRESSION = re.compile(r"\$\{([^${}]+)\}")
 _PREFIXES = ("project.", "pom.")
 _NOT_INHERITED = frozenset({"name", "packaging"})
+_DEFAULTS = {"packaging": "jar"}
 
 
 class EffectivePom:
@@ -142,4 +143,4 @@ class EffectivePom:
         for pom in self.lineage[:1] if name in _NOT_INHERITED else self.lineage:
             if name in pom.values:
                 return pom.values[name]
-        return None
+        return _DEFAULTS.get(name)

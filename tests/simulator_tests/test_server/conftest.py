@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.integration.test_simulator.documents import (
+from tests.simulator.client import Simulator
+from tests.simulator_tests.test_server.documents import (
     SIMPLE_JSON,
     document_url,
     nuspec_url,
     page_url,
     pom_url,
 )
-from tests.simulator.client import Simulator
 
 
 @pytest.fixture

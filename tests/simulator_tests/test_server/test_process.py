@@ -10,8 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.integration.test_simulator.documents import IMPATIENT
 from tests.simulator.client import ROOT, Simulator
+from tests.simulator_tests.test_server.documents import IMPATIENT
 
 pytest_plugins = ("tests.simulator.fixtures",)
 

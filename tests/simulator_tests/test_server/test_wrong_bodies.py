@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
-from tests.integration.test_simulator.documents import SIMPLE_JSON, every_endpoint
 from tests.simulator.client import Simulator
+from tests.simulator_tests.test_server.documents import SIMPLE_JSON, every_endpoint
 
 pytest_plugins = ("tests.simulator.fixtures",)
 

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 
-from tests.integration.test_simulator.documents import SIMPLE_JSON, document_url, every_endpoint
 from tests.simulator import maven, rubygems
 from tests.simulator.client import Simulator
 from tests.simulator.nuget import documents as nuget
 from tests.simulator.registries import open_registry
 from tests.simulator.truth import truth_of
+from tests.simulator_tests.test_server.documents import SIMPLE_JSON, document_url, every_endpoint
 
 pytest_plugins = ("tests.simulator.fixtures",)
 

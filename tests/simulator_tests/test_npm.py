@@ -21,7 +21,9 @@ def packuments() -> Shown:
     """Packages with their truth and their documents."""
     registry = open_registry("npm")
     packages = filter(None, map(registry.package, range(PACKAGES)))
-    return [(package, truth_of(package), registry.page(package)) for package in packages]
+    found = [(package, truth_of(package), registry.page(package)) for package in packages]
+    assert len(found) > PACKAGES / 2
+    return found
 
 
 def test_packuments(packuments: Shown) -> None:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.integration.test_simulator.documents import IMPATIENT, every_endpoint
 from tests.simulator.client import Simulator
+from tests.simulator_tests.test_server.documents import IMPATIENT, every_endpoint
 
 pytest_plugins = ("tests.simulator.fixtures",)
 

@@ -35,7 +35,9 @@ def registry() -> Registry:
 def projects(registry: Registry) -> Shown:
     """Packages with their truth and their documents."""
     packages = filter(None, map(registry.package, range(PACKAGES)))
-    return [(package, truth_of(package), registry.page(package)) for package in packages]
+    found = [(package, truth_of(package), registry.page(package)) for package in packages]
+    assert len(found) > PACKAGES / 2
+    return found
 
 
 class Dependency(NamedTuple):

@@ -26,7 +26,9 @@ def registrations() -> Shown:
     """Packages with their truth and their documents."""
     registry = open_registry("nuget")
     packages = filter(None, map(registry.package, range(PACKAGES)))
-    return [(package, truth_of(package), registry.page(package)) for package in packages]
+    found = [(package, truth_of(package), registry.page(package)) for package in packages]
+    assert len(found) > PACKAGES / 2
+    return found
 
 
 def entries(page: Page) -> list[dict[str, Any]]:

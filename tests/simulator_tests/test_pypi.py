@@ -34,7 +34,9 @@ def projects() -> Shown:
     """Packages with their truth and their documents."""
     registry = open_registry("pypi")
     packages = filter(None, map(registry.package, range(PACKAGES)))
-    return [(package, truth_of(package), registry.page(package)) for package in packages]
+    found = [(package, truth_of(package), registry.page(package)) for package in packages]
+    assert len(found) > PACKAGES / 2
+    return found
 
 
 def test_project_pages(projects: Shown) -> None:
