@@ -121,7 +121,7 @@ class Extractor:
         ref = self._ecosystems[arguments.ecosystem].ref(arguments.name)
         scope = attempt.scope
         checkpoint = await self._checkpoint(ref, attempt)
-        scope.carryover = checkpoint
+        scope.checkpoint = checkpoint
         try:
             with request_scope(scope):
                 async with asyncio.timeout(self._timeout):

@@ -26,7 +26,7 @@ TTL = 600
 MAX_SIZE = 64 * 1024 * 1024
 """Bytes of documents kept for one package; what goes beyond is read again."""
 
-MAX_ANSWER_SIZE = 2 * 1024 * 1024
+MAX_RESPONSE_SIZE = 2 * 1024 * 1024
 """Bytes of one answer, which stays in memory until its package is in the graph."""
 
 _ABSENT = b""
@@ -34,7 +34,7 @@ _ANSWER = "answer "
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """A whole answer (status 200) about a package, as it was at ``read_at``."""
 
     url: str
@@ -49,7 +49,7 @@ class Answer:
         return Document(json.dumps(facts).encode() + b"\n" + self.body).pack()
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "Answer":
+    def unpack(cls, packed: bytes) -> "StoredResponse":
         """What :meth:`pack` made."""
         facts, _, body = Document.unpack(packed).body.partition(b"\n")
         known = json.loads(facts)
@@ -62,7 +62,7 @@ class FetchCheckpoint:
     def __init__(
         self,
         documents: dict[str, Document | None] | None = None,
-        earlier: dict[str, Answer] | None = None,
+        earlier: dict[str, StoredResponse] | None = None,
     ) -> None:
         """Go on with what an earlier execution has left, if it has."""
         self.documents = documents or {}
@@ -70,7 +70,7 @@ class FetchCheckpoint:
         self.is_loaded = bool(self.documents or self._earlier)
         """Whether an earlier execution has left anything."""
         self._new: dict[str, Document | None] = {}
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, StoredResponse] = {}
         self._size = sum(map(_size, self.documents.values()))
 
     @property
@@ -84,7 +84,7 @@ class FetchCheckpoint:
             self._size += _size(document)
             self.documents[url] = self._new[url] = document
 
-    def answer(self, question: str, *, at: datetime) -> Answer | None:
+    def answer(self, question: str, *, at: datetime) -> StoredResponse | None:
         """What an earlier execution was answered, unless that is too long ago now.
 
         Not what this one was: who asks again wants another answer.
@@ -92,9 +92,9 @@ class FetchCheckpoint:
         answer = self._earlier.get(question)
         return answer if answer and (at - answer.read_at).total_seconds() < TTL else None
 
-    def keep_answer(self, question: str, answer: Answer) -> None:
+    def store_response(self, question: str, answer: StoredResponse) -> None:
         """Keep an answer for the next execution, unless it is large."""
-        if len(answer.body) <= MAX_ANSWER_SIZE:
+        if len(answer.body) <= MAX_RESPONSE_SIZE:
             self._answers[question] = answer
 
     @classmethod
@@ -102,11 +102,11 @@ class FetchCheckpoint:
         """What the previous execution left."""
         stored: Any = await cache.hgetall(_key(purl))
         documents: dict[str, Document | None] = {}
-        answers: dict[str, Answer] = {}
+        answers: dict[str, StoredResponse] = {}
         for field, packed in stored.items():
             name = field.decode()
             if name.startswith(_ANSWER):
-                answers[name.removeprefix(_ANSWER)] = Answer.unpack(packed)
+                answers[name.removeprefix(_ANSWER)] = StoredResponse.unpack(packed)
             else:
                 documents[name] = Document.unpack(packed) if packed else None
         return cls(documents, answers)

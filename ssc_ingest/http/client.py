@@ -38,7 +38,7 @@ from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
 from ssc_ingest.http.download import download
 from ssc_ingest.http.rate_limit import RateLimiter
-from ssc_ingest.http.request_scope import current_scope, keep_answer, kept_answer
+from ssc_ingest.http.request_scope import current_scope, store_response, stored_response
 from ssc_ingest.http.responses import Download, Response, retry_after
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.settings import Settings
@@ -170,10 +170,10 @@ class RegistryClient:
             headers |= {"Range": f"bytes={byte_range}", "Accept-Encoding": "identity"}
             return await _retrying()(self._get, url, headers, max_bytes)
         question = f"{accept or '*/*'} {url}"
-        if kept := kept_answer(question):
+        if kept := stored_response(question):
             return kept
         answer: Response = await _retrying()(self._get, url, headers, max_bytes)
-        keep_answer(question, answer)
+        store_response(question, answer)
         return answer
 
     def download(
@@ -208,7 +208,7 @@ class RegistryClient:
             RegistryUnavailable: also when the content does not have the announced digest.
         """
         scope = current_scope()
-        kept = (scope and scope.carryover) or FetchCheckpoint()
+        kept = (scope and scope.checkpoint) or FetchCheckpoint()
         if url in kept.documents:
             if (document := kept.documents[url]) is None:
                 raise ResourceNotFound("was not there a moment ago", url=url)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import httpx
 
-from ssc_ingest.http.checkpoint import Answer, FetchCheckpoint
+from ssc_ingest.http.checkpoint import FetchCheckpoint, StoredResponse
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import now
 
@@ -21,7 +21,7 @@ class RequestScope:
     urgent: bool = False
     timeout: float | None = None
     """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
-    carryover: FetchCheckpoint | None = None
+    checkpoint: FetchCheckpoint | None = None
     """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
     registry from end to end."""
     requests: int = 0
@@ -33,7 +33,7 @@ class RequestScope:
     @property
     def begun(self) -> bool:
         """Whether this extraction, or an earlier execution of it, has read anything."""
-        return self.requests > 0 or self.carryover is None or self.carryover.is_loaded
+        return self.requests > 0 or self.checkpoint is None or self.checkpoint.is_loaded
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -63,20 +63,20 @@ def current_scope() -> RequestScope | None:
     return _scope.get()
 
 
-def kept_answer(question: str) -> Response | None:
+def stored_response(question: str) -> Response | None:
     """What an earlier execution of this extraction was answered, if it left something."""
     scope = _scope.get()
-    if scope is None or scope.carryover is None:
+    if scope is None or scope.checkpoint is None:
         return None
-    if not (answer := scope.carryover.answer(question, at=now())):
+    if not (answer := scope.checkpoint.answer(question, at=now())):
         return None
     scope.as_of = min(scope.as_of or answer.read_at, answer.read_at)
     return Response(answer.url, httpx.codes.OK, answer.body, httpx.Headers(answer.headers))
 
 
-def keep_answer(question: str, answer: Response) -> None:
+def store_response(question: str, answer: Response) -> None:
     """Leave an answer for the next execution of this extraction, should this one be put off."""
     scope = _scope.get()
-    if scope and scope.carryover and answer.status == httpx.codes.OK:
-        kept = Answer(answer.url, answer.body, dict(answer.headers), now())
-        scope.carryover.keep_answer(question, kept)
+    if scope and scope.checkpoint and answer.status == httpx.codes.OK:
+        kept = StoredResponse(answer.url, answer.body, dict(answer.headers), now())
+        scope.checkpoint.store_response(question, kept)

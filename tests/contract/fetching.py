@@ -77,12 +77,12 @@ async def read_in_turn(
     """Every execution that the rate limit makes of one reading; all but the last yield None."""
     ref = ecosystem.ref(name)
     while True:
-        carryover = await FetchCheckpoint.load(cache, ref.purl)
+        checkpoint = await FetchCheckpoint.load(cache, ref.purl)
         try:
-            with request_scope(RequestScope(carryover=carryover)):
+            with request_scope(RequestScope(checkpoint=checkpoint)):
                 package = await ecosystem.fetch(FetchRequest(ref))
         except RateLimited as refused:
-            await carryover.save(cache, ref.purl)
+            await checkpoint.save(cache, ref.purl)
             yield None
             await asyncio.sleep(refused.retry_after)
         else:

@@ -168,12 +168,12 @@ async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator)
     name, purl = one(simulator, "yanked", "form:wheel")
     versions = len(simulator.truth("pypi", name).versions)
     simulator.fault("status", package=purl, path=r"\.metadata$", after=1, status=500)
-    carryover = FetchCheckpoint()
-    with request_scope(RequestScope(carryover=carryover)) as scope:
+    checkpoint = FetchCheckpoint()
+    with request_scope(RequestScope(checkpoint=checkpoint)) as scope:
         with pytest.raises(RegistryUnavailable):
             await pypi.fetch(FetchRequest(pypi.ref(name)))
         simulator.clear_faults()
-        kept, asked = len(carryover.documents), scope.requests
+        kept, asked = len(checkpoint.documents), scope.requests
         assert kept >= 1
         package = await pypi.fetch(FetchRequest(pypi.ref(name)))
     assert isinstance(package, Package)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ssc_ingest.http.checkpoint import MAX_ANSWER_SIZE, Answer, FetchCheckpoint
+from ssc_ingest.http.checkpoint import MAX_RESPONSE_SIZE, FetchCheckpoint, StoredResponse
 from ssc_ingest.http.checkpoint import TTL as ANSWERS_KEPT_FOR
 from ssc_ingest.http.document_cache import IN_PROCESS, MAX_SIZE, TTL, Document, DocumentCache
 from ssc_ingest.models import Purl, now
@@ -73,10 +73,10 @@ async def test_a_process_keeps_the_most_recently_used(state: State) -> None:
 
 async def test_a_checkpoint_keeps_documents(state: State) -> None:
     """The documents of a delayed extraction are restored with their dates, and can be deleted."""
-    carryover = FetchCheckpoint()
-    carryover.keep(URL, DOCUMENT)
+    checkpoint = FetchCheckpoint()
+    checkpoint.keep(URL, DOCUMENT)
     purl = Purl("pkg:maven/g/a")
-    await carryover.save(state.cache, purl)
+    await checkpoint.save(state.cache, purl)
     loaded = await FetchCheckpoint.load(state.cache, purl)
     assert loaded.documents == {URL: DOCUMENT}
     await loaded.discard(state.cache, purl)
@@ -86,19 +86,19 @@ async def test_a_checkpoint_keeps_documents(state: State) -> None:
 async def test_a_checkpoint_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents beyond the limit are omitted; those that fit stay."""
     monkeypatch.setattr("ssc_ingest.http.checkpoint.MAX_SIZE", 100)
-    carryover = FetchCheckpoint()
-    carryover.keep(URL, Document(b"x" * 50))
-    carryover.keep(f"{URL}2", Document(bytes(range(256))))
-    assert list(carryover.documents) == [URL]
+    checkpoint = FetchCheckpoint()
+    checkpoint.keep(URL, Document(b"x" * 50))
+    checkpoint.keep(f"{URL}2", Document(bytes(range(256))))
+    assert list(checkpoint.documents) == [URL]
 
 
 async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
     """With their age, over several executions; not for the one that received them, nor for ever."""
     purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
-    answer = Answer("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
+    answer = StoredResponse("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
     first = FetchCheckpoint()
-    first.keep_answer(asked, answer)
-    first.keep_answer("large", replace(answer, body=b"x" * (MAX_ANSWER_SIZE + 1)))
+    first.store_response(asked, answer)
+    first.store_response("large", replace(answer, body=b"x" * (MAX_RESPONSE_SIZE + 1)))
     assert first.answer(asked, at=now()) is None
     await first.save(state.cache, purl)
     second = await FetchCheckpoint.load(state.cache, purl)

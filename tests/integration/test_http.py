@@ -228,7 +228,7 @@ async def test_the_next_execution_uses_the_checkpoint(
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
     first = FetchCheckpoint()
-    with request_scope(RequestScope(carryover=first)) as scope:
+    with request_scope(RequestScope(checkpoint=first)) as scope:
         body = await client.get_immutable(url, max_bytes=MEGABYTE)
         with pytest.raises(ResourceNotFound):
             await client.get_immutable(missing, max_bytes=MEGABYTE)
@@ -236,7 +236,7 @@ async def test_the_next_execution_uses_the_checkpoint(
     await first.save(state.cache, purl)
 
     carried = await FetchCheckpoint.load(state.cache, purl)
-    with request_scope(RequestScope(carryover=carried)) as scope:
+    with request_scope(RequestScope(checkpoint=carried)) as scope:
         assert await client.get_immutable(url, max_bytes=MEGABYTE) == body
         with pytest.raises(ResourceNotFound):
             await client.get_immutable(missing, max_bytes=MEGABYTE)

@@ -132,13 +132,13 @@ async def test_pages_are_not_read_twice(
     """When the work ends half-way, the next execution goes on."""
     answer = paged.answers[SECOND]
     paged.serve(SECOND, "", status=500)
-    ref, carryover, cache = nuget.ref("Demo.Core"), FetchCheckpoint(), resources.state.cache
-    with request_scope(RequestScope(carryover=carryover)), pytest.raises(RegistryUnavailable):
+    ref, checkpoint, cache = nuget.ref("Demo.Core"), FetchCheckpoint(), resources.state.cache
+    with request_scope(RequestScope(checkpoint=checkpoint)), pytest.raises(RegistryUnavailable):
         await nuget.fetch(FetchRequest(ref))
-    await carryover.save(cache, ref.purl)
+    await checkpoint.save(cache, ref.purl)
     paged.answers[SECOND] = answer
-    carryover = await FetchCheckpoint.load(cache, ref.purl)
-    with request_scope(RequestScope(carryover=carryover)):
+    checkpoint = await FetchCheckpoint.load(cache, ref.purl)
+    with request_scope(RequestScope(checkpoint=checkpoint)):
         await nuget.fetch(FetchRequest(ref))
     assert (paged.asked[INDEX], paged.asked[FIRST]) == (1, 1)
 
