@@ -8,8 +8,9 @@ import pytest
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
 from ssc_ingest.extraction.outcomes import Delayed
+from ssc_ingest.models import Outcome
 from ssc_ingest.runs.lease import RunLease
-from ssc_ingest.runs.model import Ending, Run
+from ssc_ingest.runs.model import Run
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 
@@ -368,9 +369,9 @@ async def test_the_end_of_an_older_message_leaves_a_newer_change(filled: Bench) 
     assert first < second
     purl = filled.resources.ecosystems["pypi"].ref("package-01").purl
     for _ in range(2):
-        assert not await filled.runs.end(run.id, purl, first, Ending.EXTRACTED)
+        assert not await filled.runs.end(run.id, purl, first, Outcome.EXTRACTED)
         assert ((await filled.get(run)).pending, (await filled.get(run)).done) == (1, 0)
-    assert await filled.runs.end(run.id, purl, second, Ending.EXTRACTED)
-    assert not await filled.runs.end(run.id, purl, second, Ending.EXTRACTED)
+    assert await filled.runs.end(run.id, purl, second, Outcome.EXTRACTED)
+    assert not await filled.runs.end(run.id, purl, second, Outcome.EXTRACTED)
     run = await engine
     assert (run.pending, run.done) == (0, 1)
