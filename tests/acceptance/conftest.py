@@ -55,6 +55,8 @@ def running_fleet(
     """A worker of all queues for a whole module."""
     empty(servers.redis_url)
     fleet = Fleet(servers, simulated.environment(), tmp_path_factory.mktemp("fleet"))
+    # As in production: no test waits for a redelivery, and a busy machine is slow.
+    fleet.environment |= {"TASK_TIMEOUT": "60", "VISIBILITY_TIMEOUT": "180"}
     try:
         fleet.start()
         yield fleet
