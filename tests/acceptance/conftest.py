@@ -76,7 +76,10 @@ def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
 def shared_fleet(
     idle_fleet: Fleet, simulator: Simulator, clean_graph: None, clean_redis: None
 ) -> Fleet:
-    """That worker, empty queues and an empty graph; for tests that neither kill nor configure."""
+    """That worker, empty queues and an empty graph; for tests that neither kill nor configure it.
+
+    It remembers how new a list of PyPI's projects was: one test of a module may list them.
+    """
     return idle_fleet
 
 
