@@ -55,6 +55,8 @@ def running_fleet(
     """A worker of all queues for a whole module."""
     empty(servers.redis_url)
     fleet = Fleet(servers, simulated.environment(), tmp_path_factory.mktemp("fleet"))
+    # As in production: no test waits for a redelivery, and a busy machine is slow.
+    fleet.environment |= {"TASK_TIMEOUT": "60", "VISIBILITY_TIMEOUT": "180"}
     try:
         fleet.start()
         yield fleet
@@ -74,7 +76,10 @@ def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
 def shared_fleet(
     idle_fleet: Fleet, simulator: Simulator, clean_graph: None, clean_redis: None
 ) -> Fleet:
-    """That worker, empty queues and an empty graph; for tests that neither kill nor configure."""
+    """That worker, empty queues and an empty graph; for tests that neither kill nor configure it.
+
+    It remembers how new a list of PyPI's projects was: one test of a module may list them.
+    """
     return idle_fleet
 
 

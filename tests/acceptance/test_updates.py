@@ -32,8 +32,6 @@ metadata of the version where the document does not have it (a POM may have a pa
 FEED = {"pypi": 1, "npm": 2, "maven": 2, "cargo": 3, "rubygems": 2, "nuget": 2}
 """Requests at the most for the feed, which is one page or chunk."""
 
-every_registry = pytest.mark.parametrize("name", [cls.identity.name for cls in BUILT_IN])
-
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
@@ -49,11 +47,14 @@ def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
     return [simulator.publish(name, found.name) for found in candidates[50 : 50 + count]]
 
 
-@every_registry
-async def test_an_update_costs_what_has_changed(
+@pytest.mark.parametrize("name", [cls.identity.name for cls in BUILT_IN])
+async def test_ingestion_and_updates(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """The ingestion adds all; no change costs a handful of requests, 1% about 1% of them."""
+    """The ingestion adds all; no change costs a handful of requests, 1% about 1% of them.
+
+    A deleted package and an unpublished version keep their nodes; a new package is skipped.
+    """
     ingestion = await carried_out(shared_fleet, state, "ingestion", name)
     packages = assert_graph_is_the_registry(cypher, simulator, name)
     metrics = ingestion.metrics()
@@ -77,13 +78,6 @@ async def test_an_update_costs_what_has_changed(
     assert_graph_is_the_registry(cypher, simulator, name)
     await assert_nothing_is_left(state)
 
-
-@every_registry
-async def test_withdrawn_packages_stay_in_the_graph(
-    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
-) -> None:
-    """A deleted package and an unpublished version keep their nodes; a new package is skipped."""
-    await carried_out(shared_fleet, state, "ingestion", name)
     nodes = "MATCH (n) RETURN elementId(n) AS id ORDER BY id"
     before = cypher(nodes)
     names = [found.name for found in simulator.packages(name, PACKAGES)]

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+from typing import Any
 
 from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.resources import State
@@ -98,4 +99,23 @@ async def test_dead_letters(state: State, run: Run) -> None:
     assert run("dead-letters", "purge", "--all", stdin="n\n").returncode == 1
     assert await state.dead_letters.count() == 1
     assert run("dead-letters", "purge", "--all", "--yes").returncode == 0
+    assert await state.dead_letters.count() == 0
+
+
+async def test_dead_letters_of_other_programs(state: State, run: Run) -> None:
+    """Their two fields are listed, shown and exported; a replay leaves them where they are."""
+    fields: dict[Any, Any] = {"data": '{"package": "six"}', "error": "KeyError: 'node_type'"}
+    entry: Any = await state.streams.xadd("package-extraction-dlq", fields)
+    letter_id = f"package-extraction-dlq/{entry}"
+    listed = run("dead-letters", "list")
+    assert letter_id in listed.stdout
+    assert "'node_type'" in listed.stdout
+    shown = run("dead-letters", "show", letter_id)
+    assert fields["data"] in shown.stdout
+    assert fields["error"] in shown.stdout
+    (exported,) = run("dead-letters", "export").stdout.splitlines()
+    assert json.loads(exported)["data"] == fields["data"]
+    assert run("dead-letters", "replay", "--all").returncode == 0
+    assert await state.dead_letters.count() == 1
+    assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
     assert await state.dead_letters.count() == 0
