@@ -21,7 +21,7 @@ IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
 QUEUES = queue_names(ecosystems())
 
 MAY_STAY = (
-    *("jobs", "runs", "run:", "feed:", "dead-letters", "schedules", "redbeat"),
+    *("jobs", "runs", "run:", "feed:", "dead-letters", "schedules"),
     *("requirement-files", "staleness:"),
 )
 """Beginnings of keys of the state that do not expire: kept by number, or one per ecosystem."""
