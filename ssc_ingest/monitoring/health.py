@@ -1,7 +1,7 @@
 """Whether a worker or beat of this machine works: ``python -m ssc_ingest.health [worker|beat]``.
 
 Exit code 0 or 1, for the containers' health checks, and therefore quick: Celery is neither
-asked nor imported. A process says every few seconds that it is there (:mod:`.workforce`): a
+asked nor imported. A process says every few seconds that it is there (:mod:`.heartbeats`): a
 worker from its event loop, with how long messages have been waiting while it took none; beat
 from its scheduler. A process that is there and does nothing of the kind is not healthy. With
 several on a machine, one is enough.
