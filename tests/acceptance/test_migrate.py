@@ -140,7 +140,7 @@ def test_it_continues_where_it_was_interrupted(
         _, said = process.communicate(timeout=LONG_ENOUGH)
     assert process.returncode == (130 if end is signal.SIGINT else -9), said.decode()
     if end is signal.SIGINT:
-        assert b"`ssc-ingest migrate` goes on from here" in said
+        assert b"`ssc-ingest migrate` continues from here" in said
     assert cypher(position)
 
     done = migrate(environment)
