@@ -185,6 +185,16 @@ def empty(redis_url: str) -> None:
         client.flushall()
 
 
+def _beside_the_clone(name: str, setting: str, what: str) -> Path:
+    folder = Path(os.environ.get(setting, Path(__file__).parents[2] / "shared" / name))
+    if not folder.is_dir():
+        missing = f"{what} are not here: {folder} ({setting})"
+        if os.environ.get("SSC_REQUIRE_RECORDINGS") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder of recorded registry responses, which stands beside the clone.
@@ -192,11 +202,10 @@ def recordings() -> Path:
     ``SSC_RECORDINGS`` names another place. Where there is none the test skips, or fails if
     ``SSC_REQUIRE_RECORDINGS=1``.
     """
-    beside = Path(__file__).parents[2] / "shared" / "registry-fixtures"
-    folder = Path(os.environ.get("SSC_RECORDINGS", beside))
-    if not folder.is_dir():
-        missing = f"recorded registry responses are not here: {folder} (SSC_RECORDINGS)"
-        if os.environ.get("SSC_REQUIRE_RECORDINGS") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return folder
+    return _beside_the_clone("registry-fixtures", "SSC_RECORDINGS", "recorded registry responses")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of inputs that went wrong once, which stands beside the clone (``SSC_CASES``)."""
+    return _beside_the_clone("cases", "SSC_CASES", "inputs that went wrong")

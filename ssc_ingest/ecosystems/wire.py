@@ -37,7 +37,7 @@ def parse_xml(
     """The root element of an XML document, which must have the local name ``root``.
 
     Nothing that the document names is resolved, expanded or fetched. ``repair`` mends a document
-    that is not well-formed for a second attempt.
+    that is not well-formed, or has a document type declaration, for a second attempt.
 
     Raises:
         MalformedMetadata: the document is not XML, has a document type declaration (where
@@ -50,6 +50,8 @@ def parse_xml(
             raise MalformedMetadata(f"<{root}> is not XML: {error.msg}", url=url) from error
         return parse_xml(repair(body), root, url)
     if element.getroottree().docinfo.internalDTD is not None:
+        if repair:
+            return parse_xml(repair(body), root, url)
         raise MalformedMetadata(f"<{root}> has a document type declaration", url=url)
     if local_name(element) != root:
         raise MalformedMetadata(f"<{local_name(element):.100}> instead of <{root}>", url=url)

@@ -15,7 +15,7 @@ class Folder:
     def __init__(self, poms: dict[Coordinates, bytes] | None = None) -> None:
         self.poms = poms or {}
         self.asked: list[Coordinates] = []
-        self.inheritance = Inheritance(self._read, ParsedPoms())
+        self.inheritance = Inheritance(self._read, self._versions_of, ParsedPoms())
 
     def add(self, coordinates: str, body: str, packaging: str = "pom") -> Coordinates:
         """Put ``<project>body</project>`` at ``group:artifact:version``; jars need not say so."""
@@ -41,6 +41,10 @@ class Folder:
         await asyncio.sleep(0)
         body = self.poms.get(coordinates)
         return parse_pom(body, "") if body else None
+
+    async def _versions_of(self, name: str) -> list[str]:
+        await asyncio.sleep(0)
+        return [place.version for place in self.poms if f"{place.group}:{place.artifact}" == name]
 
     async def effective(self, coordinates: Coordinates) -> EffectivePom:
         """The POM with its parents."""

@@ -14,10 +14,14 @@ import pytest
 PROGRAM = r"""
 import java.io.*;
 import java.util.*;
-import org.apache.maven.artifact.versioning.*;
+import org.apache.maven.artifact.versioning.ComparableVersion;
+import org.apache.maven.artifact.versioning.DefaultArtifactVersion;
+import org.apache.maven.artifact.versioning.VersionRange;
 import org.apache.maven.model.*;
 import org.apache.maven.model.building.*;
 import org.apache.maven.model.resolution.*;
+import org.eclipse.aether.util.version.GenericVersionScheme;
+import org.eclipse.aether.version.*;
 
 public class Judge {
   static class Folder implements ModelResolver {
@@ -32,17 +36,40 @@ public class Judge {
       return new FileModelSource(found);
     }
     public ModelSource2 resolveModel(Parent it) throws UnresolvableModelException {
+      it.setVersion(newest(it.getGroupId(), it.getArtifactId(), it.getVersion()));
       return resolveModel(it.getGroupId(), it.getArtifactId(), it.getVersion());
     }
     public ModelSource2 resolveModel(Dependency it) throws UnresolvableModelException {
+      it.setVersion(newest(it.getGroupId(), it.getArtifactId(), it.getVersion()));
       return resolveModel(it.getGroupId(), it.getArtifactId(), it.getVersion());
+    }
+    // As DefaultModelResolver, which needs a whole repository system.
+    String newest(String group, String artifact, String text) throws UnresolvableModelException {
+      try {
+        GenericVersionScheme scheme = new GenericVersionScheme();
+        VersionConstraint asked = scheme.parseVersionConstraint(text);
+        if (asked.getRange() == null) return text;
+        Version highest = null;
+        String[] listed = new File(root, group.replace('.', '/') + "/" + artifact).list();
+        for (String name : listed == null ? new String[0] : listed) {
+          Version version = scheme.parseVersion(name);
+          if (new File(root, group.replace('.', '/') + "/" + artifact + "/" + name).isDirectory()
+              && asked.containsVersion(version)
+              && (highest == null || version.compareTo(highest) > 0)) highest = version;
+        }
+        if (highest == null || asked.getRange().getUpperBound() == null)
+          throw new UnresolvableModelException("no version", group, artifact, text);
+        return highest.toString();
+      } catch (InvalidVersionSpecificationException refused) {
+        throw new UnresolvableModelException(refused.getMessage(), group, artifact, text);
+      }
     }
     public void addRepository(Repository repository) {}
     public void addRepository(Repository repository, boolean replace) {}
     public ModelResolver newCopy() { return this; }
   }
 
-  static String model(String root, String group, String artifact, String version)
+  static String model(String root, String group, String artifact, String version, String java)
       throws Exception {
     Folder folder = new Folder(new File(root));
     DefaultModelBuildingRequest request = new DefaultModelBuildingRequest();
@@ -50,7 +77,13 @@ public class Judge {
     request.setModelResolver(folder);
     request.setValidationLevel(ModelBuildingRequest.VALIDATION_LEVEL_MINIMAL);
     request.setProcessPlugins(false).setTwoPhaseBuilding(false);
-    request.setSystemProperties(new Properties());
+    Properties platform = new Properties();
+    for (String name : new String[] {"os.name", "os.arch", "file.separator", "path.separator"})
+      platform.setProperty(name, System.getProperty(name));
+    platform.setProperty("java.version", java);
+    platform.setProperty("java.specification.version", java.split("\\.")[0]);
+    platform.setProperty("java.home", "/opt/java");
+    request.setSystemProperties(platform);
     ModelBuildingResult result;
     try {
       result = new DefaultModelBuilderFactory().newInstance().build(request);
@@ -80,7 +113,7 @@ public class Judge {
           if (range.containsVersion(new DefaultArtifactVersion(asked[i]))) out.add(asked[i]);
         return out.toString();
       default:
-        return model(asked[1], asked[2], asked[3], asked[4]);
+        return model(asked[1], asked[2], asked[3], asked[4], asked[5]);
     }
   }
 
@@ -99,6 +132,9 @@ public class Judge {
   }
 }
 """
+
+PLATFORM = ("-Dos.name=Linux", "-Dos.arch=amd64", "-Dos.version=6.1")
+"""What profiles see of the machine, whichever it is."""
 
 
 class Refused(Exception):
@@ -143,9 +179,11 @@ class MavenJudge:
         """The versions in Maven's ``VersionRange``."""
         return set(self._ask("contains", requirement, *versions))
 
-    def dependencies(self, repository: Path, coordinates: tuple[str, str, str]) -> list[Dependency]:
-        """The dependencies of the effective model of a POM in that folder."""
-        answer = self._ask("model", str(repository), *coordinates)
+    def dependencies(
+        self, repository: Path, coordinates: tuple[str, str, str], java: str = "17.0.17"
+    ) -> list[Dependency]:
+        """The dependencies of the effective model of a POM in that folder, under that JDK."""
+        answer = self._ask("model", str(repository), *coordinates, java)
         return [Dependency(*part.split("\b")) for part in answer]
 
 
@@ -165,7 +203,7 @@ def maven_judge(folder: Path) -> Iterator[MavenJudge]:
     source.write_text(PROGRAM)
     with subprocess.Popen(
         # The quick compiler alone: it is over before the thorough one has paid for itself.
-        [java, "-XX:TieredStopAtLevel=1", "-cp", f"{home[1].strip()}/lib/*", source],
+        [java, "-XX:TieredStopAtLevel=1", *PLATFORM, "-cp", f"{home[1].strip()}/lib/*", source],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -160,6 +160,13 @@ def test_recorded_documents_that_are_no_lists(recordings: Path, file: str) -> No
         parse_metadata((recordings / file).read_bytes(), "com.google.guava:guava", file)
 
 
+DECLARED = (
+    b'<?xml version="1.0"?><!-- <!DOCTYPE y [ --><?z ?>\n'
+    b"<!DOCTYPE project [\n<!ENTITY a 'x'><!ATTLIST name b CDATA 'c'>]>\n"
+    b"<project><name>x&copy;</name></project>"
+)
+
+
 # XML that is not ------------------------------------------------------------------------------
 
 
@@ -181,25 +188,45 @@ def test_recorded_documents_that_are_no_lists(recordings: Path, file: str) -> No
             b"<m:project xmlns:m='http://maven.apache.org/POM/4.0.0'><m:name>x</m:name></m:project>",
             "x",
         ),
+        (b"<project><Xlint:-unchecked/><name>x</name></project>", "x"),
+        (b"<project><a combine:children='append' combine:self=''/><name>x</name></project>", "x"),
+        (b"<p:project xmlns:p='u'><q:x><q:y z:a='b'/></q:x><p:name>x</p:name></p:project>", "x"),
+        (b"<!DOCTYPE project><project><name>x</name></project>", "x"),
+        (b"<!DOCTYPE project SYSTEM 'http://127.0.0.1:1/x'><project><name>x</name></project>", "x"),
+        (DECLARED, "x©"),
     ],
 )
 def test_mistakes_that_maven_lets_pass(body: bytes, name: str) -> None:
-    """Wrong encodings, HTML's entities and undeclared prefixes do not cost a POM."""
+    """Wrong encodings, HTML's entities, undeclared prefixes, declarations do not cost a POM."""
     assert text(parse_xml(body, "project", ""), "name") == name
+
+
+def test_entities_are_never_expanded() -> None:
+    """Whether in texts or in attributes: a POM that uses them is refused at once."""
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 30))
+    doctype = f'<!DOCTYPE project [<!ENTITY l0 "ha">{laughs}]>'
+    for use in ("<name>&l29;</name>", "<name x='&l29;'/>", "<properties><a>&l29;</a></properties>"):
+        with pytest.raises(MalformedMetadata):
+            parse_pom(f"{doctype}<project>{use}</project>".encode(), "")
+    unused = parse_pom(f"{doctype}<project><name>x</name></project>".encode(), "")
+    assert unused.values == {"name": "x"}
 
 
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"x", b"<project>", b"<project></projekt>", b"<a/><b/>", b"\x00", b"<html/>",
-        b"<!DOCTYPE project><project/>", b"<!DOCTYPE project SYSTEM 'http://127.0.0.1/x'><project/>",
         b'<!DOCTYPE p [<!ENTITY a "x">]><project name="&a;">&a;</project>',
         b'<!DOCTYPE p [<!ENTITY a "x">]><project>&a;&nbsp;</project>',
+        b'<!DOCTYPE p [<!ENTITY a SYSTEM "file:///etc/passwd">]><project>&a;</project>',
+        b'<!DOCTYPE p [<!ENTITY % a SYSTEM "file:///etc/passwd"> %a;]><project>&b;</project>',
+        b"<project><!DOCTYPE project></project>", b"<!DOCTYPE project [<project/>",
+        b"<!DOCTYPE a><!DOCTYPE b><project/>", b"<a:project/>", b"<a:b xmlns:a='x'></a:c>",
         b"<project>&undefined;</project>", b"<project>" * 1000,
     ],
 )  # fmt: skip
 def test_what_is_no_pom(body: bytes) -> None:
-    """Not XML, not a POM, or with a document type declaration, however harmless."""
+    """Not XML, not a POM, or with an entity that only its document type declaration knows."""
     with pytest.raises(MalformedMetadata):
         parse_pom(body, "")
 

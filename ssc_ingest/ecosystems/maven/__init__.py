@@ -4,7 +4,8 @@ Identity
     ``group:artifact``, case-sensitive (:mod:`.identity`).
 Reading a package
     One request for the list of versions (``maven-metadata.xml``) and one for each new version's
-    POM, plus the parents and bills of materials that no worker has read lately (:mod:`.fetch`).
+    POM, plus the parents and bills of materials that no worker has read lately (:mod:`.fetch`),
+    and the list of versions of a parent that is named by a range.
 Listing and feed
     The index, as a whole and in chunks (:mod:`.listing`, :mod:`.index`). A change carries the
     versions that the index has, which count even if the package's own list lacks them.
@@ -13,6 +14,8 @@ Requirements
     that are not optional. A package that is declared several times (with other types or
     classifiers) is one requirement. A relocated version requires the package that it was relocated
     to, and nothing else. Exclusions concern requirements of requirements and are ignored here.
+    Profiles are those that are active on Linux, on JDK 11, 17, 21 and 25 alike
+    (:mod:`.pom.profiles`).
 What is missing
     A version whose POM is missing or unreadable has no requirements. A version whose parent or
     bill of materials is missing keeps what its own POM says; dependencies that lack a version then

@@ -8,7 +8,7 @@ evaluates.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -40,6 +40,11 @@ class _Interval(NamedTuple):
     lower_text: str
     upper_text: str
 
+    def admits(self, version: Key) -> bool:
+        """Whether a version is between the cuts."""
+        place = _Cut(version, after=False)
+        return (not self.lower or self.lower <= place) and (not self.upper or place < self.upper)
+
     def __str__(self) -> str:
         opening = "[" if self.lower and not self.lower.after else "("
         closing = "]" if self.upper and self.upper.after else ")"
@@ -70,6 +75,27 @@ def parse_range(text: str) -> list[_Interval] | None:
         if rest := re.match(r"\s*,\s*|\s+", text[position:]):
             position += rest.end()
     return intervals or None
+
+
+def is_range(text: str) -> bool:
+    """Whether it is meant as a set of versions, in brackets."""
+    return text.startswith(("[", "("))
+
+
+def highest_admitted(text: str, versions: Sequence[str]) -> str | None:
+    """The highest of these versions in a range; ``None`` if there is none.
+
+    Also ``None`` for a range without an upper bound, of which Maven takes no parent.
+    """
+    intervals = parse_range(text)
+    if not intervals or intervals[-1].upper is None:
+        return None
+    admitted = [
+        (key, version)
+        for version in versions
+        if (key := sort_key(version)) and any(i.admits(key) for i in intervals)
+    ]
+    return max(admitted, default=(None, None))[1]
 
 
 def _read_set(opening: str, inside: str, closing: str) -> _Interval | None:

@@ -175,7 +175,7 @@ class PackageReader:
     async def _read_releases(
         self, ref: PackageRef, names: Sequence[VersionName]
     ) -> dict[VersionName, _Release]:
-        inheritance = Inheritance(self._read_shared, self._poms)
+        inheritance = Inheritance(self._read_shared, self._versions_of, self._poms)
         requirements = RequirementReader(ref)
 
         async def read(name: VersionName) -> _Release:
@@ -222,6 +222,15 @@ class PackageReader:
             tuple(repository_candidates(pom)),
             is_complete=inheritance.is_complete,
         )
+
+    async def _versions_of(self, name: str) -> Sequence[VersionName]:
+        """The versions that are listed of a package that others refer to by a range."""
+        url = self._endpoints.url("repository", *metadata_path(name))
+        try:
+            response = await self._client.get(url, max_bytes=MAX_METADATA, accept=XML)
+            return parse_metadata(response.body, name, url).listed
+        except (ResourceNotFound, ResponseTooLarge, MalformedMetadata):
+            return ()
 
     async def _read_shared(self, coordinates: Coordinates) -> Pom | None:
         """A POM that others refer to; ``None`` if the repository has no readable one."""

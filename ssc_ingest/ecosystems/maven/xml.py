@@ -1,8 +1,13 @@
 """Reading the repository's XML, mistakes included.
 
 The repository has documents that no XML parser accepts, from times when nobody checked them: Latin
-letters in a document that claims to be UTF-8, HTML's entities, an undeclared ``xsi``. Maven reads
-these, so a document that is not well-formed is parsed again with those mistakes repaired.
+letters in a document that claims to be UTF-8, HTML's entities, prefixes that nothing declares
+(``<Xlint:-unchecked/>``, ``combine:children="append"``). Maven reads these, so a document that is
+not well-formed is parsed again with those mistakes repaired.
+
+Like Maven, it reads over a document type declaration: the declaration is removed, so nothing that
+it names is fetched, and an entity that it declares is an unknown one, which makes the document
+unreadable wherever it stands.
 """
 
 import re
@@ -16,7 +21,11 @@ _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
 _ENCODING = re.compile(rb"""<\?xml\b[^>]*encoding\s*=\s*["']([\w.-]+)["']""")
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
 _OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
-_XSI = re.compile(r"""\sxsi:\w+\s*=\s*(?:"[^"]*"|'[^']*')""")
+_BEFORE_ROOT = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_BRACKET = re.compile(r"[\[\]>]")
+_PREFIX = re.compile(r"\sxmlns:([\w.-]+)\s*=")
+_TAG = re.compile(r"(</?)([\w.-]+):([\w.:-]+)")
+_ATTRIBUTE = re.compile(r"""(\s)([\w.-]+):([\w.:-]+)(?=\s*=\s*["'])""")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -60,8 +69,34 @@ def _repaired(body: bytes) -> bytes:
     except LookupError:
         content = body.decode("utf-8", "replace")
     content = _DECLARATION.sub("", content.removeprefix("\ufeff"), count=1).lstrip()
-    content = _NOT_IN_XML.sub("\ufffd", _XSI.sub("", content))
+    content = _without_doctype(_NOT_IN_XML.sub("\ufffd", content))
+    content = _without_prefixes(content, {"xml", "xmlns", *_PREFIX.findall(content)})
     return _ENTITY.sub(_character, content).encode()
+
+
+def _without_doctype(content: str) -> str:
+    """Without the document type declaration before the root, whose end Maven finds this way."""
+    start = 0
+    while found := _BEFORE_ROOT.match(content, start):
+        start = found.end()
+    if not content.startswith("<!DOCTYPE", start):
+        return content
+    depth = 0
+    for found in _BRACKET.finditer(content, start):
+        depth += {"[": 1, "]": -1, ">": 0}[found[0]]
+        if found[0] == ">" and depth == 0:
+            return content[:start] + content[found.end() :]
+    return content
+
+
+def _without_prefixes(content: str, declared: set[str]) -> str:
+    """Without the colons of prefixes that the document does not declare."""
+
+    def plain(found: re.Match[str]) -> str:
+        before, prefix, name = found.groups()
+        return found[0] if prefix in declared else f"{before}{prefix}_{name.replace(':', '_')}"
+
+    return _ATTRIBUTE.sub(plain, _TAG.sub(plain, content))
 
 
 def _character(entity: re.Match[str]) -> str:

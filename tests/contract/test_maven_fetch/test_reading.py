@@ -123,6 +123,36 @@ async def test_links_of_a_known_version_are_read_if_asked(
     assert requirements(full.package, "2") is None
 
 
+async def test_a_parent_by_range(maven: Maven, repository: Repository) -> None:
+    """It is the highest listed version in it; the list is read once, and for no other parent."""
+    repository.publish("g:p", "1", "1.5", "2")
+    repository.add("g:p:1.5", managed(dependency("x:a", "7")))
+    repository.publish(
+        "g:a", "1", "2", "3", body=parent("g:p:[1,2)") + dependencies(dependency("x:a"))
+    )
+    repository.add("g:a:3", parent("g:gone:[1,2)") + dependencies(dependency("x:a")))
+    reading = await read(maven, "g:a")
+    found = [requirements(reading.package, version) for version in "123"]
+    assert found == [{"x:a": "[7]"}, {"x:a": "[7]"}, {"x:a": "any"}]
+    assert reading.requests == 1 + 3 + 2 + 1
+
+
+async def test_a_document_type_declaration_is_read_over(
+    maven: Maven, repository: Repository
+) -> None:
+    """In a POM, in a parent and in a list; an entity makes only its own version unreadable."""
+    repository.publish("g:a", "1", "2", body=parent("g:p:1") + dependencies(dependency("x:a")))
+    repository.add("g:p:1", managed(dependency("x:a", "7")) + "<x:y/>")
+    paths = [repository.list_path("g:a"), *map(repository.path, ("g:a:1", "g:a:2", "g:p:1"))]
+    for path in paths:
+        declared = b"<!DOCTYPE project SYSTEM 'http://127.0.0.1:1/x' [<!ENTITY v '1'>]>\n"
+        repository.documents[path] = declared + repository.documents[path]
+    spoilt = repository.documents[paths[2]].replace(b"<version>", b"<version>&v;")
+    repository.documents[paths[2]] = spoilt
+    package = (await read(maven, "g:a")).package
+    assert [requirements(package, version) for version in "12"] == [{"x:a": "[7]"}, {}]
+
+
 async def test_a_relocated_version_requires_its_new_place(
     maven: Maven, repository: Repository
 ) -> None:

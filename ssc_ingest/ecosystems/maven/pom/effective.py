@@ -6,11 +6,19 @@ which even a parent's texts see the child's properties and coordinates.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
-from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
+from ssc_ingest.ecosystems.maven.pom.model import (
+    Declaration,
+    Key,
+    Pom,
+    is_import,
+    last_of_each,
+    raw_artifact,
+)
+from ssc_ingest.ecosystems.maven.pom.profiles import PLATFORM
 
 MAX_TEXT_LENGTH = 4096
 """Characters of an interpolated text; expressions that would make it longer stay as they are."""
@@ -20,8 +28,15 @@ MAX_EXPRESSION_DEPTH = 32
 
 _EXPRESSION = re.compile(r"\$\{([^${}]+)\}")
 _PREFIXES = ("project.", "pom.")
-_NOT_INHERITED = frozenset({"name", "packaging"})
-_DEFAULTS = {"packaging": "jar"}
+_NOT_INHERITED = frozenset({"name", "packaging", "prerequisites.maven"})
+_WHOLE = ("organization.", "issueManagement.", "ciManagement.")
+"""Elements whose parts are inherited together, or not at all."""
+
+_DEFAULTS = {
+    "packaging": "jar",
+    "modelVersion": "4.0.0",
+    "build.finalName": "${project.artifactId}-${project.version}",
+}
 
 
 class EffectivePom:
@@ -47,13 +62,11 @@ class EffectivePom:
     @property
     def imports(self) -> Iterator[Coordinates]:
         """The bills of materials that manage its dependencies, in order of precedence."""
-        merged: dict[Key, Declaration] = {}
-        for pom in self.lineage:
-            for key, declaration in pom.imports.items():
-                merged.setdefault(key, declaration)
-        for declaration in merged.values():
-            found = self._interpolated(declaration)
-            yield Coordinates(found.group, found.artifact, found.version)
+        for index, pom in enumerate(self.lineage):
+            for declaration in pom.imports:
+                if declaration in self._kept(index, raw_artifact(declaration)):
+                    found = self._interpolated(declaration)
+                    yield Coordinates(found.group, found.artifact, found.version)
 
     @property
     def relocation(self) -> Coordinates | None:
@@ -71,15 +84,34 @@ class EffectivePom:
         same = takewhile(lambda place: place.version == version, self.places)
         return [pom for _, pom in zip(same, self.lineage, strict=False)]
 
-    def managed(self, key: Key) -> Declaration | None:
-        """The entry of its own or inherited ``dependencyManagement``, without imports."""
-        for pom in self.lineage:
+    def managed(self, key: Key) -> list[Declaration]:
+        """The entries for that key of its own and inherited ``dependencyManagement``, in order.
+
+        Several are there only if Maven has no reason to merge lists: neither a parent that manages
+        anything nor an import. They complete each other then.
+        """
+        found = []
+        for index in range(len(self.lineage)):
             for artifact in (key.artifact, ""):
-                for declaration in reversed(pom.managed.get(artifact, ())):
-                    found = self._interpolated(declaration)
-                    if found.key == key:
-                        return found
-        return None
+                declarations = map(self._interpolated, self._kept(index, artifact))
+                found += [d for d in declarations if d.key == key and not is_import(d)]
+        return found[-1:] if next(self.imports, None) else found
+
+    def _kept(self, index: int, artifact: str) -> list[Declaration]:
+        """What a POM of the lineage manages under an artifact, where its children do not.
+
+        Maven merges lists from above: of keys that a POM repeats, the last declaration counts where
+        something is inherited, else the first, for its children.
+        """
+        declarations: Iterable[Declaration] = self.lineage[index].managed.get(artifact, ())
+        if not declarations:
+            return []
+        if any(pom.managed for pom in self.lineage[index + 1 :]):
+            declarations = last_of_each(declarations)
+        elif index:
+            declarations = {d.key: d for d in reversed([*declarations])}.values()
+        below = {d.key for pom in self.lineage[:index] for d in pom.managed.get(artifact, ())}
+        return [declaration for declaration in declarations if declaration.key not in below]
 
     def interpolate(self, text: str) -> str:
         """The text with its expressions replaced; unknown expressions stay.
@@ -117,7 +149,10 @@ class EffectivePom:
         return self._resolved[name]
 
     def _look_up(self, name: str) -> str | None:
-        """As Maven's AbstractStringBasedModelInterpolator: elements, properties, elements."""
+        """As Maven's AbstractStringBasedModelInterpolator: elements, properties, elements.
+
+        Of the system's properties those have a value that are the same everywhere.
+        """
         for prefix in _PREFIXES:
             if name.startswith(prefix):
                 value = self._element(name.removeprefix(prefix))
@@ -126,7 +161,7 @@ class EffectivePom:
         for pom in self.lineage:
             if name in pom.properties:
                 return pom.properties[name]
-        return self._element(name)
+        return PLATFORM.get(name) or self._element(name)
 
     def _element(self, name: str) -> str | None:
         group, artifact, version = self.coordinates
@@ -140,7 +175,10 @@ class EffectivePom:
             }
         if name in elements:
             return elements[name]
+        whole = name.partition(".")[0] + "."
         for pom in self.lineage[:1] if name in _NOT_INHERITED else self.lineage:
             if name in pom.values:
                 return pom.values[name]
+            if whole in _WHOLE and any(other.startswith(whole) for other in pom.values):
+                return None
         return _DEFAULTS.get(name)

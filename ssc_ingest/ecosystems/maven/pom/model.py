@@ -1,18 +1,17 @@
 """One POM as the repository has it, before inheritance and interpolation.
 
-https://maven.apache.org/ref/current/maven-model/maven.html. Profiles are merged in here, since
-they apply before inheritance. Without a particular machine, two kinds of profiles are active:
-those that the absence of a property activates, and, without any of these, those that are active
-by default (https://maven.apache.org/guides/introduction/introduction-to-profiles.html).
+https://maven.apache.org/ref/current/maven-model/maven.html. Active profiles (:mod:`.profiles`) are
+merged in here, since they apply before inheritance.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lxml import etree
 
+from ssc_ingest.ecosystems.maven.pom.profiles import active_profiles
 from ssc_ingest.ecosystems.maven.xml import child, children, elements, parse_xml, text
 from ssc_ingest.ecosystems.wire import local_name
 
@@ -20,17 +19,16 @@ MAX_POM = 4 * 1024 * 1024
 """Bytes; the largest bills of materials have about 1 MB."""
 
 MAX_DECLARATIONS = 20_000
-"""Dependencies of one POM, and as many managed ones; further ones are ignored."""
+"""Dependencies of one POM or profile, and as many managed ones; further ones are ignored."""
 
-_VALUES = {
-    "packaging": ("packaging",),
-    "name": ("name",),
-    "url": ("url",),
-    "scm.url": ("scm", "url"),
-    "scm.connection": ("scm", "connection"),
-    "scm.developerConnection": ("scm", "developerConnection"),
-    "scm.tag": ("scm", "tag"),
-}
+MAX_VALUE = 4096
+"""Characters of an element that expressions may refer to; a longer one has no value."""
+
+_SIMPLE = ("modelVersion", "packaging", "name", "description", "url", "inceptionYear")
+_OBJECTS = (
+    "organization", "prerequisites", "scm", "issueManagement", "ciManagement",
+    "distributionManagement", "build",
+)  # fmt: skip
 
 
 class Key(NamedTuple):
@@ -83,9 +81,10 @@ class Pom:
     properties: Mapping[str, str]
     dependencies: Mapping[Key, Declaration]
     managed: Mapping[str, tuple[Declaration, ...]]
-    """Managed dependencies by artifact; under "" those whose artifact is an expression."""
-    imports: Mapping[Key, Declaration]
-    """Bills of materials, in document order."""
+    """Managed dependencies and imports by artifact, repeated ones too, in document order; under ""
+    those whose artifact is an expression."""
+    imports: tuple[Declaration, ...]
+    """Those of them that are bills of materials, in document order."""
     relocation: Relocation | None
     values: Mapping[str, str]
     """Simple elements that expressions may refer to: ``scm.url``."""
@@ -94,7 +93,9 @@ class Pom:
     def weight(self) -> int:
         """A measure of its size in memory."""
         managed = sum(map(len, self.managed.values()))
-        return 10 + len(self.properties) + len(self.dependencies) + managed
+        texts = (*self.properties.values(), *self.values.values())
+        long = sum(map(len, texts)) // 300
+        return 10 + len(self.properties) + len(self.dependencies) + managed + long
 
 
 def parse_pom(body: bytes, url: str) -> Pom:
@@ -104,21 +105,24 @@ def parse_pom(body: bytes, url: str) -> Pom:
         MalformedMetadata: the document is not a POM.
     """
     root = parse_xml(body, "project", url)
+    properties = _properties(root)
+    profiles = active_profiles(root, properties)
+    for profile in profiles:
+        properties |= _properties(profile)
+    models = (root, *profiles)
     # A later declaration replaces an earlier one: a profile's replaces the POM's own, too.
-    models = (root, *_active_profiles(root))
-    properties = {
-        local_name(element): (element.text or "").strip()
+    dependencies = {
+        declaration.key: declaration
         for model in models
-        for element in elements(model, "properties")
+        for declaration in _declarations(model, "dependencies", "dependency")
     }
-    dependencies = _declarations(models, "dependencies", "dependency")
-    managed = _declarations(models, "dependencyManagement", "dependencies", "dependency")
-    imports = {key: d for key, d in managed.items() if _is_import(d)}
+    managed = _declarations(root, "dependencyManagement", "dependencies", "dependency")
+    for profile in profiles:
+        if more := _declarations(profile, "dependencyManagement", "dependencies", "dependency"):
+            managed = last_of_each([*managed, *more])
     by_artifact: defaultdict[str, list[Declaration]] = defaultdict(list)
-    for key, declaration in managed.items():
-        if key not in imports:
-            literal = "${" not in declaration.artifact
-            by_artifact[declaration.artifact if literal else ""].append(declaration)
+    for declaration in managed:
+        by_artifact[raw_artifact(declaration)].append(declaration)
     relocation = child(root, "distributionManagement", "relocation")
     parent = child(root, "parent")
     return Pom(
@@ -126,24 +130,52 @@ def parse_pom(body: bytes, url: str) -> Pom:
         properties=properties,
         dependencies=dependencies,
         managed={artifact: tuple(group) for artifact, group in by_artifact.items()},
-        imports=imports,
+        imports=tuple(filter(is_import, managed)),
         relocation=None if relocation is None else Relocation(*_coordinates(relocation)),
-        values={name: value for name, path in _VALUES.items() if (value := text(root, *path))},
+        values={name: value for model in models for name, value in _values(model)},
     )
+
+
+def raw_artifact(declaration: Declaration) -> str:
+    """Under which artifact a POM has a managed dependency."""
+    return "" if "${" in declaration.artifact else declaration.artifact
+
+
+def last_of_each(declarations: Iterable[Declaration]) -> list[Declaration]:
+    """Of repeated keys the last declaration, in the place of the first: as when Maven merges."""
+    return list({declaration.key: declaration for declaration in declarations}.values())
+
+
+def _properties(model: etree._Element) -> dict[str, str]:
+    return {
+        local_name(element): (element.text or "").strip()
+        for element in elements(model, "properties")
+    }
+
+
+def _values(model: etree._Element) -> Iterator[tuple[str, str]]:
+    simple = [(name, found) for name in _SIMPLE if (found := child(model, name)) is not None]
+    parts = [
+        (f"{name}.{local_name(element)}", element)
+        for name in _OBJECTS
+        for element in elements(model, name)
+        if not len(element)
+    ]
+    for name, element in (*simple, *parts):
+        if 0 < len(value := (element.text or "").strip()) <= MAX_VALUE:
+            yield name, value
 
 
 def _coordinates(element: etree._Element) -> tuple[str, str, str]:
     return text(element, "groupId"), text(element, "artifactId"), text(element, "version")
 
 
-def _declarations(models: Iterable[etree._Element], *path: str) -> dict[Key, Declaration]:
-    found: dict[Key, Declaration] = {}
-    for model in models:
-        for element in children(model, *path):
-            if len(found) >= MAX_DECLARATIONS:
-                return found
-            values = {local_name(e): (e.text or "").strip() for e in element}
-            declaration = Declaration(
+def _declarations(model: etree._Element, *path: str) -> list[Declaration]:
+    found = []
+    for element in children(model, *path)[:MAX_DECLARATIONS]:
+        values = {local_name(e): (e.text or "").strip() for e in element}
+        found.append(
+            Declaration(
                 values.get("groupId", ""),
                 values.get("artifactId", ""),
                 values.get("version", ""),
@@ -152,23 +184,10 @@ def _declarations(models: Iterable[etree._Element], *path: str) -> dict[Key, Dec
                 values.get("scope", ""),
                 values.get("optional", ""),
             )
-            found[declaration.key] = declaration
+        )
     return found
 
 
-def _is_import(declaration: Declaration) -> bool:
+def is_import(declaration: Declaration) -> bool:
+    """Whether a managed dependency is a bill of materials."""
     return declaration.scope == "import" and declaration.type == "pom"
-
-
-def _active_profiles(root: etree._Element) -> list[etree._Element]:
-    profiles = children(root, "profiles", "profile")
-    present = [p for p in profiles if _is_active_without_property(p)]
-    return present or [
-        p for p in profiles if text(p, "activation", "activeByDefault").lower() == "true"
-    ]
-
-
-def _is_active_without_property(profile: etree._Element) -> bool:
-    activation = child(profile, "activation")
-    depends = any(child(activation, kind) is not None for kind in ("jdk", "os", "file"))
-    return text(activation, "property", "name").startswith("!") and not depends

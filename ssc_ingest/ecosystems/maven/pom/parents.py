@@ -3,28 +3,30 @@
 All workers share them (:class:`ssc_ingest.http.document_cache.DocumentCache`), and each process
 keeps the most recently used ones in parsed form. A POM that is missing or unreadable contributes
 nothing; a host that does not respond is an error as usual.
+
+A parent may be named by a range of versions: it is the highest listed one in the range now. As for
+Maven, a range without an upper bound names none, and neither does a bill of materials' range.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from copy import copy
 from weakref import WeakValueDictionary
 
+from ssc_ingest.ecosystems.maven.constraints import highest_admitted, is_range
 from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.effective import EffectivePom
-from ssc_ingest.ecosystems.maven.pom.model import Declaration, Key, Pom
+from ssc_ingest.ecosystems.maven.pom.model import Declaration, Pom
 
 MAX_LINEAGE = 32
 """Parents of one POM; the longest lineages of the repository have about ten."""
-
-MAX_IMPORT_DEPTH = 16
-"""Bills of materials in a chain of imports."""
 
 MAX_IMPORTS = 500
 """Bills of materials that are searched for one POM."""
 
 Reader = Callable[[Coordinates], Awaitable[Pom | None]]
+Lister = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class ParsedPoms:
@@ -57,10 +59,15 @@ class ParsedPoms:
 class Inheritance:
     """What the POMs of one package inherit; requests each document once."""
 
-    def __init__(self, read: Reader, poms: ParsedPoms) -> None:
-        """``read`` returns a parent or bill of materials, or ``None`` if there is no such POM."""
+    def __init__(self, read: Reader, versions_of: Lister, poms: ParsedPoms) -> None:
+        """``read`` returns a parent or bill of materials, or ``None`` if there is no such POM.
+
+        ``versions_of`` returns the versions that are listed of a package ``group:artifact``.
+        """
         self._read = read
+        self._versions_of = versions_of
         self._poms = poms
+        self._lists: dict[str, Sequence[str]] = {}
         self._locks: WeakValueDictionary[Coordinates, asyncio.Lock] = WeakValueDictionary()
         self._missing: set[Coordinates] = set()
         self.is_complete = True
@@ -83,7 +90,7 @@ class Inheritance:
         while (reference := pom.parent) and len(relatives) <= MAX_LINEAGE:
             # The reference is resolved before inheritance: only the child's own values count in it.
             child = EffectivePom({coordinates: pom})
-            coordinates = Coordinates(*map(child.interpolate, reference))
+            coordinates = await self._newest(Coordinates(*map(child.interpolate, reference)))
             found = None if coordinates in relatives else await self._find(coordinates)
             if found is None:
                 break
@@ -94,42 +101,47 @@ class Inheritance:
         """The POM's dependencies with the versions and scopes that are managed for them.
 
         The management of the POM and its parents comes first. Bills of materials are read in
-        order, only for a dependency that lacks a version; the first that manages it wins.
+        order, until no dependency lacks a version; the first that manages a dependency wins. One
+        that has a version takes its scope from those that are read for others.
         """
-        completed = []
-        for declaration in pom.dependencies:
-            managed = pom.managed(declaration.key)
-            if managed is None and not declaration.version:
-                budget = [MAX_IMPORTS]
-                managed = await self._imported(pom, declaration.key, (pom.coordinates,), budget)
-            if managed:
-                declaration = declaration._replace(  # noqa: PLW2901
-                    version=declaration.version or managed.version,
-                    scope=declaration.scope or managed.scope,
-                )
-            completed.append(declaration)
-        return completed
+        declared = pom.dependencies
+        managed = {declaration.key: pom.managed(declaration.key) for declaration in declared}
+        open_keys = {d.key for d in declared if not managed[d.key]}
+        lacking = {d.key for d in declared if not d.version} & open_keys
+        if lacking:
+            async for bill in self._bills(pom):
+                for key in list(open_keys):
+                    if found := bill.managed(key):
+                        managed[key] = found[:1]
+                        open_keys.remove(key)
+                if not lacking & open_keys:
+                    break
+        return [_completed(declaration, managed[declaration.key]) for declaration in declared]
 
-    async def _imported(
-        self, pom: EffectivePom, key: Key, trail: tuple[Coordinates, ...], budget: list[int]
-    ) -> Declaration | None:
-        """The entry of the first bill of materials that manages the dependency."""
-        if len(trail) > MAX_IMPORT_DEPTH:
-            return None
-        for coordinates in pom.imports:
-            budget[0] -= 1
-            found = None
-            if budget[0] >= 0 and coordinates not in trail:
-                found = await self._find(coordinates)
-            if found is None:
-                continue
-            bill = await self.of(coordinates, found)
-            managed = bill.managed(key) or await self._imported(
-                bill, key, (*trail, coordinates), budget
-            )
-            if managed:
-                return managed
-        return None
+    async def _bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
+        """What it imports, what that imports, and so on, in order of precedence, each once."""
+        seen = {pom.coordinates}
+        imports = [pom.imports]
+        while imports and len(seen) <= MAX_IMPORTS:
+            if (coordinates := next(imports[-1], None)) is None:
+                imports.pop()
+            elif coordinates not in seen:
+                seen.add(coordinates)
+                if found := await self._find(coordinates):
+                    bill = await self.of(coordinates, found)
+                    yield bill
+                    imports.append(bill.imports)
+
+    async def _newest(self, coordinates: Coordinates) -> Coordinates:
+        """With a range's highest listed version, if there is one."""
+        group, artifact, version = coordinates
+        if not (is_range(version) and coordinates._replace(version="0").are_usable):
+            return coordinates
+        name = f"{group}:{artifact}"
+        async with self._locks.setdefault(coordinates._replace(version=""), asyncio.Lock()):
+            if name not in self._lists:
+                self._lists[name] = await self._versions_of(name)
+        return coordinates._replace(version=highest_admitted(version, self._lists[name]) or version)
 
     async def _find(self, coordinates: Coordinates) -> Pom | None:
         if not coordinates.are_usable:
@@ -147,3 +159,11 @@ class Inheritance:
         if found is None and (found := await self._read(coordinates)):
             self._poms.put(coordinates, found)
         return found
+
+
+def _completed(declaration: Declaration, managed: Sequence[Declaration]) -> Declaration:
+    for entry in managed:
+        declaration = declaration._replace(
+            version=declaration.version or entry.version, scope=declaration.scope or entry.scope
+        )
+    return declaration
