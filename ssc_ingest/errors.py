@@ -5,10 +5,13 @@
     IngestError
     ├── RegistryError(url)              something is wrong between us and a registry
     │   ├── ResourceNotFound            404, 410, 451: the document is gone
+    │   ├── ResourceForbidden           403: we may not have this document, others perhaps
     │   ├── RangeNotSatisfiable         416: the document is shorter than it was
     │   ├── PackageNotFound             the registry does not have this package
     │   │   └── PackageGone             ... any more: the graph has the package
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
+    │   │   ├── AwaitsTurn              ... because our own rate for the host is used up
+    │   │   ├── RegistryUnreachable     ... because no connection to the host succeeds
     │   │   ├── RegistryOverloaded      ... because of a 503, perhaps for this document only
     │   │   └── RegistryPaused          ... until an operator resumes the registry
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
@@ -54,6 +57,10 @@ class ResourceNotFound(RegistryError):
     """The registry says that this document does not exist (404, 410 or 451)."""
 
 
+class ResourceForbidden(RegistryError):
+    """The host refuses this document (403), which says nothing about whether it exists."""
+
+
 class RangeNotSatisfiable(RegistryError):
     """The document does not have the requested range (416)."""
 
@@ -78,6 +85,14 @@ class RateLimited(RegistryError):
     def __init__(self, message: str, *, retry_after: float, url: str | None = None) -> None:
         super().__init__(message, url=url)
         self.retry_after = retry_after
+
+
+class AwaitsTurn(RateLimited):
+    """Our own rate for the host is used up: nothing is wrong with the host."""
+
+
+class RegistryUnreachable(RateLimited):
+    """The host cannot be reached, whatever is requested: refused, unknown name, TLS, time-outs."""
 
 
 class RegistryOverloaded(RateLimited):

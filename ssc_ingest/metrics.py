@@ -56,7 +56,7 @@ class Metrics:
         self._requests = self._counter("requests", "Responses of registries.", *("host", "status"))
         self._limited = self._counter(
             "rate_limited",
-            "Responses by which a host asked us to wait (429, 503).",
+            "Responses by which a host asked us to wait (429, 503), or refused us (403).",
             *("host", "status"),
         )
         self._waits = self._counter(

@@ -34,6 +34,22 @@ class Registry:
     hold: RegistryPause | None
     hosts: tuple[Host, ...]
 
+    @property
+    def obstacle(self) -> str:
+        """Why work for it waits, in plain words; empty if its hosts are not the reason."""
+        if self.hold:
+            return f"{self.name} is paused by an operator: {self.hold.reason}"
+        for host in self.hosts:
+            if cause := host.use.unreachable:
+                return f"{cause}; one request at a time tries again"
+        for host in self.hosts:
+            if until := host.use.paused_until:
+                return f"{host.name} asked us to wait until {until:%H:%M:%S} UTC"
+        for host in self.hosts:
+            if host.use.queued_until and host.rate:
+                return f"each waits for its turn (rate limit of {host.name})"
+        return ""
+
 
 class RegistryPauses:
     """All registries of the fleet."""
@@ -51,16 +67,21 @@ class RegistryPauses:
         Raises:
             ConfigurationError: a registry's URL or rate makes no sense.
         """
-        return [
-            Registry(
-                name=name,
-                hold=await self._limiter.held(name),
-                hosts=await self._hosts(
-                    load_endpoints(name, cls.identity.endpoints, self._env_file).hosts
-                ),
-            )
-            for name, cls in ecosystems().items()
-        ]
+        return [await self.get(name) for name in ecosystems()]
+
+    async def get(self, name: str) -> Registry:
+        """One of them.
+
+        Raises:
+            UnknownEcosystem: there is no such registry.
+            ConfigurationError: its URL or rate makes no sense.
+        """
+        endpoints = load_endpoints(name, ecosystem(name).identity.endpoints, self._env_file)
+        return Registry(
+            name=name,
+            hold=await self._limiter.held(name),
+            hosts=await self._hosts(endpoints.hosts),
+        )
 
     async def pause(self, name: str, *, reason: str, seconds: float | None) -> None:
         """Ask it nothing more: for so many seconds, or until :meth:`resume`.

@@ -95,7 +95,9 @@ class DeliveryHandler:
         except RedisError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every failure is decided here
-            return await self.recorder.failed(assignment, error, attempt.progress)
+            return await self.recorder.failed(
+                assignment, error, attempt.progress, progressed=attempt.scope.has_grown
+            )
 
     async def _extract(self, assignment: Assignment, attempt: Attempt) -> Result:
         request = assignment.request

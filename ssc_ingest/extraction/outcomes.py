@@ -89,7 +89,12 @@ class Recorder:
         self._metrics.package_ended(request.ref.ecosystem, outcome.coarse.value)
 
     async def failed(
-        self, assignment: Assignment, error: Exception, progress: Progress
+        self,
+        assignment: Assignment,
+        error: Exception,
+        progress: Progress,
+        *,
+        progressed: bool = False,
     ) -> Delayed | GaveUp:
         """Decide about an error, and record the decision.
 
@@ -97,6 +102,7 @@ class Recorder:
             assignment: what was to be done.
             error: what went wrong.
             progress: what all attempts so far did; a later attempt adds to it.
+            progressed: this attempt has read something that a later one need not read.
         """
         message = assignment.message
         since = message.since or time.time()
@@ -105,6 +111,7 @@ class Recorder:
             attempts=message.attempts,
             max_attempts=self._max_attempts,
             waited=time.time() - since,
+            progressed=progressed,
         )
         facts = {
             "attempt": message.attempts + 1,

@@ -7,8 +7,8 @@ view of it, which reaches the hosts of that ecosystem's endpoints and no others.
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -26,20 +26,20 @@ from ssc_ingest import __version__
 from ssc_ingest.errors import (
     MalformedMetadata,
     RangeNotSatisfiable,
-    RateLimited,
     RegistryError,
-    RegistryOverloaded,
-    RegistryPaused,
     RegistryUnavailable,
+    ResourceForbidden,
     ResourceNotFound,
 )
 from ssc_ingest.http import decoding
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
 from ssc_ingest.http.download import download
+from ssc_ingest.http.failures import explain
+from ssc_ingest.http.host_guard import HostGuard
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import current_scope, store_response, stored_response
-from ssc_ingest.http.responses import Download, Response, retry_after
+from ssc_ingest.http.responses import Download, Response
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.settings import Settings
 
@@ -52,12 +52,6 @@ TRIES = 3
 
 FIRST_PAUSE = 0.5
 """Seconds, at most, between the first try and the second; twice as many after each."""
-
-PAUSE_AFTER = {429: 60.0, 503: 5.0}
-"""Seconds that a host is left alone when it names no time; doubled from pause to pause."""
-
-MIN_PAUSE = 1.0
-"""Seconds; hosts that name less, such as ``Retry-After: 0``, name nothing."""
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
@@ -125,10 +119,8 @@ class RegistryClient:
         self._metrics = metrics or Metrics()
         self._documents = documents
         self._transport = transport
-        self._limiter = limiter
+        self._guard = HostGuard(limiter, self._metrics)
         self._hosts = hosts
-        self._recovering: set[str] = set()
-        """Hosts that have told this process to wait, and nothing else since."""
         self._slots = {host: asyncio.Semaphore(MAX_PER_HOST) for host in hosts}
 
     @property
@@ -158,7 +150,12 @@ class RegistryClient:
         Raises:
             RangeNotSatisfiable: the document has no such part (416).
             ResourceNotFound: 404, 410, 451.
-            RateLimited: 429 or 503, or our own limit for the host; the host is paused.
+            ResourceForbidden: 403.
+            RateLimited: 429, or 403 for one document after the other; the host is paused.
+            AwaitsTurn: our own limit for the host.
+            RegistryOverloaded: 503; after some of them the host is paused.
+            RegistryUnreachable: no connection, or one time-out after the other; the host is
+                paused, and tried with one request at a time.
             RegistryPaused: by an operator.
             RegistryUnavailable: other statuses, time-outs, broken or truncated transfers,
                 after :data:`TRIES` tries.
@@ -256,74 +253,58 @@ class RegistryClient:
                 f"{host} is not a host of this ecosystem; allowed are: {', '.join(self._hosts)}",
                 url=url,
             )
+        permission = await self._guard.permission(host, self._hosts[host], self._registry, url)
         scope = current_scope()
-        permission = await self._limiter.take(
-            host,
-            rate=self._hosts[host],
-            urgent=scope is None or scope.urgent,
-            begun=scope is None or scope.begun,
-            registry=self._registry,
-        )
-        if not permission.granted:
-            self._metrics.refused(host)
-            if permission.held:
-                raise RegistryPaused(
-                    f"an operator has paused {self._registry}",
-                    retry_after=permission.delay,
-                    url=url,
-                )
-            raise RateLimited(
-                f"{host} is paused or at its rate limit", retry_after=permission.delay, url=url
-            )
-        if permission.delay:
-            self._metrics.delayed(host, permission.delay)
-        await asyncio.sleep(permission.delay)
         if scope:
             scope.requests += 1
         timeout = _timeout(scope.timeout) if scope and scope.timeout else httpx.USE_CLIENT_DEFAULT
-        with _translated(url):
+        answered = False
+        try:
             async with (
                 self._slots[host],
                 self._transport.stream("GET", url, headers=headers, timeout=timeout) as answer,
             ):
+                answered = True
                 self._metrics.answered(host, answer.status_code)
+                await self._guard.check_answer(answer, host, url, permission)
                 if not answer.has_redirect_location:
-                    await self._check(answer, host, url, headers)
+                    _check_document(answer, host, url, headers)
                 yield answer
+        except httpx.InvalidURL as error:
+            raise MalformedMetadata(f"not a URL: {error}", url=url) from error
+        except (httpx.HTTPError, aiohttp.ClientError) as error:  # not all of these are translated
+            failure = explain(error, host)
+            if not answered:
+                await self._guard.check_failure(failure, host, url, permission)
+            raise RegistryUnavailable(failure.text, url=url) from error
 
-    async def _check(
-        self, answer: httpx.Response, host: str, url: str, headers: Mapping[str, str]
-    ) -> None:
-        accept = headers.get("Accept")
-        status = answer.status_code
-        if status in GONE:
-            raise ResourceNotFound(f"HTTP {status}", url=url)
-        if status in PAUSE_AFTER:
-            self._metrics.asked_to_wait(host, status)
-            self._recovering.add(host)
-            named = retry_after(answer.headers.get("retry-after")) or 0
-            paused = await self._limiter.pause(
-                host,
-                named if named >= MIN_PAUSE else PAUSE_AFTER[status],
-                doubling=named < MIN_PAUSE,
-            )
-            error = RateLimited if status == httpx.codes.TOO_MANY_REQUESTS else RegistryOverloaded
-            raise error(f"HTTP {status} from {host}", retry_after=paused, url=url)
-        if host in self._recovering and status < httpx.codes.INTERNAL_SERVER_ERROR:
-            self._recovering.discard(host)
-            await self._limiter.recovered(host)
-        if status == httpx.codes.NOT_MODIFIED:
-            return
-        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            if "If-Range" in headers:
-                return  # a transfer that has all of the document, perhaps
-            raise RangeNotSatisfiable("the document has no such part", url=url)
-        part = status == httpx.codes.PARTIAL_CONTENT and "Range" in headers
-        if status != httpx.codes.OK and not part:
-            raise RegistryUnavailable(f"HTTP {status}", url=url, status=status)
-        media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
-        if accept and media_type == "text/html" and "html" not in accept:
-            raise MalformedMetadata(f"an HTML page instead of {accept}", url=url)
+
+def _check_document(
+    answer: httpx.Response, host: str, url: str, headers: Mapping[str, str]
+) -> None:
+    """Check that this is the document, or "not modified".
+
+    Raises:
+        RegistryError: it is not.
+    """
+    accept = headers.get("Accept")
+    status = answer.status_code
+    if status in GONE:
+        raise ResourceNotFound(f"HTTP {status}", url=url)
+    if status == httpx.codes.FORBIDDEN:
+        raise ResourceForbidden(f"{host} refuses this document (HTTP 403)", url=url)
+    if status == httpx.codes.NOT_MODIFIED:
+        return
+    if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if "If-Range" in headers:
+            return  # a transfer that has all of the document, perhaps
+        raise RangeNotSatisfiable("the document has no such part", url=url)
+    part = status == httpx.codes.PARTIAL_CONTENT and "Range" in headers
+    if status != httpx.codes.OK and not part:
+        raise RegistryUnavailable(f"HTTP {status} from {host}", url=url, status=status)
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
+    if accept and media_type == "text/html" and "html" not in accept:
+        raise MalformedMetadata(f"an HTML page instead of {accept}", url=url)
 
 
 def _headers(accept: str | None, etag: str | None) -> dict[str, str]:
@@ -342,17 +323,3 @@ def _retrying() -> AsyncRetrying:
         wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=5),
         reraise=True,
     )
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Errors of httpx and of aiohttp become ours; all of them may be gone at the next try."""
-    try:
-        yield
-    except httpx.InvalidURL as error:
-        raise MalformedMetadata(f"not a URL: {error}", url=url) from error
-    except httpx.TimeoutException as error:
-        raise RegistryUnavailable(f"no answer in time ({type(error).__name__})", url=url) from error
-    except (httpx.HTTPError, aiohttp.ClientError) as error:  # not all of these are translated
-        reason = str(error) or type(error).__name__
-        raise RegistryUnavailable(reason, url=url) from error

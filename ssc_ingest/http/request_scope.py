@@ -35,6 +35,11 @@ class RequestScope:
         """Whether this extraction, or an earlier execution of it, has read anything."""
         return self.requests > 0 or self.checkpoint is None or self.checkpoint.is_loaded
 
+    @property
+    def has_grown(self) -> bool:
+        """Whether this execution has read anything that the next one need not read."""
+        return self.checkpoint is not None and self.checkpoint.has_grown
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Inside the block, the registry is being read; outside, it is the graph."""

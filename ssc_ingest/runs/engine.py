@@ -17,6 +17,7 @@ from ssc_ingest.errors import (
     IngestError,
     RateLimited,
     RegistryUnavailable,
+    ResourceForbidden,
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
@@ -144,7 +145,7 @@ class Engine:
                 await self._restart_listing(error)
             case RateLimited():
                 await self._wait(error.retry_after, error)
-            case RegistryUnavailable():
+            case RegistryUnavailable() | ResourceForbidden():
                 self._failures += 1
                 # Beyond the tenth they are as long as can be.
                 await self._wait(FIRST_PAUSE * 2 ** min(self._failures - 1, 10), error)

@@ -14,6 +14,7 @@ from ssc_ingest.errors import (
     RegistryError,
     RegistryOverloaded,
     RegistryUnavailable,
+    ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
 )
@@ -49,6 +50,12 @@ def url(simulator: Simulator) -> str:
     return f"{simulator.environment()['NPM_REGISTRY_URL']}/{name.replace('/', '%2f')}"
 
 
+async def pass_the_pause(state: State) -> None:
+    """As if the pauses of hosts were over."""
+    for key in [key async for key in state.redis.scan_iter("pause:*")]:
+        await state.redis.delete(key)
+
+
 async def test_a_document_and_its_validator(client: RegistryClient, url: str) -> None:
     """The response has an ETag; a request with it gets no body."""
     first = await client.get(url, max_bytes=MEGABYTE, accept="application/json")
@@ -81,7 +88,6 @@ async def test_gone(client: RegistryClient, simulator: Simulator, url: str, stat
 FAILURES: dict[str, tuple[str, dict[str, Any]]] = {
     "500": ("status", {"status": 500}),
     "502": ("status", {"status": 502}),
-    "403": ("status", {"status": 403}),
     "reset at once": ("reset", {"at": "head"}),
     "reset in the middle": ("reset", {"at": "body"}),
     "truncated": ("truncate", {}),
@@ -122,8 +128,6 @@ async def test_a_failure_that_passes(
         (429, "30", 30),
         (503, "7", 7),
         (429, None, 60),
-        (503, None, 5),
-        (503, "0", 5),
         (429, "nonsense", 60),
     ],
 )
@@ -146,6 +150,78 @@ async def test_a_paused_host(
     assert simulator.counts().total == 1
 
 
+@pytest.mark.parametrize("retry_after", [None, "0"])
+async def test_a_503_concerns_its_document(
+    client: RegistryClient, simulator: Simulator, url: str, retry_after: str | None
+) -> None:
+    """Others are read meanwhile, unless three of the host's last ten answers are 503."""
+    fields = {"retry_after": retry_after} if retry_after else {}
+    simulator.fault("status", status=503, path="-broken$", **fields)
+    for _ in range(2):
+        with pytest.raises(RegistryOverloaded) as caught:
+            await client.get(f"{url}-broken", max_bytes=MEGABYTE)
+        assert caught.value.retry_after == pytest.approx(5, abs=1)
+        for _ in range(3):
+            assert (await client.get(url, max_bytes=MEGABYTE)).status == 200
+    with pytest.raises(RegistryOverloaded):
+        await client.get(f"{url}-broken", max_bytes=MEGABYTE)
+    with pytest.raises(RateLimited, match="is paused"):
+        await client.get(url, max_bytes=MEGABYTE)
+
+
+async def test_eight_good_answers_forget_a_503(
+    client: RegistryClient, simulator: Simulator, state: State, url: str
+) -> None:
+    """What is older than the last ten answers does not count."""
+    simulator.fault("status", status=503, path="-broken$")
+    for _ in range(4):
+        with pytest.raises(RegistryOverloaded):
+            await client.get(f"{url}-broken", max_bytes=MEGABYTE)
+        for _ in range(8):
+            await client.get(url, max_bytes=MEGABYTE)
+    for _ in range(2):
+        await client.get(url, max_bytes=MEGABYTE)
+    assert [key async for key in state.redis.scan_iter("answers:*")] == []
+
+
+async def test_a_refused_document(client: RegistryClient, simulator: Simulator, url: str) -> None:
+    """One 403 is the document's: it is not requested again, and others are read."""
+    simulator.fault("status", status=403, path="-secret$")
+    for _ in range(7):
+        with pytest.raises(ResourceForbidden, match=r"127.0.0.1:\d+ refuses this document"):
+            await client.get(f"{url}-secret", max_bytes=MEGABYTE)
+    assert simulator.counts().total == 7
+    assert (await client.get(url, max_bytes=MEGABYTE)).status == 200
+
+
+async def test_a_host_that_refuses_us(
+    client: RegistryClient, simulator: Simulator, state: State, url: str
+) -> None:
+    """Five 403 in a row for different documents pause it like a 429; a good answer between not."""
+    simulator.fault("status", status=403, path="-secret")
+    for number in range(4):
+        with pytest.raises(ResourceForbidden):
+            await client.get(f"{url}-secret{number}", max_bytes=MEGABYTE)
+    await client.get(url, max_bytes=MEGABYTE)
+    for number in range(4):
+        with pytest.raises(ResourceForbidden):
+            await client.get(f"{url}-secret{number}", max_bytes=MEGABYTE)
+    asked = simulator.counts().total
+    for seconds in (60, 120):
+        with pytest.raises(RateLimited) as caught:
+            await client.get(f"{url}-secret4", max_bytes=MEGABYTE)
+        assert caught.value.retry_after == pytest.approx(seconds, abs=2)
+        with pytest.raises(RateLimited):
+            await client.get(url, max_bytes=MEGABYTE)
+        asked += 1
+        assert simulator.counts().total == asked
+        await pass_the_pause(state)
+    # It is asked for one document only, and the pauses do not grow any more.
+    assert (await client.get(url, max_bytes=MEGABYTE)).status == 200
+    with pytest.raises(ResourceForbidden):
+        await client.get(f"{url}-secret5", max_bytes=MEGABYTE)
+
+
 async def test_a_success_resets_the_pauses(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
@@ -156,8 +232,7 @@ async def test_a_success_resets_the_pauses(
         with pytest.raises(RegistryOverloaded) as caught:
             await client.get(broken, max_bytes=MEGABYTE)
         assert caught.value.retry_after == pytest.approx(5, abs=1)
-        for key in [key async for key in state.redis.scan_iter("pause:*")]:
-            await state.redis.delete(key)  # the pause has passed
+        await pass_the_pause(state)
         await client.get(url, max_bytes=MEGABYTE)
 
 

@@ -145,7 +145,9 @@ async def test_use_is_counted(state: State) -> None:
     assert use["127.0.0.1:1"].last_minute <= 7
     assert 1 <= use["h"].last_hour <= 5
     assert use["h"].paused_until is not None
+    assert use["h"].queued_until is not None
     assert (use["never"].last_minute, use["never"].last_hour) == (0, 0)
+    assert (use["never"].paused_until, use["never"].queued_until) == (None, None)
     # What was more than an hour ago, in the same slot, does not count.
     (slot,) = await state.redis.hkeys("used:127.0.0.1:1")
     entry = await state.redis.hget("used:127.0.0.1:1", slot)

@@ -3,6 +3,7 @@
 import pytest
 
 from ssc_ingest.errors import (
+    AwaitsTurn,
     DeadlineExceeded,
     GraphRefused,
     InconsistentAnswers,
@@ -14,6 +15,8 @@ from ssc_ingest.errors import (
     RegistryOverloaded,
     RegistryPaused,
     RegistryUnavailable,
+    RegistryUnreachable,
+    ResourceForbidden,
     ResponseTooLarge,
     StaleAnswer,
     StoreUnavailable,
@@ -96,6 +99,40 @@ def test_an_operators_pause_may_last(waited: float) -> None:
     error = RegistryPaused("paused", retry_after=300)
     decision = decide(error, attempts=4, max_attempts=5, waited=waited, jitter=0)
     assert decision == Again(300, counted=False, restart_deadline=True)
+
+
+@pytest.mark.parametrize("waited", [0, MAX_WAITING, 30 * MAX_WAITING])
+@pytest.mark.parametrize("error", [RegistryUnreachable, AwaitsTurn])
+def test_an_outage_may_last(error: type[RateLimited], waited: float) -> None:
+    """So may the wait for our own rate; neither uses up an attempt, or the day."""
+    decision = decide(error("x", retry_after=30), attempts=4, max_attempts=5, waited=waited)
+    assert decision == Again(30, counted=False, restart_deadline=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [(RateLimited("x", retry_after=1), 1), (DeadlineExceeded("slow", progressed=True), 0)],
+)
+def test_the_day_starts_again_with_progress(error: Exception, seconds: float) -> None:
+    """Work that reads something each time needs as long as it needs."""
+    decision = decide(error, attempts=0, max_attempts=5, waited=2 * MAX_WAITING, progressed=True)
+    assert decision == Again(seconds, counted=False, restart_deadline=True)
+
+
+def test_a_broken_document_is_no_progress() -> None:
+    """Other documents are read around it, again and again."""
+    for error in (RegistryOverloaded("503", retry_after=7), StoreUnavailable("graph", "")):
+        decision = decide(error, attempts=0, max_attempts=5, waited=MAX_WAITING, progressed=True)
+        assert isinstance(decision, GiveUp)
+
+
+def test_a_refused_document_is_tried_twice() -> None:
+    """By then a host that refuses everything is paused."""
+    error = ResourceForbidden("403")
+    decision = decide(error, attempts=0, max_attempts=5, waited=0, jitter=0)
+    assert decision == Again(5, counted=True)
+    assert isinstance(decide(error, attempts=1, max_attempts=5, waited=0), GiveUp)
+    assert isinstance(decide(error, attempts=0, max_attempts=1, waited=0), GiveUp)
 
 
 @pytest.mark.parametrize("attempts", [0, 4, 50])

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.text import Text
@@ -267,6 +268,7 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
     from ssc_ingest.ecosystems.endpoints import load_endpoints
     from ssc_ingest.errors import RegistryUnavailable
     from ssc_ingest.http.client import open_transport
+    from ssc_ingest.http.failures import explain
     from ssc_ingest.settings import ENV_FILE
 
     async with open_transport(settings) as transport:
@@ -281,7 +283,8 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                     async with transport.stream("HEAD", f"{url}/") as response:
                         status = response.status_code
                 except httpx.HTTPError as error:
-                    yield _unreachable(subject, url, error)
+                    reason = explain(error, urlsplit(url).netloc).text
+                    yield _unreachable(subject, url, RegistryUnavailable(reason))
                     continue
                 if status in BROKEN:
                     yield _unreachable(subject, url, RegistryUnavailable(f"answers {status}"))

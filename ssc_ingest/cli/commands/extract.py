@@ -195,6 +195,7 @@ class _Watch:
 
 async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> str:
     """The reason for a lack of progress, if one is known."""
+    from ssc_ingest.control.registry_pauses import RegistryPauses
     from ssc_ingest.monitoring.heartbeats import workers
     from ssc_ingest.work.names import queue_name
 
@@ -205,12 +206,14 @@ async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> 
             f"no worker reads {', '.join(unread)}: the tasks wait until one is started "
             "(`ssc-ingest up`)"
         )
-    if delayed := await state.queues.delayed():
-        return (
-            f"{output.count(delayed, 'task')} {'waits' if delayed == 1 else 'wait'} for the next "
-            "attempt: a registry or a store is slow or unavailable"
-        )
-    return ""
+    if not (delayed := await state.queues.delayed()):
+        return ""
+    tasks = f"{output.count(delayed, 'task')} {'waits' if delayed == 1 else 'wait'}"
+    registries = RegistryPauses(state.limiter, state.queues)
+    found = [await registries.get(n) for n in sorted({p.ref.ecosystem for p in packages})]
+    if obstacle := next((registry.obstacle for registry in found if registry.obstacle), ""):
+        return f"{tasks}: {obstacle}"
+    return f"{tasks} for the next attempt: a registry or a store is slow or unavailable"
 
 
 async def _print_submitted(

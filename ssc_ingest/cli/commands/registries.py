@@ -134,6 +134,8 @@ async def _resume(name: str) -> tuple[bool, int]:
 def _state(registry: "Registry", host: "Host") -> Text:
     if registry.hold:
         return Text(f"paused {_until(registry.hold)}: {registry.hold.reason}", "yellow")
+    if host.use.unreachable:
+        return Text(host.use.unreachable, "red")
     if host.use.paused_until:
         return Text(f"told us to wait until {host.use.paused_until:%H:%M:%S} UTC", "yellow")
     return Text("")

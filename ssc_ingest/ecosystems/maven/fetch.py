@@ -26,6 +26,7 @@ from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_o
 from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
+    ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
 )
@@ -205,7 +206,7 @@ class PackageReader:
             document = await self._client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
         except ResourceNotFound:
             return _Release(problem="missing", is_complete=False)
-        except ResponseTooLarge as error:
+        except (ResourceForbidden, ResponseTooLarge) as error:
             return _Release(problem=str(error))
         try:
             own = await off_loop(len(document.body), parse_pom, document.body, url)
@@ -239,7 +240,7 @@ class PackageReader:
             document = await self._client.get_immutable(
                 url, max_bytes=MAX_POM, accept=XML, shared=True
             )
-        except (ResourceNotFound, ResponseTooLarge):
+        except (ResourceForbidden, ResourceNotFound, ResponseTooLarge):
             return None
         try:
             return await off_loop(len(document.body), parse_pom, document.body, url)

@@ -28,6 +28,7 @@ from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
     RegistryUnavailable,
+    ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
     StaleAnswer,
@@ -195,7 +196,12 @@ class RegistrationReader:
         except RegistryUnavailable as error:
             self._warn(ref, version, error)
             return None
-        except (ResourceNotFound, MalformedMetadata, ResponseTooLarge) as error:
+        except (
+            ResourceForbidden,
+            ResourceNotFound,
+            MalformedMetadata,
+            ResponseTooLarge,
+        ) as error:
             self._warn(ref, version, error)
         return clean_repository_url(candidates)
 

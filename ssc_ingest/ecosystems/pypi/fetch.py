@@ -28,6 +28,7 @@ from ssc_ingest.ecosystems.pypi.versions import parse_version
 from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
+    ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
     StaleAnswer,
@@ -173,7 +174,7 @@ class ProjectReader:
             document = await self._client.get_immutable(
                 file.url, max_bytes=MAX_METADATA, sha256=file.sha256
             )
-        except ResourceNotFound:
+        except (ResourceForbidden, ResourceNotFound):
             return None
         body = document.body
         return await off_loop(len(body), _read_metadata_file, body, file.url)
@@ -183,7 +184,7 @@ class ProjectReader:
         url = self._endpoints.url("json", *path)
         try:
             document = await self._client.get_immutable(url, max_bytes=MAX_DOCUMENT)
-        except ResourceNotFound:
+        except (ResourceForbidden, ResourceNotFound):
             return None
         body = document.body
         return await off_loop(len(body), _read_json_document, body, url, version)

@@ -1,0 +1,154 @@
+"""Between us and a host: the fleet's permission to ask it, and what its answers say about it.
+
+A host is paused for the whole fleet when it asks for that, when it refuses one document after the
+other, when it is overloaded, and when it cannot be reached.
+"""
+
+import asyncio
+from typing import NoReturn
+
+import httpx
+import structlog
+
+from ssc_ingest.errors import (
+    AwaitsTurn,
+    RateLimited,
+    RegistryOverloaded,
+    RegistryPaused,
+    RegistryUnreachable,
+)
+from ssc_ingest.http import host_history
+from ssc_ingest.http.failures import Failure
+from ssc_ingest.http.rate_limit import Permission, RateLimiter
+from ssc_ingest.http.request_scope import current_scope
+from ssc_ingest.http.responses import retry_after
+from ssc_ingest.metrics import Metrics
+
+PAUSE_AFTER = {403: 60.0, 429: 60.0, 503: 5.0}
+"""Seconds that a host is left alone when it names no time; doubled from pause to pause."""
+
+MIN_PAUSE = 1.0
+"""Seconds; hosts that name less, such as ``Retry-After: 0``, name nothing."""
+
+log = structlog.get_logger(__name__)
+
+
+class HostGuard:
+    """Asks for permissions, and pauses hosts."""
+
+    def __init__(self, limiter: RateLimiter, metrics: Metrics) -> None:
+        self._limiter = limiter
+        self._metrics = metrics
+
+    async def permission(self, host: str, rate: float, registry: str, url: str) -> Permission:
+        """Wait for the fleet's permission to send one request.
+
+        Args:
+            host: ``name[:port]``.
+            rate: requests per second.
+            registry: the ecosystem that asks.
+            url: the document.
+
+        Raises:
+            AwaitsTurn, RegistryPaused, RegistryUnreachable, RateLimited: there is none for longer
+                than this may wait.
+        """
+        scope = current_scope()
+        permission = await self._limiter.take(
+            host,
+            rate=rate,
+            urgent=scope is None or scope.urgent,
+            begun=scope is None or scope.begun,
+            registry=registry,
+        )
+        if permission.granted:
+            if permission.delay:
+                self._metrics.delayed(host, permission.delay)
+            await asyncio.sleep(permission.delay)
+            return permission
+        self._metrics.refused(host)
+        delay = permission.delay
+        match permission.verdict:
+            case "held":
+                reason = f"an operator has paused {registry}"
+                raise RegistryPaused(reason, retry_after=delay, url=url)
+            case "unreachable":
+                raise RegistryUnreachable(permission.cause, retry_after=delay, url=url)
+            case "turn":
+                reason = f"waits for its turn (rate limit of {host})"
+                raise AwaitsTurn(reason, retry_after=delay, url=url)
+            case _:
+                reason = f"{host} is paused, because it asked us to wait or refused us"
+                raise RateLimited(reason, retry_after=delay, url=url)
+
+    async def check_answer(
+        self, answer: httpx.Response, host: str, url: str, permission: Permission
+    ) -> None:
+        """See what an answer says about its host.
+
+        Raises:
+            RateLimited: the host wants to be left alone, or this document is to wait.
+            RegistryUnreachable: gateways have said so for several documents.
+        """
+        status = answer.status_code
+        kind = host_history.answer_of(status)
+        entries: list[str] = []
+        if permission.watched or kind not in {"fine", "failed"}:
+            entries = await self._record(host, kind, url)
+        named = retry_after(answer.headers.get("retry-after")) or 0
+        match kind:
+            case "forbidden" if host_history.refuses_us(entries):
+                await self._pause(RateLimited, status, 0, host, url)
+            case "overloaded" if named < MIN_PAUSE and not host_history.is_overloaded(entries):
+                self._metrics.asked_to_wait(host, status)
+                raise RegistryOverloaded(
+                    f"HTTP {status} from {host}", retry_after=PAUSE_AFTER[status], url=url
+                )
+            case "overloaded":
+                await self._pause(RegistryOverloaded, status, named, host, url)
+            case "late" if host_history.is_silent(entries):
+                await self._unreachable(host, f"HTTP {status} from the gateway of {host}", url)
+            case _ if status == httpx.codes.TOO_MANY_REQUESTS:
+                await self._pause(RateLimited, status, named, host, url)
+
+    async def _pause(
+        self, error: type[RateLimited], status: int, named: float, host: str, url: str
+    ) -> NoReturn:
+        """Pause the host for the time that it has ``named``, or for a time that grows."""
+        self._metrics.asked_to_wait(host, status)
+        paused = await self._limiter.pause(
+            host,
+            named if named >= MIN_PAUSE else PAUSE_AFTER[status],
+            doubling=named < MIN_PAUSE,
+        )
+        raise error(f"HTTP {status} from {host}", retry_after=paused, url=url)
+
+    async def check_failure(
+        self, failure: Failure, host: str, url: str, permission: Permission
+    ) -> None:
+        """See what the lack of an answer says about the host.
+
+        Raises:
+            RegistryUnreachable: it cannot be reached.
+        """
+        if failure.kind == "broken":
+            if permission.watched:
+                await self._record(host, "failed", url)
+        elif failure.kind == "unreachable" or permission.probe:
+            await self._unreachable(host, failure.text, url)
+        else:
+            # A connection is the host's, whatever the document.
+            document = url if failure.kind == "read timeout" else None
+            if host_history.is_silent(await self._record(host, "late", document)):
+                await self._unreachable(host, failure.text, url)
+
+    async def _unreachable(self, host: str, cause: str, url: str) -> NoReturn:
+        paused = await self._limiter.unreachable(host, cause)
+        log.warning("host_unreachable", host=host, error=cause, seconds=round(paused, 1))
+        raise RegistryUnreachable(cause, retry_after=paused, url=url)
+
+    async def _record(self, host: str, answer: host_history.Answer, url: str | None) -> list[str]:
+        entries, recovered = await self._limiter.record(host, answer, url)
+        if recovered:
+            log.info("host_reached", host=host)
+        return entries

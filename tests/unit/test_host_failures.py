@@ -1,0 +1,116 @@
+"""What answers and failures say about a host, and what people are told."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from ssc_ingest.control.registry_pauses import Host, Registry
+from ssc_ingest.http.failures import explain
+from ssc_ingest.http.host_history import (
+    Answer,
+    answer_of,
+    entry,
+    is_overloaded,
+    is_silent,
+    refuses_us,
+)
+from ssc_ingest.http.rate_limit import HostUse, RegistryPause
+
+LATER = datetime(2030, 1, 1, 12, tzinfo=UTC)
+QUIET = HostUse(last_minute=0, last_hour=0, paused_until=None)
+
+
+def entries(*answers: str) -> list[str]:
+    """Answers for different documents, the newest first."""
+    return [f"{answer} {number}" for number, answer in enumerate(answers)]
+
+
+def test_a_host_that_refuses_us() -> None:
+    """Five refusals in a row; one document that is refused five times is not a host."""
+    assert refuses_us(entries(*["forbidden"] * 5))
+    assert not refuses_us(entries(*["forbidden"] * 4, "fine", "forbidden"))
+    assert not refuses_us([entry("forbidden", "http://h/same")] * 10)
+
+
+def test_a_silent_host() -> None:
+    """Three time-outs in a row; connections have no document, so each of them counts."""
+    assert is_silent(entries(*["late"] * 3, "fine"))
+    assert not is_silent(entries("late", "late", "failed", "late"))
+    assert not is_silent([entry("late", "http://h/same")] * 10)
+    assert is_silent([entry("late", None) for _ in range(3)])
+
+
+def test_an_overloaded_host() -> None:
+    """Three among the last answers, in a row or not."""
+    assert is_overloaded(entries("overloaded", "fine", "overloaded", "fine", "overloaded"))
+    assert not is_overloaded(entries("overloaded", "fine", "overloaded"))
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, "fine"),
+        (304, "fine"),
+        (404, "fine"),
+        (403, "forbidden"),
+        (429, "failed"),
+        (500, "failed"),
+        (502, "late"),
+        (503, "overloaded"),
+        (504, "late"),
+    ],
+)
+def test_statuses(status: int, answer: Answer) -> None:
+    """A document that is missing is a good answer of its host."""
+    assert answer_of(status) == answer
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (httpx.ConnectError("no route"), "no connection to h: no route"),
+        (httpx.ConnectTimeout(""), "no connection to h in time"),
+        (httpx.ReadTimeout(""), "connected to h, but no answer in time"),
+        (httpx.ReadError("reset"), "the connection to h broke: reset"),
+        (httpx.ReadError(""), "the connection to h broke: ReadError"),
+    ],
+)
+def test_failures_of_any_transport(error: Exception, text: str) -> None:
+    """Also of one that is not aiohttp's."""
+    assert explain(error, "h").text == text
+
+
+@pytest.mark.parametrize(
+    ("use", "hold", "text"),
+    [
+        (QUIET, None, ""),
+        (QUIET, "incident", "npm is paused by an operator: incident"),
+        (
+            HostUse(last_minute=0, last_hour=0, paused_until=LATER, unreachable="h is away"),
+            None,
+            "h is away; one request at a time tries again",
+        ),
+        (
+            HostUse(last_minute=0, last_hour=0, paused_until=LATER, queued_until=LATER),
+            None,
+            "h asked us to wait until 12:00:00 UTC",
+        ),
+        (
+            HostUse(
+                last_minute=9,
+                last_hour=9,
+                paused_until=None,
+                queued_until=LATER + timedelta(minutes=1),
+            ),
+            None,
+            "each waits for its turn (rate limit of h)",
+        ),
+    ],
+    ids=["nothing", "operator", "unreachable", "asked to wait", "our own rate"],
+)
+def test_why_work_waits(use: HostUse, hold: str | None, text: str) -> None:
+    """Our own rate is told apart from a registry that is away."""
+    pause = RegistryPause(since=LATER, until=None, reason=hold) if hold else None
+    hosts = (Host(name="h", rate=5.0, use=use), Host(name="i", rate=5.0, use=QUIET))
+    assert Registry(name="npm", hold=pause, hosts=hosts).obstacle == text
