@@ -50,6 +50,8 @@ class Listed:
     """Whether a feed that has lost its last entry is found out; else the staleness sweep heals."""
     goes_on_exactly: bool = True
     """Whether a listing that goes on at a cursor names nothing again that came before it."""
+    no_cursor: frozenset[str] = frozenset({""})
+    """Texts with which a listing begins, as without a cursor."""
     is_history: bool = False
     """Whether the listing is all that ever happened: names come again, and deleted ones stay."""
 
@@ -61,6 +63,7 @@ class Listed:
 
 LISTINGS = {
     "pypi": Listed(
+        no_cursor=frozenset({"", "{}"}),
         page="ssc_ingest.ecosystems.pypi.listing.PAGE_SIZE",
         listing=("pypi.projects",),
         feed=("pypi.projects",),
@@ -83,6 +86,7 @@ LISTINGS = {
         tells_twice=True,
     ),
     "nuget": Listed(
+        no_cursor=frozenset({"", "{}"}),
         page=None,
         listing=("nuget.catalog-index", "nuget.catalog-page"),
         feed=("nuget.catalog-index", "nuget.catalog-page"),
@@ -90,6 +94,7 @@ LISTINGS = {
         is_history=True,
     ),
     "cargo": Listed(
+        no_cursor=frozenset(),
         page="ssc_ingest.ecosystems.crates.listing.PAGE_SIZE",
         listing=("cargo.dump",),
         feed=("cargo.dump", "cargo.feed"),
@@ -98,6 +103,7 @@ LISTINGS = {
         tells_twice=True,
     ),
     "rubygems": Listed(
+        no_cursor=frozenset(),
         page="ssc_ingest.ecosystems.rubygems.listing.PAGE_SIZE",
         listing=("rubygems.names",),
         feed=("rubygems.list",),
@@ -407,16 +413,13 @@ FOREIGN = ("", "{}", "[]", "17", "{", '"x"', "nonsense", "\x00", '{"since": []}'
            '{"compared": "yesterday"}')  # fmt: skip
 """Texts that are not a cursor, or the cursor of another ecosystem."""
 
-BEGINNING = {"pypi": "{}", "nuget": "{}"}
-"""How the cursor of a listing's beginning is written, where all of its fields have defaults."""
-
 
 async def test_a_foreign_cursor_expires(reader: Ecosystem, name: str) -> None:
     """A text that is not a cursor of this ecosystem asks for a new listing."""
     for cursor in FOREIGN:
         with pytest.raises(CursorExpired):
             await changing(reader, cursor)
-        if cursor and cursor != BEGINNING.get(name):
+        if cursor not in LISTINGS[name].no_cursor:
             with pytest.raises(CursorExpired):
                 await listing(reader, cursor)
 

@@ -49,6 +49,6 @@ def assert_linear(
     texts = [first + unit * number + last for number in (times // 2, times)]
     parse(first + unit * 7 + last)  # what is made ready once is no work of these texts
     half, whole = (calls(parse, text) for text in texts)
-    assert whole <= 2 * half + SLACK
+    assert whole <= 2 * half + SLACK, (half, whole)
     for _ in range(20):
         parse(texts[1])
