@@ -128,7 +128,7 @@ def test_it_continues_where_it_was_interrupted(
 ) -> None:
     """Ctrl-C and kill -9 at some moment; the next run says that it continues, and ends well."""
     cypher(
-        "UNWIND range(1, 20000) AS n CREATE (:NPMPackage {name: 'p' + n, moment: localdatetime()})"
+        "UNWIND range(1, 10000) AS n CREATE (:NPMPackage {name: 'p' + n, moment: localdatetime()})"
         "-[:HAVE]->(:Version {name: '1.' + n, serial_number: 0})"
     )
     position = "MATCH (s:SscIngestMigration) WHERE s.done > 1000 RETURN s.step AS step"

@@ -48,8 +48,6 @@ class Listed:
     """Whether a second source tells what the feed has lost."""
     notices_gaps: bool = False
     """Whether a feed that has lost its last entry is found out; else the staleness sweep heals."""
-    goes_on_exactly: bool = True
-    """Whether a listing that goes on at a cursor names nothing again that came before it."""
     no_cursor: frozenset[str] = frozenset({""})
     """Texts with which a listing begins, as without a cursor."""
     is_history: bool = False
@@ -212,20 +210,13 @@ async def test_a_listing_goes_on_at_every_cursor(
     settings: Settings,
     redis_url: str,
 ) -> None:
-    """Another process that begins with a page's cursor lists the rest, and no more than a page."""
+    """Another process that begins with a page's cursor lists exactly the remaining names."""
     pages = await listing(reader)
-    everything = set(names_on(pages))
-    size = max(len(page.names) for page in pages)
     assert len(pages) > 1
     for number, page in enumerate(pages):
         async with opened(ecosystem(name), simulator, settings, redis_url) as other:
             rest = names_on(await listing(other, page.cursor))
-        if LISTINGS[name].goes_on_exactly:
-            assert rest == names_on(pages[number + 1 :])
-        else:
-            before = set(names_on(pages[: number + 1]))
-            assert before | set(rest) == everything
-            assert len(before & set(rest)) <= size
+        assert rest == names_on(pages[number + 1 :])
 
 
 async def test_a_listing_goes_on_although_the_registry_has_changed(
