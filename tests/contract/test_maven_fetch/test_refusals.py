@@ -1,5 +1,6 @@
 """A repository that refuses one document, or us altogether (403)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,12 +27,13 @@ def folder(recordings: Path) -> Path:
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Loopback]:
     """A server of that folder."""
+    files = await asyncio.to_thread(lambda: list(folder.rglob("*.*")))
     async with loopback() as server:
-        for file in folder.rglob("*.*"):
+        for file in files:
             path = f"/{file.relative_to(folder)}"
             if file.suffix == ".403":
                 server.answers[path.removesuffix(".403")] = Answer(b"no", 403)
-            elif file.is_file():
+            else:
                 server.serve(path, file.read_bytes(), media_type="application/xml")
         yield server
 
@@ -40,9 +42,11 @@ async def test_one_refused_document(
     folder: Path, settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
     """It costs its own version, and is requested once."""
-    async with serving(folder) as server:
-        async with reading(Maven, settings, redis_url, repository=server.url) as maven:
-            package = (await read(maven, "acme.lab:one403")).package
+    async with (
+        serving(folder) as server,
+        reading(Maven, settings, redis_url, repository=server.url) as maven,
+    ):
+        package = (await read(maven, "acme.lab:one403")).package
     assert [version.name for version in package.versions] == ["1", "2"]
     assert requirements(package, "1") == {"acme.dep:a": "[1]"}
     assert not package.versions[1].requirements
