@@ -192,10 +192,19 @@ def recordings() -> Path:
     ``SSC_RECORDINGS`` names another place. Where there is none the test skips, or fails if
     ``SSC_REQUIRE_RECORDINGS=1``.
     """
-    beside = Path(__file__).parents[2] / "shared" / "registry-fixtures"
-    folder = Path(os.environ.get("SSC_RECORDINGS", beside))
+    return _beside("registry-fixtures", "SSC_RECORDINGS", "recorded registry responses")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of inputs that once went wrong, beside the clone; ``SSC_CASES`` names another."""
+    return _beside("cases", "SSC_CASES", "inputs that once went wrong")
+
+
+def _beside(name: str, variable: str, about: str) -> Path:
+    folder = Path(os.environ.get(variable, Path(__file__).parents[2] / "shared" / name))
     if not folder.is_dir():
-        missing = f"recorded registry responses are not here: {folder} (SSC_RECORDINGS)"
+        missing = f"{about} are not here: {folder} ({variable})"
         if os.environ.get("SSC_REQUIRE_RECORDINGS") == "1":
             pytest.fail(missing)
         pytest.skip(missing)

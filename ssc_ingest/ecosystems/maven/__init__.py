@@ -14,7 +14,7 @@ Requirements
     classifiers) is one requirement. A relocated version requires the package that it was relocated
     to, and nothing else. Exclusions concern requirements of requirements and are ignored here.
 What is missing
-    A version whose POM is missing or unreadable has no requirements. A version whose parent or
+    A version whose POM is missing or unreadable has unknown requirements. A version whose parent or
     bill of materials is missing keeps what its own POM says; dependencies that lack a version then
     allow any version. The package's other versions are not affected.
     Right after a release, a list may be ahead of the documents. The next reading therefore
