@@ -15,6 +15,7 @@
     │   │   ├── RegistryOverloaded      ... because of a 503, perhaps for this document only
     │   │   └── RegistryPaused          ... until an operator resumes the registry
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
+    │   │   ├── DigestMismatch          the content is not what was announced
     │   │   ├── StaleAnswer             older than the registry's feed has announced
     │   │   └── InconsistentAnswers     one is older than another that refers to it
     │   ├── CursorExpired               only the whole listing shows what has changed
@@ -109,6 +110,20 @@ class RegistryUnavailable(RegistryError):
     def __init__(self, message: str, *, url: str | None = None, status: int | None = None) -> None:
         super().__init__(message, url=url)
         self.status = status
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it concerns this document alone: a 4xx, or content without its digest."""
+        return self.status is not None and 400 <= self.status < 500  # noqa: PLR2004
+
+
+class DigestMismatch(RegistryUnavailable):
+    """The content does not have the digest that the registry has announced for it."""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Always: nothing else has failed."""
+        return True
 
 
 class StaleAnswer(RegistryUnavailable):

@@ -51,8 +51,8 @@ class Requirement:
 class Version:
     """One release.
 
-    ``requirements`` is ``None`` for a version whose requirements the graph already has
-    and which were therefore not read again.
+    ``requirements`` is ``None`` for a version whose requirements were not read: the graph has them
+    already, or they are unknown.
     """
 
     name: VersionName
@@ -62,10 +62,14 @@ class Version:
     yanked: bool = False
     provisional: bool = False
     """A document was not available yet: the package's next extraction reads this version again."""
+    requirements_unknown: bool = False
+    """The registry has no readable statement of the requirements; they are not empty."""
 
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:
             raise ValueError(f"release_date of {self.purl} has no time zone")
+        if self.requirements_unknown and self.requirements is not None:
+            raise ValueError(f"requirements of {self.purl} are both known and unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ from ssc_ingest.work.deliveries import Deliveries
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.rereading import Rereading
 
 MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
@@ -65,6 +66,7 @@ class State:
     runs: Runs
     not_found: NegativeCache
     cooldowns: Cooldowns
+    rereading: Rereading
     claims: Claims
     deliveries: Deliveries
     dead_letters: DeadLetters
@@ -122,6 +124,7 @@ class Resources:
             reader=self.reader,
             writer=self.writer,
             not_found=self.state.not_found,
+            rereading=self.state.rereading,
             import_names=self.import_names,
             cache=self.state.cache,
             timeout=self.settings.task_timeout,
@@ -185,6 +188,7 @@ class Resources:
             reader=self.reader,
             not_found=self.state.not_found,
             cooldowns=self.state.cooldowns,
+            rereading=self.state.rereading,
             ecosystem=self.ecosystems[ecosystem],
             settings=self.settings,
         )
@@ -228,6 +232,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             ),
             not_found=NegativeCache(state),
             cooldowns=Cooldowns(state),
+            rereading=Rereading(state),
             claims=Claims(state, queues),
             deliveries=Deliveries(state),
             dead_letters=DeadLetters(state, streams, stream_names(settings)),

@@ -223,19 +223,16 @@ class Ecosystem(ABC):
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:
         """The version an installation would take: the highest stable one that is not yanked.
 
-        Without such a version, the highest one that is not yanked; otherwise the highest.
+        Without such a version, the highest one that is not yanked. If all are yanked, the highest
+        stable one; otherwise the highest.
         """
 
         def is_stable(version: Version) -> bool:
-            parsed = cls.sort_key(version.name) is not None
-            return parsed and not cls.is_prerelease(version.name) and not version.yanked
+            return cls.sort_key(version.name) is not None and not cls.is_prerelease(version.name)
 
-        by_preference = (is_stable, lambda version: not version.yanked, lambda _: True)
-        for acceptable in by_preference:
-            for version in reversed(ordered):
-                if acceptable(version):
-                    return version.name
-        return None
+        offered = [version for version in ordered if not version.yanked] or ordered
+        stable = next((v for v in reversed(offered) if is_stable(v)), None)
+        return stable.name if stable else offered[-1].name if offered else None
 
     # The registry as a whole ------------------------------------------------------------
     #

@@ -1,7 +1,8 @@
 """Finding the address of a package's repository in its link fields.
 
 Registries do not check these fields: a home page, a bug tracker, an address for ``git clone``
-or prose can stand in any of them. An address here has the form ``https://host/owner/repo``;
+or prose can stand in any of them. An address here has the form ``https://host/owner/repo``, with
+a longer path on hosts that keep repositories deeper (``https://gitbox.apache.org/repos/asf/repo``);
 the *vendor* is its owner, on hosts where the owner is responsible for the code.
 """
 
@@ -28,6 +29,8 @@ _ADDRESS = re.compile(
     r"[:/]/*(?P<path>[^?#]*)(?:[?#].*)?",
     re.IGNORECASE,
 )
+# https://gitbox.apache.org/repos/asf?p=commons-io.git;a=summary
+_GITWEB = re.compile(r"([^?#]+?)/*\?p=([^?#;&]+\.git)(?:[;&#].*)?$", re.IGNORECASE)
 _SEGMENT = re.compile(r"[\w.~%+-]+", re.ASCII)
 # Pages about accounts and lists, in the place of a repository's owner.
 _NOT_OWNERS = frozenset({"orgs", "sponsors", "topics", "users", "apps", "marketplace", "groups"})
@@ -76,7 +79,9 @@ def expand_shorthand(text: str) -> str:
 
 def _clean(text: str) -> str | None:
     text = text.strip()
-    match = _ADDRESS.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    if len(text) > MAX_LENGTH:
+        return None
+    match = _ADDRESS.fullmatch(_GITWEB.sub(r"\1/\2", text))
     if match is None:
         return None
     host, path = match["host"].lower().removeprefix("www."), match["path"]
@@ -88,11 +93,14 @@ def _clean(text: str) -> str | None:
     segments = [segment for segment in path.split("/") if segment]
     if len(segments) < 2 or segments[0].lower() in _NOT_OWNERS:  # noqa: PLR2004 (owner and repo)
         return None
-    owner, repository = segments[0], segments[1].removesuffix(".git")
-    if not all(_SEGMENT.fullmatch(part) and part.strip(".") for part in (owner, repository)):
+    # Below an owner there are pages; on other hosts, a repository may be further down.
+    end = next((n for n, part in enumerate(segments) if n and part.endswith(".git")), 1)
+    parts = segments[:2] if host in OWNER_HOSTS else segments[: end + 1]
+    parts[-1] = parts[-1].removesuffix(".git")
+    if not all(_SEGMENT.fullmatch(part) and part.strip(".") for part in parts):
         return None
     # A port belongs to its protocol: SSH's is useless in a web address.
     web = scheme.removeprefix("git+")
     port = match["port"] if match["port"] and web in {"http", "https"} else ""
     plain = web == "http" and host not in OWNER_HOSTS
-    return f"{'http' if plain else 'https'}://{host}{port}/{owner}/{repository}"
+    return f"{'http' if plain else 'https'}://{host}{port}/{'/'.join(parts)}"

@@ -1,12 +1,53 @@
-"""Reading what registries send: JSON models, moments, and XML that is parsed without risk."""
+"""Reading what registries send: JSON models, moments, and XML that is parsed without risk.
 
-from collections.abc import Callable
+One bad record costs itself, whatever document it is in:
+
+- a field that nobody reads costs nothing, whatever stands in it (:func:`read_json`);
+- a field of the wrong type counts as absent (:data:`OrNone`, :data:`Moment`);
+- a bad entry of a collection is left out, and logged once for its package (:data:`Entry`,
+  :func:`log_skipped`);
+- only what a document cannot do without makes the whole of it malformed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
+from typing import Annotated, Any, TypeVar, Union, get_args
 
+import structlog
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
+from pydantic_core import core_schema
 
 from ssc_ingest.errors import MalformedMetadata
+
+MAX_DEPTH = 100
+"""Levels of nesting in a JSON document; deeper values count as ``null``. Those that are read have
+at most ten."""
+
+MAX_DIGITS = 4300
+"""Of a number in a JSON document; a longer one counts as ``null``. Python converts no more."""
+
+MAX_VERSION_LENGTH = 256
+
+log = structlog.get_logger(__name__)
+
+_VERSION = re.compile(rf"(?!\.{{1,2}}$)[!-.0-?A-\[\]-~]{{1,{MAX_VERSION_LENGTH}}}")
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 class WireModel(BaseModel):
@@ -15,11 +56,145 @@ class WireModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in a collection for an entry that does not fit its model."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Otherwise:
+    """Makes something else of a value that fits none of the annotated types."""
+
+    make: Callable[[ValidationError], Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        types = tuple(each for each in get_args(source) if each not in (NoneType, Unreadable))
+        schema = handler(Union[types])  # noqa: UP007 - computed
+        return core_schema.no_info_wrap_validator_function(self._validate, schema)
+
+    def _validate(self, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError as error:
+            return self.make(error)
+
+
+OrNone = Annotated[T | None, _Otherwise(lambda _: None)]
+"""``OrNone[str]``: a text; ``None`` for ``null`` and everything else."""
+
+Entry = Annotated[T | Unreadable, _Otherwise(lambda error: Unreadable(_first_problem(error)))]
+"""``tuple[Entry[Leaf], ...]``: leaves, of which each that does not fit is :class:`Unreadable`."""
+
+
+def parse_moment(value: object) -> datetime | None:
+    """The moment of an ISO 8601 text, in UTC; ``None`` for everything else.
+
+    Also for a moment whose time zone moves it out of the years 1 to 9999.
+    """
+    try:
+        return in_utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+Moment = Annotated[datetime | None, PlainValidator(parse_moment)]
+"""A field with a moment, read by :func:`parse_moment`."""
+
+
+def is_version(text: str) -> bool:
+    """Whether a registry that does not say more about versions may mean one by this text.
+
+    It has visible ASCII characters without ``@``, ``/`` and the backslash, so that it can be a part
+    of a purl and of an address.
+    """
+    return _VERSION.fullmatch(text) is not None
+
+
+def log_skipped(ecosystem: str, package: str, entries: Collection[str]) -> None:
+    """Log the entries of a package's documents that were left out, if there are any."""
+    if entries:
+        log.warning(
+            "entries_skipped",
+            ecosystem=ecosystem,
+            package=package,
+            entries=[entry[:200] for entry in list(entries)[:10]],
+            count=len(entries),
+        )
+
+
+def read_json(model: type[ModelT], body: bytes, url: str, document: str = "") -> ModelT:
+    """Read a JSON document.
+
+    Raises:
+        MalformedMetadata: it is not JSON, or does not fit the model.
+    """
+    try:
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            if error.errors(include_url=False)[0]["type"] != "json_invalid":
+                raise
+        return model.model_validate_json(_repaired(body))
+    except ValidationError as error:
+        raise malformed(error, url, document) from error
+    except (ValueError, RecursionError) as error:
+        reason = f"{document or 'document'} is not JSON: {error}"
+        raise MalformedMetadata(reason[:300], url=url) from error
+
+
+def _repaired(body: bytes) -> bytes:
+    """The document without what strict parsers refuse wherever it stands.
+
+    That is: bytes that are not UTF-8, halves of surrogate pairs, control characters in texts, and
+    what exceeds :data:`MAX_DEPTH` or :data:`MAX_DIGITS`.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    text = body.decode("utf-8-sig", errors="replace")
+    text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+    value = json.loads(
+        _shallow(text),
+        strict=False,
+        parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else None,
+        parse_constant=lambda _: None,
+    )
+    return json.dumps(value).encode()
+
+
+def _shallow(text: str) -> str:
+    """The JSON text with ``null`` instead of what is nested too deeply."""
+    parts: list[str] = []
+    start = depth = 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in {"[", "{"}:
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                parts += text[start : match.start()], "null"
+        elif token in {"]", "}"}:
+            if depth == MAX_DEPTH + 1:
+                start = match.end()
+            depth -= 1
+    return "".join([*parts, text[start:]]) if parts else text
+
+
 def malformed(error: ValidationError, url: str, document: str = "") -> MalformedMetadata:
     """The error for a document that does not fit its model: its first problem with the field."""
+    return MalformedMetadata(": ".join(filter(None, (document, _first_problem(error)))), url=url)
+
+
+def _first_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    field = ".".join(map(str, first["loc"]))
-    return MalformedMetadata(": ".join(filter(None, (document, field, first["msg"]))), url=url)
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -29,6 +29,7 @@ from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, now
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import Progress
 from ssc_ingest.work.not_found import NegativeCache
+from ssc_ingest.work.rereading import Rereading
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,7 @@ class Extractor:
         reader: GraphReader,
         writer: GraphWriter,
         not_found: NegativeCache,
+        rereading: Rereading,
         import_names: ImportNamesCache,
         cache: Redis,
         timeout: float,
@@ -100,6 +102,7 @@ class Extractor:
         self._reader = reader
         self._writer = writer
         self._not_found = not_found
+        self._rereading = rereading
         self._import_names = import_names
         self._cache = cache
         self._timeout = timeout
@@ -171,14 +174,7 @@ class Extractor:
         if known_missing and not attempt.requested and not arguments.refresh:
             raise PackageNotFound(ref.purl)
 
-        request = FetchRequest(
-            ref,
-            known=state.known if state else frozenset(),
-            etag=state.etag if state else None,
-            full=attempt.requested,
-            expected=arguments.expected,
-            hints=arguments.hints,
-        )
+        request, rests = await self._request(arguments, ref, attempt, state)
         try:
             with scope.reading():
                 found = await ecosystem.fetch(request)
@@ -186,6 +182,7 @@ class Extractor:
             await self._not_found.add(ref.purl)
             if not is_read:
                 raise
+            await self._rereading.forget(ref)
             await writer.mark_gone(ref, now(), urgent=urgent)
             log.info("package_gone")
             raise PackageGone(ref.purl, url=error.url) from error
@@ -206,7 +203,47 @@ class Extractor:
             )
         with scope.reading():
             found = replace(found, import_names=await self._find_import_names(ecosystem, found))
-        return await self._write(found, edges, ecosystem, attempt, state)
+        extracted = await self._write(found, edges, ecosystem, attempt, state)
+        await self._plan_rereading(found, state, rests=rests)
+        return extracted
+
+    async def _request(
+        self,
+        arguments: ExtractPackage,
+        ref: PackageRef,
+        attempt: Attempt,
+        state: PackageState | None,
+    ) -> tuple[FetchRequest, bool]:
+        """The request, and whether versions with unknown requirements are not read for now.
+
+        After their rest they are read again although no document has changed.
+        """
+        request = FetchRequest(
+            ref,
+            known=state.known if state else frozenset(),
+            etag=state.etag if state else None,
+            full=attempt.requested,
+            expected=arguments.expected,
+            hints=arguments.hints,
+        )
+        if not state or not state.unknown:
+            return request, False
+        left = None if attempt.requested else await self._rereading.seconds_left(ref)
+        if left is not None and left > 0:
+            return replace(request, known=state.known | state.unknown), True
+        is_due = attempt.requested or left is not None
+        return (replace(request, etag=None) if is_due else request), False
+
+    async def _plan_rereading(
+        self, package: Package, state: PackageState | None, *, rests: bool
+    ) -> None:
+        if rests:
+            return
+        # What is provisional is read again anyway.
+        if any(v.requirements_unknown and not v.provisional for v in package.versions):
+            await self._rereading.rest(package.ref)
+        elif state and state.unknown:
+            await self._rereading.forget(package.ref)
 
     async def _write(
         self,

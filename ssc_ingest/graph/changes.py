@@ -166,6 +166,7 @@ def _version_row(version: Version) -> Row:
     row = VERSION.row(version)
     row["requirements"] = requirements = list(edges.values())
     row["requirements_digest"] = _digest(requirements) if is_read else None
+    row["requirements_unknown"] = version.requirements_unknown or None
     return row
 
 

@@ -58,7 +58,7 @@ def plan(write: Write, stored: Stored, limit: int) -> Plan:
         changed: Row = {}
         row = None if name in left else write.versions.get(name)
         if row is not None:
-            changed = VERSION.changes(row, known)
+            changed = VERSION.changes(row, known) | _knowledge(row, known)
             if _requires_otherwise(row, known):
                 changed["requirements_digest"] = row["requirements_digest"]
                 result.compare[known["purl"]] = _wanted_edges(write, row["requirements"])
@@ -127,6 +127,15 @@ def _requires_otherwise(row: Row, known: Row) -> bool:
     """Whether the registry says what a version requires, and not what the graph was told."""
     digest = row["requirements_digest"]
     return digest is not None and digest != known["requirements_digest"]
+
+
+def _knowledge(row: Row, known: Row) -> Row:
+    """The flag that the requirements are unknown, if it changes: what was known stays known."""
+    is_read = row["requirements_digest"] is not None
+    was_read = known["requirements_digest"] is not None
+    before = known["requirements_unknown"]
+    after = None if is_read or was_read else row["requirements_unknown"] or before
+    return {} if after == before else {"requirements_unknown": after}
 
 
 def _left_for_later(

@@ -11,6 +11,7 @@ from ssc_ingest.graph.tables import Property, Table, Update
 from ssc_ingest.graph.values import (
     BOOLEAN,
     DATE,
+    FLAG,
     FLOAT,
     INTEGER,
     MOMENT,
@@ -153,6 +154,14 @@ VERSION = Table(
         Update.WRITER,
         "fingerprint of the requirements as the registry gave them, so that unchanged ones "
         "are not compared edge by edge",
+    ),
+    Property(
+        "requirements_unknown",
+        FLAG,
+        Update.WRITER,
+        "`true` if the registry has no readable statement of the requirements: that there are no "
+        "edges then means nothing. Absent where they are known",
+        default=False,
     ),
 )
 """Of versions."""

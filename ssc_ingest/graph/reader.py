@@ -22,7 +22,12 @@ RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS l
          MATCH (package)-[:HAVE]->(version:Version)
          WHERE version.requirements_digest IS NOT NULL
          RETURN version.name
-       } AS known
+       } AS known,
+       COLLECT {
+         MATCH (package)-[:HAVE]->(version:Version)
+         WHERE version.requirements_unknown
+         RETURN version.name
+       } AS unknown
 """
 """How far some packages have been read. Unique index on ``purl``."""
 
@@ -77,6 +82,8 @@ class PackageState:
     latest: VersionName | None
     known: frozenset[VersionName]
     """Versions whose requirements have been read."""
+    unknown: frozenset[VersionName] = frozenset()
+    """Versions whose requirements could not be read."""
 
     @property
     def is_stub(self) -> bool:
@@ -124,6 +131,7 @@ class GraphReader:
                 etag=row["etag"],
                 latest=row["latest"],
                 known=frozenset(row["known"]),
+                unknown=frozenset(row["unknown"]),
             )
             for row in records
         }

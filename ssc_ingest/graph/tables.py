@@ -7,7 +7,7 @@ from enum import Enum, auto
 from operator import attrgetter
 from typing import Any
 
-from ssc_ingest.graph.values import Type
+from ssc_ingest.graph.values import FLAG, Type
 from ssc_ingest.models import PackageRef
 
 
@@ -78,7 +78,11 @@ class Table:
         self.names = tuple(p.name for p in properties)
         self.written = tuple(p.name for p in properties if p.update is not Update.ELSEWHERE)
         """Those that readings set and compare, in the order of :meth:`stored`."""
-        self.defaults = {p.name: p.default for p in properties if p.default not in (None, ...)}
+        self.defaults = {
+            p.name: p.default
+            for p in properties
+            if p.default not in (None, ...) and p.type is not FLAG
+        }
         """What a new node has until something is known."""
         sourced = [p for p in properties if p.update in _FROM_MODELS]
         self.sourced = tuple(p.name for p in sourced)

@@ -46,6 +46,8 @@ UNIQUE = Type("string, unique")
 INTEGER = Type("integer")
 FLOAT = Type("float")
 BOOLEAN = Type("boolean")
+FLAG = Type("boolean, absent where false")
+"""Of few nodes; all others do not have it."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
 DATE = Type("string", encode=iso_date)

@@ -98,6 +98,8 @@ class VersionView:
     weighted_mean: float
     requirements: int
     """How many packages it requires."""
+    requirements_unknown: bool
+    """The registry has no readable statement of the requirements."""
 
     @property
     def vulnerable(self) -> bool:

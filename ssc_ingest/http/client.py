@@ -24,6 +24,7 @@ from tenacity import (
 
 from ssc_ingest import __version__
 from ssc_ingest.errors import (
+    DigestMismatch,
     MalformedMetadata,
     RangeNotSatisfiable,
     RegistryError,
@@ -202,7 +203,7 @@ class RegistryClient:
             shared: many packages need this document, so all workers keep it.
 
         Raises:
-            RegistryUnavailable: also when the content does not have the announced digest.
+            DigestMismatch: the content does not have the announced digest.
         """
         scope = current_scope()
         kept = (scope and scope.checkpoint) or FetchCheckpoint()
@@ -218,7 +219,7 @@ class RegistryClient:
             kept.keep(url, None)
             raise
         if sha256 and hashlib.sha256(answer.body).hexdigest() != sha256.lower():
-            raise RegistryUnavailable("the content does not have its announced SHA-256", url=url)
+            raise DigestMismatch("the content does not have its announced SHA-256", url=url)
         document = Document(answer.body, answer.last_modified)
         if not (shared and self._documents and await self._documents.put(url, document)):
             kept.keep(url, document)

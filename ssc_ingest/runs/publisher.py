@@ -25,6 +25,7 @@ from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractPackage
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.rereading import Rereading
 
 CHUNK = 500
 """Packages that are published at once."""
@@ -47,6 +48,7 @@ class RunServices:
     reader: GraphReader
     not_found: NegativeCache
     cooldowns: Cooldowns
+    rereading: Rereading
     ecosystem: Ecosystem
     settings: Settings
 

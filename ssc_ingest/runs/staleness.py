@@ -1,9 +1,11 @@
 """The pages of a staleness run: packages that were not checked for long, within a daily budget.
 
 A feed may lose an entry, and then nothing ever tells of that change. So a part of all packages is
-checked again each day: stubs first, which were never read, with at most half of the day's requests;
-then the packages that were read longest ago. Left out are stubs that their registry lacked a short
-time ago, packages in their cooldown, and packages that were read within ``FRESHNESS_GOAL_DAYS``.
+checked again each day: packages with unknown requirements whose rest has ended, with at most a
+quarter of the day's requests (:mod:`ssc_ingest.work.rereading`); stubs, which were never read, with
+at most half of them; then the packages that were read longest ago. Left out are stubs that their
+registry lacked a short time ago, packages in their cooldown, and packages that were read within
+``FRESHNESS_GOAL_DAYS``.
 
 Stubs are found by a walk over all packages in the order of their purls, which ends where it began:
 ``staleness:<ecosystem>`` is the purl behind which the next day's walk begins.
@@ -33,6 +35,7 @@ PAGE = 1_000
 SCAN_SIZE = 10_000
 """Packages that the walk looks at with one read: some hundredths of a second."""
 
+SHARE_OF_UNKNOWN = 0.25
 SHARE_OF_STUBS = 0.5
 """Of the day's requests, so that many stubs do not keep everything else from being checked."""
 
@@ -59,7 +62,7 @@ class Cursor(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    stage: Literal["walk", "rest of the walk", "read", "end"] = "walk"
+    stage: Literal["unknown", "walk", "rest of the walk", "read", "end"] = "unknown"
     begun: Purl
     """Behind which purl the walk began."""
     walked: Purl
@@ -69,6 +72,8 @@ class Cursor(BaseModel):
     """The package last looked at of those that were read, and when it was."""
     spent: float = 0
     """Requests that what was found will cost, about."""
+    reread: float = 0
+    """Those for packages with unknown requirements."""
 
     def to(self, **fields: object) -> "Cursor":
         """The cursor with other fields."""
@@ -82,6 +87,7 @@ class StalePackages:
         self._reader = StalenessReader(services.driver)
         self._not_found = services.not_found
         self._cooldowns = services.cooldowns
+        self._rereading = services.rereading
         self._redis = services.runs.redis
         self._cost = services.ecosystem.requests_per_package
         self._label = services.ecosystem.identity.label
@@ -101,8 +107,13 @@ class StalePackages:
         else:
             start = Purl(str(await self._redis.get(position) or ""))
             cursor = Cursor(begun=start, walked=start)
+        if cursor.stage == "unknown":
+            found, cursor = await self._unknown(cursor, budget * SHARE_OF_UNKNOWN)
+            if found:
+                yield self._page(found, cursor)
+        stubs = cursor.reread + budget * SHARE_OF_STUBS
         while cursor.stage in {"walk", "rest of the walk"}:
-            found, cursor = await self._walk(cursor, budget * SHARE_OF_STUBS)
+            found, cursor = await self._walk(cursor, stubs)
             if found:
                 yield self._page(found, cursor)
             await self._redis.set(position, cursor.walked)  # the page is done with
@@ -110,6 +121,15 @@ class StalePackages:
             found, cursor = await self._read(cursor, budget)
             if found:
                 yield self._page(found, cursor)
+
+    async def _unknown(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
+        """The packages with unknown requirements whose turn it is, and the cursor behind them."""
+        room = min(int(budget / self._cost), SCAN_SIZE)
+        purls = await self._rereading.due(self._run.ecosystem, room) if room else []
+        resting = await self._cooldowns.active(purls)
+        found = [Aged(purl, "", None) for purl in purls if purl not in resting]
+        spent = len(found) * self._cost
+        return found, cursor.to(stage="walk", spent=spent, reread=spent)
 
     async def _walk(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
         """The stubs of the next stride that are worth a look, and the cursor behind it."""

@@ -68,18 +68,24 @@ def test_nothing_after_the_manifest_is_unpacked() -> None:
         (crate([member(PATH, b"package")]), "Cargo.toml"),
         (crate([member(PATH, b"x = 1")]), "unexpected types"),
         (crate([member(PATH, b"package = 1")]), "unexpected types"),
-        (crate([member(PATH, b"[package]\nrepository = 5")]), "unexpected types"),
         (crate([member(PATH, b"\xff\xfe")]), "utf-8"),
         (crate([member(PATH, b"x = " + b"[" * 100_000)]), "demo-1.0.0.crate"),
         (crate(member(f"demo-1.0.0/{n}") for n in range(10_001)), "more than 10000 members"),
         (crate([member("demo-1.0.0/bomb", bytes(70_000_000))]), "too large"),
     ],
-    ids=range(18),
+    ids=range(17),
 )
 def test_archive_that_cannot_be_used(archive: bytes, reason: str) -> None:
     """Broken, wrong, huge and deep archives give one typed error."""
     with pytest.raises(MalformedMetadata, match=f"(?i){reason}"):
         read_links(archive, "demo", "1.0.0")
+
+
+def test_link_of_the_wrong_type_counts_as_absent() -> None:
+    """The other one is read."""
+    manifest = b"[package]\nrepository = 5\nhomepage = 'https://github.com/a/b'"
+    found = read_links(crate([member(PATH, manifest)]), "demo", "1.0.0")
+    assert found == (None, "https://github.com/a/b")
 
 
 def test_headers_cannot_make_the_reader_allocate() -> None:

@@ -168,6 +168,29 @@ def test_file_that_is_no_index_is_malformed(body: bytes) -> None:
     assert len(str(problem.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"{", b"null", b"\xff", b"[" * 100_000, line(vers="", name="demo"), line(vers="1@2"),
+        line(deps=[{"name": "a", "req": "1", "kind": "artifact"}]), line(name="other"),
+        line(deps=None), line(cksum=5),
+    ],
+)  # fmt: skip
+def test_one_bad_line_costs_itself(bad: bytes) -> None:
+    """As in Cargo: the crate's other versions are read, and the bad line is told."""
+    with capture_logs() as logs:
+        body = b"\n".join([line(vers="1.0.0"), bad, line(vers="1.2.0"), b""])
+        assert list(parse_index(body, REF, URL)) == ["1.0.0", "1.2.0"]
+    assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 1)]
+
+
+@pytest.mark.parametrize("pubtime", ["0001-01-01T00:00:00+01:00", "soon", 5, None])
+def test_a_date_that_is_none_is_unknown(pubtime: Any) -> None:
+    """The version stays."""
+    (parsed,) = parse_index(line(pubtime=pubtime, yanked=None, v=None), REF, URL).values()
+    assert (parsed.release_date, bool(parsed.yanked)) == (None, False)
+
+
 @pytest.mark.recordings
 def test_recorded_index(recordings: Path) -> None:
     """Every version of every recorded crate is read, and each constraint can be evaluated."""

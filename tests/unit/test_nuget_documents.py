@@ -43,15 +43,21 @@ def index(*leaves: dict[str, Any]) -> bytes:
 def entry(**fields: Any) -> Any:
     """The entry of that leaf as it is read."""
     (page,) = parse(Index, index(leaf(**fields)), REF, URL).pages
-    assert page.leaves
-    return page.leaves[0].entry
+    (found,) = releases(page.leaves or (), REF, URL).values()
+    return found
 
 
-def requirements_of(*groups: dict[str, Any] | None) -> dict[str, str]:
+def requirements_of(*groups: dict[str, Any] | None) -> dict[str, str] | None:
     """Constraint by purl of a version with these dependency groups."""
     entries = {VersionName("1.0.0"): entry(dependencyGroups=groups)}
     (found,) = read_requirements(entries, "demo").values()
-    return {r.package.purl: r.constraints for r in found}
+    return None if found is None else {r.package.purl: r.constraints for r in found}
+
+
+def versions_in(body: bytes) -> list[VersionName]:
+    """The readable versions of an index."""
+    pages = parse(Index, body, REF, URL).pages
+    return list(releases([leaf for page in pages for leaf in page.leaves or ()], REF, URL))
 
 
 # Entries --------------------------------------------------------------------------------
@@ -138,7 +144,9 @@ def group(framework: str | None = None, **ranges: str | None) -> dict[str, Any]:
     ("groups", "found"),
     [
         ((), {}),
-        ((None,), MalformedMetadata),
+        ((None,), None),  # unreadable: unknown, not none
+        ((group(a="[1.0, )"), 5), None),
+        (({"dependencies": 5},), None),
         (({},), {}),
         (({"targetFramework": "net6.0"},), {}),
         (({"targetFramework": "net6.0", "dependencies": None},), {}),
@@ -161,10 +169,6 @@ def group(framework: str | None = None, **ranges: str | None) -> dict[str, Any]:
 )
 def test_which_dependencies_are_taken(groups: Any, found: Any) -> None:
     """Those of all groups, one per package."""
-    if found is MalformedMetadata:
-        with pytest.raises(MalformedMetadata):
-            requirements_of(*groups)
-        return
     assert requirements_of(*groups) == found
 
 
@@ -191,17 +195,55 @@ def test_requirement_that_cannot_be_a_package_is_left_out_and_told() -> None:
         b'{"items": [{"@id": "p", "items": [{}]}]}', index(leaf(version=...)), index(leaf(id=...)),
         index(leaf(version=1)), index(leaf(version="")), index(leaf(version="1/..")),
         index(leaf(version="1\n")), index(leaf(version="1" * 300)),
-        index(leaf(listed="maybe")), index(leaf(published=5)), index(leaf(dependencyGroups=5)),
-        index(leaf(dependencyGroups=[{"dependencies": [{}]}])),
-        index(leaf(dependencyGroups=[{"dependencies": [{"id": "a", "range": {}}]}])),
     ],
 )  # fmt: skip
 def test_what_is_no_registration_is_malformed(body: bytes) -> None:
     """Errors, truncation, missing keys and wrong types are never "no versions"."""
     with pytest.raises(MalformedMetadata) as problem:
-        parse(Index, body, REF, URL)
+        versions_in(body)
     assert problem.value.url == URL
     assert len(str(problem.value)) < 300
+
+
+@pytest.mark.parametrize("bad", [5, None, {}, leaf(version=None), leaf(id="Other"), leaf(id=5)])
+def test_one_bad_leaf_costs_itself(bad: Any) -> None:
+    """The others are read, and the bad one is told, once for the package."""
+    with capture_logs() as logs:
+        assert versions_in(index(leaf(), bad, leaf(version="2.0.0"))) == ["1.0.0", "2.0.0"]
+    assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 1)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"listed": "maybe"},
+        {"listed": None},
+        {"published": 5},
+        {"published": "0001-01-01T00:00:00+01:00"},
+    ],
+)
+def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> None:
+    """The version stays."""
+    found = entry(**fields)
+    assert (found.listed in {None, True}, found.release_date) == (True, None)
+
+
+@pytest.mark.parametrize("bad", [{}, {"range": "[1.0.0, )"}, {"id": 5}, {"id": " "}, 5, None])
+def test_one_bad_dependency_costs_itself(bad: Any) -> None:
+    """What names no package is left out; the version's other requirements stay."""
+    assert requirements_of({"dependencies": [bad, {"id": "a", "range": "[2.0.0, )"}]}) == {
+        "pkg:nuget/a": "[2.0.0, )"
+    }
+
+
+@pytest.mark.parametrize(
+    ("range_", "constraints"),
+    [(["[1.0.0, )", "[2.0.0, )"], "[1.0.0, )"), ([], "any"), ([5], "any"), ({}, "any"), (5, "any")],
+)
+def test_ranges_in_every_shape(range_: Any, constraints: str) -> None:
+    """Several ranges give the smallest one around them; what is no text allows any version."""
+    found = requirements_of({"dependencies": [{"id": "a", "range": range_}]})
+    assert found == {"pkg:nuget/a": constraints}
 
 
 def test_registration_of_another_package_is_malformed() -> None:
@@ -356,9 +398,10 @@ def test_recorded_facts(  # noqa: PLR0917
     stable = [v for v in NuGet.order((v, None) for v in entries) if not NuGet.is_prerelease(v)]
     assert stable[-1] == latest
     by_version = read_requirements(entries, name)
-    found = {r.package.name: r.constraints for r in by_version[VersionName(version)]}
+    found = {r.package.name: r.constraints for r in by_version[VersionName(version)] or ()}
     assert found == requirements
     for each in by_version.values():
+        assert each is not None
         for requirement in each:
             selected(requirement.constraints, ["1.0.0"])
 
@@ -395,7 +438,7 @@ def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> No
     assert len(others) == 4
     for path in others:
         with pytest.raises(MalformedMetadata):
-            parse(PageDocument, path.read_bytes(), REF, path.as_uri())
+            releases(parse(PageDocument, path.read_bytes(), REF, URL).leaves, REF, URL)
 
 
 @pytest.mark.recordings

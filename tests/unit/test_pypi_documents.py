@@ -18,9 +18,11 @@ from ssc_ingest.ecosystems.pypi.metadata import (
     parse_json_document,
     parse_metadata_file,
 )
-from ssc_ingest.ecosystems.pypi.simple_index import ProjectPage, parse_project_page
+from ssc_ingest.ecosystems.pypi.requirements import requirements_of
+from ssc_ingest.ecosystems.pypi.simple_index import ProjectPage, Release, parse_project_page
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url
 from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import VersionName
 
 URL = "https://pypi.example.org/simple/demo/"
 DIGEST = {"sha256": "ab" * 32}
@@ -163,7 +165,7 @@ def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
         ("", "JSON"),
         ("{", "JSON"),
         ("<html></html>", "JSON"),
-        ("[" * 100_000, "recursion"),
+        ("[" * 100_000, "JSON"),
         ("[]", "object"),
         ("null", "object"),
         (page() | {"name": None}, "name"),
@@ -172,13 +174,8 @@ def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
         (page() | {"files": {}}, "files"),
         (page({"url": "x"}), "files.0.filename"),
         (page(file("demo-1.tar.gz", url=7)), "files.0.url"),
-        (page(file("demo-1.tar.gz", **{"upload-time": "soon"})), "files.0.upload-time"),
         (page(file("demo-1.tar.gz", url="http://[::1/demo")), "files.0.url"),
-        (page(file("a", **{"upload-time": "0001-01-01T00:00:00+14:00"})), "files.0.upload-time"),
-        (page(file("demo-1.tar.gz", yanked=1)), "files.0.yanked"),
-        (page(file("demo-1.tar.gz", **{"core-metadata": "yes"})), "files.0.core-metadata"),
-        (page(versions="1.0"), "versions"),
-        (page(versions=["1.0", 2]), "versions.1"),
+        (page(versions=[2]), "versions.0"),
         (page(versions=[""]), "versions.0"),
         (page(versions=[".."]), "versions.0"),
         (page(versions=["../../etc"]), "versions.0"),
@@ -186,15 +183,61 @@ def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
         (page(versions=["1\u0000"]), "versions.0"),
         (page(versions=["1" * 201]), "versions.0"),
         (page(meta={"api-version": "2.0"}), "meta.api-version"),
-        (page(**{"project-status": "active"}), "project-status"),
     ],
 )
 def test_wrong_pages(document: str | dict[str, Any], field: str) -> None:
-    """What is not JSON, misses a field or has the wrong type is refused, naming the field."""
+    """What is not JSON, or has nothing that can be read, is refused, naming the field."""
     text = document if isinstance(document, str) else json.dumps(document)
     with pytest.raises(MalformedMetadata, match=field) as error:
         parse_project_page(text.encode(), URL, "demo")
     assert error.value.url == URL
+
+
+@pytest.mark.parametrize("bad", [2, None, "", "..", "../../etc", "1.0\n", "1\0", ".1", "1" * 201])
+def test_one_bad_version_costs_itself(bad: Any) -> None:
+    """The others are read, and the bad one is told."""
+    found = parse(page(versions=["1.0", bad, "2.0"]))
+    assert [release.name for release in found.releases] == ["1.0", "2.0"]
+    assert len(found.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    "bad", [None, 7, {}, {"url": "x"}, {"filename": "demo-2.tar.gz", "url": 7}]
+)
+def test_one_bad_file_costs_itself(bad: Any) -> None:
+    """The others are read, and the bad one is told."""
+    found = parse(page(file("demo-1.tar.gz"), bad))
+    assert [release.name for release in found.releases] == ["1"]
+    assert len(found.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"upload-time": "soon"},
+        {"upload-time": 5},
+        {"upload-time": "2020-02-30T00:00:00Z"},
+        {"upload-time": "0001-01-01T00:00:00+14:00"},
+        {"upload-time": "9999-12-31T23:59:59-14:00"},
+        {"yanked": 1},
+        {"yanked": None},
+        {"core-metadata": "yes"},
+        {"core-metadata": None},
+    ],
+)
+def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> None:
+    """It costs neither the file nor the page."""
+    (release,) = parse(page(file("demo-1.tar.gz", **{"upload-time": None} | fields))).releases
+    assert release == Release(VersionName("1"), None, yanked=False, metadata_file=None)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"versions": "1.0"}, {"project-status": "active"}, {"meta": None}]
+)
+def test_a_field_of_the_page_counts_as_absent(fields: dict[str, Any]) -> None:
+    """What is left says enough."""
+    found = parse(page(file("demo-1.tar.gz"), **fields))
+    assert ([release.name for release in found.releases], found.withheld) == (["1"], False)
 
 
 def test_a_page_that_is_not_text() -> None:
@@ -364,23 +407,24 @@ def test_any_bytes_are_metadata_or_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("filename", "about", "repository"),
     [
-        ("pypi_response_luigi", ("3.6.0", "luigi", 0), "https://github.com/spotify/luigi"),
+        ("pypi_response_luigi", ("3.6.0", "luigi", None), "https://github.com/spotify/luigi"),
         ("pypi_response_extras", ("4.4.0", "celery", 42), "n/a"),
-        ("pypi_response_no_source", ("2.6.2", "psycopg2", 0), "n/a"),
+        ("pypi_response_no_source", ("2.6.2", "psycopg2", None), "n/a"),
         (
             "pypi_response_project_urls_source",
-            ("1.3.2", "django-split-settings", 0),
+            ("1.3.2", "django-split-settings", None),
             "https://github.com/xxxxx/django-split-settings",
         ),
     ],
 )
 def test_recorded_json_documents(
-    recordings: Path, filename: str, about: tuple[str, str, int], repository: str
+    recordings: Path, filename: str, about: tuple[str, str, int | None], repository: str
 ) -> None:
     """The JSON API tells a release's version, name, requirements and links."""
     folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
     version, found = parse_json_document((folder / f"{filename}.json").read_bytes(), URL)
-    assert (version, found.name, len(found.requires_dist)) == about
+    lines = found.requires_dist
+    assert (version, found.name, None if lines is None else len(lines)) == about
     assert clean_repository_url(found.links) == repository
 
 
@@ -392,12 +436,30 @@ def test_recorded_json_documents(
         ('{"info": []}', "info"),
         ('{"info": {}}', "info.name"),
         ('{"info": {"name": 7}}', "info.name"),
-        ('{"info": {"name": "demo", "requires_dist": "idna"}}', "info.requires_dist"),
-        ('{"info": {"name": "demo", "requires_dist": [1]}}', "info.requires_dist.0"),
-        ('{"info": {"name": "demo", "project_urls": []}}', "info.project_urls"),
     ],
 )
 def test_wrong_json_documents(document: str, field: str) -> None:
     """The text names the field that is wrong."""
     with pytest.raises(MalformedMetadata, match=field):
         parse_json_document(document.encode(), URL)
+
+
+@pytest.mark.parametrize(
+    ("said", "lines"),
+    [("null", None), ('"idna"', None), ("[]", ()), ('["six"]', ("six",))],
+)
+def test_unknown_requirements_are_not_none(said: str, lines: tuple[str, ...] | None) -> None:
+    """``null`` is what PyPI says of releases that it has not read; an empty list is known."""
+    document = f'{{"info": {{"name": "demo", "requires_dist": {said}, "project_urls": []}}}}'
+    _, found = parse_json_document(document.encode(), URL)
+    assert found.requires_dist == lines
+
+
+def test_one_bad_requirement_costs_itself() -> None:
+    """It is reported like a line that cannot be read."""
+    document = b'{"info": {"name": "demo", "requires_dist": ["six", 1], "home_page": 5}}'
+    _, found = parse_json_document(document, URL)
+    assert found.requires_dist
+    requirements = requirements_of(found.requires_dist)
+    assert [r.package.name for r in requirements.installed] == ["six"]
+    assert len(requirements.unreadable) == 1

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,8 +110,7 @@ def test_several_lines_for_one_project(lines: list[str], constraints: str) -> No
         "-e git+https://example.org/x.git",
         "../local",
         "foo-",
-        "foo; " + "(" * 900 + "os_name == 'a'" + ")" * 900,
-        "foo" + " " * 5000,
+        "foo; " + "(" * 900 + "extra == 'a'" + ")" * 900,
     ],
 )
 def test_unreadable_lines(line: str) -> None:
@@ -118,6 +118,36 @@ def test_unreadable_lines(line: str) -> None:
     found = requirements_of(["idna>=2", line, "six"])
     assert [r.package.name for r in found.installed] == ["idna", "six"]
     assert found.unreadable == (line,)
+
+
+@pytest.mark.parametrize(
+    ("line", "constraints"),
+    [
+        ("foo>=1; " + "(" * 900 + "os_name == 'a'" + ")" * 900, ">= 1"),
+        ("foo>=1; " + " or ".join(["os_name == 'a'"] * 5000), ">= 1"),
+        ("foo" + ",".join(f">={n}" for n in range(5000)), "any"),
+    ],
+)
+def test_lines_beyond_the_parser(line: str, constraints: str) -> None:
+    """A requirement that nobody can evaluate is an edge all the same, and reported."""
+    found = requirements_of(["idna>=2", line, "six"])
+    assert [(r.package.name, r.constraints) for r in found.installed][1] == ("foo", constraints)
+    assert found.unreadable == (line,)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("foo; 'cli' in extras", {}),
+        ("foo; 'dev' in dependency_groups", {}),
+        ("foo; 'cli' in extras or os_name == 'posix'", {"foo": "any"}),
+        ("foo>=1; " + " or ".join(f"python_full_version >= '3.12.{n}'" for n in range(300)),
+         {"foo": ">= 1"}),
+    ],
+)  # fmt: skip
+def test_markers_of_lock_files_and_long_ones(line: str, found: dict[str, str]) -> None:
+    """Nothing is selected by a lock file here; length alone does not matter."""
+    assert read(line) == found
 
 
 @pytest.mark.parametrize(
@@ -171,7 +201,7 @@ def test_environments_are_those_where_the_marker_is_true(
     for operator, clause in zip(operators, clauses[1:], strict=False):
         text += f" {operator} {clause}"
 
-    def is_true(environment: dict[str, str]) -> bool:
+    def is_true(environment: dict[str, Any]) -> bool:
         try:
             return Marker(text).evaluate(environment)
         except ValueError:

@@ -152,7 +152,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
                 (
                     v.name,
                     output.day(v.release_date),
-                    v.requirements or "",
+                    "unknown" if v.requirements_unknown else v.requirements or "",
                     vulnerabilities(v),
                     _marks(v, package),
                 )
@@ -193,8 +193,11 @@ def _print_requirements(
 ) -> None:
     out = output.console()
     out.print()
-    if not requirements:
+    if version.requirements_unknown:
+        output.say(f"{version.name}: requirements unknown, the registry has no readable metadata")
+    elif not requirements:
         output.say(f"{version.name} requires nothing")
+    if not requirements:
         return
     title = f"{version.name} requires {output.count(len(requirements), 'package')}"
     if len(requirements) > most:

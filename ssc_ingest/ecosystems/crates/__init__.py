@@ -151,7 +151,7 @@ class Crates(Ecosystem):
                 purl=cls.version_purl(ref, name),
                 release_date=dates[name],
                 requirements=read_requirements(lines[name]),
-                yanked=lines[name].yanked,
+                yanked=lines[name].yanked is True,
             )
             for name in cls.by_date(dates)
         )

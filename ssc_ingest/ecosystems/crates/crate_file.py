@@ -11,7 +11,7 @@ import zlib
 
 from pydantic import ValidationError
 
-from ssc_ingest.ecosystems.wire import WireModel
+from ssc_ingest.ecosystems.wire import OrNone, WireModel
 from ssc_ingest.errors import MalformedMetadata
 
 MAX_CRATE = 20 * 1024 * 1024
@@ -27,8 +27,8 @@ MAX_MANIFEST = 1024 * 1024
 
 
 class _Links(WireModel):
-    repository: str | None = None
-    homepage: str | None = None
+    repository: OrNone[str] = None
+    homepage: OrNone[str] = None
 
 
 class _Manifest(WireModel):

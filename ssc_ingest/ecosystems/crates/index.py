@@ -1,17 +1,23 @@
 """The sparse index: one file per crate, one line of JSON per version.
 
+A line that Cargo could not read either is left out; the crate's other versions are read.
 https://doc.rust-lang.org/cargo/reference/registry-index.html
 """
 
-from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
-from pydantic import AwareDatetime, ValidationError
+from pydantic import Field
 
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
-from ssc_ingest.ecosystems.wire import WireModel, malformed
+from ssc_ingest.ecosystems.wire import (
+    Moment,
+    WireModel,
+    is_version,
+    log_skipped,
+    read_json,
+)
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import PackageRef, Purl, Requirement
 
@@ -43,18 +49,13 @@ class IndexLine(WireModel):
     vers: str
     deps: tuple[Dependency, ...]
     cksum: str
-    v: int = 1
-    yanked: bool = False
-    pubtime: AwareDatetime | None = None
-
-    @property
-    def release_date(self) -> datetime | None:
-        """When it was published, in UTC."""
-        return self.pubtime and self.pubtime.astimezone(UTC)
+    v: int | None = None
+    yanked: bool | None = False
+    release_date: Moment = Field(None, alias="pubtime")
 
 
 class _Format(WireModel):
-    v: int = 1
+    v: int | None = None
 
 
 def index_path(name: str) -> tuple[str, ...]:
@@ -71,31 +72,41 @@ def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, IndexLine]:
     """The crate's versions, by version.
 
     Raises:
-        MalformedMetadata: it is not an index file, belongs to another crate, or has no line of a
-            known format.
+        MalformedMetadata: it has no readable line of this crate in a known format, or is truncated.
     """
     lines: dict[str, IndexLine] = {}
-    for number, text in enumerate(filter(None, body.split(b"\n")), 1):
+    skipped: list[str] = []
+    *_, rest = texts = body.split(b"\n")
+    for number, text in enumerate(filter(None, map(bytes.strip, texts)), 1):
         try:
-            line = IndexLine.model_validate_json(text)
-        except ValidationError as error:
-            if _is_of_newer_format(text):
-                continue
-            raise malformed(error, url, f"index of {ref.name}, line {number}") from error
-        if line.v > NEWEST_FORMAT:
+            line = read_json(IndexLine, text, url)
+        except MalformedMetadata as error:
+            if text == rest.strip():  # the last line, which does not end
+                raise MalformedMetadata(
+                    f"index of {ref.name} is truncated: {error}", url=url
+                ) from error
+            if not _is_of_newer_format(text, url):
+                skipped.append(f"line {number}: {error}")
+            continue
+        if (line.v or 1) > NEWEST_FORMAT:
             continue
         if line.name.lower() != ref.name:
-            raise MalformedMetadata(f"index of {ref.name} names {line.name!r}", url=url)
-        lines[line.vers] = line
+            skipped.append(f"line {number} is of {line.name!r}")
+        elif not is_version(line.vers):
+            skipped.append(f"line {number}: {line.vers!r} is not a version")
+        else:
+            lines[line.vers] = line
     if not lines:
-        raise MalformedMetadata(f"index of {ref.name} lists no version", url=url)
+        reason = skipped[0] if skipped else "no line of a known format"
+        raise MalformedMetadata(f"index of {ref.name} lists no version: {reason}", url=url)
+    log_skipped(IDENTITY.name, ref.purl, skipped)
     return lines
 
 
-def _is_of_newer_format(text: bytes) -> bool:
+def _is_of_newer_format(text: bytes, url: str) -> bool:
     try:
-        return _Format.model_validate_json(text).v > NEWEST_FORMAT
-    except ValidationError:
+        return (read_json(_Format, text, url).v or 1) > NEWEST_FORMAT
+    except MalformedMetadata:
         return False
 
 

@@ -17,7 +17,7 @@ Requirements
     Profiles are those that are active on Linux, on JDK 11, 17, 21 and 25 alike
     (:mod:`.pom.profiles`).
 What is missing
-    A version whose POM is missing or unreadable has no requirements. A version whose parent or
+    A version whose POM is missing or unreadable has unknown requirements. A version whose parent or
     bill of materials is missing keeps what its own POM says; dependencies that lack a version then
     allow any version. The package's other versions are not affected.
     Right after a release, a list may be ahead of the documents. The next reading therefore

@@ -161,13 +161,15 @@ class PackageReader:
         awaited: Container[VersionName],
     ) -> tuple[Version, ...]:
         """In ascending order; versions without a release have no date and no requirements."""
+        requirements = {name: r.requirements for name, r in releases.items() if not r.problem}
         dates = {name: releases[name].release_date if name in releases else None for name in names}
         return tuple(
             Version(
                 name=name,
                 purl=self._maven.version_purl(ref, name),
                 release_date=dates[name],
-                requirements=releases[name].requirements if name in releases else None,
+                requirements=requirements.get(name),
+                requirements_unknown=name in releases and bool(releases[name].problem),
                 provisional=name in awaited,
             )
             for name in self._maven.by_date(dates)

@@ -33,6 +33,7 @@ from ssc_ingest.ecosystems.npm.packument import Packument, RequirementReader, pa
 from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.ecosystems.wire import log_skipped
 from ssc_ingest.errors import PackageNotFound, ResourceNotFound
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
@@ -115,6 +116,7 @@ class Npm(Ecosystem):
         packument = parse_packument(response.body, ref.registry_name, response.url)
         if packument.is_unpublished:
             raise PackageNotFound(ref.purl, url=response.url)
+        log_skipped(cls.identity.name, ref.purl, packument.skipped)
         versions = cls._versions(ref, packument)
         latest = cls.latest(versions)
         # Mirrors omit what the registry copies from the latest version to the top level.

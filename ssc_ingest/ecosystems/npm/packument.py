@@ -2,21 +2,30 @@
 
 https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document holds
 all versions, as clients have sent them for fifteen years without any check. So the outer structure
-must be valid, and an inner field with a wrong type counts as absent.
+must be valid, a version that is no object or has an invalid key is left out, and an inner field of
+the wrong type counts as absent.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import structlog
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
-from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
+from ssc_ingest.ecosystems.wire import (
+    Entry,
+    Unreadable,
+    WireModel,
+    is_version,
+    parse_moment,
+    read_json,
+)
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Requirement
 
@@ -68,33 +77,47 @@ class Packument(_Links):
     """A package with all its versions."""
 
     name: str
-    versions: dict[str, Manifest] = Field(default_factory=dict)
+    entries: dict[str, Entry[Manifest]] | None = Field(None, alias="versions")
     time: Any = None
+
+    @cached_property
+    def versions(self) -> dict[str, Manifest]:
+        """The readable versions."""
+        return {
+            key: entry
+            for key, entry in (self.entries or {}).items()
+            if isinstance(entry, Manifest) and is_version(key)
+        }
+
+    @property
+    def skipped(self) -> list[str]:
+        """The other versions, for the log."""
+        return [
+            f"{key!r}: {entry.reason if isinstance(entry, Unreadable) else 'not a version'}"
+            for key, entry in (self.entries or {}).items()
+            if key not in self.versions
+        ]
 
     @property
     def is_unpublished(self) -> bool:
         """Whether nothing is left of the package but its name."""
-        return not self.versions
+        return not self.entries
 
     def release_date(self, version: str) -> datetime | None:
         """When the version was published, if the document has it."""
-        text = self.time.get(version) if isinstance(self.time, dict) else None
-        try:
-            return in_utc(datetime.fromisoformat(text)) if isinstance(text, str) else None
-        except (ValueError, OverflowError):
-            return None
+        return parse_moment(self.time.get(version) if isinstance(self.time, dict) else None)
 
 
 def parse_packument(body: bytes, name: str, url: str) -> Packument:
     """Read the document of the package of that name.
 
     Raises:
-        MalformedMetadata: it is not such a document, or belongs to another package.
+        MalformedMetadata: it is not such a document, belongs to another package, or none of its
+            versions is readable.
     """
-    try:
-        packument = Packument.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url, f"packument of {name}") from error
+    packument = read_json(Packument, body, url, f"packument of {name}")
+    if packument.entries and not packument.versions:
+        raise MalformedMetadata(f"packument of {name}: {packument.skipped[0]}", url=url)
     if packument.name.lower() != name.lower():
         raise MalformedMetadata(f"packument of {name} belongs to {packument.name!r}", url=url)
     return packument

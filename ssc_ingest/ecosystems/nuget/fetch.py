@@ -23,6 +23,7 @@ from ssc_ingest.ecosystems.nuget.registration import (
     releases,
 )
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
+from ssc_ingest.ecosystems.wire import Unreadable
 from ssc_ingest.errors import (
     InconsistentAnswers,
     MalformedMetadata,
@@ -125,18 +126,18 @@ class RegistrationReader:
                 return
         raise StaleAnswer(f"version {announced.version} is not there yet", url=url)
 
-    async def _leaves(self, ref: PackageRef, index: Index, url: str) -> list[Leaf]:
+    async def _leaves(self, ref: PackageRef, index: Index, url: str) -> list[Leaf | Unreadable]:
         """The versions of all pages, inside the index or outside."""
         if len(index.pages) > MAX_PAGES:
             raise ResponseTooLarge(f"{len(index.pages)} pages", url=url)
 
-        async def read(page: Page) -> tuple[Leaf, ...]:
+        async def read(page: Page) -> tuple[Leaf | Unreadable, ...]:
             return await self._page(ref, page) if page.leaves is None else page.leaves
 
         pages = await fan_out(read, index.pages, CONCURRENCY)
         return [leaf for leaves in pages for leaf in leaves]
 
-    async def _page(self, ref: PackageRef, page: Page) -> tuple[Leaf, ...]:
+    async def _page(self, ref: PackageRef, page: Page) -> tuple[Leaf | Unreadable, ...]:
         """The versions of a page outside the index.
 
         Its address contains its first and last version. It stays the same if versions between
@@ -166,7 +167,7 @@ class RegistrationReader:
         return url
 
     def _parse(
-        self, ref: PackageRef, leaves: Iterable[Leaf], url: str
+        self, ref: PackageRef, leaves: Iterable[Leaf | Unreadable], url: str
     ) -> tuple[dict[VersionName, CatalogEntry], tuple[Version, ...]]:
         entries = releases(leaves, ref, url)
         dates = {name: entry.release_date for name, entry in entries.items()}
@@ -177,6 +178,7 @@ class RegistrationReader:
                 purl=self._nuget.version_purl(ref, name),
                 release_date=dates[name],
                 requirements=requirements[name],
+                requirements_unknown=requirements[name] is None,
                 yanked=entries[name].listed is False,
             )
             for name in self._nuget.by_date(dates)

@@ -1,7 +1,7 @@
 """Names of NuGet's packages.
 
-Ids are case-insensitive, and URLs have them in lower case; so have the graph's name and the package
-URL. https://learn.microsoft.com/nuget/reference/nuspec#id
+Ids are case-insensitive, and URLs have them in lower case, by .NET's invariant culture; so have the
+graph's name and the package URL. https://learn.microsoft.com/nuget/reference/nuspec#id
 """
 
 import re
@@ -55,6 +55,14 @@ MAX_NAME_LENGTH = 100
 _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 
 
+def invariant_lower(text: str) -> str:
+    """The text in lower case as .NET's invariant culture has it: character by character.
+
+    ``İ`` (a dotted capital I) has no single lower-case character in it, and stays.
+    """
+    return "".join(lower if len(lower := c.lower()) == 1 else c for c in text)
+
+
 @lru_cache(maxsize=16_384)
 def reference(name: str) -> PackageRef:
     """The package of that id, in upper or lower case.
@@ -71,7 +79,7 @@ def reference(name: str) -> PackageRef:
             f"{name!r} cannot be a NuGet package id: expected words of letters, digits and "
             "underscores, joined by single dots or hyphens"
         )
-    lower = name.lower()
+    lower = invariant_lower(name)
     return PackageRef(
         ecosystem=IDENTITY.name,
         label=IDENTITY.label,

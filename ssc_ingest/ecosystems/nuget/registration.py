@@ -1,7 +1,8 @@
 """NuGet's registrations: a package's index, which contains its versions in pages or links them.
 
 https://learn.microsoft.com/nuget/api/registration-base-url-resource. The server makes these
-documents, so every field that the specification requires must be present with the right type.
+documents from what authors sent: a version whose entry is not readable is left out, and so is a
+requirement that names no package.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,13 +10,21 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ssc_ingest.ecosystems.nuget.catalog import normalize_stamp
-from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.nuget.identity import IDENTITY, invariant_lower, reference
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import normalize
-from ssc_ingest.ecosystems.wire import WireModel, in_utc, malformed
+from ssc_ingest.ecosystems.wire import (
+    Entry,
+    Moment,
+    OrNone,
+    Unreadable,
+    WireModel,
+    log_skipped,
+    read_json,
+)
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
@@ -31,14 +40,20 @@ UNLISTED_YEAR = 1900
 class Dependency(WireModel):
     """A package that one version requires; without a range, any version of it."""
 
-    id: str
-    range: str | None = None
+    id: OrNone[str] = None
+    range: Any = None
+
+    @property
+    def ranges(self) -> list[str]:
+        """The range, or several of them of which each is accepted."""
+        texts = self.range if isinstance(self.range, list) else [self.range]
+        return [text if isinstance(text, str) else "" for text in texts] or [""]
 
 
 class DependencyGroup(WireModel):
     """The dependencies for one target framework, or for all frameworks without a group."""
 
-    dependencies: tuple[Dependency, ...] | None = None
+    dependencies: tuple[Entry[Dependency], ...] | None = None
 
 
 class CatalogEntry(WireModel):
@@ -46,20 +61,19 @@ class CatalogEntry(WireModel):
 
     id: str
     version: str = Field(pattern=r"^[0-9A-Za-z.+-]+$", max_length=MAX_VERSION_LENGTH)
-    listed: bool | None = None
-    published: str | None = None
+    listed: OrNone[bool] = None
+    published: Moment = None
     authors: Any = None
     project_url: Any = Field(None, alias="projectUrl")
-    dependency_groups: tuple[DependencyGroup, ...] | None = Field(None, alias="dependencyGroups")
+    dependency_groups: Entry[tuple[DependencyGroup, ...] | None] = Field(
+        None, alias="dependencyGroups"
+    )
 
     @property
     def release_date(self) -> datetime | None:
         """When it was published, in UTC; unknown for an unlisted version."""
-        try:
-            moment = datetime.fromisoformat(self.published or "")
-            return None if moment.year <= UNLISTED_YEAR else in_utc(moment)
-        except (ValueError, OverflowError):
-            return None
+        published = self.published
+        return published if published and published.year > UNLISTED_YEAR else None
 
     @property
     def first_author(self) -> str | None:
@@ -79,14 +93,14 @@ class Page(WireModel):
     """Some versions, or the address of a document with them."""
 
     url: str = Field(alias="@id", max_length=2000)
-    count: int | None = None
-    leaves: tuple[Leaf, ...] | None = Field(None, alias="items")
+    count: OrNone[int] = None
+    leaves: tuple[Entry[Leaf], ...] | None = Field(None, alias="items")
 
 
 class PageDocument(WireModel):
     """A page outside the index."""
 
-    leaves: tuple[Leaf, ...] = Field(alias="items")
+    leaves: tuple[Entry[Leaf], ...] = Field(alias="items")
 
 
 class Index(WireModel):
@@ -113,51 +127,63 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
     Raises:
         MalformedMetadata: it is not such a document.
     """
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url, f"registration of {ref.name}") from error
+    return read_json(model, body, url, f"registration of {ref.name}")
 
 
-def releases(leaves: Iterable[Leaf], ref: PackageRef, url: str) -> dict[VersionName, CatalogEntry]:
+def releases(
+    leaves: Iterable[Leaf | Unreadable], ref: PackageRef, url: str
+) -> dict[VersionName, CatalogEntry]:
     """The versions by their normalised names; the first of two spellings of one release.
 
     Raises:
-        MalformedMetadata: versions of another package are among them.
+        MalformedMetadata: none of them is readable and of this package.
     """
     found: dict[VersionName, CatalogEntry] = {}
     seen: set[str] = set()
+    skipped: list[str] = []
     for leaf in leaves:
-        if leaf.entry.id.lower() != ref.name:
-            raise MalformedMetadata(f"registration of {ref.name} has {leaf.entry.id!r}", url=url)
-        name = normalize(leaf.entry.version)
-        if name.lower() not in seen:
-            seen.add(name.lower())
-            found[name] = leaf.entry
+        if isinstance(leaf, Unreadable):
+            skipped.append(leaf.reason)
+        elif invariant_lower(leaf.entry.id) != ref.name:
+            skipped.append(f"{leaf.entry.id!r} is another package")
+        else:
+            name = normalize(leaf.entry.version)
+            if name.lower() not in seen:
+                seen.add(name.lower())
+                found[name] = leaf.entry
+    if skipped and not found:
+        raise MalformedMetadata(f"registration of {ref.name}: {skipped[0]}", url=url)
+    log_skipped(IDENTITY.name, ref.purl, skipped)
     return found
 
 
 def read_requirements(
     entries: Mapping[VersionName, CatalogEntry], package: str
-) -> dict[VersionName, tuple[Requirement, ...]]:
-    """The requirements of each version, for all target frameworks.
+) -> dict[VersionName, tuple[Requirement, ...] | None]:
+    """The requirements of each version, for all target frameworks; ``None`` for unreadable ones.
 
     Names that no package can have are left out and logged.
     """
     skipped: set[str] = set()
-    found: dict[VersionName, tuple[Requirement, ...]] = {}
+    found: dict[VersionName, tuple[Requirement, ...] | None] = {}
     for version, entry in entries.items():
+        if isinstance(entry.dependency_groups, Unreadable):
+            found[version] = None
+            continue
         packages: dict[str, PackageRef] = {}
         ranges: dict[str, list[str]] = {}
         for group in entry.dependency_groups or ():
             for dependency in group.dependencies or ():
+                if isinstance(dependency, Unreadable):
+                    skipped.add(dependency.reason)
+                    continue
                 try:
-                    required = reference(dependency.id.strip())
+                    required = reference((dependency.id or "").strip())
                 except InvalidName:
-                    skipped.add(dependency.id[:100])
+                    skipped.add((dependency.id or "")[:100])
                     continue
                 packages.setdefault(required.name, required)
-                ranges.setdefault(required.name, []).append(dependency.range or "")
+                ranges.setdefault(required.name, []).extend(dependency.ranges)
         found[version] = tuple(
             Requirement(required, to_constraints(*ranges[name]))
             for name, required in packages.items()

@@ -4,10 +4,14 @@ https://packaging.python.org/specifications/dependency-specifiers/#environment-m
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 
 from packaging.markers import Marker
+
+Environment: TypeAlias = Mapping[str, str | AbstractSet[str]]
 
 CPYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 """CPythons with security support in November 2026. https://devguide.python.org/versions/"""
@@ -34,7 +38,7 @@ _PLATFORMS: tuple[Mapping[str, str], ...] = tuple(
 )
 
 
-def _environment(platform: Mapping[str, str], python: str, patch: str) -> dict[str, str]:
+def _environment(platform: Mapping[str, str], python: str, patch: str) -> Environment:
     return {
         **platform,
         "implementation_name": "cpython",
@@ -43,11 +47,14 @@ def _environment(platform: Mapping[str, str], python: str, patch: str) -> dict[s
         "python_version": python,
         "python_full_version": f"{python}.{patch}",
         "extra": "",  # a plain installation requests none
+        # Markers of lock files, which have no place in metadata.
+        "extras": frozenset(),
+        "dependency_groups": frozenset(),
     }
 
 
 # The newest CPython on Linux is the first of them.
-ENVIRONMENTS: tuple[Mapping[str, str], ...] = tuple(
+ENVIRONMENTS: tuple[Environment, ...] = tuple(
     _environment(platform, python, patch)
     for platform, python, patch in product(
         _PLATFORMS, reversed(CPYTHONS), reversed(_PATCH_RELEASES)
@@ -69,7 +76,7 @@ def environments_of(marker: str) -> frozenset[int]:
     parsed = Marker(marker)
     # Many markers use one or two variables: the result is the same where those are.
     used = [name for name in ENVIRONMENTS[0] if name in marker]
-    results: dict[tuple[str, ...], bool] = {}
+    results: dict[tuple[object, ...], bool] = {}
     return frozenset(
         index
         for index, environment in enumerate(ENVIRONMENTS)
@@ -79,9 +86,9 @@ def environments_of(marker: str) -> frozenset[int]:
 
 def _is_true(
     marker: Marker,
-    environment: Mapping[str, str],
-    values: tuple[str, ...],
-    results: dict[tuple[str, ...], bool],
+    environment: Environment,
+    values: tuple[object, ...],
+    results: dict[tuple[object, ...], bool],
 ) -> bool:
     if values not in results:
         try:

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote
 
 import structlog
@@ -25,15 +25,17 @@ from ssc_ingest.ecosystems.pypi.simple_index import (
     parse_project_page,
 )
 from ssc_ingest.ecosystems.pypi.versions import parse_version
+from ssc_ingest.ecosystems.wire import log_skipped
 from ssc_ingest.errors import (
     MalformedMetadata,
     PackageNotFound,
+    RegistryUnavailable,
     ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
     StaleAnswer,
 )
-from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
+from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
 
 MAX_DOCUMENT = 64 * 1024 * 1024
 """Bytes of a JSON document; the largest pages of PyPI (some 30,000 files) have about 20 MB."""
@@ -54,7 +56,8 @@ class _Description:
     """The metadata of one release."""
 
     metadata: ReleaseMetadata
-    requirements: Requirements
+    requirements: Requirements | None
+    """``None`` if they are unknown."""
 
 
 class ProjectReader:
@@ -92,6 +95,7 @@ class ProjectReader:
         if page.withheld and not page.releases:
             raise PackageNotFound(ref.purl, url=url)
 
+        log_skipped(ref.ecosystem, ref.purl, page.skipped)
         versions = self._versions(ref, page)
         latest = self._pypi.latest(versions)
         known = frozenset(request.known)
@@ -112,7 +116,7 @@ class ProjectReader:
             versions=tuple(
                 version
                 if version.name in known
-                else replace(version, requirements=_requirements(descriptions[version.name]))
+                else _with_requirements(version, descriptions[version.name])
                 for version in versions
             ),
             latest=latest,
@@ -139,25 +143,26 @@ class ProjectReader:
     async def _describe(
         self, project_name: str, releases: Iterable[Release], latest: VersionName | None
     ) -> dict[VersionName, _Description | None]:
-        """The metadata of the releases; ``None`` if the registry has none."""
-
-        async def from_json(release: Release) -> _Description | None:
-            path = (project_name, quote(release.name, safe=""), "json")
-            found = await self._from_json(*path, version=release.name)
-            if found is None and release.name == latest:
-                found = await self._from_json(project_name, "json", version=release.name)
-            return found
+        """The metadata of the releases; ``None`` if the registry has none that is readable."""
 
         async def describe(release: Release) -> _Description | None:
-            try:
-                found = await self._from_metadata_file(release)
-            except (MalformedMetadata, ResponseTooLarge):
-                # The file will not change any more. If the registry's own form of it is no better,
-                # the release has no metadata; the project's other releases are not affected.
-                with suppress(MalformedMetadata, ResponseTooLarge):
-                    return await from_json(release)
-                return None
-            return found or await from_json(release)
+            path = (project_name, quote(release.name, safe=""), "json")
+            sources = [
+                partial(self._from_metadata_file, release),
+                partial(self._from_json, *path, version=release.name),
+            ]
+            if release.name == latest:
+                sources.append(partial(self._from_json, project_name, "json", version=release.name))
+            for source in sources:
+                try:
+                    if found := await source():
+                        return found
+                except (MalformedMetadata, ResponseTooLarge):
+                    pass  # this document will not change any more, but another one may do
+                except RegistryUnavailable as error:
+                    if not error.is_refusal:
+                        raise
+            return None
 
         releases = list(releases)
         descriptions = await fan_out(describe, releases, CONCURRENCY)
@@ -192,15 +197,11 @@ class ProjectReader:
     def _report(
         self, ref: PackageRef, descriptions: Mapping[VersionName, _Description | None]
     ) -> None:
-        missing = [name for name, description in descriptions.items() if description is None]
-        if missing:
-            log.warning("release_metadata_missing", package=ref.purl, versions=len(missing))
-        unreadable = Counter(
-            line
-            for description in descriptions.values()
-            if description
-            for line in description.requirements.unreadable
-        )
+        known = [d.requirements for d in descriptions.values() if d and d.requirements]
+        if len(known) < len(descriptions):
+            missing = len(descriptions) - len(known)
+            log.warning("release_metadata_missing", package=ref.purl, versions=missing)
+        unreadable = Counter(line for each in known for line in each.unreadable)
         for line, count in unreadable.items():
             log.warning(
                 "requirement_unreadable", package=ref.purl, requirement=line[:200], versions=count
@@ -219,15 +220,22 @@ def _check_serial(serial: str, expected: str | None, url: str) -> None:
 
 def _read_metadata_file(body: bytes, url: str) -> _Description:
     metadata = parse_metadata_file(body, url)
-    return _Description(metadata, requirements_of(metadata.requires_dist))
+    return _describe(metadata)
 
 
 def _read_json_document(body: bytes, url: str, version: VersionName) -> _Description | None:
     about, metadata = parse_json_document(body, url)
     if about != version and (about is None or parse_version(about) != parse_version(version)):
         return None
-    return _Description(metadata, requirements_of(metadata.requires_dist))
+    return _describe(metadata)
 
 
-def _requirements(description: _Description | None) -> tuple[Requirement, ...]:
-    return description.requirements.installed if description else ()
+def _describe(metadata: ReleaseMetadata) -> _Description:
+    lines = metadata.requires_dist
+    return _Description(metadata, None if lines is None else requirements_of(lines))
+
+
+def _with_requirements(version: Version, description: _Description | None) -> Version:
+    if description is None or description.requirements is None:
+        return replace(version, requirements_unknown=True)
+    return replace(version, requirements=description.requirements.installed)

@@ -10,13 +10,13 @@ import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from packaging.metadata import parse_email
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
-from ssc_ingest.ecosystems.wire import malformed
+from ssc_ingest.ecosystems.wire import Entry, OrNone, read_json
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Package
 
@@ -40,10 +40,13 @@ _NOT_IN_LABELS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseMetadata:
-    """``links``: candidates for the repository's address, best first."""
+    """``links``: candidates for the repository's address, best first.
+
+    ``requires_dist`` is ``None`` if the requirements are unknown.
+    """
 
     name: str
-    requires_dist: tuple[str, ...] = ()
+    requires_dist: tuple[str, ...] | None = ()
     links: tuple[str, ...] = ()
 
     def describe(self, package: Package) -> Package:
@@ -77,10 +80,10 @@ class _Info(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str = Field(min_length=1)
-    version: str | None = None
-    home_page: str | None = None
-    project_urls: dict[str, str | None] | None = None
-    requires_dist: list[str] | None = Field(None, max_length=MAX_REQUIREMENTS)
+    version: OrNone[str] = None
+    home_page: OrNone[str] = None
+    project_urls: OrNone[dict[str, Any]] = None
+    requires_dist: OrNone[Annotated[list[Entry[str]], Field(max_length=MAX_REQUIREMENTS)]] = None
 
 
 class _JSONDocument(BaseModel):
@@ -92,19 +95,21 @@ class _JSONDocument(BaseModel):
 def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetadata]:
     """Read ``/pypi/<project>/json`` or ``/pypi/<project>/<version>/json``.
 
+    PyPI has ``null`` for the requirements of a release that it could not read them from.
+
     Returns:
         The version that the document describes, and its metadata.
 
     Raises:
-        MalformedMetadata: it is not JSON, or a field has the wrong type.
+        MalformedMetadata: it is not JSON, or does not name a project.
     """
-    try:
-        info = _JSONDocument.model_validate_json(body).info
-    except ValidationError as error:
-        raise malformed(error, url) from error
-    return info.version, ReleaseMetadata(
-        info.name, tuple(info.requires_dist or ()), _links(info.home_page, info.project_urls or {})
-    )
+    info = read_json(_JSONDocument, body, url).info
+    lines = None
+    if info.requires_dist is not None:
+        # What is no text is no requirement; like other unreadable lines, it is logged.
+        lines = tuple(x if isinstance(x, str) else x.reason for x in info.requires_dist)
+    links = _links(info.home_page, info.project_urls or {})
+    return info.version, ReleaseMetadata(info.name, lines, links)
 
 
 def _links(home_page: str | None, project_urls: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,4 +119,4 @@ def _links(home_page: str | None, project_urls: Mapping[str, Any]) -> tuple[str,
         return _PREFERRED_LABELS.index(label) if known else len(_PREFERRED_LABELS)
 
     urls = [url for _, url in sorted(project_urls.items(), key=preference)]
-    return tuple(url for url in (home_page, *urls) if url)
+    return tuple(url for url in (home_page, *urls) if url and isinstance(url, str))

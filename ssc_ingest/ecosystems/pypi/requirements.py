@@ -18,12 +18,14 @@ from ssc_ingest.ecosystems.pypi.identity import project
 from ssc_ingest.errors import InvalidName
 from ssc_ingest.models import PackageRef, Purl, Requirement
 
-MAX_LINE_LENGTH = 2048
-"""Longer lines are not read; nested markers make the parser's time grow with their length."""
+MAX_LINE_LENGTH = 16 * 1024
+"""Of a longer line, only what stands before its marker is read: nested markers make the parser's
+time grow with their length."""
 
 
 # Before PEP 440 any text could follow an operator; the rest of the line is like today.
 _LEGACY_SPECIFIERS = re.compile(r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?[<>=!~][^;]*(;.*)?", re.ASCII)
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,200})\s*[<>=!~(\[@]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,9 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
     - If several lines name one project, the lines whose markers are true for the newest CPython
       on Linux apply together; without such a line, the smallest range around all applies.
     - A direct reference (``name @ https://...``) allows any version.
-    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; a
-      line that is not a requirement at all is left out. Both are in ``unreadable``.
+    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; one
+      that is too long, or too deeply nested, applies everywhere unless it is for an extra; a line
+      that is not a requirement at all is left out. All these are in ``unreadable``.
     """
     by_package: dict[Purl, list[_Line]] = {}
     unreadable: dict[str, None] = {}
@@ -74,8 +77,21 @@ def _join(lines: list[_Line]) -> Requirement:
 # project to project.
 @lru_cache(maxsize=16_384)
 def _read(text: str) -> _Line | None:
-    if len(text) > MAX_LINE_LENGTH:
+    try:
+        if len(text) <= MAX_LINE_LENGTH:
+            return _read_whole(text)
+    except RecursionError:
+        pass
+    requirement, _, marker = text.partition(";")
+    if "extra" in marker:
         return None
+    name = _NAME.match(requirement)
+    if len(requirement) <= MAX_LINE_LENGTH and (line := _parse(requirement, readable=False)):
+        return line
+    return _parse(name[1], readable=False) if name else None
+
+
+def _read_whole(text: str) -> _Line | None:
     if (line := _parse(text, readable=True)) is not None:
         return line
     legacy = _LEGACY_SPECIFIERS.fullmatch(" ".join(text.split()))
@@ -87,7 +103,7 @@ def _parse(text: str, *, readable: bool) -> _Line | None:
         specification = Specification(text)
         package = project(specification.name)
         interval = ALL if specification.url else interval_of(specification.specifier)
-    except (InvalidRequirement, InvalidName, RecursionError):
+    except (InvalidRequirement, InvalidName):
         return None
     marker = specification.marker
     environments = environments_of(str(marker)) if marker else EVERYWHERE

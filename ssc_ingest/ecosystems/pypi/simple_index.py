@@ -3,9 +3,10 @@
 https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691, 700, 714, 792)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from packaging.utils import canonicalize_name
@@ -16,11 +17,10 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
-from ssc_ingest.ecosystems.wire import in_utc, malformed
+from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, read_json
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
@@ -35,13 +35,6 @@ VersionText = Annotated[
 ]
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return in_utc(moment)
-    except OverflowError as error:
-        raise ValueError("out of range") from error
-
-
 def _splittable(url: str) -> str:
     urlsplit(url)  # raises ValueError here instead of wherever the address is used
     return url
@@ -52,11 +45,9 @@ class _File(BaseModel):
 
     filename: str = Field(min_length=1, max_length=500)
     url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_splittable)]
-    upload_time: Annotated[datetime, AfterValidator(_in_utc)] | None = Field(
-        None, alias="upload-time"
-    )
-    yanked: bool | str = False
-    metadata_file: bool | dict[str, str] | None = Field(
+    upload_time: Moment = Field(None, alias="upload-time")
+    yanked: OrNone[bool | str] = None
+    metadata_file: OrNone[bool | dict[str, Any]] = Field(
         None,
         validation_alias=AliasChoices(
             "core-metadata", "dist-info-metadata", "data-dist-info-metadata"
@@ -66,7 +57,7 @@ class _File(BaseModel):
 
 class _Meta(BaseModel):
     api_version: str = Field("1.0", alias="api-version", pattern=r"^1\.\d+$")
-    last_serial: int | None = Field(None, alias="_last-serial")
+    last_serial: OrNone[int] = Field(None, alias="_last-serial")
 
 
 class _Status(BaseModel):
@@ -77,10 +68,10 @@ class _Page(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str
-    files: list[_File]
-    versions: list[VersionText] | None = None
-    meta: _Meta = _Meta()
-    project_status: _Status | None = Field(None, alias="project-status")
+    files: tuple[Entry[_File], ...] = Field(strict=False)
+    versions: OrNone[tuple[Entry[VersionText], ...]] = Field(None, strict=False)
+    meta: _Meta | None = None
+    project_status: OrNone[_Status] = Field(None, alias="project-status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +96,14 @@ class Release:
 class ProjectPage:
     """``withheld``: PyPI has put the project in quarantine and offers none of its files.
 
-    ``serial`` is that of the project's last change, if the index has it.
+    ``serial`` is that of the project's last change, if the index has it. ``skipped`` are versions
+    and files that are not readable, for the log.
     """
 
     releases: tuple[Release, ...]
     withheld: bool
     serial: int | None = None
+    skipped: tuple[str, ...] = ()
 
 
 def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
@@ -120,27 +113,37 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
         MalformedMetadata: it is not JSON, a field is missing or has the wrong type, its API
             version is not 1.x, or it is the page of another project.
     """
-    try:
-        page = _Page.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url) from error
+    page = read_json(_Page, body, url)
     if canonicalize_name(page.name) != canonicalize_name(project):
         raise MalformedMetadata(f"name: this is the page of {page.name!r}", url=url)
     files = _files_by_version(page, project)
+    skipped = (*_skipped("versions", page.versions or ()), *_skipped("files", page.files))
+    if skipped and not files:
+        raise MalformedMetadata(skipped[0], url=url)
     return ProjectPage(
         tuple(_release(VersionName(name), of, url) for name, of in files.items()),
         withheld=page.project_status is not None and page.project_status.status == "quarantined",
-        serial=page.meta.last_serial,
+        serial=page.meta.last_serial if page.meta else None,
+        skipped=skipped,
     )
+
+
+def _skipped(kind: str, entries: Iterable[object]) -> list[str]:
+    return [
+        f"{kind}.{place}.{entry.reason}"
+        for place, entry in enumerate(entries)
+        if isinstance(entry, Unreadable)
+    ]
 
 
 def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
     """The files of each version, without files whose names contain no version."""
-    index = VersionIndex(project, page.versions or ())
+    versions = [text for text in page.versions or () if not isinstance(text, Unreadable)]
+    index = VersionIndex(project, versions)
     find = index.derive if page.versions is None else index.version_of
-    files: dict[str, list[_File]] = {version: [] for version in page.versions or ()}
+    files: dict[str, list[_File]] = {version: [] for version in versions}
     for file in page.files:
-        if version := find(file.filename):
+        if not isinstance(file, Unreadable) and (version := find(file.filename)):
             files.setdefault(version, []).append(file)
     return files
 
@@ -150,7 +153,7 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
     return Release(
         name=name,
         release_date=min(dates, default=None),
-        yanked=bool(files) and all(file.yanked is not False for file in files),
+        yanked=bool(files) and all(file.yanked not in (None, False) for file in files),
         metadata_file=_metadata_file(files, page_url),
     )
 
@@ -166,8 +169,11 @@ def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
         return None
     best = min(announced or possible, key=_rank)
     digests = best.metadata_file if isinstance(best.metadata_file, dict) else {}
+    digest = digests.get("sha256")
     return MetadataFile(
-        url=urljoin(page_url, urldefrag(best.url).url) + ".metadata", sha256=digests.get("sha256")
+        url=urljoin(page_url, urldefrag(best.url).url) + ".metadata",
+        # A digest that is no text is announced all the same: no content has it.
+        sha256=None if digest is None else str(digest),
     )
 
 

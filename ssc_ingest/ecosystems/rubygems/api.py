@@ -2,17 +2,18 @@
 
 https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates and the metadata of
 each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata may
-contain anything, so a link that is not text counts as absent.
+contain anything, so a link that is not text counts as absent, and so does a version that is not
+readable.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import RootModel
 
 from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY
-from ssc_ingest.ecosystems.wire import WireModel, malformed
+from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, WireModel, read_json
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
@@ -40,8 +41,8 @@ class ReleasedBuild(WireModel):
     """An element of ``versions/NAME.json``: one version as built for one platform."""
 
     number: str
-    platform: str = PURE_RUBY
-    created_at: AwareDatetime
+    platform: OrNone[str] = PURE_RUBY
+    created_at: Moment = None
     metadata: Any = None
 
     @property
@@ -50,19 +51,21 @@ class ReleasedBuild(WireModel):
         return Links.model_validate(self.metadata if isinstance(self.metadata, dict) else {})
 
 
-_RELEASED_BUILDS = TypeAdapter(list[ReleasedBuild])
+class _ReleasedBuilds(RootModel[list[Entry[ReleasedBuild]]]):
+    pass
 
 
 def parse_releases(body: bytes, url: str) -> list[ReleasedBuild]:
     """All builds of all versions that are not yanked.
 
     Raises:
-        MalformedMetadata: it is not such a document.
+        MalformedMetadata: it is not such a document, or no entry is readable.
     """
-    try:
-        return _RELEASED_BUILDS.validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url, "list of versions") from error
+    entries = read_json(_ReleasedBuilds, body, url, "list of versions").root
+    builds = [entry for entry in entries if not isinstance(entry, Unreadable)]
+    if entries and not builds:
+        raise MalformedMetadata("list of versions: none of them is readable", url=url)
+    return builds
 
 
 def parse_gem(body: bytes, name: str, url: str) -> Gem:
@@ -71,10 +74,7 @@ def parse_gem(body: bytes, name: str, url: str) -> Gem:
     Raises:
         MalformedMetadata: it is not such a document, or belongs to another gem.
     """
-    try:
-        gem = Gem.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url, f"document of {name}") from error
+    gem = read_json(Gem, body, url, f"document of {name}")
     if gem.name != name:
         raise MalformedMetadata(f"document of {name} belongs to {gem.name!r}", url=url)
     return gem
@@ -84,8 +84,9 @@ def release_dates(builds: Iterable[ReleasedBuild]) -> dict[VersionName, datetime
     """The date of each version's first build."""
     dates: dict[VersionName, datetime] = {}
     for build in builds:
-        number, date = VersionName(build.number), build.created_at.astimezone(UTC)
-        dates[number] = min(date, dates.get(number, date))
+        if date := build.created_at:
+            number = VersionName(build.number)
+            dates[number] = min(date, dates.get(number, date))
     return dates
 
 

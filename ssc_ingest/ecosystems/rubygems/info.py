@@ -5,10 +5,11 @@ https://guides.rubygems.org/rubygems-org-compact-index-api/#get---inforubygem::
     ---
     1.0.0-java rake:>= 0.8&< 14,json:~> 2.0|checksum:84fd0e...,created_at:2026-06-11T12:34:56Z
 
-The text before ``---`` is opaque. Unknown keys after ``|`` are ignored. A line in another form is
-skipped with a warning: the file is as old as the gem, and contains what authors sent. A file
-without ``---``, or without one readable line, is an error. Since a truncated file would be
-readable, its digest is checked if the host announces it.
+The text before ``---`` is opaque. Unknown keys after ``|`` are ignored. A line in another form, or
+with a prerelease behind the dash (``1.0.0-beta.1``; RubyGems accepts none), is skipped with a
+warning: the file is as old as the gem, and contains what authors sent. A file without ``---``, or
+without one readable line, is an error. Since a truncated file would be readable, its digest is
+checked if the host announces it.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ import structlog
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
 from ssc_ingest.ecosystems.rubygems.versions import NUMBER
-from ssc_ingest.ecosystems.wire import in_utc
+from ssc_ingest.ecosystems.wire import parse_moment
 from ssc_ingest.errors import InvalidName, MalformedMetadata, RegistryUnavailable
 from ssc_ingest.models import PackageRef, Requirement, VersionName
 
@@ -42,6 +43,12 @@ _LINE = re.compile(
     rf"(?P<number>{NUMBER})(?:-(?P<platform>[^\s|]+))?"
     r"(?:\ (?P<dependencies>[^|]*)(?:\|(?P<facts>.*))?)?"
 )
+
+_PRERELEASE = re.compile(
+    r"(?:a|alpha|b|beta|c|dev|m|milestone|nightly|p|patch|pre|preview|rc|snapshot)?[0-9.-]*",
+    re.IGNORECASE,
+)
+"""Text behind the dash of a line that is not a platform: ``beta.1``, ``rc2``, ``1``."""
 
 _BEGINNING = re.compile(r"^[^\s|-]+", re.MULTILINE)
 
@@ -110,7 +117,11 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
     unreadable = []
     for line in lines:
         match = _LINE.fullmatch(line)
-        if match is None or len(match["number"]) > MAX_VERSION_LENGTH:
+        if (
+            match is None
+            or len(match["number"]) > MAX_VERSION_LENGTH
+            or (match["platform"] and _PRERELEASE.fullmatch(match["platform"]))
+        ):
             unreadable.append(line[:100])
             continue
         number = VersionName(match["number"])
@@ -148,14 +159,7 @@ def _build(dependencies: str, facts: str) -> Build:
         # A gem that is named twice must satisfy both requirements.
         requirements[name] = f"{requirements[name]}&{text}" if name in requirements else text
     values = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
-    return Build(requirements, _moment(values.get("created_at", "")))
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return in_utc(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        return None
+    return Build(requirements, parse_moment(values.get("created_at")))
 
 
 def read_requirements(

@@ -17,11 +17,9 @@ from tests.contract.test_maven_fetch.repository import requirements
 
 
 @pytest.fixture
-def folder(recordings: Path) -> Path:
+def folder(cases: Path) -> Path:
     """The repository: files whose names end in ``.403`` are refused."""
-    folder = recordings.parent / "cases" / "maven-403" / "maven2"
-    assert folder.is_dir(), f"the cases are not beside the recordings: {folder}"
-    return folder
+    return cases / "maven-403" / "maven2"
 
 
 @asynccontextmanager

@@ -1,0 +1,225 @@
+"""Inputs that once went wrong, read as their registry's documents, without any server."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.ecosystems.base import FetchRequest
+from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.errors import DigestMismatch, RegistryUnavailable, ResourceNotFound
+from ssc_ingest.http.client import RegistryClient
+from ssc_ingest.models import Package
+
+pytestmark = pytest.mark.recordings
+
+LEAF = {"1.0.0": {"acme-leaf": "^1.0.0"}, "1.1.0": {"acme-leaf": "^1.0.0"}}
+VERSION_PATTERN = r"pkg:[a-z]+(/[^/]+)+@[^@]+"
+
+
+@dataclass
+class Documents:
+    """A registry in memory: documents by path; a number is the status of an error."""
+
+    by_path: Mapping[str, bytes | int]
+    asked: list[str] = field(default_factory=list)
+
+    async def get(self, url: str, **_: Any) -> Any:
+        """The document at that address."""
+        path = unquote(urlsplit(url).path)
+        self.asked.append(path)
+        found = self.by_path.get(path, 404)
+        if isinstance(found, bytes):
+            return SimpleNamespace(
+                url=url, body=found, headers={}, etag=None, not_modified=False, last_modified=None
+            )
+        if found == 404:
+            raise ResourceNotFound("HTTP 404", url=url)
+        raise RegistryUnavailable(f"HTTP {found}", url=url, status=found)
+
+    async def get_immutable(self, url: str, *, sha256: str | None = None, **_: Any) -> Any:
+        """The same; its digest is checked."""
+        found = await self.get(url)
+        if sha256 and hashlib.sha256(found.body).hexdigest() != sha256:
+            raise DigestMismatch("the content does not have its announced SHA-256", url=url)
+        return found
+
+
+async def read(ecosystem: str, name: str, by_path: Mapping[str, bytes | int]) -> Package:
+    """The package, read from these documents."""
+    cls = ecosystems()[ecosystem]
+    endpoints = load_endpoints(ecosystem, cls.identity.endpoints, None)
+    reader = cls(cast("RegistryClient", Documents(by_path)), endpoints)
+    package = await reader.fetch(FetchRequest(cls.ref(name)))
+    assert isinstance(package, Package)
+    return package
+
+
+def requirements(package: Package) -> dict[str, dict[str, str] | None]:
+    """Constraints by version and required package; ``None`` for unknown ones."""
+    return {
+        v.name: None
+        if v.requirements is None
+        else {r.package.name: r.constraints for r in v.requirements}
+        for v in package.versions
+    }
+
+
+def dates(package: Package) -> dict[str, datetime | None]:
+    """Release dates by version."""
+    return {version.name: version.release_date for version in package.versions}
+
+
+# npm ------------------------------------------------------------------------------------
+
+
+async def npm(cases: Path, case: str) -> Package:
+    """The package of a folder with one packument."""
+    (path,) = (cases / f"npm-{case}").glob("*.json")
+    return await read("npm", path.stem, {f"/{path.stem}": path.read_bytes()})
+
+
+@pytest.mark.parametrize(
+    "case", ["lone-surrogate", "time-out-of-range", "one-version-null", "odd-version-keys"]
+)
+async def test_npm(cases: Path, case: str) -> None:
+    """Both good versions, whatever else there is."""
+    package = await npm(cases, case)
+    assert requirements(package) == LEAF
+    assert package.latest == "1.1.0"
+    assert (dates(package)["1.0.0"] is None) == (case == "time-out-of-range")
+
+
+async def test_npm_skips_are_told(cases: Path) -> None:
+    """Once for a package, with their number."""
+    with capture_logs() as logs:
+        await npm(cases, "odd-version-keys")
+    assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 4)]
+
+
+# PyPI -----------------------------------------------------------------------------------
+
+
+def project(
+    folder: Path, page: str = "page.json", served: Mapping[str, int] | None = None
+) -> tuple[str, dict[str, bytes | int]]:
+    """A page and its metadata files, or files without requirements where the folder has none."""
+    document = json.loads((folder / page).read_bytes())
+    name = document["name"]
+    found: dict[str, bytes | int] = {}
+    for file in document["files"]:
+        version = file["filename"].split("-")[1]
+        path = urlsplit(file["url"]).path + ".metadata"
+        own = folder / f"{version}.metadata"
+        body = own.read_bytes() if own.exists() else b"Metadata-Version: 2.1\nName: x\n\n"
+        if not own.exists():
+            file["core-metadata"]["sha256"] = hashlib.sha256(body).hexdigest()
+        found[path] = (served or {}).get(version, body)
+    return name, {f"/simple/{name}/": json.dumps(document).encode(), **found}
+
+
+async def test_pypi_hash_mismatch(cases: Path) -> None:
+    """The digest is never ignored: unknown without another source."""
+    name, served = project(cases / "pypi-metadata-hash-mismatch")
+    with capture_logs() as logs:
+        package = await read("pypi", name, served)
+    assert requirements(package) == {"1.0": None, "1.1": {"acme-leaf": ">= 1"}}
+    assert [v.requirements_unknown for v in package.versions] == [True, False]
+    assert [(log["event"], log["versions"]) for log in logs] == [("release_metadata_missing", 1)]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize(
+    ("said", "found"), [(["six"], {"six": "any"}), ([], {}), (None, None), (403, None)]
+)
+async def test_pypi_other_source(cases: Path, status: int, said: Any, found: Any) -> None:
+    """The JSON API stands in for a file that is away; ``null`` there is unknown."""
+    name, served = project(cases / "pypi-metadata-hash-mismatch", served={"1.1": status})
+    info = {"name": name, "version": "1.1", "requires_dist": said}
+    body: bytes | int = said if said == 403 else json.dumps({"info": info}).encode()
+    package = await read("pypi", name, {**served, f"/pypi/{name}/1.1/json": body})
+    assert requirements(package) == {"1.0": None, "1.1": found}
+
+
+@pytest.mark.parametrize("case", ["lockfile-markers", "long-requirement"])
+async def test_pypi_lines(cases: Path, case: str) -> None:
+    """A line for lock files does not apply; a long one does."""
+    package = await read("pypi", *project(cases / f"pypi-{case}"))
+    assert requirements(package)["1.1"] == {"acme-leaf": ">= 1"}
+
+
+@pytest.mark.parametrize("page", ["a", "b", "c"])
+async def test_pypi_one_bad_entry(cases: Path, page: str) -> None:
+    """The other versions; ``yanked: null`` is not yanked; a time that is none is unknown."""
+    name, served = project(cases / "pypi-one-bad-entry", f"{page}.json")
+    package = await read("pypi", name, served)
+    assert requirements(package) == {"1.0": {}, "1.1": {}}
+    assert not any(version.yanked for version in package.versions)
+    assert (dates(package)["1.0"] is None) == (page == "c")
+
+
+# crates.io ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "versions", "latest"),
+    [
+        ("one-bad-line", ["1.0.0", "1.2.0"], "1.2.0"),
+        ("crlf", ["1.0.0", "1.1.0"], "1.1.0"),
+        ("pubtime", ["1.0.0", "1.1.0"], "1.1.0"),
+        ("all-yanked", ["1.0.0", "1.1.0", "1.2.0-rc.1"], "1.1.0"),
+    ],
+)
+async def test_cargo(cases: Path, case: str, versions: list[str], latest: str) -> None:
+    """As Cargo reads them."""
+    body = (cases / f"cargo-{case}" / "index").read_bytes()
+    name = json.loads(body.split(b"\n")[0])["name"]
+    package = await read("cargo", name, {f"/ac/me/{name}": body})
+    assert [version.name for version in package.versions] == versions
+    assert package.latest == latest
+    if case != "all-yanked":
+        assert set(map(str, requirements(package).values())) == {"{'acmeleaf': '^1'}"}
+
+
+# NuGet ----------------------------------------------------------------------------------
+
+GOOD = {"acme.good": "[2.0.0, )"}
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "found"),
+    [
+        ("dependency-without-id", "acme.blankid", {"1.0.0": GOOD}),
+        ("dependency-without-id", "acme.noid", {"1.0.0": GOOD, "2.0.0": GOOD}),
+        (
+            "range-is-a-list",
+            "acme.rangelist",
+            {"1.0.0": {"acme.good": "[1.0.0, )", "acme.other": "[3.0.0, )"}, "2.0.0": GOOD},
+        ),
+    ],
+)
+async def test_nuget(cases: Path, case: str, name: str, found: Any) -> None:
+    """The odd dependency is left out; of several ranges, what is around them."""
+    body = (cases / f"nuget-{case}" / "reg" / name / "index.json").read_bytes()
+    path = f"/v3/registration5-gz-semver2/{name}/index.json"
+    assert requirements(await read("nuget", name, {path: body})) == found
+
+
+# RubyGems -------------------------------------------------------------------------------
+
+
+async def test_gem_dash_in_version(cases: Path) -> None:
+    """A prerelease behind the dash is no platform of the release."""
+    body = (cases / "gem-dash-in-version/gems/info/dashver").read_bytes()
+    package = await read("rubygems", "dashver", {"/info/dashver": body})
+    assert dates(package) == {"1.0.0": datetime(2022, 4, 1, tzinfo=UTC)}
+    assert package.latest == "1.0.0"
