@@ -80,6 +80,10 @@ class Table:
         """Those that readings set and compare, in the order of :meth:`stored`."""
         self.defaults = {p.name: p.default for p in properties if p.default not in (None, ...)}
         """What a new node has until something is known."""
+        self._unread = {
+            p.name for p in properties if p.update is Update.KEEP and p.name in self.defaults
+        }
+        """Those whose default stands until they are read."""
         sourced = [p for p in properties if p.update in _FROM_MODELS]
         self.sourced = tuple(p.name for p in sourced)
         """Those that come from a model."""
@@ -151,7 +155,9 @@ class Table:
     def cypher_node(self, variable: str) -> str:
         """``{name: new.name, mean: 0.0, ...}``: those of a new node, from a row and defaults."""
         literals = {name: json.dumps(value) for name, value in self.defaults.items()}
-        return _cypher(literals | {name: f"{variable}.{name}" for name in self.written})
+        values = {name: f"{variable}.{name}" for name in self.written}
+        kept = {name: f"coalesce({values[name]}, {literals[name]})" for name in self._unread}
+        return _cypher(literals | values | kept)
 
     def cypher_edge(self, variable: str, **others: str) -> str:
         """``{constraints: edge[1], ...}``: those of a new edge, from what :meth:`reader` gave."""

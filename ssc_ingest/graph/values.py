@@ -48,5 +48,7 @@ FLOAT = Type("float")
 BOOLEAN = Type("boolean")
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
+LIST = Type("list of strings", encode=list, decode=tuple)
+"""An empty list is as well known as any other."""
 DATE = Type("string", encode=iso_date)
 MOMENT = Type("local date-time in UTC", encode=naive_utc, decode=aware)
