@@ -16,10 +16,10 @@ from pathlib import Path
 from ssc_ingest.ecosystems import BUILT_IN
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.resources import State, open_state
+from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
-from ssc_ingest.work.names import INGEST, UPDATE
 from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
 
@@ -63,23 +63,23 @@ async def _measure(
     addresses: EmbeddedAddresses, fleet: Fleet, simulator: Simulator, ecosystem: str
 ) -> list[str]:
     async with open_state(load_settings(None), _servers(addresses)) as state:
-        ingestion, whole = await _requests(fleet, simulator, state, INGEST, ecosystem)
-        _, idle = await _requests(fleet, simulator, state, UPDATE, ecosystem)
+        ingestion, whole = await _requests(fleet, simulator, state, "ingestion", ecosystem)
+        _, idle = await _requests(fleet, simulator, state, "update", ecosystem)
         count = math.ceil(ingestion.done / 100)
         for package in simulator.packages(ecosystem, count, start=ingestion.done // 2):
             simulator.publish(ecosystem, package.name)
-        update, changed = await _requests(fleet, simulator, state, UPDATE, ecosystem)
+        update, changed = await _requests(fleet, simulator, state, "update", ecosystem)
         assert update.done == count, update
     share = f"{changed / whole:.1%}"
     return [f"{ingestion.done:,}", f"{whole:,}", f"{idle:,}", f"{changed:,}", share]
 
 
 async def _requests(
-    fleet: Fleet, simulator: Simulator, state: State, task: str, ecosystem: str
+    fleet: Fleet, simulator: Simulator, state: State, kind: Kind, ecosystem: str
 ) -> tuple[Run, int]:
     """Carry out a run; how many requests the registry has seen meanwhile."""
     simulator.reset_counts()
-    task_id = fleet.send(task, ecosystem=ecosystem)
+    task_id = fleet.send(KINDS[kind].task, ecosystem=ecosystem)
     while True:
         for run in await state.runs.newest():
             if run.task_id == task_id and run.ended:

@@ -4,7 +4,7 @@ Only entry points import this: workers, the command line, benchmarks. Everything
 services that it needs in its constructor.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +35,7 @@ from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.monitoring.fleet_metrics import FleetMetrics
+from ssc_ingest.monitoring.fleet_metrics import REFRESH_EVERY, FleetMetrics
 from ssc_ingest.on_demand.jobs import Budget, Jobs
 from ssc_ingest.on_demand.requirement_files import RequirementFiles
 from ssc_ingest.runs.control import RunControl
@@ -55,6 +55,20 @@ from ssc_ingest.work.rereading import Rereading
 
 MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
+
+MOVE_EVERY = 1.0
+"""Seconds between checks for delayed messages that are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Work that a process repeats in the background."""
+
+    name: str
+    """In the log."""
+    run: Callable[[], Awaitable[None]]
+    every: float
+    """Seconds from its end to the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +192,17 @@ class Resources:
             views=GraphViews(self.driver, timeout=settings.db_default_query_timeout_ms / 1000),
             freshness_goal=timedelta(days=settings.freshness_goal_days),
         )
+
+    def control_steps(self, *, exports_metrics: bool) -> list[Step]:
+        """What every worker that reads the queue ``control`` repeats.
+
+        ``exports_metrics``: whether anybody can read this process's gauges.
+        """
+        steps = [Step("move_delayed", self.state.queues.move_all_due, MOVE_EVERY)]
+        if exports_metrics:
+            refresh = self.fleet_metrics().keep_fresh
+            steps.append(Step("refresh_fleet_metrics", refresh, REFRESH_EVERY))
+        return steps
 
     def run_services(self, ecosystem: str) -> RunServices:
         """What carrying out that ecosystem's runs needs."""

@@ -1,6 +1,7 @@
 """The Celery application. Importing it reads no settings and opens no connections."""
 
 import sys
+from pkgutil import iter_modules
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from ssc_ingest.extraction.delivery import log_fields
 from ssc_ingest.logs import configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
+from workers import tasks
 from workers.configuration import celery_configuration
 from workers.process.runtime import Runtime, threads
 
@@ -29,11 +31,7 @@ class Fleet(Celery):
 
 app = Fleet(
     "workers",
-    include=[
-        "workers.tasks.extraction",
-        "workers.tasks.dead_letters",
-        "workers.tasks.runs",
-    ],
+    include=[f"{tasks.__name__}.{module.name}" for module in iter_modules(tasks.__path__)],
 )
 
 

@@ -26,6 +26,9 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
 from ssc_ingest.work.queues import Queues
 
+SWEEP = "runs.sweep"
+"""Public name of the task."""
+
 MARGIN = 30.0
 """Seconds beyond the visibility timeout before a job's silence counts as a loss."""
 

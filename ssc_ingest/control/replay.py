@@ -13,6 +13,9 @@ from ssc_ingest.work.dead_letters import DeadLetter, DeadLetters
 from ssc_ingest.work.names import EXTRACT
 from ssc_ingest.work.queues import Queues
 
+REPLAY = "dead_letters.replay"
+"""Public name of the task."""
+
 PORTION = 1000
 """Dead letters that one execution of a task replays: it then takes seconds."""
 

@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 
 from redis.asyncio import Redis
 
+from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, INGEST, STALENESS, SWEEP, UPDATE
+from ssc_ingest.work.names import CONTROL
 from ssc_ingest.work.queues import Queues
 
 SWITCHES = "schedules:switches"
@@ -115,7 +117,7 @@ def _of_registries() -> Iterator[Schedule]:
     for name, cls in ecosystems().items():
         yield Schedule(
             name=f"{name}_weekly_ingestion",
-            task=INGEST,
+            task=KINDS["ingestion"].task,
             kwargs={"ecosystem": name},
             when=At(cls.identity.ingestion_hour, SUNDAY),
             on=False,
@@ -123,14 +125,14 @@ def _of_registries() -> Iterator[Schedule]:
     for name, cls in ecosystems().items():
         yield Schedule(
             name=f"{name}_daily_update",
-            task=UPDATE,
+            task=KINDS["update"].task,
             kwargs={"ecosystem": name},
             when=At(cls.identity.update_hour),
         )
     for name, cls in ecosystems().items():
         yield Schedule(
             name=f"{name}_daily_staleness",
-            task=STALENESS,
+            task=KINDS["staleness"].task,
             kwargs={"ecosystem": name},
             when=At((cls.identity.update_hour + 12) % 24),  # as far from the update as can be
         )

@@ -14,6 +14,7 @@ from ssc_ingest.graph.values import (
     FLAG,
     FLOAT,
     INTEGER,
+    LIST,
     MOMENT,
     STRING,
     STRINGS,
@@ -122,7 +123,7 @@ VERSION = Table(
     Property("release_date", DATE, Update.KEEP, "ISO 8601, UTC"),
     Property(
         "vulnerabilities",
-        STRINGS,
+        LIST,
         Update.ELSEWHERE,
         "ids of the advisories that affect it; empty until advisories are synced",
         default=[],

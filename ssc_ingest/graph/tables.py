@@ -84,6 +84,10 @@ class Table:
             if p.default not in (None, ...) and p.type is not FLAG
         }
         """What a new node has until something is known."""
+        self._unread = {
+            p.name for p in properties if p.update is Update.KEEP and p.name in self.defaults
+        }
+        """Those whose default stands until they are read."""
         sourced = [p for p in properties if p.update in _FROM_MODELS]
         self.sourced = tuple(p.name for p in sourced)
         """Those that come from a model."""
@@ -155,7 +159,9 @@ class Table:
     def cypher_node(self, variable: str) -> str:
         """``{name: new.name, mean: 0.0, ...}``: those of a new node, from a row and defaults."""
         literals = {name: json.dumps(value) for name, value in self.defaults.items()}
-        return _cypher(literals | {name: f"{variable}.{name}" for name in self.written})
+        values = {name: f"{variable}.{name}" for name in self.written}
+        kept = {name: f"coalesce({values[name]}, {literals[name]})" for name in self._unread}
+        return _cypher(literals | values | kept)
 
     def cypher_edge(self, variable: str, **others: str) -> str:
         """``{constraints: edge[1], ...}``: those of a new edge, from what :meth:`reader` gave."""

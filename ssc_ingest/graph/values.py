@@ -50,5 +50,7 @@ FLAG = Type("boolean, absent where false")
 """Of few nodes; all others do not have it."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
+LIST = Type("list of strings", encode=list, decode=tuple)
+"""An empty list is as well known as any other."""
 DATE = Type("string", encode=iso_date)
 MOMENT = Type("local date-time in UTC", encode=naive_utc, decode=aware)

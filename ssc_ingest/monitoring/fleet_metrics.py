@@ -4,8 +4,10 @@ The other processes export none of them, so that they are there once. A value th
 (an empty queue has no oldest message, a registry was never updated) is not exported at all.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.errors import IngestError
 from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.metrics import PREFIX
@@ -72,6 +75,7 @@ class FleetMetrics:
         self._freshness_goal = freshness_goal
         self._queues = queue_names(ecosystems())
         self._streams = stream_names
+        self._counted_at = -math.inf
         self._next: dict[str, tuple[NextMessage, float]] = {}
         self._refreshed = _gauge(
             registry, "fleet_refreshed_timestamp_seconds", "When Redis was last looked at."
@@ -125,6 +129,18 @@ class FleetMetrics:
         self._packages = _gauge(
             registry, "graph_packages", "Packages in the graph, without stubs.", "ecosystem"
         )
+
+    async def keep_fresh(self) -> None:
+        """Look at Redis, and now and then at the graph; call this every :data:`REFRESH_EVERY`.
+
+        Raises:
+            RedisError: it does not answer; the gauges stay as they were.
+        """
+        await self.refresh()
+        if time.monotonic() - self._counted_at > COUNT_EVERY:
+            self._counted_at = time.monotonic()
+            with suppress(IngestError):  # the graph is away, or too busy to count
+                await self.count()
 
     async def refresh(self) -> None:
         """Look at Redis.

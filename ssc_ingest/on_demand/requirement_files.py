@@ -158,7 +158,7 @@ class RequirementFiles:
                 self._room = 0
                 break
             if await self._redis.set(f"filling:{ref.purl}", job_id, nx=True, ex=ASKED_FOR):
-                request = request_for(ref, job_id, dependencies="all")
+                request = request_for(ref, dependencies="all", job_id=job_id)
                 # As a requirement of the job: one that its registry lacks is no dead letter.
                 await self._jobs.follow(job_id, [ref.purl], self._budget, redelivered=False)
                 messages.append(job_message(ref.purl, request))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.purls import PackageName, parse_purl
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.models import PackageRef
@@ -31,7 +32,11 @@ def named_packages(purls: Iterable[str]) -> list[PackageName]:
 
 
 def request_for(
-    ref: PackageRef, job_id: str, *, dependencies: Dependencies, refresh: bool = False
+    ref: PackageRef,
+    *,
+    dependencies: Dependencies,
+    refresh: bool = False,
+    job_id: str | None = None,
 ) -> ExtractPackage:
     """The arguments of the task that extracts a package for a job."""
     return ExtractPackage.parse(
@@ -45,37 +50,29 @@ def request_for(
     )
 
 
-async def submit(
-    packages: Iterable[PackageRef],
-    *,
-    jobs: Jobs,
-    queues: Queues,
-    dependencies: Dependencies,
-    refresh: bool,
-) -> str:
-    """Create a job for the packages and publish their messages.
+async def submit(requests: Iterable[ExtractPackage], *, jobs: Jobs, queues: Queues) -> str:
+    """Create a job and publish a message for each package of it.
 
     Args:
-        packages: what to extract.
+        requests: what to extract, and how; each package once.
         jobs: where the job is kept.
         queues: where the messages go.
-        dependencies: whose requirements are extracted, too.
-        refresh: whether to ask the registries also for packages that the graph has.
 
     Returns:
         The job's id.
     """
     job_id = new_job_id()
     messages = []
-    for ref in packages:
-        request = request_for(ref, job_id, dependencies=dependencies, refresh=refresh)
+    for request in requests:
+        member = request.model_copy(update={"job_id": job_id})
+        purl = ecosystem(member.ecosystem).ref(member.name).purl
         await jobs.enter(
             job_id,
-            ref.purl,
-            request=request.keywords(),
-            dependencies=dependencies,
-            force=refresh,
+            purl,
+            request=member.keywords(),
+            dependencies=member.dependencies,
+            force=member.refresh or member.parent_id is not None,
         )
-        messages.append(job_message(ref.purl, request))
+        messages.append(job_message(purl, member))
     await queues.publish(messages)
     return job_id

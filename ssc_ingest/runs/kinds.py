@@ -14,7 +14,6 @@ from ssc_ingest.runs.pages import FEED, LISTING, PageSource
 from ssc_ingest.runs.staleness import STALE, daily_budget
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
-from ssc_ingest.work.names import INGEST, STALENESS, UPDATE
 
 if TYPE_CHECKING:
     from ssc_ingest.runs.model import Run
@@ -80,7 +79,7 @@ class RunKind:
     """What distinguishes the runs of one kind."""
 
     task: str
-    """Name of the task that carries out such a run."""
+    """Public name of the task that carries out such a run."""
     arguments: type[UpdateRegistry] = UpdateRegistry
     """Arguments of that task."""
     source: PageSource
@@ -108,7 +107,7 @@ class RunKind:
 
 KINDS: Mapping[Kind, RunKind] = {
     "ingestion": RunKind(
-        task=INGEST,
+        task="ingestion.ingest",
         arguments=IngestRegistry,
         source=LISTING,
         selection=SelectMissing,
@@ -118,7 +117,7 @@ KINDS: Mapping[Kind, RunKind] = {
         progress={"new_packages_ingested": "new", "skipped_existing": "had"},
     ),
     "update": RunKind(
-        task=UPDATE,
+        task="updates.update",
         source=FEED,
         selection=SelectChanged,
         urgency="fresh",
@@ -127,7 +126,7 @@ KINDS: Mapping[Kind, RunKind] = {
         progress={"packages_processed": "updated"},
     ),
     "staleness": RunKind(
-        task=STALENESS,
+        task="staleness.sweep",
         source=STALE,
         selection=SelectAll,
         urgency="bulk",

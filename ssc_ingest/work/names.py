@@ -1,13 +1,13 @@
-"""The public names of tasks and queues. Other services use them: a published name stays."""
+"""The public names of queues, and of the task that every room names.
+
+Every other task's name stands with the code that it starts: those of runs in
+:mod:`ssc_ingest.runs.kinds`, those of upkeep in :mod:`ssc_ingest.control`. Other services use these
+names: a published name stays.
+"""
 
 from collections.abc import Iterable
 
 EXTRACT = "extraction.extract_package"
-INGEST = "ingestion.ingest"
-UPDATE = "updates.update"
-REPLAY = "dead_letters.replay"
-SWEEP = "runs.sweep"
-STALENESS = "staleness.sweep"
 
 CONTROL = "control"
 DEFAULT = "celery"

@@ -46,6 +46,11 @@ class Queues:
         """Move at most ``most`` delayed messages that are due to their queues; returns how many."""
         return int(await self._move_due(keys=[DELAYED, MESSAGES], args=[time.time(), most]))
 
+    async def move_all_due(self) -> None:
+        """Move all delayed messages that are due to their queues, portion by portion."""
+        while await self.move_due():
+            pass
+
     async def wake(self, queues: Sequence[str]) -> int:
         """Make the delayed messages of these queues due at once; returns how many there were."""
         now, woken = time.time(), 0

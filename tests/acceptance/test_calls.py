@@ -5,13 +5,12 @@ import subprocess
 import sys
 from typing import Any
 
-from ssc_ingest.control.replay import PORTION
+from ssc_ingest.control.replay import PORTION, REPLAY
 from ssc_ingest.models import Outcome, Purl, now
 from ssc_ingest.on_demand.jobs import job_message, new_job_id
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import REPLAY
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.acceptance.work import (
     assert_nothing_is_left,

@@ -7,10 +7,10 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
 from ssc_ingest.resources import State
-from ssc_ingest.runs.kinds import Kind
+from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import ExtractPackage
-from ssc_ingest.work.names import INGEST, UPDATE, queue_names
+from ssc_ingest.work.names import queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds
@@ -25,8 +25,6 @@ MAY_STAY = (
     *("requirement-files", "staleness:"),
 )
 """Beginnings of keys of the state that do not expire: kept by number, or one per ecosystem."""
-
-TASKS: dict[Kind, str] = {"ingestion": INGEST, "update": UPDATE}
 
 
 async def start_job(state: State, name: str, dependencies: Any, eco: str = "pypi") -> str:
@@ -125,7 +123,7 @@ async def carried_out(
     fleet: Fleet, state: State, kind: Kind, name: str, **arguments: object
 ) -> Run:
     """Wait for the end of a run that was requested by its task's name; returns it."""
-    task_id = fleet.send(TASKS[kind], ecosystem=name, **arguments)
+    task_id = fleet.send(KINDS[kind].task, ecosystem=name, **arguments)
 
     async def ended() -> Run | None:
         runs = await state.runs.newest()

@@ -10,7 +10,7 @@ import typer
 
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.work import names
+from tests.unit.registered_tasks import registered_tasks
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("**/*.md")])
@@ -66,17 +66,9 @@ def test_every_ecosystem_is_documented() -> None:
 
 def test_documented_tasks_are_the_public_ones() -> None:
     """The operators' table of tasks has every task, by its public name."""
-    public = {
-        names.EXTRACT,
-        names.INGEST,
-        names.UPDATE,
-        names.REPLAY,
-        names.STALENESS,
-        names.SWEEP,
-    }
     table = read("docs/operations.md").partition("### Tasks")[2].partition("\n## ")[0]
     documented = re.findall(r"^\| `([a-z_]+\.[a-z_]+)`", table, re.MULTILINE)
-    assert set(documented) == public
+    assert set(documented) == registered_tasks()
 
 
 def test_documented_commands_exist() -> None:

@@ -37,6 +37,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.settings import Settings
 from ssc_ingest.work import arguments, names
 from ssc_ingest.work.dead_letters import DeadLetter
+from tests.unit.registered_tasks import registered_tasks
 
 ROOT = Path(__file__).parents[2]
 LISTED: dict[str, list[str]] = json.loads(Path(__file__).with_name("public_names.json").read_text())
@@ -104,13 +105,8 @@ def graph_properties() -> set[str]:
     return {f"{kind}.{name}" for kind, table in tables.items() for name in table.names}
 
 
-def is_task(value: object) -> bool:
-    """Whether a constant is the name of a task: ``family.verb``."""
-    return isinstance(value, str) and re.fullmatch(r"(?!ssc_)[a-z_]+\.[a-z_]+", value) is not None
-
-
 CURRENT: dict[str, Callable[[], set[str]]] = {
-    "tasks": lambda: {value for value in vars(names).values() if is_task(value)},
+    "tasks": registered_tasks,
     "queues": lambda: set(names.queue_names(ecosystems())),
     "settings": settings,
     "labels": lambda: {cls.identity.label for cls in ecosystems().values()},

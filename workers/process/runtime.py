@@ -197,14 +197,18 @@ class Runtime:
             concurrency=threads(self._settings, queues),
             started_at=time.time(),
         )
-        exports_fleet = CONTROL in queues and self._probes.listening
+        steps = (
+            self.resources.control_steps(exports_metrics=self._probes.listening)
+            if CONTROL in queues
+            else ()
+        )
         background = Background(
             worker,
             self._activity,
             self._running,
             queues=state.queues,
             redis=state.redis,
-            fleet=self.resources.fleet_metrics() if exports_fleet else None,
+            steps=steps,
         )
         background.start()
         self._stack.push_async_callback(background.close)

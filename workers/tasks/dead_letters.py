@@ -6,11 +6,12 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Reject
 
+from ssc_ingest.control.replay import REPLAY
 from ssc_ingest.resources import Resources
 from ssc_ingest.work.arguments import ReplayDeadLetters
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, REPLAY
+from ssc_ingest.work.names import CONTROL
 from workers.app import app
 from workers.process.runtime import Stopping
 

@@ -12,6 +12,7 @@ from celery import Task
 from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
+from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.models import now
@@ -24,7 +25,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, SWEEP
+from ssc_ingest.work.names import CONTROL
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
 

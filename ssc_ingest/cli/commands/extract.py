@@ -78,7 +78,7 @@ async def _extract(
     purls: Sequence[str], *, wait: bool, refresh: bool, follow: Follow, as_json: bool
 ) -> None:
     from ssc_ingest.cli.connections import configured, state_store
-    from ssc_ingest.on_demand.submit import named_packages, submit
+    from ssc_ingest.on_demand.submit import named_packages, request_for, submit
 
     packages = named_packages(purls)
     for package in packages:
@@ -90,11 +90,12 @@ async def _extract(
             )
     async with state_store(*configured()) as state:
         job_id = await submit(
-            [package.ref for package in packages],
+            [
+                request_for(package.ref, dependencies=follow.value, refresh=refresh)
+                for package in packages
+            ],
             jobs=state.jobs,
             queues=state.queues,
-            dependencies=follow.value,
-            refresh=refresh,
         )
         if not wait:
             await _print_submitted(state, job_id, packages, as_json=as_json)

@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import PackageName
 from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.on_demand.jobs import Job
-from ssc_ingest.on_demand.submit import named_packages, submit
+from ssc_ingest.on_demand.submit import named_packages, request_for, submit
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 
@@ -92,11 +92,9 @@ class Demo:
     async def _extract(self, check: Callable[[], None]) -> Job:
         async with state_store(self._settings, self._servers) as state:
             job_id = await submit(
-                [package.ref for package in self._packages],
+                [request_for(package.ref, dependencies="latest") for package in self._packages],
                 jobs=state.jobs,
                 queues=state.queues,
-                dependencies="latest",
-                refresh=False,
             )
             return await wait_for(
                 state,

@@ -15,7 +15,6 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.staleness import daily_budget, days_between_checks
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
-from ssc_ingest.work.names import STALENESS
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 
@@ -102,7 +101,7 @@ async def test_refreshes_are_conditional_and_bulk(bench: Bench, cypher: Cypher) 
     for message in messages:
         await bench.handler.handle(message, redelivered=False)
     assert (await engine).metrics()["unchanged"] == 1
-    assert run_message(run).task == STALENESS
+    assert run_message(run).task == "staleness.sweep"
 
 
 async def test_a_lost_change_heals(bench: Bench, cypher: Cypher) -> None:

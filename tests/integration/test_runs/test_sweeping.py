@@ -6,7 +6,6 @@ import time
 from ssc_ingest.control.recovery import MARGIN
 from ssc_ingest.models import Purl
 from ssc_ingest.runs.dry_run import estimate
-from ssc_ingest.work.names import INGEST
 from tests.integration.test_runs.conftest import Bench
 
 
@@ -38,7 +37,7 @@ async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None
     (message,) = await bench.messages("control")
     run = await bench.runs.get(run_id)
     assert run
-    assert (message.task, message.task_id) == (INGEST, run.task_id)
+    assert (message.task, message.task_id) == ("ingestion.ingest", run.task_id)
     assert message.kwargs == {"ecosystem": "pypi", "run_id": run_id}
     for state in ("paused", "finished"):
         await bench.state.redis.hset(f"run:{run_id}", "state", state)
