@@ -4,10 +4,12 @@ When a host's rate limit, the execution's time-out or a store that is away ends 
 what was read so far goes to the cache under the package's purl, so that the next execution goes on
 instead of starting again: documents that never change under their address, and answers about the
 package, which are as old as they are (:attr:`RequestScope.as_of`) and not used after ten minutes.
-Errors are never kept. An extraction that succeeds at once never touches the cache: what it has
-read is in the graph.
+Of a document that was worked through, the result is kept instead (:meth:`FetchCheckpoint.replace`):
+it is smaller, and the work is not done again. Errors are never kept. An extraction that succeeds at
+once never touches the cache: what it has read is in the graph.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +25,9 @@ KIND = "carryover"
 TTL = 600
 """Seconds; the cache time of package and version metadata."""
 
+KEPT = 3600
+"""Seconds after the last execution: a long reading must survive the waits between its parts."""
+
 MAX_SIZE = 64 * 1024 * 1024
 """Bytes of documents kept for one package; what goes beyond is read again."""
 
@@ -30,6 +35,7 @@ MAX_RESPONSE_SIZE = 2 * 1024 * 1024
 """Bytes of one answer, which stays in memory until its package is in the graph."""
 
 _ABSENT = b""
+_RESULT = "result "
 _ANSWER = "answer "
 
 
@@ -71,18 +77,32 @@ class FetchCheckpoint:
         """Whether an earlier execution has left anything."""
         self._new: dict[str, Document | None] = {}
         self._answers: dict[str, StoredResponse] = {}
+        self._superfluous: list[str] = []
         self._size = sum(map(_size, self.documents.values()))
-
-    @property
-    def has_grown(self) -> bool:
+        self.has_grown = False
         """Whether this execution has read anything that the next one need not read."""
-        return bool(self._new or self._answers)
 
     def keep(self, url: str, document: Document | None) -> None:
         """Keep a document for the next execution, as long as there is room."""
         if self._size + _size(document) <= MAX_SIZE:
             self._size += _size(document)
             self.documents[url] = self._new[url] = document
+            self.has_grown = True
+
+    def replace(self, url: str, result: bytes) -> None:
+        """Keep what was made of a document instead of the document."""
+        if url in self.documents:
+            self._size -= _size(self.documents.pop(url))
+            if url in self._new:
+                del self._new[url]
+            else:
+                self._superfluous.append(url)
+        self.keep(_RESULT + url, Document(result))
+
+    def result(self, url: str) -> bytes | None:
+        """What an earlier execution has made of the document."""
+        document = self.documents.get(_RESULT + url)
+        return document.body if document else None
 
     def answer(self, question: str, *, at: datetime) -> StoredResponse | None:
         """What an earlier execution was answered, unless that is too long ago now.
@@ -96,6 +116,7 @@ class FetchCheckpoint:
         """Keep an answer for the next execution, unless it is large."""
         if len(answer.body) <= MAX_RESPONSE_SIZE:
             self._answers[question] = answer
+            self.has_grown = True
 
     @classmethod
     async def load(cls, cache: Redis, purl: Purl) -> "FetchCheckpoint":
@@ -116,24 +137,29 @@ class FetchCheckpoint:
 
         Only what is new is written: work that waits for a host may come back many times.
         """
-        packed: dict[Any, Any] = {
-            url: document.pack() if document else _ABSENT for url, document in self._new.items()
-        }
+        packed: dict[Any, Any] = await asyncio.to_thread(_packed, dict(self._new))
         if answers:
             packed |= {_ANSWER + question: kept.pack() for question, kept in self._answers.items()}
         if not packed and not self.is_loaded:
             return
         async with cache.pipeline(transaction=True) as pipeline:
-            if self._earlier and not answers:
-                pipeline.hdel(_key(purl), *(_ANSWER + question for question in self._earlier))
+            superfluous = [*self._superfluous]
+            if not answers:
+                superfluous += (_ANSWER + question for question in self._earlier)
+            if superfluous:
+                pipeline.hdel(_key(purl), *superfluous)
             if packed:
                 pipeline.hset(_key(purl), mapping=packed)
-            pipeline.expire(_key(purl), TTL)
+            pipeline.expire(_key(purl), KEPT)
             await pipeline.execute()
 
     async def discard(self, cache: Redis, purl: Purl) -> None:
         """Forget them: the package is in the graph."""
         await cache.delete(_key(purl))
+
+
+def _packed(documents: dict[str, Document | None]) -> dict[str, bytes]:
+    return {url: document.pack() if document else _ABSENT for url, document in documents.items()}
 
 
 def _size(document: Document | None) -> int:

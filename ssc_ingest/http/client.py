@@ -221,7 +221,9 @@ class RegistryClient:
         if sha256 and hashlib.sha256(answer.body).hexdigest() != sha256.lower():
             raise DigestMismatch("the content does not have its announced SHA-256", url=url)
         document = Document(answer.body, answer.last_modified)
-        if not (shared and self._documents and await self._documents.put(url, document)):
+        if shared and self._documents and await self._documents.put(url, document):
+            kept.has_grown = True
+        else:
             kept.keep(url, document)
         return document
 

@@ -2,10 +2,11 @@
 
 Some registries make packages read the same few documents over and over: every version of every
 module of a Maven project inherits from the same parents. Such documents are kept in the cache
-database of Redis, compressed, for a day after their last use, and the hottest of them in the
-process. So the requests that a day allows bound what is kept.
+database of Redis, compressed, for a day after their last use (large ones for an hour), and the
+hottest of the small ones in the process. So the requests that a day allows bound what is kept.
 """
 
+import asyncio
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -17,14 +18,17 @@ KIND = "document"
 TTL = 24 * 3600
 """Seconds after the last use."""
 
-MAX_SIZE = 256 * 1024
+LARGE = 256 * 1024
+"""Bytes above which a document is packed in a thread, and not kept in the process."""
+
+LARGE_TTL = 3600
+"""Seconds after a large document's last use."""
+
+MAX_SIZE = 4 * 1024 * 1024
 """Bytes of a document; a larger one is read again."""
 
 IN_PROCESS = 16 * 1024 * 1024
 """Bytes of documents that one process keeps for itself."""
-
-COMPRESSED = 256 * 1024
-"""Bytes above which packing would hold up the event loop for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,9 @@ class Document:
     last_modified: datetime | None = None
 
     def pack(self) -> bytes:
-        """As one text for a store, compressed unless it is large."""
+        """As one compressed text for a store."""
         moment = self.last_modified.isoformat() if self.last_modified else ""
-        return zlib.compress(
-            b"%s\n%s" % (moment.encode(), self.body),
-            level=1 if len(self.body) <= COMPRESSED else 0,
-        )
+        return zlib.compress(b"%s\n%s" % (moment.encode(), self.body), level=1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Document":
@@ -60,7 +61,7 @@ class DocumentCache:
         self._capacity = in_process
 
     async def get(self, url: str) -> Document | None:
-        """The document, if it was used within the last day."""
+        """The document, if it was used within the last day, or hour."""
         if (document := self._hottest.get(url)) is not None:
             self._hottest.move_to_end(url)
             return document
@@ -68,6 +69,8 @@ class DocumentCache:
         if not isinstance(packed, bytes):
             return None
         document = Document.unpack(packed)
+        if len(document.body) > LARGE:
+            await self._cache.expire(_key(url), LARGE_TTL)
         self._remember(url, document)
         return document
 
@@ -75,11 +78,17 @@ class DocumentCache:
         """Keep the document, if it is small enough; whether it is."""
         if len(document.body) > MAX_SIZE:
             return False
-        await self._cache.set(_key(url), document.pack(), ex=TTL)
+        if len(document.body) > LARGE:
+            packed = await asyncio.to_thread(document.pack)
+            await self._cache.set(_key(url), packed, ex=LARGE_TTL)
+        else:
+            await self._cache.set(_key(url), document.pack(), ex=TTL)
         self._remember(url, document)
         return True
 
     def _remember(self, url: str, document: Document) -> None:
+        if len(document.body) > LARGE:
+            return
         if (previous := self._hottest.pop(url, None)) is not None:
             self._size -= len(previous.body)
         self._hottest[url] = document

@@ -85,3 +85,16 @@ def store_response(question: str, answer: Response) -> None:
     if scope and scope.checkpoint and answer.status == httpx.codes.OK:
         kept = StoredResponse(answer.url, answer.body, dict(answer.headers), now())
         scope.checkpoint.store_response(question, kept)
+
+
+def stored_result(url: str) -> bytes | None:
+    """What an earlier execution of this extraction has made of the document at that address."""
+    scope = _scope.get()
+    return scope.checkpoint.result(url) if scope and scope.checkpoint else None
+
+
+def store_result(url: str, result: bytes) -> None:
+    """Leave to the next execution what was made of a document, instead of the document."""
+    scope = _scope.get()
+    if scope and scope.checkpoint:
+        scope.checkpoint.replace(url, result)

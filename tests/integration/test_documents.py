@@ -7,7 +7,15 @@ import pytest
 
 from ssc_ingest.http.checkpoint import MAX_RESPONSE_SIZE, FetchCheckpoint, StoredResponse
 from ssc_ingest.http.checkpoint import TTL as ANSWERS_KEPT_FOR
-from ssc_ingest.http.document_cache import IN_PROCESS, MAX_SIZE, TTL, Document, DocumentCache
+from ssc_ingest.http.document_cache import (
+    IN_PROCESS,
+    LARGE,
+    LARGE_TTL,
+    MAX_SIZE,
+    TTL,
+    Document,
+    DocumentCache,
+)
 from ssc_ingest.models import Purl, now
 from ssc_ingest.resources import State
 
@@ -50,13 +58,21 @@ async def test_hot_documents_cost_nothing(state: State) -> None:
     assert await DocumentCache(state.cache).get(URL) is None
 
 
-async def test_only_small_documents_are_kept(state: State) -> None:
-    """Every process that needs a large one requests it again."""
+async def test_large_documents_are_shared(state: State) -> None:
+    """For an hour after their last use, and not in the process; the largest ones are not kept."""
     documents = DocumentCache(state.cache)
-    assert await documents.put(URL, Document(b"x" * MAX_SIZE))
+    large = Document(b"<version>1</version>" * (MAX_SIZE // 20), DOCUMENT.last_modified)
+    assert await documents.put(URL, large)
     assert not await documents.put(f"{URL}2", Document(b"x" * (MAX_SIZE + 1)))
-    assert await state.cache.dbsize() == 1
-    assert IN_PROCESS >= 10 * MAX_SIZE
+    (key,) = await state.cache.keys()
+    assert await state.cache.strlen(key) < MAX_SIZE / 50
+    for reader in (documents, DocumentCache(state.cache)):
+        await state.cache.expire(key, 60)
+        assert await reader.get(URL) == large
+        assert LARGE_TTL - 60 < await state.cache.ttl(key) <= LARGE_TTL
+    await state.cache.flushdb()
+    assert await documents.get(URL) is None
+    assert IN_PROCESS >= 10 * LARGE
 
 
 async def test_a_process_keeps_the_most_recently_used(state: State) -> None:
@@ -111,3 +127,34 @@ async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
     assert third.answer(asked, at=later) is None
     await third.save(state.cache, purl, answers=False)
     assert await state.cache.dbsize() == 0
+
+
+async def test_results_replace_documents(state: State) -> None:
+    """What was made of a document takes its place, also where the document was saved before."""
+    purl, other = Purl("pkg:maven/g/a"), f"{URL}2"
+    assert not FetchCheckpoint().has_grown
+    first = FetchCheckpoint()
+    first.keep(URL, Document(b"x" * 1000))
+    first.keep(other, DOCUMENT)
+    first.replace(URL, b"made of it")
+    assert first.has_grown
+    await first.save(state.cache, purl)
+    second = await FetchCheckpoint.load(state.cache, purl)
+    assert not second.has_grown
+    assert (second.result(URL), second.result(other)) == (b"made of it", None)
+    assert URL not in second.documents
+    second.replace(other, b"made of the other")
+    await second.save(state.cache, purl)
+    third = await FetchCheckpoint.load(state.cache, purl)
+    assert third.result(other) == b"made of the other"
+    assert not {URL, other} & third.documents.keys()
+
+
+async def test_results_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package's documents may be larger together than what is kept of them at a time."""
+    monkeypatch.setattr("ssc_ingest.http.checkpoint.MAX_SIZE", 1000)
+    checkpoint = FetchCheckpoint()
+    for number in range(100):
+        checkpoint.keep(f"{URL}{number}", Document(b"x" * 900))
+        checkpoint.replace(f"{URL}{number}", b"r")
+    assert all(checkpoint.result(f"{URL}{number}") == b"r" for number in range(99))

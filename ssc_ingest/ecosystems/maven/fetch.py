@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
@@ -19,7 +20,7 @@ from ssc_ingest.ecosystems.maven.identity import Coordinates, metadata_path
 from ssc_ingest.ecosystems.maven.listing import versions_expected
 from ssc_ingest.ecosystems.maven.metadata import MAX_METADATA, VersionList, parse_metadata
 from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
-from ssc_ingest.ecosystems.maven.pom.model import MAX_POM, Pom, parse_pom
+from ssc_ingest.ecosystems.maven.pom.model import MAX_POM, Declaration, Pom, parse_pom
 from ssc_ingest.ecosystems.maven.pom.parents import Inheritance, ParsedPoms
 from ssc_ingest.ecosystems.maven.pom.requirements import RequirementReader
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
@@ -30,6 +31,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
+from ssc_ingest.http.request_scope import store_result, stored_result
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
 
@@ -60,6 +62,28 @@ class _Release:
     """Why there is no readable POM."""
     is_complete: bool = True
     """Whether the repository has its POM and everything that the POM refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the POM of one version says, with all that it inherits."""
+
+    last_modified: datetime | None
+    dependencies: tuple[Declaration, ...]
+    relocation: Coordinates | None
+    links: tuple[str, ...]
+    is_complete: bool
+
+
+_READING = TypeAdapter(_Reading)
+
+
+class _Unreadable(Exception):
+    """A document that is no POM."""
+
+    def __init__(self, reason: str, last_modified: datetime | None) -> None:
+        super().__init__(reason)
+        self.last_modified = last_modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,26 +229,43 @@ class PackageReader:
         coordinates = Coordinates(group, artifact, name)
         url = self._endpoints.url("repository", *coordinates.pom_path)
         try:
-            document = await self._client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
+            reading = await self._read_pom(coordinates, url, inheritance)
         except ResourceNotFound:
             return _Release(problem="missing", is_complete=False)
         except (ResourceForbidden, ResponseTooLarge) as error:
             return _Release(problem=str(error))
+        except _Unreadable as error:
+            return _Release(error.last_modified, problem=str(error))
+        return _Release(
+            reading.last_modified,
+            requirements.relocated(reading.relocation)
+            if reading.relocation
+            else requirements.read(reading.dependencies),
+            reading.links,
+            is_complete=reading.is_complete,
+        )
+
+    async def _read_pom(
+        self, coordinates: Coordinates, url: str, inheritance: Inheritance
+    ) -> _Reading:
+        """The POM with all that it inherits; worked through once, however often this is put off."""
+        if (stored := stored_result(url)) and (reading := _unpacked(stored)):
+            return reading
+        document = await self._client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
         try:
             own = await off_loop(len(document.body), parse_pom, document.body, url)
         except MalformedMetadata as error:
-            return _Release(document.last_modified, problem=str(error))
+            raise _Unreadable(str(error), document.last_modified) from error
         pom = await inheritance.of(coordinates, own)
-        if pom.relocation:
-            found = requirements.relocated(pom.relocation)
-        else:
-            found = requirements.read(await inheritance.complete(pom))
-        return _Release(
+        reading = _Reading(
             document.last_modified,
-            found,
+            () if pom.relocation else tuple(await inheritance.complete(pom)),
+            pom.relocation,
             tuple(repository_candidates(pom)),
-            is_complete=inheritance.is_complete,
+            inheritance.is_complete,
         )
+        store_result(url, _READING.dump_json(reading))
+        return reading
 
     async def _versions_of(self, name: str) -> Sequence[VersionName]:
         """The versions that are listed of a package that others refer to by a range."""
@@ -232,7 +273,7 @@ class PackageReader:
         try:
             response = await self._client.get(url, max_bytes=MAX_METADATA, accept=XML)
             return parse_metadata(response.body, name, url).listed
-        except (ResourceNotFound, ResponseTooLarge, MalformedMetadata):
+        except (ResourceForbidden, ResourceNotFound, ResponseTooLarge, MalformedMetadata):
             return ()
 
     async def _read_shared(self, coordinates: Coordinates) -> Pom | None:
@@ -267,3 +308,11 @@ def _awaited(
         if not release.is_complete and is_recent(release.release_date or updated)
     }
     return found if len(found) <= MAX_AWAITED else set()
+
+
+def _unpacked(stored: bytes) -> _Reading | None:
+    """``None`` for what another release of this program has stored."""
+    try:
+        return _READING.validate_json(stored)
+    except ValidationError:
+        return None
