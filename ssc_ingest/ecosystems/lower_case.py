@@ -2,7 +2,8 @@
 
 The graph's readers look packages up by a lower-case name. It belongs to the package that is
 spelled like that in the registry. A package with capitals gets it only if the registry has no
-such twin; otherwise it keeps its own spelling.
+such twin; otherwise it keeps its own spelling. Of several with capitals, the graph's writer gives
+it to one (``ssc_ingest.graph.transaction``).
 """
 
 from collections.abc import Awaitable, Callable

@@ -11,7 +11,7 @@ One bad record costs itself, whatever document it is in:
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
@@ -64,7 +64,14 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 class Unreadable:
     """Stands in a collection for an entry that does not fit its model."""
 
-    reason: str
+    field: str
+    """The path of the field that does not fit; empty for the entry itself."""
+    problem: str
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, with the field."""
+        return ": ".join(filter(None, (self.field, self.problem)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class _Otherwise:
 OrNone = Annotated[T | None, _Otherwise(lambda _: None)]
 """``OrNone[str]``: a text; ``None`` for ``null`` and everything else."""
 
-Entry = Annotated[T | Unreadable, _Otherwise(lambda error: Unreadable(_first_problem(error)))]
+Entry = Annotated[T | Unreadable, _Otherwise(lambda error: Unreadable(*_first_problem(error)))]
 """``tuple[Entry[Leaf], ...]``: leaves, of which each that does not fit is :class:`Unreadable`."""
 
 
@@ -116,6 +123,15 @@ def is_version(text: str) -> bool:
     of a purl and of an address.
     """
     return _VERSION.fullmatch(text) is not None
+
+
+def unreadable(entries: Iterable[object]) -> list[str]:
+    """The places of the unreadable ones of some entries, with the reasons, for the log."""
+    return [
+        f"{'.'.join(filter(None, (str(place), entry.field)))}: {entry.problem}"
+        for place, entry in enumerate(entries)
+        if isinstance(entry, Unreadable)
+    ]
 
 
 def log_skipped(ecosystem: str, package: str, entries: Collection[str]) -> None:
@@ -189,12 +205,13 @@ def _shallow(text: str) -> str:
 
 def malformed(error: ValidationError, url: str, document: str = "") -> MalformedMetadata:
     """The error for a document that does not fit its model: its first problem with the field."""
-    return MalformedMetadata(": ".join(filter(None, (document, _first_problem(error)))), url=url)
+    return MalformedMetadata(": ".join(filter(None, (document, *_first_problem(error)))), url=url)
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> tuple[str, str]:
+    """The path of the field, and what is wrong with it."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    return ".".join(map(str, first["loc"])), first["msg"]
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -78,6 +78,17 @@ def package_row(change: Reading, gone_since: Any = None) -> Row:
     return {"purl": change.ref.purl, "properties": properties}
 
 
+def claims_name(change: Write) -> bool:
+    """Whether a reading sets a name that a package of another spelling may have as well.
+
+    Where a registry ignores case, so does the purl: no other package has the same.
+    """
+    ref = change.ref
+    if ref.purl == ref.purl.lower() or ref.name == ref.registry_name:
+        return False
+    return PACKAGE.row(change.package)["name"] is not None
+
+
 def version_chunks(
     packages: Iterable[tuple[str, Sequence[Row]]], limit: int = ROWS_PER_STATEMENT
 ) -> Iterator[list[Row]]:

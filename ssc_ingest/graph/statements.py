@@ -60,6 +60,13 @@ RETURN purl, collect({{id: elementId(edge), label: labels(package)[0], purl: pac
 """
 """The edges of versions whose requirements may have changed. Unique index on ``Version.purl``."""
 
+FIND_NAMESAKES = """
+UNWIND $names AS name
+MATCH (package:%(label)s {name: name}) WHERE package.moment IS NOT NULL
+RETURN name, package.purl AS purl, coalesce(package.registry_name, package.name) AS spelling
+"""
+"""Packages that were read and have these names. Index on ``name``."""
+
 UPDATE_PACKAGES = """
 UNWIND $rows AS row
 MATCH (package:%(label)s {purl: row.purl})
@@ -138,6 +145,7 @@ WITH_LABEL = {
     "FIND_PACKAGES": FIND_PACKAGES,
     "LOCK_PACKAGES": LOCK_PACKAGES,
     "READ_VERSIONS": READ_VERSIONS,
+    "FIND_NAMESAKES": FIND_NAMESAKES,
     "UPDATE_PACKAGES": UPDATE_PACKAGES,
     "CREATE_VERSIONS": CREATE_VERSIONS,
     "WRITE_REQUIREMENTS": WRITE_REQUIREMENTS,

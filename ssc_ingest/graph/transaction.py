@@ -76,6 +76,8 @@ class Attempt:
         self._plans: dict[Write, Plan] = {}
         self._written: dict[Change, list[Row]] = {}
         self._vanished: dict[Change, list[StoredEdge]] = {}
+        self._spellings: dict[tuple[str, str], str] = {}
+        """By label and purl, the names of packages whose lower-case name another one has."""
 
     async def run(self) -> Outcomes:
         """Send the statements.
@@ -90,6 +92,7 @@ class Attempt:
         self.server_time = 0.0
         await self._plan()
         await self._compare_requirements(locks)
+        await self._settle_names(locks)
         await self._write_packages()
         await self._write_versions()
         await self._write_requirements()
@@ -209,6 +212,32 @@ class Attempt:
             self._batch.also_lock |= unlocked
             raise TransactionRestart
 
+    async def _settle_names(self, locks: rows.Locks) -> None:
+        """Give a lower-case name to one package, of several whose names differ in case only.
+
+        That is the package that is spelled like that, otherwise the first by purl, whichever was
+        read first. The others have their own spelling.
+        """
+        for label, changes in rows.by_label(self._plans):
+            holders: dict[str, dict[str, str]] = {}
+            for change in changes:
+                if rows.claims_name(change):
+                    spellings = holders.setdefault(change.ref.name, {})
+                    spellings[change.ref.purl] = change.ref.registry_name
+            if not holders:
+                continue
+            statement = statements.for_label(statements.FIND_NAMESAKES, label)
+            for record in await self._send(statement, names=sorted(holders)):
+                holders[record["name"]].setdefault(record["purl"], record["spelling"])
+            for name, spellings in holders.items():
+                owner = min((text != name, purl) for purl, text in spellings.items())[1]
+                self._spellings |= {
+                    (label, purl): spelling for purl, spelling in spellings.items() if purl != owner
+                }
+        if unlocked := self._spellings.keys() - locks.keys():
+            self._batch.also_lock |= unlocked
+            raise TransactionRestart
+
     # Under the locks: write -----------------------------------------------------------------
 
     async def _write_packages(self) -> None:
@@ -219,11 +248,17 @@ class Attempt:
         ]
         for label, changes in rows.by_label(updates):
             statement = statements.for_label(statements.UPDATE_PACKAGES, label)
-            found = [
-                rows.package_row(change, self._states[change.ref.purl]["gone_since"])
+            found: dict[str, Row] = {
+                change.ref.purl: rows.package_row(
+                    change, self._states[change.ref.purl]["gone_since"]
+                )
                 for change in changes
-            ]
-            await self._send(statement, rows=found)
+            }
+            for (of, purl), spelling in self._spellings.items():
+                if of == label:
+                    row = found.setdefault(purl, {"purl": purl, "properties": {}})
+                    row["properties"]["name"] = spelling
+            await self._send(statement, rows=list(found.values()))
 
     async def _write_versions(self) -> None:
         for label, changes in rows.by_label(self._plans):

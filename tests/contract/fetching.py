@@ -116,10 +116,14 @@ def as_truth(package: Package) -> PackageTruth:
 
 
 def version_as_truth(version: Version) -> VersionTruth:
-    """A version whose requirements were read, in the simulator's terms."""
-    assert version.requirements is not None
-    constraints = {str(r.package.purl): r.constraints for r in version.requirements}
-    assert len(constraints) == len(version.requirements)
+    """A version whose requirements were read, or are unknown, in the simulator's terms.
+
+    The simulator has no requirements for releases of which its registry tells none.
+    """
+    assert (version.requirements is None) == version.requirements_unknown
+    requirements = version.requirements or ()
+    constraints = {str(r.package.purl): r.constraints for r in requirements}
+    assert len(constraints) == len(requirements)
     return VersionTruth(
         name=version.name,
         purl=version.purl,

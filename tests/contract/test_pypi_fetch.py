@@ -213,14 +213,21 @@ async def test_faults_of_a_version(
     error: type[IngestError],
     endpoint: str,
 ) -> None:
-    """Every fault of a version's document is one typed error, never half a package."""
+    """A registry in trouble is one typed error; a document that is bad costs its version.
+
+    Its requirements come from another document, or are unknown; they are never none.
+    """
     form = "form:sdist" if endpoint == "pypi.version_json" else "form:wheel"
     name, purl = one(simulator, form, "requirements")
-    if endpoint == "pypi.metadata" and error is MalformedMetadata:
-        error = RegistryUnavailable  # the content does not have its announced digest
     simulator.fault(package=purl, endpoint=endpoint, **fault)
-    if endpoint == "pypi.metadata" and error is ResponseTooLarge:
-        check((await read(pypi, name)).package, simulator.truth("pypi", name))
+    if error in {MalformedMetadata, ResponseTooLarge}:
+        package, truth = (await read(pypi, name)).package, simulator.truth("pypi", name)
+        if endpoint == "pypi.metadata":
+            check(package, truth)
+        assert [v.name for v in package.versions] == [v.name for v in truth.versions]
+        read_well = [v for v in package.versions if not v.requirements_unknown]
+        assert all(version_as_truth(version) in truth.versions for version in read_well)
+        assert len(read_well) < len(package.versions) or endpoint == "pypi.metadata"
     else:
         with pytest.raises(error):
             await read(pypi, name)
@@ -282,7 +289,7 @@ async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
     release: dict[str, Any] | None,
     found: str,
 ) -> None:
-    """The JSON API is asked; if it cannot tell either, the release has no requirements.
+    """The JSON API is asked; if it cannot tell either, the requirements are unknown.
 
     The package's other releases are not concerned.
     """
@@ -290,22 +297,24 @@ async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
     if release is not None:
         server.serve(RELEASE, **{"body": "", **release})
     package = (await read(demo, "demo")).package
-    assert all(version.requirements is not None for version in package.versions)
+    unknown = [version.requirements_unknown for version in package.versions]
+    assert unknown == [version.requirements is None for version in package.versions]
+    assert unknown == [not found, False]
     requirements = [[r.package.name for r in v.requirements or ()] for v in package.versions]
     assert requirements == [[found] if found else [], ["idna"]]
     assert ("release_metadata_missing" in capsys.readouterr().out) == (not found)
 
 
 async def test_metadata_that_cannot_be_read_now(demo: PyPI, server: Loopback) -> None:
-    """Neither a registry in trouble nor a release's own JSON document that is broken is "none"."""
+    """A registry in trouble is asked again, what is broken is unknown: neither is "none"."""
     server.serve(METADATA, "")
     server.serve(RELEASE, "", status=500)
     with pytest.raises(RegistryUnavailable):
         await read(demo, "demo")
     del server.answers[METADATA]
     server.serve(RELEASE, "<html>")
-    with pytest.raises(MalformedMetadata):
-        await read(demo, "demo")
+    package = (await read(demo, "demo")).package
+    assert [v.requirements_unknown for v in package.versions] == [True, False]
 
 
 async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> None:
@@ -319,7 +328,7 @@ async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> N
 async def test_a_release_about_which_nothing_is_there(
     pypi: PyPI, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A release without any metadata has no requirements; the project's document helps out."""
+    """A release without any metadata has unknown requirements; the project's document helps out."""
     name, purl = one(simulator, "form:wheel", "requirements", "repository")
     truth = simulator.truth("pypi", name)
     for endpoint in ("pypi.metadata", "pypi.version_json"):

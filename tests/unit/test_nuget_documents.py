@@ -60,6 +60,13 @@ def versions_in(body: bytes) -> list[VersionName]:
     return list(releases([leaf for page in pages for leaf in page.leaves or ()], REF, URL))
 
 
+def test_ids_are_in_the_lower_case_of_the_invariant_culture() -> None:
+    """Character by character: a dotted capital I has no lower case there, and stays."""
+    ref = NuGet.ref("\u0130O.\u00c5\u1e9e")
+    assert ref.name == "\u0130o.\u00e5\u00df"
+    assert NuGet.ref(ref.name).purl == ref.purl
+
+
 # Entries --------------------------------------------------------------------------------
 
 

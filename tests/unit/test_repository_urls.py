@@ -159,3 +159,17 @@ def test_any_text_gives_an_address_or_nothing(candidates: list[str | None]) -> N
     url = clean_repository_url(candidates)
     assert url == "n/a" or re.fullmatch(r"https?://[\w.-]+(:\d+)?/[\w.~%+-]+/[\w.~%+-]+", url)
     assert vendor_of(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://gitbox.apache.org/repos/asf?p=commons-io.git",
+        "https://gitbox.apache.org/repos/asf?p=commons-io.git;a=summary",
+        "https://gitbox.apache.org/repos/asf/?p=commons-io.git;a=tree;f=src",
+        "https://gitbox.apache.org/repos/asf/commons-io.git",
+    ],
+)
+def test_addresses_of_gitweb(address: str) -> None:
+    """The repository is a parameter there; all projects of a host are not one."""
+    assert clean_repository_url([address]) == "https://gitbox.apache.org/repos/asf/commons-io"

@@ -17,15 +17,14 @@ registry itself may have others (``fetch`` ignores ``expected``).
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
-from ssc_ingest.ecosystems.wire import malformed
+from ssc_ingest.ecosystems.wire import Entry, Unreadable, log_skipped, read_json, unreadable
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
 
@@ -74,8 +73,13 @@ class _Row(BaseModel):
 class _Page(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    results: list[_Row]
+    results: list[Entry[_Row]]
     last_seq: Sequence
+
+    @property
+    def rows(self) -> list[_Row]:
+        """The readable ones."""
+        return [row for row in self.results if not isinstance(row, Unreadable)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +142,25 @@ class Feed:
                     raise MalformedMetadata("last_seq: does not advance", url=self._changes)
                 return
             # A document's last row counts; documents of the database itself are not packages.
-            rows = {row.id: row.deleted for row in page.results if not row.id.startswith("_")}
+            rows = {row.id: row.deleted for row in page.rows if not row.id.startswith("_")}
             since, place = page.last_seq, reached
             yield _Part(rows, _Cursor(since=since).write(), database.doc_count)
 
     async def _present(self) -> _Database:
         response = await self._client.get(self._database, max_bytes=MAX_DATABASE, accept=JSON)
-        database = _read(_Database, response.body, self._database)
+        database = read_json(_Database, response.body, self._database)
         _number(database.update_seq, self._database)
         return database
 
     async def _page(self, since: Sequence) -> _Page:
         url = f"{self._changes}?since={quote(str(since), safe='')}&limit={LIMIT}"
-        response = await self._client.get(url, max_bytes=MAX_PAGE, accept=JSON)
-        return await off_loop(len(response.body), _read, _Page, response.body, url)
+        body = (await self._client.get(url, max_bytes=MAX_PAGE, accept=JSON)).body
+        page: _Page = await off_loop(len(body), read_json, _Page, body, url)
+        skipped = unreadable(page.results)
+        if skipped and not page.rows:
+            raise MalformedMetadata(f"results: {skipped[0]}", url=url)
+        log_skipped("npm", "feed", skipped)
+        return page
 
     def _check_age(self, reached: int, place: int) -> None:
         """Check that a response is not older than ``place``.
@@ -169,16 +178,6 @@ class Feed:
             raise StaleAnswer(
                 f"the feed ends at {reached}, {behind} less than before", url=self._changes
             )
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _read(kind: type[Model], body: bytes, url: str) -> Model:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url) from error
 
 
 def _number(sequence: Sequence, url: str) -> int:

@@ -6,7 +6,8 @@ digit of a second, which a ``datetime`` does not have: moments are text here, in
 by time (:func:`normalize_stamp`).
 
 The server makes these documents, so every field that the specification requires must be present
-with the right type, and lists must have as many entries as announced.
+with the right type, and lists must have as many entries as announced. An event that is not readable
+is left out, and logged.
 """
 
 import re
@@ -15,12 +16,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.nuget.versions import normalize
-from ssc_ingest.ecosystems.wire import WireModel, malformed
-from ssc_ingest.errors import RegistryUnavailable
+from ssc_ingest.ecosystems.wire import (
+    Entry,
+    Unreadable,
+    WireModel,
+    log_skipped,
+    read_json,
+    unreadable,
+)
+from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
 
 DETAILS, DELETE = "nuget:PackageDetails", "nuget:PackageDelete"
 """Kinds of items: a version was published or changed; a version was deleted."""
@@ -97,7 +105,12 @@ class CatalogPage(WireModel):
 
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
     count: int
-    items: tuple[Item, ...]
+    entries: tuple[Entry[Item], ...] = Field(alias="items")
+
+    @property
+    def items(self) -> list[Item]:
+        """The readable ones."""
+        return [entry for entry in self.entries if not isinstance(entry, Unreadable)]
 
 
 class PageEntry(WireModel):
@@ -113,24 +126,30 @@ class CatalogIndex(WireModel):
     url: str = Field("", alias="@id", max_length=2000)
     stamp: WrittenStamp = Field(alias="commitTimeStamp")
     count: int
-    items: tuple[PageEntry, ...]
+    entries: tuple[PageEntry, ...] = Field(alias="items")
+
+    @property
+    def items(self) -> tuple[PageEntry, ...]:
+        """All of them."""
+        return self.entries
 
 
 def parse(model: type[Document], body: bytes, url: str) -> Document:
     """The catalog's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: it is not such a document.
+        MalformedMetadata: it is not such a document, or none of its entries is readable.
         RegistryUnavailable: it has fewer entries than announced.
     """
-    try:
-        document = model.model_validate_json(body)
-    except ValidationError as error:
-        raise malformed(error, url, "catalog") from error
-    if len(document.items) < document.count:
+    document = read_json(model, body, url, "catalog")
+    if len(document.entries) < document.count:
         raise RegistryUnavailable(
-            f"{len(document.items)} entries of {document.count} announced", url=url
+            f"{len(document.entries)} entries of {document.count} announced", url=url
         )
+    skipped = unreadable(document.entries)
+    if skipped and len(skipped) == len(document.entries):
+        raise MalformedMetadata(f"catalog: items.{skipped[0]}", url=url)
+    log_skipped("nuget", "catalog", skipped)
     return document
 
 

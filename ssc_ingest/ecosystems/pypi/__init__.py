@@ -7,7 +7,8 @@ Reading a package
     One request to the Simple JSON API (PEP 691) returns all versions and files; one small
     metadata file (PEP 658) per new version has its requirements. A version without a readable
     metadata file is read from the JSON API (:mod:`.fetch`). Wheel metadata takes precedence over
-    the JSON API, which describes the first file that was uploaded.
+    the JSON API, which describes the first file that was uploaded. Without either, and where the
+    JSON API has ``null``, the requirements are unknown.
 Listing and changes
     One document names all projects with the serial of their last change; :mod:`.listing`.
 Rules

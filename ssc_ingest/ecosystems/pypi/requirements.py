@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from packaging.markers import InvalidMarker
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Specification
 
@@ -103,8 +104,9 @@ def _parse(text: str, *, readable: bool) -> _Line | None:
         specification = Specification(text)
         package = project(specification.name)
         interval = ALL if specification.url else interval_of(specification.specifier)
-    except (InvalidRequirement, InvalidName):
+        marker = specification.marker
+        # A marker may be valid although its normal form is not.
+        environments = environments_of(str(marker)) if marker else EVERYWHERE
+    except (InvalidRequirement, InvalidMarker, InvalidName):
         return None
-    marker = specification.marker
-    environments = environments_of(str(marker)) if marker else EVERYWHERE
     return _Line(package, interval, environments, readable)

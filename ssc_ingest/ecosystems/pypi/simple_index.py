@@ -3,7 +3,6 @@
 https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691, 700, 714, 792)
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ from pydantic import (
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
-from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, read_json
+from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, read_json, unreadable
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
@@ -117,7 +116,10 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
     if canonicalize_name(page.name) != canonicalize_name(project):
         raise MalformedMetadata(f"name: this is the page of {page.name!r}", url=url)
     files = _files_by_version(page, project)
-    skipped = (*_skipped("versions", page.versions or ()), *_skipped("files", page.files))
+    skipped = (
+        *(f"versions.{text}" for text in unreadable(page.versions or ())),
+        *(f"files.{text}" for text in unreadable(page.files)),
+    )
     if skipped and not files:
         raise MalformedMetadata(skipped[0], url=url)
     return ProjectPage(
@@ -126,14 +128,6 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
         serial=page.meta.last_serial if page.meta else None,
         skipped=skipped,
     )
-
-
-def _skipped(kind: str, entries: Iterable[object]) -> list[str]:
-    return [
-        f"{kind}.{place}.{entry.reason}"
-        for place, entry in enumerate(entries)
-        if isinstance(entry, Unreadable)
-    ]
 
 
 def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:

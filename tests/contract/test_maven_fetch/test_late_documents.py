@@ -45,7 +45,8 @@ async def test_a_pom_that_is_not_there_yet(
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(days_ago(days)))
     pom = repository.documents.pop(repository.path("g:a:2"))
     first = (await read(maven, "g:a")).package
-    assert [requirements(first, v) for v in "12"] == [{"x:a": "[1]"}, {}]
+    assert [requirements(first, v) for v in "12"] == [{"x:a": "[1]"}, None]
+    assert [version.requirements_unknown for version in first.versions] == [False, True]
     assert [version.provisional for version in first.versions] == [False, True]
     assert first.latest == "2"
     assert (first.vendor, first.repository_url, first.etag) == (None, None, None)
@@ -104,7 +105,8 @@ async def test_a_pom_that_is_missing_for_good(
     repository.publish("g:a", "1", "2", **versioning)
     del repository.documents[repository.path("g:a:2")]
     package = (await read(maven, "g:a")).package
-    assert [requirements(package, v) for v in "12"] == [{}, {}]
+    assert [requirements(package, v) for v in "12"] == [{}, None]
+    assert [version.requirements_unknown for version in package.versions] == [False, True]
     assert package.etag
 
 
@@ -115,7 +117,9 @@ async def test_many_missing_poms_are_no_delay(maven: Maven, repository: Reposito
     for name in names:
         del repository.documents[repository.path(f"g:a:{name}")]
     package = (await read(maven, "g:a")).package
-    assert {v.requirements for v in package.versions} == {()}
+    *missing, last = package.versions
+    assert {(v.requirements, v.requirements_unknown) for v in missing} == {(None, True)}
+    assert (last.requirements, last.requirements_unknown) == ((), False)
     assert package.etag
 
 

@@ -233,14 +233,15 @@ OUTSIDE = (
 async def test_one_bad_pom_costs_one_version(
     maven: Maven, repository: Repository, body: bytes | None
 ) -> None:
-    """The version has no requirements; the package keeps it and all others."""
+    """The version's requirements are unknown; the package keeps it and all others."""
     repository.publish("g:a", "1", "2", "3", body=dependencies(dependency("x:a", "1")))
     path = repository.path("g:a:2")
     repository.documents[path] = body or b""
     if body is None:
         del repository.documents[path]
     package = (await read(maven, "g:a")).package
-    assert [requirements(package, v) for v in "123"] == [{"x:a": "[1]"}, {}, {"x:a": "[1]"}]
+    assert [requirements(package, v) for v in "123"] == [{"x:a": "[1]"}, None, {"x:a": "[1]"}]
+    assert [v.requirements_unknown for v in package.versions] == [False, True, False]
 
 
 @pytest.mark.parametrize("body", [None, b"<project>", BOMB, HUGE],

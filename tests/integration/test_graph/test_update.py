@@ -1,5 +1,7 @@
 """What a second reading changes, and what it must leave alone."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from ssc_ingest.errors import GraphRefused
 from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.models import ANY_VERSION, Package
 from tests.conftest import Cypher
 from tests.integration.test_graph.packages import FETCHED, order, package, ref
 
@@ -262,3 +265,60 @@ async def test_what_was_never_read_cannot_be_gone(writer: GraphWriter, cypher: C
     with pytest.raises(GraphRefused):
         await writer.mark_gone(ref("web"), LATER)
     assert cypher("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+
+
+async def test_unknown_requirements_are_marked_until_they_are_known(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """The mark is absent where they are known, and never replaces what was known."""
+
+    def state() -> dict[str, Any]:
+        (row,) = cypher(
+            "MATCH (v:Version) RETURN v.requirements_unknown AS unknown, "
+            "v.requirements_digest IS NOT NULL AS known, COUNT { (v)-[:REQUIRE]->() } AS edges"
+        )
+        return row
+
+    def seen(day: int, *, unknown: bool) -> Package:
+        found = package("web", {"1.0": {"core": ANY_VERSION}})
+        (version,) = found.versions
+        if unknown:
+            version = replace(version, requirements=None, requirements_unknown=True)
+        read_at = found.fetched_at + timedelta(days=day)
+        return replace(found, versions=(version,), fetched_at=read_at)
+
+    await writer.write(seen(0, unknown=True), order=order)
+    assert state() == {"unknown": True, "known": False, "edges": 0}
+    await writer.write(seen(1, unknown=True), order=order)
+    assert state() == {"unknown": True, "known": False, "edges": 0}
+    await writer.write(seen(2, unknown=False), order=order)
+    assert state() == {"unknown": None, "known": True, "edges": 1}
+    await writer.write(seen(3, unknown=True), order=order)
+    assert state() == {"unknown": None, "known": True, "edges": 1}
+
+
+@pytest.mark.parametrize("first", ["O_o", "O_O"])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_one_of_case_twins_has_the_lower_case_name(
+    writer: GraphWriter,
+    cypher: Cypher,
+    first: str,
+    at_once: bool,  # noqa: FBT001
+) -> None:
+    """The same one, whichever was read first; the other has its own spelling."""
+    second = "O_O" if first == "O_o" else "O_o"
+    twins = [package(name, ["1.0"], ecosystem="gem") for name in (first, second)]
+    if at_once:
+        await asyncio.gather(*(writer.write(twin, order=order) for twin in twins))
+    else:
+        for twin in twins:
+            await writer.write(twin, order=order)
+    names = "MATCH (p:RubyGemsPackage) RETURN p.purl AS purl, p.name AS name ORDER BY purl"
+    found = [
+        {"purl": "pkg:gem/O_O", "name": "o_o"},
+        {"purl": "pkg:gem/O_o", "name": "O_o"},
+    ]
+    assert cypher(names) == found
+    again = replace(twins[0], fetched_at=LATER)
+    await writer.write(again, order=order)
+    assert cypher(names) == found

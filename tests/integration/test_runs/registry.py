@@ -30,6 +30,8 @@ class Content:
     """Versions of packages that have others than ``1``."""
     etags: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+    """Packages whose versions' requirements cannot be read."""
     stale: dict[str, int] = field(default_factory=dict)
     """How often a package is yet to be answered from an old cache."""
     feed: list[Change] = field(default_factory=list)
@@ -109,7 +111,8 @@ class Scripted(PyPI):
                 name=VersionName(version),
                 purl=self.version_purl(ref, version),
                 release_date=fetched_at,
-                requirements=(),
+                requirements=None if name in content.unknown else (),
+                requirements_unknown=name in content.unknown,
             )
             for version in content.versions.get(name, ["1"])
         )

@@ -1,6 +1,7 @@
 """Staleness runs: whom they look at, in which order, and within which budget."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.staleness import daily_budget, days_between_checks
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
+from ssc_ingest.work.rereading import RESTS
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 
@@ -254,3 +256,39 @@ async def test_the_portion_follows_from_the_rate(bench: Bench) -> None:
     off = settings.model_copy(update={"staleness_budget": 0.0})
     assert daily_budget(endpoints, off) == 0
     assert days_between_checks(1_000, 0, off) is None
+
+
+async def test_unknown_requirements_are_read_again(bench: Bench, cypher: Cypher) -> None:
+    """After 1, 7 and 30 days, however lately the package was read; then not any more."""
+    bench.content.etags["a"] = "x"
+    bench.content.unknown.add("a")
+    read_ago(cypher, bench, {"a": 20})
+    await swept(bench)
+    redis = bench.state.redis
+    for rest in RESTS:
+        assert (await redis.zscore("unknown:pypi", purl("a"))) == pytest.approx(
+            time.time() + rest, abs=60
+        )
+        await swept(bench)
+        assert bench.content.fetched == [], "it rests"
+        await redis.zadd("unknown:pypi", {purl("a"): 0})
+        await swept(bench)
+        assert bench.content.fetched == ["a"]
+    assert await redis.zscore("unknown:pypi", purl("a")) is None
+    await swept(bench)
+    assert bench.content.fetched == []
+
+
+async def test_requirements_that_have_become_known_are_not(bench: Bench, cypher: Cypher) -> None:
+    """Nothing of them is left but their edges."""
+    bench.content.unknown.add("a")
+    bench.content.etags["a"] = "x"
+    read_ago(cypher, bench, {"a": 20})
+    await swept(bench)
+    query = "MATCH (v:Version) RETURN v.requirements_unknown AS unknown"
+    assert cypher(query) == [{"unknown": True}]
+    bench.content.unknown.clear()
+    await bench.state.redis.zadd("unknown:pypi", {purl("a"): 0})
+    await swept(bench)
+    assert cypher(query) == [{"unknown": None}]
+    assert await bench.state.redis.keys("unknown:*") == []
