@@ -26,8 +26,8 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
-from pydantic_core import core_schema
 
 from ssc_ingest.errors import MalformedMetadata
 
@@ -80,12 +80,10 @@ class _Otherwise:
 
     make: Callable[[ValidationError], Any]
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         types = tuple(each for each in get_args(source) if each not in (NoneType, Unreadable))
-        schema = handler(Union[types])  # noqa: UP007 - computed
-        return core_schema.no_info_wrap_validator_function(self._validate, schema)
+        alternatives = Union[types]  # noqa: UP007 - computed
+        return WrapValidator(self._validate).__get_pydantic_core_schema__(alternatives, handler)
 
     def _validate(self, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
