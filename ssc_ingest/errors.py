@@ -111,19 +111,9 @@ class RegistryUnavailable(RegistryError):
         super().__init__(message, url=url)
         self.status = status
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether it concerns this document alone: a 4xx, or content without its digest."""
-        return self.status is not None and 400 <= self.status < 500  # noqa: PLR2004
-
 
 class DigestMismatch(RegistryUnavailable):
     """The content does not have the digest that the registry has announced for it."""
-
-    @property
-    def is_refusal(self) -> bool:
-        """Always: nothing else has failed."""
-        return True
 
 
 class StaleAnswer(RegistryUnavailable):

@@ -14,8 +14,10 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from types import NoneType
-from typing import Annotated, Any, TypeVar, Union, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import structlog
 from lxml import etree
@@ -81,9 +83,9 @@ class _Otherwise:
     make: Callable[[ValidationError], Any]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        types = tuple(each for each in get_args(source) if each not in (NoneType, Unreadable))
-        alternatives = Union[types]  # noqa: UP007 - computed
-        return WrapValidator(self._validate).__get_pydantic_core_schema__(alternatives, handler)
+        types = [each for each in get_args(source) if each not in (NoneType, Unreadable)]
+        union = reduce(or_, types)
+        return WrapValidator(self._validate).__get_pydantic_core_schema__(union, handler)
 
     def _validate(self, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:

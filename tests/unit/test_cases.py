@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints
-from ssc_ingest.errors import DigestMismatch, RegistryUnavailable, ResourceNotFound
+from ssc_ingest.errors import DigestMismatch, ResourceForbidden, ResourceNotFound
 from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import Package
 
@@ -44,7 +44,7 @@ class Documents:
             )
         if found == 404:
             raise ResourceNotFound("HTTP 404", url=url)
-        raise RegistryUnavailable(f"HTTP {found}", url=url, status=found)
+        raise ResourceForbidden(f"HTTP {found}", url=url)
 
     async def get_immutable(self, url: str, *, sha256: str | None = None, **_: Any) -> Any:
         """The same; its digest is checked."""

@@ -27,9 +27,9 @@ from ssc_ingest.ecosystems.pypi.simple_index import (
 from ssc_ingest.ecosystems.pypi.versions import parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
 from ssc_ingest.errors import (
+    DigestMismatch,
     MalformedMetadata,
     PackageNotFound,
-    RegistryUnavailable,
     ResourceForbidden,
     ResourceNotFound,
     ResponseTooLarge,
@@ -157,11 +157,8 @@ class ProjectReader:
                 try:
                     if found := await source():
                         return found
-                except (MalformedMetadata, ResponseTooLarge):
+                except (DigestMismatch, MalformedMetadata, ResponseTooLarge):
                     pass  # this document will not change any more, but another one may do
-                except RegistryUnavailable as error:
-                    if not error.is_refusal:
-                        raise
             return None
 
         releases = list(releases)
