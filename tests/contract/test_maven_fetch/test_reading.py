@@ -150,7 +150,7 @@ async def test_a_document_type_declaration_is_read_over(
     spoilt = repository.documents[paths[2]].replace(b"<version>", b"<version>&v;")
     repository.documents[paths[2]] = spoilt
     package = (await read(maven, "g:a")).package
-    assert [requirements(package, version) for version in "12"] == [{"x:a": "[7]"}, {}]
+    assert [requirements(package, version) for version in "12"] == [{"x:a": "[7]"}, None]
 
 
 async def test_a_relocated_version_requires_its_new_place(
