@@ -1,5 +1,6 @@
 """The program: its commands, and the options that they all share."""
 
+import logging
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -86,7 +87,10 @@ def _shared(
         ),
     ] = False,
 ) -> None:
-    del debug, version  # read elsewhere: by Program, and by the callback
+    del version  # its callback has read it
+    if not debug:
+        # Neo4j's driver announces every retry, most of which succeed.
+        logging.getLogger("neo4j").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # What a terminal cannot show must not end the command.

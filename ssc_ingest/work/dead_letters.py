@@ -6,6 +6,7 @@ stream ``dead-letters``. An id names the stream and the entry: ``dead-letters/17
 """
 
 import json
+import re
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ MAX_TRACEBACK_LENGTH = 20_000
 """Characters; the end of a longer one is kept."""
 
 PAGE = 100
+
+_ENTRY_ID = re.compile(r"[0-9]+-[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +129,30 @@ class DeadLetters:
                 before = f"({entries[-1][0]}"
 
     async def get(self, letter_id: str) -> DeadLetter | None:
-        """One dead letter, or ``None``."""
-        name, _, entry_id = letter_id.rpartition("/")
-        redis = self._redis_of(name)
-        entries: Any = await redis.xrange(name or STREAM, min=entry_id, max=entry_id, count=1)
-        return _decode(f"{name or STREAM}/{entry_id}", entries[0][1]) if entries else None
+        """One dead letter, or ``None`` if there is none of that id."""
+        if (place := _place(letter_id)) is None:
+            return None
+        name, entry_id = place
+        entries: Any = await self._redis_of(name).xrange(name, entry_id, entry_id, count=1)
+        return _decode(f"{name}/{entry_id}", entries[0][1]) if entries else None
 
     async def delete(self, letter_ids: Sequence[str]) -> int:
         """Remove dead letters; returns how many existed."""
         removed = 0
-        for letter_id in letter_ids:
-            name, _, entry_id = letter_id.rpartition("/")
-            removed += int(await self._redis_of(name).xdel(name or STREAM, entry_id))
+        for name, entry_id in filter(None, map(_place, letter_ids)):
+            removed += int(await self._redis_of(name).xdel(name, entry_id))
         return removed
 
     def _redis_of(self, name: str) -> Redis:
         return self._streams if name.endswith(STREAM_SUFFIX) else self._state
+
+
+def _place(letter_id: str) -> tuple[str, str] | None:
+    """The stream and the entry that an id names; ``None`` if it cannot be a dead letter's."""
+    name, _, entry_id = letter_id.rpartition("/")
+    name = name or STREAM
+    is_stream = name == STREAM or name.endswith(STREAM_SUFFIX)
+    return (name, entry_id) if is_stream and _ENTRY_ID.fullmatch(entry_id) else None
 
 
 def _origin(value: Any) -> Origin | None:

@@ -228,6 +228,8 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"ecosystem": "pypi", "run_id": "nothing"},
         "InvalidArguments",
     ),
+    "a replay of nothing": (REPLAY, {}, "InvalidArguments"),
+    "a replay without a list": (REPLAY, {"ids": "1-0"}, "InvalidArguments"),
 }
 
 

@@ -198,3 +198,11 @@ async def test_an_error_type_is_the_whole_name(state: State) -> None:
     ids = [await _fail(state, _message(name), type(name, (Exception,), {})()) for name in names]
     found = [letter.id async for letter in state.dead_letters.all(error_type=names[1])]
     assert found == [ids[1]]
+
+
+@pytest.mark.parametrize("letter_id", ["nope", "1-", "job:1/1-0", "-dlq/x", "dead-letters/"])
+async def test_a_text_that_is_no_id_names_nothing(state: State, letter_id: str) -> None:
+    """It is neither an error of Redis nor a way to other keys."""
+    await state.redis.hset("job:1", "created_at", "1")
+    assert await state.dead_letters.get(letter_id) is None
+    assert await state.dead_letters.delete([letter_id]) == 0

@@ -7,6 +7,8 @@ from celery import Task
 from celery.exceptions import Reject
 
 from ssc_ingest.control.replay import REPLAY
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.models import now
 from ssc_ingest.resources import Resources
 from ssc_ingest.work.arguments import ReplayDeadLetters
 from ssc_ingest.work.locks import LockHeld, exclusive
@@ -19,7 +21,11 @@ GO_ON_AFTER = 1.0
 """Seconds before a follow-up task continues the remaining replays."""
 
 
-@app.task(bind=True, name=REPLAY, ignore_result=False)
+class BadReplay(Exception):
+    """The arguments make no sense; the text says why, and the dead letter's id."""
+
+
+@app.task(bind=True, name=REPLAY, ignore_result=False, throws=(BadReplay,))
 def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  # type: ignore[type-arg]
     """Put dead letters back on their queues, by ids or by filter.
 
@@ -39,12 +45,17 @@ async def _replay(
 ) -> dict[str, list[str]]:
     state = resources.state
     replay = state.replay()
-    request = await replay.pin(ReplayDeadLetters.parse(kwargs), task_id)
     replayed: list[str] = []
-    rest: ReplayDeadLetters | None = request
-    with suppress(LockHeld, TimeoutError):
-        async with exclusive(state.redis, REPLAY, resources.settings.task_timeout):
-            replayed, rest = await replay.replay_portion(request)
+    try:
+        request = await replay.pin(ReplayDeadLetters.parse(kwargs), task_id)
+        rest: ReplayDeadLetters | None = request
+        with suppress(LockHeld, TimeoutError):
+            async with exclusive(state.redis, REPLAY, resources.settings.task_timeout):
+                replayed, rest = await replay.replay_portion(request)
+    except InvalidArguments as error:
+        call = TaskMessage(task=REPLAY, task_id=task_id, kwargs=kwargs, queue=CONTROL)
+        letter = await state.dead_letters.add(call, error, now=now())
+        raise BadReplay(f"{type(error).__name__}: {error} [{letter}]") from error
     if rest is None:
         return {"replayed": replayed, "rest": []}
     message = TaskMessage(task=REPLAY, kwargs=rest.model_dump(), queue=CONTROL, ignore_result=False)

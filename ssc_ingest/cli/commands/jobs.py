@@ -115,10 +115,10 @@ def _roots(job: "Job") -> str:
 
 def print_summary(job: "Job") -> None:
     """Print what a job did and what failed."""
-    from ssc_ingest.models import Outcome
+    from ssc_ingest.models import Outcome, now
 
     counts = job.counts
-    took = ((job.finished_at or job.touched_at) - job.created_at).total_seconds()
+    took = ((job.finished_at or now()) - job.created_at).total_seconds()
     new, present = counts[Outcome.EXTRACTED], counts[Outcome.PRESENT]
     packages = f"{output.number(new)} read"
     if present:
@@ -129,7 +129,7 @@ def print_summary(job: "Job") -> None:
         ("job", job.id),
         ("requested", ", ".join(job.roots)),
         ("dependencies", job.dependencies),
-        ("state", f"{standing(job)} after {output.duration(took)}"),
+        ("state", f"{standing(job)} {'after' if job.finished else 'for'} {output.duration(took)}"),
         ("packages", packages),
         ("versions", output.number(counts["versions"])),
         ("requirements", output.number(counts["requirements"])),

@@ -102,9 +102,10 @@ def resume(name: Name) -> None:
     [cyan]ssc-ingest registries resume npm[/cyan]
     """
     was_paused, woken = asyncio.run(_resume(name))
-    if not was_paused:
+    if was_paused or woken:
+        output.say(f"{name} is resumed, with {output.count(woken, 'waiting package')}")
+    else:
         output.say(f"{name} was not paused by hand", stderr=True)
-    output.say(f"{name} is resumed, with {output.count(woken, 'waiting package')}")
 
 
 @asynccontextmanager
