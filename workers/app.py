@@ -1,6 +1,7 @@
 """The Celery application. Importing it reads no settings and opens no connections."""
 
 import sys
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -12,7 +13,6 @@ from ssc_ingest.extraction.delivery import log_fields
 from ssc_ingest.logs import configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
-from workers import tasks
 from workers.configuration import celery_configuration
 from workers.process.runtime import Runtime, threads
 
@@ -29,9 +29,10 @@ class Fleet(Celery):
     runtime: Runtime
 
 
+_tasks = Path(__file__).with_name("tasks")  # its modules know this one, so none is imported here
 app = Fleet(
     "workers",
-    include=[f"{tasks.__name__}.{module.name}" for module in iter_modules(tasks.__path__)],
+    include=[f"workers.tasks.{module.name}" for module in iter_modules([str(_tasks)])],
 )
 
 
