@@ -139,7 +139,7 @@ class Recorder:
         return Delayed(seconds=seconds, error_type=type(error).__name__, error=str(error))
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
-        """Record a permanent failure, of a message that cannot be read included."""
+        """Record a permanent failure, including that of an unreadable message."""
         letter = await self._dead_letters.add(message, error, now=now())
         reason = f"{type(error).__name__}: {error}"
         ecosystem = UNKNOWN

@@ -65,7 +65,7 @@ class WriteOutcome:
     """... and the number of packages that it wrote."""
 
     def __add__(self, later: "WriteOutcome") -> "WriteOutcome":
-        """What two transactions did for the same package."""
+        """The combined changes of two transactions to the same package."""
         return replace(
             later,
             created=self.created or later.created,

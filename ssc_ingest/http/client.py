@@ -77,7 +77,7 @@ async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]
     """The process's one HTTP client: keep-alive, the system's trust store.
 
     Its connections are aiohttp's, which cost a quarter of the processor time of httpx's own.
-    Proxies of the environment are used, but never for loopback.
+    Uses the proxies of the environment, except for loopback addresses.
     """
     loopback = ("all://127.0.0.1", "all://localhost", "all://[::1]")
     async with HttpxAiohttpClient(

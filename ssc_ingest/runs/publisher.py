@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:
-    """What carrying out the runs of one ecosystem needs."""
+    """The services that runs of one ecosystem need."""
 
     runs: Runs
     queues: Queues

@@ -169,7 +169,7 @@ class Runs:
     # Their packages -----------------------------------------------------------------------
 
     async def wants(self, run_id: str, purl: Purl, sequence: int) -> bool:
-        """Whether the run waits for this package, and for no later message about it."""
+        """Whether the run waits for this message about the package, not for a later one."""
         entry = await self.redis.hget(keys(run_id)[1], purl)
         return entry is not None and str(entry).startswith(f"{sequence} ")
 
@@ -246,7 +246,7 @@ def keys(run_id: str) -> list[str]:
 
 
 def ending_keys(run: Run) -> list[str]:
-    """What the end of a run changes as well: which run is current, and the feed."""
+    """Other keys that the end of a run updates: the current run and the feed."""
     return [_current(run.kind, run.ecosystem), _feed(run.ecosystem)]
 
 
@@ -278,7 +278,7 @@ def package_message(run: Run, item: Item) -> TaskMessage:
 
 
 def pending_item(purl: Purl, entry: str) -> Item:
-    """A pending package, from what the record has."""
+    """Build a pending package from its stored record."""
     return Item(purl, ExtractPackage.parse(json.loads(entry.partition(" ")[2])))
 
 

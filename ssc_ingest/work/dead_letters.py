@@ -148,7 +148,7 @@ class DeadLetters:
 
 
 def _place(letter_id: str) -> tuple[str, str] | None:
-    """The stream and the entry that an id names; ``None`` if it cannot be a dead letter's."""
+    """The stream and the entry that an id names; ``None`` if it is no valid id."""
     name, _, entry_id = letter_id.rpartition("/")
     name = name or STREAM
     is_stream = name == STREAM or name.endswith(STREAM_SUFFIX)

@@ -48,7 +48,7 @@ def extract(
         typer.Option("--wait", help="Wait until everything is in the graph, then print a summary."),
     ] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Read packages again that are already in the graph.")
+        bool, typer.Option("--refresh", help="Read packages again even if the graph has them.")
     ] = False,
     dependencies: Annotated[
         Follow,

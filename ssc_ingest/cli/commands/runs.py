@@ -66,7 +66,7 @@ def show(
 
 @commands.command("pause")
 def pause(run_id: RunID) -> None:
-    """Let a run publish nothing more for now. What is in the queues is still done.
+    """Pause a run. It publishes no more tasks until it is resumed; queued ones are still done.
 
     [cyan]ssc-ingest runs pause 3f2a91c07b5e[/cyan]
     """

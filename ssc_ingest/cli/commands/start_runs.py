@@ -57,7 +57,7 @@ def ingest(
 
     [cyan]ssc-ingest ingest pypi --limit 100 --wait[/cyan]
 
-    With --wait it ends with 1 if a run failed. Ctrl-C ends the waiting, not the run.
+    With --wait the exit code is 1 if a run failed. Ctrl-C ends the waiting, not the run.
     """
     asyncio.run(
         _start("ingestion", ecosystem, limit=limit, wait=wait, dry_run=dry_run, as_json=as_json)
@@ -78,7 +78,7 @@ def update(
 
     [cyan]ssc-ingest update npm --wait[/cyan]
 
-    With --wait it ends with 1 if a run failed. Ctrl-C ends the waiting, not the run.
+    With --wait the exit code is 1 if a run failed. Ctrl-C ends the waiting, not the run.
     """
     asyncio.run(
         _start("update", ecosystem, limit=None, wait=wait, dry_run=dry_run, as_json=as_json)
