@@ -12,12 +12,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import structlog
 from pydantic import Field
 
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
+from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
 from ssc_ingest.ecosystems.wire import (
     Entry,
     Unreadable,
@@ -26,10 +26,8 @@ from ssc_ingest.ecosystems.wire import (
     parse_moment,
     read_json,
 )
-from ssc_ingest.errors import InvalidName, MalformedMetadata
+from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Requirement
-
-logger = structlog.get_logger(__name__)
 
 
 class _Links(WireModel):
@@ -124,16 +122,11 @@ def parse_packument(body: bytes, name: str, url: str) -> Packument:
 
 
 class RequirementReader:
-    """Reads the requirements of one package's versions.
-
-    Versions of a package mostly require the same, so equal requirements share one object: the
-    largest packages have a million of them.
-    """
+    """Reads the requirements of one package's versions."""
 
     def __init__(self, package: str) -> None:
         self._package = package
-        self._known: dict[tuple[str, ...], Requirement | None] = {}
-        self._skipped: set[str] = set()
+        self._requirements = SharedRequirements(reference, to_constraints)
 
     def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
         """The requirements, one per package; ranges of a repeated package are united."""
@@ -141,30 +134,12 @@ class RequirementReader:
         for name, text in manifest.installed_from_registry().items():
             target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
             ranges[target] = (*ranges.get(target, ()), range_)
-        found = (self._requirement(name, *texts) for name, texts in ranges.items())
+        found = (self._requirements.get(name, *texts) for name, texts in ranges.items())
         return tuple(requirement for requirement in found if requirement)
-
-    def _requirement(self, *key: str) -> Requirement | None:
-        if key not in self._known:
-            name, *texts = key
-            try:
-                self._known[key] = Requirement(reference(name), to_constraints(*texts))
-            except InvalidName:
-                self._known[key] = None
-                self._skipped.add(name[:100])
-        return self._known[key]
 
     def report(self) -> None:
         """Log, once per package, the names that npm cannot have."""
-        if self._skipped:
-            logger.warning(
-                "requirements_skipped",
-                ecosystem=IDENTITY.name,
-                package=self._package,
-                reason="not package names",
-                requirements=sorted(self._skipped)[:10],
-                count=len(self._skipped),
-            )
+        self._requirements.report(IDENTITY.name, self._package)
 
 
 def _resolve_alias(name: str, text: str) -> tuple[str, str]:
