@@ -41,10 +41,23 @@ class PackageRef:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A dependency of one version: the package, and the range in its ecosystem's notation."""
+    """A dependency of one version: a package that a plain install of the version may pull.
+
+    There is one per package, so several declarations of a package make one requirement whose
+    ``constraints`` are their union.
+    """
 
     package: PackageRef
     constraints: str
+    """The range in the ecosystem's notation."""
+    kind: str | None = None
+    """``build`` (Cargo) or a scope (Maven); ``None`` for a plain one, and for several kinds."""
+    optional: bool = False
+    """Whether an install succeeds, or may be asked to do, without it. True of several declarations
+    only if it is true of each."""
+    declared: str | None = None
+    """JSON array with the declarations, if the fields above do not say everything; see
+    :func:`ssc_ingest.ecosystems.declared.declared`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,27 @@ class Version:
     """A document was not available yet: the package's next extraction reads this version again."""
     requirements_unknown: bool = False
     """The registry has no readable statement of the requirements; they are not empty."""
+    requires_python: str | None = None
+    """The Python versions that it supports, a PEP 440 specifier (PyPI)."""
+    engines: str | None = None
+    """The runtimes that it supports, JSON object of ranges by name (npm)."""
+    os: tuple[str, ...] = ()
+    """The operating systems that it installs on, ``!name`` for all but one (npm)."""
+    cpu: tuple[str, ...] = ()
+    """The processors that it installs on, as ``os`` (npm)."""
+    license: str | None = None
+    """What the registry gives as its licence, at most 200 characters."""
+    license_spdx: str | None = None
+    """The same as a valid SPDX expression, if it is one."""
+    deprecated: str | None = None
+    """The publisher's advice against it, at most 1,000 characters; yanked versions need none."""
+    features: str | None = None
+    """JSON object: for each feature, the features and dependencies that it enables (Cargo)."""
+    extra_requirements: str | None = None
+    """JSON object: for each extra, its requirements as the registry has them (PyPI)."""
+    peer_requirements: str | None = None
+    """JSON object of the packages that its user must install: ``{name: {"range": ...}}``, with
+    ``"optional": true`` if it may be absent (npm)."""
 
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:
@@ -94,6 +128,8 @@ class Package:
     fetched_at: datetime
     etag: str | None = None
     import_names: tuple[str, ...] = ()
+    dist_tags: str | None = None
+    """JSON object: versions by tag, of registries that have tags (npm)."""
 
     def __post_init__(self) -> None:
         if self.fetched_at.tzinfo is None:

@@ -1,0 +1,47 @@
+"""Declarations of requirements: what the edge of the graph cannot say."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
+    """The declarations of one requirement as JSON, in the registry's order, for the graph.
+
+    A registry's module calls it where package, constraints, kind and optional do not say
+    everything, and then passes every declaration of that package with all that a resolver needs.
+    Keys whose value is the default are left out. Equal requirements make equal text.
+
+    ========================  =========================================  ========
+    key                       value                                      default
+    ========================  =========================================  ========
+    ``text``                  the range as the registry spells it        the constraints
+    ``kind``                  ``build`` (Cargo)                          a plain one
+    ``optional``              whether it is optional                     ``false``
+    ``target``                platform, a Cargo ``cfg`` or triple        every
+    ``features``              features that it enables (Cargo)           none
+    ``default_features``      whether it enables the default ones        ``true``
+    ``alias``                 the name in the manifest (npm, Cargo)      the package's
+    ``marker``                environment marker, PEP 508 (PyPI)         none
+    ``extras``                extras that it asks for (PyPI)             none
+    ``scope``                 Maven's scope                              ``compile``
+    ``classifier``, ``type``  Maven's                                    none, ``jar``
+    ``exclusions``            list of ``group:artifact`` (Maven)         none
+    ``managed``               version comes from management (Maven)      ``false``
+    ``framework``             target framework (NuGet)                   every
+    ``platform``              platform of the gem (RubyGems)             ``ruby``
+    ========================  =========================================  ========
+    """
+    kept = [
+        {key: value for key, value in one.items() if _says_more(key, value)} for one in declarations
+    ]
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+_DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar", "platform": "ruby"}
+
+
+def _says_more(key: str, value: Any) -> bool:
+    if key in _DEFAULTS:
+        return value is not None and value != _DEFAULTS[key]
+    return bool(value)
