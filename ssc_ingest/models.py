@@ -61,6 +61,42 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredPackage:
+    """A requirement as the graph has it."""
+
+    label: str
+    purl: Purl
+    name: str
+    registry_name: str
+    """Name for requests to its registry; of a stub, the requirement's spelling."""
+    is_stub: bool
+    optional: bool = False
+    declared: str | None = None
+    """As :attr:`Requirement.declared`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installable:
+    """A version's requirements as the graph has them, for the packages of its installation."""
+
+    requirements: tuple[RequiredPackage, ...]
+    features: str | None = None
+    """As :attr:`Version.features`."""
+    extra_requirements: str | None = None
+    """As :attr:`Version.extra_requirements`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A package that an installation pulls, and the parts of it that it selects."""
+
+    purl: Purl
+    registry_name: str
+    parts: frozenset[str] = frozenset()
+    """Cargo's features or PyPI's extras, ``default`` for Cargo's default features."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One release.
 

@@ -129,7 +129,12 @@ class Resources:
     @property
     def budget(self) -> Budget:
         """How far jobs follow requirements."""
-        return Budget(self.settings.job_max_packages, self.settings.job_max_requests)
+        settings = self.settings
+        return Budget(
+            packages=settings.job_max_packages,
+            requests=settings.job_max_requests,
+            direct=settings.job_max_direct_requirements,
+        )
 
     def extractor(self) -> Extractor:
         """What extracts packages."""
@@ -152,7 +157,7 @@ class Resources:
             assignments,
             state.claims,
             self.extractor(),
-            Following(self.reader, state.jobs, state.queues, self.budget),
+            Following(self.ecosystems, self.reader, state.jobs, state.queues, self.budget),
             Recorder(
                 assignments,
                 state.queues,

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     """Maximum number of packages of one on-demand job. The rest stay stubs and are reported."""
     job_max_requests: int = Field(2000, ge=1)
     """Maximum number of requests to registries of one on-demand job."""
+    job_max_direct_requirements: int = Field(2000, ge=0)
+    """Maximum number of direct requirements that one on-demand job fills beyond its budget: those
+    of all versions of the packages that it names. The rest stay stubs and are reported."""
     run_high_water: int = Field(2000, ge=1)
     """Maximum number of packages of one run that are queued or in progress."""
     updates_add_packages: bool = False

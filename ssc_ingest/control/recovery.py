@@ -7,7 +7,7 @@ come back, and the package's queue is empty, its pending packages are published 
 lease has lapsed is given to another worker.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -84,8 +84,7 @@ class Recovery:
         for run in running:
             if (datetime.now(UTC) - run.touched_at).total_seconds() > self._silence:
                 packages += await self._requeue_run(run)
-        urgent = [queue_name(name, "urgent") for name in ecosystems()]
-        if not any((await self._queues.lengths(urgent)).values()):
+        if not await self._waits([queue_name(name, "urgent") for name in ecosystems()]):
             for job_id in await self._jobs.unfinished(self._silence):
                 packages += await self._requeue_job(job_id)
         return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed))
@@ -95,7 +94,12 @@ class Recovery:
         if job is None:
             return 0
         pending = await self._jobs.pending(job_id)
-        messages = {purl: job_message(purl, _request(purl, pending[purl], job)) for purl in pending}
+        messages = {
+            purl: job_message(purl, _request(purl, pending[purl], job), followed=not pending[purl])
+            for purl in pending
+        }
+        if await self._waits({message.queue for message in messages.values()}):
+            return 0
         # A task that another program sent has an id of its own, which may be the job's.
         lost = await self._lost(messages.items(), job_id)
         await self._queues.publish(lost)
@@ -105,12 +109,16 @@ class Recovery:
     async def _requeue_run(self, run: Run) -> int:
         pending = await self._runs.pending(run.id)
         messages = [(item.purl, package_message(run, item)) for item in pending]
-        if any((await self._queues.lengths([message.queue for _, message in messages])).values()):
+        if await self._waits({message.queue for _, message in messages}):
             return 0
         lost = await self._lost(messages)
         await self._queues.publish(lost)
         await self._runs.touch(run.id)
         return len(lost)
+
+    async def _waits(self, queues: Collection[str]) -> bool:
+        """Whether messages wait in some of the queues."""
+        return any((await self._queues.lengths(sorted(queues))).values())
 
     async def _lost(
         self, messages: Iterable[tuple[Purl, TaskMessage]], *other_ids: str

@@ -16,7 +16,16 @@ from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.endpoints import Endpoint, Endpoints, Option
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.models import ANY_VERSION, Package, PackageRef, Purl, Version, VersionName
+from ssc_ingest.models import (
+    ANY_VERSION,
+    Installable,
+    Installed,
+    Package,
+    PackageRef,
+    Purl,
+    Version,
+    VersionName,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,9 @@ class Ecosystem(ABC):
     identity: ClassVar[Identity]
     requests_per_package: ClassVar[float] = 1.0
     """Average requests for a package that is new to the graph; an estimate for dry runs."""
+    default_parts: ClassVar[frozenset[str] | None] = None
+    """Parts of a package (features, extras) that an installation selects unless it says otherwise;
+    ``None`` where packages have no parts."""
     reads_import_names: ClassVar[bool] = False
     """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 
@@ -233,6 +245,17 @@ class Ecosystem(ABC):
         offered = [version for version in ordered if not version.yanked] or ordered
         stable = next((v for v in reversed(offered) if is_stable(v)), None)
         return stable.name if stable else offered[-1].name if offered else None
+
+    @classmethod
+    def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
+        """The packages that an installation of a version pulls directly, each once.
+
+        Args:
+            version: its requirements and tables from the graph.
+            parts: the parts of the package that the installation selects.
+        """
+        del parts
+        return [Installed(each.purl, each.registry_name) for each in version.requirements]
 
     # The registry as a whole ------------------------------------------------------------
     #

@@ -94,6 +94,28 @@ class JobMember:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectMember:
+    """A direct requirement that a job fills beyond its budget."""
+
+    jobs: Jobs
+    job_id: str
+    ref: PackageRef
+
+    async def join(self) -> Membership:
+        """It is read, whatever became of the job."""
+        return "followed"
+
+    async def exhausted(self) -> bool:
+        """It is outside the budget."""
+        return False
+
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+        """The job counts it as done."""
+        del outcome, counts, reason
+        await self.jobs.filled(self.job_id, self.ref.purl)
+
+
+@dataclass(frozen=True, slots=True)
 class RunMember:
     """A package of a run."""
 
@@ -194,6 +216,8 @@ class Assignments:
         members: list[Member] = []
         if job_id:
             members.append(JobMember(self._jobs, job_id, ref, arguments, self._budget))
+        if arguments.fills:
+            members.append(DirectMember(self._jobs, arguments.fills, ref))
         if arguments.run_id:
             members.append(RunMember(self._runs, arguments.run_id, ref, arguments.sequence))
         if message.attempts >= MAX_STALE_ATTEMPTS:

@@ -1,27 +1,51 @@
 """Following requirements: the packages that an extracted package requires join its job."""
 
+from collections.abc import Mapping
+
+from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.extraction.assignment import Assignment
 from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
-from ssc_ingest.on_demand.jobs import Budget, Jobs, job_message
+from ssc_ingest.models import Installed, PackageRef, Purl, RequiredPackage
+from ssc_ingest.on_demand.jobs import Budget, Jobs, direct_message, job_message
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
 
 
 class Following:
-    """Publishes tasks for requirements."""
+    """Publishes tasks for requirements.
 
-    def __init__(self, reader: GraphReader, jobs: Jobs, queues: Queues, budget: Budget) -> None:
+    Args:
+        ecosystems: decide about the packages that an installation pulls.
+        reader: of the graph, which has the requirements.
+        jobs: the jobs to which the packages are added.
+        queues: where their tasks are published.
+        budget: how far a job follows requirements.
+    """
+
+    def __init__(
+        self,
+        ecosystems: Mapping[str, Ecosystem],
+        reader: GraphReader,
+        jobs: Jobs,
+        queues: Queues,
+        budget: Budget,
+    ) -> None:
+        self._ecosystems = ecosystems
         self._reader = reader
         self._jobs = jobs
         self._queues = queues
         self._budget = budget
 
     async def follow(self, assignment: Assignment, extracted: Extracted) -> int:
-        """Publish tasks for what the package requires, within the job's budget.
+        """Publish tasks for the requirements of a package, within the job's budget.
+
+        With ``latest``, these are the packages that an installation of the latest version pulls;
+        with ``all``, the requirements of every version. The direct requirements of a package that
+        was requested by name are filled in addition, and not followed further.
 
         Returns:
-            How many were published.
+            How many packages were published within the budget.
 
         Raises:
             StoreUnavailable: the graph is away or busy.
@@ -29,18 +53,78 @@ class Following:
         arguments, job_id = assignment.request.arguments, assignment.request.job_id
         if not job_id or arguments.dependencies == "none":
             return 0
-        required = await self._reader.requirements(extracted.ref, arguments.dependencies)
-        tasks = {
-            package.purl: ExtractPackage(
+        ref = extracted.ref
+        required: list[RequiredPackage] = []
+        if arguments.dependencies == "all" or assignment.requested:
+            required = await self._reader.requirements(ref)
+        if arguments.dependencies == "all":
+            pulled = {each.purl: Installed(each.purl, each.registry_name) for each in required}
+        else:
+            pulled = await self._installation(job_id, ref, named=assignment.requested)
+        published = await self._publish(assignment, job_id, pulled)
+        if assignment.requested:
+            await self._fill(assignment, job_id, required)
+        return published
+
+    async def _publish(
+        self, assignment: Assignment, job_id: str, pulled: Mapping[Purl, Installed]
+    ) -> int:
+        arguments = assignment.request.arguments
+        purls = await self._jobs.follow(
+            job_id, list(pulled), self._budget, redelivered=assignment.redelivered
+        )
+        messages = []
+        for purl in purls:
+            request = ExtractPackage(
                 ecosystem=arguments.ecosystem,
-                name=package.registry_name,
+                name=pulled[purl].registry_name,
                 dependencies=arguments.dependencies,
                 job_id=job_id,
             )
-            for package in required
-        }
-        purls = await self._jobs.follow(
-            job_id, list(tasks), self._budget, redelivered=assignment.redelivered
+            messages.append(job_message(purl, request, followed=True))
+        await self._queues.publish(messages)
+        return len(messages)
+
+    async def _installation(
+        self, job_id: str, ref: PackageRef, *, named: bool
+    ) -> dict[Purl, Installed]:
+        """The packages that the job's installation pulls because of this one.
+
+        Packages may have parts (features, extras), and another package may select further parts of
+        one whose requirements were followed already: those of the added parts follow at once.
+        """
+        ecosystem = self._ecosystems[ref.ecosystem]
+        found: dict[Purl, Installed] = {}
+        pending = [ref.purl]
+        while pending:
+            purl = pending.pop()
+            parts: frozenset[str] = frozenset()
+            if ecosystem.default_parts is not None:
+                parts = await self._jobs.take_parts(
+                    job_id, purl, ecosystem.default_parts, named=named and purl == ref.purl
+                )
+            version = await self._reader.installable(ref.label, purl)
+            if version is None:
+                continue
+            pulled = ecosystem.installs(version, parts)
+            found |= {each.purl: each for each in pulled}
+            if ecosystem.default_parts is not None:
+                # Their own tasks see these parts, so they are noted before they are published.
+                pending += await self._jobs.select_parts(job_id, pulled)
+        return found
+
+    async def _fill(
+        self, assignment: Assignment, job_id: str, required: list[RequiredPackage]
+    ) -> None:
+        """Publish the direct requirements that have not been read, newest versions first.
+
+        Readers show a package with its requirements, and cannot show one without versions.
+        """
+        stubs = {each.purl: each.registry_name for each in required if each.is_stub}
+        purls = await self._jobs.fill(
+            job_id, list(stubs), self._budget, redelivered=assignment.redelivered
         )
-        await self._queues.publish([job_message(purl, tasks[purl]) for purl in purls])
-        return len(purls)
+        ecosystem = assignment.request.ref.ecosystem
+        await self._queues.publish(
+            [direct_message(purl, ecosystem, stubs[purl], job_id) for purl in purls]
+        )

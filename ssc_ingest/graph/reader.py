@@ -1,10 +1,10 @@
 """What extraction and runs ask the graph: small reads by index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from neo4j import AsyncDriver, Record, RoutingControl
 
@@ -12,7 +12,7 @@ from ssc_ingest.graph.coalescing import Coalescer
 from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.graph.values import aware
-from ssc_ingest.models import PackageRef, Purl, VersionName
+from ssc_ingest.models import Installable, PackageRef, Purl, RequiredPackage, VersionName
 
 PACKAGE_STATES = """
 UNWIND $purls AS purl
@@ -42,12 +42,22 @@ ORDER BY newest DESC, purl
 
 REQUIREMENTS_OF_LATEST = """
 MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version {name: package.latest})
-MATCH (version)-[:REQUIRE]->(required)
-RETURN DISTINCT labels(required)[0] AS label, required.purl AS purl, required.name AS name,
-       required.registry_name AS registry_name, required.moment IS NULL AS is_stub
-ORDER BY purl
+RETURN COLLECT {
+         MATCH (version)-[edge:REQUIRE]->(required)
+         RETURN {label: labels(required)[0], purl: required.purl, name: required.name,
+                 registry_name: required.registry_name, is_stub: required.moment IS NULL,
+                 optional: edge.optional, declared: edge.declared}
+         ORDER BY required.purl
+       } AS requirements,
+       COLLECT {
+         MATCH (table:RequirementTable {digest: version.features}) RETURN table.table
+       } AS features,
+       COLLECT {
+         MATCH (table:RequirementTable {digest: version.extra_requirements}) RETURN table.table
+       } AS extra_requirements
 """
-"""What the version that an install would take requires. Unique index on ``purl``."""
+"""The requirements of the version that an installation takes, and its tables. Unique indexes on
+``purl`` and ``digest``."""
 
 PACKAGE_TOTALS = """
 MATCH (package:%(label)s {purl: $purl})
@@ -91,18 +101,6 @@ class PackageState:
         return self.moment is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequiredPackage:
-    """A package that another one requires."""
-
-    label: str
-    purl: Purl
-    name: str
-    registry_name: str
-    """What its registry is asked for; of a stub, the requirement's spelling."""
-    is_stub: bool
-
-
 class GraphReader:
     """Reads for the tasks of one event loop; every method is one small transaction.
 
@@ -136,25 +134,23 @@ class GraphReader:
             for row in records
         }
 
-    async def requirements(
-        self, ref: PackageRef, scope: Literal["all", "latest"]
-    ) -> list[RequiredPackage]:
-        """The packages that a package's versions (or its latest one) require, each once.
+    async def requirements(self, ref: PackageRef) -> list[RequiredPackage]:
+        """The packages that a package's versions require, each once.
 
         Those required by the newest versions come first.
         """
-        statement = REQUIREMENTS_OF_ALL if scope == "all" else REQUIREMENTS_OF_LATEST
-        records = await self._read(for_label(statement, ref.label), purl=ref.purl)
-        return [
-            RequiredPackage(
-                label=row["label"],
-                purl=row["purl"],
-                name=row["name"],
-                registry_name=row["registry_name"] or row["name"],
-                is_stub=row["is_stub"],
+        records = await self._read(for_label(REQUIREMENTS_OF_ALL, ref.label), purl=ref.purl)
+        return [_required(row) for row in records]
+
+    async def installable(self, label: str, purl: Purl) -> Installable | None:
+        """The requirements of a package's latest version; ``None`` if it has no such version."""
+        for row in await self._read(for_label(REQUIREMENTS_OF_LATEST, label), purl=purl):
+            return Installable(
+                requirements=tuple(map(_required, row["requirements"])),
+                features=next(iter(row["features"]), None),
+                extra_requirements=next(iter(row["extra_requirements"]), None),
             )
-            for row in records
-        ]
+        return None
 
     async def totals(self, ref: PackageRef) -> tuple[int, int]:
         """How many versions a package has, and how many requirements these have together."""
@@ -182,3 +178,15 @@ class GraphReader:
                 statement, parameters, routing_=RoutingControl.READ
             )
         return answer.records
+
+
+def _required(row: Mapping[str, Any] | Record) -> RequiredPackage:
+    return RequiredPackage(
+        label=row["label"],
+        purl=row["purl"],
+        name=row["name"],
+        registry_name=row["registry_name"] or row["name"],
+        is_stub=row["is_stub"],
+        optional=bool(row.get("optional")),
+        declared=row.get("declared"),
+    )

@@ -9,6 +9,10 @@ goes, those they require. Its state is in Redis, so that everybody sees the same
 ``job:<id>:failed``     hash: purl -> why it is in the dead letters
 ``job:<id>:missing``    set of requirements that the registry does not have
 ``job:<id>:left_over``  set of purls beyond the budget, which stay stubs
+``job:<id>:parts``      hash: purl -> selected features or extras, all and those followed already
+``job:<id>:direct``     set of direct requirements that are filled beyond the budget
+``job:<id>:filling``    set of those that are not finished; the job does not wait for them
+``job:<id>:unfilled``   set of direct requirements beyond the limit, which stay stubs
 
 Sets and not counters, because delivery is at least once. All expire a day after the job last
 changed. ``jobs`` lists the ids by time of creation.
@@ -17,14 +21,14 @@ changed. ``jobs`` lists the ids by time of creation.
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from redis.asyncio import Redis
 
-from ssc_ingest.models import Outcome, Purl
+from ssc_ingest.models import Installed, Outcome, Purl
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
@@ -56,6 +60,8 @@ class Budget:
 
     packages: int
     requests: int
+    direct: int = 2000
+    """Direct requirements of the named packages that are filled in addition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,12 @@ class Job:
     left_over: int
     failed: Mapping[Purl, str] = field(default_factory=dict)
     missing: tuple[Purl, ...] = ()
+    direct: int = 0
+    """Direct requirements of all versions of the named packages that are filled in addition."""
+    filling: int = 0
+    """Those of them that are not finished; the job does not wait for them."""
+    unfilled: int = 0
+    """Direct requirements beyond the limit, which stay stubs."""
 
     @property
     def finished(self) -> bool:
@@ -87,16 +99,30 @@ def new_job_id() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def job_message(purl: Purl, request: ExtractPackage) -> TaskMessage:
-    """The urgent task for one package of a job (``request.job_id``).
+def job_message(purl: Purl, request: ExtractPackage, *, followed: bool = False) -> TaskMessage:
+    """The task for one package of a job (``request.job_id``).
 
-    The same package of the same job has the same task id, whoever publishes it.
+    It is urgent, unless the job follows the requirements of all versions: such a job may be large,
+    and other jobs must not wait for it. The same package of the same job has the same task id,
+    whoever publishes it.
     """
+    in_bulk = followed and request.dependencies == "all"
     return TaskMessage(
         task=EXTRACT,
         task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{request.job_id}/{purl}")),
         kwargs=request.keywords(),
-        queue=queue_name(request.ecosystem, "urgent"),
+        queue=queue_name(request.ecosystem, "fresh" if in_bulk else "urgent"),
+    )
+
+
+def direct_message(purl: Purl, ecosystem: str, name: str, job_id: str) -> TaskMessage:
+    """The task for a direct requirement that a job fills beyond its budget."""
+    request = ExtractPackage(ecosystem=ecosystem, name=name, dependencies="none", fills=job_id)
+    return TaskMessage(
+        task=EXTRACT,
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job_id}/direct/{purl}")),
+        kwargs=request.keywords(),
+        queue=queue_name(ecosystem, "fresh"),
     )
 
 
@@ -108,6 +134,9 @@ class Jobs:
         self._enter = redis.register_script(load("enter", __package__))
         self._follow = redis.register_script(load("follow", __package__))
         self._finish = redis.register_script(load("finish", __package__))
+        self._select_parts = redis.register_script(load("select_parts", __package__))
+        self._take_parts = redis.register_script(load("take_parts", __package__))
+        self._fill = redis.register_script(load("fill", __package__))
 
     async def enter(
         self,
@@ -162,6 +191,51 @@ class Jobs:
         args: list[str | int] = [budget.packages, budget.requests, int(redelivered), TTL, *purls]
         return [Purl(purl) for purl in await self._follow(keys=_keys(job_id), args=args)]
 
+    async def select_parts(self, job_id: str, pulled: Iterable[Installed]) -> set[Purl]:
+        """Note the selected parts of packages, before they are followed.
+
+        Returns:
+            The packages whose requirements were followed already with fewer parts: those of the
+            added parts are to be followed now.
+        """
+        pairs = [item for each in pulled for item in (each.purl, " ".join(sorted(each.parts)))]
+        if not pairs:
+            return set()
+        return set(await self._select_parts(keys=[_parts_key(job_id)], args=[TTL, *pairs]))
+
+    async def take_parts(
+        self, job_id: str, purl: Purl, default: Iterable[str], *, named: bool
+    ) -> frozenset[str]:
+        """The selected parts of a package whose requirements are followed now.
+
+        Args:
+            job_id: the job.
+            purl: the package.
+            default: its parts if nothing says otherwise.
+            named: the job was asked for it by name, which selects the default parts, too.
+        """
+        args: list[str | int] = [TTL, purl, " ".join(default), int(named)]
+        text: str = await self._take_parts(keys=[_parts_key(job_id)], args=args)
+        return frozenset(text.split())
+
+    async def fill(
+        self, job_id: str, purls: Sequence[Purl], budget: Budget, *, redelivered: bool
+    ) -> list[Purl]:
+        """Note direct requirements to fill beyond the budget, as far as ``budget.direct`` goes.
+
+        Returns:
+            Those to publish; packages that belong to the job anyway are not among them.
+        """
+        if not purls:
+            return []
+        args: list[str | int] = [budget.direct, int(redelivered), TTL, *purls]
+        keys = [_keys(job_id)[1], *_direct_keys(job_id)]
+        return [Purl(purl) for purl in await self._fill(keys=keys, args=args)]
+
+    async def filled(self, job_id: str, purl: Purl) -> None:
+        """Note that a direct requirement has ended, whatever its outcome."""
+        await self._redis.srem(_direct_keys(job_id)[1], purl)
+
     async def exhausted(self, job_id: str, budget: Budget) -> bool:
         """Whether the job's requests are used up."""
         requests = await self._redis.hget(_keys(job_id)[0], "requests")
@@ -206,7 +280,10 @@ class Jobs:
             pipeline.hgetall(names[3])
             pipeline.smembers(names[4])
             pipeline.scard(names[5])
-            facts, seen, pending, failed, missing, left_over = await pipeline.execute()
+            for name in _direct_keys(job_id):
+                pipeline.scard(name)
+            answers = await pipeline.execute()
+        facts, seen, pending, failed, missing, left_over, direct, filling, unfilled = answers
         if not facts:
             return None
         return Job(
@@ -225,6 +302,9 @@ class Jobs:
             left_over=left_over,
             failed=failed,
             missing=tuple(sorted(missing)),
+            direct=direct,
+            filling=filling,
+            unfilled=unfilled,
         )
 
     async def ids(self, most: int = 50) -> list[str]:
@@ -263,6 +343,14 @@ class Jobs:
 
 def _keys(job_id: str) -> list[str]:
     return [f"job:{job_id}{part}" for part in _PARTS]
+
+
+def _parts_key(job_id: str) -> str:
+    return f"job:{job_id}:parts"
+
+
+def _direct_keys(job_id: str) -> list[str]:
+    return [f"job:{job_id}:{part}" for part in ("direct", "filling", "unfilled")]
 
 
 def _moment(text: str) -> datetime:

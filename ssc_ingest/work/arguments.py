@@ -69,6 +69,8 @@ class ExtractPackage(Arguments):
     constraints: str | None = None
     """The range on the edge from ``parent_id``."""
     origin: Origin | None = None
+    fills: str | None = Field(None, max_length=100)
+    """The job that this package is a direct requirement of, beyond its budget; jobs set it."""
     run_id: str | None = Field(None, max_length=100)
     """The run that counts the outcome."""
     sequence: int = 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ssc_ingest.models import Outcome, Purl
+from ssc_ingest.models import Installed, Outcome, Purl
 from ssc_ingest.on_demand.jobs import BATCH_SIZE, Budget, Jobs, Membership, new_job_id
 from ssc_ingest.resources import State
 
@@ -167,3 +167,47 @@ async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) 
     job = await jobs.get(job_id)
     assert job is not None
     assert (job.failed, job.finished, job.counts["extracted"]) == ({}, True, 1)
+
+
+async def test_parts_that_are_selected_later_are_followed_again(state: State) -> None:
+    """In whichever order a package is followed and selected, no part is missed."""
+    jobs, job_id = state.jobs, new_job_id()
+
+    async def select(purl: Purl, *parts: str) -> set[Purl]:
+        return await jobs.select_parts(job_id, [Installed(purl, purl, frozenset(parts))])
+
+    async def take(purl: Purl, *, named: bool = False) -> frozenset[str]:
+        return await jobs.take_parts(job_id, purl, ["default"], named=named)
+
+    assert await take(A) == {"default"}
+    assert await select(A, "default") == set()
+    assert await select(A, "tls") == {A}
+    assert await take(A) == {"default", "tls"}
+    assert await select(A, "tls", "default") == set()
+    assert await select(B) == set()
+    assert await select(B, "tls") == set()
+    assert await take(B) == {"tls"}
+    assert await select(C, "tls") == set()
+    assert await take(C, named=True) == {"default", "tls"}
+    assert await jobs.select_parts(job_id, []) == set()
+
+
+async def test_direct_requirements_are_filled_beyond_the_budget(state: State) -> None:
+    """Those of the job itself are not repeated; the job does not wait for them."""
+    jobs, job_id = state.jobs, new_job_id()
+    budget = Budget(packages=2, requests=100, direct=1)
+    await _enter(jobs, job_id, A)
+    assert await _follow(jobs, job_id, [B, C], budget) == [B]
+    assert await jobs.fill(job_id, [B, C, D], budget, redelivered=False) == [C]
+    assert await jobs.fill(job_id, [B, C, D], budget, redelivered=False) == []
+    assert await jobs.fill(job_id, [B, C, D], budget, redelivered=True) == [C]
+    for purl in (A, B):
+        await jobs.finish(job_id, purl, Outcome.EXTRACTED)
+    job = await jobs.get(job_id)
+    assert job
+    assert job.finished
+    assert (job.direct, job.filling, job.unfilled) == (1, 1, 1)
+    await jobs.filled(job_id, C)
+    job = await jobs.get(job_id)
+    assert job
+    assert (job.direct, job.filling) == (1, 0)

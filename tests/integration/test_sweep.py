@@ -28,7 +28,8 @@ async def test_lost_packages_of_a_job_are_requeued(state: State, settings: Setti
     await _silent_job(state, settings)
     swept = await state.recovery(settings).sweep()
     assert (swept.wishes, swept.packages) == (0, 2)
-    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 2}
+    queues = ["pypi.urgent", "pypi.fresh"]
+    assert await state.queues.lengths(queues) == {"pypi.urgent": 1, "pypi.fresh": 1}
     assert (await state.recovery(settings).sweep()).packages == 0
 
 

@@ -140,6 +140,8 @@ def print_summary(job: "Job") -> None:
     if job.left_over:
         budget = "over the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
         lines.append(("left over", f"{output.number(job.left_over)} {budget}"))
+    if job.direct:
+        lines.append(("direct requirements", _direct(job)))
     if job.missing:
         lines.append(("not found", f"{_some(job.missing)}: not in their registries"))
     out = output.console()
@@ -153,6 +155,14 @@ def print_summary(job: "Job") -> None:
             )
         )
         output.say("details, with tracebacks: ssc-ingest dead-letters list", style="dim")
+
+
+def _direct(job: "Job") -> str:
+    text = f"{output.number(job.direct - job.filling)} of {output.number(job.direct)} filled"
+    if job.unfilled:
+        limit = "JOB_MAX_DIRECT_REQUIREMENTS"
+        text += f"; {output.number(job.unfilled)} more stay stubs ({limit})"
+    return f"{text}, of all versions, beyond the budget"
 
 
 def _some(purls: tuple[str, ...]) -> str:

@@ -36,6 +36,7 @@ import structlog
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
+from ssc_ingest.ecosystems.crates import features
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.crates.index import (
@@ -49,7 +50,15 @@ from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
-from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
+from ssc_ingest.models import (
+    Installable,
+    Installed,
+    Package,
+    PackageRef,
+    Version,
+    VersionName,
+    now,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -61,6 +70,7 @@ class Crates(Ecosystem):
     """crates.io, or a mirror with a sparse index."""
 
     identity = IDENTITY
+    default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
 
     @classmethod
@@ -83,6 +93,11 @@ class Crates(Ecosystem):
     def constraints(cls, *texts: str) -> str:
         """Requirements, as Cargo reads them."""
         return to_constraints(*texts)
+
+    @classmethod
+    def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
+        """The crates that a build with the selected features takes; see :mod:`.features`."""
+        return features.installs(version, parts)
 
     @classmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:

@@ -26,12 +26,13 @@ from functools import cached_property
 from packaging.version import Version as PEP440Version
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
+from ssc_ingest.ecosystems.pypi import extras
 from ssc_ingest.ecosystems.pypi.constraints import to_constraints
 from ssc_ingest.ecosystems.pypi.fetch import ProjectReader
 from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
 from ssc_ingest.ecosystems.pypi.listing import Listing
 from ssc_ingest.ecosystems.pypi.versions import parse_version
-from ssc_ingest.models import Package, PackageRef
+from ssc_ingest.models import Installable, Installed, Package, PackageRef
 
 __all__ = ["PyPI"]
 
@@ -40,6 +41,7 @@ class PyPI(Ecosystem):
     """The Python Package Index."""
 
     identity = IDENTITY
+    default_parts = frozenset()
     requests_per_package = 11.0  # the page, and a metadata file for each of some ten versions
 
     @classmethod
@@ -62,6 +64,11 @@ class PyPI(Ecosystem):
     def constraints(cls, *texts: str) -> str:
         """Version specifiers (PEP 440)."""
         return to_constraints(*texts)
+
+    @classmethod
+    def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
+        """Its requirements and those of the selected extras; see :mod:`.extras`."""
+        return extras.installs(version, parts)
 
     @classmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:

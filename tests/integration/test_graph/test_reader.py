@@ -57,7 +57,7 @@ async def test_requirements_of_all_versions_newest_first(
     await writer.write(package("Extras", ["1.0"]), order=order)
     await writer.write(package("novel", ["1.0"]), order=order)
 
-    found = await reader.requirements(ref("web"), "all")
+    found = await reader.requirements(ref("web"))
 
     assert [(r.name, r.is_stub) for r in found] == [
         ("core", True),
@@ -73,9 +73,11 @@ async def test_requirements_of_the_latest_version(reader: GraphReader, writer: G
     """What an install of the package would pull; nothing for what was never read."""
     await writer.write(package("web", WEB, latest="2.0"), order=order)
 
-    assert [r.name for r in await reader.requirements(ref("web"), "latest")] == ["core", "extras"]
-    assert await reader.requirements(ref("core"), "latest") == []
-    assert await reader.requirements(ref("unheard-of"), "all") == []
+    found = await reader.installable("PyPIPackage", ref("web").purl)
+    assert found
+    assert [r.name for r in found.requirements] == ["core", "extras"]
+    assert await reader.installable("PyPIPackage", ref("core").purl) is None
+    assert await reader.requirements(ref("unheard-of")) == []
 
 
 async def test_a_stub_keeps_the_spelling_of_its_requirement(
@@ -84,7 +86,7 @@ async def test_a_stub_keeps_the_spelling_of_its_requirement(
     """Following a requirement asks the registry with the name that was required."""
     await writer.write(package("web", {"1.0": {"Django": ANY_VERSION}}), order=order)
 
-    (found,) = await reader.requirements(ref("web"), "latest")
+    (found,) = await reader.requirements(ref("web"))
 
     assert (found.name, found.registry_name) == ("django", "Django")
 
