@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass, field, fields
 
 from redis.asyncio import Redis
 
@@ -9,7 +10,7 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.work.arguments import ExtractPackage, ReplayDeadLetters
-from ssc_ingest.work.dead_letters import DeadLetter, DeadLetters
+from ssc_ingest.work.dead_letters import STREAM, DeadLetter, DeadLetters, LetterFilter
 from ssc_ingest.work.names import EXTRACT
 from ssc_ingest.work.queues import Queues
 
@@ -21,6 +22,20 @@ PORTION = 1000
 
 TTL = 24 * 3600
 """Seconds for which the first delivery of a replay task is remembered."""
+
+
+NO_INPUT = "it names no task and has no message of one of our streams"
+NO_LETTER = "there is no dead letter of this id"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The result of a replay."""
+
+    ids: list[str] = field(default_factory=list)
+    """Those that are back in their queues."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Those that cannot be replayed, with the reason."""
 
 
 class Replay:
@@ -42,33 +57,37 @@ class Replay:
             for letter_id in request.ids:
                 if letter := await self._dead_letters.get(letter_id):
                     yield letter
-        elif request.all or request.ecosystem or request.error_type:
-            async for letter in self._dead_letters.all(
-                ecosystem=request.ecosystem, error_type=request.error_type, until=request.until
-            ):
-                yield letter
-        else:
+            return
+        chosen = LetterFilter(**{f.name: getattr(request, f.name) for f in fields(LetterFilter)})
+        if not request.all and chosen == LetterFilter(until=request.until):
             raise InvalidArguments("which ones? give ids, a filter, or all=true")
+        async for letter in self._dead_letters.all(chosen):
+            yield letter
 
-    async def replay(self, request: ReplayDeadLetters, limit: int | None = None) -> list[str]:
+    async def replay(self, request: ReplayDeadLetters, limit: int | None = None) -> Replayed:
         """Put the selected dead letters, at most ``limit``, back on their queues.
 
-        What another program put on a stream's dead letters names no task and stays.
-
-        Returns:
-            The ids of those that were replayed.
+        An entry that another program put on a stream's dead letters names no task: its raw message
+        returns to the stream.
         """
-        replayed: list[str] = []
+        result = Replayed()
+        found: set[str] = set()
         async for letter in self.select(request):
-            if not letter.task:
+            found.add(letter.id)
+            if letter.task:
+                await self._reopen(letter)
+                await self._queues.publish([letter.message()])
+            elif not await self._dead_letters.return_to_stream(letter):
+                result.kept[letter.id] = NO_INPUT
                 continue
-            await self._reopen(letter)
-            await self._queues.publish([letter.message()])
             await self._dead_letters.delete([letter.id])
-            replayed.append(letter.id)
-            if len(replayed) == limit:
+            result.ids.append(letter.id)
+            if len(result.ids) == limit:
                 break
-        return replayed
+        for letter_id in request.ids:
+            if letter_id not in found and f"{STREAM}/{letter_id}" not in found:
+                result.kept[letter_id] = NO_LETTER
+        return result
 
     async def pin(self, request: ReplayDeadLetters, task_id: str) -> ReplayDeadLetters:
         """The request of a task, limited to the letters that existed when it was first delivered.
@@ -84,14 +103,14 @@ class Replay:
 
     async def replay_portion(
         self, request: ReplayDeadLetters, limit: int = PORTION
-    ) -> tuple[list[str], ReplayDeadLetters | None]:
+    ) -> tuple[Replayed, ReplayDeadLetters | None]:
         """As :meth:`replay`; returns also a request for the remaining letters, if there are any."""
         if request.ids:
             some, others = request.ids[:limit], request.ids[limit:]
             replayed = await self.replay(request.model_copy(update={"ids": some}))
             return replayed, request.model_copy(update={"ids": others}) if others else None
         replayed = await self.replay(request, limit)
-        return replayed, request if len(replayed) == limit else None
+        return replayed, request if len(replayed.ids) == limit else None
 
     async def _reopen(self, letter: DeadLetter) -> None:
         """The job that the work belonged to counts it as pending again."""

@@ -111,7 +111,12 @@ class ReplayDeadLetters(Arguments):
     ids: list[str] = Field(default_factory=list)
     ecosystem: str | None = None
     error_type: str | None = None
+    job_id: str | None = None
+    run_id: str | None = None
     all: bool = False
+    since: int | None = None
+    """A filter ignores dead letters before this time: milliseconds since 1970, by the clock of
+    their ids."""
     until: int | None = None
     """A filter ignores dead letters after this time: milliseconds since 1970, by the clock of their
     ids. By default, the time when the call is first read."""

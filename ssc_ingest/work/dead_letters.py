@@ -9,7 +9,7 @@ import json
 import re
 import traceback
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +18,19 @@ from redis.asyncio import Redis
 
 from ssc_ingest import __version__
 from ssc_ingest.work.arguments import Origin
-from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.messages import Failure, TaskMessage
 
 STREAM = "dead-letters"
 STREAM_SUFFIX = "-dlq"
 
 MAX_TRACEBACK_LENGTH = 20_000
 """Characters; the end of a longer one is kept."""
+
+MAX_ERROR_LENGTH = 500
+"""Characters of an earlier failure's error."""
+
+MAX_FAILURES = 20
+"""Earlier failures that a letter keeps: the latest."""
 
 PAGE = 100
 
@@ -48,6 +54,8 @@ class DeadLetter:
     last_at: datetime
     version: str
     """Version of the program that gave up."""
+    history: tuple[Failure, ...] = ()
+    """Earlier failures of the same work, each of which was replayed; the oldest first."""
     data: str | None = None
     """The raw message, for work from a stream."""
 
@@ -63,7 +71,46 @@ class DeadLetter:
         Its run has counted it as failed and no longer waits for it.
         """
         kwargs = {k: v for k, v in self.kwargs.items() if k not in {"run_id", "sequence"}}
-        return TaskMessage(task=self.task, kwargs=kwargs, queue=self.queue, task_id=self.task_id)
+        failure = Failure(
+            at=self.last_at.isoformat(), attempts=self.attempts, error=self.error[:MAX_ERROR_LENGTH]
+        )
+        return TaskMessage(
+            task=self.task,
+            kwargs=kwargs,
+            queue=self.queue,
+            task_id=self.task_id,
+            failures=(*self.history, failure)[-MAX_FAILURES:],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters; by default, all."""
+
+    ecosystem: str | None = None
+    error_type: str | None = None
+    job_id: str | None = None
+    run_id: str | None = None
+    since: int | None = None
+    """Ignores earlier ones: milliseconds since 1970, by the clock of their ids."""
+    until: int | None = None
+    """Ignores later ones, likewise."""
+
+    def matches(self, letter: DeadLetter) -> bool:
+        """Whether a letter passes, apart from its time."""
+        kwargs = letter.kwargs
+        # A task that follows requirements without a job is a job of its own id.
+        job_id = kwargs.get("job_id") or kwargs.get("fills") or letter.task_id
+        pairs = (
+            (self.ecosystem, kwargs.get("ecosystem")),
+            (self.error_type, letter.error_type),
+            (self.job_id, job_id),
+            (self.run_id, kwargs.get("run_id")),
+        )
+        return all(wanted is None or wanted == value for wanted, value in pairs)
+
+
+EVERYTHING = LetterFilter()
 
 
 class DeadLetters:
@@ -90,6 +137,7 @@ class DeadLetters:
             "first_at": first.isoformat(),
             "last_at": now.isoformat(),
             "version": __version__,
+            "history": json.dumps([asdict(failure) for failure in message.failures]),
         }
         redis, name = self._state, STREAM
         if origin is not None:
@@ -105,27 +153,16 @@ class DeadLetters:
             total += int(await self._streams.xlen(name))
         return total
 
-    async def all(
-        self,
-        *,
-        ecosystem: str | None = None,
-        error_type: str | None = None,
-        until: int | None = None,
-    ) -> AsyncIterator[DeadLetter]:
-        """Dead letters, the newest of each stream first, optionally filtered.
-
-        ``until``: ignore later ones; milliseconds since 1970.
-        """
+    async def all(self, chosen: LetterFilter = EVERYTHING) -> AsyncIterator[DeadLetter]:
+        """Dead letters that pass a filter, the newest of each stream first."""
+        first = "-" if chosen.since is None else str(chosen.since)
         for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
-            before = "+" if until is None else str(until)
-            while entries := await _page(redis, name, before):
+            before = "+" if chosen.until is None else str(chosen.until)
+            while entries := await _page(redis, name, before, first):
                 for entry_id, fields in entries:
                     letter = _decode(f"{name}/{entry_id}", fields)
-                    if ecosystem and letter.kwargs.get("ecosystem") != ecosystem:
-                        continue
-                    if error_type and letter.error_type != error_type:
-                        continue
-                    yield letter
+                    if chosen.matches(letter):
+                        yield letter
                 before = f"({entries[-1][0]}"
 
     async def get(self, letter_id: str) -> DeadLetter | None:
@@ -135,6 +172,18 @@ class DeadLetters:
         name, entry_id = place
         entries: Any = await self._redis_of(name).xrange(name, entry_id, entry_id, count=1)
         return _decode(f"{name}/{entry_id}", entries[0][1]) if entries else None
+
+    async def return_to_stream(self, letter: DeadLetter) -> bool:
+        """Put the raw message of a stream's letter back on its stream.
+
+        Returns:
+            Whether it could be: the letter has a message, and the stream is one of ours.
+        """
+        name = letter.id.rpartition("/")[0]
+        if letter.data is None or name not in self._names:
+            return False
+        await self._streams.xadd(name.removesuffix(STREAM_SUFFIX), {"data": letter.data})
+        return True
 
     async def delete(self, letter_ids: Sequence[str]) -> int:
         """Remove dead letters; returns how many existed."""
@@ -163,8 +212,10 @@ def _origin(value: Any) -> Origin | None:
         return None
 
 
-async def _page(redis: Redis, name: str, before: str) -> list[tuple[str, dict[str, str]]]:
-    entries: Any = await redis.xrevrange(name, max=before, count=PAGE)
+async def _page(
+    redis: Redis, name: str, before: str, first: str
+) -> list[tuple[str, dict[str, str]]]:
+    entries: Any = await redis.xrevrange(name, max=before, min=first, count=PAGE)
     return list(entries)
 
 
@@ -185,5 +236,6 @@ def _decode(letter_id: str, fields: dict[str, str]) -> DeadLetter:
         first_at=datetime.fromisoformat(fields.get("first_at", moment)),
         last_at=datetime.fromisoformat(fields.get("last_at", moment)),
         version=fields.get("version", ""),
+        history=Failure.decode(json.loads(fields.get("history", "[]"))),
         data=fields.get("data"),
     )

@@ -42,6 +42,29 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How the attempts before a replay ended."""
+
+    at: str
+    """ISO 8601."""
+    attempts: int
+    error: str
+
+    @classmethod
+    def decode(cls, header: Any) -> tuple[Self, ...]:
+        """From a message's header or a dead letter; what is invalid is ignored."""
+        if not isinstance(header, list):
+            return ()
+        types = {"at": str, "attempts": int, "error": str}
+        return tuple(
+            cls(**{name: one[name] for name in types})
+            for one in header
+            if isinstance(one, Mapping)
+            and all(isinstance(one.get(name), kind) for name, kind in types.items())
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskMessage:
     """One task in a queue: what to do, where, and the attempts so far."""
 
@@ -54,6 +77,8 @@ class TaskMessage:
     since: float | None = None
     """Unix time of the first failure or delay; ``None`` before that."""
     progress: Progress = Progress()
+    failures: tuple[Failure, ...] = ()
+    """Earlier failures, each of which was replayed; the oldest first."""
     published_at: float | None = None
     """Unix time when a delivered message entered its queue."""
     ignore_result: bool = True
@@ -71,7 +96,11 @@ class TaskMessage:
     def from_json(cls, text: str) -> "TaskMessage":
         """The inverse of :meth:`to_json`."""
         fields = json.loads(text)
-        return cls(**{**fields, "progress": Progress.decode(fields.get("progress"))})
+        decoded = {
+            "progress": Progress.decode(fields.get("progress")),
+            "failures": Failure.decode(fields.get("failures")),
+        }
+        return cls(**{**fields, **decoded})
 
     def encode(self, delay: float = 0) -> str:
         """The message as kombu's Redis transport stores it; it enters its queue in ``delay`` s."""
@@ -95,6 +124,7 @@ class TaskMessage:
             "attempts": self.attempts,
             "since": self.since,
             "progress": asdict(self.progress),
+            "failures": [asdict(failure) for failure in self.failures],
             PUBLISHED: time.time() + delay,
         }
         properties = {

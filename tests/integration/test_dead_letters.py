@@ -1,6 +1,7 @@
 """Tasks that failed permanently, on a real Redis."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +9,13 @@ import pytest
 import redis.asyncio as redis
 from redis.exceptions import ResponseError
 
+from ssc_ingest.control.replay import NO_INPUT, NO_LETTER, Replayed
 from ssc_ingest.errors import InvalidArguments, MalformedMetadata
 from ssc_ingest.models import now
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ReplayDeadLetters
-from ssc_ingest.work.dead_letters import MAX_TRACEBACK_LENGTH
+from ssc_ingest.work.dead_letters import MAX_FAILURES, MAX_TRACEBACK_LENGTH, LetterFilter
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
 
@@ -85,9 +87,11 @@ async def test_listed_by_subject(state: State) -> None:
     await _fail(state, TaskMessage(task=EXTRACT, kwargs={"ecosystem": "npm"}, queue="control"))
     names = [letter.kwargs.get("name") async for letter in state.dead_letters.all()]
     assert names == [None, *(f"p{n}" for n in reversed(range(120)))]
-    npm = [letter async for letter in state.dead_letters.all(ecosystem="npm")]
+    npm = [letter async for letter in state.dead_letters.all(LetterFilter(ecosystem="npm"))]
     assert len(npm) == 1
-    bugs = [letter async for letter in state.dead_letters.all(error_type="ValueError")]
+    bugs = [
+        letter async for letter in state.dead_letters.all(LetterFilter(error_type="ValueError"))
+    ]
     assert len(bugs) == 60
 
 
@@ -95,13 +99,14 @@ async def test_a_replay_requeues_the_task(state: State) -> None:
     """The message is in its queue with a new set of attempts; the letter is removed."""
     first = await _fail(state, _message("a"))
     await _fail(state, _message("b"))
-    assert await state.replay().replay(ReplayDeadLetters(ids=[first, "dead-letters/0-1"])) == [
-        first
-    ]
-    assert await state.replay().replay(ReplayDeadLetters(ids=[first])) == []
+    replayed = await state.replay().replay(ReplayDeadLetters(ids=[first, "dead-letters/0-1", "x"]))
+    assert replayed.ids == [first]
+    assert replayed.kept == {"dead-letters/0-1": NO_LETTER, "x": NO_LETTER}
+    replayed = await state.replay().replay(ReplayDeadLetters(ids=[first]))
+    assert replayed == Replayed(kept={first: NO_LETTER})
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert await state.dead_letters.count() == 1
-    assert len(await state.replay().replay(ReplayDeadLetters(ecosystem="pypi"))) == 1
+    assert len((await state.replay().replay(ReplayDeadLetters(ecosystem="pypi"))).ids) == 1
     assert await state.dead_letters.count() == 0
 
 
@@ -109,23 +114,25 @@ async def test_a_redelivered_replay_ignores_later_failures(state: State) -> None
     """A task that was replayed and failed again is not replayed twice."""
     await _fail(state, _message("a"))
     asked = ReplayDeadLetters(all=True)
-    assert len(await state.replay().replay(await state.replay().pin(asked, "a task"))) == 1
+    assert len((await state.replay().replay(await state.replay().pin(asked, "a task"))).ids) == 1
     await asyncio.sleep(0.002)  # ids count milliseconds
     await _fail(state, _message("a"))
-    assert await state.replay().replay(await state.replay().pin(asked, "a task")) == []
-    assert len(await state.replay().replay(await state.replay().pin(asked, "another task"))) == 1
+    assert (await state.replay().replay(await state.replay().pin(asked, "a task"))).ids == []
+    again = await state.replay().replay(await state.replay().pin(asked, "another task"))
+    assert len(again.ids) == 1
 
 
 async def test_many_are_replayed_in_parts(state: State) -> None:
     """Each part requests the next one until none is left; by filter and by ids."""
     ids = [await _fail(state, _message(f"p{n}")) for n in range(5)]
     replayed, rest = await state.replay().replay_portion(ReplayDeadLetters(all=True), 2)
-    assert replayed == ids[:2:-1]
+    assert replayed.ids == ids[:2:-1]
     replayed, rest = await state.replay().replay_portion(ReplayDeadLetters(ids=ids[:3]), 2)
-    assert replayed == ids[:2]
+    assert replayed.ids == ids[:2]
     assert rest is not None
-    assert await state.replay().replay_portion(rest, 2) == ([ids[2]], None)
-    assert await state.replay().replay_portion(ReplayDeadLetters(all=True), 2) == ([], None)
+    assert await state.replay().replay_portion(rest, 2) == (Replayed([ids[2]]), None)
+    nothing = (Replayed(), None)
+    assert await state.replay().replay_portion(ReplayDeadLetters(all=True), 2) == nothing
 
 
 async def test_a_replay_needs_ids_or_a_filter(state: State) -> None:
@@ -143,10 +150,10 @@ async def test_deleting(state: State) -> None:
     assert await state.dead_letters.get(letter_id) is None
 
 
-async def test_what_other_programs_put_there_is_shown_and_stays(
+async def test_what_other_programs_put_there_returns_to_its_stream(
     state: State, settings: Settings
 ) -> None:
-    """Two fields: listed with the others, but by no filter; never replayed, however it is asked."""
+    """Two fields: listed with the others, but by no filter; the raw message is replayed."""
     own = await _fail(state, _message("rich"))
     stream = f"{settings.redis_stream}-dlq"
     entry: Any = await state.streams.xadd(stream, {"data": "not JSON", "error": "KeyError: 'x'"})
@@ -157,12 +164,62 @@ async def test_what_other_programs_put_there_is_shown_and_stays(
     assert (letter.data, letter.error, letter.task) == ("not JSON", "KeyError: 'x'", "")
     assert letter.kwargs == {}
     assert letter.first_at == letter.last_at == letter_moment(entry)
-    assert [letter.id async for letter in state.dead_letters.all(ecosystem="pypi")] == [own]
-    assert await state.replay().replay(ReplayDeadLetters(all=True)) == [own]
-    assert await state.replay().replay(ReplayDeadLetters(ids=[foreign])) == []
-    assert await state.dead_letters.get(foreign) == letter
-    assert await state.dead_letters.delete([foreign]) == 1
+    assert [
+        letter.id async for letter in state.dead_letters.all(LetterFilter(ecosystem="pypi"))
+    ] == [own]
+    assert (await state.replay().replay(ReplayDeadLetters(all=True))).ids == [own, foreign]
+    entries: Any = await state.streams.xrange(settings.redis_stream)
+    assert [fields for _, fields in entries] == [{"data": "not JSON"}]
     assert await state.dead_letters.count() == 0
+
+
+async def test_what_has_no_input_stays(state: State, settings: Settings) -> None:
+    """The replay says why."""
+    stream = f"{settings.redis_stream}-dlq"
+    entry: Any = await state.streams.xadd(stream, {"error": "KeyError: 'data'"})
+    strange: Any = await state.streams.xadd("other-dlq", {"data": "{}", "error": "not ours"})
+    ids = [f"{stream}/{entry}", f"other-dlq/{strange}"]
+    assert await state.replay().replay(ReplayDeadLetters(ids=ids)) == Replayed(
+        kept=dict.fromkeys(ids, NO_INPUT)
+    )
+    assert await state.replay().replay(ReplayDeadLetters(all=True)) == Replayed(
+        kept={ids[0]: NO_INPUT}
+    )
+    assert await state.dead_letters.count() == 1
+    assert await state.streams.keys("other") == []
+
+
+async def test_a_replay_that_fails_again_keeps_its_history(state: State) -> None:
+    """It is one letter, with every failure; the oldest are left out beyond a bound."""
+    letter_id = await _fail(state, _message("rich"), ValueError("first"))
+    for n in range(MAX_FAILURES + 2):
+        letter = await state.dead_letters.get(letter_id)
+        assert letter is not None
+        message = TaskMessage.from_json(letter.message().to_json())
+        await state.dead_letters.delete([letter_id])
+        letter_id = await _fail(state, replace(message, attempts=4), ValueError(f"{n}"))
+    letter = await state.dead_letters.get(letter_id)
+    assert letter is not None
+    assert await state.dead_letters.count() == 1
+    assert len(letter.history) == MAX_FAILURES
+    assert letter.history[-1].error == f"ValueError: {MAX_FAILURES}"
+    assert {failure.attempts for failure in letter.history} == {5}
+
+
+async def test_listed_by_job_run_and_age(state: State) -> None:
+    """A task that follows requirements without a job is a job of its own."""
+    first = await _fail(state, _message("a", job_id="j"))
+    second = await _fail(state, _message("b", fills="j"))
+    third = await _fail(state, _message("c", run_id="r"))
+
+    async def found(**chosen: Any) -> list[str]:
+        return [letter.id async for letter in state.dead_letters.all(LetterFilter(**chosen))]
+
+    assert await found(job_id="j") == [second, first]
+    assert await found(job_id="task-c") == await found(run_id="r") == [third]
+    moment = int(second.rpartition("/")[2].partition("-")[0])
+    assert second in await found(since=moment, until=moment)
+    assert await found(until=moment - 1000) == await found(since=moment + 60_000) == []
 
 
 def letter_moment(entry: str) -> datetime:
@@ -179,7 +236,7 @@ async def test_what_cannot_be_published_stays(state: State, broker: redis.Redis)
         await state.replay().replay(ReplayDeadLetters(ids=[letter_id]))
     assert await state.dead_letters.get(letter_id) == before
     await broker.delete("pypi.urgent")
-    assert await state.replay().replay(ReplayDeadLetters(ids=[letter_id])) == [letter_id]
+    assert (await state.replay().replay(ReplayDeadLetters(ids=[letter_id]))).ids == [letter_id]
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
 
 
@@ -196,7 +253,9 @@ async def test_an_error_type_is_the_whole_name(state: State) -> None:
     """Neither what contains the name nor what is contained in it."""
     names = ("NotFound", "PackageNotFound", "PackageNotFoundAgain")
     ids = [await _fail(state, _message(name), type(name, (Exception,), {})()) for name in names]
-    found = [letter.id async for letter in state.dead_letters.all(error_type=names[1])]
+    found = [
+        letter.id async for letter in state.dead_letters.all(LetterFilter(error_type=names[1]))
+    ]
     assert found == [ids[1]]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Reject
 
-from ssc_ingest.control.replay import REPLAY
+from ssc_ingest.control.replay import REPLAY, Replayed
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.models import now
 from ssc_ingest.resources import Resources
@@ -26,13 +26,13 @@ class BadReplay(Exception):
 
 
 @app.task(bind=True, name=REPLAY, ignore_result=False, throws=(BadReplay,))
-def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  # type: ignore[type-arg]
+def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
     """Put dead letters back on their queues, by ids or by filter.
 
     A task replays as many as it can within seconds and leaves the others to a follow-up task,
-    whose id it returns. Safe to repeat: a replayed letter is no longer a dead letter, and letters
-    newer than the request are left alone. The keywords are those of
-    :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
+    whose id it returns, with the letters that cannot be replayed and the reasons. Safe to repeat: a
+    replayed letter is no longer a dead letter, and letters newer than the request are left alone.
+    The keywords are those of :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
     """
     try:
         return app.runtime.run(_replay(app.runtime.resources, str(self.request.id), kwargs))
@@ -40,12 +40,10 @@ def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, list[str]]:  
         raise Reject("the worker stops", requeue=True) from None
 
 
-async def _replay(
-    resources: Resources, task_id: str, kwargs: dict[str, Any]
-) -> dict[str, list[str]]:
+async def _replay(resources: Resources, task_id: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     state = resources.state
     replay = state.replay()
-    replayed: list[str] = []
+    replayed = Replayed()
     try:
         request = await replay.pin(ReplayDeadLetters.parse(kwargs), task_id)
         rest: ReplayDeadLetters | None = request
@@ -57,7 +55,7 @@ async def _replay(
         letter = await state.dead_letters.add(call, error, now=now())
         raise BadReplay(f"{type(error).__name__}: {error} [{letter}]") from error
     if rest is None:
-        return {"replayed": replayed, "rest": []}
+        return {"replayed": replayed.ids, "kept": replayed.kept, "rest": []}
     message = TaskMessage(task=REPLAY, kwargs=rest.model_dump(), queue=CONTROL, ignore_result=False)
     await state.queues.delay(message, GO_ON_AFTER)
-    return {"replayed": replayed, "rest": [message.task_id]}
+    return {"replayed": replayed.ids, "kept": replayed.kept, "rest": [message.task_id]}

@@ -14,7 +14,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.messages import PUBLISHED, Progress, TaskMessage
+from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, EXTRACT, queue_name
 from ssc_ingest.work.retry import MAX_WAITING
 from workers.app import app
@@ -63,7 +63,7 @@ def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: igno
 
 
 def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
-    """The delivered message; ``attempts``, ``since`` and ``progress`` are headers of ours."""
+    """The delivered message; the headers from ``attempts`` on are ours."""
     return TaskMessage(
         task=EXTRACT,
         task_id=request.id,
@@ -73,6 +73,7 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
         attempts=request.get("attempts") or 0,
         since=request.get("since"),
         progress=Progress.decode(request.get("progress")),
+        failures=Failure.decode(request.get("failures")),
         published_at=request.get(PUBLISHED),
     )
 

@@ -1,15 +1,17 @@
 """``dead-letters``: tasks that failed permanently; replaying and deleting them."""
 
 import asyncio
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.exit_codes import Failed
+from ssc_ingest.cli.durations import parse_duration
+from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
     from ssc_ingest.work.arguments import ReplayDeadLetters
@@ -33,6 +35,18 @@ OfEcosystem = Annotated[
 OfErrorType = Annotated[
     str | None, typer.Option("--error-type", help="Only errors of this type (MalformedMetadata).")
 ]
+OfJob = Annotated[
+    str | None, typer.Option("--job", help="Only dead letters of this job (`jobs list`).")
+]
+OfRun = Annotated[
+    str | None, typer.Option("--run", help="Only dead letters of this run (`runs list`).")
+]
+OlderThan = Annotated[
+    str | None, typer.Option("--older-than", help="Only dead letters of more than this age (3d).")
+]
+NewerThan = Annotated[
+    str | None, typer.Option("--newer-than", help="Only dead letters of less than this age (2h).")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only list the dead letters; change nothing.")
 ]
@@ -43,6 +57,10 @@ def list_(
     *,
     ecosystem: OfEcosystem = None,
     error_type: OfErrorType = None,
+    job: OfJob = None,
+    run: OfRun = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of dead letters to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
@@ -50,7 +68,8 @@ def list_(
 
     [cyan]ssc-ingest dead-letters list --ecosystem npm[/cyan]
     """
-    request = _request(None, ecosystem, error_type, everything=True)
+    chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
+    request = _request(None, chosen, everything=True)
     letters, more = asyncio.run(_read(request, limit))
     if as_json:
         output.print_json([asdict(letter) for letter in letters])
@@ -74,7 +93,7 @@ def show(
 
     Exits with 1 if there is no such dead letter.
     """
-    letters, _ = asyncio.run(_read(_request([letter_id], None, None, everything=False), 1))
+    letters, _ = asyncio.run(_read(_request([letter_id], _Filter(), everything=False), 1))
     if not letters:
         raise Failed(f"there is no dead letter {letter_id!r}; `ssc-ingest dead-letters list`")
     (letter,) = letters
@@ -96,6 +115,7 @@ def show(
                 ("first", f"{letter.first_at:%Y-%m-%d %H:%M:%S %Z}"),
                 ("last", f"{letter.last_at:%Y-%m-%d %H:%M:%S %Z} ({output.age(letter.last_at)})"),
                 ("version", letter.version),
+                *_history(letter),
             ]
         )
     )
@@ -110,6 +130,10 @@ def replay(
     *,
     ecosystem: OfEcosystem = None,
     error_type: OfErrorType = None,
+    job: OfJob = None,
+    run: OfRun = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
     everything: Everything = False,
     dry_run: DryRun = False,
     as_json: output.JSONOption = False,
@@ -120,11 +144,27 @@ def replay(
 
     [cyan]ssc-ingest dead-letters replay --error-type RegistryUnavailable[/cyan]
 
-    [cyan]ssc-ingest dead-letters replay --all --dry-run[/cyan]
+    [cyan]ssc-ingest dead-letters replay --job 3f2a91c07b5e --dry-run[/cyan]
+
+    An entry that another program put on a stream's dead letters returns to the stream. A replay
+    that fails again is one dead letter, which shows the earlier failures as well.
+
+    Exits with 1 if one of the ids cannot be replayed.
     """
-    request = _request(ids, ecosystem, error_type, everything=everything)
-    done = asyncio.run(_replay(request, dry_run=dry_run))
-    _print_done("replayed", done, dry_run=dry_run, as_json=as_json)
+    chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
+    request = _request(ids, chosen, everything=everything)
+    if dry_run:
+        _print_done("replayed", asyncio.run(_ids(request)), dry_run=True, as_json=as_json)
+        return
+    ids, kept = asyncio.run(_replay(request))
+    if as_json:
+        output.print_json({"ids": ids, "kept": kept, "dry_run": False})
+    else:
+        _print_done("replayed", ids, dry_run=False, as_json=False)
+        for letter_id, reason in kept.items():
+            output.say(f"{letter_id.removeprefix(OWN_STREAM)} stays: {reason}", stderr=True)
+    if kept and request.ids:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @commands.command("purge")
@@ -133,6 +173,10 @@ def purge(
     *,
     ecosystem: OfEcosystem = None,
     error_type: OfErrorType = None,
+    job: OfJob = None,
+    run: OfRun = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
     everything: Everything = False,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
@@ -142,44 +186,80 @@ def purge(
 
     [cyan]ssc-ingest dead-letters purge --error-type PackageNotFound --yes[/cyan]
     """
-    request = _request(ids, ecosystem, error_type, everything=everything)
-    chosen = asyncio.run(_replay(request, dry_run=True))
-    if chosen and not dry_run:
-        question = f"delete {output.count(len(chosen), 'dead letter')} permanently?"
+    chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
+    request = _request(ids, chosen, everything=everything)
+    found = asyncio.run(_ids(request))
+    if found and not dry_run:
+        question = f"delete {output.count(len(found), 'dead letter')} permanently?"
         if not yes and not typer.confirm(question, err=True):
             raise typer.Abort
-        asyncio.run(_delete(chosen))
-    _print_done("deleted", chosen, dry_run=dry_run, as_json=as_json)
+        asyncio.run(_delete(found))
+    _print_done("deleted", found, dry_run=dry_run, as_json=as_json)
+    if ids and len(found) < len(set(ids)):
+        raise Failed("some of the ids name no dead letter; `ssc-ingest dead-letters list`")
 
 
 @commands.command("export")
 def export(
-    ids: IDs = None, *, ecosystem: OfEcosystem = None, error_type: OfErrorType = None
+    ids: IDs = None,
+    *,
+    ecosystem: OfEcosystem = None,
+    error_type: OfErrorType = None,
+    job: OfJob = None,
+    run: OfRun = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
 ) -> None:
     """Print dead letters as JSON lines, with input and traceback.
 
     [cyan]ssc-ingest dead-letters export > dead-letters.jsonl[/cyan]
     """
-    request = _request(ids, ecosystem, error_type, everything=True)
+    chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
+    request = _request(ids, chosen, everything=not ids)
     asyncio.run(_export(request))
 
 
-def _request(
-    ids: list[str] | None, ecosystem: str | None, error_type: str | None, *, everything: bool
-) -> "ReplayDeadLetters":
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """The options that choose dead letters."""
+
+    ecosystem: str | None = None
+    error_type: str | None = None
+    job_id: str | None = None
+    run_id: str | None = None
+    older_than: str | None = None
+    newer_than: str | None = None
+
+
+def _request(ids: list[str] | None, chosen: _Filter, *, everything: bool) -> "ReplayDeadLetters":
     from ssc_ingest import ecosystems
     from ssc_ingest.errors import InvalidArguments
     from ssc_ingest.work.arguments import ReplayDeadLetters
 
-    if ecosystem is not None:
-        ecosystems.ecosystem(ecosystem)  # an unknown name is a usage error
-    if ids and (ecosystem or error_type):
+    if chosen.ecosystem is not None:
+        ecosystems.ecosystem(chosen.ecosystem)  # an unknown name is a usage error
+    is_filtered = chosen != _Filter()
+    if ids and is_filtered:
         raise InvalidArguments("give ids or a filter, not both")
-    if not (ids or ecosystem or error_type or everything):
-        raise InvalidArguments("which ones? give ids, --ecosystem, --error-type or --all")
+    if not (ids or is_filtered or everything):
+        raise InvalidArguments("which ones? give ids, a filter (see --help) or --all")
     return ReplayDeadLetters(
-        ids=ids or [], ecosystem=ecosystem, error_type=error_type, all=everything
+        ids=ids or [],
+        ecosystem=chosen.ecosystem,
+        error_type=chosen.error_type,
+        job_id=chosen.job_id,
+        run_id=chosen.run_id,
+        since=_milliseconds_before(chosen.newer_than),
+        until=_milliseconds_before(chosen.older_than),
+        all=everything,
     )
+
+
+def _milliseconds_before(age: str | None) -> int | None:
+    """That long ago, as ids of dead letters count time."""
+    if age is None:
+        return None
+    return int((time.time() - parse_duration(age).total_seconds()) * 1000)
 
 
 async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLetter"], bool]:
@@ -193,12 +273,16 @@ async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLett
     return letters, False
 
 
-async def _replay(request: "ReplayDeadLetters", *, dry_run: bool) -> list[str]:
+async def _ids(request: "ReplayDeadLetters") -> list[str]:
     async with _state() as state:
-        if dry_run:
-            return [letter.id async for letter in state.replay().select(request)]
-        replayed: list[str] = await state.replay().replay(request)
-        return replayed
+        return [letter.id async for letter in state.replay().select(request)]
+
+
+async def _replay(request: "ReplayDeadLetters") -> tuple[list[str], dict[str, str]]:
+    """The ids of those that are back in their queues, and the reasons of the others."""
+    async with _state() as state:
+        replayed = await state.replay().replay(request)
+        return replayed.ids, replayed.kept
 
 
 async def _delete(ids: Sequence[str]) -> None:
@@ -227,7 +311,7 @@ def _print_table(letters: Sequence["DeadLetter"]) -> None:
                     letter.id.removeprefix(OWN_STREAM),
                     letter.subject,
                     Text(_short(letter.error), "red"),
-                    letter.attempts,
+                    letter.attempts + sum(each.attempts for each in letter.history),
                     output.age(letter.last_at),
                 )
                 for letter in letters
@@ -236,6 +320,11 @@ def _print_table(letters: Sequence["DeadLetter"]) -> None:
             whole=["id"],
         )
     )
+
+
+def _history(letter: "DeadLetter") -> list[tuple[str, object]]:
+    lines = [f"{one.at:.19} after {one.attempts}: {_short(one.error)}" for one in letter.history]
+    return [("replayed after", "\n".join(lines))] if lines else []
 
 
 def _short(text: str, most: int = 120) -> str:

@@ -103,7 +103,7 @@ async def test_dead_letters(state: State, run: Run) -> None:
 
 
 async def test_dead_letters_of_other_programs(state: State, run: Run) -> None:
-    """Their two fields are listed, shown and exported; a replay leaves them where they are."""
+    """Their two fields are listed, shown and exported; a replay returns them to their stream."""
     fields: dict[Any, Any] = {"data": '{"package": "six"}', "error": "KeyError: 'node_type'"}
     entry: Any = await state.streams.xadd("package-extraction-dlq", fields)
     letter_id = f"package-extraction-dlq/{entry}"
@@ -116,6 +116,36 @@ async def test_dead_letters_of_other_programs(state: State, run: Run) -> None:
     (exported,) = run("dead-letters", "export").stdout.splitlines()
     assert json.loads(exported)["data"] == fields["data"]
     assert run("dead-letters", "replay", "--all").returncode == 0
-    assert await state.dead_letters.count() == 1
-    assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
     assert await state.dead_letters.count() == 0
+    returned: Any = await state.streams.xrange("package-extraction")
+    assert [fields for _, fields in returned] == [{"data": fields["data"]}]
+
+
+async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> None:
+    """The reason is shown; if they were named, the exit code says it, too."""
+    entry: Any = await state.streams.xadd("package-extraction-dlq", {"error": "no data"})
+    letter_id = f"package-extraction-dlq/{entry}"
+    every = run("dead-letters", "replay", "--all")
+    assert every.returncode == 0
+    assert f"{letter_id} stays: it names no task" in every.stderr
+    named = run("dead-letters", "replay", letter_id, "1-1", "--json")
+    assert named.returncode == 1
+    assert json.loads(named.stdout)["ids"] == []
+    assert json.loads(named.stdout)["kept"].keys() == {letter_id, "1-1"}
+    assert run("dead-letters", "purge", "1-1", "--yes").returncode == 1
+    assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
+
+
+async def test_dead_letters_by_job_and_age(state: State, run: Run) -> None:
+    """A filter of each kind; an unreadable age is a usage error that says how to write it."""
+    first = await dead_letter(state, "first")
+
+    def found(*options: str) -> list[str]:
+        listed = json.loads(run("dead-letters", "list", "--json", *options).stdout)
+        return [letter["id"] for letter in listed]
+
+    assert found("--newer-than", "1h") == [first]
+    assert found("--older-than", "1h") == found("--job", "nope") == found("--run", "nope") == []
+    wrong = run("dead-letters", "list", "--older-than", "soon")
+    assert wrong.returncode == 2
+    assert "3d" in wrong.stderr
