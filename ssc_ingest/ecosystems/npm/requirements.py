@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.ecosystems.declared import declared_beyond
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.packument import Manifest
 from ssc_ingest.ecosystems.npm.ranges import (
@@ -32,6 +32,16 @@ class Declaration(NamedTuple):
     alias: str | None
     """The name in the manifest, if it is another than the package's."""
     optional: bool
+
+    def beyond(self, constraints: str) -> dict[str, Any]:
+        """What the graph's ``declared`` says of it beside these constraints."""
+        # A text that is too long is no range that anybody can evaluate.
+        is_told = len(self.range) <= MAX_RANGE_LENGTH and not says_all(constraints, self.range)
+        return {
+            "text": self.range if is_told else None,
+            "optional": self.optional,
+            "alias": self.alias,
+        }
 
 
 class RequirementReader:
@@ -74,22 +84,12 @@ class RequirementReader:
 def _requirement(package: PackageRef, declarations: tuple[Declaration, ...]) -> Requirement:
     constraints = to_constraints(*(each.range for each in declarations))
     optional = all(each.optional for each in declarations)
-    texts = [None if says_all(constraints, each.range) else each.range for each in declarations]
-    if len(declarations) == 1 and texts == [None] and declarations[0].alias is None:
-        return Requirement(package, constraints, optional=optional)
+    said = [each.beyond(constraints) for each in declarations]
     return Requirement(
         package,
         constraints,
         optional=optional,
-        declared=declared(
-            {
-                # A longer text is no range that anybody can evaluate.
-                "text": text if text and len(text) <= MAX_RANGE_LENGTH else None,
-                "optional": each.optional,
-                "alias": each.alias,
-            }
-            for text, each in zip(texts, declarations, strict=True)
-        ),
+        declared=declared_beyond(None, *said, optional=optional),
     )
 
 
