@@ -5,13 +5,13 @@ packages that are required), so that it is done once, outside the transaction.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 from ssc_ingest.errors import ParentNotFound
+from ssc_ingest.graph.digests import digest
 from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
 
@@ -21,11 +21,10 @@ Order = Callable[[Iterable[tuple[VersionName, str | None]]], list[VersionName]]
 Row = dict[str, Any]
 """A parameter of a statement: one element of the list that it unwinds."""
 
-Edge = tuple[Any, ...]
-"""A requirement: purl of the package, then the values of ``REQUIREMENT.sourced``."""
+TABLE_CHARACTERS = 200
+"""Characters of a table that are as much work as a row."""
 
 _edge_of = REQUIREMENT.reader("package.purl")
-_, *_FACTS = REQUIREMENT.sourced
 
 _ELEMENT_ID = re.compile(r"\d{1,9}:[0-9a-fA-F-]{36}:\d{1,18}")
 
@@ -119,16 +118,28 @@ class Write(Reading):
     """
     required: Mapping[Purl, PackageRef]
     """Every package that some version requires."""
+    unasked: Collection[VersionName]
+    """Known versions whose documents were not read; of all others, the registry has no more than
+    what ``versions`` have."""
+    tables: Mapping[str, str]
+    """The texts that versions have the digest of, by that."""
 
     @property
     def rows(self) -> int:
         """About how many rows this sends to the server."""
         requirements = sum(len(row["requirements"]) for row in self.versions.values())
-        return 1 + len(self.edges) + len(self.required) + len(self.versions) + requirements
+        tables = sum(1 + len(text) // TABLE_CHARACTERS for text in self.tables.values())
+        nodes = len(self.required) + len(self.versions) + tables
+        return 1 + len(self.edges) + nodes + requirements
 
 
-def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) -> Write:
-    """Make a package ready to be written.
+def prepare(
+    package: Package,
+    order: Order,
+    edges: Sequence[ParentEdge] = (),
+    unasked: Collection[VersionName] = (),
+) -> Write:
+    """Make a package ready to be written; the arguments are those of ``GraphWriter.write``.
 
     Raises:
         ParentNotFound: an edge's ``parent_id`` cannot be an elementId.
@@ -138,6 +149,7 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
     by_name = {version.name: version for version in reversed(package.versions)}
     rows = {name: _version_row(version) for name, version in by_name.items()}
     required: dict[Purl, PackageRef] = {}
+    tables: dict[str, str] = {}
     versions: dict[VersionName, Row] = {}
     dates = {name: row["release_date"] for name, row in rows.items()}
     for serial_number, name in enumerate(order(dates.items())):
@@ -148,6 +160,9 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
             required.setdefault(requirement.package.purl, requirement.package)
         versions[name] = rows[name]
         versions[name]["serial_number"] = serial_number
+        for table in VERSION.tables:
+            if key := rows[name][table]:
+                tables[key] = getattr(version, table)
     return Write(
         ref=package.ref,
         fetched_at=package.fetched_at,
@@ -156,6 +171,8 @@ def prepare(package: Package, order: Order, edges: Sequence[ParentEdge] = ()) ->
         order=order,
         versions=versions,
         required=required,
+        unasked=frozenset(unasked),
+        tables=tables,
     )
 
 
@@ -165,7 +182,7 @@ def _version_row(version: Version) -> Row:
     is_read = version.requirements is not None and not version.provisional
     row = VERSION.row(version)
     row["requirements"] = requirements = list(edges.values())
-    row["requirements_digest"] = _digest(requirements) if is_read else None
+    row["requirements_digest"] = digest(requirements) if is_read else None
     row["requirements_unknown"] = version.requirements_unknown or None
     return row
 
@@ -179,23 +196,3 @@ def check_edges(edges: Iterable[ParentEdge]) -> None:
     for edge in edges:
         if not _ELEMENT_ID.fullmatch(edge.parent_id):
             raise ParentNotFound(edge.parent_id)
-
-
-def _digest(requirements: Iterable[Edge]) -> str:
-    """Fingerprint of a version's requirements, whatever their order: 16 hexadecimal digits.
-
-    An absent value adds nothing, so that a new property changes no digest but those of the
-    edges that have it.
-    """
-    edges = sorted(requirements)
-    parts = [text for edge in edges for text in edge[:2]]
-    if _FACTS:
-        parts += [
-            f"{edge[0]}\0{name}={fact}"
-            for edge in edges
-            for name, fact in zip(_FACTS, edge[2:], strict=True)
-            if fact is not None
-        ]
-    text = "\0".join(parts)
-    # What cannot be encoded is refused by the driver later, for this package alone.
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()

@@ -7,7 +7,8 @@ rows of the statements. What is equal on both sides makes no row.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ssc_ingest.graph.changes import Edge, Row, Write
+from ssc_ingest.graph.changes import Row, Write
+from ssc_ingest.graph.digests import Edge, closed, is_outdated, same_requirements
 from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import VersionName
 
@@ -35,6 +36,8 @@ class Plan:
     changed_versions: list[Row] = field(default_factory=list)
     compare: dict[str, Mapping[str, Row]] = field(default_factory=dict)
     """By purl of an existing version, then of the required package: what its edges must be."""
+    without_facts: int = 0
+    """Versions of the graph whose facts are still to be read."""
     is_complete: bool = True
     """Whether nothing was left for a further transaction."""
 
@@ -60,8 +63,16 @@ def plan(write: Write, stored: Stored, limit: int) -> Plan:
         if row is not None:
             changed = VERSION.changes(row, known) | _knowledge(row, known)
             if _requires_otherwise(row, known):
-                changed["requirements_digest"] = row["requirements_digest"]
-                result.compare[known["purl"]] = _wanted_edges(write, row["requirements"])
+                new = changed["requirements_digest"] = row["requirements_digest"]
+                if not same_requirements(new, known["requirements_digest"]):
+                    result.compare[known["purl"]] = _wanted_edges(write, row["requirements"])
+        if is_outdated(digest := known["requirements_digest"]) and not changed.get(
+            "requirements_digest"
+        ):
+            if name in write.unasked or name in left:
+                result.without_facts += 1
+            else:
+                changed["requirements_digest"] = closed(digest)
         if known["serial_number"] != serial_number:
             changed["serial_number"] = serial_number
         if changed:
@@ -103,7 +114,7 @@ def compare_edges(
 def _wanted_edges(write: Write, edges: Iterable[Edge]) -> dict[str, Row]:
     return {
         purl: {
-            **dict(zip(REQUIREMENT.sourced, values, strict=True)),
+            **REQUIREMENT.edge(values),
             "parent_version_name": write.ref.purl,
         }
         for purl, *values in edges

@@ -18,7 +18,9 @@ from ssc_ingest.graph.values import (
     MOMENT,
     STRING,
     STRINGS,
+    TABLE,
     UNIQUE,
+    Type,
 )
 from ssc_ingest.models import NOT_AVAILABLE, Package
 
@@ -72,6 +74,7 @@ PACKAGE = Table(
         Update.FOLLOW,
         "the version that a plain install takes: the highest stable one that is not yanked",
     ),
+    Property("dist_tags", STRING, Update.FOLLOW, "npm only: JSON object of versions by tag"),
     Property(
         "group_id",
         STRING,
@@ -87,6 +90,13 @@ PACKAGE = Table(
         "the registry's validator of the document that this was read from",
     ),
     Property(
+        "versions_without_facts",
+        INTEGER,
+        Update.WRITER,
+        "of a graph that earlier releases filled: versions whose "
+        "[facts](#which-facts-are-known) are still to be read; absent where there are none",
+    ),
+    Property(
         "gone_since",
         MOMENT,
         Update.WRITER,
@@ -96,6 +106,12 @@ PACKAGE = Table(
 )
 """Of packages. Further properties of a reference (``PackageRef.properties``) are written as they
 are, on stubs as well: ``group_id`` and ``artifact_id``."""
+
+
+def _fact(name: str, type_: Type, about: str) -> Property:
+    """A fact of versions, from the same document as the requirements."""
+    return Property(name, type_, Update.FOLLOW, about, read_with="requirements_digest")
+
 
 VERSION = Table(
     Property(
@@ -154,7 +170,8 @@ VERSION = Table(
         STRING,
         Update.WRITER,
         "fingerprint of the requirements as the registry gave them, so that unchanged ones "
-        "are not compared edge by edge",
+        "are not compared edge by edge: 18 hexadecimal digits, of which the first two are the "
+        "[format](#which-facts-are-known)",
     ),
     Property(
         "requirements_unknown",
@@ -163,6 +180,32 @@ VERSION = Table(
         "`true` if the registry has no readable statement of the requirements: that there are no "
         "edges then means nothing. Absent where they are known",
         default=False,
+    ),
+    _fact("requires_python", STRING, "PyPI: the Python versions that it supports, PEP 440"),
+    _fact("engines", STRING, "npm: JSON object of the runtimes' ranges by name"),
+    _fact("os", STRINGS, "npm: systems that it installs on; `!name` for all but one"),
+    _fact("cpu", STRINGS, "npm: processors that it installs on, as `os`"),
+    Property(
+        "license",
+        STRING,
+        Update.KEEP,
+        "what the registry gives as its licence, at most 200 characters",
+    ),
+    Property(
+        "license_spdx",
+        STRING,
+        Update.FOLLOW,
+        "the same as an SPDX expression, if it is one",
+        read_with="license",
+    ),
+    _fact("deprecated", STRING, "the publisher's advice against it, at most 1,000 characters"),
+    _fact("features", TABLE, "Cargo: JSON object of what each feature enables"),
+    _fact("extra_requirements", TABLE, "PyPI: JSON object of each extra's requirements"),
+    _fact(
+        "peer_requirements",
+        TABLE,
+        'npm: JSON object of the packages that its user must install: `{name: {"range": …}}`, '
+        'with `"optional": true` if it may be absent',
     ),
 )
 """Of versions."""
@@ -176,6 +219,26 @@ REQUIREMENT = Table(
         "[univers](https://github.com/aboutcode-org/univers) 31.1.0; `any` for every version; "
         "never empty",
         default=...,
+    ),
+    Property(
+        "kind",
+        STRING,
+        Update.FOLLOW,
+        "`build` (crates.io) or a scope (Maven); absent on a plain requirement",
+    ),
+    Property(
+        "optional",
+        FLAG,
+        Update.FOLLOW,
+        "`true` if an install succeeds, or may be asked to do, without it",
+        default=False,
+    ),
+    Property(
+        "declared",
+        STRING,
+        Update.FOLLOW,
+        "JSON list of the [declarations](#declarations), where the other properties do not say "
+        "everything",
     ),
     Property(
         "parent_version_name",

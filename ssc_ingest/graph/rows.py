@@ -1,10 +1,10 @@
 """Rows of the statements: pure functions of what is to be written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from ssc_ingest.graph.changes import Change, Gone, Reading, Row, Write
+from ssc_ingest.graph.changes import TABLE_CHARACTERS, Change, Gone, Reading, Row, Write
 from ssc_ingest.graph.properties import PACKAGE
 from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import PackageRef
@@ -63,17 +63,21 @@ def lock_rows(found: Locks) -> Iterator[tuple[str, list[Row]]]:
         yield label, [found[key] for key in group]
 
 
-def package_row(change: Reading, gone_since: Any = None) -> Row:
+def package_row(change: Reading, gone_since: Any = None, without_facts: int = 0) -> Row:
     """The properties that a reading sets; ``None`` removes one.
 
-    ``gone_since`` is what the graph has, which stays for as long as the package is gone.
+    ``gone_since`` is what the graph has, which stays for as long as the package is gone;
+    ``without_facts`` the number of versions whose facts are still to be read.
     What was not read (see :class:`~ssc_ingest.models.Package`) leaves what is known.
     """
     moment = naive_utc(change.fetched_at)
     is_gone = isinstance(change, Gone)
     properties: Row = {"moment": moment, "gone_since": (gone_since or moment) if is_gone else None}
+    if is_gone:
+        properties["versions_without_facts"] = None  # nobody can read them
     if isinstance(change, Write):
         package = change.package
+        properties["versions_without_facts"] = without_facts or None
         properties |= {**package.ref.properties, **PACKAGE.update(PACKAGE.row(package))}
     return {"purl": change.ref.purl, "properties": properties}
 
@@ -120,7 +124,8 @@ def version_parameters(chunk: Sequence[Row]) -> Row:
             "purl": row["purl"],
             "versions": [
                 {
-                    **version,
+                    # What is absent need not be sent.
+                    **{name: value for name, value in version.items() if value is not None},
                     "requirements": [
                         (places.setdefault(edge[0], len(places)),) + edge[1:]  # noqa: RUF005
                         for edge in version["requirements"]
@@ -140,6 +145,22 @@ def unprinted(parameters: Row) -> Row:
         name: Unprinted(value) if isinstance(value, list) else value
         for name, value in parameters.items()
     }
+
+
+def table_chunks(
+    tables: Mapping[str, str], characters: int = TABLE_CHARACTERS * ROWS_PER_STATEMENT
+) -> Iterator[list[Row]]:
+    """Cut tables by digest into statements of about so many characters, in one order."""
+    chunk: list[Row] = []
+    size = 0
+    for digest, text in sorted(tables.items()):
+        if chunk and size + len(text) > characters:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append({"digest": digest, "table": text})
+        size += len(text)
+    if chunk:
+        yield chunk
 
 
 def chunks(items: Sequence[ItemT], limit: int = ROWS_PER_STATEMENT) -> Iterator[Sequence[ItemT]]:

@@ -81,6 +81,9 @@ REQUIREMENT_FILE_INDEXES = (Index("RequirementFile", "moment"),)
 """Of the nodes of another service; finds the files that it has written lately."""
 
 
+TABLE_INDEXES = (Index("RequirementTable", "digest", is_unique=True),)
+
+
 def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
     """What the writer, the reader and the graph's consumers rely on.
 
@@ -96,7 +99,7 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
             Index(label, "moment"),
         )
     )
-    return (*package_indexes, *VERSION_INDEXES, *REQUIREMENT_FILE_INDEXES)
+    return (*package_indexes, *VERSION_INDEXES, *TABLE_INDEXES, *REQUIREMENT_FILE_INDEXES)
 
 
 async def ensure_schema(driver: AsyncDriver, labels: Iterable[str]) -> None:
@@ -113,7 +116,7 @@ async def ensure_schema(driver: AsyncDriver, labels: Iterable[str]) -> None:
         await _refuse_unfinished_migration(driver)
         absent = await missing_indexes(driver, labels)
         for index in absent:
-            if index.is_unique and index.label != "Version":
+            if index.is_unique and index.key == "purl" and index.label != "Version":
                 await _refuse_packages_without_purl(driver, index.label)
         for index in absent:
             await _create(driver, index)

@@ -74,6 +74,24 @@ SET package += row.properties
 """
 """The packages' own properties; ``null`` removes one. Unique index on ``purl``."""
 
+FIND_TABLES = """
+UNWIND $digests AS digest
+MATCH (table:RequirementTable {digest: digest})
+RETURN digest
+"""
+"""Which tables are there already. Unique index on ``RequirementTable.digest``."""
+
+CREATE_TABLES = """
+UNWIND $rows AS row
+MERGE (table:RequirementTable {digest: row.digest})
+ON CREATE SET table.table = row.table
+"""
+"""Tables that were missing. Each locks its digest, in the rows' order.
+
+Whoever waits for such a lock has the locks of its packages already and takes no others but those
+of later digests: nobody waits in a circle. Unique index on ``RequirementTable.digest``.
+"""
+
 CREATE_VERSIONS = f"""
 UNWIND range(0, size($required) - 1) AS place
 MATCH (package:%(label)s {{purl: $required[place]}})
@@ -155,6 +173,8 @@ WITH_LABEL = {
 WITHOUT_LABEL = {
     "FIND_PARENTS": FIND_PARENTS,
     "READ_REQUIREMENTS": READ_REQUIREMENTS,
+    "FIND_TABLES": FIND_TABLES,
+    "CREATE_TABLES": CREATE_TABLES,
     "UPDATE_VERSIONS": UPDATE_VERSIONS,
     "DELETE_REQUIREMENTS": DELETE_REQUIREMENTS,
     "ATTACH_PARENTS": ATTACH_PARENTS,

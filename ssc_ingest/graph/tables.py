@@ -7,7 +7,7 @@ from enum import Enum, auto
 from operator import attrgetter
 from typing import Any
 
-from ssc_ingest.graph.values import FLAG, Type
+from ssc_ingest.graph.values import FLAG, TABLE, Type
 from ssc_ingest.models import PackageRef
 
 
@@ -45,6 +45,9 @@ class Property:
     default: Any = None
     """Stored value of a new node or edge until something is known, and what readers take an
     absent property for. ``None``: absent. ``...``: always known."""
+    read_with: str = ""
+    """Of ``FOLLOW``: another property of the row, which is known wherever this one was read.
+    Elsewhere ``None`` leaves what is known."""
     stub: str = ""
     """Attribute of the :class:`~ssc_ingest.models.PackageRef` that a stub takes it from."""
 
@@ -93,11 +96,15 @@ class Table:
         """Those that come from a model."""
         self._paths = [p.path for p in sourced]
         self._sources = {p.name: p.get for p in sourced}
+        self._flags = {p.name for p in properties if p.type is FLAG}
         self._updated = [
-            (p.name, p.update is Update.KEEP)
+            (p.name, p.name if p.update is Update.KEEP else p.read_with or None)
             for p in properties
             if p.update in {Update.FOLLOW, Update.KEEP}
         ]
+        """With the property that is known wherever ``None`` means "none"; ``None``: always."""
+        self.tables = tuple(p.name for p in properties if p.type is TABLE)
+        """Those whose text is in a node of its own."""
         self._stub = [(p.name, attrgetter(p.stub)) for p in properties if p.stub]
 
     # What a model says ----------------------------------------------------------------------
@@ -109,15 +116,18 @@ class Table:
     def update(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What a reading sets on a node whose properties were not read; ``None`` removes."""
         return {
-            name: row[name] for name, keep in self._updated if not keep or row[name] is not None
+            name: value
+            for name, witness in self._updated
+            if (value := row[name]) is not None or witness is None or row[witness] is not None
         }
 
     def changes(self, row: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         """What a reading sets on a node that has other values; ``None`` removes."""
         return {
             name: value
-            for name, keep in self._updated
-            if (value := row[name]) != stored[name] and not (keep and value is None)
+            for name, witness in self._updated
+            if (value := row[name]) != stored[name]
+            and (value is not None or witness is None or row[witness] is not None)
         }
 
     def reader(self, first: str) -> Callable[[Any], tuple[Any, ...]]:
@@ -127,6 +137,11 @@ class Table:
             return attrgetter(first, *paths)  # several times as fast, and there are many edges
         getters: list[Callable[[Any], Any]] = [attrgetter(first), *self._sources.values()]
         return lambda model: tuple([get(model) for get in getters])
+
+    def edge(self, values: Iterable[Any]) -> dict[str, Any]:
+        """The stored form of what :meth:`reader` gave behind ``first``."""
+        given = zip(self.sourced, values, strict=True)
+        return {name: value or None if name in self._flags else value for name, value in given}
 
     def stub(self, ref: PackageRef) -> dict[str, Any]:
         """What a package has that is only known as a requirement."""
@@ -166,7 +181,8 @@ class Table:
     def cypher_edge(self, variable: str, **others: str) -> str:
         """``{constraints: edge[1], ...}``: those of a new edge, from what :meth:`reader` gave."""
         given = {name: f"{variable}[{place}]" for place, name in enumerate(self.sourced, 1)}
-        return _cypher(given | others)
+        flags = {name: f"CASE WHEN {given[name]} THEN true END" for name in self._flags}
+        return _cypher(given | flags | others)
 
 
 def _cypher(expressions: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ are computed from the truth. Versions are only ever written under their package'
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from neo4j import AsyncTransaction, Record
@@ -94,6 +95,7 @@ class Attempt:
         await self._compare_requirements(locks)
         await self._settle_names(locks)
         await self._write_packages()
+        await self._write_tables()
         await self._write_versions()
         await self._write_requirements()
         await self._attach_parents()
@@ -250,7 +252,9 @@ class Attempt:
             statement = statements.for_label(statements.UPDATE_PACKAGES, label)
             found: dict[str, Row] = {
                 change.ref.purl: rows.package_row(
-                    change, self._states[change.ref.purl]["gone_since"]
+                    change,
+                    self._states[change.ref.purl]["gone_since"],
+                    self._plans[change].without_facts if isinstance(change, Write) else 0,
                 )
                 for change in changes
             }
@@ -259,6 +263,25 @@ class Attempt:
                     row = found.setdefault(purl, {"purl": purl, "properties": {}})
                     row["properties"]["name"] = spelling
             await self._send(statement, rows=list(found.values()))
+
+    async def _write_tables(self) -> None:
+        """Create the tables of new and changed versions, as far as they are missing.
+
+        Only what is missing costs a lock: mostly nothing.
+        """
+        tables: dict[str, str] = {}
+        for write, found in self._plans.items():
+            if write.tables:
+                changed = (row["properties"] for row in found.changed_versions)
+                for row in chain(found.new_versions, changed):
+                    keys = (row.get(name) for name in VERSION.tables)
+                    tables.update((key, write.tables[key]) for key in keys if key)
+        if not tables:
+            return
+        for record in await self._send(statements.FIND_TABLES, digests=sorted(tables)):
+            del tables[record["digest"]]
+        for chunk in rows.table_chunks(tables):
+            await self._send(statements.CREATE_TABLES, rows=chunk)
 
     async def _write_versions(self) -> None:
         for label, changes in rows.by_label(self._plans):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 
@@ -26,6 +27,12 @@ def aware(moment: Any) -> datetime | None:
     return native.replace(tzinfo=UTC)
 
 
+def table_digest(text: str) -> str:
+    """The key of a ``RequirementTable`` with this text: 32 hexadecimal digits."""
+    # What cannot be encoded is refused by the driver later, for its package alone.
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
 def _filled(values: Collection[str]) -> list[str] | None:
     return list(values) or None
 
@@ -47,9 +54,11 @@ INTEGER = Type("integer")
 FLOAT = Type("float")
 BOOLEAN = Type("boolean")
 FLAG = Type("boolean, absent where false")
-"""Of few nodes; all others do not have it."""
+"""Of few nodes or edges; all others do not have it."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
+TABLE = Type("string, `digest` of a `RequirementTable`", encode=table_digest)
+"""Large text, which many versions share; nodes of their own have it."""
 LIST = Type("list of strings", encode=list, decode=tuple)
 """An empty list is as well known as any other."""
 DATE = Type("string", encode=iso_date)

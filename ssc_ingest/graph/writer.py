@@ -5,7 +5,7 @@ progress are the next one, so that transactions grow with the load and a lone pa
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -34,7 +34,7 @@ from ssc_ingest.graph.changes import (
 )
 from ssc_ingest.graph.inbox import Submission, take
 from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
-from ssc_ingest.models import Package, PackageRef
+from ssc_ingest.models import Package, PackageRef, VersionName
 from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
@@ -105,6 +105,7 @@ class GraphWriter:
         *,
         order: Order,
         edges: Sequence[ParentEdge] = (),
+        unasked: Collection[VersionName] = (),
         urgent: bool = False,
         on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
@@ -120,6 +121,7 @@ class GraphWriter:
             package: as it was fetched.
             order: the ecosystem's order of versions.
             edges: further edges, to this package, from nodes that exist.
+            unasked: known versions whose documents were not read this time.
             urgent: go before bulk work.
             on_commit: called with the outcome of each transaction.
 
@@ -130,9 +132,9 @@ class GraphWriter:
         """
         rows = sum(1 + len(version.requirements or ()) for version in package.versions)
         if rows > _LARGE:
-            change = await asyncio.to_thread(prepare, package, order, edges)
+            change = await asyncio.to_thread(prepare, package, order, edges, unasked)
         else:
-            change = prepare(package, order, edges)
+            change = prepare(package, order, edges, unasked)
         outcome = await self._submit(change, urgent=urgent)
         on_commit(outcome)
         while not outcome.is_complete:

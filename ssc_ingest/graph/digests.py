@@ -1,0 +1,67 @@
+"""Digests of requirements: whether a version's are what its registry said, and with which facts.
+
+A digest is 18 hexadecimal digits, two for its format and 16 for the requirements with their facts.
+Those that earlier releases wrote have 16 digits and no format; they knew no facts.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+from ssc_ingest.graph.properties import REQUIREMENT
+
+Edge = tuple[Any, ...]
+"""A requirement: purl of the package, then the values of ``REQUIREMENT.sourced``."""
+
+FORMAT = "02"
+"""Of a version whose facts are those of this release. It grows with every fact that is added, so
+that the versions that lack it are read again."""
+
+CLOSED = "00"
+"""Of a version whose requirements an earlier release read, and whose registry has no readable
+document of it any more: its facts stay unknown."""
+
+SIZE = 18
+
+IS_OUTDATED = f"""
+NOT (size(version.requirements_digest) = {SIZE}
+     AND left(version.requirements_digest, 2) IN ['{FORMAT}', '{CLOSED}'])
+"""
+"""Of a ``version``: its requirements were read, and its facts are still to be read. Cypher."""
+
+_, *_FACTS = REQUIREMENT.sourced
+
+
+def digest(requirements: Iterable[Edge]) -> str:
+    """The digest of a version's requirements, whatever their order.
+
+    An absent value adds nothing, so that a new property changes the digits of only those versions
+    that have it.
+    """
+    edges = sorted(requirements)
+    parts = [text for edge in edges for text in edge[:2]]
+    parts += [
+        f"{edge[0]}\0{name}={fact}"
+        for edge in edges
+        if any(edge[2:])
+        for name, fact in zip(_FACTS, edge[2:], strict=True)
+        if fact
+    ]
+    text = "\0".join(parts)
+    # What cannot be encoded is refused by the driver later, for this package alone.
+    return FORMAT + blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def is_outdated(stored: str | None) -> bool:
+    """Whether requirements were read, and their facts are still to be read."""
+    return stored is not None and not (len(stored) == SIZE and stored[:2] in {FORMAT, CLOSED})
+
+
+def closed(stored: str) -> str:
+    """The digest of a version whose facts cannot be read any more."""
+    return CLOSED + stored[-16:]
+
+
+def same_requirements(one: str, other: str | None) -> bool:
+    """Whether two digests, of whatever format, are those of the same requirements and facts."""
+    return other is not None and one[-16:] == other[-16:]
