@@ -32,13 +32,30 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ``platform``              platform of the gem (RubyGems)             ``ruby``
     ========================  =========================================  ========
     """
-    kept = [
-        {key: value for key, value in one.items() if _says_more(key, value)} for one in declarations
-    ]
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    return f"[{','.join(map(_text, declarations))}]"
+
+
+def declared_beyond(
+    kind: str | None, *declarations: Mapping[str, Any], optional: bool
+) -> str | None:
+    """:func:`declared` of the distinct declarations; ``None`` if the edge says the same.
+
+    Args:
+        kind: the requirement's.
+        declarations: all of the package's, ``text`` in those whose range is not the constraints.
+        optional: the requirement's.
+    """
+    distinct = dict.fromkeys(map(_text, declarations))
+    plain = _text({"kind": kind, "optional": optional})
+    return None if list(distinct) == [plain] else f"[{','.join(distinct)}]"
 
 
 _DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar", "platform": "ruby"}
+
+
+def _text(declaration: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in declaration.items() if _says_more(key, value)}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 def _says_more(key: str, value: Any) -> bool:

@@ -46,6 +46,11 @@ class SemVer(NamedTuple):
         """Whether it has a prerelease part."""
         return self.prerelease != _RELEASE
 
+    @property
+    def release(self) -> "SemVer":
+        """The version without its prerelease part."""
+        return SemVer(self.major, self.minor, self.patch)
+
     def __str__(self) -> str:
         numbers = f"{self.major}.{self.minor}.{self.patch}"
         if not self.is_prerelease:
@@ -211,11 +216,31 @@ class Alternative(NamedTuple):
     """One of the sets that a range joins with "or".
 
     ``interval`` is ``None`` if the set is empty; ``text`` is a spelling of it that the graph's
-    readers understand, or ``None`` if the interval has to be spelled out.
+    readers understand, or ``None`` if the interval has to be spelled out. ``named`` are the
+    releases of whose prereleases a bound names one: the package managers take prereleases of
+    these releases only.
     """
 
     interval: Interval | None
     text: str | None = None
+    named: frozenset[SemVer] = frozenset()
+
+
+def named(versions: Iterable[Partial]) -> frozenset[SemVer]:
+    """The releases of whose prereleases the bounds name one."""
+    return frozenset(v.lowest.release for v in versions if v.lowest.is_prerelease)
+
+
+def equivalent(some: Iterable[Alternative], others: Iterable[Alternative]) -> bool:
+    """Whether package managers take the same versions for two ranges; ``False`` also in doubt."""
+    a, b = ([each for each in side if each.interval is not None] for side in (some, others))
+    if {(each.interval, each.named) for each in a} == {(each.interval, each.named) for each in b}:
+        return True
+    if any(each.named for each in (*a, *b)):
+        return False
+    return unite(each.interval for each in a if each.interval) == unite(
+        each.interval for each in b if each.interval
+    )
 
 
 _COMPLETE_BOUND = rf"{NUMBER}\.{NUMBER}\.{NUMBER}(?:-{PRERELEASE})?"

@@ -1,6 +1,7 @@
 """Requirements that the versions of one package share: mostly, they require the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -10,33 +11,42 @@ from ssc_ingest.models import PackageRef, Requirement
 log = structlog.get_logger(__name__)
 
 
-class SharedRequirements:
+DeclarationT = TypeVar("DeclarationT", bound=Hashable)
+
+
+class SharedRequirements(Generic[DeclarationT]):
     """Makes requirements; equal ones are one object: the largest packages have a million of them.
 
     Args:
         reference: the package of a name; raises ``InvalidName``.
-        to_constraints: the constraint that a package's texts mean together.
+        to_requirement: the requirement that the declarations of a package make together.
     """
 
     def __init__(
-        self, reference: Callable[[str], PackageRef], to_constraints: Callable[..., str]
+        self,
+        reference: Callable[[str], PackageRef],
+        to_requirement: Callable[[PackageRef, tuple[DeclarationT, ...]], Requirement],
     ) -> None:
         self._reference = reference
-        self._to_constraints = to_constraints
-        self._known: dict[tuple[str, ...], Requirement | None] = {}
+        self._to_requirement = to_requirement
+        self._known: dict[tuple[str, tuple[DeclarationT, ...]], Requirement | None] = {}
         self._skipped: set[str] = set()
 
-    def get(self, name: str, *texts: str) -> Requirement | None:
-        """The requirement of a package within ranges; ``None`` if no package has such a name."""
-        key = (name, *texts)
+    def get(self, name: str, *declarations: DeclarationT) -> Requirement | None:
+        """The requirement of a package; ``None`` if no package has such a name."""
+        key = (name, declarations)
         if key not in self._known:
-            try:
-                package = self._reference(name)
-                self._known[key] = Requirement(package, self._to_constraints(*texts))
-            except InvalidName:
-                self._known[key] = None
-                self._skipped.add(name[:100])
+            package = self.package(name)
+            self._known[key] = self._to_requirement(package, declarations) if package else None
         return self._known[key]
+
+    def package(self, name: str) -> PackageRef | None:
+        """The package of a name, or ``None`` if no package has it, which is reported."""
+        try:
+            return self._reference(name)
+        except InvalidName:
+            self._skipped.add(name[:100])
+            return None
 
     def report(self, ecosystem: str, package: str) -> None:
         """Log, once per package, the declared names that no package can have."""

@@ -15,7 +15,6 @@ from ssc_ingest.ecosystems.crates.dump import Dump
 from ssc_ingest.ecosystems.crates.feed import parse_feed
 from ssc_ingest.ecosystems.crates.identity import reference as crate
 from ssc_ingest.ecosystems.crates.index import parse_index
-from ssc_ingest.ecosystems.crates.index import read_requirements as read_crates
 from ssc_ingest.ecosystems.maven.index.properties import parse_properties
 from ssc_ingest.ecosystems.maven.metadata import parse_metadata
 from ssc_ingest.ecosystems.maven.pom.model import parse_pom
@@ -52,8 +51,7 @@ def packument(body: bytes) -> None:
 
 def index(body: bytes) -> None:
     """Of a crate."""
-    for line in parse_index(body, crate("x"), URL).values():
-        read_crates(line)
+    parse_index(body, crate("x"), URL)
 
 
 def registration(body: bytes) -> None:
@@ -134,9 +132,23 @@ DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
         {
             "name": "x",
             "versions": {
-                "1.0.0": {"dependencies": {"a": "^1"}, "bundleDependencies": ["b"], **LINKS},
+                "1.0.0": {
+                    "dependencies": {"a": "^1", "c": "npm:d@1"},
+                    "bundleDependencies": ["b"],
+                    "optionalDependencies": {"e": "next"},
+                    "peerDependencies": {"f": ">=1"},
+                    "peerDependenciesMeta": {"f": {"optional": True}},
+                    "engines": {"node": ">=18"},
+                    "os": ["linux"],
+                    "cpu": ["!arm"],
+                    "license": {"type": "MIT"},
+                    "licenses": ["ISC"],
+                    "deprecated": "use g",
+                    **LINKS,
+                },
                 "2.0.0": {},
             },
+            "dist-tags": {"latest": "1.0.0"},
             "time": {"1.0.0": DATE},
             **LINKS,
         },
@@ -144,8 +156,10 @@ DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
     "npm feed": (feed_page, {"results": [{"id": "x", "deleted": True}], "last_seq": 5}),
     "crates index": (
         index,
-        {"name": "x", "vers": "1.0.0", "deps": [{"name": "a", "req": "^1", "kind": "normal"}],
-         "cksum": "0", "yanked": False, "pubtime": DATE, "v": 1},
+        {"name": "x", "vers": "1.0.0", "cksum": "0", "yanked": False, "pubtime": DATE, "v": 1,
+         "deps": [{"name": "a", "req": "^1", "kind": "normal", "optional": True, "package": "b",
+                   "features": ["c"], "default_features": False, "target": "cfg(unix)"}],
+         "features": {"d": ["c"]}, "features2": {"d": ["dep:a"]}},
     ),
     "NuGet registration": (
         registration,

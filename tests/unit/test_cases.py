@@ -106,6 +106,33 @@ async def test_npm_skips_are_told(cases: Path) -> None:
     assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 4)]
 
 
+async def test_npm_optional_dependencies(cases: Path) -> None:
+    """An installation pulls them, wherever they stand; an optional entry wins."""
+    (path,) = (cases / "npm-optional-dependencies").glob("*.json")
+    apart, copied = json.loads(path.read_bytes()), json.loads(path.read_bytes())
+    copied["versions"]["1.1.0"]["dependencies"] = {"acme-leaf": "^9.0.0"}
+    for document in (apart, copied):
+        package = await read("npm", path.stem, {f"/{path.stem}": json.dumps(document).encode()})
+        found = {
+            v.name: [(r.constraints, r.optional) for r in v.requirements or ()]
+            for v in package.versions
+        }
+        assert found == {"1.0.0": [("^1.0.0", False)], "1.1.0": [("=1.0.0", True)]}
+
+
+@pytest.mark.parametrize(
+    ("tags", "latest"),
+    [({"latest": "1.0.0"}, "1.0.0"), ({"latest": "9.9.9"}, "1.1.0"), ({}, "1.1.0"), (5, "1.1.0")],
+)
+async def test_npm_latest_is_what_the_tag_says(cases: Path, tags: Any, latest: str) -> None:
+    """An installation takes it even where it is not the highest, if it is there."""
+    (path,) = (cases / "npm-lone-surrogate").glob("*.json")
+    document = json.loads(path.read_bytes()) | {"dist-tags": tags}
+    package = await read("npm", path.stem, {f"/{path.stem}": json.dumps(document).encode()})
+    assert package.latest == latest
+    assert package.dist_tags == ('{"latest":"1.0.0"}' if latest == "1.0.0" else None)
+
+
 # PyPI -----------------------------------------------------------------------------------
 
 

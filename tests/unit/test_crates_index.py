@@ -1,6 +1,7 @@
 """Crates' names and the lines of the sparse index: recorded ones and broken ones."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.crates import Crates
-from ssc_ingest.ecosystems.crates.index import index_path, parse_index, read_requirements
+from ssc_ingest.ecosystems.crates.index import index_path, parse_index
 from ssc_ingest.errors import InvalidName, MalformedMetadata
+from ssc_ingest.models import Requirement
 from tests.unit.semver_readers import RELEASES, selected
 
 URL = "https://index.example/x"
@@ -34,9 +36,14 @@ def line(**fields: Any) -> bytes:
 
 def requirements_of(*dependencies: dict[str, Any]) -> dict[str, str]:
     """Constraint by purl of a version with these dependencies."""
+    return {purl: r.constraints for purl, r in read(*dependencies).items()}
+
+
+def read(*dependencies: dict[str, Any]) -> dict[str, Requirement]:
+    """The requirements of a version with these dependencies, by purl."""
     deps = [{"name": "other", "req": "^1", **dependency} for dependency in dependencies]
     (parsed,) = parse_index(line(deps=deps), REF, URL).values()
-    return {r.package.purl: r.constraints for r in read_requirements(parsed)}
+    return {r.package.purl: r for r in parsed.requirements}
 
 
 # Names ----------------------------------------------------------------------------------
@@ -119,7 +126,122 @@ def test_requirement_that_cannot_be_a_crate_is_left_out_and_told() -> None:
     with capture_logs() as logs:
         found = requirements_of({"name": "../x"}, {})
     assert found == {"pkg:cargo/other": "^1"}
-    assert [(log["event"], log["requirement"]) for log in logs] == [("requirement_skipped", "../x")]
+    assert [(log["event"], log["requirements"]) for log in logs] == [
+        ("requirements_skipped", ["../x"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dependency", "kind", "optional"),
+    [
+        ({}, None, False),
+        ({"kind": "normal"}, None, False),
+        ({"kind": "build"}, "build", False),
+        ({"optional": True}, None, True),
+        ({"kind": "build", "optional": True}, "build", True),
+        (
+            {"optional": None, "features": None, "default_features": None, "target": None},
+            None,
+            False,
+        ),
+        # The same versions in another spelling.
+        ({"req": "1"}, None, False),
+        ({"req": "1.*"}, None, False),
+        ({"req": "^1.0.0-rc.1"}, None, False),
+    ],
+)
+def test_kind_and_optional_need_no_declaration(
+    dependency: dict[str, Any],
+    kind: str | None,
+    optional: bool,  # noqa: FBT001 (a parameter)
+) -> None:
+    """The edge says them itself."""
+    (requirement,) = read(dependency).values()
+    assert (requirement.kind, requirement.optional) == (kind, optional)
+    assert requirement.declared is None
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "declarations"),
+    [
+        ([{"target": "cfg(windows)"}], [{"target": "cfg(windows)"}]),
+        ([{"features": ["a", "b"]}], [{"features": ["a", "b"]}]),
+        ([{"default_features": False}], [{"default_features": False}]),
+        ([{"name": "alias", "package": "other"}], [{"alias": "alias"}]),
+        ([{"name": "other", "package": "other"}], None),
+        ([{"req": "nonsense"}], [{"text": "nonsense"}]),
+        ([{"req": "x" * 5000}], None),
+        (
+            [{"kind": "build", "optional": True, "target": "cfg(unix)"}],
+            [{"kind": "build", "optional": True, "target": "cfg(unix)"}],
+        ),
+        ([{}, {}], None),
+        ([{}, {"kind": "dev", "features": ["a"]}], None),
+        ([{"kind": "build"}, {"kind": None}], [{"kind": "build"}, {}]),
+        ([{"optional": True}, {"kind": "build"}], [{"optional": True}, {"kind": "build"}]),
+        (
+            [{"target": "cfg(unix)"}, {"target": "cfg(windows)", "req": "^2"}, {"req": "1"}],
+            [
+                {"text": "^1", "target": "cfg(unix)"},
+                {"text": "^2", "target": "cfg(windows)"},
+                {"text": "1"},
+            ],
+        ),
+        (
+            [{"name": "a", "package": "Other"}, {"name": "b", "package": "other", "req": "^0.5"}],
+            [{"text": "^1", "alias": "a"}, {"text": "^0.5", "alias": "b"}],
+        ),
+    ],
+)
+def test_declarations_say_what_the_edge_cannot(
+    dependencies: list[dict[str, Any]], declarations: list[dict[str, Any]] | None
+) -> None:
+    """Only they: targets, features, aliases, and each of several declarations."""
+    (requirement,) = read(*dependencies).values()
+    found = None if requirement.declared is None else json.loads(requirement.declared)
+    assert found == declarations
+
+
+def test_kinds_and_options_of_several_declarations() -> None:
+    """A crate is a build requirement, or an optional one, if each declaration says so."""
+    (mixed,) = read({"kind": "build", "optional": True}, {}).values()
+    (same,) = read(*({"kind": "build", "optional": True, "target": t} for t in "ab")).values()
+    assert (mixed.kind, mixed.optional) == (None, False)
+    assert (same.kind, same.optional) == ("build", True)
+
+
+def test_equal_requirements_and_tables_are_one_object() -> None:
+    """The largest crates have a million requirements."""
+    deps = [{"name": "other", "req": "^1", "features": ["a"], "target": "cfg(unix)"}]
+    lines = [line(vers=f"1.0.{n}", deps=deps, features={"f": ["other/b"]}) for n in range(2)]
+    first, second = parse_index(b"\n".join([*lines, b""]), REF, URL).values()
+    assert first.requirements[0] is second.requirements[0]
+    assert first.features is second.features
+
+
+@pytest.mark.parametrize(
+    ("features", "features2", "table"),
+    [
+        ({}, None, None),
+        (None, None, None),
+        ({"b": ["a", "dep:x", "x?/y"], "a": []}, None, {"a": [], "b": ["a", "dep:x", "x?/y"]}),
+        ({"a": ["b"]}, {"a": ["dep:x"], "c": []}, {"a": ["b", "dep:x"], "c": []}),
+        ({}, {"c": ["x?/y"]}, {"c": ["x?/y"]}),
+    ],
+)
+def test_features_of_both_fields(features: Any, features2: Any, table: Any) -> None:
+    """One table, as Cargo merges them; what they enable stays as it is spelled."""
+    (parsed,) = parse_index(line(v=2, features=features, features2=features2), REF, URL).values()
+    assert (parsed.features and json.loads(parsed.features)) == table
+
+
+@pytest.mark.parametrize("features", [{"f": ["x" * 2**20]}, {"f": "x"}, ["f"]])
+def test_features_that_nobody_can_read_cost_their_version(features: Any) -> None:
+    """As in Cargo: without them, what an installation takes would be unknown."""
+    with capture_logs() as logs:
+        body = b"\n".join([line(vers="1.0.0", features=features), line(vers="1.1.0"), b""])
+        assert list(parse_index(body, REF, URL)) == ["1.1.0"]
+    assert [log["event"] for log in logs] == ["entries_skipped"]
 
 
 # Lines ----------------------------------------------------------------------------------
@@ -210,10 +332,54 @@ def test_recorded_index(recordings: Path) -> None:
                 for dependency in document["deps"]
                 if dependency["kind"] != "dev"
             }
-            found = read_requirements(parsed)
+            found = parsed.requirements
             assert {requirement.package.name for requirement in found} == wanted
+            assert declarations_of(found) == declarations_in(document)
+            features = document["features"] | (document.get("features2") or {})
+            assert json.loads(parsed.features or "{}") == features
             for requirement in found:
                 selected(requirement.constraints, RELEASES)
+
+
+def declarations_of(requirements: Iterable[Requirement]) -> set[tuple[Any, ...]]:
+    """Everything that a resolver learns from the requirements, without their ranges."""
+    return {
+        (
+            requirement.package.name,
+            each.get("alias", requirement.package.registry_name).lower(),
+            each.get("kind", "normal"),
+            each.get("optional", False),
+            each.get("target"),
+            tuple(each.get("features", ())),
+            each.get("default_features", True),
+        )
+        for requirement in requirements
+        for each in declarations_as_told(requirement)
+    }
+
+
+def declarations_as_told(requirement: Requirement) -> list[dict[str, Any]]:
+    """``declared``, or what stands for it on the edge."""
+    if requirement.declared:
+        return list(json.loads(requirement.declared))
+    return [{"kind": requirement.kind or "normal", "optional": requirement.optional}]
+
+
+def declarations_in(document: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """The same, from the line of the index."""
+    return {
+        (
+            (each.get("package") or each["name"]).lower(),
+            each["name"].lower(),
+            each["kind"] or "normal",
+            each["optional"],
+            each["target"],
+            tuple(each["features"]),
+            each["default_features"],
+        )
+        for each in document["deps"]
+        if each["kind"] != "dev"
+    }
 
 
 @given(st.binary(max_size=60) | st.text('{}[]":,namevrsdp0.1\n ', max_size=60).map(str.encode))

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.npm import Npm
 from ssc_ingest.ecosystems.npm.identity import document_path, reference
-from ssc_ingest.ecosystems.npm.packument import RequirementReader, parse_packument
+from ssc_ingest.ecosystems.npm.packument import parse_packument
+from ssc_ingest.ecosystems.npm.requirements import RequirementReader
 from ssc_ingest.errors import InvalidName, MalformedMetadata
 from ssc_ingest.models import Requirement
 
@@ -94,15 +95,15 @@ def test_a_path_is_one_segment(name: str) -> None:
 
 
 def test_requirements_are_the_dependencies_of_an_install() -> None:
-    """Development, peer, optional and bundled dependencies are left out."""
+    """Optional ones among them; development, peer and bundled dependencies are left out."""
     found = requirements_of(
         dependencies={"a": "^1.0.0", "b": "latest", "inside": "^1.0.0"},
         devDependencies={"c": "1"},
         peerDependencies={"d": "1"},
-        optionalDependencies={"e": "1"},
+        optionalDependencies={"e": "^2.0.0"},
         bundleDependencies=["inside"],
     )
-    assert found == {"pkg:npm/a": "^1.0.0", "pkg:npm/b": "any"}
+    assert found == {"pkg:npm/a": "^1.0.0", "pkg:npm/b": "any", "pkg:npm/e": "^2.0.0"}
 
 
 @pytest.mark.parametrize("field", ["bundleDependencies", "bundledDependencies"])

@@ -9,6 +9,9 @@ request fails, the crate is stored without it, and the graph keeps its earlier v
 Requirements: kinds *normal* and *build*, including optional ones and those of all targets; *dev*
 requirements and those from other registries are left out. Ranges: :mod:`.ranges`.
 
+Features: those of each version, ``features`` and ``features2`` of the index in one table. Licences
+are not in the index, nor anything but the latest version's in the crate file: they are not read.
+
 Listing: the database dump, one request and some 1 GB, in the dump's own order. Another dump has
 another order, so a listing whose dump was replaced meanwhile restarts; packages that were listed
 already cost no request then. :mod:`.dump`.
@@ -40,10 +43,9 @@ from ssc_ingest.ecosystems.crates import features
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.crates.index import (
-    IndexLine,
+    Release,
     index_path,
     parse_index,
-    read_requirements,
 )
 from ssc_ingest.ecosystems.crates.listing import Listing
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
@@ -134,16 +136,16 @@ class Crates(Ecosystem):
                 raise StaleAnswer(f"unchanged, but {expected} was announced", url=url)
             return NotModified(fetched_at)
         body = response.body
-        lines, versions = await off_loop(len(body), self._read, ref, body, response.url)
-        if expected is not None and expected not in lines:
+        releases, versions = await off_loop(len(body), self._read, ref, body, response.url)
+        if expected is not None and expected not in releases:
             raise StaleAnswer(f"lacks {expected}, which was announced", url=url)
         latest = self.latest(versions)
-        ref = reference(lines[versions[-1].name].name)  # as the registry spells it
+        ref = reference(releases[versions[-1].name].name)  # as the registry spells it
         repository = None
         if request.hints is not None:
             repository = clean_repository_url(request.hints)
         elif request.full and latest:
-            repository = await self._repository(lines[latest])
+            repository = await self._repository(releases[latest])
         return Package(
             ref=ref,
             vendor=None if repository is None else vendor_of(repository),
@@ -157,35 +159,36 @@ class Crates(Ecosystem):
     @classmethod
     def _read(
         cls, ref: PackageRef, body: bytes, url: str
-    ) -> tuple[dict[str, IndexLine], tuple[Version, ...]]:
-        lines = parse_index(body, ref, url)
-        dates = {VersionName(name): line.release_date for name, line in lines.items()}
+    ) -> tuple[dict[str, Release], tuple[Version, ...]]:
+        releases = parse_index(body, ref, url)
+        dates = {VersionName(name): release.release_date for name, release in releases.items()}
         versions = tuple(
             Version(
                 name=name,
                 purl=cls.version_purl(ref, name),
                 release_date=dates[name],
-                requirements=read_requirements(lines[name]),
-                yanked=lines[name].yanked is True,
+                requirements=releases[name].requirements,
+                yanked=releases[name].yanked,
+                features=releases[name].features,
             )
             for name in cls.by_date(dates)
         )
-        return lines, versions
+        return releases, versions
 
-    async def _repository(self, line: IndexLine) -> str | None:
+    async def _repository(self, release: Release) -> str | None:
         """The repository's address; ``None`` if the crate file cannot be read now."""
-        file_name = f"{line.name}-{line.vers}.crate"
-        url = self.endpoints.url("crates", line.name, quote(file_name))
+        file_name = f"{release.name}-{release.vers}.crate"
+        url = self.endpoints.url("crates", release.name, quote(file_name))
         try:
-            file = await self.client.get_immutable(url, max_bytes=MAX_CRATE, sha256=line.cksum)
+            file = await self.client.get_immutable(url, max_bytes=MAX_CRATE, sha256=release.cksum)
             crate = file.body
-            links = await off_loop(len(crate), read_links, crate, line.name, line.vers)
+            links = await off_loop(len(crate), read_links, crate, release.name, release.vers)
         except RegistryError as error:
             logger.warning(
                 "repository_unknown",
                 ecosystem=IDENTITY.name,
-                package=line.name,
-                version=line.vers,
+                package=release.name,
+                version=release.vers,
                 reason=str(error),
             )
             return None

@@ -4,13 +4,14 @@ A line that Cargo could not read either is left out; the crate's other versions 
 https://doc.rust-lang.org/cargo/reference/registry-index.html
 """
 
-from typing import Literal
+import json
+from dataclasses import dataclass
+from datetime import datetime
 
-import structlog
 from pydantic import Field
 
-from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
-from ssc_ingest.ecosystems.crates.ranges import to_constraints
+from ssc_ingest.ecosystems.crates.identity import IDENTITY
+from ssc_ingest.ecosystems.crates.requirements import Dependency, RequirementReader
 from ssc_ingest.ecosystems.wire import (
     Moment,
     WireModel,
@@ -18,40 +19,50 @@ from ssc_ingest.ecosystems.wire import (
     log_skipped,
     read_json,
 )
-from ssc_ingest.errors import InvalidName, MalformedMetadata
-from ssc_ingest.models import PackageRef, Purl, Requirement
-
-logger = structlog.get_logger(__name__)
+from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import PackageRef, Requirement
 
 NEWEST_FORMAT = 2
 """Lines of a newer format are skipped, as Cargo does."""
 
-
-class Dependency(WireModel):
-    """A requirement of one version; ``package`` is the real name if ``name`` is an alias."""
-
-    name: str
-    req: str
-    kind: Literal["normal", "build", "dev"] | None = None
-    registry: str | None = None
-    package: str | None = None
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether building the crate may fetch it, for some target or feature."""
-        return self.kind != "dev" and self.registry is None
+MAX_FEATURES = 1024 * 1024
+"""Characters of a version's table; the largest ones have some 100,000."""
 
 
 class IndexLine(WireModel):
-    """One version."""
+    """One line. ``features2`` are features that older versions of Cargo cannot read."""
 
     name: str
     vers: str
     deps: tuple[Dependency, ...]
     cksum: str
+    features: dict[str, tuple[str, ...]] | None = None
+    features2: dict[str, tuple[str, ...]] | None = None
     v: int | None = None
     yanked: bool | None = False
     release_date: Moment = Field(None, alias="pubtime")
+
+    def features_table(self) -> str | None:
+        """``features`` of the version: both fields' entries, as Cargo merges them."""
+        table = {name: list(enables) for name, enables in (self.features or {}).items()}
+        for name, enables in (self.features2 or {}).items():
+            table.setdefault(name, []).extend(enables)
+        if not table:
+            return None
+        return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version, as its line has it; ``name`` is the registry's spelling of the crate's name."""
+
+    name: str
+    vers: str
+    cksum: str
+    yanked: bool
+    release_date: datetime | None
+    requirements: tuple[Requirement, ...]
+    features: str | None
 
 
 class _Format(WireModel):
@@ -68,14 +79,16 @@ def index_path(name: str) -> tuple[str, ...]:
     return name[:2], name[2:4], name
 
 
-def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, IndexLine]:
-    """The crate's versions, by version.
+def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, Release]:
+    """The crate's versions, by version. Equal requirements, and equal tables, are one object.
 
     Raises:
         MalformedMetadata: it has no readable line of this crate in a known format, or is truncated.
     """
-    lines: dict[str, IndexLine] = {}
+    releases: dict[str, Release] = {}
+    tables: dict[str, str] = {}
     skipped: list[str] = []
+    reader = RequirementReader(ref.registry_name)
     *_, rest = texts = body.split(b"\n")
     for number, text in enumerate(filter(None, map(bytes.strip, texts)), 1):
         try:
@@ -90,17 +103,29 @@ def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, IndexLine]:
             continue
         if (line.v or 1) > NEWEST_FORMAT:
             continue
+        features = line.features_table()
         if line.name.lower() != ref.name:
             skipped.append(f"line {number} is of {line.name!r}")
         elif not is_version(line.vers):
             skipped.append(f"line {number}: {line.vers!r} is not a version")
+        elif features and len(features) > MAX_FEATURES:
+            skipped.append(f"line {number}: a table of features with {len(features)} characters")
         else:
-            lines[line.vers] = line
-    if not lines:
+            releases[line.vers] = Release(
+                name=line.name,
+                vers=line.vers,
+                cksum=line.cksum,
+                yanked=line.yanked is True,
+                release_date=line.release_date,
+                requirements=reader.read(line.deps),
+                features=features and tables.setdefault(features, features),
+            )
+    if not releases:
         reason = skipped[0] if skipped else "no line of a known format"
         raise MalformedMetadata(f"index of {ref.name} lists no version: {reason}", url=url)
     log_skipped(IDENTITY.name, ref.purl, skipped)
-    return lines
+    reader.report()
+    return releases
 
 
 def _is_of_newer_format(text: bytes, url: str) -> bool:
@@ -108,28 +133,3 @@ def _is_of_newer_format(text: bytes, url: str) -> bool:
         return (read_json(_Format, text, url).v or 1) > NEWEST_FORMAT
     except MalformedMetadata:
         return False
-
-
-def read_requirements(line: IndexLine) -> tuple[Requirement, ...]:
-    """The version's requirements, one per crate; ranges of a repeated crate are united."""
-    crates: dict[Purl, PackageRef] = {}
-    ranges: dict[Purl, list[str]] = {}
-    for dependency in line.deps:
-        if not dependency.is_installed:
-            continue
-        name = dependency.package or dependency.name
-        try:
-            crate = reference(name)
-        except InvalidName:
-            logger.warning(
-                "requirement_skipped",
-                ecosystem=IDENTITY.name,
-                package=line.name,
-                version=line.vers,
-                requirement=name[:100],
-                reason="not a crate name",
-            )
-            continue
-        crates.setdefault(crate.purl, crate)
-        ranges.setdefault(crate.purl, []).append(dependency.req)
-    return tuple(Requirement(crates[purl], to_constraints(*ranges[purl])) for purl in crates)

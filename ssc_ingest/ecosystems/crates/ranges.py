@@ -15,7 +15,9 @@ from ssc_ingest.ecosystems.semver import (
     Alternative,
     Partial,
     desugar,
+    equivalent,
     intersect,
+    named,
     spell,
     understood,
 )
@@ -43,7 +45,7 @@ def parse_range(text: str) -> Alternative | None:
     if len(text) > MAX_RANGE_LENGTH:
         return None
     comparators = _SPACE_AFTER_OPERATOR.sub(r"\1", text.replace(",", " ")).split()
-    intervals, texts = [], []
+    intervals, texts, versions = [], [], []
     for comparator in comparators:
         match = _COMPARATOR.fullmatch(comparator)
         if match is None:
@@ -56,11 +58,14 @@ def parse_range(text: str) -> Alternative | None:
         wildcard = version.patch is None and match[0][-1] in "*xX"
         operator = match["operator"] or ("=" if wildcard else "^")
         intervals.append(desugar(operator, version))
+        versions.append(version)
         texts.append(_BUILD.sub("", match[0] if match["operator"] else operator + match[0]))
     if not intervals:
         return None
     interval = intersect(intervals)
-    return Alternative(interval, understood(" ".join(texts), interval, _CONJUNCTION))
+    return Alternative(
+        interval, understood(" ".join(texts), interval, _CONJUNCTION), named(versions)
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -74,3 +79,13 @@ def to_constraints(*ranges: str) -> str:
     if any(alternative is None for alternative in alternatives):
         return ANY_VERSION
     return spell((a for a in alternatives if a is not None), _CONJUNCTION)
+
+
+@lru_cache(maxsize=16_384)
+def says_all(constraints: str, text: str) -> bool:
+    """Whether Cargo takes the same versions for a constraint of the graph as for that range."""
+    if constraints == text:
+        return True
+    original = parse_range(text)
+    written = parse_range("*" if constraints == ANY_VERSION else constraints)
+    return original is not None and written is not None and equivalent((original,), (written,))

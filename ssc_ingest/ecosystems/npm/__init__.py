@@ -5,9 +5,13 @@ form for installations has neither dates nor links). With an ETag, an unchanged 
 empty response. Names are case-sensitive; a package with capitals in its name costs one request
 more (:mod:`.lower_case`).
 
-Requirements: ``dependencies`` without bundled ones. The registry does not decide the versions of
-tags, URLs, git references and paths: they become ``any``. ``npm:`` aliases lead to the real
-package. Ranges: :mod:`.ranges`.
+Requirements: ``dependencies`` and ``optionalDependencies`` without bundled ones. The registry does
+not decide the versions of tags, URLs, git references and paths: they become ``any``. ``npm:``
+aliases lead to the real package. Ranges: :mod:`.ranges`. Peer dependencies are what users of the
+package must install themselves: a fact of the version and no requirement of it.
+
+Latest: the version of the tag ``latest``, which an installation takes even where it is not the
+highest; without that tag, the highest stable one.
 
 Gone: a package without any version left (``time.unpublished``) cannot be installed and counts as
 missing. Versions that only ``time`` mentions were unpublished; the graph keeps them.
@@ -26,11 +30,14 @@ from functools import cached_property
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
+from ssc_ingest.ecosystems.licenses import license_facts
 from ssc_ingest.ecosystems.lower_case import graph_name
+from ssc_ingest.ecosystems.npm import facts
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
-from ssc_ingest.ecosystems.npm.packument import Packument, RequirementReader, parse_packument
+from ssc_ingest.ecosystems.npm.packument import Manifest, Packument, parse_packument
 from ssc_ingest.ecosystems.npm.ranges import to_constraints
+from ssc_ingest.ecosystems.npm.requirements import RequirementReader
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
@@ -118,7 +125,8 @@ class Npm(Ecosystem):
             raise PackageNotFound(ref.purl, url=response.url)
         log_skipped(cls.identity.name, ref.purl, packument.skipped)
         versions = cls._versions(ref, packument)
-        latest = cls.latest(versions)
+        tags = facts.dist_tags(packument.tags, packument.versions)
+        latest = VersionName(tags["latest"]) if "latest" in tags else cls.latest(versions)
         # Mirrors omit what the registry copies from the latest version to the top level.
         sources = (packument, packument.versions[latest]) if latest else (packument,)
         repository = clean_repository_url(text for links in sources for text in links.addresses())
@@ -130,6 +138,7 @@ class Npm(Ecosystem):
             latest=latest,
             fetched_at=fetched_at,
             etag=response.etag,
+            dist_tags=facts.dist_tags_json(tags),
         )
 
     @classmethod
@@ -137,13 +146,34 @@ class Npm(Ecosystem):
         dates = {VersionName(name): packument.release_date(name) for name in packument.versions}
         reader = RequirementReader(ref.registry_name)
         versions = tuple(
-            Version(
-                name=name,
-                purl=cls.version_purl(ref, name),
-                release_date=dates[name],
-                requirements=reader.read(packument.versions[name]),
-            )
+            cls._version(ref, name, dates[name], packument.versions[name], reader)
             for name in cls.by_date(dates)
         )
         reader.report()
         return versions
+
+    @classmethod
+    def _version(
+        cls,
+        ref: PackageRef,
+        name: VersionName,
+        date: datetime | None,
+        manifest: Manifest,
+        reader: RequirementReader,
+    ) -> Version:
+        license_, license_spdx = license_facts(
+            facts.license_text(manifest.license, manifest.licenses)
+        )
+        return Version(
+            name=name,
+            purl=cls.version_purl(ref, name),
+            release_date=date,
+            requirements=reader.read(manifest),
+            engines=facts.engines(manifest.engines),
+            os=facts.platforms(manifest.os),
+            cpu=facts.platforms(manifest.cpu),
+            license=license_,
+            license_spdx=license_spdx,
+            deprecated=facts.deprecated(manifest.deprecated),
+            peer_requirements=reader.peers(manifest),
+        )

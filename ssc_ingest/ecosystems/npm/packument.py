@@ -6,7 +6,6 @@ must be valid, a version that is no object or has an invalid key is left out, an
 the wrong type counts as absent.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
@@ -14,10 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
-from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
-from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
 from ssc_ingest.ecosystems.wire import (
     Entry,
     Unreadable,
@@ -27,7 +23,6 @@ from ssc_ingest.ecosystems.wire import (
     read_json,
 )
 from ssc_ingest.errors import MalformedMetadata
-from ssc_ingest.models import Requirement
 
 
 class _Links(WireModel):
@@ -50,25 +45,23 @@ class _Links(WireModel):
 
 
 class Manifest(_Links):
-    """One version: its ``package.json`` as it was published."""
+    """One version: its ``package.json`` as it was published.
+
+    :mod:`.requirements` reads the dependencies, :mod:`.facts` the rest.
+    """
 
     dependencies: Any = None
+    optional_dependencies: Any = Field(None, alias="optionalDependencies")
     bundle_dependencies: Any = Field(None, alias="bundleDependencies")
     bundled_dependencies: Any = Field(None, alias="bundledDependencies")
-
-    def installed_from_registry(self) -> dict[str, Any]:
-        """Ranges by name of the packages that installing this version fetches.
-
-        ``optionalDependencies`` are included only if the publishing client copied them into
-        ``dependencies``; bundled packages are inside this package's own archive.
-        """
-        found = _by_name(self.dependencies)
-        for bundled in (self.bundle_dependencies, self.bundled_dependencies):
-            if bundled is True:
-                return {}
-            if isinstance(bundled, list | dict):
-                found = {name: text for name, text in found.items() if name not in bundled}
-        return found
+    peer_dependencies: Any = Field(None, alias="peerDependencies")
+    peer_dependencies_meta: Any = Field(None, alias="peerDependenciesMeta")
+    engines: Any = None
+    os: Any = None
+    cpu: Any = None
+    license: Any = None
+    licenses: Any = None
+    deprecated: Any = None
 
 
 class Packument(_Links):
@@ -77,6 +70,7 @@ class Packument(_Links):
     name: str
     entries: dict[str, Entry[Manifest]] | None = Field(None, alias="versions")
     time: Any = None
+    tags: Any = Field(None, alias="dist-tags")
 
     @cached_property
     def versions(self) -> dict[str, Manifest]:
@@ -119,55 +113,3 @@ def parse_packument(body: bytes, name: str, url: str) -> Packument:
     if packument.name.lower() != name.lower():
         raise MalformedMetadata(f"packument of {name} belongs to {packument.name!r}", url=url)
     return packument
-
-
-class RequirementReader:
-    """Reads the requirements of one package's versions."""
-
-    def __init__(self, package: str) -> None:
-        self._package = package
-        self._requirements = SharedRequirements(reference, to_constraints)
-
-    def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
-        """The requirements, one per package; ranges of a repeated package are united."""
-        ranges: dict[str, tuple[str, ...]] = {}
-        for name, text in manifest.installed_from_registry().items():
-            target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
-            ranges[target] = (*ranges.get(target, ()), range_)
-        found = (self._requirements.get(name, *texts) for name, texts in ranges.items())
-        return tuple(requirement for requirement in found if requirement)
-
-    def report(self) -> None:
-        """Log, once per package, the names that npm cannot have."""
-        self._requirements.report(IDENTITY.name, self._package)
-
-
-def _resolve_alias(name: str, text: str) -> tuple[str, str]:
-    """``npm:real@range`` names another package, ``npm:range`` (Yarn's) the same."""
-    text = text.strip()
-    if text[:4].lower() != "npm:":
-        return name, text
-    target = text[4:]
-    real, _, range_ = target[1:].partition("@")
-    if not target.startswith("@") and parse_range(target) is not None:
-        return name, target
-    return target[:1] + real, range_
-
-
-_LISTED_NAME = re.compile(r"[^\s@><=]+")
-
-
-def _by_name(dependencies: Any) -> dict[str, Any]:
-    """Read ``dependencies``; in old manifests a list of ``name range`` or ``name@range``.
-
-    They may also be one text of names. https://github.com/npm/normalize-package-data
-    """
-    if isinstance(dependencies, dict):
-        return dependencies
-    if isinstance(dependencies, str):
-        dependencies = re.split(r"[\s,]+", dependencies)
-    if not isinstance(dependencies, list):
-        return {}
-    listed = [item.strip() for item in dependencies if isinstance(item, str)]
-    names = [(item, match[0]) for item in listed if (match := _LISTED_NAME.match(item))]
-    return {name: item.removeprefix(name).strip().removeprefix("@") for item, name in names}

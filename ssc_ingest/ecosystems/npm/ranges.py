@@ -13,10 +13,11 @@ from ssc_ingest.ecosystems.semver import (
     BUILD,
     EVERYTHING,
     Alternative,
-    Interval,
     Partial,
     desugar,
+    equivalent,
     intersect,
+    named,
     spell,
     understood,
 )
@@ -63,6 +64,16 @@ def to_constraints(*ranges: str) -> str:
     return spell(alternatives, " ")
 
 
+@lru_cache(maxsize=16_384)
+def says_all(constraints: str, text: str) -> bool:
+    """Whether npm takes the same versions for a constraint of the graph as for that range."""
+    if constraints == text:
+        return True
+    original = parse_range(text)
+    written = parse_range("" if constraints == ANY_VERSION else constraints)
+    return original is not None and written is not None and equivalent(original, written)
+
+
 def _alternative(text: str) -> Alternative | None:
     """One side of ``||``, or ``None`` if nothing in it is valid."""
     text = _BUILD.sub("", " ".join(text.split()))
@@ -71,22 +82,22 @@ def _alternative(text: str) -> Alternative | None:
     if match := _HYPHEN.fullmatch(text):
         low, high = _partial(match.groups()[:4]), _partial(match.groups()[4:])
         interval = intersect((desugar(">=", low), desugar("<=", high)))
-        return Alternative(interval, understood(text, interval, " "))
-    comparators = _SPACE_AFTER_OPERATOR.sub(r"\1", text).split()
-    intervals = [interval for c in comparators for interval in _comparator(c)]
-    if not intervals:
+        return Alternative(interval, understood(text, interval, " "), named((low, high)))
+    texts = _SPACE_AFTER_OPERATOR.sub(r"\1", text).split()
+    comparators = [found for each in texts if (found := _comparator(each))]
+    if not comparators:
         return None
-    interval = intersect(intervals)
-    return Alternative(interval, understood(" ".join(comparators), interval, " "))
+    interval = intersect(desugar(operator, version) for operator, version in comparators)
+    spelled = understood(" ".join(texts), interval, " ")
+    return Alternative(interval, spelled, named(version for _, version in comparators))
 
 
-def _comparator(text: str) -> list[Interval | None]:
-    """The comparator's versions; an empty list for a text that node-semver ignores."""
+def _comparator(text: str) -> tuple[str, Partial] | None:
+    """The comparator's operator and version; ``None`` for a text that node-semver ignores."""
     match = _COMPARATOR.fullmatch(text)
     if match is None or _NUMBER_AFTER_WILDCARD.match(text):
-        return []
-    operator = (match[1] or "=").replace("~>", "~")
-    return [desugar(operator, _partial(match.groups()[1:]))]
+        return None
+    return (match[1] or "=").replace("~>", "~"), _partial(match.groups()[1:])
 
 
 def _partial(parts: Sequence[str | None]) -> Partial:

@@ -17,7 +17,7 @@ class RequirementReader:
 
     def __init__(self, ref: PackageRef) -> None:
         self._ref = ref
-        self._requirements = SharedRequirements(reference, to_constraints)
+        self._requirements = SharedRequirements(reference, _requirement)
 
     def read(self, declarations: Iterable[Declaration]) -> tuple[Requirement, ...]:
         """The requirements, one per package; versions of a repeated declaration are united."""
@@ -38,3 +38,7 @@ class RequirementReader:
     def report(self) -> None:
         """Log, once per package, the declared names that no package can have."""
         self._requirements.report(IDENTITY.name, self._ref.purl)
+
+
+def _requirement(package: PackageRef, versions: tuple[str, ...]) -> Requirement:
+    return Requirement(package, to_constraints(*versions))

@@ -1,0 +1,145 @@
+"""The requirements of a package's versions: ``dependencies`` and their relatives in a manifest.
+
+https://docs.npmjs.com/cli/configuring-npm/package-json
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ssc_ingest.ecosystems.declared import declared_beyond
+from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.npm.packument import Manifest
+from ssc_ingest.ecosystems.npm.ranges import (
+    MAX_RANGE_LENGTH,
+    parse_range,
+    says_all,
+    to_constraints,
+)
+from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
+from ssc_ingest.models import PackageRef, Requirement
+
+MAX_PEERS = 1000
+"""Of a version; real ones have some dozens."""
+
+
+class Declaration(NamedTuple):
+    """A requirement as the manifest has it."""
+
+    range: str
+    alias: str | None
+    """The name in the manifest, if it is another than the package's."""
+    optional: bool
+
+    def beyond(self, constraints: str) -> dict[str, Any]:
+        """What the graph's ``declared`` says of it beside these constraints."""
+        # A text that is too long is no range that anybody can evaluate.
+        is_told = len(self.range) <= MAX_RANGE_LENGTH and not says_all(constraints, self.range)
+        return {
+            "text": self.range if is_told else None,
+            "optional": self.optional,
+            "alias": self.alias,
+        }
+
+
+class RequirementReader:
+    """Reads the requirements of one package's versions."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._requirements = SharedRequirements(reference, _requirement)
+
+    def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
+        """The requirements, one per package; ranges of a repeated package are united."""
+        found: dict[str, tuple[Declaration, ...]] = {}
+        for name, text, optional in _installed(manifest):
+            target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
+            declaration = Declaration(range_, name if name != target else None, optional)
+            found[target] = (*found.get(target, ()), declaration)
+        requirements = (self._requirements.get(name, *each) for name, each in found.items())
+        return tuple(requirement for requirement in requirements if requirement)
+
+    def peers(self, manifest: Manifest) -> str | None:
+        """``peer_requirements`` of the version: what its users must install beside it."""
+        meta = manifest.peer_dependencies_meta
+        table: dict[str, dict[str, Any]] = {}
+        for name, text in islice(_by_name(manifest.peer_dependencies).items(), MAX_PEERS):
+            if self._requirements.package(name):
+                range_ = text.strip() if isinstance(text, str) else ""
+                table[name] = {"range": range_[:MAX_RANGE_LENGTH]}
+                about = meta.get(name) if isinstance(meta, dict) else None
+                if isinstance(about, dict) and about.get("optional"):
+                    table[name]["optional"] = True
+        if not table:
+            return None
+        return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+    def report(self) -> None:
+        """Log, once per package, the names that npm cannot have."""
+        self._requirements.report(IDENTITY.name, self._package)
+
+
+def _requirement(package: PackageRef, declarations: tuple[Declaration, ...]) -> Requirement:
+    constraints = to_constraints(*(each.range for each in declarations))
+    optional = all(each.optional for each in declarations)
+    said = [each.beyond(constraints) for each in declarations]
+    return Requirement(
+        package,
+        constraints,
+        optional=optional,
+        declared=declared_beyond(None, *said, optional=optional),
+    )
+
+
+def _installed(manifest: Manifest) -> Iterator[tuple[str, Any, bool]]:
+    """Name, range and whether it is optional, of the packages that an installation may fetch.
+
+    Older clients copied ``optionalDependencies`` into ``dependencies``; a package that stands in
+    both is optional, with the range given there. Bundled packages are inside the version's own
+    archive.
+    """
+    needed, optional = _by_name(manifest.dependencies), _by_name(manifest.optional_dependencies)
+    for name, text in (needed | optional).items():
+        if not _is_bundled(name, manifest):
+            yield name, text, name in optional
+
+
+def _is_bundled(name: str, manifest: Manifest) -> bool:
+    """Whether one of the field's two spellings names the package, or all with ``true``."""
+    return any(
+        bundled is True or (isinstance(bundled, list | dict) and name in bundled)
+        for bundled in (manifest.bundle_dependencies, manifest.bundled_dependencies)
+    )
+
+
+def _resolve_alias(name: str, text: str) -> tuple[str, str]:
+    """``npm:real@range`` names another package, ``npm:range`` (Yarn's) the same."""
+    text = text.strip()
+    if text[:4].lower() != "npm:":
+        return name, text
+    target = text[4:]
+    real, _, range_ = target[1:].partition("@")
+    if not target.startswith("@") and parse_range(target) is not None:
+        return name, target
+    return target[:1] + real, range_
+
+
+_LISTED_NAME = re.compile(r"[^\s@><=]+")
+
+
+def _by_name(dependencies: Any) -> dict[str, Any]:
+    """Read ``dependencies``; in old manifests a list of ``name range`` or ``name@range``.
+
+    They may also be one text of names. https://github.com/npm/normalize-package-data
+    """
+    if isinstance(dependencies, dict):
+        return dependencies
+    if isinstance(dependencies, str):
+        dependencies = re.split(r"[\s,]+", dependencies)
+    if not isinstance(dependencies, list):
+        return {}
+    listed = [item.strip() for item in dependencies if isinstance(item, str)]
+    names = [(item, match[0]) for item in listed if (match := _LISTED_NAME.match(item))]
+    return {name: item.removeprefix(name).strip().removeprefix("@") for item, name in names}
