@@ -1,0 +1,205 @@
+"""Which packages a job follows, on real stores and a registry of a few crates."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ssc_ingest.ecosystems.base import FetchRequest
+from ssc_ingest.ecosystems.crates import Crates
+from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.errors import PackageNotFound
+from ssc_ingest.graph.schema import ensure_schema
+from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
+from ssc_ingest.on_demand.jobs import Job
+from ssc_ingest.on_demand.submit import request_for, submit
+from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from ssc_ingest.work.messages import TaskMessage
+from tests.conftest import Cypher
+
+
+@dataclass(frozen=True)
+class Crate:
+    """A crate: requirements of each version, the oldest first, and features of all."""
+
+    versions: tuple[Mapping[str, Mapping[str, Any]], ...]
+    features: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+CRATES = {
+    "app": Crate(
+        versions=(
+            {"ancient": {}},
+            {"web": {"default_features": False}, "tools": {}, "unused": {"optional": True}},
+        )
+    ),
+    "web": Crate(
+        versions=({"tls": {"optional": True}, "http": {}, "json": {"optional": True}},),
+        features={"default": ["json"], "secure": ["dep:tls"]},
+    ),
+    # It selects a feature of a crate whose requirements may have been followed already.
+    "tools": Crate(versions=({"web": {"features": ["secure"], "default_features": False}},)),
+    **{name: Crate(versions=({},)) for name in ("ancient", "tls", "http", "json", "unused")},
+}
+
+
+class FewCrates(Crates):
+    """A registry with :data:`CRATES`."""
+
+    async def fetch(self, request: FetchRequest) -> Package:
+        """One of the crates."""
+        if (crate := CRATES.get(request.ref.name)) is None:
+            raise PackageNotFound(request.ref.purl)
+        versions = tuple(
+            Version(
+                name=VersionName(f"{n}.0.0"),
+                purl=self.version_purl(request.ref, f"{n}.0.0"),
+                release_date=datetime.now(UTC),
+                requirements=tuple(
+                    Requirement(
+                        self.ref(name),
+                        "any",
+                        optional=bool(facts.get("optional")),
+                        declared=declared([facts]) if facts else None,
+                    )
+                    for name, facts in required.items()
+                ),
+                features=json.dumps(crate.features) if crate.features else None,
+            )
+            for n, required in enumerate(crate.versions, 1)
+        )
+        return Package(
+            ref=request.ref,
+            vendor=None,
+            repository_url=None,
+            versions=versions,
+            latest=versions[-1].name,
+            fetched_at=datetime.now(UTC),
+        )
+
+
+@pytest.fixture
+async def resources(
+    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
+) -> AsyncIterator[Resources]:
+    """Real stores, empty, and the registry."""
+    async with open_resources(settings, servers, env_file=None) as resources:
+        await ensure_schema(resources.driver, ["CargoPackage"])
+        cargo = resources.ecosystems["cargo"]
+        few = FewCrates(cargo.client, cargo.endpoints)
+        yield replace(resources, ecosystems={**resources.ecosystems, "cargo": few})
+
+
+async def carry_out(resources: Resources, name: str, dependencies: Any, order: int) -> Job:
+    """Handle all messages of a new job, the newest (-1) or the oldest (0) of a queue first."""
+    cargo = resources.ecosystems["cargo"]
+    job_id = await submit(
+        [request_for(cargo.ref(name), dependencies=dependencies)],
+        jobs=resources.state.jobs,
+        queues=resources.state.queues,
+    )
+    handler = resources.delivery_handler()
+    while messages := [*await taken(resources, "urgent"), *await taken(resources, "fresh")]:
+        for message in messages if order else reversed(messages):
+            await handler.handle(message, redelivered=False)
+    job = await resources.state.jobs.get(job_id)
+    assert job
+    assert job.finished
+    return job
+
+
+async def taken(resources: Resources, urgency: str) -> list[TaskMessage]:
+    """The messages of a queue, which is empty afterwards."""
+    broker: Any = resources.state.queues._redis
+    queue = f"cargo.{urgency}"
+    texts = [json.loads(text) for text in await broker.lrange(queue, 0, -1)]
+    await broker.delete(queue)
+    return [decoded(text, queue) for text in texts]
+
+
+def decoded(envelope: dict[str, Any], queue: str) -> TaskMessage:
+    """A message as a worker sees it."""
+    _, kwargs, _ = json.loads(base64.b64decode(envelope["body"]))
+    headers = envelope["headers"]
+    return TaskMessage(task=headers["task"], kwargs=kwargs, queue=queue, task_id=headers["id"])
+
+
+def read(cypher: Cypher) -> set[str]:
+    """The crates that were read, not only required."""
+    rows = cypher("MATCH (c:CargoPackage) WHERE c.moment IS NOT NULL RETURN c.name AS name")
+    return {row["name"] for row in rows}
+
+
+@pytest.mark.parametrize("order", [0, -1])
+async def test_a_job_follows_the_packages_that_an_installation_pulls(
+    resources: Resources, cypher: Cypher, order: int
+) -> None:
+    """Features that another crate selects count, in whichever order the crates are read.
+
+    The direct requirements of all versions are filled in addition, and not followed.
+    """
+    job = await carry_out(resources, "app", "latest", order)
+    assert read(cypher) == {"app", "web", "tools", "http", "tls", "ancient", "unused"}
+    assert job.seen == 5
+    assert (job.direct, job.filling, job.unfilled) == (2, 0, 0)
+    rows = cypher("MATCH (c:CargoPackage {name: 'json'}) RETURN c.moment AS moment")
+    assert rows == [{"moment": None}]
+
+
+async def test_direct_requirements_have_a_limit_of_their_own(
+    resources: Resources, cypher: Cypher
+) -> None:
+    """The newest versions' come first; the rest is reported."""
+    limited = resources.settings.model_copy(
+        update={"job_max_packages": 1, "job_max_direct_requirements": 2}
+    )
+    job = await carry_out(replace(resources, settings=limited), "app", "latest", 0)
+    assert (job.seen, job.left_over) == (1, 2)
+    assert (job.direct, job.filling, job.unfilled) == (2, 0, 2)
+    assert len(read(cypher)) == 3
+    assert "ancient" not in read(cypher)
+
+
+async def test_nothing_is_filled_for_jobs_that_follow_nothing(
+    resources: Resources, cypher: Cypher
+) -> None:
+    """``none`` means none."""
+    job = await carry_out(resources, "app", "none", 0)
+    assert (job.seen, job.direct) == (1, 0)
+    assert read(cypher) == {"app"}
+
+
+async def test_a_job_of_all_versions_leaves_the_urgent_queues(resources: Resources) -> None:
+    """One large job must not delay others; what was requested by name stays urgent."""
+    cargo = resources.ecosystems["cargo"]
+    await submit(
+        [request_for(cargo.ref("app"), dependencies="all")],
+        jobs=resources.state.jobs,
+        queues=resources.state.queues,
+    )
+    (root,) = await taken(resources, "urgent")
+    await resources.delivery_handler().handle(root, redelivered=False)
+    assert await taken(resources, "urgent") == []
+    followed = {message.kwargs["name"] for message in await taken(resources, "fresh")}
+    assert followed == {"web", "tools", "unused", "ancient"}
+
+
+async def test_a_missing_direct_requirement_is_done(resources: Resources) -> None:
+    """It stays a stub; neither the job nor the dead letters hear of it."""
+    jobs = resources.state.jobs
+    purl = Purl("pkg:cargo/lost")
+    assert await jobs.fill("job", [purl], resources.budget, redelivered=False) == [purl]
+    message = TaskMessage(
+        task="extraction.extract_package",
+        kwargs={"ecosystem": "cargo", "name": "lost", "dependencies": "none", "fills": "job"},
+        queue="cargo.fresh",
+    )
+    await resources.delivery_handler().handle(message, redelivered=False)
+    assert await resources.state.redis.scard("job:job:filling") == 0
+    assert await resources.state.dead_letters.count() == 0
