@@ -35,8 +35,8 @@ class Registry:
     hosts: tuple[Host, ...]
 
     @property
-    def obstacle(self) -> str:
-        """Why work for it waits, in plain words; empty if its hosts are not the reason."""
+    def pause(self) -> str:
+        """The reason why the registry is not asked now; empty if it is asked."""
         if self.hold:
             return f"{self.name} is paused by an operator: {self.hold.reason}"
         for host in self.hosts:
@@ -45,6 +45,13 @@ class Registry:
         for host in self.hosts:
             if until := host.use.paused_until:
                 return f"{host.name} asked us to wait until {until:%H:%M:%S} UTC"
+        return ""
+
+    @property
+    def obstacle(self) -> str:
+        """The reason why work for the registry waits; empty if its hosts are not the reason."""
+        if self.pause:
+            return self.pause
         for host in self.hosts:
             if host.use.queued_until and host.rate:
                 return f"each waits for its turn (rate limit of {host.name})"

@@ -1,11 +1,13 @@
 """The state of the fleet as Redis has it: what ``ssc-ingest status`` prints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.monitoring.heartbeats import Worker, workers
+from ssc_ingest.monitoring.witnesses import Problem, problems
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.runs.model import Feed, Run
 from ssc_ingest.runs.store import Runs
@@ -37,6 +39,8 @@ class WorkStatus:
     """Runs that run or are paused."""
     feeds: dict[str, Feed]
     """Where updates go on, of the ecosystems whose feed is followed."""
+    problems: list[Problem]
+    """Everything that an operator should know, the worst first."""
 
 
 async def read_work(
@@ -47,8 +51,13 @@ async def read_work(
     claims: Claims,
     dead_letters: DeadLetters,
     redis: Redis,
+    pauses: Mapping[str, str],
 ) -> WorkStatus:
-    """Read the status; ``redis`` is the state database."""
+    """Read the status.
+
+    ``redis`` is the state database; ``pauses`` gives, for each registry, the reason why it is not
+    asked.
+    """
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}
     found = [await jobs.get(job_id) for job_id in await jobs.ids(MAX_JOBS)]
@@ -62,4 +71,5 @@ async def read_work(
         jobs_running=sum(job is not None and not job.finished for job in found),
         runs=await runs.current_of(names),
         feeds={name: feed for name, feed in feeds.items() if feed},
+        problems=await problems(redis=redis, queues=queues, runs=runs, pauses=pauses),
     )

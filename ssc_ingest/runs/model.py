@@ -13,6 +13,9 @@ from ssc_ingest.work.names import queue_name
 
 State = Literal["running", "paused", "cancelled", "failed", "finished"]
 
+FINISHED_WITH_ERRORS = "finished with errors"
+"""How a run ends in which packages failed."""
+
 Phase = Literal["listing", "draining"]
 """Reading the registry's pages; waiting for the last packages."""
 
@@ -101,6 +104,13 @@ class Run:
         return self.state not in {"running", "paused"}
 
     @property
+    def standing(self) -> str:
+        """Its state, but a run in which packages failed is not plainly finished."""
+        if self.state == "finished" and self.counts["failed"]:
+            return FINISHED_WITH_ERRORS
+        return self.state
+
+    @property
     def published(self) -> int:
         """Packages for which the run has published tasks."""
         return self.counts["published"] + self.on_page
@@ -148,7 +158,7 @@ class Run:
             "run_id": self.id,
             "kind": self.kind,
             "ecosystem": self.ecosystem,
-            "state": self.state,
+            "state": self.standing,
             **self.metrics(),
             "requests": self.counts["requests"],
             "seconds": round(self.active, 1),

@@ -61,6 +61,9 @@ def check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not contact the registries.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")
+    ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
     """Check servers, schema, data and registries; suggest a fix for each problem.
@@ -69,13 +72,13 @@ def check(
 
     [cyan]ssc-ingest check --offline --json[/cyan]
 
-    Exits with 0 if no check failed (warnings do not count), 69 if a server or registry does not
-    answer, 78 if a setting is wrong, 1 if data is wrong.
+    Exits with 0 if no check failed (warnings count with --strict only), 69 if a server, a registry
+    or a part of the fleet is absent, 78 if a setting is wrong, 1 if data is wrong.
     """
-    asyncio.run(_check(offline=offline, as_json=as_json))
+    asyncio.run(_check(offline=offline, strict=strict, as_json=as_json))
 
 
-async def _check(*, offline: bool, as_json: bool) -> None:
+async def _check(*, offline: bool, strict: bool, as_json: bool) -> None:
     found = []
     out = output.console()
     async for made in checks(offline=offline):
@@ -92,6 +95,8 @@ async def _check(*, offline: bool, as_json: bool) -> None:
     failed = [made for made in found if made.outcome is Outcome.FAILED]
     if failed:
         raise typer.Exit(min(failed, key=_importance).exit_code)
+    if strict and any(made.outcome is Outcome.WARNING for made in found):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _importance(check_: Check) -> int:
@@ -111,7 +116,7 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
     settings, servers = configured()
     yield _ok("settings", "valid")
     yield _contact(settings)
-    for of_store in (_graph, _redis, _vulnerabilities):
+    for of_store in (_graph, _redis, _fleet, _vulnerabilities):
         async for made in of_store(settings, servers):
             yield made
     if not offline:
@@ -242,6 +247,39 @@ def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
             "redis durability",
             "no append-only file: a crash of Redis loses queued work",
             "start it with --appendonly yes",
+        )
+
+
+# The fleet ----------------------------------------------------------------------------------
+
+
+async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    """Everything that is absent, paused or went wrong; nothing if Redis does not answer."""
+    from ssc_ingest.cli.connections import state_store
+    from ssc_ingest.control.registry_pauses import RegistryPauses
+    from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+    from ssc_ingest.monitoring.witnesses import problems
+
+    try:
+        async with state_store(settings, servers) as state:
+            registries = await RegistryPauses(state.limiter, state.queues).all()
+            found = await problems(
+                redis=state.redis,
+                queues=state.queues,
+                runs=state.runs,
+                pauses={each.name: each.pause for each in registries},
+            )
+    except (StoreUnavailable, ConfigurationError):
+        return  # the check of Redis says so
+    if not found:
+        yield _ok("fleet", "workers read all queues, beat is running, no registry is paused")
+    for problem in found:
+        yield Check(
+            subject=problem.subject,
+            outcome=Outcome.FAILED if problem.absent else Outcome.WARNING,
+            finding=problem.finding,
+            remedy=problem.remedy,
+            exit_code=ExitCode.UNAVAILABLE,
         )
 
 

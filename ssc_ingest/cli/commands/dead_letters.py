@@ -259,7 +259,7 @@ def _milliseconds_before(age: str | None) -> int | None:
     """That long ago, as ids of dead letters count time."""
     if age is None:
         return None
-    return int((time.time() - parse_duration(age).total_seconds()) * 1000)
+    return int((time.time() - parse_duration(age)) * 1000)
 
 
 async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLetter"], bool]:

@@ -1,7 +1,6 @@
 """``registries``: request rates of registries; pausing and resuming requests."""
 
 import asyncio
-import re
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
+from ssc_ingest.cli.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,19 +23,9 @@ commands = typer.Typer(
     no_args_is_help=True,
 )
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="pypi, npm, maven, cargo, rubygems or nuget.")
 ]
-
-
-def duration(text: str) -> float:
-    """Seconds of ``90s``, ``30m``, ``2h`` or ``1d``."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text.strip())
-    if not match or not int(match[1]):
-        raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 2h or 1d")
-    return float(int(match[1]) * UNITS[match[2]])
 
 
 @commands.command("list")
@@ -77,7 +67,7 @@ def pause(
         float | None,
         typer.Option(
             "--for",
-            parser=duration,
+            parser=parse_duration,
             metavar="TIME",
             help="Duration: 30m, 2h, 1d. Default: until resumed.",
         ),

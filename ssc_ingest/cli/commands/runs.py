@@ -28,7 +28,13 @@ POLL = 0.5
 EXPLAIN_AFTER = 2.0
 """Seconds after which waiting for a worker explains itself."""
 
-STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow", "finished": "green"}
+STYLES = {
+    "failed": "red",
+    "cancelled": "yellow",
+    "paused": "yellow",
+    "finished": "green",
+    "finished with errors": "yellow",
+}
 
 RunID = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
 
@@ -170,10 +176,10 @@ async def known(state: "State", run_id: str) -> "Run":
 
 def standing(run: "Run") -> Text:
     """Its state, and in brackets what it does."""
-    state: str = run.state
+    state = run.standing
     if state == "running":
         state = f"running ({run.phase})" if run.owner else "waiting for a worker"
-    return Text(state, STYLES.get(run.state, ""))
+    return Text(state, STYLES.get(run.standing, ""))
 
 
 def _errors(run: "Run") -> Text:
@@ -222,9 +228,7 @@ def print_summary(run: "Run") -> None:
         lines.append(("error", Text(run.error, "red")))
     output.console().print(output.facts(lines))
     if run.metrics()["errors"]:
-        output.say(
-            f"what failed: ssc-ingest dead-letters list --ecosystem {run.ecosystem}", style="dim"
-        )
+        output.say(f"failed packages: ssc-ingest dead-letters list --run {run.id}", style="dim")
 
 
 async def wait_for(

@@ -36,13 +36,14 @@ class ServerStatus:
 
 
 def status(*, as_json: output.JSONOption = False) -> None:
-    """Show servers, workers, queues, dead letters, and the size and freshness of the graph.
+    """Show servers, workers, queues, dead letters, problems, and the graph's size and freshness.
 
     [cyan]ssc-ingest status[/cyan]
 
     [cyan]ssc-ingest status --json | jq .queues[/cyan]
 
-    Exits with 69 if a server does not answer; the rest is shown nevertheless.
+    Exits with 69 if a server does not answer, no worker or beat is running, or no worker reads one
+    of the queues; the rest is shown nevertheless.
     """
     asyncio.run(_status(as_json=as_json))
 
@@ -70,7 +71,8 @@ async def _status(*, as_json: bool) -> None:
         )
     else:
         _print(found, work, counts, looks)
-    if not all(server.reachable for server in found.values()):
+    is_absent = any(problem.absent for problem in work.problems) if work else False
+    if is_absent or not all(server.reachable for server in found.values()):
         raise typer.Exit(ExitCode.UNAVAILABLE)
 
 
@@ -78,11 +80,13 @@ async def _work(
     settings: "Settings", servers: "Servers"
 ) -> "tuple[ServerStatus, WorkStatus | None]":
     from ssc_ingest.cli.connections import state_store
+    from ssc_ingest.control.registry_pauses import RegistryPauses
     from ssc_ingest.monitoring.status import read_work
 
     async def ask() -> "tuple[str, WorkStatus]":
         async with state_store(settings, servers) as state:
             info: Any = await state.redis.info("server")
+            registries = RegistryPauses(state.limiter, state.queues)
             version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
             return version, await read_work(
                 queues=state.queues,
@@ -91,6 +95,7 @@ async def _work(
                 claims=state.claims,
                 dead_letters=state.dead_letters,
                 redis=state.redis,
+                pauses={each.name: each.pause for each in await registries.all()},
             )
 
     return await _ask(servers.redis_url, ask())
@@ -239,8 +244,6 @@ def _print_work(work: "WorkStatus") -> None:
                 whole=["up"],
             )
         )
-    else:
-        output.say("no workers are running: `ssc-ingest up` starts some", style="yellow")
     taken = output.count(work.unacknowledged, "message")
     waiting = {name: length for name, length in work.queues.items() if length}
     out.print()
@@ -267,12 +270,17 @@ def _print_work(work: "WorkStatus") -> None:
             ]
         )
     )
+    for problem in work.problems:
+        output.say()
+        style = "red" if problem.absent else "yellow"
+        output.say(f"{problem.subject}: {problem.finding}", style=style)
+        output.say(f"  {problem.remedy}")
 
 
 def _run(run: "Run") -> str:
     facts = run.report()
     done = facts.get("new_packages_ingested") or facts.get("packages_processed") or 0
-    text = f"{run.kind} of {run.ecosystem} {run.state}, {output.count(done, 'package')}"
+    text = f"{run.kind} of {run.ecosystem} {run.standing}, {output.count(done, 'package')}"
     if run.seconds_left is not None:
         text += f", about {output.duration(run.seconds_left)} left"
     return f"{text} ({run.id})"

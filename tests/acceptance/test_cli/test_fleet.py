@@ -4,11 +4,35 @@ import json
 import time
 from typing import Any
 
-from ssc_ingest.monitoring.heartbeats import Worker, beat
+import pytest
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.models import Outcome
+from ssc_ingest.monitoring.heartbeats import GONE_AFTER, Beat, Worker, beat
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
+from ssc_ingest.work.names import queue_names
 from tests.acceptance.test_cli.content import dead_letter
 from tests.acceptance.test_cli.running import NOWHERE, Run
+
+
+async def whole_fleet(state: State) -> None:
+    """Heartbeats of a worker that reads all queues, and of a beat."""
+    worker = Worker(
+        hostname="worker@here",
+        pid=1,
+        queues=tuple(queue_names(list(ecosystems()))),
+        concurrency=8,
+        started_at=time.time(),
+    )
+    await beat(state.redis, worker)
+    await set_beat(state, leads=True)
+
+
+async def set_beat(state: State, *, leads: bool) -> None:
+    """The heartbeat of a beat."""
+    there = Beat(hostname="here", pid=2, leads=leads, schedules=(), seen_at=time.time())
+    await state.redis.set(there.key, there.encode(), ex=GONE_AFTER)
 
 
 async def test_status(graph: None, state: State, run: Run, servers: Servers) -> None:
@@ -35,7 +59,7 @@ async def test_status(graph: None, state: State, run: Run, servers: Servers) -> 
     assert found["graph"]["pypi"]["versions"] == 12
     assert found["graph"]["pypi"]["looked_at_every_days"] == 7
     text = run("status")
-    assert text.returncode == 0
+    assert text.returncode == 69  # no worker reads the other queues
     assert "worker@here" in text.stdout
     assert "pypi.urgent 1" in text.stdout
     assert "every 7 days" in text.stdout
@@ -52,18 +76,21 @@ def test_status_without_a_server(clean_redis: None, run: Run) -> None:
     assert "secret" not in done.stdout + done.stderr
 
 
-def test_check_finds_nothing_wrong(graph: None, clean_redis: None, run: Run) -> None:
+async def test_check_finds_nothing_wrong(graph: None, state: State, run: Run) -> None:
     """Every check has a line, and all of them are ok."""
+    await whole_fleet(state)
     done = run("check", "--offline", "--json")
     outcomes = {(check["subject"], check["outcome"]) for check in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout
-    for subject in ("graph", "APOC", "schema", "data", "redis", "redis memory", "vulnerabilities"):
+    subjects = ("graph", "APOC", "schema", "data", "redis", "redis memory", "fleet")
+    for subject in (*subjects, "vulnerabilities"):
         assert (subject, "ok") in outcomes
     assert "ok" in run("check", "--offline").stdout
 
 
-def test_check_suggests_fixes(graph: None, clean_redis: None, run: Run, cypher: Any) -> None:
+async def test_check_suggests_fixes(graph: None, state: State, run: Run, cypher: Any) -> None:
     """Wrong data fail the check; a missing contact is a warning; a missing server ends with 69."""
+    await whole_fleet(state)
     cypher(
         "MATCH (:PyPIPackage {purl: 'pkg:pypi/example'})-[:HAVE]->(v:Version {name: '1.5'}) "
         "SET v.serial_number = 99"
@@ -79,8 +106,11 @@ def test_check_suggests_fixes(graph: None, clean_redis: None, run: Run, cypher: 
     assert run("check", "--offline", GRAPH_DB_URI="").returncode == 78
 
 
-def test_check_requests_the_registries(graph: None, run: Run, simulator: Any) -> None:
+async def test_check_requests_the_registries(
+    graph: None, state: State, run: Run, simulator: Any
+) -> None:
     """Each configured registry address gets one request; one that does not respond ends with 69."""
+    await whole_fleet(state)
     registries = simulator.environment()
     done = run("check", **registries)
     assert done.returncode == 0, done.stdout
@@ -88,3 +118,68 @@ def test_check_requests_the_registries(graph: None, run: Run, simulator: Any) ->
     away = run("check", **{**registries, "NPM_REGISTRY_URL": f"http://{NOWHERE}"})
     assert away.returncode == 69
     assert f"failed  npm registry: http://{NOWHERE}" in away.stdout
+
+
+ABSENT = {
+    "workers": "no worker is running",
+    "beat": "beat is not running",
+    "queues": "no worker reads npm.bulk (0 messages wait there)",
+}
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+async def test_what_is_absent_is_named(graph: None, state: State, run: Run, absent: str) -> None:
+    """By both commands, as text, as JSON and by the exit code."""
+    await whole_fleet(state)
+    match absent:
+        case "workers":
+            await state.redis.delete("worker:worker@here")
+        case "beat":
+            await state.redis.delete("beat:here:2")
+        case "queues":
+            document = json.loads(str(await state.redis.get("worker:worker@here")))
+            document["queues"].remove("npm.bulk")
+            await state.redis.set("worker:worker@here", json.dumps(document), ex=GONE_AFTER)
+    checked, status = run("check", "--offline"), run("status")
+    assert (checked.returncode, status.returncode) == (69, 69)
+    assert ABSENT[absent] in " ".join(checked.stdout.split())
+    assert ABSENT[absent] in " ".join(status.stdout.split())
+    (problem,) = json.loads(run("status", "--json").stdout)["problems"]
+    assert (problem["subject"], problem["absent"]) == (absent, True)
+    assert ABSENT[absent] in problem["finding"]
+    assert problem["remedy"]
+
+
+async def test_what_does_not_go_on_is_named(graph: None, state: State, run: Run) -> None:
+    """Paused registries and hosts, a beat without the lock, and runs that ended with errors.
+
+    They are warnings: they fail a check only if it is strict.
+    """
+    await whole_fleet(state)
+    await set_beat(state, leads=False)
+    await state.limiter.hold("npm", reason="their incident", seconds=None)
+    await state.limiter.unreachable("pypi.org", "the name pypi.org is not known")
+    control = state.run_control()
+    run_, _ = await control.begin("ingestion", "cargo")
+    await state.redis.hset(
+        f"run:{run_.id}", mapping={"state": "finished", Outcome.FAILED.value: "3"}
+    )
+    done = run("check", "--offline", "--json")
+    assert done.returncode == 0
+    warnings = {
+        check["subject"]: check["finding"]
+        for check in json.loads(done.stdout)
+        if check["outcome"] == "warning"
+    }
+    assert warnings["beat"].startswith("no beat holds the lock")
+    assert warnings["npm"] == "npm is paused by an operator: their incident"
+    assert warnings["pypi"].startswith("the name pypi.org is not known")
+    assert warnings["runs"] == (
+        "the last ingestion of cargo finished with errors: 3 packages failed"
+    )
+    assert run("check", "--offline", "--strict").returncode == 1
+    status = run("status")
+    assert status.returncode == 0
+    assert "their incident" in status.stdout
+    assert "finished with errors" in run("runs", "list").stdout
+    assert json.loads(run("runs", "list", "--json").stdout)[0]["state"] == "finished with errors"
