@@ -48,6 +48,7 @@ from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.deliveries import Deliveries
+from ssc_ingest.work.malformed import KEEP_EVERY, MalformedTexts
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
@@ -84,6 +85,7 @@ class State:
     claims: Claims
     deliveries: Deliveries
     dead_letters: DeadLetters
+    malformed: MalformedTexts
     limiter: RateLimiter
     redis: Redis
     """The state database."""
@@ -203,7 +205,10 @@ class Resources:
 
         ``exports_metrics``: whether anybody can read this process's gauges.
         """
-        steps = [Step("move_delayed", self.state.queues.move_all_due, MOVE_EVERY)]
+        steps = [
+            Step("move_delayed", self.state.queues.move_all_due, MOVE_EVERY),
+            Step("keep_malformed", self.state.malformed.keep, KEEP_EVERY),
+        ]
         if exports_metrics:
             refresh = self.fleet_metrics().keep_fresh
             steps.append(Step("refresh_fleet_metrics", refresh, REFRESH_EVERY))
@@ -252,6 +257,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
         stack.push_async_callback(state.aclose)
         streams = connect(settings.redis_db)
         queues = Queues(connect(settings.redis_broker_db))
+        dead_letters = DeadLetters(state, streams, stream_names(settings))
         yield State(
             queues=queues,
             jobs=Jobs(state),
@@ -265,7 +271,8 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             rereading=Rereading(state),
             claims=Claims(state, queues),
             deliveries=Deliveries(state),
-            dead_letters=DeadLetters(state, streams, stream_names(settings)),
+            dead_letters=dead_letters,
+            malformed=MalformedTexts(connect(settings.redis_broker_db, text=False), dead_letters),
             limiter=RateLimiter(state),
             redis=state,
             streams=streams,

@@ -90,8 +90,3 @@ def _task_started(task_id: str, task: Any, kwargs: dict[str, Any], **_: Any) -> 
 def _task_ended(task_id: str, task: Any, state: str, **_: Any) -> None:
     structlog.contextvars.clear_contextvars()
     app.runtime.task_ended(task_id, task.name, state)
-
-
-@signals.task_unknown.connect
-def _keep_unknown_task(name: str, id: str, message: Any, **_: Any) -> None:  # noqa: A002
-    app.runtime.keep_unknown(name, id, message)

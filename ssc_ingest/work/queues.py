@@ -36,10 +36,13 @@ class Queues:
 
     async def delay(self, message: TaskMessage, seconds: float) -> None:
         """Delay a message by ``seconds``; replaces an earlier delay of the same task."""
+        await self.delay_text(message.task_id, message.queue, message.encode(seconds), seconds)
+
+    async def delay_text(self, task_id: str, queue: str, envelope: str, seconds: float) -> None:
+        """As :meth:`delay`, for a message as kombu stores it."""
         async with self._redis.pipeline(transaction=True) as pipeline:
-            entry = f"{message.queue}\n{message.encode(seconds)}"
-            pipeline.hset(MESSAGES, message.task_id, entry)
-            pipeline.zadd(DELAYED, {message.task_id: time.time() + seconds})
+            pipeline.hset(MESSAGES, task_id, f"{queue}\n{envelope}")
+            pipeline.zadd(DELAYED, {task_id: time.time() + seconds})
             await pipeline.execute()
 
     async def move_due(self, most: int = 1000) -> int:

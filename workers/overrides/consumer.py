@@ -1,21 +1,38 @@
-"""Celery's consumer, but it sends task events in batches.
+"""Celery's consumer, but it sends task events in batches, and drops no message.
 
 Celery sends every event (three a task) at once, which costs a worker as much as fetching the
 task's message. A delay of a fifth of a second does not matter to those who watch events.
+
+A message that cannot be carried out becomes a dead letter. One that is to be carried out later
+waits in the delayed set: Celery would keep it unacknowledged, so that it would be delivered, and
+carried out, once more after each visibility timeout.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+import structlog
+from celery.exceptions import NotRegistered
 from celery.worker.consumer import Consumer as CeleryConsumer
+
+from ssc_ingest.errors import InvalidArguments
+from workers.overrides.messages import Unusable, check, letter_of, seconds_to_wait, without_eta
 
 SEND_EVENTS_EVERY = 0.2
 """Seconds; sooner when Celery's buffer (24 events) is full."""
 
+LONGEST_COUNTDOWN = 1.0
+"""Seconds for which a message waits inside the worker."""
+
+log = structlog.get_logger(__name__)
+
 
 class Consumer(CeleryConsumer):
-    """Sends the buffered task events a few times a second; named in the configuration."""
+    """Keeps every message, and sends events in batches; named in the configuration."""
 
+    app: Any
     event_dispatcher: Any
+    connection_errors: tuple[type[Exception], ...]
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Called after every connect and reconnect."""
@@ -29,6 +46,54 @@ class Consumer(CeleryConsumer):
         """Send the buffered events, then stop."""
         self._send_events()
         super().stop()
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        """The function that takes a message: Celery's, for the messages that it can handle."""
+        handle = super().create_task_handler(*args, **kwargs)
+
+        def on_task_received(message: Any) -> Any:
+            try:
+                check(message)
+            except Unusable as error:
+                return self._keep(message, InvalidArguments(str(error)))
+            if (seconds := seconds_to_wait(message)) > LONGEST_COUNTDOWN:
+                return self._delay(message, seconds)
+            return handle(message)
+
+        return on_task_received
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's
+        """It is no task of any protocol."""
+        self._keep(message, InvalidArguments("it is not a message of Celery"))
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        """No task has this name."""
+        name, task_id = letter_of(message).task, letter_of(message).task_id
+        self._keep(message, InvalidArguments(f"there is no task {name!r}"))
+        self.app.backend.mark_as_failure(task_id, NotRegistered(name))
+        if self.event_dispatcher:
+            exception = f"NotRegistered({name!r})"
+            self.event_dispatcher.send("task-failed", uuid=task_id, exception=exception)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        """Celery cannot make a task of it."""
+        self._keep(message, InvalidArguments(str(exc)))
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Its content has a forbidden type, or another one than it says."""
+        self._keep(message, InvalidArguments(f"its body cannot be decoded: {exc}"))
+
+    def _keep(self, message: Any, error: InvalidArguments) -> None:
+        """Make it a dead letter; it is acknowledged afterwards, so that a crash loses nothing."""
+        letter = letter_of(message)
+        log.warning("message_refused", task=letter.task, task_id=letter.task_id, error=str(error))
+        self.app.runtime.keep(letter, error)
+        message.ack_log_error(log, self.connection_errors)
+
+    def _delay(self, message: Any, seconds: float) -> None:
+        letter = letter_of(message)
+        self.app.runtime.delay(letter.task_id, letter.queue, without_eta(message), seconds)
+        message.ack_log_error(log, self.connection_errors)
 
     def _send_events(self) -> None:
         if self.event_dispatcher:

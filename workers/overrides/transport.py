@@ -14,18 +14,17 @@ from time import monotonic, time
 from typing import Any
 
 import structlog
-from celery.app import amqp
+from celery.app import amqp, routes
 from kombu import Connection as KombuConnection
+from kombu import Exchange, Queue
 from kombu.transport import redis, virtual
 from kombu.utils.json import loads
 
 from ssc_ingest.work.lua import load
+from ssc_ingest.work.malformed import MALFORMED
 
 POLL_EVERY = 0.05
 """Seconds between polls while all queues are empty."""
-
-MALFORMED = "malformed"
-"""The list of texts from queues that are not messages."""
 
 UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What kombu and Celery raise, before a task begins, about a message that they cannot read."""
@@ -210,7 +209,33 @@ class Connection(KombuConnection):
         return {**super().info(), "transport": Transport.driver_type}
 
 
+class Router(routes.Router):
+    """Celery's router, but a worker publishes to queues of other programs as well.
+
+    They name such a queue for the task that follows one of ours; Celery would end a task that is
+    done as a failure. Everybody else gets Celery's error for a queue that is misspelt.
+    """
+
+    app: Any
+    queues: Any
+
+    def expand_destination(self, route: Any) -> dict[str, Any]:
+        """The options of a destination."""
+        name = route if isinstance(route, str) else route.get("queue")
+        if isinstance(name, str) and name not in self.queues and hasattr(self.app, "runtime"):
+            queue = Queue(name, Exchange(name, type="direct"), routing_key=name)
+            return {**({} if isinstance(route, str) else route), "queue": queue}
+        return dict(super().expand_destination(route))
+
+
 class AMQP(amqp.AMQP):
     """Celery's factory of connections; named by the application."""
 
+    app: Any
     Connection = Connection
+
+    def Router(self, queues: Any = None, create_missing: Any = None) -> Router:  # noqa: N802 - Celery's
+        """The router of this application."""
+        return Router(
+            self.routes, queues or self.queues, create_missing=bool(create_missing), app=self.app
+        )

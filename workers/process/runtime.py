@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -153,19 +153,23 @@ class Runtime:
             self._thread.join()
         self._loop.close()
 
-    def keep_unknown(self, name: str, task_id: str, message: Any) -> None:
-        """Store a message that names an unknown task as a dead letter."""
-        kwargs: dict[str, Any] = {}
-        with suppress(Exception):
-            kwargs = dict(message.decode()[1])
-        letter = TaskMessage(
-            task=name,
-            task_id=task_id,
-            kwargs=kwargs,
-            queue=str(message.delivery_info.get("routing_key", "")),
-        )
-        error = InvalidArguments(f"there is no task {name!r}")
+    def keep(self, letter: TaskMessage, error: InvalidArguments) -> None:
+        """Store a message that cannot be carried out as a dead letter.
+
+        Raises:
+            RedisError: it cannot be stored now.
+            Stopping: the process stops.
+        """
         self.run(self.resources.state.dead_letters.add(letter, error, now=now()))
+
+    def delay(self, task_id: str, queue: str, envelope: str, seconds: float) -> None:
+        """Store a message that is to enter its queue in so many seconds.
+
+        Raises:
+            RedisError: it cannot be stored now.
+            Stopping: the process stops.
+        """
+        self.run(self.resources.state.queues.delay_text(task_id, queue, envelope, seconds))
 
     # On the loop --------------------------------------------------------------------------
 
