@@ -26,6 +26,7 @@ from ssc_ingest.extraction.extract import Extractor
 from ssc_ingest.extraction.following import Following
 from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.graph.driver import open_driver
+from ssc_ingest.graph.facts import FactsReader
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.graph.views import GraphViews
@@ -39,6 +40,7 @@ from ssc_ingest.monitoring.fleet_metrics import REFRESH_EVERY, FleetMetrics
 from ssc_ingest.on_demand.jobs import Budget, Jobs
 from ssc_ingest.on_demand.requirement_files import RequirementFiles
 from ssc_ingest.runs.control import RunControl
+from ssc_ingest.runs.facts import FactsSurvey
 from ssc_ingest.runs.publisher import RunServices
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
@@ -183,6 +185,11 @@ class Resources:
             budget=self.budget,
             high_water=self.settings.run_high_water,
         )
+
+    def facts_survey(self) -> FactsSurvey:
+        """What finds packages with versions without facts."""
+        labels = {name: cls.identity.label for name, cls in ecosystems().items()}
+        return FactsSurvey(FactsReader(self.driver), self.state.redis, labels)
 
     def fleet_metrics(self) -> FleetMetrics:
         """What fills the gauges about the whole fleet."""

@@ -118,6 +118,8 @@ class FetchRequest:
     known: Collection[VersionName] = ()
     """Versions whose requirements the graph has. Where reading requirements costs a request per
     version, ``fetch`` skips these (their ``requirements`` are ``None``)."""
+    reread: Collection[VersionName] = ()
+    """Further versions that the graph has, which ``fetch`` reads again, listed or not."""
     etag: str | None = None
     """Validator of the document that the graph was filled from. If the registry says that it is
     still current, ``fetch`` returns :class:`NotModified`."""
@@ -143,6 +145,8 @@ class Ecosystem(ABC):
     default_parts: ClassVar[frozenset[str] | None] = None
     """Parts of a package (features, extras) that an installation selects unless it says otherwise;
     ``None`` where packages have no parts."""
+    reads_each_version: ClassVar[bool] = False
+    """Whether the requirements of a version cost a request of their own."""
     reads_import_names: ClassVar[bool] = False
     """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 

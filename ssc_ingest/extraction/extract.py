@@ -1,7 +1,7 @@
 """Extracting one package: what the graph has, what the registry says, what is written."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,11 +25,14 @@ from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.import_names.cache import ImportNamesCache
-from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, now
+from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import Progress
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.rereading import Rereading
+
+VERSIONS_BY_NAME = 50
+"""Documents of versions without facts that are read again for a package asked for by name."""
 
 log = structlog.get_logger(__name__)
 
@@ -175,6 +178,7 @@ class Extractor:
             raise PackageNotFound(ref.purl)
 
         request, rests = await self._request(arguments, ref, attempt, state)
+        unasked = request.known if ecosystem.reads_each_version else ()
         try:
             with scope.reading():
                 found = await ecosystem.fetch(request)
@@ -203,7 +207,7 @@ class Extractor:
             )
         with scope.reading():
             found = replace(found, import_names=await self._find_import_names(ecosystem, found))
-        extracted = await self._write(found, edges, ecosystem, attempt, state)
+        extracted = await self._write(found, edges, ecosystem, attempt, state, unasked=unasked)
         await self._plan_rereading(found, state, rests=rests)
         return extracted
 
@@ -216,7 +220,8 @@ class Extractor:
     ) -> tuple[FetchRequest, bool]:
         """The request, and whether versions with unknown requirements are not read for now.
 
-        After their rest they are read again although no document has changed.
+        After their rest they are read again although no document has changed. So are versions
+        without facts, some at a time where each costs a request.
         """
         request = FetchRequest(
             ref,
@@ -226,13 +231,24 @@ class Extractor:
             expected=arguments.expected,
             hints=arguments.hints,
         )
-        if not state or not state.unknown:
+        if not state:
             return request, False
-        left = None if attempt.requested else await self._rereading.seconds_left(ref)
-        if left is not None and left > 0:
-            return replace(request, known=state.known | state.unknown), True
-        is_due = attempt.requested or left is not None
-        return (replace(request, etag=None) if is_due else request), False
+        known, etag, rests = state.known, state.etag, False
+        if state.unknown:
+            left = None if attempt.requested else await self._rereading.seconds_left(ref)
+            rests = left is not None and left > 0
+            if rests:
+                known |= state.unknown
+            elif attempt.requested or left is not None:
+                etag = None
+        most = VERSIONS_BY_NAME if attempt.requested else arguments.versions_to_fill
+        reread = state.outdated
+        if self._ecosystems[ref.ecosystem].reads_each_version:
+            reread = reread[:most]
+            known = known.difference(reread)
+        if reread:
+            etag = None
+        return replace(request, known=known, reread=reread, etag=etag), rests
 
     async def _plan_rereading(
         self, package: Package, state: PackageState | None, *, rests: bool
@@ -240,7 +256,11 @@ class Extractor:
         if rests:
             return
         # What is provisional is read again anyway.
-        if any(v.requirements_unknown and not v.provisional for v in package.versions):
+        known = state.known if state else ()
+        if any(
+            v.requirements_unknown and not v.provisional and v.name not in known
+            for v in package.versions
+        ):
             await self._rereading.rest(package.ref)
         elif state and state.unknown:
             await self._rereading.forget(package.ref)
@@ -252,6 +272,8 @@ class Extractor:
         ecosystem: Ecosystem,
         attempt: Attempt,
         state: PackageState | None,
+        *,
+        unasked: Collection[VersionName],
     ) -> Extracted:
         is_unread = state is None or state.is_stub
         # Nobody told an attempt that was cut off what its last transaction did.
@@ -261,6 +283,7 @@ class Extractor:
             package,
             order=ecosystem.order,
             edges=edges,
+            unasked=unasked,
             urgent=attempt.urgent,
             on_commit=attempt.committed,
         )

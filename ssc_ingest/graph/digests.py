@@ -23,12 +23,6 @@ document of it any more: its facts stay unknown."""
 
 SIZE = 18
 
-IS_OUTDATED = f"""
-NOT (size(version.requirements_digest) = {SIZE}
-     AND left(version.requirements_digest, 2) IN ['{FORMAT}', '{CLOSED}'])
-"""
-"""Of a ``version``: its requirements were read, and its facts are still to be read. Cypher."""
-
 _, *_FACTS = REQUIREMENT.sourced
 
 
@@ -52,9 +46,20 @@ def digest(requirements: Iterable[Edge]) -> str:
     return FORMAT + blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
+def has_facts(stored: str | None) -> bool:
+    """Whether an absent fact of the version is none, and not an unknown one."""
+    return stored is not None and len(stored) == SIZE and stored.startswith(FORMAT)
+
+
 def is_outdated(stored: str | None) -> bool:
     """Whether requirements were read, and their facts are still to be read."""
     return stored is not None and not (len(stored) == SIZE and stored[:2] in {FORMAT, CLOSED})
+
+
+def outdated_in_cypher(variable: str) -> str:
+    """:func:`is_outdated` of a variable that stands for a version; null where nothing was read."""
+    stored = f"{variable}.requirements_digest"
+    return f"NOT (size({stored}) = {SIZE} AND left({stored}, 2) IN ['{FORMAT}', '{CLOSED}'])"
 
 
 def closed(stored: str) -> str:

@@ -9,25 +9,31 @@ from typing import Any
 from neo4j import AsyncDriver, Record, RoutingControl
 
 from ssc_ingest.graph.coalescing import Coalescer
+from ssc_ingest.graph.digests import outdated_in_cypher
 from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.graph.values import aware
 from ssc_ingest.models import Installable, PackageRef, Purl, RequiredPackage, VersionName
 
-PACKAGE_STATES = """
+PACKAGE_STATES = f"""
 UNWIND $purls AS purl
-MATCH (package:%(label)s {purl: purl})
+MATCH (package:%(label)s {{purl: purl}})
 RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
-       COLLECT {
+       COLLECT {{
          MATCH (package)-[:HAVE]->(version:Version)
          WHERE version.requirements_digest IS NOT NULL
          RETURN version.name
-       } AS known,
-       COLLECT {
+       }} AS known,
+       COLLECT {{
          MATCH (package)-[:HAVE]->(version:Version)
          WHERE version.requirements_unknown
          RETURN version.name
-       } AS unknown
+       }} AS unknown,
+       COLLECT {{
+         MATCH (package)-[:HAVE]->(version:Version)
+         WHERE {outdated_in_cypher("version")}
+         RETURN version.name ORDER BY version.serial_number DESC
+       }} AS outdated
 """
 """How far some packages have been read. Unique index on ``purl``."""
 
@@ -94,6 +100,8 @@ class PackageState:
     """Versions whose requirements have been read."""
     unknown: frozenset[VersionName] = frozenset()
     """Versions whose requirements could not be read."""
+    outdated: tuple[VersionName, ...] = ()
+    """Of the ``known``, those whose facts are still to be read, the newest first."""
 
     @property
     def is_stub(self) -> bool:
@@ -130,6 +138,7 @@ class GraphReader:
                 latest=row["latest"],
                 known=frozenset(row["known"]),
                 unknown=frozenset(row["unknown"]),
+                outdated=tuple(row["outdated"]),
             )
             for row in records
         }

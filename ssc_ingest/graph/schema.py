@@ -88,7 +88,7 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
     """What the writer, the reader and the graph's consumers rely on.
 
     ``name`` is not unique: two packages may differ in case alone. ``moment`` finds what has
-    not been read for long.
+    not been read for long, ``versions_without_facts`` what is to be read again.
     """
     package_indexes = (
         index
@@ -97,6 +97,7 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
             Index(label, "purl", is_unique=True),
             Index(label, "name"),
             Index(label, "moment"),
+            Index(label, "versions_without_facts"),
         )
     )
     return (*package_indexes, *VERSION_INDEXES, *TABLE_INDEXES, *REQUIREMENT_FILE_INDEXES)

@@ -48,6 +48,8 @@ class Aged:
     name: str
     """In its registry's spelling; of a stub, in the requirement's."""
     moment: datetime | None
+    without_facts: int = 0
+    """Versions whose facts are still to be read, where that was the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What people ask the graph: a package or version in full, who requires it, counts, any query."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 from neo4j import READ_ACCESS, AsyncDriver, Query, Record, RoutingControl
 
 from ssc_ingest.graph import properties
+from ssc_ingest.graph.digests import has_facts
 from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.graph.values import aware, naive_utc
@@ -33,11 +35,20 @@ RETURN version, elementId(version) AS id, COUNT { (version)-[:REQUIRE]->() } AS 
 
 REQUIREMENTS = """
 MATCH (:Version {purl: $purl})-[edge:REQUIRE]->(required)
-RETURN required.purl AS purl, edge.constraints AS constraints, required.latest AS latest,
-       required.moment IS NULL AS is_stub
+RETURN required.purl AS purl, edge.constraints AS constraints, edge.kind AS kind,
+       coalesce(edge.optional, false) AS optional, edge.declared AS declared,
+       required.latest AS latest, required.moment IS NULL AS is_stub
 ORDER BY purl
 """
 """What a version requires. Unique index on ``Version.purl``."""
+
+TABLES = """
+MATCH (version:Version {purl: $purl})
+UNWIND $names AS name
+MATCH (table:RequirementTable {digest: version[name]})
+RETURN name, table.table AS text
+"""
+"""The tables of a version. Unique indexes on ``Version.purl`` and ``RequirementTable.digest``."""
 
 DEPENDENTS = """
 MATCH (:%(label)s {purl: $purl})<-[edge:REQUIRE]-(version:Version)<-[:HAVE]-(package)
@@ -67,9 +78,12 @@ CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
                  max(package.moment) AS newest }
 CALL () { MATCH (package:%(label)s) WHERE package.moment >= localdatetime() - duration('P1D')
           RETURN count(package) AS read_last_day }
-RETURN packages, versions, requirements, read, oldest, newest, read_last_day
+CALL () { MATCH (package:%(label)s) WHERE package.versions_without_facts > 0
+          RETURN sum(package.versions_without_facts) AS without_facts }
+RETURN packages, versions, requirements, read, oldest, newest, read_last_day, without_facts
 """
-"""How much there is, and how old it is. From the count store, and the index on ``moment``."""
+"""How much there is, and how old it is. From the count store, and the indexes on ``moment`` and
+``versions_without_facts``."""
 
 AGES = """
 CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
@@ -100,6 +114,16 @@ class VersionView:
     """How many packages it requires."""
     requirements_unknown: bool
     """The registry has no readable statement of the requirements."""
+    facts_known: bool
+    """Whether an absent one of the following is none, and not unknown. Not of the licences, which
+    are unknown where they are absent."""
+    requires_python: str | None
+    engines: str | None
+    os: tuple[str, ...] | None
+    cpu: tuple[str, ...] | None
+    license: str | None
+    license_spdx: str | None
+    deprecated: str | None
 
     @property
     def vulnerable(self) -> bool:
@@ -136,6 +160,10 @@ class RequirementView:
     constraints: str
     latest: str | None
     is_stub: bool
+    kind: str | None = None
+    optional: bool = False
+    declared: list[dict[str, Any]] | None = None
+    """The declarations, where the other fields do not say everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +202,8 @@ class Counts:
     read_last_day: int
     oldest: datetime | None
     newest: datetime | None
+    versions_without_facts: int
+    """Versions that an earlier release read, as far as they have been counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +260,19 @@ class GraphViews:
     async def requirements(self, purl: Purl) -> list[RequirementView]:
         """What a version requires."""
         records = await self._read(REQUIREMENTS, purl=purl)
-        return [RequirementView(**row.data()) for row in records]
+        return [
+            RequirementView(
+                **row.data() | {"declared": row["declared"] and json.loads(row["declared"])}
+            )
+            for row in records
+        ]
+
+    async def tables(self, purl: Purl) -> dict[str, Any]:
+        """The large facts of a version, parsed; ``None`` for those that it does not have."""
+        names = properties.VERSION.tables
+        records = await self._read(TABLES, purl=purl, names=names)
+        found: dict[str, Any] = dict.fromkeys(names)
+        return found | {row["name"]: json.loads(row["text"]) for row in records}
 
     async def dependents(self, label: str, purl: Purl, *, most: int) -> Dependents:
         """Who requires a package: at most ``most`` packages, by name."""
@@ -257,6 +299,7 @@ class GraphViews:
                 read_last_day=row["read_last_day"],
                 oldest=aware(row["oldest"]),
                 newest=aware(row["newest"]),
+                versions_without_facts=row["without_facts"],
             )
         return found
 
@@ -297,6 +340,7 @@ def _version(node: Any, element_id: str | None, requirements: int) -> VersionVie
     return VersionView(
         element_id=element_id,
         requirements=requirements,
+        facts_known=has_facts(node.get("requirements_digest")),
         **properties.VERSION.view(node, _names(VersionView)),
     )
 

@@ -9,6 +9,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.monitoring.heartbeats import Worker, workers
 from ssc_ingest.monitoring.witnesses import Problem, problems
 from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.runs.facts import surveyed
 from ssc_ingest.runs.model import Feed, Run
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.claims import Claims
@@ -41,6 +42,8 @@ class WorkStatus:
     """Where updates go on, of the ecosystems whose feed is followed."""
     problems: list[Problem]
     """Everything that an operator should know, the worst first."""
+    facts_surveyed: dict[str, bool]
+    """Whether the versions that lack facts have been counted, by ecosystem."""
 
 
 async def read_work(
@@ -70,6 +73,7 @@ async def read_work(
         dead_letters=await dead_letters.count(),
         jobs_running=sum(job is not None and not job.finished for job in found),
         runs=await runs.current_of(names),
+        facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},
         problems=await problems(redis=redis, queues=queues, runs=runs, pauses=pauses),
     )

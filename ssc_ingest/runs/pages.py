@@ -25,6 +25,8 @@ class Page:
     """Names in the whole listing, where it tells."""
     repeats: bool = False
     """Whether its names may be on other pages of the listing as well."""
+    versions_to_fill: int = 0
+    """Most versions without facts of each package that are read again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class PagePublisher:
         complete = True
         for start in range(0, len(page.changes), BATCH):
             batch = page.changes[start : start + BATCH]
-            items, complete = await self._compare(batch, tally)
+            items, complete = await self._compare(page, batch, tally)
             await self._publish(items, tally)
             if not complete:
                 break
@@ -136,7 +136,9 @@ class PagePublisher:
         if before // LOG_EVERY_SKIPPED < self._skipped // LOG_EVERY_SKIPPED:
             await self._services.runs.log_progress(self._run.id)
 
-    async def _compare(self, batch: Sequence[Change], tally: _Tally) -> tuple[list[Item], bool]:
+    async def _compare(
+        self, page: Page, batch: Sequence[Change], tally: _Tally
+    ) -> tuple[list[Item], bool]:
         """The selected packages of a batch, and whether the limit allows all of them."""
         order, named = self._named(batch)
         mine = await self._lease.on_page(list(named)) if self._resumes_page and named else set()
@@ -158,7 +160,7 @@ class PagePublisher:
                     return items, False
                 else:
                     self._left -= 1
-                    items.append(self._item(*named[purl]))
+                    items.append(self._item(*named[purl], page.versions_to_fill))
             if purl:
                 seen.add(purl)
             tally.count("listed", name)
@@ -193,7 +195,7 @@ class PagePublisher:
             return None
         return ref if len(ref.registry_name) <= MAX_NAME_LENGTH else None  # no task would take it
 
-    def _item(self, ref: PackageRef, change: Change) -> Item:
+    def _item(self, ref: PackageRef, change: Change, versions_to_fill: int) -> Item:
         return Item(
             ref.purl,
             ExtractPackage(
@@ -203,6 +205,7 @@ class PagePublisher:
                 refresh=self._kind.refresh,
                 run_id=self._run.id,
                 sequence=self._pages + 1,
+                versions_to_fill=versions_to_fill,
                 expected=change.expected,
                 links=None if change.hints is None else list(change.hints),
             ),

@@ -2,13 +2,16 @@
 
 A feed may lose an entry, and then nothing ever tells of that change. So a part of all packages is
 checked again each day: packages with unknown requirements whose rest has ended, with at most a
-quarter of the day's requests (:mod:`ssc_ingest.work.rereading`); stubs, which were never read, with
-at most half of them; then the packages that were read longest ago. Left out are stubs that their
-registry lacked a short time ago, packages in their cooldown, and packages that were read within
-``FRESHNESS_GOAL_DAYS``.
+quarter of the day's requests (:mod:`ssc_ingest.work.rereading`); packages with versions that an
+earlier release read without their facts, with at most two fifths; stubs, which were never read,
+with at most half of the rest; then the packages that were read longest ago. Left out are stubs that
+their registry lacked a short time ago, packages in their cooldown, and packages that were read
+within ``FRESHNESS_GOAL_DAYS``.
 
 Stubs are found by a walk over all packages in the order of their purls, which ends where it began:
-``staleness:<ecosystem>`` is the purl behind which the next day's walk begins.
+``staleness:<ecosystem>`` is the purl behind which the next day's walk begins. So are packages with
+versions without facts, behind ``filled`` of :mod:`.facts`. Where each version has a document of its
+own, a package's newest :data:`VERSIONS_TO_FILL` of these versions are read again in its turn.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -20,8 +23,10 @@ from pydantic import BaseModel, ConfigDict
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.purls import reference_of
+from ssc_ingest.graph.facts import FactsReader
 from ssc_ingest.graph.staleness import LAST_PURL, Aged, StalenessReader
 from ssc_ingest.models import Purl
+from ssc_ingest.runs import facts
 from ssc_ingest.runs.pages import Page, PageSource
 from ssc_ingest.settings import Settings
 
@@ -36,8 +41,12 @@ SCAN_SIZE = 10_000
 """Packages that the walk looks at with one read: some hundredths of a second."""
 
 SHARE_OF_UNKNOWN = 0.25
+SHARE_OF_FACTS = 0.4
 SHARE_OF_STUBS = 0.5
-"""Of the day's requests, so that many stubs do not keep everything else from being checked."""
+"""Of the day's requests, or of the rest of them, so that each has some left for those behind it."""
+
+VERSIONS_TO_FILL = 5
+"""Documents of versions without facts that are read for one package in its turn."""
 
 DAY = 24 * 3600
 
@@ -62,7 +71,9 @@ class Cursor(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    stage: Literal["unknown", "walk", "rest of the walk", "read", "end"] = "unknown"
+    stage: Literal[
+        "unknown", "facts", "rest of the facts", "walk", "rest of the walk", "read", "end"
+    ] = "unknown"
     begun: Purl
     """Behind which purl the walk began."""
     walked: Purl
@@ -74,6 +85,12 @@ class Cursor(BaseModel):
     """Requests that what was found will cost, about."""
     reread: float = 0
     """Those for packages with unknown requirements."""
+    filled: Purl = Purl("")
+    """The package with versions without facts that was last looked at."""
+    fill_begun: Purl = Purl("")
+    """Behind which one that began."""
+    fill: float = 0
+    """Requests for these."""
 
     def to(self, **fields: object) -> "Cursor":
         """The cursor with other fields."""
@@ -89,7 +106,9 @@ class StalePackages:
         self._cooldowns = services.cooldowns
         self._rereading = services.rereading
         self._redis = services.runs.redis
+        self._facts = FactsReader(services.driver)
         self._cost = services.ecosystem.requests_per_package
+        self._fills = VERSIONS_TO_FILL if services.ecosystem.reads_each_version else 0
         self._label = services.ecosystem.identity.label
         self._run = run
         self._before = run.created_at - timedelta(days=services.settings.freshness_goal_days)
@@ -106,12 +125,19 @@ class StalePackages:
             cursor = Cursor.model_validate_json(run.cursor)
         else:
             start = Purl(str(await self._redis.get(position) or ""))
-            cursor = Cursor(begun=start, walked=start)
+            fill = Purl(str(await self._redis.hget(facts.key(run.ecosystem), "filled") or ""))
+            cursor = Cursor(begun=start, walked=start, filled=fill, fill_begun=fill)
         if cursor.stage == "unknown":
             found, cursor = await self._unknown(cursor, budget * SHARE_OF_UNKNOWN)
             if found:
                 yield self._page(found, cursor)
-        stubs = cursor.reread + budget * SHARE_OF_STUBS
+        while cursor.stage in {"facts", "rest of the facts"}:
+            found, cursor = await self._without_facts(cursor, budget * SHARE_OF_FACTS)
+            if found:
+                yield self._page(found, cursor, versions_to_fill=self._fills)
+            await self._redis.hset(facts.key(run.ecosystem), "filled", cursor.filled)
+        before = cursor.reread + cursor.fill
+        stubs = before + (budget - before) * SHARE_OF_STUBS
         while cursor.stage in {"walk", "rest of the walk"}:
             found, cursor = await self._walk(cursor, stubs)
             if found:
@@ -129,7 +155,34 @@ class StalePackages:
         resting = await self._cooldowns.active(purls)
         found = [Aged(purl, "", None) for purl in purls if purl not in resting]
         spent = len(found) * self._cost
-        return found, cursor.to(stage="walk", spent=spent, reread=spent)
+        return found, cursor.to(stage="facts", spent=spent, reread=spent)
+
+    async def _without_facts(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
+        """The next packages with versions without facts, and the cursor behind them."""
+        is_first = cursor.stage == "facts"
+        through = LAST_PURL if is_first else cursor.fill_begun
+        aged = await self._facts.without_facts(self._label, cursor.filled, PAGE, through=through)
+        resting = await self._cooldowns.active([package.purl for package in aged])
+        rested = [package for package in aged if package.purl not in resting]
+        found, cost = self._affordable(rested, budget - cursor.fill)
+        cursor = cursor.to(spent=cursor.spent + cost, fill=cursor.fill + cost)
+        if len(found) < len(rested):
+            return found, cursor.to(stage="walk", filled=found[-1].purl if found else cursor.filled)
+        if len(aged) == PAGE:
+            return found, cursor.to(filled=aged[-1].purl)
+        if is_first and cursor.fill_begun:
+            return found, cursor.to(stage="rest of the facts", filled=Purl(""))
+        return found, cursor.to(stage="walk", filled=cursor.fill_begun)
+
+    def _affordable(self, packages: Sequence[Aged], budget: float) -> tuple[list[Aged], float]:
+        """The first of some packages, as far as so many requests go, and what these cost."""
+        spent = 0.0
+        for count, package in enumerate(packages):
+            cost = 1 + min(package.without_facts, self._fills)
+            if spent + cost > budget:
+                return list(packages[:count]), spent
+            spent += cost
+        return list(packages), spent
 
     async def _walk(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
         """The stubs of the next stride that are worth a look, and the cursor behind it."""
@@ -165,11 +218,15 @@ class StalePackages:
             return found, cursor.to(stage="end")
         return found, cursor.to(moment=aged[-1].moment, purl=aged[-1].purl)
 
-    def _page(self, found: Sequence[Aged], cursor: Cursor) -> Page:
+    def _page(self, found: Sequence[Aged], cursor: Cursor, *, versions_to_fill: int = 0) -> Page:
         refs = [(package, reference_of(package.purl, package.name)) for package in found]
         # The run itself says of a name that it is none.
         names = (ref.registry_name if ref else package.name for package, ref in refs)
-        return Page(tuple(map(Change, names)), cursor.model_dump_json(exclude_none=True))
+        return Page(
+            tuple(map(Change, names)),
+            cursor.model_dump_json(exclude_none=True),
+            versions_to_fill=versions_to_fill,
+        )
 
 
 STALE = PageSource("stale", lambda services, run: StalePackages(services, run).pages())

@@ -73,6 +73,7 @@ async def _sweep(resources: Resources) -> dict[str, int]:
             swept = asdict(await state.recovery(settings).sweep())
             look = await resources.requirement_files().fill_stubs()
             swept |= {"requirement_files": look.files, "stubs": look.packages}
+            swept["without_facts"] = await resources.facts_survey().advance()
     except LockHeld:
         log.info("sweep_is_under_way")
     except TimeoutError:

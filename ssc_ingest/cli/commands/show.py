@@ -1,9 +1,9 @@
 """``show``: one package or version, for people."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -71,6 +71,7 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
             )
         version = await _version(views, named, package)
         requirements = await views.requirements(version.purl) if version else []
+        tables = await views.tables(version.purl) if version else {}
         dependents = (
             await views.dependents(named.ref.label, package.purl, most=most)
             if with_dependents
@@ -82,7 +83,8 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
                 **asdict(package),
                 "is_stub": package.is_stub,
                 "vulnerabilities_synced_at": None,
-                "version": version and {**asdict(version), "requires": list(requirements)},
+                "version": version
+                and {**asdict(version), **tables, "requires": list(requirements)},
                 **({"dependents": asdict(dependents)} if dependents else {}),
             }
         )
@@ -92,6 +94,7 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
     else:
         _print_version(version, package)
     if version:
+        _print_facts(version, tables)
         _print_requirements(version, requirements, most)
     if dependents:
         _print_dependents(package, dependents)
@@ -188,6 +191,54 @@ def _print_version(version: "VersionView", package: "PackageView") -> None:
     )
 
 
+def _print_facts(version: "VersionView", tables: dict[str, Any]) -> None:
+    """What an install of the version looks at; what is unknown says so."""
+    rows = [
+        ("licence", version.license or "unknown"),
+        ("deprecated", version.deprecated),
+        ("Python", version.requires_python),
+        ("engines", version.engines),
+        ("systems", ", ".join(version.os or ())),
+        ("processors", ", ".join(version.cpu or ())),
+        ("features", _first(tables["features"] or ())),
+        ("extras", _first(tables["extra_requirements"] or ())),
+        ("peers", _first(map(_peer, (tables["peer_requirements"] or {}).items()))),
+        ("other facts", None if version.facts_known else _UNKNOWN_FACTS),
+    ]
+    out = output.console()
+    out.print()
+    out.print(Text(f"{version.name} installs with", "bold"))
+    out.print(output.facts([(name, text) for name, text in rows if text]))
+
+
+_UNKNOWN_FACTS = "unknown: not read yet, or not to be had"
+
+
+def _first(names: Iterable[str]) -> str:
+    """Some of them: a crate may have thousands of features."""
+    names = list(names)
+    more = f" and {len(names) - NEWEST} more" if len(names) > NEWEST else ""
+    return ", ".join(names[:NEWEST]) + more
+
+
+def _peer(entry: tuple[str, Any]) -> str:
+    name, peer = entry
+    return f"{name} {peer.get('range', '')}{' (optional)' if peer.get('optional') else ''}"
+
+
+def _declared(requirement: "RequirementView") -> str:
+    """The kind of a requirement and what it declares beyond its range: ``build, optional``."""
+    marks = [requirement.kind or "", "optional" if requirement.optional else ""]
+    texts = [
+        ", ".join(
+            f"{key.replace('_', ' ')} {' '.join(value) if isinstance(value, list) else value}"
+            for key, value in declaration.items()
+        )
+        for declaration in requirement.declared or ()
+    ]
+    return "; ".join(filter(None, (", ".join(filter(None, marks)), *texts)))
+
+
 def _print_requirements(
     version: "VersionView", requirements: Sequence["RequirementView"], most: int
 ) -> None:
@@ -204,9 +255,14 @@ def _print_requirements(
         title += f", the first {most} (--all for the rest)"
     out.print(
         output.table(
-            ["package", "constraints", "latest"],
+            ["package", "constraints", "declared", "latest"],
             [
-                (r.purl, r.constraints, Text("stub", "dim") if r.is_stub else r.latest or "")
+                (
+                    r.purl,
+                    r.constraints,
+                    _declared(r),
+                    Text("stub", "dim") if r.is_stub else r.latest or "",
+                )
                 for r in requirements[:most]
             ],
             title=title,

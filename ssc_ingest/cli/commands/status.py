@@ -199,7 +199,7 @@ def _print(
             output.table(
                 [
                     *("graph", "packages", "stubs", "versions", "requirements", "in 24 h"),
-                    *("newest", "re-checked"),
+                    *("newest", "re-checked", "to fill"),
                 ],
                 [
                     (
@@ -211,14 +211,23 @@ def _print(
                         output.number(count.read_last_day),
                         output.age(count.newest),
                         "never" if days is None else f"every {output.duration(days * DAY)}",
+                        _to_fill(count, surveyed=bool(work and work.facts_surveyed[name])),
                     )
                     for name, count in counts.items()
                     for days in [looks[name]]
                 ],
-                right=["packages", "stubs", "versions", "requirements", "in 24 h"],
+                right=["packages", "stubs", "versions", "requirements", "in 24 h", "to fill"],
                 whole=["re-checked"],
             )
         )
+
+
+def _to_fill(count: "Counts", *, surveyed: bool) -> str:
+    """How many versions an earlier release read without facts, as far as they are counted."""
+    found = count.versions_without_facts
+    if surveyed or not count.packages:
+        return output.number(found)
+    return f"{output.number(found)} so far" if found else "not counted yet"
 
 
 def _print_work(work: "WorkStatus") -> None:

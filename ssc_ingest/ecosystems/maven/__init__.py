@@ -54,6 +54,7 @@ class Maven(Ecosystem):
     """Maven Central."""
 
     identity = IDENTITY
+    reads_each_version = True
     requests_per_package = 20.0
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:

@@ -119,7 +119,7 @@ class PackageReader:
         known = frozenset(request.known)
         if listing.unchanged and known.issuperset(announced):
             return NotModified(fetched_at)
-        names = list(dict.fromkeys((*listing.found.listed, *known)))
+        names = list(dict.fromkeys((*listing.found.listed, *known, *request.reread)))
         mentioned = dict.fromkeys((*listing.found.hinted, *announced))
         unlisted = [name for name in mentioned if name not in names]
         to_read = [name for name in (*names, *unlisted) if name not in known]

@@ -42,6 +42,7 @@ class PyPI(Ecosystem):
 
     identity = IDENTITY
     default_parts = frozenset()
+    reads_each_version = True
     requests_per_package = 11.0  # the page, and a metadata file for each of some ten versions
 
     @classmethod

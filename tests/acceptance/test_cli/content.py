@@ -1,10 +1,25 @@
 """The contents of the stores that a command reads."""
 
+from typing import Any
+
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Package, PackageRef, Purl, Requirement, Version, VersionName, now
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
+
+FACTS: dict[str, Any] = {
+    "requires_python": ">=3.9",
+    "license": "MIT",
+    "deprecated": "use required",
+    "extra_requirements": '{"socks":["pysocks"]}',
+    "peer_requirements": '{"react":{"range":"^18","optional":true}}',
+}
+
+
+def _required(ref: PackageRef) -> Requirement:
+    declared = '[{"extras":["all","cli"],"marker":"sys_platform == \\"linux\\""}]'
+    return Requirement(ref, ">= 2", optional=True, declared=declared)
 
 
 def package(ref: PackageRef, required: PackageRef) -> Package:
@@ -14,8 +29,9 @@ def package(ref: PackageRef, required: PackageRef) -> Package:
             name=VersionName(f"1.{number}"),
             purl=Purl(f"{ref.purl}@1.{number}"),
             release_date=now(),
-            requirements=(Requirement(required, ">= 2"),) if number == 11 else (),
+            requirements=(_required(required),) if number == 11 else () if number else None,
             yanked=number == 3,
+            **(FACTS if number == 11 else {}),
         )
         for number in range(12)
     )

@@ -1,6 +1,7 @@
 """The output of ``show`` and ``query``."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -40,6 +41,29 @@ def test_show_as_json(graph: None, run: Run) -> None:
     assert package["version_count"] == 12
     assert package["version"]["yanked"] is True
     assert package["vulnerabilities_synced_at"] is None
+
+
+def test_show_the_facts(graph: None, run: Run) -> None:
+    """What an install looks at; of a version that was not read, that it is unknown."""
+    shown = run("show", "pkg:pypi/example").stdout
+    for fact in (
+        *(">=3.9", "MIT", "use required", "socks", "react ^18 (optional)"),
+        'optional; extras all cli, marker sys_platform == "linux"',
+    ):
+        assert fact in shown
+    assert "other facts" not in shown
+    unread = run("show", "pkg:pypi/example@1.0").stdout
+    assert re.search(r"licence +unknown", unread)
+    assert re.search(r"other facts +unknown", unread)
+    assert "deprecated" not in unread
+    document = json.loads(run("show", "pkg:pypi/example", "--json").stdout)
+    version = document["version"]
+    assert (version["facts_known"], version["license"]) == (True, "MIT")
+    assert version["extra_requirements"] == {"socks": ["pysocks"]}
+    assert version["features"] is None
+    assert version["requires"][0]["declared"][0]["extras"] == ["all", "cli"]
+    plain = json.loads(run("show", "pkg:pypi/example@1.0", "--json").stdout)["version"]
+    assert plain["facts_known"] is False
 
 
 def test_show_a_missing_package(graph: None, run: Run) -> None:

@@ -70,6 +70,45 @@ async def test_writers_on_the_same_dependencies_never_deadlock(
     assert row == {"packages": 25 * WRITERS, "least": 3, "most": 3, "numbers": 3}
 
 
+async def test_writers_of_the_same_tables_never_deadlock(
+    clean_graph: None, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """Of packages that have nothing else in common, in any order, some of them there already."""
+    rng = random.Random(4)
+
+    def package_of(name: str) -> Package:
+        made = package(name, [f"{v}.0" for v in range(6)])
+        versions = (
+            replace(
+                version,
+                features=f'{{"f":["{rng.randrange(40)}"]}}',
+                peer_requirements=f'{{"p":{rng.randrange(40)}}}',
+            )
+            for version in made.versions
+        )
+        return replace(made, versions=tuple(versions))
+
+    writers = [GraphWriter(driver) for _ in range(WRITERS)]
+    batches = [[package_of(f"w{n}-p{k}") for k in range(40)] for n in range(WRITERS)]
+    await asyncio.gather(
+        *(write_all(writer, batch) for writer, batch in zip(writers, batches, strict=True))
+    )
+    for writer in writers:
+        await writer.close()
+
+    assert [writer.statistics.deadlocks for writer in writers] == [0] * WRITERS
+    assert [writer.statistics.retries for writer in writers] == [0] * WRITERS
+    tables = {
+        text
+        for batch in batches
+        for one in batch
+        for version in one.versions
+        for text in (version.features, version.peer_requirements)
+    }
+    rows = cypher("MATCH (t:RequirementTable) RETURN t.table AS text")
+    assert sorted(row["text"] for row in rows) == sorted(filter(None, tables))
+
+
 class Waiting(Attempt):
     """Waits a thousand seconds for its locks, as the server tells it."""
 

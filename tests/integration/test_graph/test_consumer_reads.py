@@ -4,6 +4,7 @@ They are those services' queries, not this program's: written down here so that 
 the data contract shows up as a failing test. Reads that a service makes through APOC need it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from univers.version_range import (
 
 from ssc_ingest.graph.changes import ParentEdge
 from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.models import Package
 from tests.conftest import Cypher
 from tests.integration.test_graph.packages import LABELS, order, package
 
@@ -105,6 +107,15 @@ RETURN id
 """
 
 
+TEXTS: dict[str, Any] = dict.fromkeys(
+    (
+        *("requires_python", "engines", "license", "license_spdx", "deprecated"),
+        *("features", "extra_requirements", "peer_requirements"),
+    ),
+    "{}",
+)
+
+
 @pytest.fixture(params=sorted(LABELS))
 async def seeded(
     request: pytest.FixtureRequest, writer: GraphWriter, cypher: Cypher
@@ -117,7 +128,7 @@ async def seeded(
     web = package(
         "web", {"1.0": {"core": ">= 0.9"}, "2.0": {"core": ">= 1.0"}}, ecosystem=ecosystem
     )
-    await writer.write(web, order=order, edges=[ParentEdge(file, ">= 1.0")])
+    await writer.write(with_facts(web), order=order, edges=[ParentEdge(file, ">= 1.0")])
     await writer.write(core, order=order)
     return {
         "label": LABELS[ecosystem],
@@ -128,6 +139,24 @@ async def seeded(
         "version_purl": f"pkg:{ecosystem}/web@2.0",
         "core": f"pkg:{ecosystem}/core",
     }
+
+
+def with_facts(package: Package) -> Package:
+    """The package with all that readers need not know of."""
+    versions = tuple(
+        replace(
+            version,
+            requirements=tuple(
+                replace(requirement, kind="build", optional=True, declared='[{"target":"x"}]')
+                for requirement in version.requirements or ()
+            ),
+            **TEXTS,
+            os=("linux",),
+            cpu=("x64",),
+        )
+        for version in package.versions
+    )
+    return replace(package, versions=versions, dist_tags="{}")
 
 
 def ask(cypher: Cypher, query: str, seeded: dict[str, Any]) -> dict[str, Any]:
@@ -274,7 +303,7 @@ async def test_labels_and_relationships_are_those_of_the_contract(
     """One label per node, and no relationships but the agreed ones."""
     rows = cypher("MATCH (n) RETURN DISTINCT labels(n) AS labels")
     assert sorted(row["labels"] for row in rows) == sorted(
-        [[seeded["label"]], ["RequirementFile"], ["Version"]]
+        [[seeded["label"]], ["RequirementFile"], ["RequirementTable"], ["Version"]]
     )
     rows = cypher(
         "MATCH (a)-[r]->(b) RETURN DISTINCT labels(a)[0] AS a, type(r) AS r, labels(b)[0] AS b"

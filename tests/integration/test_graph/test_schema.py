@@ -8,7 +8,7 @@ import pytest
 from neo4j import AsyncDriver
 
 from ssc_ingest.errors import ConfigurationError
-from ssc_ingest.graph import reader, requirement_files, staleness, statements, views
+from ssc_ingest.graph import facts, reader, requirement_files, staleness, statements, views
 from ssc_ingest.graph.driver import ping
 from ssc_ingest.graph.schema import ensure_schema, missing_indexes, required_indexes
 from tests.conftest import Cypher
@@ -62,6 +62,7 @@ async def test_every_label_gets_its_indexes(
         {"key": "moment", "state": "ONLINE", "is_unique": False},
         {"key": "name", "state": "ONLINE", "is_unique": False},
         {"key": "purl", "state": "ONLINE", "is_unique": True},
+        {"key": "versions_without_facts", "state": "ONLINE", "is_unique": False},
     ]
     assert await missing_indexes(driver, labels) == []
 
@@ -85,7 +86,7 @@ async def test_a_graph_without_purls_is_refused(
     with pytest.raises(ConfigurationError, match=r"'Requests'.*`ssc-ingest migrate`"):
         await ensure_schema(driver, [bare_label])
 
-    assert len(await missing_indexes(driver, [bare_label])) == 3
+    assert len(await missing_indexes(driver, [bare_label])) == 4
 
 
 async def test_two_packages_with_one_purl_are_refused(
@@ -105,7 +106,7 @@ async def test_a_label_is_a_plain_word(driver: AsyncDriver) -> None:
 
 
 SCANS = ("AllNodesScan", "LabelScan", "LabelsScan", "TypeScan", "RelationshipsScan", "IndexScan")
-MODULES = (statements, reader, views, staleness, requirement_files)
+MODULES = (statements, reader, views, staleness, facts, requirement_files)
 
 
 def all_statements() -> Iterator[Any]:
@@ -158,7 +159,7 @@ def test_the_inventory_of_statements_is_complete() -> None:
     constants = {
         name
         for name, text in vars(statements).items()
-        if (name.isupper() and isinstance(text, str) and "MATCH" in text) or name == "LOCK_PACKAGES"
+        if name.isupper() and isinstance(text, str) and ("MATCH" in text or "MERGE" in text)
     }
     assert constants == {*statements.WITH_LABEL, *statements.WITHOUT_LABEL}
     assert statements.WITH_LABEL
@@ -171,4 +172,8 @@ def test_indexes_are_computed_from_labels() -> None:
     indexes = required_indexes(["NewPackage"])
     assert {index.label for index in indexes} >= {"NewPackage", "Version"}
     for index in indexes:
-        assert "NewPackage" in index.statement or index.label in {"Version", "RequirementFile"}
+        assert "NewPackage" in index.statement or index.label in {
+            "Version",
+            "RequirementFile",
+            "RequirementTable",
+        }

@@ -1,5 +1,7 @@
 """What people see of the graph, and what audits find in it."""
 
+from dataclasses import replace
+
 import pytest
 from neo4j import AsyncDriver
 
@@ -50,6 +52,35 @@ async def test_a_version_and_what_it_requires(views: GraphViews, writer: GraphWr
     assert requirements == [
         RequirementView(purl=Purl("pkg:pypi/core"), constraints=">= 2", latest=None, is_stub=True)
     ]
+
+
+async def test_facts_are_seen_and_unknown_ones_too(views: GraphViews, writer: GraphWriter) -> None:
+    """Declarations and tables are parsed; a version without facts says so."""
+    web = package("web", {"1.0": {"core": "any"}, "2.0": None})
+    first, second = web.versions
+    (core,) = first.requirements or ()
+    declared = '[{"extras":["all"]}]'
+    first = replace(
+        first,
+        requirements=(replace(core, optional=True, kind="build", declared=declared),),
+        license="MIT",
+        os=("linux",),
+        extra_requirements='{"test":["pytest"]}',
+    )
+    await writer.write(replace(web, versions=(first, second)), order=order)
+
+    version = await views.version(first.purl)
+    assert version
+    assert (version.facts_known, version.license, version.os) == (True, "MIT", ("linux",))
+    assert (version.deprecated, version.engines) == (None, None)
+    unread = await views.version(second.purl)
+    assert unread
+    assert not unread.facts_known
+    (found,) = await views.requirements(first.purl)
+    assert (found.kind, found.optional, found.declared) == ("build", True, [{"extras": ["all"]}])
+    none = {"features": None, "peer_requirements": None}
+    assert await views.tables(first.purl) == none | {"extra_requirements": {"test": ["pytest"]}}
+    assert await views.tables(second.purl) == none | {"extra_requirements": None}
 
 
 async def test_what_is_not_there_is_none(views: GraphViews, writer: GraphWriter) -> None:

@@ -43,6 +43,8 @@ class Content:
     """At which position in the names or in the feed that begins."""
     repeats: bool = False
     """Whether the listing says that it names packages again."""
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    """Versions of each package that were last asked for, the oldest first."""
     fetched: list[str] = field(default_factory=list)
     """Packages in the order in which they were asked for."""
     listings: int = 0
@@ -106,15 +108,18 @@ class Scripted(PyPI):
         fetched_at = datetime.now(UTC)
         if etag and etag == content.etags.get(name):
             return NotModified(fetched_at)
+        listed = [VersionName(version) for version in content.versions.get(name, ["1"])]
+        asked = content.asked[name] = [each for each in listed if each not in request.known]
+        is_unknown = name in content.unknown
         versions = tuple(
             Version(
-                name=VersionName(version),
+                name=version,
                 purl=self.version_purl(ref, version),
                 release_date=fetched_at,
-                requirements=None if name in content.unknown else (),
-                requirements_unknown=name in content.unknown,
+                requirements=None if is_unknown or version not in asked else (),
+                requirements_unknown=is_unknown and version in asked,
             )
-            for version in content.versions.get(name, ["1"])
+            for version in listed
         )
         return Package(
             ref=ref,
