@@ -10,9 +10,10 @@ from pathlib import Path
 from benchmarks.resolver_truth.comparison import compare
 from benchmarks.resolver_truth.extraction import extraction
 from benchmarks.resolver_truth.interface import Resolver
+from benchmarks.resolver_truth.npm import Npm
 from benchmarks.resolver_truth.report import table
 
-RESOLVERS: Mapping[str, type[Resolver]] = {}
+RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm}
 """The inventory, by the ecosystem's name."""
 
 

@@ -33,16 +33,17 @@ def compare(
     asked: set[str] = set()
     resolved: dict[str, Pins | str] = {}
     while waiting := [name for name in names if name not in resolved]:
+        missing: dict[str, str] = {}
         for name in waiting:
             graph.forget_missing()
             found = _resolve(resolver, graph, name)
             if graph.missing.keys() <= asked:
                 resolved[name] = found
-            else:
-                new = {purl: n for purl, n in graph.missing.items() if purl not in asked}
-                _say(f"{name}: {len(new)} packages are missing")
-                extraction.extract(resolver.ecosystem, new.values())
-                asked |= new.keys()
+            missing |= {purl: n for purl, n in graph.missing.items() if purl not in asked}
+        if missing:
+            _say(f"{len(waiting)} roots to resolve, {len(missing)} packages to extract")
+            extraction.extract(resolver.ecosystem, missing.values())
+            asked |= missing.keys()
     for name in names:
         graph.forget_missing()
         root = _root(graph, name)

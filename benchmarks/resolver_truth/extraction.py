@@ -36,8 +36,8 @@ class Extraction:
                 [Path(sys.executable).with_name("ssc-ingest"), "extract", "--wait",
                  "--dependencies", "none", *purls[start : start + AT_A_TIME]],
                 env=self._fleet.environment,
-                stdout=sys.stderr,
-                check=False,  # 1: some failed, and the comparison will say which are missing
+                stdout=subprocess.DEVNULL,
+                check=False,  # 1: some failed; stderr says why, and the comparison what is missing
             )  # fmt: skip
 
 
