@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.resolver_truth.cargo import Cargo
 from benchmarks.resolver_truth.comparison import compare
 from benchmarks.resolver_truth.extraction import extraction
 from benchmarks.resolver_truth.interface import Resolver
 from benchmarks.resolver_truth.npm import Npm
 from benchmarks.resolver_truth.report import table
 
-RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm}
+RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm, "cargo": Cargo}
 """The inventory, by the ecosystem's name."""
 
 

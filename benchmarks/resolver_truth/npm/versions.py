@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from benchmarks.resolver_truth.graph import StoredPackage, StoredVersion
+from benchmarks.resolver_truth.prereleases import admits
 from ssc_ingest.ecosystems.npm.ranges import parse_range
-from ssc_ingest.ecosystems.semver import Alternative, Cut, SemVer, parse_version
+from ssc_ingest.ecosystems.semver import SemVer, parse_version
 
 _NOT_OF_REGISTRIES = re.compile(r"^[a-z+]+:|^[^@\s]+/")
 
@@ -37,7 +38,7 @@ def satisfies(version: str, range_: str, *, prereleases: bool = False) -> bool:
     """
     parsed = parse_version(version)
     return parsed is not None and any(
-        _admits(each, parsed, prereleases=prereleases) for each in parse_range(range_) or ()
+        admits(each, parsed, prereleases=prereleases) for each in parse_range(range_) or ()
     )
 
 
@@ -77,15 +78,6 @@ def pick(package: StoredPackage, text: str, runtimes: Runtimes) -> StoredVersion
         return runs and well, runs, well, order(version.name)
 
     return max(found, key=rank, default=None)
-
-
-def _admits(range_: Alternative, version: SemVer, *, prereleases: bool) -> bool:
-    if range_.interval is None:
-        return False
-    lower, upper = range_.interval
-    if not lower <= Cut(version, after=False) < upper:
-        return False
-    return prereleases or not version.is_prerelease or version.release in range_.named
 
 
 def _runs_on(version: StoredVersion, runtimes: Runtimes) -> bool:
