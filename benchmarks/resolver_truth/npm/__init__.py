@@ -1,0 +1,5 @@
+"""npm: ``npm install --package-lock-only``."""
+
+from benchmarks.resolver_truth.npm.resolver import Npm
+
+__all__ = ["Npm"]
