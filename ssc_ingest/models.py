@@ -51,7 +51,8 @@ class Requirement:
     constraints: str
     """The range in the ecosystem's notation."""
     kind: str | None = None
-    """``build`` (Cargo) or a scope (Maven); ``None`` for a plain one, and for several kinds."""
+    """``build`` (Cargo), ``runtime`` or ``relocation`` (Maven: the version is nothing but a pointer
+    to that package); ``None`` for a plain one, and for several kinds."""
     optional: bool = False
     """Whether an install succeeds, or may be asked to do, without it. True of several declarations
     only if it is true of each."""

@@ -15,7 +15,9 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ========================  =========================================  ========
     key                       value                                      default
     ========================  =========================================  ========
-    ``text``                  the range as the registry spells it        the constraints
+    ``text``                  the range as the registry spells it        the constraints (Maven:
+                                                                         ``1.2`` if they are
+                                                                         ``[1.2]``)
     ``kind``                  ``build`` (Cargo)                          a plain one
     ``optional``              whether it is optional                     ``false``
     ``target``                platform, a Cargo ``cfg`` or triple        every
