@@ -136,6 +136,14 @@ class Version:
     """JSON object of the packages that its user must install: ``{name: {"range": ...}}``, with
     ``"optional": true`` if it may be absent (npm)."""
 
+    frameworks: str | None = None
+    """JSON array of the target frameworks that it has groups of requirements for, of which an
+    install takes one; ``any`` is the group for all others. ``None`` if there is one group for
+    every framework, or nothing is required (NuGet)."""
+    builds: str | None = None
+    """JSON object of its builds by platform, each with its ``requirements`` and ``engines`` as
+    JSON objects, if they differ or none is for every platform, ``ruby`` (RubyGems)."""
+
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:
             raise ValueError(f"release_date of {self.purl} has no time zone")

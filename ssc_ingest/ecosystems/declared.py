@@ -30,7 +30,8 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ``classifier``, ``type``  Maven's                                    none, ``jar``
     ``exclusions``            list of ``group:artifact`` (Maven)         none
     ``managed``               version comes from management (Maven)      ``false``
-    ``framework``             target framework (NuGet)                   every
+    ``framework``             target framework; ``any`` is the group for every one
+                              the others (NuGet)
     ``platform``              platform of the gem (RubyGems)             ``ruby``
     ========================  =========================================  ========
     """

@@ -24,7 +24,7 @@ from ssc_ingest.ecosystems.nuget import catalog
 from ssc_ingest.ecosystems.nuget.identity import reference as nuget
 from ssc_ingest.ecosystems.nuget.nuspec import read_repository
 from ssc_ingest.ecosystems.nuget.registration import Index, PageDocument, parse, releases
-from ssc_ingest.ecosystems.nuget.registration import read_requirements as read_nuget
+from ssc_ingest.ecosystems.nuget.requirements import RequirementReader as NuGetReader
 from ssc_ingest.ecosystems.pypi.metadata import parse_json_document, parse_metadata_file
 from ssc_ingest.ecosystems.pypi.requirements import requirements_of
 from ssc_ingest.ecosystems.pypi.simple_index import parse_project_page
@@ -63,9 +63,10 @@ def registration(body: bytes) -> None:
     assert found.stamp is None or found.stamp
     leaves = [leaf for page in found.pages for leaf in page.leaves or ()]
     entries = releases(leaves, ref, URL)
-    read_nuget(entries, "x")
+    reader = NuGetReader("x")
     for entry in entries.values():
-        _ = entry.release_date, entry.first_author
+        _ = entry.release_date, entry.first_author, entry.license_text, entry.deprecated
+        reader.read(entry)
 
 
 def builds(body: bytes) -> None:
@@ -121,9 +122,14 @@ def dump(body: bytes) -> None:
 
 def leaf(**fields: Any) -> dict[str, Any]:
     """A version of NuGet."""
-    groups = [{"dependencies": [{"id": "a", "range": "[1.0, )"}]}]
+    dependencies = [{"id": "a", "range": "[1.0, )"}]
+    groups = [{"targetFramework": "net8.0", "dependencies": dependencies}, {}]
+    alternate = {"id": "y", "range": "*"}
+    deprecation = {"message": "no", "reasons": ["Legacy"], "alternatePackage": alternate}
     entry = {"id": "x", "version": "1.0.0", "published": DATE, "listed": True}
-    return {"catalogEntry": {**entry, "dependencyGroups": groups, "authors": ["a"], **fields}}
+    entry |= {"licenseExpression": "MIT", "licenseUrl": "https://x.example"}
+    entry |= {"dependencyGroups": groups, "deprecation": deprecation, "authors": ["a"]}
+    return {"catalogEntry": {**entry, **fields}}
 
 
 DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
