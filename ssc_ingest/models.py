@@ -117,7 +117,7 @@ class Version:
     requires_python: str | None = None
     """The Python versions that it supports, a PEP 440 specifier (PyPI)."""
     engines: str | None = None
-    """The runtimes that it supports, JSON object of ranges by name (npm)."""
+    """The runtimes that it supports, JSON object of ranges by name (npm, RubyGems)."""
     os: tuple[str, ...] = ()
     """The operating systems that it installs on, ``!name`` for all but one (npm)."""
     cpu: tuple[str, ...] = ()
