@@ -110,7 +110,7 @@ class Inheritance:
         open_keys = {d.key for d in declared if not managed[d.key]}
         lacking = {d.key for d in declared if not d.version} & open_keys
         if lacking:
-            async for bill in self._bills(pom):
+            async for bill in self.bills(pom):
                 for key in list(open_keys):
                     if found := bill.managed(key):
                         managed[key] = found[:1]
@@ -119,7 +119,7 @@ class Inheritance:
                     break
         return [_completed(declaration, managed[declaration.key]) for declaration in declared]
 
-    async def _bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
+    async def bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
         """What it imports, what that imports, and so on, in order of precedence, each once."""
         seen = {pom.coordinates}
         imports = [pom.imports]
