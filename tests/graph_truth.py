@@ -1,12 +1,14 @@
 """What is in the graph, in the shape of the simulator's truth."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.graph.values import iso_date
+from tests import facts
 from tests.simulator.client import Simulator
-from tests.simulator.truth import PackageTruth
+from tests.simulator.truth import PackageTruth, VersionTruth
 
 Cypher = Callable[..., list[dict[str, Any]]]
 
@@ -15,7 +17,11 @@ MATCH (p:%(label)s {purl: $purl})
 RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
   MATCH (p)-[:HAVE]->(v:Version)
   RETURN v{.*, requirements: COLLECT {
-    MATCH (v)-[r:REQUIRE]->(d) RETURN [d.purl, r.constraints, r.parent_version_name]
+    MATCH (v)-[r:REQUIRE]->(d) RETURN [d.purl, r.constraints, r.parent_version_name, properties(r)]
+  }, tables: COLLECT {
+    MATCH (t:RequirementTable)
+    WHERE t.digest IN [v.features, v.extra_requirements, v.peer_requirements]
+    RETURN [t.digest, t.table]
   }} ORDER BY v.serial_number
 } AS versions
 """
@@ -44,6 +50,8 @@ def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = Tru
             truth.vendor,
             truth.repository_url,
         )
+    if truth.dist_tags is not None:
+        assert json.loads(package["dist_tags"]) == truth.dist_tags
     assert [version["name"] for version in versions] == [v.name for v in truth.versions]
     assert [version["serial_number"] for version in versions] == list(range(len(versions)))
     for version, expected in zip(versions, truth.versions, strict=True):
@@ -52,10 +60,29 @@ def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = Tru
         assert version["yanked"] == expected.yanked
         assert version["vulnerabilities"] == []
         assert (version["mean"], version["weighted_mean"]) == (0.0, 0.0)
-        found = {purl: constraints for purl, constraints, _ in version["requirements"]}
+        found = {purl: constraints for purl, constraints, *_ in version["requirements"]}
         assert found == expected.requirements, expected.purl
         assert len(found) == len(version["requirements"]), "a requirement is there twice"
-        assert all(parent == truth.purl for _, _, parent in version["requirements"])
+        assert all(parent == truth.purl for _, _, parent, _ in version["requirements"])
+        if expected.facts is not None:
+            _assert_facts(version, expected)
+
+
+def _assert_facts(version: dict[str, Any], expected: VersionTruth) -> None:
+    """The version and its edges have exactly the facts that the truth has."""
+    tables = dict(version["tables"])
+    found = facts.values(
+        {
+            name: tables[value] if name in facts.TABLES and value else value
+            for name, value in ((name, version.get(name)) for name in facts.OF_VERSIONS)
+        }
+    )
+    assert found == expected.facts, expected.purl
+    edges = {
+        purl: facts.values({name: edge.get(name) for name in facts.OF_REQUIREMENTS})
+        for purl, _, _, edge in version["requirements"]
+    }
+    assert {purl: edge for purl, edge in edges.items() if edge} == expected.edges, expected.purl
 
 
 def assert_closure_is_filled(

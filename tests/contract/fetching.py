@@ -1,6 +1,7 @@
 """Reading packages from the simulated registries, and comparing them with the truth."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 import redis.asyncio as redis
 
+from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest
 from ssc_ingest.ecosystems.endpoints import load_endpoints, setting_names
 from ssc_ingest.errors import RateLimited
@@ -18,11 +20,13 @@ from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.models import Package, Version
+from ssc_ingest.models import Package, Requirement, Version
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from tests import facts
 from tests.simulator.client import Simulator
+from tests.simulator.registries import BY_NAME
 from tests.simulator.truth import PackageTruth, VersionTruth
 
 AnyEcosystem = TypeVar("AnyEcosystem", bound=Ecosystem)
@@ -112,6 +116,7 @@ def as_truth(package: Package) -> PackageTruth:
         repository_url=package.repository_url,
         latest=package.latest,
         versions=tuple(map(version_as_truth, package.versions)),
+        dist_tags=json.loads(package.dist_tags) if package.dist_tags else None,
     )
 
 
@@ -122,6 +127,12 @@ def version_as_truth(version: Version) -> VersionTruth:
     """
     assert (version.requirements is None) == version.requirements_unknown
     requirements = version.requirements or ()
+    purl_type = version.purl.removeprefix("pkg:").partition("/")[0]
+    told = any(
+        BY_NAME[name].tells_facts
+        for name, cls in ecosystems().items()
+        if cls.identity.purl_type == purl_type and name in BY_NAME
+    )
     constraints = {str(r.package.purl): r.constraints for r in requirements}
     assert len(constraints) == len(requirements)
     return VersionTruth(
@@ -130,4 +141,10 @@ def version_as_truth(version: Version) -> VersionTruth:
         release_date=version.release_date,
         yanked=version.yanked,
         requirements=constraints,
+        facts=facts.values({f: getattr(version, f) for f in facts.OF_VERSIONS}) if told else None,
+        edges={str(r.package.purl): v for r in requirements if (v := _edge(r))} if told else None,
     )
+
+
+def _edge(requirement: Requirement) -> dict[str, Any]:
+    return facts.values({name: getattr(requirement, name) for name in facts.OF_REQUIREMENTS})

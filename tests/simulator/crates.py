@@ -51,10 +51,11 @@ RARE = (
     Spelling("^{M}.{m}.{p}+b1", "^{M}.{m}.{p}"),
 )
 
-NORMAL, NULL_KIND, BUILD, OPTIONAL, TARGET, RENAMED, TWICE = (
-    "normal", "null-kind", "build", "optional", "target", "renamed", "twice",
+NORMAL, NULL_KIND, BUILD, OPTIONAL, TARGET, RENAMED, TWICE, FEATURES = (
+    "normal", "null-kind", "build", "optional", "target", "renamed", "twice", "with-features",
 )  # fmt: skip
-FORMS = (NULL_KIND, BUILD, OPTIONAL, TARGET, RENAMED, TWICE)
+FORMS = (NULL_KIND, BUILD, OPTIONAL, TARGET, RENAMED, TWICE, FEATURES)
+WINDOWS, UNIX = 'cfg(target_os = "windows")', "cfg(unix)"
 DEV, OTHER_REGISTRY = "dev", "other-registry"
 NOISE = (
     (Spelling("^9.9.9", None), DEV),
@@ -76,6 +77,7 @@ class Crates(Ecosystem):
     ordinary = ORDINARY
     rare = RARE
     has_builds = True
+    tells_facts = True
 
     def name_of(self, options: Options, index: int) -> str:
         """``amber-falcon12``, ``Amber_Falcon12``, or one to three letters."""
@@ -151,6 +153,24 @@ class Crates(Ecosystem):
                 "999.0.0", released, Stage.FINAL, yanked=False, form=FUTURE_FORMAT, requirements=()
             ),
         )
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """The features, those that older versions of Cargo cannot read among them."""
+        del package
+        features, features2 = _features(release)
+        return {"features": features | features2}
+
+    def edge(self, requirement: Requirement) -> dict[str, Any]:
+        """Kind and ``optional``; the rest is ``declared``."""
+        edges: dict[str, dict[str, Any]] = {
+            BUILD: {"kind": "build"},
+            OPTIONAL: {"optional": True},
+            TARGET: {"declared": [{"target": WINDOWS}]},
+            RENAMED: {"declared": [{"alias": f"{requirement.name}_renamed"}]},
+            TWICE: {"declared": [{}, {"kind": "build", "target": UNIX}]},
+            FEATURES: {"declared": [{"features": ["std", "extra"], "default_features": False}]},
+        }
+        return edges.get(requirement.form, {})
 
     def page(self, package: Package, base_url: str) -> "Page":
         """The index file and the crate files."""
@@ -254,14 +274,14 @@ class Page:
             "vers": release.version,
             "deps": [entry for requirement in both for entry in self._dependencies(requirement)],
             "cksum": hashlib.sha256(self.crate(release)).hexdigest(),
-            "features": {"default": ["std"], "std": []},
+            "features": _features(release)[0],
             "yanked": release.yanked,
             "pubtime": release.released.isoformat()[:19] + "Z",
         }
         if release.form == FUTURE_FORMAT:
             line |= {"v": 3, "deps": {"of": "a shape that nobody knows yet"}}
-        elif crc32(release.version.encode()) % 3 == 0:
-            line |= {"v": 2, "features2": {"serde": ["dep:serde"]}, "rust_version": "1.74"}
+        elif features2 := _features(release)[1]:
+            line |= {"v": 2, "features2": features2, "rust_version": "1.74"}
         return line
 
     def _dependencies(self, requirement: Requirement) -> list[dict[str, Any]]:
@@ -282,14 +302,28 @@ class Page:
             case "optional":
                 entry["optional"] = True
             case "target":
-                entry["target"] = 'cfg(target_os = "windows")'
+                entry["target"] = WINDOWS
             case "renamed":
                 entry |= {"name": f"{requirement.name}_renamed", "package": requirement.name}
             case "other-registry":
                 entry["registry"] = "https://crates.example.org/index"
             case "twice":
-                return [entry, entry | {"target": "cfg(unix)", "kind": "build"}]
+                return [entry, entry | {"target": UNIX, "kind": "build"}]
+            case "with-features":
+                entry |= {"features": ["std", "extra"], "default_features": False}
         return [entry]
+
+
+def _features(release: Release) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """``features`` and ``features2``; optional requirements have a feature that enables them."""
+    features: dict[str, list[str]] = {"default": ["std"], "std": []}
+    features2: dict[str, list[str]] = {}
+    if crc32(release.version.encode()) % 3 == 0:
+        features2["serde"] = ["dep:serde"]
+        for r in release.requirements:
+            if r.form == OPTIONAL:
+                features2[f"with-{r.name}"] = [f"dep:{r.name}", f"{r.name}?/std"]
+    return features, features2
 
 
 def index_path(name: str) -> str:

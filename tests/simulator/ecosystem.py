@@ -159,6 +159,8 @@ class Ecosystem(ABC):
     """Ways to publish a release, the ordinary one first."""
     form_without_metadata: ClassVar[str | None] = None
     """The way whose requirements nobody can know."""
+    tells_facts: ClassVar[bool] = False
+    """Whether :meth:`facts`, :meth:`edge` and :meth:`dist_tags` say all that is to be known."""
     resolution: ClassVar[timedelta] = timedelta(seconds=1)
     """How exactly the registry writes dates."""
 
@@ -240,6 +242,25 @@ class Ecosystem(ABC):
         """Releases that the document mentions although they are none."""
         del rng, releases
         return ()
+
+    # Facts ------------------------------------------------------------------------------
+    #
+    # JSON texts of the graph are values here.
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """The properties of a version that are neither its name, its date nor its requirements."""
+        del package, release
+        return {}
+
+    def edge(self, requirement: Requirement) -> dict[str, Any]:
+        """The properties of a requirement beside its constraints."""
+        del requirement
+        return {}
+
+    def dist_tags(self, package: Package) -> dict[str, str] | None:
+        """Versions by tag."""
+        del package
+        return None
 
     # Wire -------------------------------------------------------------------------------
 

@@ -14,76 +14,37 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.simulator import npm_feed as feed
+from tests.simulator import npm_manifest as manifest
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
+from tests.simulator.npm_manifest import (
+    COPIED,
+    DEPRECATED,
+    DEV,
+    OPTIONAL,
+    OPTIONAL_PEER,
+    PEER,
+    TWICE,
+)
+from tests.simulator.npm_ranges import ORDINARY, RARE
 from tests.simulator.options import Options
-from tests.simulator.universe import Link, Package, Release, Spelling
+from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
 from tests.simulator.words import words
 
 ABBREVIATED = "application/vnd.npm.install-v1+json"
 
-# (range in package.json, what the graph holds). The left side is node-semver's grammar and
-# npm's kinds of package specification; the right side what the graph's readers understand.
-ORDINARY = (
-    Spelling("^{M}.{m}.{p}", "^{M}.{m}.{p}"),
-    Spelling("^{M}.{m}.{p}", "^{M}.{m}.{p}"),
-    Spelling("~{M}.{m}.{p}", "~{M}.{m}.{p}"),
-    Spelling(">={M}.{m}.{p}", ">={M}.{m}.{p}"),
-    Spelling("^{M}.{m}", "^{M}.{m}"),
-    Spelling("*", "any"),
-)
-RARE = (
-    Spelling("^{M}", "^{M}"),
-    Spelling("~{M}.{m}", "~{M}.{m}"),
-    Spelling("~{M}", "~{M}"),
-    Spelling("{M}.x", "{M}.x"),
-    Spelling("{M}.{m}.x", "{M}.{m}.x"),
-    Spelling("={M}.{m}.{p}", "={M}.{m}.{p}"),
-    Spelling(">={M}.{m}.{p} <{M1}.0.0", ">={M}.{m}.{p} <{M1}.0.0"),
-    Spelling("<{M1}.0.0", "<{M1}.0.0"),
-    Spelling("{M}.{m}.{p} - {M1}.2.3", "{M}.{m}.{p} - {M1}.2.3"),
-    Spelling("^{M}.{m}.{p} || ^{M1}.0.0", "^{M}.{m}.{p} || ^{M1}.0.0"),
-    Spelling("^0.{m1}.{p}", "^0.{m1}.{p}"),
-    # Partial versions, which the readers would take for exact ones or not at all.
-    Spelling("{M}", ">={M}.0.0 <{M1}.0.0"),
-    Spelling("{M}.{m}", ">={M}.{m}.0 <{M}.{m1}.0"),
-    Spelling("{M}.{m}.*", ">={M}.{m}.0 <{M}.{m1}.0"),
-    Spelling("^0", ">=0.0.0 <1.0.0"),
-    Spelling("^0.x", ">=0.0.0 <1.0.0"),
-    Spelling("^0.0", ">=0.0.0 <0.1.0"),
-    Spelling(">{M}", ">={M1}.0.0"),
-    Spelling("<={M}.{m}", "<{M}.{m1}.0"),
-    Spelling(">={M}.{m}.x", ">={M}.{m}.0"),
-    Spelling("^{M}.{m}.{p} <{M}.{m1}.5", ">={M}.{m}.{p} <{M}.{m1}.5"),
-    # Whatever is no range selects no versions that we could name.
-    Spelling("", "any"),
-    Spelling("x", "any"),
-    Spelling("latest", "any"),
-    Spelling("next", "any"),
-    Spelling("https://example.org/archive/{M}.{m}.tgz", "any"),
-    Spelling("git+ssh://git@github.com/acme/project.git#v{M}.{m}", "any"),
-    Spelling("git+https://github.com/acme/project.git#semver:^{M}.{m}", "any"),
-    Spelling("github:acme/project", "any"),
-    Spelling("acme/project#feature", "any"),
-    Spelling("file:../project", "any"),
-    Spelling("workspace:*", "any"),
-    # Another name in the code than in the registry.
-    Spelling("npm:{n}@^{M}.{m}.{p}", "^{M}.{m}.{p}"),
-    Spelling("npm:{n}@{M}.{m}.x", "{M}.{m}.x"),
-    Spelling("npm:{n}", "any"),
-)
+FORMS = (OPTIONAL, OPTIONAL, COPIED, TWICE)
 NOISE = (
-    (Spelling("^9.9.9", None), "devDependencies"),
-    (Spelling(">=9", None), "peerDependencies"),
-    (Spelling("*", None), "devDependencies"),
+    (Spelling("^9.9.9", None), DEV),
+    (Spelling(">=9", None), PEER),
+    (Spelling("^8 || ^9", None), OPTIONAL_PEER),
+    (Spelling("*", None), DEV),
 )
 
 OLD_NAMES = 40
 """One in so many packages is from the time when names could have capitals..."""
 TWINS = 2 * OLD_NAMES
 """...and one in so many of all has a twin in lower case."""
-
-DEPRECATED = "deprecated"
 
 NOT_FOUND = Document(b'{"error":"Not found"}', status=404)
 
@@ -101,6 +62,7 @@ class Npm(Ecosystem):
     unparsable = ("first-one", "latest-build", "v-next")
     unparsable_share = 0.01
     release_forms = ("plain", DEPRECATED)
+    tells_facts = True
     resolution = timedelta(milliseconds=1)
 
     def name_of(self, options: Options, index: int) -> str:
@@ -179,6 +141,15 @@ class Npm(Ecosystem):
         """A scope tells who the vendor is."""
         return Link("", "", "n/a", name.partition("/")[0] if name.startswith("@") else "n/a")
 
+    def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
+        """Ranges as everywhere; some are optional, and some packages have two names in the code."""
+        spelling, form = super().requirement(rng, plain=plain)
+        if plain or spelling.wire.startswith("npm:") or rng.random() < 0.8:
+            return spelling, form
+        form = rng.choice(FORMS)
+        # An alias can have a range only.
+        return (rng.choice(self.ordinary) if form == TWICE else spelling), form
+
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
         """What only the package's own developers, or its users, install."""
         return [entry for entry in NOISE if rng.random() < 0.4]
@@ -203,6 +174,18 @@ class Npm(Ecosystem):
                 requirements=(),
             ),
         )
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """Those of the manifest."""
+        return manifest.facts(package, release)
+
+    def edge(self, requirement: Requirement) -> dict[str, Any]:
+        """Optional ones are marked; ``declared`` has aliases and what is no range."""
+        return manifest.edge(requirement)
+
+    def dist_tags(self, package: Package) -> dict[str, str] | None:
+        """``latest``, and ``next`` where the highest version is a prerelease."""
+        return _tags(package) or None
 
     def page(self, package: Package, base_url: str) -> "Page":
         """Both packuments."""
@@ -266,7 +249,7 @@ class Page:
         }
         if package.releases:
             document |= {
-                "dist-tags": self._tags,
+                "dist-tags": _tags(self.package),
                 "versions": self._versions(full=True),
                 "time": time,
                 "maintainers": [{"name": "sim", "email": "sim@example.org"}],
@@ -288,7 +271,7 @@ class Page:
         """What an installing client asks for: no dates, no repository."""
         document = {
             "name": self.package.name,
-            "dist-tags": self._tags,
+            "dist-tags": _tags(self.package),
             "versions": self._versions(full=False),
             "modified": self._modified,
         }
@@ -301,16 +284,6 @@ class Page:
         last = max(moments, default=datetime.fromisoformat("2020-01-01"))
         return _stamp(last + timedelta(seconds=self.package.edition))
 
-    @property
-    def _tags(self) -> dict[str, str]:
-        package = self.package
-        tags = {}
-        if package.latest:
-            tags["latest"] = package.latest.version
-            if not package.releases[-1].stable:
-                tags["next"] = package.releases[-1].version
-        return tags
-
     def _versions(self, *, full: bool) -> dict[str, dict[str, Any]]:
         ordered = sorted(self.package.releases, key=lambda r: r.released)
         return {release.version: self._manifest(release, full=full) for release in ordered}
@@ -320,7 +293,7 @@ class Page:
         bare = name.rpartition("/")[2]
         tarball = f"{name}/-/{bare}-{release.version}.tgz"
         digest = _digest(tarball)
-        manifest: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "name": name,
             "version": release.version,
             "dist": {
@@ -331,30 +304,36 @@ class Page:
                 "unpackedSize": 4096,
                 "signatures": [],
             },
-            "engines": {"node": ">=18"},
+            **manifest.platforms(self.package, release),
         }
         for requirement in (*release.requirements, *release.noise):
-            section = "dependencies" if requirement.form == "plain" else requirement.form
-            key = requirement.name
-            if requirement.wire.startswith("npm:"):
-                key = "alias-of-" + key.lstrip("@").replace("/", "-")
-            manifest.setdefault(section, {})[key] = requirement.wire
+            for section, key, wire in manifest.lines(requirement):
+                fields.setdefault(section, {})[key] = wire
         if release.form == DEPRECATED:
-            manifest["deprecated"] = "no longer maintained"
+            fields["deprecated"] = manifest.note(self.package, release).wire
         if full:
-            manifest |= {
+            fields |= {
                 "_id": f"{name}@{release.version}",
                 "_nodeVersion": "20.11.0",
                 "_npmVersion": "10.2.4",
                 "_npmUser": {"name": "sim", "email": "sim@example.org"},
                 "description": "A simulated package",
                 "main": "index.js",
-                "license": "MIT",
+                **manifest.license_of(self.package, release).wire,
                 "scripts": {"test": "node test.js"},
                 "maintainers": [{"name": "sim", "email": "sim@example.org"}],
                 **_link(self.package.link),
             }
-        return manifest
+        return fields
+
+
+def _tags(package: Package) -> dict[str, str]:
+    tags = {}
+    if package.latest:
+        tags["latest"] = package.latest.version
+        if not package.releases[-1].stable:
+            tags["next"] = package.releases[-1].version
+    return tags
 
 
 def semver(number: Number) -> str:

@@ -14,6 +14,8 @@ from tests.simulator.rubygems import RubyGems
 
 ECOSYSTEMS: tuple[type[Ecosystem], ...] = (PyPI, Npm, Maven, Crates, RubyGems, NuGet)
 
+BY_NAME: dict[str, Ecosystem] = {cls.name: cls() for cls in ECOSYSTEMS}
+
 
 def open_registries(options: Options, base_url: str) -> dict[str, Registry]:
     """All of them, by the name of the ecosystem."""

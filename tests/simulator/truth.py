@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, Literal
 from urllib.parse import quote
 
+from tests.simulator.registries import BY_NAME
 from tests.simulator.registry import Registry
 from tests.simulator.universe import Package, Release
 
@@ -17,7 +18,9 @@ Following = Literal["all", "latest"]
 class VersionTruth:
     """One Version node. ``requirements``: purl of the required package -> ``constraints``.
 
-    ``release_date`` is ``None`` where the registry no longer tells.
+    ``release_date`` is ``None`` where the registry no longer tells. ``facts`` are the other
+    properties, ``edges`` those of requirements that have some, by purl; JSON texts are values.
+    Both are ``None`` for ecosystems whose simulator does not tell them.
     """
 
     name: str
@@ -25,6 +28,8 @@ class VersionTruth:
     release_date: datetime | None
     yanked: bool
     requirements: dict[str, str]
+    facts: dict[str, Any] | None = None
+    edges: dict[str, dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class PackageTruth:
     repository_url: str
     latest: str | None
     versions: tuple[VersionTruth, ...]
+    dist_tags: dict[str, str] | None = None
 
     @property
     def requirements(self) -> frozenset[str]:
@@ -76,18 +82,22 @@ def truth_of(package: Package) -> PackageTruth:
         repository_url=package.link.repository_url,
         latest=package.latest.version if package.latest else None,
         versions=tuple(_version(package, release) for release in package.releases),
+        dist_tags=BY_NAME[package.ecosystem].dist_tags(package),
     )
 
 
 def _version(package: Package, release: Release) -> VersionTruth:
+    ecosystem = BY_NAME[package.ecosystem]
+    required = [r for r in release.requirements if r.constraint is not None]
+    edges = {r.purl: properties for r in required if (properties := ecosystem.edge(r))}
     return VersionTruth(
         name=release.version,
         purl=f"{package.purl}@{quote(release.version, safe='')}",
         release_date=None if release.yanked and package.forgets_dates else release.released,
         yanked=release.yanked,
-        requirements={
-            r.purl: r.constraint for r in release.requirements if r.constraint is not None
-        },
+        requirements={r.purl: r.constraint for r in required if r.constraint is not None},
+        facts=ecosystem.facts(package, release) if ecosystem.tells_facts else None,
+        edges=edges if ecosystem.tells_facts else None,
     )
 
 

@@ -42,21 +42,24 @@ class Bounds(NamedTuple):
 class Spelling(NamedTuple):
     """A range as the registry writes it, and as the graph must hold it (None: not at all).
 
-    Both are format strings with ``M m p`` (major, minor, patch), ``M1 m1 p1`` (each plus one)
-    and ``n`` (the required package's name).
+    ``text`` is the range alone where it does not admit the versions of ``graph``. All are format
+    strings with ``M m p`` (major, minor, patch), ``M1 m1 p1`` (each plus one) and ``n`` (the
+    required package's name).
     """
 
     wire: str
     graph: str | None
+    text: str | None = None
 
 
-def written(spelling: Spelling, bounds: Bounds, name: str) -> tuple[str, str | None]:
-    """What the registry says, and what the graph must hold."""
+def written(spelling: Spelling, bounds: Bounds, name: str) -> tuple[str, str | None, str | None]:
+    """What the registry says, what the graph must hold, and what ``declared`` adds to it."""
     major, minor, patch = bounds
     numbers = {"M": major, "m": minor, "p": patch, "n": name}
     numbers |= {"M1": major + 1, "m1": minor + 1, "p1": patch + 1}
-    wire, graph = spelling
-    return wire.format_map(numbers), None if graph is None else graph.format_map(numbers)
+    wire, graph, text = (None if each is None else each.format_map(numbers) for each in spelling)
+    assert wire is not None
+    return wire, graph, text
 
 
 class Requirement(NamedTuple):
@@ -68,6 +71,8 @@ class Requirement(NamedTuple):
     wire: str
     constraint: str | None
     form: str
+    text: str | None = None
+    """What ``declared`` has as its range."""
 
 
 class Link(NamedTuple):
@@ -161,8 +166,9 @@ class _Wish(NamedTuple):
     def at(self, era: int) -> Requirement:
         """As the versions of one era write it."""
         major, minor, patch = self.bounds
-        wire, constraint = written(self.spelling, Bounds(major, minor + era, patch), self.name)
-        return Requirement(self.target, self.purl, self.name, wire, constraint, self.form)
+        bounds = Bounds(major, minor + era, patch)
+        wire, constraint, text = written(self.spelling, bounds, self.name)
+        return Requirement(self.target, self.purl, self.name, wire, constraint, self.form, text)
 
 
 class _Demand(NamedTuple):

@@ -29,7 +29,7 @@ from univers.versions import (
     SemverVersion,
 )
 
-from tests.simulator import crates, npm, rubygems
+from tests.simulator import crates, npm_ranges, rubygems
 from tests.simulator.maven import ranges as maven
 from tests.simulator.nuget import ranges as nuget
 from tests.simulator.pypi import ranges as pypi
@@ -52,7 +52,8 @@ WINDOWS = {**LINUX, "sys_platform": "win32", "os_name": "nt"}
 
 def spelled(spelling: Spelling) -> tuple[str, str | None]:
     """Both sides with numbers in them."""
-    return written(spelling, BOUNDS, "project")
+    wire, graph, _ = written(spelling, BOUNDS, "project")
+    return wire, graph
 
 
 def by_graph_readers(
@@ -99,7 +100,10 @@ def test_pypi_noise(spelling: Spelling) -> None:
         assert not marker.evaluate(dict(environment))
 
 
-@pytest.mark.parametrize("spelling", dict.fromkeys((*npm.ORDINARY, *npm.RARE)), ids=str)
+NPM = dict.fromkeys((*npm_ranges.ORDINARY, *npm_ranges.RARE))
+
+
+@pytest.mark.parametrize("spelling", NPM, ids=str)
 def test_npm(spelling: Spelling) -> None:
     """As node-semver reads it; what node-semver does not take for a range is ``any``."""
     wire, constraint = spelled(spelling)

@@ -1,0 +1,34 @@
+"""Facts of versions and requirements as the simulator's truth has them: JSON texts as values."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+OF_VERSIONS = (
+    "requires_python",
+    "engines",
+    "os",
+    "cpu",
+    "license",
+    "license_spdx",
+    "deprecated",
+    "features",
+    "extra_requirements",
+    "peer_requirements",
+)
+OF_REQUIREMENTS = ("kind", "optional", "declared")
+TABLES = ("features", "extra_requirements", "peer_requirements")
+_JSON = {"engines", "declared", *TABLES}
+
+
+def values(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not absent; a list for every sequence."""
+    return {
+        name: json.loads(value)
+        if name in _JSON
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in properties.items()
+        if value
+    }
