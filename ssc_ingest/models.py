@@ -51,7 +51,8 @@ class Requirement:
     constraints: str
     """The range in the ecosystem's notation."""
     kind: str | None = None
-    """``build`` (Cargo) or a scope (Maven); ``None`` for a plain one, and for several kinds."""
+    """``build`` (Cargo), ``runtime`` or ``relocation`` (Maven: the version is nothing but a pointer
+    to that package); ``None`` for a plain one, and for several kinds."""
     optional: bool = False
     """Whether an install succeeds, or may be asked to do, without it. True of several declarations
     only if it is true of each."""
@@ -116,7 +117,7 @@ class Version:
     requires_python: str | None = None
     """The Python versions that it supports, a PEP 440 specifier (PyPI)."""
     engines: str | None = None
-    """The runtimes that it supports, JSON object of ranges by name (npm)."""
+    """The runtimes that it supports, JSON object of ranges by name (npm, RubyGems)."""
     os: tuple[str, ...] = ()
     """The operating systems that it installs on, ``!name`` for all but one (npm)."""
     cpu: tuple[str, ...] = ()
@@ -134,6 +135,14 @@ class Version:
     peer_requirements: str | None = None
     """JSON object of the packages that its user must install: ``{name: {"range": ...}}``, with
     ``"optional": true`` if it may be absent (npm)."""
+
+    frameworks: str | None = None
+    """JSON array of the target frameworks that it has groups of requirements for, of which an
+    install takes one; ``any`` is the group for all others. ``None`` if there is one group for
+    every framework, or nothing is required (NuGet)."""
+    builds: str | None = None
+    """JSON object of its builds by platform, each with its ``requirements`` and ``engines`` as
+    JSON objects, if they differ or none is for every platform, ``ruby`` (RubyGems)."""
 
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:

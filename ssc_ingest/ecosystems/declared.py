@@ -15,7 +15,9 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ========================  =========================================  ========
     key                       value                                      default
     ========================  =========================================  ========
-    ``text``                  the range as the registry spells it        the constraints
+    ``text``                  the range as the registry spells it        the constraints (Maven:
+                                                                         ``[1.2]`` are
+                                                                         ``1.2``)
     ``kind``                  ``build`` (Cargo)                          a plain one
     ``optional``              whether it is optional                     ``false``
     ``target``                platform, a Cargo ``cfg`` or triple        every
@@ -28,8 +30,9 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ``classifier``, ``type``  Maven's                                    none, ``jar``
     ``exclusions``            list of ``group:artifact`` (Maven)         none
     ``managed``               version comes from management (Maven)      ``false``
-    ``framework``             target framework (NuGet)                   every
-    ``platform``              platform of the gem (RubyGems)             ``ruby``
+    ``framework``             target framework; ``any``: all that no     every
+                              other group is for (NuGet)
+    ``platform``              platform of the build (RubyGems)           every
     ========================  =========================================  ========
     """
     return f"[{','.join(map(_text, declarations))}]"
@@ -50,7 +53,7 @@ def declared_beyond(
     return None if list(distinct) == [plain] else f"[{','.join(distinct)}]"
 
 
-_DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar", "platform": "ruby"}
+_DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar"}
 
 
 def _text(declaration: Mapping[str, Any]) -> str:

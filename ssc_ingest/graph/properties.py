@@ -182,7 +182,12 @@ VERSION = Table(
         default=False,
     ),
     _fact("requires_python", STRING, "PyPI: the Python versions that it supports, PEP 440"),
-    _fact("engines", STRING, "npm: JSON object of the runtimes' ranges by name"),
+    _fact(
+        "engines",
+        STRING,
+        "npm, RubyGems: JSON object of the runtimes' ranges by name; of gems, `ruby` and "
+        "`rubygems`",
+    ),
     _fact("os", STRINGS, "npm: systems that it installs on; `!name` for all but one"),
     _fact("cpu", STRINGS, "npm: processors that it installs on, as `os`"),
     Property(
@@ -207,6 +212,18 @@ VERSION = Table(
         'npm: JSON object of the packages that its user must install: `{name: {"range": …}}`, '
         'with `"optional": true` if it may be absent',
     ),
+    _fact(
+        "frameworks",
+        TABLE,
+        "NuGet: JSON list of the target frameworks that the version has [groups of "
+        "requirements](#target-frameworks) for; absent if one group is for all of them",
+    ),
+    _fact(
+        "builds",
+        TABLE,
+        "RubyGems: JSON object of the [builds](#builds-of-gems) by platform; absent if all require "
+        "and need the same as the one of pure Ruby",
+    ),
 )
 """Of versions."""
 
@@ -224,7 +241,8 @@ REQUIREMENT = Table(
         "kind",
         STRING,
         Update.FOLLOW,
-        "`build` (crates.io) or a scope (Maven); absent on a plain requirement",
+        "`build` (crates.io), `runtime` or `relocation` (Maven: the version is nothing but a "
+        "pointer to that package); absent on a plain requirement",
     ),
     Property(
         "optional",

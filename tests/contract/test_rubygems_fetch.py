@@ -99,6 +99,29 @@ async def test_gem_is_read(rubygems: RubyGems, registry: Loopback) -> None:
     assert (package.vendor, package.repository_url) == ("o", "https://github.com/o/demo")
 
 
+async def test_facts_are_read(rubygems: RubyGems, registry: Loopback) -> None:
+    """The Ruby that a version needs, its builds, and licences of the API's two documents."""
+    registry.serve(
+        "/info/demo",
+        "---\n1.0-java |created_at:2026-01-02T03:04:05Z\n1.0 a:>= 1|ruby:>= 2.5\n1.1 |ruby:> 3\n",
+    )
+    two = [{"number": n, "platform": "ruby", "created_at": DATE} for n in ("1.0", "1.1")]
+    registry.serve(
+        "/api/v1/versions/demo.json", json.dumps([{**two[0], "licenses": ["Ruby", "MIT"]}, two[1]])
+    )
+    document = {"name": "demo", "version": "1.1", "licenses": ["mit"]}
+    registry.serve("/api/v1/gems/demo.json", json.dumps(document))
+    package = (await read(rubygems, "demo")).package
+    assert [(v.engines, v.license, v.license_spdx) for v in package.versions] == [
+        ('{"ruby":">= 2.5"}', "Ruby, MIT", None),
+        ('{"ruby":"> 3"}', "mit", "MIT"),
+    ]
+    assert [v.builds for v in package.versions] == [
+        '{"java":{},"ruby":{"engines":{"ruby":">= 2.5"},"requirements":{"a":">= 1"}}}',
+        None,
+    ]
+
+
 # How many requests --------------------------------------------------------------------------
 
 

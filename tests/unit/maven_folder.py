@@ -64,6 +64,26 @@ def dependency(name: str, version: str = "", **more: str) -> str:
     return f"<dependency>{inside}</dependency>"
 
 
+def excluding(element: str, *names: str) -> str:
+    """The ``dependency`` element with exclusions of ``group:artifact``."""
+    inside = "".join(
+        f"<exclusion><groupId>{group}</groupId><artifactId>{artifact}</artifactId></exclusion>"
+        for group, artifact in (name.split(":") for name in names)
+    )
+    exclusions = f"<exclusions>{inside}</exclusions>" if names else ""
+    return element.replace("</dependency>", f"{exclusions}</dependency>")
+
+
+def licenses(*names: str) -> str:
+    """The ``licenses`` element; a name that is an address stands where addresses stand."""
+    inside = "".join(
+        f"<license><{kind}>{name}</{kind}></license>"
+        for name in names
+        for kind in ("url" if name.startswith("http") else "name",)
+    )
+    return f"<licenses>{inside}</licenses>"
+
+
 def dependencies(*elements: str) -> str:
     """The ``dependencies`` element."""
     return f"<dependencies>{''.join(elements)}</dependencies>"

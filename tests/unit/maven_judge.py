@@ -95,7 +95,17 @@ public class Judge {
     for (Dependency it : result.getEffectiveModel().getDependencies())
       out.add(String.join("\b", given(it.getGroupId()), given(it.getArtifactId()),
           given(it.getVersion()), it.getType(), given(it.getClassifier()), given(it.getScope()),
-          "" + it.isOptional()));
+          "" + it.isOptional(), excluded(it)));
+    StringJoiner licenses = new StringJoiner("\b");
+    for (License it : result.getEffectiveModel().getLicenses())
+      licenses.add(given(it.getName() == null ? it.getUrl() : it.getName()));
+    return out + "\t\f" + licenses.toString().replaceAll("[\\t\\r\\n ]+", " ");
+  }
+
+  static String excluded(Dependency dependency) {
+    StringJoiner out = new StringJoiner(",");
+    for (Exclusion it : dependency.getExclusions())
+      out.add(given(it.getGroupId()) + ":" + given(it.getArtifactId()));
     return out.toString();
   }
 
@@ -151,6 +161,15 @@ class Dependency(NamedTuple):
     classifier: str
     scope: str
     optional: str
+    exclusions: tuple[str, ...]
+
+
+class Model(NamedTuple):
+    """An effective model."""
+
+    dependencies: list[Dependency]
+    licenses: list[str]
+    """The name of each, or else its address, with single blanks."""
 
 
 class MavenJudge:
@@ -183,8 +202,21 @@ class MavenJudge:
         self, repository: Path, coordinates: tuple[str, str, str], java: str = "17.0.17"
     ) -> list[Dependency]:
         """The dependencies of the effective model of a POM in that folder, under that JDK."""
-        answer = self._ask("model", str(repository), *coordinates, java)
-        return [Dependency(*part.split("\b")) for part in answer]
+        return self.model(repository, coordinates, java).dependencies
+
+    def model(
+        self, repository: Path, coordinates: tuple[str, str, str], java: str = "17.0.17"
+    ) -> Model:
+        """The effective model of a POM in that folder, under that JDK."""
+        *dependencies, licenses = self._ask("model", str(repository), *coordinates, java)
+        parts = (dependency.split("\b") for dependency in dependencies)
+        return Model(
+            [
+                Dependency._make((*texts, tuple(filter(None, last.split(",")))))
+                for *texts, last in parts
+            ],
+            list(filter(None, licenses.removeprefix("\f").split("\b"))),
+        )
 
 
 @contextmanager

@@ -24,15 +24,22 @@ from ssc_ingest.ecosystems.nuget import catalog
 from ssc_ingest.ecosystems.nuget.identity import reference as nuget
 from ssc_ingest.ecosystems.nuget.nuspec import read_repository
 from ssc_ingest.ecosystems.nuget.registration import Index, PageDocument, parse, releases
-from ssc_ingest.ecosystems.nuget.registration import read_requirements as read_nuget
+from ssc_ingest.ecosystems.nuget.requirements import RequirementReader as NuGetReader
 from ssc_ingest.ecosystems.pypi.metadata import parse_json_document, parse_metadata_file
 from ssc_ingest.ecosystems.pypi.requirements import requirements_of
 from ssc_ingest.ecosystems.pypi.simple_index import parse_project_page
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url
-from ssc_ingest.ecosystems.rubygems.api import links_of, parse_gem, parse_releases, release_dates
+from ssc_ingest.ecosystems.rubygems.api import (
+    license_of,
+    licenses_of,
+    links_of,
+    parse_gem,
+    parse_releases,
+    release_dates,
+)
+from ssc_ingest.ecosystems.rubygems.builds import RequirementReader as GemReader
 from ssc_ingest.ecosystems.rubygems.identity import reference as gem
 from ssc_ingest.ecosystems.rubygems.info import parse_info, without_line
-from ssc_ingest.ecosystems.rubygems.info import read_requirements as read_gems
 from ssc_ingest.ecosystems.rubygems.lists import Lists
 from ssc_ingest.ecosystems.wire import read_json
 from ssc_ingest.errors import IngestError
@@ -63,22 +70,33 @@ def registration(body: bytes) -> None:
     assert found.stamp is None or found.stamp
     leaves = [leaf for page in found.pages for leaf in page.leaves or ()]
     entries = releases(leaves, ref, URL)
-    read_nuget(entries, "x")
+    reader = NuGetReader("x")
     for entry in entries.values():
-        _ = entry.release_date, entry.first_author
+        _ = entry.release_date, entry.first_author, entry.license_text, entry.deprecated
+        reader.read(entry)
 
 
 def builds(body: bytes) -> None:
-    """Dates and links of a gem."""
+    """Dates, licences and links of a gem."""
     found = parse_releases(body, URL)
     release_dates(found)
+    licenses_of(found)
     clean_repository_url(links_of(found, VersionName("1")))
+
+
+def gem_document(body: bytes) -> None:
+    """Links and licences of a gem's latest version."""
+    found = parse_gem(body, "x", URL)
+    list(found.addresses())
+    license_of(found.licenses)
 
 
 def info(body: bytes) -> None:
     """A gem's file of the compact index."""
     found = parse_info(body, gem("x"), URL)
-    read_gems(found.values(), "x")
+    reader = GemReader("x")
+    for release in found.values():
+        reader.read(release)
     without_line([VersionName("1")], body)
 
 
@@ -121,9 +139,14 @@ def dump(body: bytes) -> None:
 
 def leaf(**fields: Any) -> dict[str, Any]:
     """A version of NuGet."""
-    groups = [{"dependencies": [{"id": "a", "range": "[1.0, )"}]}]
+    dependencies = [{"id": "a", "range": "[1.0, )"}]
+    groups = [{"targetFramework": "net8.0", "dependencies": dependencies}, {}]
+    alternate = {"id": "y", "range": "*"}
+    deprecation = {"message": "no", "reasons": ["Legacy"], "alternatePackage": alternate}
     entry = {"id": "x", "version": "1.0.0", "published": DATE, "listed": True}
-    return {"catalogEntry": {**entry, "dependencyGroups": groups, "authors": ["a"], **fields}}
+    entry |= {"licenseExpression": "MIT", "licenseUrl": "https://x.example"}
+    entry |= {"dependencyGroups": groups, "deprecation": deprecation, "authors": ["a"]}
+    return {"catalogEntry": {**entry, **fields}}
 
 
 DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
@@ -172,11 +195,11 @@ DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
     ),
     "gem versions": (
         builds,
-        [{"number": "1", "platform": "ruby", "created_at": DATE,
+        [{"number": "1", "platform": "ruby", "created_at": DATE, "licenses": ["MIT"],
           "metadata": {"source_code_uri": "https://github.com/a/b"}}],
     ),
-    "gem": (lambda body: list(parse_gem(body, "x", URL).addresses()),
-            {"name": "x", "source_code_uri": "https://github.com/a/b"}),
+    "gem": (gem_document, {"name": "x", "source_code_uri": "https://github.com/a/b",
+                           "version": "1", "licenses": ["MIT"]}),
     "PyPI page": (
         lambda body: parse_project_page(body, URL, "x"),
         {"name": "x", "meta": {"api-version": "1.4", "_last-serial": 5}, "versions": ["1.0"],
@@ -195,7 +218,7 @@ DOCUMENTS: dict[str, tuple[Callable[[bytes], object], Any]] = {
 TEXTS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
     "gem info": (
         info,
-        b"---\n1.0-java a:>= 1&< 2,b:~> 1|checksum:0,created_at:2020-01-01\n2 |c:d\n",
+        b"---\n1.0-java a:>= 1&< 2,b:~> 1|checksum:0,ruby:< 2,created_at:2020-01-01\n1.0 |c:d\n",
     ),
     "gem lists": (lists, b"created_at: x\n---\na 1.0,1.1-java 0123456789abcdef0123456789abcdef\n"),
     "PyPI metadata": (

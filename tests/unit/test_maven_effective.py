@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.links import repository_candidates
-from ssc_ingest.ecosystems.maven.pom.model import parse_pom
+from ssc_ingest.ecosystems.maven.pom.model import Declaration, parse_pom
 from ssc_ingest.ecosystems.maven.pom.parents import MAX_IMPORTS, MAX_LINEAGE, ParsedPoms
 from ssc_ingest.ecosystems.maven.xml import parse_xml, text
 from tests.unit.maven_folder import (
@@ -17,11 +17,13 @@ from tests.unit.maven_folder import (
     bill,
     dependencies,
     dependency,
+    excluding,
+    licenses,
     managed,
     parent,
     properties,
 )
-from tests.unit.maven_judge import MavenJudge, Refused
+from tests.unit.maven_judge import Dependency, MavenJudge, Refused
 
 
 async def versions(folder: Folder, coordinates: Coordinates) -> dict[str, str]:
@@ -256,14 +258,33 @@ async def test_bills_are_read_only_if_a_version_is_missing() -> None:
     assert folder.asked == []
 
 
+async def test_bills_of_materials_give_exclusions_where_they_are_read() -> None:
+    """To what has none of its own; only a missing version is worth a request."""
+    folder = Folder()
+    both = excluding(dependency("x:a", "1"), "y:managed"), excluding(dependency("x:b"), "y:b")
+    folder.add("b:b:1", managed(*both, dependency("x:c", "3")))
+    own = excluding(dependency("x:a"), "y:own"), dependency("x:b", "2")
+    import_ = managed(bill("b:b", "1"))
+    reads = folder.add("g:reads:1", import_ + dependencies(*own, dependency("x:c")))
+    has_all = folder.add("g:all:1", import_ + dependencies(dependency("x:a", "1")))
+    found = [(d.artifact, d.exclusions, d.managed) for d in await folder.dependencies(reads)]
+    assert found == [("a", ("y:own",), True), ("b", ("y:b",), False), ("c", (), True)]
+    assert [d.exclusions for d in await folder.dependencies(has_all)] == [()]
+    assert folder.asked == [Coordinates("b", "b", "1")]
+
+
 async def test_relocation_is_not_inherited() -> None:
     """What a relocation leaves out is as before; a parent's says nothing about its children."""
     moved = "<distributionManagement><relocation>{}</relocation></distributionManagement>".format
     folder = Folder()
-    old = folder.add("g:old:1", moved("<groupId>new.${project.groupId}</groupId>"))
+    message = "<message>Use ${project.artifactId} of new.g</message>"
+    old = folder.add("g:old:1", moved(f"<groupId>new.${{project.groupId}}</groupId>{message}"))
     child = folder.add("g:child:1", parent("g:old:1"))
-    assert (await folder.effective(old)).relocation == Coordinates("new.g", "old", "1")
-    assert (await folder.effective(child)).relocation is None
+    relocated = await folder.effective(old)
+    assert relocated.relocation == Coordinates("new.g", "old", "1")
+    assert relocated.relocation_message == "Use old of new.g"
+    inherited = await folder.effective(child)
+    assert (inherited.relocation, inherited.relocation_message) == (None, "")
 
 
 # Links -----------------------------------------------------------------------------------------
@@ -298,19 +319,27 @@ texts = st.sampled_from(
 resolvable = st.sampled_from(["1", "2", "${w}", "${project.version}", "3-${w}"])
 kinds = st.sampled_from(["", "", "", "test-jar"])
 scopes = st.sampled_from(["", "", "test", "runtime", "provided", "compile"])
-declared = st.tuples(names, texts, kinds, scopes).map(
-    lambda d: dependency(d[0], d[1], type=d[2], scope=d[3])
+excluded = st.lists(st.sampled_from(["y:a", "*:*", "${group}:b", "y:*"]), max_size=2)
+declared = st.tuples(names, texts, kinds, scopes, excluded).map(
+    lambda d: excluding(dependency(d[0], d[1], type=d[2], scope=d[3]), *d[4])
 )
+licensed = st.lists(
+    st.sampled_from(["MIT", "The  ${w}\nLicence", "https://x.example/${v}"]), max_size=2
+).map(lambda found: licenses(*found))
 
 
 def managing(
-    versions: st.SearchStrategy[str], scopes: st.SearchStrategy[str]
+    versions: st.SearchStrategy[str],
+    scopes: st.SearchStrategy[str],
+    excluded: st.SearchStrategy[list[str]],
 ) -> st.SearchStrategy[list[str]]:
     """Managed dependencies, each once: that is what Maven demands."""
     literal = st.sampled_from(["x:a", "x:b", "x:c", "${project.groupId}:d", "${group}:e"])
-    one = st.tuples(literal, versions, kinds, scopes)
+    one = st.tuples(literal, versions, kinds, scopes, excluded)
     return st.lists(one, max_size=4, unique_by=lambda d: (d[0], d[2])).map(
-        lambda found: [dependency(d[0], d[1], type=d[2], scope=d[3]) for d in found]
+        lambda found: [
+            excluding(dependency(d[0], d[1], type=d[2], scope=d[3]), *d[4]) for d in found
+        ]
     )
 
 
@@ -336,7 +365,9 @@ def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
         above = draw(st.sampled_from(["", *bills]))
         up = parent(f"{above}:1") if above else ""
         imports = [bill(name, "1") for name in bills[:1]]
-        body = managed(*draw(managing(resolvable, st.just(""))), *imports)
+        # What is read only for the sake of a version is not held to say everything.
+        managed_here = managing(resolvable, st.just(""), st.just([]))
+        body = managed(*draw(managed_here), *imports)
         group = draw(st.sampled_from(["x", "y"]))
         folder.add(f"{name}:1", up + properties(w=f"7-{number}", group=group) + body)
         bills.append(name)
@@ -346,13 +377,26 @@ def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
             bill(b, draw(st.sampled_from(["1", "1", "${v}"])))
             for b in draw(st.permutations(bills))[:2]
         ]
-        body = managed(*draw(managing(texts, scopes)), *imports) + dependencies(
+        body = managed(*draw(managing(texts, scopes, excluded)), *imports) + dependencies(
             *draw(st.lists(declared, max_size=4))
         )
+        body += draw(licensed)
         up = parent(previous) if previous else ""
         previous = f"g{number}:p{number}:{number + 1}"
         leaves.append(folder.add(previous, up + draw(some_properties) + body))
     return folder, leaves
+
+
+def as_maven_says(found: Declaration) -> Dependency:
+    """A dependency as the judge gives it."""
+    return Dependency(
+        *found.key[:2],
+        found.version,
+        *found.key[2:],
+        found.scope or "compile",
+        found.optional or "false",
+        found.exclusions,
+    )
 
 
 @given(drawn=repositories())
@@ -360,16 +404,16 @@ def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
 async def test_effective_models_are_maven_s(
     drawn: tuple[Folder, list[Coordinates]], maven: MavenJudge
 ) -> None:
-    """Dependencies, versions and scopes of any lineage are those that Maven finds."""
+    """Dependencies and licences of any lineage are those that Maven finds."""
     folder, leaves = drawn
     with tempfile.TemporaryDirectory() as path:
         folder.write(Path(path))
         for leaf in leaves:
-            expected = maven.dependencies(Path(path), leaf)
+            model = maven.model(Path(path), leaf)
             found = await folder.dependencies(leaf)
-            assert [(d.key, d.version, d.scope or "compile") for d in found] == [
-                ((e.group, e.artifact, e.type, e.classifier), e.version, e.scope) for e in expected
-            ]
+            assert list(map(as_maven_says, found)) == model.dependencies
+            found_licenses = (await folder.effective(leaf)).licenses
+            assert [" ".join(text.split()) for text in found_licenses] == model.licenses
 
 
 @pytest.mark.parametrize("packaging", ["", "jar", "maven-plugin", "pom"])
@@ -421,11 +465,8 @@ async def test_recorded_poms_are_read_as_maven_reads_them(
         except Refused:
             continue
         compared += 1
-        declared = await folder.dependencies(place)
-        found = [(d.key, d.version, d.scope or "compile") for d in declared]
-        assert found == [
-            ((e.group, e.artifact, e.type, e.classifier), e.version, e.scope) for e in expected
-        ], place
+        found = await folder.dependencies(place)
+        assert list(map(as_maven_says, found)) == expected, place
     assert compared >= 30
 
 

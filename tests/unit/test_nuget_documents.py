@@ -18,9 +18,9 @@ from ssc_ingest.ecosystems.nuget.registration import (
     Index,
     PageDocument,
     parse,
-    read_requirements,
     releases,
 )
+from ssc_ingest.ecosystems.nuget.requirements import RequirementReader, Requirements
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 from tests.unit.nuget_readers import selected
@@ -47,10 +47,17 @@ def entry(**fields: Any) -> Any:
     return found
 
 
+def read(*groups: dict[str, Any] | None) -> Requirements:
+    """What a version with these dependency groups requires."""
+    reader = RequirementReader("demo")
+    found = reader.read(entry(dependencyGroups=groups))
+    reader.report()
+    return found
+
+
 def requirements_of(*groups: dict[str, Any] | None) -> dict[str, str] | None:
     """Constraint by purl of a version with these dependency groups."""
-    entries = {VersionName("1.0.0"): entry(dependencyGroups=groups)}
-    (found,) = read_requirements(entries, "demo").values()
+    found = read(*groups).found
     return None if found is None else {r.package.purl: r.constraints for r in found}
 
 
@@ -404,7 +411,8 @@ def test_recorded_facts(  # noqa: PLR0917
     assert {entry.version for entry in entries.values()} == set(entries), "normalised already"
     stable = [v for v in NuGet.order((v, None) for v in entries) if not NuGet.is_prerelease(v)]
     assert stable[-1] == latest
-    by_version = read_requirements(entries, name)
+    reader = RequirementReader(name)
+    by_version = {version: reader.read(entry).found for version, entry in entries.items()}
     found = {r.package.name: r.constraints for r in by_version[VersionName(version)] or ()}
     assert found == requirements
     for each in by_version.values():

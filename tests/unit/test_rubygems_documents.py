@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url
 from ssc_ingest.ecosystems.rubygems import RubyGems
 from ssc_ingest.ecosystems.rubygems.api import links_of, parse_gem, parse_releases, release_dates
-from ssc_ingest.ecosystems.rubygems.info import parse_info, read_requirements
+from ssc_ingest.ecosystems.rubygems.builds import RequirementReader
+from ssc_ingest.ecosystems.rubygems.info import parse_info
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 from tests.unit.gem_readers import selected
@@ -24,9 +25,10 @@ REF = RubyGems.ref("demo")
 
 def requirements_of(body: bytes, number: str) -> dict[str, str]:
     """Constraint by purl of a version."""
-    releases = parse_info(body, REF, URL)
-    found = read_requirements(releases.values(), "demo")[VersionName(number)]
-    return {r.package.purl: r.constraints for r in found}
+    reader = RequirementReader("demo")
+    read = {release.number: reader.read(release) for release in parse_info(body, REF, URL).values()}
+    reader.report()
+    return {r.package.purl: r.constraints for r in read[VersionName(number)].found}
 
 
 # Lines ----------------------------------------------------------------------------------
@@ -160,8 +162,9 @@ def test_gem_without_versions_has_none() -> None:
 def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
     """No file ends in another error than the typed one, and all constraints can be evaluated."""
     releases = parse_info(b"---\n1.0 |a:1\n" + body, REF, URL)
-    for requirements in read_requirements(releases.values(), "demo").values():
-        for requirement in requirements:
+    reader = RequirementReader("demo")
+    for release in releases.values():
+        for requirement in reader.read(release).found:
             selected(requirement.constraints, ["1.0"])
 
 
@@ -288,7 +291,9 @@ def test_recorded_index(recordings: Path) -> None:
         lines = text.splitlines()[1:]
         with capture_logs() as logs:
             releases = parse_info(path.read_bytes(), REF, path.as_uri())
-            requirements = read_requirements(releases.values(), path.name)
+            reader = RequirementReader(path.name)
+            requirements = {r.number: reader.read(r).found for r in releases.values()}
+            reader.report()
         assert not logs
         assert sum(len(release.builds) for release in releases.values()) == len(set(lines))
         assert list(releases) == list(

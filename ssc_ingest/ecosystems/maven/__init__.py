@@ -13,7 +13,9 @@ Requirements
     The dependencies of the effective POM (:mod:`.pom`) with scope ``compile``, ``runtime`` or none
     that are not optional. A package that is declared several times (with other types or
     classifiers) is one requirement. A relocated version requires the package that it was relocated
-    to, and nothing else. Exclusions concern requirements of requirements and are ignored here.
+    to, and nothing else.
+    What the constraint does not say (scope, classifier, type, exclusions, a managed version, a hard
+    version) stands beside it (:mod:`.pom.requirements`).
     Profiles are those that are active on Linux, on JDK 11, 17, 21 and 25 alike
     (:mod:`.pom.profiles`).
 What is missing
@@ -22,6 +24,9 @@ What is missing
     allow any version. The package's other versions are not affected.
     Right after a release, a list may be ahead of the documents. The next reading therefore
     requests the missing ones again.
+Facts
+    Licences, inherited or not; of several one may choose. A relocation's message advises against
+    the version. A version that the graph has already is not read again.
 Links
     From the latest version's POM, and from those of its parents that were released with it (they
     have the same version): an organisation's common parent has an address of its own.

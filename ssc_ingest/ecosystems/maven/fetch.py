@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
+from ssc_ingest.ecosystems.licenses import license_facts
 from ssc_ingest.ecosystems.lower_case import graph_name
 from ssc_ingest.ecosystems.maven.identity import Coordinates, metadata_path
 from ssc_ingest.ecosystems.maven.listing import versions_expected
@@ -46,6 +47,9 @@ RECENT = timedelta(days=7)
 MAX_AWAITED = 8
 """Versions of one package; where more are missing, they are missing for good."""
 
+MAX_DEPRECATION = 1000
+"""Characters of what a publisher says about a relocation."""
+
 NOTHING_LISTED = VersionList((), ())
 
 log = structlog.get_logger(__name__)
@@ -58,6 +62,9 @@ class _Release:
     release_date: datetime | None = None
     requirements: tuple[Requirement, ...] = ()
     links: tuple[str, ...] = ()
+    license: tuple[str | None, str | None] = (None, None)
+    """As its publisher writes it, and as an SPDX expression."""
+    deprecated: str | None = None
     problem: str = ""
     """Why there is no readable POM."""
     is_complete: bool = True
@@ -71,6 +78,8 @@ class _Reading:
     last_modified: datetime | None
     dependencies: tuple[Declaration, ...]
     relocation: Coordinates | None
+    relocation_message: str
+    licenses: tuple[str, ...]
     links: tuple[str, ...]
     is_complete: bool
 
@@ -185,19 +194,23 @@ class PackageReader:
         awaited: Container[VersionName],
     ) -> tuple[Version, ...]:
         """In ascending order; versions without a release have no date and no requirements."""
-        requirements = {name: r.requirements for name, r in releases.items() if not r.problem}
         dates = {name: releases[name].release_date if name in releases else None for name in names}
-        return tuple(
-            Version(
+
+        def version(name: VersionName, release: _Release | None) -> Version:
+            known = release and not release.problem
+            return Version(
                 name=name,
                 purl=self._maven.version_purl(ref, name),
                 release_date=dates[name],
-                requirements=requirements.get(name),
-                requirements_unknown=name in releases and bool(releases[name].problem),
+                requirements=release.requirements if release and known else None,
+                requirements_unknown=bool(release and not known),
+                license=release.license[0] if release else None,
+                license_spdx=release.license[1] if release else None,
+                deprecated=release.deprecated if release else None,
                 provisional=name in awaited,
             )
-            for name in self._maven.by_date(dates)
-        )
+
+        return tuple(version(name, releases.get(name)) for name in self._maven.by_date(dates))
 
     async def _read_releases(
         self, ref: PackageRef, names: Sequence[VersionName]
@@ -242,6 +255,8 @@ class PackageReader:
             if reading.relocation
             else requirements.read(reading.dependencies),
             reading.links,
+            license_facts(" OR ".join(reading.licenses)),
+            " ".join(reading.relocation_message.split())[:MAX_DEPRECATION] or None,
             is_complete=reading.is_complete,
         )
 
@@ -261,6 +276,8 @@ class PackageReader:
             document.last_modified,
             () if pom.relocation else tuple(await inheritance.complete(pom)),
             pom.relocation,
+            pom.relocation_message,
+            tuple(pom.licenses),
             tuple(repository_candidates(pom)),
             inheritance.is_complete,
         )

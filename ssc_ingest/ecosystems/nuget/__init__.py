@@ -15,7 +15,11 @@ Vendor: the repository's owner, otherwise the first author.
 
 Versions have normalised names, so that a release has one name (:mod:`.versions`).
 
-Requirements: those of all target frameworks. Ranges and their union: :mod:`.ranges`.
+Requirements: those of all target frameworks. Ranges and their union: :mod:`.ranges`. Which groups
+there are, and which of them name a package: :mod:`.requirements`.
+
+Facts: licence (an SPDX expression, or else an address), and the note of a deprecated version with
+the package to use instead.
 
 Yanked: unlisted versions, which can still be installed but are not offered. NuGet.org drops their
 publication dates.

@@ -9,6 +9,7 @@ import structlog
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
+from ssc_ingest.ecosystems.licenses import license_facts
 from ssc_ingest.ecosystems.nuget.catalog import Announced, moment_of, stamp_of
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.nuget.nuspec import read_repository
@@ -19,9 +20,9 @@ from ssc_ingest.ecosystems.nuget.registration import (
     Page,
     PageDocument,
     parse,
-    read_requirements,
     releases,
 )
+from ssc_ingest.ecosystems.nuget.requirements import RequirementReader
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.wire import Unreadable
 from ssc_ingest.errors import (
@@ -171,18 +172,26 @@ class RegistrationReader:
     ) -> tuple[dict[VersionName, CatalogEntry], tuple[Version, ...]]:
         entries = releases(leaves, ref, url)
         dates = {name: entry.release_date for name, entry in entries.items()}
-        requirements = read_requirements(entries, ref.name)
-        versions = tuple(
-            Version(
+        requirements = RequirementReader(ref.name)
+
+        def version(name: VersionName, entry: CatalogEntry) -> Version:
+            required = requirements.read(entry)
+            license_, license_spdx = license_facts(entry.license_text)
+            return Version(
                 name=name,
                 purl=self._nuget.version_purl(ref, name),
                 release_date=dates[name],
-                requirements=requirements[name],
-                requirements_unknown=requirements[name] is None,
-                yanked=entries[name].listed is False,
+                requirements=required.found,
+                requirements_unknown=required.found is None,
+                yanked=entry.listed is False,
+                frameworks=required.frameworks,
+                license=license_,
+                license_spdx=license_spdx,
+                deprecated=entry.deprecated,
             )
-            for name in self._nuget.by_date(dates)
-        )
+
+        versions = tuple(version(name, entries[name]) for name in self._nuget.by_date(dates))
+        requirements.report()
         return entries, versions
 
     async def _repository(

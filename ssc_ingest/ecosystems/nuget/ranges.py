@@ -53,6 +53,13 @@ def to_constraints(*ranges: str) -> str:
     return _spell(hull(readable))
 
 
+def is_said_by(constraints: str, text: str) -> bool:
+    """Whether a constraint says all that a range says: not if it is wider, or the range floats."""
+    interval = parse_range(text)
+    said = parse_range("" if constraints == ANY_VERSION else constraints)
+    return interval is not None and interval == said and "*" not in text
+
+
 def parse_range(text: str) -> Interval[Version] | None:
     """The versions that a range admits, or ``None`` if it is invalid."""
     text = text.strip()

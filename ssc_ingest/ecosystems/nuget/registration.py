@@ -1,20 +1,17 @@
 """NuGet's registrations: a package's index, which contains its versions in pages or links them.
 
 https://learn.microsoft.com/nuget/api/registration-base-url-resource. The server makes these
-documents from what authors sent: a version whose entry is not readable is left out, and so is a
-requirement that names no package.
+documents from what authors sent: a version whose entry is not readable is left out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-import structlog
 from pydantic import Field
 
 from ssc_ingest.ecosystems.nuget.catalog import normalize_stamp
-from ssc_ingest.ecosystems.nuget.identity import IDENTITY, invariant_lower, reference
-from ssc_ingest.ecosystems.nuget.ranges import to_constraints
+from ssc_ingest.ecosystems.nuget.identity import IDENTITY, invariant_lower
 from ssc_ingest.ecosystems.nuget.versions import normalize
 from ssc_ingest.ecosystems.wire import (
     Entry,
@@ -25,13 +22,23 @@ from ssc_ingest.ecosystems.wire import (
     log_skipped,
     read_json,
 )
-from ssc_ingest.errors import InvalidName, MalformedMetadata
-from ssc_ingest.models import PackageRef, Requirement, VersionName
-
-logger = structlog.get_logger(__name__)
+from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.models import PackageRef, VersionName
 
 MAX_VERSION_LENGTH = 256
 """Characters; NuGet.org accepts 64."""
+
+MAX_DEPRECATION = 1000
+"""Characters of the text about a deprecated version; a longer one is cut."""
+
+EVERY = "any"
+"""NuGet's name of the target framework of a group that names none."""
+
+UNSUPPORTED = "Unsupported0.0"
+"""NuGet.org's name of a target framework that it does not know; it fits no project."""
+
+NO_LICENSE_URL = "https://aka.ms/deprecateLicenseUrl"
+"""What NuGet's tools write where the licence is elsewhere."""
 
 UNLISTED_YEAR = 1900
 """The year in which NuGet.org dates all unlisted versions."""
@@ -53,7 +60,40 @@ class Dependency(WireModel):
 class DependencyGroup(WireModel):
     """The dependencies for one target framework, or for all frameworks without a group."""
 
+    target_framework: Any = Field(None, alias="targetFramework")
     dependencies: tuple[Entry[Dependency], ...] | None = None
+
+    @property
+    def framework(self) -> str:
+        """The target framework as the registry spells it."""
+        if self.target_framework is None:
+            return EVERY
+        name = self.target_framework if isinstance(self.target_framework, str) else UNSUPPORTED
+        return name.strip() or EVERY
+
+
+class AlternatePackage(WireModel):
+    """The package to use instead of a deprecated one."""
+
+    id: str
+    range: OrNone[str] = None
+
+
+class Deprecation(WireModel):
+    """Why nobody should use a version any more."""
+
+    message: OrNone[str] = None
+    reasons: Any = None
+    alternate: OrNone[AlternatePackage] = Field(None, alias="alternatePackage")
+
+    def __str__(self) -> str:
+        reasons = self.reasons if isinstance(self.reasons, list) else []
+        named = ", ".join(reason for reason in reasons if isinstance(reason, str))
+        text = (self.message or "").strip() or named or "deprecated"
+        if self.alternate:
+            range_ = "" if self.alternate.range in {None, "*"} else f" {self.alternate.range}"
+            text = f"{text}; use {self.alternate.id}{range_} instead"
+        return text
 
 
 class CatalogEntry(WireModel):
@@ -65,6 +105,9 @@ class CatalogEntry(WireModel):
     published: Moment = None
     authors: Any = None
     project_url: Any = Field(None, alias="projectUrl")
+    license_expression: OrNone[str] = Field(None, alias="licenseExpression")
+    license_url: OrNone[str] = Field(None, alias="licenseUrl")
+    deprecation: OrNone[Deprecation] = None
     dependency_groups: Entry[tuple[DependencyGroup, ...] | None] = Field(
         None, alias="dependencyGroups"
     )
@@ -74,6 +117,17 @@ class CatalogEntry(WireModel):
         """When it was published, in UTC; unknown for an unlisted version."""
         published = self.published
         return published if published and published.year > UNLISTED_YEAR else None
+
+    @property
+    def license_text(self) -> str | None:
+        """The licence's SPDX expression, or else the address of its text."""
+        url = self.license_url if self.license_url != NO_LICENSE_URL else None
+        return self.license_expression or url
+
+    @property
+    def deprecated(self) -> str | None:
+        """The publisher's message or reasons, and the package to use instead."""
+        return str(self.deprecation)[:MAX_DEPRECATION] if self.deprecation else None
 
     @property
     def first_author(self) -> str | None:
@@ -154,47 +208,4 @@ def releases(
     if skipped and not found:
         raise MalformedMetadata(f"registration of {ref.name}: {skipped[0]}", url=url)
     log_skipped(IDENTITY.name, ref.purl, skipped)
-    return found
-
-
-def read_requirements(
-    entries: Mapping[VersionName, CatalogEntry], package: str
-) -> dict[VersionName, tuple[Requirement, ...] | None]:
-    """The requirements of each version, for all target frameworks; ``None`` for unreadable ones.
-
-    Names that no package can have are left out and logged.
-    """
-    skipped: set[str] = set()
-    found: dict[VersionName, tuple[Requirement, ...] | None] = {}
-    for version, entry in entries.items():
-        if isinstance(entry.dependency_groups, Unreadable):
-            found[version] = None
-            continue
-        packages: dict[str, PackageRef] = {}
-        ranges: dict[str, list[str]] = {}
-        for group in entry.dependency_groups or ():
-            for dependency in group.dependencies or ():
-                if isinstance(dependency, Unreadable):
-                    skipped.add(dependency.reason)
-                    continue
-                try:
-                    required = reference((dependency.id or "").strip())
-                except InvalidName:
-                    skipped.add((dependency.id or "")[:100])
-                    continue
-                packages.setdefault(required.name, required)
-                ranges.setdefault(required.name, []).extend(dependency.ranges)
-        found[version] = tuple(
-            Requirement(required, to_constraints(*ranges[name]))
-            for name, required in packages.items()
-        )
-    if skipped:
-        logger.warning(
-            "requirements_skipped",
-            ecosystem=IDENTITY.name,
-            package=package,
-            reason="not package ids",
-            requirements=sorted(skipped)[:10],
-            count=len(skipped),
-        )
     return found

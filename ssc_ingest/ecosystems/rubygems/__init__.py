@@ -10,7 +10,10 @@ Versions: builds for several platforms are one version, named by the number. Its
 those of the platform ``ruby``, otherwise those of all builds, with the smallest interval around
 requirements that differ. Its date is that of the first build.
 
-Requirements: runtime dependencies, the only ones in the index. Ranges: :mod:`.requirements`.
+Requirements: runtime dependencies, the only ones in the index. Ranges: :mod:`.requirements`. What
+the builds require and need (Ruby, RubyGems), each for itself: :mod:`.builds`.
+
+Licences: from documents of the API that are read anyway.
 
 Listing: ``/names``, one request and some 3 MB, in the list's own order. A listing whose list was
 replaced meanwhile restarts; gems that were listed already cost no request then.

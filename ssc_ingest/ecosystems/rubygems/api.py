@@ -1,9 +1,9 @@
 """Documents of RubyGems.org's JSON API, for data that the compact index lacks.
 
-https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates and the metadata of
-each version's gemspec, ``gems/NAME.json`` the links of the latest version. Authors' metadata may
-contain anything, so a link that is not text counts as absent, and so does a version that is not
-readable.
+https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates, licences and the
+metadata of each version's gemspec, ``gems/NAME.json`` links and licences of the latest version.
+Authors' metadata may contain anything, so a link that is not text counts as absent, and so does a
+version that is not readable.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,10 +12,14 @@ from typing import Any
 
 from pydantic import RootModel
 
+from ssc_ingest.ecosystems.licenses import license_facts
 from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY
 from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, WireModel, read_json
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
+
+LicenseFacts = tuple[str | None, str | None]
+"""As the publisher writes it, and as an SPDX expression."""
 
 
 class Links(WireModel):
@@ -35,6 +39,8 @@ class Gem(Links):
     """``gems/NAME.json``."""
 
     name: str
+    version: OrNone[str] = None
+    licenses: Any = None
 
 
 class ReleasedBuild(WireModel):
@@ -44,6 +50,7 @@ class ReleasedBuild(WireModel):
     platform: OrNone[str] = PURE_RUBY
     created_at: Moment = None
     metadata: Any = None
+    licenses: Any = None
 
     @property
     def links(self) -> Links:
@@ -95,3 +102,25 @@ def links_of(builds: Iterable[ReleasedBuild], version: VersionName | None) -> It
     of_version = [build for build in builds if build.number == version]
     for build in sorted(of_version, key=lambda build: build.platform != PURE_RUBY):
         yield from build.links.addresses()
+
+
+def licenses_of(builds: Iterable[ReleasedBuild]) -> dict[VersionName, LicenseFacts]:
+    """The licences of each version that has any, those of the pure Ruby build first."""
+    found: dict[VersionName, LicenseFacts] = {}
+    for build in sorted(builds, key=lambda build: build.platform != PURE_RUBY):
+        facts = license_of(build.licenses)
+        if any(facts):
+            found.setdefault(VersionName(build.number), facts)
+    return found
+
+
+def license_of(licenses: Any) -> LicenseFacts:
+    """A list of licences as one text.
+
+    It is an expression only if there is one licence: the gemspec does not say whether several apply
+    together or by choice.
+    """
+    listed = licenses if isinstance(licenses, list) else []
+    names = [name for name in listed if isinstance(name, str) and name.strip()]
+    text, spdx = license_facts(", ".join(names))
+    return text, spdx if len(names) == 1 else None

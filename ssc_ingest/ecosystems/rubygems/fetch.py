@@ -1,9 +1,10 @@
 """Reading one gem: its file of the compact index, and the JSON API for what the file lacks.
 
 If the file does not date a new version (lines have dates since 2026), ``versions/NAME.json`` does;
-its metadata often has the repository as well. Otherwise ``gems/NAME.json`` has the links, which are
-read if the latest version is new. If the metadata lacks the links and the gem is read for the first
-time, or somebody requested it by name, ``gems/NAME.json`` is a third request.
+it has licences, and its metadata often has the repository as well. Otherwise ``gems/NAME.json`` has
+the links, and the latest version's licences; it is read if the latest version is new. If the
+metadata lacks the links and the gem is read for the first time, or somebody requested it by name,
+``gems/NAME.json`` is a third request.
 
 If the API fails, dates stay unknown and the graph keeps its links. Its rate limit is not a failure:
 the fetch continues later.
@@ -11,7 +12,7 @@ the fetch continues later.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,18 +23,21 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.lower_case import graph_name
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.rubygems.api import (
+    Gem,
     ReleasedBuild,
+    license_of,
+    licenses_of,
     links_of,
     parse_gem,
     parse_releases,
     release_dates,
 )
+from ssc_ingest.ecosystems.rubygems.builds import RequirementReader
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY
 from ssc_ingest.ecosystems.rubygems.info import (
     Release,
     check_digest,
     parse_info,
-    read_requirements,
     without_line,
 )
 from ssc_ingest.ecosystems.rubygems.listing import TEXT
@@ -99,9 +103,7 @@ class GemReader:
         builds = await self._builds(ref) if undated else None
         absent = known.difference(releases)
         yanked = await off_loop(size, without_line, absent, response.body) if absent else ()
-        versions = await off_loop(
-            size, self._versions, ref, releases, release_dates(builds or ()), yanked
-        )
+        versions = await off_loop(size, self._versions, ref, releases, builds or (), yanked)
         latest = self._rubygems.latest(versions)
 
         repository = None
@@ -110,7 +112,10 @@ class GemReader:
             if found != NOT_AVAILABLE:
                 repository = found
             elif request.full or not known or not undated:
-                repository = await self._repository(ref)
+                gem = await self._gem(ref)
+                if gem:
+                    repository = clean_repository_url(gem.addresses())
+                    versions = _with_licenses_of(gem, versions)
         name = await graph_name(ref.registry_name, lambda name: self._info(ref, name))
         return Package(
             ref=replace(ref, name=name),
@@ -136,23 +141,33 @@ class GemReader:
         self,
         ref: PackageRef,
         releases: Mapping[VersionName, Release],
-        dates: Mapping[VersionName, datetime],
+        builds: Sequence[ReleasedBuild],
         yanked: Iterable[VersionName],
     ) -> tuple[Version, ...]:
-        """In ascending order; yanked versions have no dates and requirements."""
+        """In ascending order; of yanked versions nothing is known."""
+        dates, licenses = release_dates(builds), licenses_of(builds)
         dated: dict[VersionName, datetime | None] = dict.fromkeys(yanked)
         dated |= {name: releases[name].release_date or dates.get(name) for name in releases}
-        requirements = read_requirements(releases.values(), ref.registry_name)
-        return tuple(
-            Version(
+        requirements = RequirementReader(ref.registry_name)
+
+        def version(name: VersionName) -> Version:
+            required = requirements.read(releases[name]) if name in releases else None
+            license_, license_spdx = licenses.get(name, (None, None))
+            return Version(
                 name=name,
                 purl=self._rubygems.version_purl(ref, name),
                 release_date=dated[name],
-                requirements=requirements.get(name),
-                yanked=name not in releases,
+                requirements=required.found if required else None,
+                yanked=required is None,
+                engines=required.engines if required else None,
+                builds=required.builds if required else None,
+                license=license_,
+                license_spdx=license_spdx,
             )
-            for name in self._rubygems.by_date(dated)
-        )
+
+        versions = tuple(version(name) for name in self._rubygems.by_date(dated))
+        requirements.report()
+        return versions
 
     async def _builds(self, ref: PackageRef) -> list[ReleasedBuild] | None:
         """The API's data on the versions; ``None`` if it cannot be read now."""
@@ -171,11 +186,11 @@ class GemReader:
             )
             return None
 
-    async def _repository(self, ref: PackageRef) -> str | None:
-        """The repository's address; ``None`` if the API cannot be read now."""
+    async def _gem(self, ref: PackageRef) -> Gem | None:
+        """The API's data on the latest version; ``None`` if it cannot be read now."""
         try:
             response = await self._get_api("gems", ref)
-            gem = parse_gem(response.body, ref.registry_name, response.url)
+            return parse_gem(response.body, ref.registry_name, response.url)
         except RateLimited:
             raise
         except RegistryError as error:
@@ -186,11 +201,23 @@ class GemReader:
                 reason=str(error),
             )
             return None
-        return clean_repository_url(gem.addresses())
 
     async def _get_api(self, kind: str, ref: PackageRef) -> Response:
         url = self._endpoints.url("api", kind, f"{ref.registry_name}.json")
         return await self._client.get(url, max_bytes=MAX_DOCUMENT, accept=JSON)
+
+
+def _with_licenses_of(gem: Gem, versions: tuple[Version, ...]) -> tuple[Version, ...]:
+    """The versions; the one that the document describes has its licences."""
+    license_, spdx = license_of(gem.licenses)
+    if not license_:
+        return versions
+    return tuple(
+        replace(version, license=license_, license_spdx=spdx)
+        if version.name == gem.version
+        else version
+        for version in versions
+    )
 
 
 def _check_expected(response: Response, etag: str | None, expected: str) -> None:

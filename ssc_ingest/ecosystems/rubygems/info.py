@@ -21,12 +21,12 @@ from datetime import datetime
 
 import structlog
 
-from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
-from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
+from ssc_ingest.ecosystems.rubygems.identity import IDENTITY
+from ssc_ingest.ecosystems.rubygems.requirements import MAX_REQUIREMENT_LENGTH, spelled
 from ssc_ingest.ecosystems.rubygems.versions import NUMBER
 from ssc_ingest.ecosystems.wire import parse_moment
-from ssc_ingest.errors import InvalidName, MalformedMetadata, RegistryUnavailable
-from ssc_ingest.models import PackageRef, Requirement, VersionName
+from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
+from ssc_ingest.models import PackageRef, VersionName
 
 logger = structlog.get_logger(__name__)
 
@@ -35,6 +35,9 @@ MAX_VERSION_LENGTH = 200
 
 PURE_RUBY = "ruby"
 """The platform of a build that runs everywhere."""
+
+ENGINES = ("ruby", "rubygems")
+"""What a build needs besides gems."""
 
 DEFAULT_REQUIREMENT = ">= 0"
 
@@ -55,9 +58,12 @@ _BEGINNING = re.compile(r"^[^\s|-]+", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A version as it was built for one platform: requirement by gem."""
+    """A version as it was built for one platform."""
 
     requirements: dict[str, str]
+    """By gem, as the index writes them."""
+    engines: dict[str, str]
+    """The versions of ``ruby`` and ``rubygems`` that it needs, if not any."""
     created_at: datetime | None
 
 
@@ -72,16 +78,6 @@ class Release:
     def release_date(self) -> datetime | None:
         """The date of the first build, if the index has it."""
         return min((b.created_at for b in self.builds.values() if b.created_at), default=None)
-
-    @property
-    def requirements(self) -> dict[str, tuple[str, ...]]:
-        """By gem: those of the build that runs everywhere, otherwise those of all builds."""
-        pure = self.builds.get(PURE_RUBY)
-        found: dict[str, tuple[str, ...]] = {}
-        for build in (pure,) if pure else self.builds.values():
-            for name, text in build.requirements.items():
-                found[name] = (*found.get(name, ()), text)
-        return found
 
 
 def check_digest(body: bytes, announced: str, url: str) -> None:
@@ -159,30 +155,10 @@ def _build(dependencies: str, facts: str) -> Build:
         # A gem that is named twice must satisfy both requirements.
         requirements[name] = f"{requirements[name]}&{text}" if name in requirements else text
     values = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
-    return Build(requirements, parse_moment(values.get("created_at")))
-
-
-def read_requirements(
-    releases: Iterable[Release], package: str
-) -> dict[VersionName, tuple[Requirement, ...]]:
-    """The requirements of each release; names that no gem can have are left out and logged."""
-    skipped: set[str] = set()
-    found: dict[VersionName, tuple[Requirement, ...]] = {}
-    for release in releases:
-        requirements = []
-        for name, texts in release.requirements.items():
-            try:
-                requirements.append(Requirement(reference(name), to_constraints(*texts)))
-            except InvalidName:
-                skipped.add(name[:100])
-        found[release.number] = tuple(requirements)
-    if skipped:
-        logger.warning(
-            "requirements_skipped",
-            ecosystem=IDENTITY.name,
-            package=package,
-            reason="not names of gems",
-            requirements=sorted(skipped)[:10],
-            count=len(skipped),
-        )
-    return found
+    needs = {name: spelled(values.get(name, "")) for name in ENGINES}
+    engines = {
+        name: text
+        for name, text in needs.items()
+        if text not in {"", DEFAULT_REQUIREMENT} and len(text) <= MAX_REQUIREMENT_LENGTH
+    }
+    return Build(requirements, engines, parse_moment(values.get("created_at")))

@@ -61,6 +61,29 @@ def to_constraints(*requirements: str) -> str:
     return _spell(Range(hull([each.interval for each in readable])))
 
 
+def spelled(text: str) -> str:
+    """A requirement of the index as gemspecs write it: ``< 3&>= 1.8`` -> ``< 3, >= 1.8``."""
+    return ", ".join(clause.strip() for clause in text.split("&"))
+
+
+def is_said_by(constraints: str, text: str) -> bool:
+    """Whether a constraint says all that a requirement says.
+
+    That is not so if it is wider, or if the requirement has a ``~>`` and it has none: that leaves
+    out prereleases of the version where it ends.
+    """
+    own = parse_requirement(text)
+    said = Range(Interval())
+    if constraints != ANY_VERSION:
+        said = parse_requirement(constraints.replace(", ", "&")) or said
+    return (
+        own is not None
+        and (own.interval.lower, own.interval.upper) == (said.interval.lower, said.interval.upper)
+        and own.interval.holes == said.interval.holes
+        and ("~>" in text) == ("~>" in constraints)
+    )
+
+
 def parse_requirement(text: str) -> Range | None:
     """The versions that satisfy all clauses, joined by ``&``; ``None`` for other text."""
     if len(text) > MAX_REQUIREMENT_LENGTH:

@@ -18,7 +18,16 @@ from ssc_ingest.errors import (
 from ssc_ingest.models import VersionName
 from tests.contract.fetching import read
 from tests.contract.test_maven_fetch.repository import Repository, requirements
-from tests.unit.maven_folder import bill, dependencies, dependency, managed, parent, properties
+from tests.unit.maven_folder import (
+    bill,
+    dependencies,
+    dependency,
+    excluding,
+    licenses,
+    managed,
+    parent,
+    properties,
+)
 
 # What is read ----------------------------------------------------------------------------------
 
@@ -157,10 +166,52 @@ async def test_a_relocated_version_requires_its_new_place(
     maven: Maven, repository: Repository
 ) -> None:
     """It has no other requirements; what the relocation leaves out is as before."""
-    target = "<relocation><groupId>new.g</groupId></relocation>"
+    message = "<message>Moved\n   to new.g</message>"
+    target = f"<relocation><groupId>new.g</groupId>{message}</relocation>"
     moved = f"<distributionManagement>{target}</distributionManagement>"
     repository.publish("g:a", "1", body=moved + dependencies(dependency("x:a", "1")))
-    assert requirements((await read(maven, "g:a")).package, "1") == {"new.g:a": "[1]"}
+    repository.publish("g:b", "1", body=moved.replace(message, ""))
+    package = (await read(maven, "g:a")).package
+    assert requirements(package, "1") == {"new.g:a": "[1]"}
+    (version,) = package.versions
+    assert version.requirements
+    assert (version.requirements[0].kind, version.deprecated) == ("relocation", "Moved to new.g")
+    (silent,) = (await read(maven, "g:b")).package.versions
+    assert silent.deprecated is None
+
+
+async def test_licences(maven: Maven, repository: Repository) -> None:
+    """Those of the nearest POM that has any; of several one may choose, as Maven defines it."""
+    repository.publish("g:a", "1", "2", "3", "4", body=parent("g:p:1"))
+    repository.add("g:p:1", licenses("The ${project.artifactId} Licence"))
+    repository.add("g:a:2", parent("g:p:1") + licenses("Apache-2.0", "MIT"))
+    repository.add("g:a:3", licenses("https://x.example/licence"))
+    repository.add("g:a:4", parent("g:gone:1"))
+    found = [(v.license, v.license_spdx) for v in (await read(maven, "g:a")).package.versions]
+    assert found == [
+        ("The a Licence", None),
+        ("Apache-2.0 OR MIT", "Apache-2.0 OR MIT"),
+        ("https://x.example/licence", None),
+        (None, None),
+    ]
+
+
+async def test_what_the_constraint_does_not_say(maven: Maven, repository: Repository) -> None:
+    """Scope, classifier, exclusions, and whether the version is managed, inherited or not."""
+    repository.publish("g:a", "1", "2", body=parent("g:p:1") + dependencies(dependency("x:m")))
+    repository.add(
+        "g:p:1",
+        managed(excluding(dependency("x:m", "1", scope="runtime"), "y:*"))
+        + dependencies(dependency("x:n", "[1]"), dependency("x:n", "2", classifier="c")),
+    )
+    first, second = (await read(maven, "g:a")).package.versions
+    assert first.requirements
+    assert second.requirements
+    assert [(r.constraints, r.kind, r.declared) for r in first.requirements] == [
+        ("[1]", "runtime", '[{"scope":"runtime","exclusions":["y:*"],"managed":true}]'),
+        ("[1],[2]", None, '[{"text":"[1]"},{"text":"2","classifier":"c"}]'),
+    ]
+    assert all(a is b for a, b in zip(first.requirements, second.requirements, strict=True))
 
 
 # Gaps in the list ------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ VERSION_FACTS: dict[str, Any] = {
     "features": FEATURES,
     "extra_requirements": '{"test":["pytest"]}',
     "peer_requirements": '{"react":{"range":"^18"}}',
+    "frameworks": '["net8.0","any"]',
+    "builds": '{"java":{"requirements":{"jar":"~> 1"}}}',
 }
 TABLES = "MATCH (t:RequirementTable) RETURN t.digest AS digest, t.table AS table ORDER BY digest"
 DIGESTS = (

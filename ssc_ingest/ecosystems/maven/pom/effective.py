@@ -74,8 +74,20 @@ class EffectivePom:
         target = self.lineage[0].relocation
         if target is None:
             return None
-        given = map(self.interpolate, target)
+        given = map(self.interpolate, target[:3])
         return Coordinates(*(new or old for new, old in zip(given, self.coordinates, strict=True)))
+
+    @property
+    def relocation_message(self) -> str:
+        """What the publisher says about the relocation; empty without one."""
+        target = self.lineage[0].relocation
+        return self.interpolate(target.message) if target else ""
+
+    @property
+    def licenses(self) -> list[str]:
+        """Its licences, those of the nearest POM that has any: names, or else addresses."""
+        found = next((pom.licenses for pom in self.lineage if pom.licenses), ())
+        return list(filter(None, map(self.interpolate, found)))
 
     @property
     def released_together(self) -> list[Pom]:
@@ -130,9 +142,11 @@ class EffectivePom:
         return expression[0] if value is None else value
 
     def _interpolated(self, declaration: Declaration) -> Declaration:
-        if not any("${" in text for text in declaration):
+        *texts, exclusions, managed = declaration
+        if not any("${" in text for text in (*texts, *exclusions)):
             return declaration
-        return Declaration(*map(self.interpolate, declaration))
+        excluded = tuple(map(self.interpolate, exclusions))
+        return Declaration._make((*map(self.interpolate, texts), excluded, managed))
 
     def _resolve(self, name: str) -> str | None:
         """A property's interpolated value; ``None`` if it has none or refers to itself."""

@@ -21,6 +21,12 @@ MAX_POM = 4 * 1024 * 1024
 MAX_DECLARATIONS = 20_000
 """Dependencies of one POM or profile, and as many managed ones; further ones are ignored."""
 
+MAX_EXCLUSIONS = 1000
+"""Of one dependency; further ones are ignored."""
+
+MAX_LICENSES = 100
+"""Of one POM; further ones are ignored."""
+
 MAX_VALUE = 4096
 """Characters of an element that expressions may refer to; a longer one has no value."""
 
@@ -50,6 +56,10 @@ class Declaration(NamedTuple):
     classifier: str
     scope: str
     optional: str
+    exclusions: tuple[str, ...] = ()
+    """``group:artifact``, each of them may be ``*``."""
+    managed: bool = False
+    """Whether the version comes from ``dependencyManagement``."""
 
     @property
     def key(self) -> Key:
@@ -71,6 +81,8 @@ class Relocation(NamedTuple):
     group: str
     artifact: str
     version: str
+    message: str
+    """What the publisher says about it; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +100,13 @@ class Pom:
     relocation: Relocation | None
     values: Mapping[str, str]
     """Simple elements that expressions may refer to: ``scm.url``."""
+    licenses: tuple[str, ...]
+    """The name of each, or else its address, or else nothing."""
 
     @property
     def weight(self) -> int:
         """A measure of its size in memory."""
-        managed = sum(map(len, self.managed.values()))
+        managed = sum(1 + len(d.exclusions) // 3 for of in self.managed.values() for d in of)
         texts = (*self.properties.values(), *self.values.values())
         long = sum(map(len, texts)) // 300
         return 10 + len(self.properties) + len(self.dependencies) + managed + long
@@ -131,8 +145,14 @@ def parse_pom(body: bytes, url: str) -> Pom:
         dependencies=dependencies,
         managed={artifact: tuple(group) for artifact, group in by_artifact.items()},
         imports=tuple(filter(is_import, managed)),
-        relocation=None if relocation is None else Relocation(*_coordinates(relocation)),
+        relocation=None
+        if relocation is None
+        else Relocation(*_coordinates(relocation), text(relocation, "message")),
         values={name: value for model in models for name, value in _values(model)},
+        licenses=tuple(
+            text(each, "name") or text(each, "url")
+            for each in children(root, "licenses", "license")[:MAX_LICENSES]
+        ),
     )
 
 
@@ -183,9 +203,17 @@ def _declarations(model: etree._Element, *path: str) -> list[Declaration]:
                 values.get("classifier", ""),
                 values.get("scope", ""),
                 values.get("optional", ""),
+                _exclusions(element),
             )
         )
     return found
+
+
+def _exclusions(dependency: etree._Element) -> tuple[str, ...]:
+    """The exclusions of a dependency that name something; nothing else has an effect."""
+    found = children(dependency, "exclusions", "exclusion")[:MAX_EXCLUSIONS]
+    names = ((text(each, "groupId"), text(each, "artifactId")) for each in found)
+    return tuple(f"{group}:{artifact}" for group, artifact in names if group and artifact)
 
 
 def is_import(declaration: Declaration) -> bool:

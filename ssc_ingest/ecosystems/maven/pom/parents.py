@@ -98,18 +98,19 @@ class Inheritance:
         return EffectivePom(relatives)
 
     async def complete(self, pom: EffectivePom) -> list[Declaration]:
-        """The POM's dependencies with the versions and scopes that are managed for them.
+        """The POM's dependencies, completed by what is managed for them.
 
-        The management of the POM and its parents comes first. Bills of materials are read in
-        order, until no dependency lacks a version; the first that manages a dependency wins. One
-        that has a version takes its scope from those that are read for others.
+        That is version, scope and exclusions. The management of the POM and its parents comes
+        first. Bills of materials are read in order, until no dependency lacks a version; the first
+        that manages a dependency wins. One that has a version takes scope and exclusions from those
+        that are read for others.
         """
         declared = pom.dependencies
         managed = {declaration.key: pom.managed(declaration.key) for declaration in declared}
         open_keys = {d.key for d in declared if not managed[d.key]}
         lacking = {d.key for d in declared if not d.version} & open_keys
         if lacking:
-            async for bill in self._bills(pom):
+            async for bill in self.bills(pom):
                 for key in list(open_keys):
                     if found := bill.managed(key):
                         managed[key] = found[:1]
@@ -118,7 +119,7 @@ class Inheritance:
                     break
         return [_completed(declaration, managed[declaration.key]) for declaration in declared]
 
-    async def _bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
+    async def bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
         """What it imports, what that imports, and so on, in order of precedence, each once."""
         seen = {pom.coordinates}
         imports = [pom.imports]
@@ -164,6 +165,9 @@ class Inheritance:
 def _completed(declaration: Declaration, managed: Sequence[Declaration]) -> Declaration:
     for entry in managed:
         declaration = declaration._replace(
-            version=declaration.version or entry.version, scope=declaration.scope or entry.scope
+            version=declaration.version or entry.version,
+            scope=declaration.scope or entry.scope,
+            exclusions=declaration.exclusions or entry.exclusions,
+            managed=declaration.managed or bool(entry.version and not declaration.version),
         )
     return declaration

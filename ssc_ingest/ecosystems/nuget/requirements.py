@@ -1,0 +1,113 @@
+"""The requirements of one version, from its groups of dependencies.
+
+A group is for one target framework, or for projects that no other group fits. An installation takes
+the nearest group that fits its project, and no other:
+https://learn.microsoft.com/nuget/create-packages/dependencies. So a package that is not required in
+every group, or not in the same versions, has a declaration for each group that names it; and the
+version has the list of its groups, since one without dependencies is on no requirement.
+
+The groups of registrations have no assets to include or exclude: those are in packages' nuspecs.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.ecosystems.nuget.identity import IDENTITY, invariant_lower, reference
+from ssc_ingest.ecosystems.nuget.ranges import is_said_by, to_constraints
+from ssc_ingest.ecosystems.nuget.registration import EVERY, CatalogEntry, Dependency
+from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
+from ssc_ingest.ecosystems.wire import Unreadable, log_skipped
+from ssc_ingest.models import PackageRef, Requirement
+
+
+class Requirements(NamedTuple):
+    """What a version requires."""
+
+    found: tuple[Requirement, ...] | None
+    """One per package, for all target frameworks; ``None`` if the groups are not readable."""
+    frameworks: str | None
+    """As :attr:`ssc_ingest.models.Version.frameworks`."""
+
+
+class _Declaration(NamedTuple):
+    framework: str | None
+    """``None``: it is in every group."""
+    text: str
+
+
+class RequirementReader:
+    """Reads the requirements of one package's versions."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._requirements = SharedRequirements(reference, _requirement)
+        self._frameworks: dict[tuple[str, ...], str] = {}
+        self._unreadable: list[str] = []
+
+    def read(self, entry: CatalogEntry) -> Requirements:
+        """The requirements of a version. Dependencies that name no package are left out."""
+        groups = entry.dependency_groups
+        if isinstance(groups, Unreadable):
+            return Requirements(None, None)
+        frameworks = tuple(dict.fromkeys(group.framework for group in groups or ()))
+        spelled: dict[str, str] = {}
+        texts: dict[str, dict[str, tuple[str, ...]]] = {}
+        for group in groups or ():
+            for dependency in self._readable(group.dependencies or ()):
+                name = (dependency.id or "").strip()
+                key = invariant_lower(name)
+                spelled.setdefault(key, name)
+                of_package = texts.setdefault(key, {})
+                known = of_package.get(group.framework, ())
+                of_package[group.framework] = (*known, *dependency.ranges)
+        found = [
+            self._requirements.get(spelled[key], *_declarations(by_framework, len(frameworks)))
+            for key, by_framework in texts.items()
+        ]
+        requirements = tuple(requirement for requirement in found if requirement)
+        return Requirements(requirements, self._table(frameworks) if requirements else None)
+
+    def report(self) -> None:
+        """Log, once per package, what was left out."""
+        self._requirements.report(IDENTITY.name, self._package)
+        log_skipped(IDENTITY.name, self._package, self._unreadable)
+
+    def _readable(self, dependencies: tuple[Dependency | Unreadable, ...]) -> Iterator[Dependency]:
+        for dependency in dependencies:
+            if isinstance(dependency, Unreadable):
+                self._unreadable.append(dependency.reason)
+            else:
+                yield dependency
+
+    def _table(self, frameworks: tuple[str, ...]) -> str | None:
+        """One object for equal lists; ``None`` for a single group that fits every project."""
+        if frameworks == (EVERY,):
+            return None
+        if frameworks not in self._frameworks:
+            self._frameworks[frameworks] = json.dumps(frameworks, separators=(",", ":"))
+        return self._frameworks[frameworks]
+
+
+def _declarations(
+    by_framework: dict[str, tuple[str, ...]], groups: int
+) -> tuple[_Declaration, ...]:
+    """The declarations of one package; those that every group has alike, once."""
+    alike = set(by_framework.values())
+    if len(by_framework) == groups and len(alike) == 1:
+        return tuple(_Declaration(None, text) for text in alike.pop())
+    return tuple(_Declaration(f, text) for f, texts in by_framework.items() for text in texts)
+
+
+def _requirement(package: PackageRef, declarations: tuple[_Declaration, ...]) -> Requirement:
+    constraints = to_constraints(*(declaration.text for declaration in declarations))
+    facts: list[dict[str, Any]] = [
+        {
+            "framework": framework,
+            "text": None if is_said_by(constraints, text) else text,
+        }
+        for framework, text in dict.fromkeys(declarations)
+    ]
+    says_all = len(facts) == 1 and not any(facts[0].values())
+    return Requirement(package, constraints, declared=None if says_all else declared(facts))
