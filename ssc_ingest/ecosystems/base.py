@@ -257,6 +257,37 @@ class Ecosystem(ABC):
         del parts
         return [Installed(each.purl, each.registry_name) for each in version.requirements]
 
+    # Advisories -------------------------------------------------------------------------
+    #
+    # An advisory's author means the ecosystem's own order, which can differ from the one of the
+    # graph's readers: Maven takes 4.3.15 and 4.3.15.RELEASE for equal. Records of advisories are
+    # anybody's text, so these methods accept any text and raise nothing.
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The name of a package as it is compared with the names in advisories.
+
+        Different packages must have different names here: no folding of similar letters.
+        """
+        return name
+
+    @classmethod
+    def own_order(cls, version: str) -> Any | None:
+        """The place of a version in the ecosystem's own order, ``None`` for other texts.
+
+        Only a text that has a place bounds the range of an advisory.
+        """
+        return cls.sort_key(version)
+
+    @classmethod
+    def advisory_key(cls, version: str) -> Any:
+        """The place of any text in the ecosystem's own order.
+
+        Texts that are not versions come before all versions.
+        """
+        key = cls.own_order(version)
+        return (0, version) if key is None else (1, key)
+
     # The registry as a whole ------------------------------------------------------------
     #
     # A cursor is text that only its ecosystem understands (JSON of a few fields). The caller stores

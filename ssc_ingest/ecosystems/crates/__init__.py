@@ -50,7 +50,7 @@ from ssc_ingest.ecosystems.crates.index import (
 from ssc_ingest.ecosystems.crates.listing import Listing
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
-from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
 from ssc_ingest.models import (
     Installable,
@@ -84,6 +84,11 @@ class Crates(Ecosystem):
     def sort_key(cls, version: str) -> SemVer | None:
         """Semantic Versioning's order, without build metadata."""
         return parse_version(version)
+
+    @classmethod
+    def own_order(cls, version: str) -> SemVer | None:
+        """Semantic Versioning's order, without finding versions in other texts."""
+        return own_order(version)
 
     @classmethod
     def is_prerelease(cls, version: str) -> bool:

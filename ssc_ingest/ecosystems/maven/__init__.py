@@ -38,9 +38,16 @@ from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.maven.comparable_version import ComparableVersion, comparable_version
 from ssc_ingest.ecosystems.maven.constraints import to_constraints
 from ssc_ingest.ecosystems.maven.fetch import PackageReader
-from ssc_ingest.ecosystems.maven.identity import CONTAINER, IDENTITY, INDEX_READER, reference
+from ssc_ingest.ecosystems.maven.identity import (
+    CONTAINER,
+    IDENTITY,
+    INDEX_READER,
+    is_version,
+    reference,
+)
 from ssc_ingest.ecosystems.maven.listing import FeedCursor, changes, list_index
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
@@ -87,6 +94,11 @@ class Maven(Ecosystem):
     def is_prerelease(cls, version: str) -> bool:
         """Alpha, beta, milestone, candidate and snapshot versions."""
         return is_prerelease(version)
+
+    @classmethod
+    def own_order(cls, version: str) -> ComparableVersion | None:
+        """Maven's ``ComparableVersion``, by which ``1.0`` and ``1.0.RELEASE`` are equal."""
+        return comparable_version(version) if is_version(version) else None
 
     @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:

@@ -39,7 +39,7 @@ from ssc_ingest.ecosystems.nuget.fetch import RegistrationReader
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import Version as NuGetVersion
-from ssc_ingest.ecosystems.nuget.versions import normalize, parse_version
+from ssc_ingest.ecosystems.nuget.versions import normalize, own_order, parse_version
 from ssc_ingest.models import Package, PackageRef, VersionName
 
 __all__ = ["NuGet"]
@@ -66,6 +66,16 @@ class NuGet(Ecosystem):
         """Whether the version has a prerelease part."""
         parsed = parse_version(version)
         return parsed is not None and parsed.is_prerelease
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """Ids are compared without case; letters that are not ASCII stay as they are."""
+        return name.lower() if name.isascii() else name
+
+    @classmethod
+    def own_order(cls, version: str) -> NuGetVersion | None:
+        """NuGet's own order, which has a place for ``1.0.0-beta.01`` as well."""
+        return own_order(version)
 
     @classmethod
     def version_name(cls, text: str) -> VersionName:
