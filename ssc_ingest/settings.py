@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     db_default_query_timeout_ms: int = Field(30_000, ge=1)
     """Time limit of a query, in milliseconds."""
 
+    malware_score: float = Field(10.0, ge=0, le=10)
+    """What an advisory about a malicious package counts in `mean` and `weighted_mean` if it has no
+    score of its own."""
+
     # Redis: queues, state, and the stream of other services. Without an address, `ssc-ingest up`
     # starts a private server.
     redis_url: SecretStr | None = Field(None, examples=["rediss://user:password@localhost:6379"])

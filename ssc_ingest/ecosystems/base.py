@@ -143,6 +143,9 @@ class Ecosystem(ABC):
     default_parts: ClassVar[frozenset[str] | None] = None
     """Parts of a package (features, extras) that an installation selects unless it says otherwise;
     ``None`` where packages have no parts."""
+    range_class: ClassVar[Any | None] = None
+    """The class of univers by which the graph's readers evaluate :meth:`constraints`; ``None`` if
+    they have none, and take every version."""
     reads_import_names: ClassVar[bool] = False
     """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 

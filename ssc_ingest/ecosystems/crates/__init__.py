@@ -36,6 +36,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 import structlog
+from univers.version_range import NpmVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
@@ -72,6 +73,7 @@ class Crates(Ecosystem):
     """crates.io, or a mirror with a sparse index."""
 
     identity = IDENTITY
+    range_class = NpmVersionRange  # as the graph's readers have it
     default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
 

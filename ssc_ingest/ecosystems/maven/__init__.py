@@ -35,6 +35,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from packageurl import PackageURL
+from univers.version_range import MavenVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
@@ -61,6 +62,7 @@ class Maven(Ecosystem):
     """Maven Central."""
 
     identity = IDENTITY
+    range_class = MavenVersionRange
     requests_per_package = 20.0
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:

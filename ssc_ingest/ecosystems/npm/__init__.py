@@ -28,6 +28,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
+from univers.version_range import NpmVersionRange
+
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.licenses import license_facts
@@ -55,6 +57,7 @@ class Npm(Ecosystem):
     """The npm registry, or a mirror that speaks its protocol."""
 
     identity = IDENTITY
+    range_class = NpmVersionRange
     requests_per_package = 1.0
 
     @classmethod

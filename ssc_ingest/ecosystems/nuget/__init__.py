@@ -33,6 +33,8 @@ https://learn.microsoft.com/nuget/api/overview
 
 from collections.abc import AsyncIterator
 
+from univers.version_range import NugetVersionRange
+
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.nuget.feed import Feed
 from ssc_ingest.ecosystems.nuget.fetch import RegistrationReader
@@ -49,6 +51,7 @@ class NuGet(Ecosystem):
     """NuGet.org, or another source with version 3 of the protocol."""
 
     identity = IDENTITY
+    range_class = NugetVersionRange
     requests_per_package = 2.1
 
     @classmethod

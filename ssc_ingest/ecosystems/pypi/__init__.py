@@ -26,6 +26,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
+from univers.version_range import PypiVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.pypi import extras
@@ -43,6 +44,7 @@ class PyPI(Ecosystem):
     """The Python Package Index."""
 
     identity = IDENTITY
+    range_class = PypiVersionRange
     default_parts = frozenset()
     requests_per_package = 11.0  # the page, and a metadata file for each of some ten versions
 
