@@ -209,3 +209,9 @@ def recordings() -> Path:
 def cases() -> Path:
     """The folder of inputs that went wrong once, which stands beside the clone (``SSC_CASES``)."""
     return _beside_the_clone("cases", "SSC_CASES", "inputs that went wrong")
+
+
+@pytest.fixture(scope="session")
+def advisories() -> Path:
+    """The folder of real advisories, which stands beside the clone (``SSC_ADVISORIES``)."""
+    return _beside_the_clone("advisories", "SSC_ADVISORIES", "real advisories")

@@ -177,6 +177,15 @@ class Ecosystem(ABC):
         """Package purl + ``@`` + percent-encoded version (``1.0+b`` -> ``@1.0%2Bb``)."""
         return Purl(f"{ref.purl}@{quote(version, safe='')}")
 
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The spelling under which advisories of a package are found: equal for equal packages.
+
+        Both the name in an advisory and the registry's name of a package are spelled like this.
+        Letters outside ASCII are never folded: look-alikes of a name are other packages.
+        """
+        return name
+
     # Versions ---------------------------------------------------------------------------
 
     @classmethod

@@ -57,6 +57,11 @@ class NuGet(Ecosystem):
         return reference(name)
 
     @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The id in lower case, as far as it is ASCII."""
+        return name.lower() if name.isascii() else name
+
+    @classmethod
     def sort_key(cls, version: str) -> NuGetVersion | None:
         """NuGet's order: up to four numbers, then the prerelease."""
         return parse_version(version)

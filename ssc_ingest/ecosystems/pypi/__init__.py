@@ -23,6 +23,7 @@ https://docs.pypi.org/api/
 from collections.abc import AsyncIterator
 from functools import cached_property
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
@@ -48,6 +49,11 @@ class PyPI(Ecosystem):
     def ref(cls, name: str) -> PackageRef:
         """The project of that name; see :func:`.identity.project`."""
         return project(name)
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The PEP 503 form; a name that no project can have stays as it is."""
+        return canonicalize_name(name) if name.isascii() else name
 
     @classmethod
     def sort_key(cls, version: str) -> PEP440Version | None:
