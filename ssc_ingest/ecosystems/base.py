@@ -180,6 +180,15 @@ class Ecosystem(ABC):
         """Package purl + ``@`` + percent-encoded version (``1.0+b`` -> ``@1.0%2Bb``)."""
         return Purl(f"{ref.purl}@{quote(version, safe='')}")
 
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The spelling under which advisories of a package are found: equal for equal packages.
+
+        Both the name in an advisory and the registry's name of a package are spelled like this.
+        Letters outside ASCII are never folded: look-alikes of a name are other packages.
+        """
+        return name
+
     # Versions ---------------------------------------------------------------------------
 
     @classmethod
@@ -265,14 +274,6 @@ class Ecosystem(ABC):
     # An advisory's author means the ecosystem's own order, which can differ from the one of the
     # graph's readers: Maven takes 4.3.15 and 4.3.15.RELEASE for equal. Records of advisories are
     # anybody's text, so these methods accept any text and raise nothing.
-
-    @classmethod
-    def advisory_name(cls, name: str) -> str:
-        """The name of a package as it is compared with the names in advisories.
-
-        Different packages must have different names here: no folding of similar letters.
-        """
-        return name
 
     @classmethod
     def own_order(cls, version: str) -> Any | None:

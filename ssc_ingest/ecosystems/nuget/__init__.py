@@ -60,6 +60,11 @@ class NuGet(Ecosystem):
         return reference(name)
 
     @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The id in lower case, as far as it is ASCII."""
+        return name.lower() if name.isascii() else name
+
+    @classmethod
     def sort_key(cls, version: str) -> NuGetVersion | None:
         """NuGet's order: up to four numbers, then the prerelease."""
         return parse_version(version)
@@ -69,11 +74,6 @@ class NuGet(Ecosystem):
         """Whether the version has a prerelease part."""
         parsed = parse_version(version)
         return parsed is not None and parsed.is_prerelease
-
-    @classmethod
-    def advisory_name(cls, name: str) -> str:
-        """Ids are compared without case; letters that are not ASCII stay as they are."""
-        return name.lower() if name.isascii() else name
 
     @classmethod
     def own_order(cls, version: str) -> NuGetVersion | None:

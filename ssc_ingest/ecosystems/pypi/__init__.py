@@ -54,6 +54,11 @@ class PyPI(Ecosystem):
         return project(name)
 
     @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The PEP 503 form; a name that no project can have stays as it is."""
+        return canonicalize_name(name) if name.isascii() else name
+
+    @classmethod
     def sort_key(cls, version: str) -> PEP440Version | None:
         """PEP 440 order; ``None`` for versions from before it."""
         return parse_version(version)
@@ -63,11 +68,6 @@ class PyPI(Ecosystem):
         """Alpha, beta, candidate and development releases."""
         parsed = parse_version(version)
         return parsed is not None and parsed.is_prerelease
-
-    @classmethod
-    def advisory_name(cls, name: str) -> str:
-        """The PEP 503 name; a name with letters that are not ASCII stays as it is."""
-        return canonicalize_name(name) if name.isascii() else name
 
     @classmethod
     def advisory_key(cls, version: str) -> Any:
