@@ -75,6 +75,21 @@ class Settings(BaseSettings):
     db_default_query_timeout_ms: int = Field(30_000, ge=1)
     """Time limit of a query, in milliseconds."""
 
+    # Advisories (OSV): what is known about vulnerable and malicious packages.
+    osv_url: str = "https://storage.googleapis.com/osv-vulnerabilities"
+    """Address of an OSV bucket, or of a mirror of one."""
+    osv_rate: float = Field(20, gt=0)
+    """Maximum requests a second to its host."""
+    osv_path: Path | None = Field(None, examples=["/srv/osv"])
+    """Folder or zip file with a copy of the bucket, read instead of OSV_URL."""
+    osv_max_requests: int = Field(1000, ge=0)
+    """Changed records of one ecosystem above which its whole dump is read instead."""
+    vulnerabilities_brake: float = Field(0.1, ge=0, le=1)
+    """Share (0 to 1) of an ecosystem's records above which a sync withdraws and removes none."""
+    malware_score: float = Field(10.0, ge=0, le=10)
+    """What an advisory about a malicious package counts in `mean` and `weighted_mean` if it has no
+    score of its own."""
+
     # Redis: queues, state, and the stream of other services. Without an address, `ssc-ingest up`
     # starts a private server.
     redis_url: SecretStr | None = Field(None, examples=["rediss://user:password@localhost:6379"])
@@ -209,6 +224,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must be an address with a host that begins with one of {schemes}")
         return value
 
+    @field_validator("osv_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not is_address(value, {"http", "https"}) or "@" in urlsplit(value).netloc:
+            raise ValueError("must be an http(s) URL without user name and password")
+        return value.rstrip("/")
+
     @field_validator("redis_host")
     @classmethod
     def _host(cls, value: str | None) -> str | None:
@@ -225,7 +247,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a name of the tz database, such as Europe/Madrid") from error
         return value
 
-    @field_validator("data_dir", "cache_dir", "log_file")
+    @field_validator("data_dir", "cache_dir", "log_file", "osv_path")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Child processes may run in another folder.

@@ -209,3 +209,15 @@ def recordings() -> Path:
 def cases() -> Path:
     """The folder of inputs that went wrong once, which stands beside the clone (``SSC_CASES``)."""
     return _beside_the_clone("cases", "SSC_CASES", "inputs that went wrong")
+
+
+@pytest.fixture(scope="session")
+def version_order() -> Path:
+    """The folder of truth tables of version orders beside the clone (``SSC_VERSION_ORDER``)."""
+    return _beside_the_clone("version-order", "SSC_VERSION_ORDER", "truth tables of version orders")
+
+
+@pytest.fixture(scope="session")
+def advisories() -> Path:
+    """The folder of real advisories beside the clone (``SSC_ADVISORIES``), as an OSV dump."""
+    return _beside_the_clone("advisories", "SSC_ADVISORIES", "real advisories")

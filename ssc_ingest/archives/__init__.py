@@ -1,1 +1,1 @@
-"""Readers of package archives: zip by range requests, tar as a stream, nothing on disk."""
+"""Readers of archives: entry by entry, in bounded memory; nothing is unpacked to disk."""

@@ -147,6 +147,9 @@ class Ecosystem(ABC):
     ``None`` where packages have no parts."""
     reads_each_version: ClassVar[bool] = False
     """Whether the requirements of a version cost a request of their own."""
+    range_class: ClassVar[Any | None] = None
+    """The class of univers by which the graph's readers evaluate :meth:`constraints`; ``None`` if
+    they have none, and take every version."""
     reads_import_names: ClassVar[bool] = False
     """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
 
@@ -180,6 +183,15 @@ class Ecosystem(ABC):
     def version_purl(cls, ref: PackageRef, version: str) -> Purl:
         """Package purl + ``@`` + percent-encoded version (``1.0+b`` -> ``@1.0%2Bb``)."""
         return Purl(f"{ref.purl}@{quote(version, safe='')}")
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The spelling under which advisories of a package are found: equal for equal packages.
+
+        Both the name in an advisory and the registry's name of a package are spelled like this.
+        Letters outside ASCII are never folded: look-alikes of a name are other packages.
+        """
+        return name
 
     # Versions ---------------------------------------------------------------------------
 
@@ -260,6 +272,29 @@ class Ecosystem(ABC):
         """
         del parts
         return [Installed(each.purl, each.registry_name) for each in version.requirements]
+
+    # Advisories -------------------------------------------------------------------------
+    #
+    # An advisory's author means the ecosystem's own order, which can differ from the one of the
+    # graph's readers: Maven takes 4.3.15 and 4.3.15.RELEASE for equal. Records of advisories are
+    # anybody's text, so these methods accept any text and raise nothing.
+
+    @classmethod
+    def own_order(cls, version: str) -> Any | None:
+        """The place of a version in the ecosystem's own order, ``None`` for other texts.
+
+        Only a text that has a place bounds the range of an advisory.
+        """
+        return cls.sort_key(version)
+
+    @classmethod
+    def advisory_key(cls, version: str) -> Any:
+        """The place of any text in the ecosystem's own order.
+
+        Texts that are not versions come before all versions.
+        """
+        key = cls.own_order(version)
+        return (0, version) if key is None else (1, key)
 
     # The registry as a whole ------------------------------------------------------------
     #

@@ -17,6 +17,7 @@ bounds. And a version that differs from a bound of an interval only in its build
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -85,6 +86,36 @@ def parse_version(text: str) -> SemVer | None:
         return None
     identifiers = _identifiers(value.prerelease) if value.prerelease else _RELEASE
     return SemVer(value.major, value.minor, value.patch, identifiers)
+
+
+_OWN = re.compile(
+    r"v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+)(?:\.[0-9]+)*)?)?"
+    r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.+-]*)?"
+)
+
+
+@lru_cache(maxsize=32_768)
+def own_order(text: str) -> SemVer | None:
+    """The version's place in Semantic Versioning's order, or ``None`` for other texts.
+
+    Lenient as the tools are that read advisories: a leading ``v``, missing numbers (0), leading
+    zeros and further numbers (which do not count) are accepted. Unlike univers, it does not find
+    versions in texts such as ``1.2, 1.3``.
+    """
+    match = _OWN.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        major, minor, patch = (int(number or 0) for number in match.group(1, 2, 3))
+        prerelease = _identifiers(match[4].split(".")) if match[4] else _RELEASE
+    except ValueError:  # a number with more digits than Python converts
+        return None
+    return SemVer(major, minor, patch, prerelease)
+
+
+def strict_version(text: str) -> SemVer | None:
+    """The place of a complete semantic version (https://semver.org), ``None`` for other texts."""
+    return own_order(text) if _COMPLETE.fullmatch(text) else None
 
 
 class Cut(NamedTuple):

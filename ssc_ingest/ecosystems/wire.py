@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
+from math import isfinite
 from operator import or_
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
@@ -164,6 +165,41 @@ def read_json(model: type[ModelT], body: bytes, url: str, document: str = "") ->
     except (ValueError, RecursionError) as error:
         reason = f"{document or 'document'} is not JSON: {error}"
         raise MalformedMetadata(reason[:300], url=url) from error
+
+
+def load_json(body: bytes, *, document: str) -> Any:
+    """The value of a JSON document of which a store keeps more than this program reads.
+
+    Texts are valid Unicode, numbers are finite and fit into 64 bits, and nothing is nested deeper
+    than :data:`MAX_DEPTH`: other values count as ``null``.
+
+    Raises:
+        MalformedMetadata: it is not JSON.
+    """
+    try:
+        text = body.decode("utf-8-sig", errors="replace")
+        if "\\u" in text:
+            text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+        if text.count("[") + text.count("{") > MAX_DEPTH:
+            text = _shallow(text)
+        return json.loads(
+            text,
+            strict=False,
+            parse_int=_int64,
+            parse_float=_finite,
+            parse_constant=lambda _: None,
+        )
+    except (ValueError, RecursionError) as error:
+        raise MalformedMetadata(f"{document} is not JSON: {error}"[:300]) from error
+
+
+def _int64(digits: str) -> int | None:
+    value = int(digits) if len(digits) < 20 else None  # noqa: PLR2004 - the largest has 19 digits
+    return value if value is not None and -(2**63) <= value < 2**63 else None
+
+
+def _finite(digits: str) -> float | None:
+    return value if isfinite(value := float(digits)) else None
 
 
 def _repaired(body: bytes) -> bytes:

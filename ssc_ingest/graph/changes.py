@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from ssc_ingest.errors import ParentNotFound
@@ -23,6 +24,8 @@ Row = dict[str, Any]
 
 TABLE_CHARACTERS = 200
 """Characters of a table that are as much work as a row."""
+
+NOTHING: Mapping[VersionName, Row] = MappingProxyType({})
 
 _edge_of = REQUIREMENT.reader("package.purl")
 
@@ -89,6 +92,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attribute(Change):
+    """Other properties for some versions, those of ``VERSION.elsewhere``."""
+
+    versions: Mapping[Purl, Row]
+    """By the purl of a version that the graph has; one that it lacks is passed over."""
+
+    @property
+    def rows(self) -> int:
+        """About how many rows this sends to the server."""
+        return 1 + len(self.versions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading(Change):
     """The registry was asked for the package."""
 
@@ -138,6 +154,7 @@ def prepare(
     order: Order,
     edges: Sequence[ParentEdge] = (),
     unasked: Collection[VersionName] = (),
+    attributed: Mapping[VersionName, Row] = NOTHING,
 ) -> Write:
     """Make a package ready to be written; the arguments are those of ``GraphWriter.write``.
 
@@ -158,7 +175,7 @@ def prepare(
             if requirement.package.label != package.ref.label:
                 raise ValueError(f"{version.purl} requires {requirement.package.purl}")
             required.setdefault(requirement.package.purl, requirement.package)
-        versions[name] = rows[name]
+        versions[name] = rows[name] | attributed.get(name, {})
         versions[name]["serial_number"] = serial_number
         for table in VERSION.tables:
             if key := rows[name][table]:

@@ -11,6 +11,7 @@ from ssc_ingest.graph.tables import Property, Table, Update
 from ssc_ingest.graph.values import (
     BOOLEAN,
     DATE,
+    FEW,
     FLAG,
     FLOAT,
     INTEGER,
@@ -141,14 +142,15 @@ VERSION = Table(
         "vulnerabilities",
         LIST,
         Update.ELSEWHERE,
-        "ids of the advisories that affect it; empty until advisories are synced",
+        "ids of the advisories that affect it, sorted; empty until advisories are synced",
         default=[],
     ),
     Property(
         "mean",
         FLOAT,
         Update.ELSEWHERE,
-        "mean of the CVSS 3 scores of its advisories, `sum(s)/n`; 0.0 where there are none",
+        "mean of the CVSS 3 scores of its advisories, `sum(s)/n`, [one for each flaw]"
+        "(vulnerabilities.md#scores); 0.0 where there are none",
         default=0.0,
     ),
     Property(
@@ -157,6 +159,21 @@ VERSION = Table(
         Update.ELSEWHERE,
         "the same, weighted: `sum(s²)/sum(s)`",
         default=0.0,
+    ),
+    Property(
+        "malicious",
+        FLAG,
+        Update.ELSEWHERE,
+        "`true` if an advisory reports that it is malicious",
+        default=False,
+    ),
+    Property(
+        "notices",
+        FEW,
+        Update.ELSEWHERE,
+        "ids of advisories that warn without reporting a vulnerability (RustSec: unmaintained, "
+        "unsound)",
+        default=[],
     ),
     Property(
         "yanked",

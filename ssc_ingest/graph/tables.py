@@ -7,7 +7,7 @@ from enum import Enum, auto
 from operator import attrgetter
 from typing import Any
 
-from ssc_ingest.graph.values import FLAG, TABLE, Type
+from ssc_ingest.graph.values import FEW, FLAG, TABLE, Type
 from ssc_ingest.models import PackageRef
 
 
@@ -26,6 +26,9 @@ class Update(Enum):
     """Another part of the program sets and removes it, by ``UPDATE_PACKAGES`` and
     ``UPDATE_VERSIONS`` (``None`` removes); readings leave it alone."""
 
+
+_SPARSE = (FLAG, FEW)
+"""Types whose default is an absent property."""
 
 _FROM_MODELS = {Update.FIXED, Update.FOLLOW, Update.KEEP}
 
@@ -81,10 +84,12 @@ class Table:
         self.names = tuple(p.name for p in properties)
         self.written = tuple(p.name for p in properties if p.update is not Update.ELSEWHERE)
         """Those that readings set and compare, in the order of :meth:`stored`."""
+        self.elsewhere = tuple(p.name for p in properties if p.update is Update.ELSEWHERE)
+        """Those that readings leave alone."""
         self.defaults = {
             p.name: p.default
             for p in properties
-            if p.default not in (None, ...) and p.type is not FLAG
+            if p.default not in (None, ...) and p.type not in _SPARSE
         }
         """What a new node has until something is known."""
         self._unread = {
@@ -97,6 +102,7 @@ class Table:
         self._paths = [p.path for p in sourced]
         self._sources = {p.name: p.get for p in sourced}
         self._flags = {p.name for p in properties if p.type is FLAG}
+        self._elsewhere = {p.name: p.get for p in properties if p.update is Update.ELSEWHERE}
         self._updated = [
             (p.name, p.name if p.update is Update.KEEP else p.read_with or None)
             for p in properties
@@ -143,6 +149,11 @@ class Table:
         given = zip(self.sourced, values, strict=True)
         return {name: value or None if name in self._flags else value for name, value in given}
 
+    def elsewhere_row(self, model: Any) -> dict[str, Any]:
+        """The stored form of the properties that readings leave alone; ``None`` removes one."""
+        found = {name: get(model) for name, get in self._elsewhere.items()}
+        return {name: None if value is False else value for name, value in found.items()}
+
     def stub(self, ref: PackageRef) -> dict[str, Any]:
         """What a package has that is only known as a requirement."""
         row = {**ref.properties, **self.defaults}
@@ -175,7 +186,12 @@ class Table:
         """``{name: new.name, mean: 0.0, ...}``: those of a new node, from a row and defaults."""
         literals = {name: json.dumps(value) for name, value in self.defaults.items()}
         values = {name: f"{variable}.{name}" for name in self.written}
-        kept = {name: f"coalesce({values[name]}, {literals[name]})" for name in self._unread}
+        values |= {name: f"{variable}.{name}" for name in self.elsewhere}
+        kept = {
+            name: f"coalesce({values[name]}, {literals[name]})"
+            for name in literals
+            if name in self._unread or name in self._elsewhere
+        }
         return _cypher(literals | values | kept)
 
     def cypher_edge(self, variable: str, **others: str) -> str:

@@ -16,7 +16,7 @@ from neo4j import AsyncTransaction, Record
 
 from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
-from ssc_ingest.graph.changes import Change, Reading, Row, Write, WriteOutcome
+from ssc_ingest.graph.changes import Attribute, Change, Reading, Row, Write, WriteOutcome
 from ssc_ingest.graph.diff import Plan, StoredEdge, compare_edges, plan
 from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.graph.values import naive_utc
@@ -290,6 +290,11 @@ class Attempt:
             for chunk in rows.version_chunks(new):
                 await self._send(statement, **rows.version_parameters(chunk))
         changed = [row for found in self._plans.values() for row in found.changed_versions]
+        for change in self._batch.changes:
+            if isinstance(change, Attribute):
+                changed += [
+                    {"purl": purl, "properties": row} for purl, row in change.versions.items()
+                ]
         for some in rows.chunks(changed):
             await self._send(statements.UPDATE_VERSIONS, rows=some)
 

@@ -57,6 +57,8 @@ FLAG = Type("boolean, absent where false")
 """Of few nodes or edges; all others do not have it."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
+FEW = Type("list of strings, absent where empty", encode=_filled, decode=tuple)
+"""Of few nodes; all others do not have it."""
 TABLE = Type("string, `digest` of a `RequirementTable`", encode=table_digest)
 """Large text, which many versions share; nodes of their own have it."""
 LIST = Type("list of strings", encode=list, decode=tuple)

@@ -5,7 +5,7 @@ progress are the next one, so that transactions grow with the load and a lone pa
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -23,10 +23,13 @@ from tenacity import (
 from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph import errors as driver_errors
 from ssc_ingest.graph.changes import (
+    NOTHING,
+    Attribute,
     Change,
     Gone,
     Order,
     ParentEdge,
+    Row,
     Touch,
     WriteOutcome,
     check_edges,
@@ -34,7 +37,7 @@ from ssc_ingest.graph.changes import (
 )
 from ssc_ingest.graph.inbox import Submission, take
 from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
-from ssc_ingest.models import Package, PackageRef, VersionName
+from ssc_ingest.models import Package, PackageRef, Purl, VersionName
 from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
@@ -106,6 +109,7 @@ class GraphWriter:
         order: Order,
         edges: Sequence[ParentEdge] = (),
         unasked: Collection[VersionName] = (),
+        attributed: Mapping[VersionName, Row] = NOTHING,
         urgent: bool = False,
         on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
@@ -122,6 +126,7 @@ class GraphWriter:
             order: the ecosystem's order of versions.
             edges: further edges, to this package, from nodes that exist.
             unasked: known versions whose documents were not read this time.
+            attributed: what advisories say (``VERSION.elsewhere``) of versions that are new.
             urgent: go before bulk work.
             on_commit: called with the outcome of each transaction.
 
@@ -132,9 +137,9 @@ class GraphWriter:
         """
         rows = sum(1 + len(version.requirements or ()) for version in package.versions)
         if rows > _LARGE:
-            change = await asyncio.to_thread(prepare, package, order, edges, unasked)
+            change = await asyncio.to_thread(prepare, package, order, edges, unasked, attributed)
         else:
-            change = prepare(package, order, edges, unasked)
+            change = prepare(package, order, edges, unasked, attributed)
         outcome = await self._submit(change, urgent=urgent)
         on_commit(outcome)
         while not outcome.is_complete:
@@ -179,6 +184,17 @@ class GraphWriter:
         """
         check_edges(edges)
         return await self._submit(Change(ref=ref, edges=tuple(edges)), urgent=urgent)
+
+    async def attribute(
+        self, ref: PackageRef, versions: Mapping[Purl, Row], *, urgent: bool = False
+    ) -> WriteOutcome:
+        """Set what advisories say (``VERSION.elsewhere``) of versions that the graph has.
+
+        Raises:
+            GraphRefused: the package was never read.
+            StoreUnavailable: the server is away or busy, or the writer is closed.
+        """
+        return await self._submit(Attribute(ref=ref, versions=versions), urgent=urgent)
 
     async def close(self) -> None:
         """Write all submissions, then stop; later ones are refused."""

@@ -1,23 +1,29 @@
 """The vulnerability store: MongoDB protocol, shared with other services."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pymongo
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel
 from pymongo.errors import PyMongoError
 
-from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+from ssc_ingest.errors import ConfigurationError
 from ssc_ingest.settings import Settings
-
-DATABASE = "vulnerabilities"
-"""The database of the readers; the one in the URI is for authentication."""
+from ssc_ingest.vulnerabilities.bookkeeping import Bookkeeping
+from ssc_ingest.vulnerabilities.documents import Documents
+from ssc_ingest.vulnerabilities.mongo import (
+    ADVISORIES,
+    CWES,
+    DATABASE,
+    EXPLOITS,
+    SYNCS,
+    Document,
+    translated,
+)
+from ssc_ingest.vulnerabilities.state import SyncStates
 
 PING_TIMEOUT = 5.0
 """Seconds for the server to respond to a ping; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
-
-Document = dict[str, Any]
 
 
 class VulnerabilityStore:
@@ -25,7 +31,11 @@ class VulnerabilityStore:
 
     def __init__(self, client: AsyncMongoClient[Document], settings: Settings) -> None:
         self._client = client
-        self._collection = settings.db_vulnerabilities_collection
+        self.database = client[DATABASE]
+        self._advisories = self.database[settings.db_vulnerabilities_collection]
+        self.documents = Documents(self._advisories)
+        self.bookkeeping = Bookkeeping(self.database[ADVISORIES])
+        self.syncs = SyncStates(self.database[SYNCS])
 
     async def ping(self) -> str:
         """The server's version.
@@ -33,18 +43,17 @@ class VulnerabilityStore:
         Raises:
             StoreUnavailable: the server does not respond.
         """
-        with _translated(), pymongo.timeout(PING_TIMEOUT):
+        with translated(), pymongo.timeout(PING_TIMEOUT):
             return str((await self._client.server_info())["version"])
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes of the readers' queries (repeatable).
+        """Create the indexes of the readers' queries and of ours (repeatable).
 
         Raises:
             StoreUnavailable: the server does not respond.
         """
-        database = self._client[DATABASE]
-        with _translated():
-            await database[self._collection].create_indexes(
+        with translated():
+            await self._advisories.create_indexes(
                 [
                     IndexModel([("id", ASCENDING)], unique=True),
                     IndexModel(
@@ -58,13 +67,14 @@ class VulnerabilityStore:
                     IndexModel([("exploits", ASCENDING)]),
                 ]
             )
-            for name in ("cwes", "exploits"):
-                await database[name].create_indexes(
+            for name in (CWES, EXPLOITS):
+                await self.database[name].create_indexes(
                     [
                         IndexModel([("id", ASCENDING)], unique=True),
                         IndexModel([("cvelist", ASCENDING)]),
                     ]
                 )
+            await self.bookkeeping.ensure_indexes()
 
 
 @asynccontextmanager
@@ -94,11 +104,3 @@ async def open_store(uri: str, settings: Settings) -> AsyncIterator[Vulnerabilit
         yield VulnerabilityStore(client, settings)
     finally:
         await client.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PyMongoError as error:
-        raise StoreUnavailable("vulnerabilities", str(error).partition(", Timeout:")[0]) from error

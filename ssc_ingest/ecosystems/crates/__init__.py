@@ -36,6 +36,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 import structlog
+from univers.version_range import NpmVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
@@ -50,7 +51,7 @@ from ssc_ingest.ecosystems.crates.index import (
 from ssc_ingest.ecosystems.crates.listing import Listing
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
-from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
 from ssc_ingest.models import (
     Installable,
@@ -72,6 +73,7 @@ class Crates(Ecosystem):
     """crates.io, or a mirror with a sparse index."""
 
     identity = IDENTITY
+    range_class = NpmVersionRange  # as the graph's readers have it
     default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
 
@@ -84,6 +86,11 @@ class Crates(Ecosystem):
     def sort_key(cls, version: str) -> SemVer | None:
         """Semantic Versioning's order, without build metadata."""
         return parse_version(version)
+
+    @classmethod
+    def own_order(cls, version: str) -> SemVer | None:
+        """Semantic Versioning's order, without finding versions in other texts."""
+        return own_order(version)
 
     @classmethod
     def is_prerelease(cls, version: str) -> bool:

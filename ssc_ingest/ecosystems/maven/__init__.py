@@ -40,12 +40,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from packageurl import PackageURL
+from univers.version_range import MavenVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.maven.comparable_version import ComparableVersion, comparable_version
 from ssc_ingest.ecosystems.maven.constraints import to_constraints
 from ssc_ingest.ecosystems.maven.fetch import PackageReader
-from ssc_ingest.ecosystems.maven.identity import CONTAINER, IDENTITY, INDEX_READER, reference
+from ssc_ingest.ecosystems.maven.identity import (
+    CONTAINER,
+    IDENTITY,
+    INDEX_READER,
+    is_version,
+    reference,
+)
 from ssc_ingest.ecosystems.maven.listing import FeedCursor, changes, list_index
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
@@ -60,6 +68,7 @@ class Maven(Ecosystem):
 
     identity = IDENTITY
     reads_each_version = True
+    range_class = MavenVersionRange
     requests_per_package = 20.0
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
@@ -93,6 +102,11 @@ class Maven(Ecosystem):
     def is_prerelease(cls, version: str) -> bool:
         """Alpha, beta, milestone, candidate and snapshot versions."""
         return is_prerelease(version)
+
+    @classmethod
+    def own_order(cls, version: str) -> ComparableVersion | None:
+        """Maven's ``ComparableVersion``, by which ``1.0`` and ``1.0.RELEASE`` are equal."""
+        return comparable_version(version) if is_version(version) else None
 
     @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:

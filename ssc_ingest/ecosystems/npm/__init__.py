@@ -28,6 +28,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
+from univers.version_range import NpmVersionRange
+
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.licenses import license_facts
@@ -39,7 +41,7 @@ from ssc_ingest.ecosystems.npm.packument import Manifest, Packument, parse_packu
 from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.npm.requirements import RequirementReader
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
-from ssc_ingest.ecosystems.semver import SemVer, parse_version
+from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
 from ssc_ingest.errors import PackageNotFound, ResourceNotFound
 from ssc_ingest.http.responses import Response
@@ -55,6 +57,7 @@ class Npm(Ecosystem):
     """The npm registry, or a mirror that speaks its protocol."""
 
     identity = IDENTITY
+    range_class = NpmVersionRange
     requests_per_package = 1.0
 
     @classmethod
@@ -66,6 +69,11 @@ class Npm(Ecosystem):
     def sort_key(cls, version: str) -> SemVer | None:
         """Semantic Versioning's order, without build metadata."""
         return parse_version(version)
+
+    @classmethod
+    def own_order(cls, version: str) -> SemVer | None:
+        """Semantic Versioning's order, without finding versions in other texts."""
+        return own_order(version)
 
     @classmethod
     def is_prerelease(cls, version: str) -> bool:

@@ -37,13 +37,15 @@ https://learn.microsoft.com/nuget/api/overview
 
 from collections.abc import AsyncIterator
 
+from univers.version_range import NugetVersionRange
+
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.nuget.feed import Feed
 from ssc_ingest.ecosystems.nuget.fetch import RegistrationReader
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import Version as NuGetVersion
-from ssc_ingest.ecosystems.nuget.versions import normalize, parse_version
+from ssc_ingest.ecosystems.nuget.versions import normalize, own_order, parse_version
 from ssc_ingest.models import Package, PackageRef, VersionName
 
 __all__ = ["NuGet"]
@@ -53,12 +55,18 @@ class NuGet(Ecosystem):
     """NuGet.org, or another source with version 3 of the protocol."""
 
     identity = IDENTITY
+    range_class = NugetVersionRange
     requests_per_package = 2.1
 
     @classmethod
     def ref(cls, name: str) -> PackageRef:
         """The package of that id, in upper or lower case."""
         return reference(name)
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The id in lower case, as far as it is ASCII."""
+        return name.lower() if name.isascii() else name
 
     @classmethod
     def sort_key(cls, version: str) -> NuGetVersion | None:
@@ -70,6 +78,11 @@ class NuGet(Ecosystem):
         """Whether the version has a prerelease part."""
         parsed = parse_version(version)
         return parsed is not None and parsed.is_prerelease
+
+    @classmethod
+    def own_order(cls, version: str) -> NuGetVersion | None:
+        """NuGet's own order, which has a place for ``1.0.0-beta.01`` as well."""
+        return own_order(version)
 
     @classmethod
     def version_name(cls, text: str) -> VersionName:

@@ -22,8 +22,11 @@ https://docs.pypi.org/api/
 
 from collections.abc import AsyncIterator
 from functools import cached_property
+from typing import Any
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
+from univers.version_range import PypiVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.pypi import extras
@@ -31,7 +34,7 @@ from ssc_ingest.ecosystems.pypi.constraints import to_constraints
 from ssc_ingest.ecosystems.pypi.fetch import ProjectReader
 from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
 from ssc_ingest.ecosystems.pypi.listing import Listing
-from ssc_ingest.ecosystems.pypi.versions import parse_version
+from ssc_ingest.ecosystems.pypi.versions import legacy_key, parse_version
 from ssc_ingest.models import Installable, Installed, Package, PackageRef
 
 __all__ = ["PyPI"]
@@ -41,6 +44,7 @@ class PyPI(Ecosystem):
     """The Python Package Index."""
 
     identity = IDENTITY
+    range_class = PypiVersionRange
     default_parts = frozenset()
     reads_each_version = True
     requests_per_package = 11.0  # the page, and a metadata file for each of some ten versions
@@ -49,6 +53,11 @@ class PyPI(Ecosystem):
     def ref(cls, name: str) -> PackageRef:
         """The project of that name; see :func:`.identity.project`."""
         return project(name)
+
+    @classmethod
+    def advisory_name(cls, name: str) -> str:
+        """The PEP 503 form; a name that no project can have stays as it is."""
+        return canonicalize_name(name) if name.isascii() else name
 
     @classmethod
     def sort_key(cls, version: str) -> PEP440Version | None:
@@ -60,6 +69,12 @@ class PyPI(Ecosystem):
         """Alpha, beta, candidate and development releases."""
         parsed = parse_version(version)
         return parsed is not None and parsed.is_prerelease
+
+    @classmethod
+    def advisory_key(cls, version: str) -> Any:
+        """PEP 440 order; before it, texts from before PEP 440 in the order of those days."""
+        parsed = parse_version(version)
+        return (0, legacy_key(version)) if parsed is None else (1, parsed)
 
     @classmethod
     def constraints(cls, *texts: str) -> str:

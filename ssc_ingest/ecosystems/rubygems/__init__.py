@@ -41,6 +41,8 @@ https://guides.rubygems.org/rubygems-org-rate-limits/
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
+from univers.version_range import GemVersionRange
+
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.rubygems.fetch import GemReader
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
@@ -56,6 +58,7 @@ class RubyGems(Ecosystem):
     """RubyGems.org, or a mirror with a compact index."""
 
     identity = IDENTITY
+    range_class = GemVersionRange
     requests_per_package: ClassVar[float] = 2.5
 
     @classmethod

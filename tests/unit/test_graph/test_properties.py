@@ -79,8 +79,8 @@ def test_views_have_the_defaults_of_what_is_absent() -> None:
 def test_cypher_names_every_property() -> None:
     """New nodes get what the row has, and the defaults of what others write or was not read."""
     assert TABLE.cypher_node("new") == (
-        '{licence: coalesce(new.licence, "n/a"), mean: 0.0, name: new.name, os: new.os, '
-        "optional: new.optional, seen: new.seen, number: new.number}"
+        '{licence: coalesce(new.licence, "n/a"), mean: coalesce(new.mean, 0.0), name: new.name, '
+        "os: new.os, optional: new.optional, seen: new.seen, number: new.number}"
     )
     assert TABLE.cypher_edge("edge", number="row.n").endswith("seen: edge[5], number: row.n}")
     assert TABLE.cypher_map("v").startswith("v{.name, .os, ")

@@ -1,0 +1,95 @@
+"""Maven's own order of versions, by which the bounds of advisories are meant.
+
+The specification is https://maven.apache.org/pom.html#Version_Order_Specification. A version is a
+sequence of numbers and qualifiers. Dots, hyphens and changes between digits and letters separate
+them, and a change counts as a hyphen. Empty parts are 0. Values that mean nothing (0, ``final``,
+``ga``, ``release``) are dropped from the end, and before each hyphen.
+
+Maven's ``ComparableVersion`` is not an order where a qualifier follows a dot: ``1.foo < 1-alpha``,
+``1-alpha < 1`` and ``1 < 1.foo``. So the end of a version ranks among the items here: items that
+Maven sorts before the plain release (``-alpha``, also ``.0.alpha``) rank below it, all others above
+it. Wherever Maven's comparison is consistent, this order agrees with it.
+
+Serial numbers follow another order, that of the graph's readers (:mod:`.versions`).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+ComparableVersion = tuple[tuple[int, int | str], ...]
+"""Items ranked by kind; the last one is :data:`_END`. Comparable with every other key."""
+
+_PART = re.compile(r"([.-]?)(?:([0-9]+)|([^0-9.-]+)|)")
+"""A separator (none at a change between digits and letters), then a number, text or nothing."""
+
+_DIGIT = re.compile("[0-9]")
+
+_QUALIFIERS = ("alpha", "beta", "milestone", "rc", "snapshot", "", "sp")
+_RELEASE = _QUALIFIERS.index("")
+_ALIASES = {"cr": "rc", "ga": "", "final": "", "release": ""}
+_SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
+"""Before a digit."""
+
+# Kinds of items in ascending order. What is early makes a version precede the plain release.
+_EARLY_QUALIFIER, _EARLY_HYPHEN, _EARLY_ZERO, _ENDS, _QUALIFIER, _HYPHEN, _NUMBER = range(7)
+_END = (_ENDS, 0)
+_NOTHING: frozenset[int | str] = frozenset({0, ""})
+
+_Part = int | str | None
+"""A number, a qualifier in its usual spelling, or ``None`` for a hyphen."""
+
+
+@lru_cache(maxsize=32_768)
+def comparable_version(version: str) -> ComparableVersion:
+    """The version's place in the order; two texts that Maven takes for equal have equal places.
+
+    Raises:
+        ValueError: a number has more digits than Python converts; no version of the repository has.
+    """
+    ranked: list[tuple[int, int | str]] = [_END]
+    for part in reversed(_without_nothing(list(_parts(version.lower())))):
+        ranked.append(_rank(part, is_early=ranked[-1] < _END))
+    return tuple(reversed(ranked))
+
+
+def _rank(part: _Part, *, is_early: bool) -> tuple[int, int | str]:
+    """``is_early``: what follows is early, which passes through a part that means nothing."""
+    if part is None:
+        return _EARLY_HYPHEN if is_early else _HYPHEN, 0
+    if isinstance(part, int):
+        return (_NUMBER, part) if part or not is_early else (_EARLY_ZERO, 0)
+    if part not in _QUALIFIERS:
+        return _QUALIFIER, f"{len(_QUALIFIERS)}{part}"
+    rank = _QUALIFIERS.index(part)
+    is_early = rank < _RELEASE or (rank == _RELEASE and is_early)
+    return _EARLY_QUALIFIER if is_early else _QUALIFIER, f"{rank}"
+
+
+def _parts(version: str) -> Iterator[_Part]:
+    """Numbers, qualifiers, and the hyphens between them."""
+    is_first = True
+    for match in _PART.finditer(version):
+        separator, number, text = match.groups()
+        if not match[0]:
+            break  # the end
+        if is_first and separator:
+            yield 0  # nothing stands before the first separator
+            is_first = False
+        value: int | str = int(number or 0) if text is None else _ALIASES.get(text, text)
+        if text in _SHORT and _DIGIT.match(version, match.end()):
+            value = _SHORT[text]
+        if not is_first and separator != ".":
+            yield None
+        is_first = False
+        yield value
+
+
+def _without_nothing(parts: list[_Part]) -> list[_Part]:
+    """Without what means nothing at the end and before each hyphen, and the hyphens before it."""
+    kept: list[_Part] = []
+    for part in reversed(parts):
+        ends_list = not kept or kept[-1] is None
+        if not (ends_list and (part is None or part in _NOTHING)):
+            kept.append(part)
+    return kept[::-1]

@@ -1,0 +1,276 @@
+"""Attribution on real stores: advisories of MongoDB to versions of the graph.
+
+No lock holds both stores. Who changes an advisory stores it first and attributes its packages
+afterwards (a task, for which :meth:`Attributor.attribute` counts a beginning). Who attributes, or
+writes new versions, looks the advisories up first, writes to the graph, and then asks whether
+another attribution has begun meanwhile. If so, it looks up again, until nothing has changed. So
+whoever comes last has seen everything.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import structlog
+
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.errors import StoreUnavailable
+from ssc_ingest.graph.attributions import AttributedPackage, AttributionReader
+from ssc_ingest.graph.changes import NOTHING, Row
+from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.models import PackageRef, Purl, VersionName
+from ssc_ingest.vulnerabilities.advisory import Advisory
+from ssc_ingest.vulnerabilities.attribution import MALWARE_SCORE, Attributions, attribute
+from ssc_ingest.vulnerabilities.unattributed import Unattributed
+
+LOOK_UP_TIMEOUT = 2.0
+"""Seconds that an extraction waits for MongoDB before it goes on without."""
+
+PAUSE = 5.0
+"""Seconds after a failed look-up in which extractions do not try again."""
+
+_LARGE = 20_000
+"""Versions times advisories above which evaluation leaves the event loop (some 10 ms)."""
+
+log = structlog.get_logger(__name__)
+
+ByName = Mapping[str, Sequence[Advisory]]
+"""Advisories by the name of the package, spelled by ``Ecosystem.advisory_name``."""
+
+
+class AdvisorySource(Protocol):
+    """Where the advisories are."""
+
+    async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
+        """The advisories in force that name some packages (hundreds at a time), in one look-up.
+
+        Args:
+            ecosystem: of the packages.
+            names: as ``Ecosystem.advisory_name`` spells them.
+
+        Returns:
+            By name, those that there are; equal look-ups are equal.
+
+        Raises:
+            StoreUnavailable: the store does not respond.
+        """
+
+
+@dataclass(slots=True)
+class Attributed:
+    """What an attribution has done."""
+
+    packages: int = 0
+    """Those that the graph has; the others need none."""
+    versions: int = 0
+    affected: int = 0
+    """Versions with a vulnerability."""
+    changed: int = 0
+    """Versions that had something else before."""
+    unusable: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By id, what of the advisories could not be evaluated."""
+
+    def __iadd__(self, other: "Attributed") -> Self:
+        self.packages += other.packages
+        self.versions += other.versions
+        self.affected += other.affected
+        self.changed += other.changed
+        self.unusable |= other.unusable
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """What an extraction has looked up for versions that it writes."""
+
+    rows: Mapping[VersionName, Row] = NOTHING
+    """For ``GraphWriter.write``."""
+    begun: int | None = None
+    """The counter before the look-up; ``None`` if there was none."""
+
+
+class Attributor:
+    """Attributes packages, for the tasks of one event loop.
+
+    Args:
+        ecosystems: by name.
+        source: the advisories.
+        reader: of the graph.
+        writer: of the graph.
+        unattributed: what waits.
+        malware_score: what a malicious record without score counts in the means.
+    """
+
+    def __init__(
+        self,
+        ecosystems: Mapping[str, type[Ecosystem]],
+        source: AdvisorySource,
+        reader: AttributionReader,
+        writer: GraphWriter,
+        unattributed: Unattributed,
+        *,
+        malware_score: float = MALWARE_SCORE,
+    ) -> None:
+        self._ecosystems = ecosystems
+        self._source = source
+        self._reader = reader
+        self._writer = writer
+        self._unattributed = unattributed
+        self._malware_score = malware_score
+        self._away_until = 0.0
+
+    # Packages whose advisories may have changed ---------------------------------------------
+
+    async def attribute(self, ecosystem: str, purls: Collection[Purl]) -> Attributed:
+        """Make all versions of some packages (hundreds at a time) equal to their advisories.
+
+        Safe to repeat; packages that the graph lacks, or has as stubs, need nothing.
+
+        Raises:
+            StoreUnavailable: MongoDB or the graph is away or busy.
+        """
+        cls = self._ecosystems[ecosystem]
+        await self._unattributed.begin(ecosystem)
+        done = Attributed()
+        seen: ByName | None = None
+        while True:
+            begun = await self._unattributed.begun(ecosystem)
+            packages = await self._reader.packages(cls.identity.label, purls)
+            names = {package.purl: _advisory_name(cls, package) for package in packages}
+            advisories = await self._source.naming(cls, set(names.values()))
+            if advisories == seen:
+                break
+            seen = advisories
+            changed = done.changed
+            done = await self._write(cls, packages, names, advisories)
+            done.changed += changed
+            if await self._unattributed.begun(ecosystem) == begun:
+                break
+        await self._unattributed.remove(purls)
+        return done
+
+    def evaluate(
+        self, cls: type[Ecosystem], package: AttributedPackage, advisories: Iterable[Advisory]
+    ) -> Attributions:
+        """What advisories say about a package of the graph, from scratch."""
+        return attribute(
+            cls,
+            cls.name_of_node(package.names),
+            [version.name for version in package.versions],
+            advisories,
+            self._malware_score,
+        )
+
+    async def _write(
+        self,
+        cls: type[Ecosystem],
+        packages: Iterable[AttributedPackage],
+        names: Mapping[Purl, str],
+        advisories: ByName,
+    ) -> Attributed:
+        done = Attributed()
+        writes = []
+        for package in packages:
+            those = advisories.get(names[package.purl], ())
+            if len(package.versions) * len(those) > _LARGE:
+                found = await asyncio.to_thread(self.evaluate, cls, package, those)
+            else:
+                found = self.evaluate(cls, package, those)
+            changes = differences(package, found)
+            done += Attributed(
+                packages=1,
+                versions=len(package.versions),
+                affected=sum(bool(each.vulnerabilities) for each in found.versions.values()),
+                changed=len(changes),
+                unusable=found.unusable,
+            )
+            if changes:
+                writes.append(self._writer.attribute(_reference(cls, package), changes))
+        await asyncio.gather(*writes)
+        for record, reasons in done.unusable.items():
+            log.warning("advisory_unusable", advisory=record, reasons=reasons[:3])
+        return done
+
+    # Versions that an extraction writes -------------------------------------------------------
+
+    async def look_up(self, ref: PackageRef, versions: Collection[VersionName]) -> LookUp:
+        """What advisories say about versions that are about to be written.
+
+        If MongoDB does not respond, the package is noted for the sweep, and nothing is said.
+        """
+        if not versions:
+            return LookUp()
+        cls = self._ecosystems[ref.ecosystem]
+        name = cls.advisory_name(ref.registry_name)
+        try:
+            begun = await self._unattributed.begun(ref.ecosystem)
+            found = await self._patiently(cls, name)
+        except StoreUnavailable as error:
+            await self._unattributed.add([ref.purl])
+            log.info("attribution_postponed", error=str(error))
+            return LookUp()
+        advisories = found.get(name, ())
+        if not advisories:
+            return LookUp(begun=begun)
+        said = attribute(cls, ref.registry_name, versions, advisories, self._malware_score)
+        rows = {version: each.row() for version, each in said.versions.items()}
+        return LookUp(rows=rows, begun=begun)
+
+    async def confirm(self, ref: PackageRef, looked_up: LookUp) -> None:
+        """Attribute a package again if that has become necessary while it was written."""
+        if looked_up.begun is None:
+            return
+        if await self._unattributed.begun(ref.ecosystem) != looked_up.begun:
+            await self.attribute_or_note(ref)
+
+    async def attribute_or_note(self, ref: PackageRef) -> None:
+        """Attribute a package; if a store does not respond, the sweep does."""
+        try:
+            await self.attribute(ref.ecosystem, [ref.purl])
+        except StoreUnavailable as error:
+            await self._unattributed.add([ref.purl])
+            log.info("attribution_postponed", error=str(error))
+
+    async def _patiently(self, cls: type[Ecosystem], name: str) -> ByName:
+        """Look up, but do not let every extraction wait for a store that is away."""
+        if time.monotonic() < self._away_until:
+            raise StoreUnavailable("vulnerabilities", "it did not respond a moment ago")
+        try:
+            async with asyncio.timeout(LOOK_UP_TIMEOUT):
+                return await self._source.naming(cls, {name})
+        except TimeoutError:
+            self._away_until = time.monotonic() + PAUSE
+            raise StoreUnavailable(
+                "vulnerabilities", f"no answer within {LOOK_UP_TIMEOUT:g} s"
+            ) from None
+        except StoreUnavailable:
+            self._away_until = time.monotonic() + PAUSE
+            raise
+
+
+def differences(package: AttributedPackage, found: Attributions) -> dict[Purl, Row]:
+    """By purl, the properties of versions that are not what advisories say; ``None`` removes."""
+    changes: dict[Purl, Row] = {}
+    for version in package.versions:
+        wanted = found.versions[version.name].row()
+        changed = {k: v for k, v in wanted.items() if version.properties[k] != v}
+        if changed:
+            changes[version.purl] = changed
+    return changes
+
+
+def _advisory_name(cls: type[Ecosystem], package: AttributedPackage) -> str:
+    return cls.advisory_name(cls.name_of_node(package.names))
+
+
+def _reference(cls: type[Ecosystem], package: AttributedPackage) -> PackageRef:
+    name = cls.name_of_node(package.names)
+    return PackageRef(
+        ecosystem=cls.identity.name,
+        label=cls.identity.label,
+        purl=package.purl,
+        name=str(package.names.get("name") or name),
+        registry_name=name,
+    )

@@ -1,0 +1,297 @@
+"""What this program knows about each record beyond the readers' document.
+
+One row per record in a collection of our own: where it is listed, the packages that it names, its
+class, its group, and the digest of its content. A row is written after its document: a row says
+that the document is there.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
+
+from ssc_ingest.vulnerabilities.groups import Group, Member, assign
+from ssc_ingest.vulnerabilities.mongo import Document, translated
+from ssc_ingest.vulnerabilities.records import Kind, Record
+
+SCAN_SIZE = 5000
+"""Rows per answer of a scan."""
+
+MAX_CLOSURE = 50_000
+"""Ids that are looked at to find the groups of one batch of records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One record, as far as this program is concerned."""
+
+    id: str
+    digest: str = ""
+    """Of its content."""
+    sources: frozenset[str] = frozenset()
+    """The folders of the source that have it: OSV's names of ecosystems."""
+    packages: tuple[str, ...] = ()
+    """Keys of the packages that it names; see :func:`.records.package_key`."""
+    elsewhere: int = 0
+    """``affected`` entries of other registries."""
+    aliases: tuple[str, ...] = ()
+    kind: Kind = Kind.VULNERABILITY
+    withdrawn: bool = False
+    vanished: bool = False
+    """No folder has it any more; its document goes when no version has the id."""
+    score: float | None = None
+    """Its own CVSS 3 base score."""
+    group: str = ""
+    """The least id among those of the same flaw."""
+    group_score: float | None = None
+    """The highest score among these."""
+    listed: str = ""
+    """The time that the modified list had for this content."""
+    problems: tuple[str, ...] = ()
+    """Parts that could not be read, or not be evaluated."""
+    unreadable: str = ""
+    """Why its present content could not be read; everything else is as it was before."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is in force."""
+        return bool(self.digest) and not (self.withdrawn or self.vanished)
+
+    @property
+    def member(self) -> Member:
+        """For grouping."""
+        return Member(self.aliases, self.score, self.counts)
+
+    @classmethod
+    def decode(cls, document: Mapping[str, Any]) -> Self:
+        """From MongoDB; absent fields have their defaults."""
+        found: dict[str, Any] = {k: v for k, v in document.items() if k in cls.__slots__}
+        for name in ("packages", "aliases", "problems"):
+            found[name] = tuple(found.get(name, ()))
+        found["sources"] = frozenset(found.get("sources", ()))
+        found["kind"] = Kind(found.get("kind", Kind.VULNERABILITY))
+        return cls(id=str(document["_id"]), **found)
+
+    def encode(self) -> Document:
+        """For MongoDB, without fields that have their defaults."""
+        fields: Document = {"_id": self.id}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name == "kind":
+                value = str(value)
+            if name != "id" and value not in ((), "", None, False, 0, frozenset()):
+                fields[name] = sorted(value) if isinstance(value, frozenset) else value
+        if self.score is not None:
+            fields["score"] = self.score  # 0.0 is a score
+        if self.group_score is not None:
+            fields["group_score"] = self.group_score
+        return fields | {"packages": list(self.packages), "aliases": list(self.aliases)}
+
+    def updated(self, record: Record, *, source: str, listed: str) -> "Row":
+        """The row with the content of a record that ``source`` has."""
+        return replace(
+            self,
+            digest=record.digest,
+            sources=self.sources | {source},
+            packages=record.packages,
+            elsewhere=record.elsewhere,
+            aliases=record.aliases,
+            kind=record.kind,
+            withdrawn=record.withdrawn,
+            vanished=False,
+            score=record.score,
+            listed=listed,
+            problems=record.problems,
+            unreadable="",
+        )
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to be written, with the packages that must be attributed because of them."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    contents: bool = False
+    """Whether the content of a record has changed, and not only where it is listed."""
+
+    def put(self, row: Row, before: Row | None = None) -> None:
+        """Note a row, and the packages that it names or named."""
+        self.contents = True
+        self.rows[row.id] = row
+        self.packages.update(row.packages, before.packages if before else ())
+
+
+class Bookkeeping:
+    """The collection of rows."""
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._collection = collection
+
+    async def ensure_indexes(self) -> None:
+        """Create the indexes (repeatable)."""
+        await self._collection.create_indexes(
+            [
+                IndexModel([("packages", ASCENDING)]),
+                IndexModel([("aliases", ASCENDING)]),
+                IndexModel([("sources", ASCENDING)]),
+                IndexModel([("vanished", ASCENDING)], sparse=True),
+                IndexModel([("problems", ASCENDING)], sparse=True),
+                IndexModel([("unreadable", ASCENDING)], sparse=True),
+            ]
+        )
+
+    # Reading ------------------------------------------------------------------------------
+
+    async def rows(self, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows of these records, as far as there are any.
+
+        Raises:
+            StoreUnavailable: the server does not respond; so do all methods.
+        """
+        return {row.id: row async for row in self._find({"_id": {"$in": list(ids)}})}
+
+    async def naming(self, packages: Iterable[str]) -> list[Row]:
+        """The rows in force that name one of these packages, by their keys."""
+        found = self._find({"packages": {"$in": list(packages)}})
+        return [row async for row in found if row.counts]
+
+    async def vanished(self, most: int) -> list[Row]:
+        """Some of the rows whose records have vanished."""
+        return [row async for row in self._find({"vanished": True}, limit=most)]
+
+    async def with_problems(self, most: int) -> list[Row]:
+        """Some of the rows whose records could not be read or evaluated, wholly or in part."""
+        found = [row async for row in self._find({"unreadable": {"$gt": ""}}, limit=most)]
+        rest = most - len(found)
+        if rest > 0:
+            found += [row async for row in self._find({"problems": {"$gt": ""}}, limit=rest)]
+        return list({row.id: row for row in found}.values())
+
+    async def scan(self, source: str) -> AsyncIterator[tuple[str, str]]:
+        """The id and digest of every record that ``source`` has."""
+        with translated():
+            fields = {"digest": True}
+            async for row in self._collection.find(
+                {"sources": source}, fields, batch_size=SCAN_SIZE
+            ):
+                yield str(row["_id"]), str(row.get("digest", ""))
+
+    async def count(self, source: str) -> "Counts":
+        """The records of one folder, counted by what they are."""
+        counts = Counts()
+        with translated():
+            stages: list[Document] = [
+                {"$match": {"sources": source}},
+                {
+                    "$group": {
+                        "_id": {
+                            "kind": "$kind",
+                            "withdrawn": "$withdrawn",
+                            "unreadable": {"$gt": ["$unreadable", ""]},
+                            "problem": {"$gt": [{"$size": {"$ifNull": ["$problems", []]}}, 0]},
+                            "scored": {"$gt": ["$group_score", -1.0]},
+                            "elsewhere": {"$gt": ["$elsewhere", 0]},
+                        },
+                        "records": {"$sum": 1},
+                    }
+                },
+            ]
+            async for found in await self._collection.aggregate(stages):
+                counts.add(found["_id"], int(found["records"]))
+        return counts
+
+    async def _find(self, wanted: Document, limit: int = 0) -> AsyncIterator[Row]:
+        with translated():
+            async for document in self._collection.find(wanted, limit=limit):
+                yield Row.decode(document)
+
+    # Writing ------------------------------------------------------------------------------
+
+    async def regroup(self, changes: Changes, before: Mapping[str, Row]) -> None:
+        """Bring the groups up to date with the changed rows.
+
+        Rows of other records whose group changes are added to the changes: the means of the
+        packages that they name change with it.
+        """
+        known: dict[str, Row] = dict(changes.rows)
+        looked_at: set[str] = set()
+        frontier = set(known)
+        for row in (*changes.rows.values(), *before.values()):
+            frontier.update(row.aliases)
+        while (frontier := frontier - looked_at) and len(looked_at) < MAX_CLOSURE:
+            looked_at |= frontier
+            unknown = frontier - known.keys()
+            fetched = [
+                *(await self.rows(unknown) if unknown else {}).values(),
+                *[row async for row in self._find({"aliases": {"$in": list(frontier)}})],
+            ]
+            frontier = set()
+            for row in fetched:
+                if row.id not in known:
+                    known[row.id] = row
+                    frontier |= {row.id, *row.member.edges}
+        groups = assign({row.id: row.member for row in known.values()})
+        for row_id, group in groups.items():
+            row = known[row_id]
+            if Group(row.group, row.group_score) != group:
+                changes.put(replace(row, group=group.name, group_score=group.score))
+
+    async def write(self, rows: Iterable[Row]) -> None:
+        """Store rows."""
+        requests = [ReplaceOne({"_id": row.id}, row.encode(), upsert=True) for row in rows]
+        if requests:
+            with translated():
+                await self._collection.bulk_write(requests, ordered=False)
+
+    async def add(self, rows: Sequence[Row]) -> None:
+        """Store rows that were not there when the caller looked."""
+        if rows:
+            with translated():
+                await self._collection.insert_many([row.encode() for row in rows], ordered=False)
+
+    async def remove(self, ids: Iterable[str]) -> None:
+        """Forget records that have vanished."""
+        requests = [DeleteOne({"_id": row_id, "vanished": True}) for row_id in ids]
+        if requests:
+            with translated():
+                await self._collection.bulk_write(requests, ordered=False)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records of one ecosystem. All but ``records`` and ``unreadable`` count those in force."""
+
+    records: int = 0
+    vulnerabilities: int = 0
+    malware: int = 0
+    notices: int = 0
+    withdrawn: int = 0
+    unscored: int = 0
+    """Vulnerabilities whose flaw has no CVSS 3 score."""
+    unreadable: int = 0
+    """Records whose present content could not be read; an earlier one counts on."""
+    partly_read: int = 0
+    """Records of which a part could not be read or evaluated."""
+    elsewhere: int = 0
+    """Records that name packages of other registries, too, which are not evaluated."""
+
+    def add(self, found: Mapping[str, Any], records: int) -> None:
+        """Count records that have these properties."""
+        self.records += records
+        self.unreadable += records * bool(found.get("unreadable"))
+        if found.get("withdrawn"):
+            self.withdrawn += records
+            return
+        match found.get("kind", Kind.VULNERABILITY):
+            case Kind.MALWARE:
+                self.malware += records
+            case Kind.NOTICE:
+                self.notices += records
+            case _:
+                self.vulnerabilities += records
+                self.unscored += records * (not found.get("scored"))
+        self.partly_read += records * bool(found.get("problem"))
+        self.elsewhere += records * bool(found.get("elsewhere"))

@@ -1,0 +1,80 @@
+"""Packages whose advisories have changed, on their way to attribution.
+
+The set in Redis is an outbox. A package is in it before the change is recorded, and leaves it when
+the task that attributes it is queued. So a process that is killed in between loses no package: the
+next sync queues those that it finds.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from redis.asyncio import Redis
+
+from ssc_ingest.vulnerabilities.records import by_osv_name
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
+from ssc_ingest.work.queues import Queues
+
+ATTRIBUTE = "vulnerabilities.attribute"
+"""Public name of the task."""
+
+CHANGED = "vulnerabilities:changed"
+
+MAX_NAMES = 200
+"""Packages of one task."""
+
+FLUSH_ABOVE = 50_000
+"""Packages that may wait for the end of a sync; until then, each is queued once."""
+
+_PORTION = 5000
+"""Packages that are read from the set at a time."""
+
+_COMMAND_SIZE = 1000
+"""Members of one command."""
+
+
+class ChangedPackages:
+    """The outbox. ``redis`` is the state database."""
+
+    def __init__(self, redis: Redis, queues: Queues) -> None:
+        self._redis = redis
+        self._queues = queues
+
+    async def add(self, packages: Iterable[str]) -> None:
+        """Note packages, by their keys (:func:`.records.package_key`)."""
+        keys = list(packages)
+        for start in range(0, len(keys), _COMMAND_SIZE):
+            await self._redis.sadd(CHANGED, *keys[start : start + _COMMAND_SIZE])
+
+    async def count(self) -> int:
+        """Number of packages that wait to be queued."""
+        return int(await self._redis.scard(CHANGED))
+
+    async def publish(self) -> int:
+        """Queue tasks for all packages of the set; returns the number of packages."""
+        published = 0
+        while keys := [str(k) for k in await self._redis.srandmember(CHANGED, _PORTION) or ()]:
+            await self._queues.publish(list(attribute_messages(keys)))
+            for start in range(0, len(keys), _COMMAND_SIZE):
+                await self._redis.srem(CHANGED, *keys[start : start + _COMMAND_SIZE])
+            published += len(keys)
+        return published
+
+
+def attribute_messages(keys: Iterable[str]) -> Iterable[TaskMessage]:
+    """The tasks that attribute these packages, a few hundred packages each."""
+    for ecosystem, names in _by_ecosystem(keys).items():
+        for start in range(0, len(names), MAX_NAMES):
+            yield TaskMessage(
+                task=ATTRIBUTE,
+                kwargs={"ecosystem": ecosystem, "names": names[start : start + MAX_NAMES]},
+                queue=queue_name(ecosystem, "fresh"),
+            )
+
+
+def _by_ecosystem(keys: Iterable[str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in sorted(keys):
+        osv_name, _, name = key.partition(":")
+        if ecosystem := by_osv_name().get(osv_name):
+            found.setdefault(ecosystem.identity.name, []).append(name)
+    return found

@@ -1,0 +1,117 @@
+"""The documents that readers get: one per advisory, in OSV's format.
+
+Only OSV's fields are written. What other services add to a document stays: ``exploits`` and
+``affected_artefacts`` as they are, and CWE ids are added to ``cwes``, never removed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from ssc_ingest.vulnerabilities.mongo import Document, translated
+from ssc_ingest.vulnerabilities.records import FIELDS, Record
+
+DUPLICATE_KEY = 11000
+
+Refused = Mapping[str, str]
+"""Records that the server refuses, by id, with the reason."""
+
+
+class Documents:
+    """The collection of advisories."""
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._collection = collection
+
+    async def write(self, records: Sequence[Record]) -> Refused:
+        """Store the records as they are now; safe to repeat.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        if not records:
+            return {}
+        with translated():
+            # An insertion is several times cheaper than an update, and most records are new.
+            refused = await self._bulk([InsertOne(_new(record)) for record in records], records)
+            known = [
+                record for record in records if refused.get(record.id, (0, ""))[0] == DUPLICATE_KEY
+            ]
+            if known:
+                updates = [UpdateOne({"id": r.id}, _refresh(r), upsert=True) for r in known]
+                refused = {
+                    record_id: problem
+                    for record_id, problem in refused.items()
+                    if problem[0] != DUPLICATE_KEY
+                } | await self._bulk(updates, known)
+        return {record_id: reason for record_id, (_, reason) in refused.items()}
+
+    async def get(self, record_id: str) -> Document | None:
+        """The document of that id, without MongoDB's own ``_id``.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        with translated():
+            return await self._collection.find_one({"id": record_id}, {"_id": False})
+
+    async def affected(self, ids: Sequence[str]) -> dict[str, list[Document]]:
+        """The ``affected`` entries by id; an id without a document is left out.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        found = {}
+        with translated():
+            wanted = {"id": {"$in": list(ids)}}
+            async for row in self._collection.find(wanted, {"_id": 0, "id": 1, "affected": 1}):
+                found[str(row["id"])] = row.get("affected") or []
+        return found
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        """Remove documents; returns how many there were.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        with translated():
+            answer = await self._collection.delete_many({"id": {"$in": list(ids)}})
+            return answer.deleted_count
+
+    async def _bulk(
+        self, requests: Sequence[Any], records: Sequence[Record]
+    ) -> dict[str, tuple[int, str]]:
+        """Send all; the refused ones by id, with the server's code and text."""
+        try:
+            await self._collection.bulk_write(requests, ordered=False)
+        except BulkWriteError as error:
+            problems = (error.details or {}).get("writeErrors", [])
+            if not problems:
+                raise
+            return {
+                records[problem["index"]].id: (problem["code"], str(problem["errmsg"])[:300])
+                for problem in problems
+            }
+        return {}
+
+
+def _new(record: Record) -> Document:
+    # Both arrays always exist: where one is missing, the readers' $lookup joins what has no id.
+    return {**record.document, "cwes": [*record.cwes], "exploits": []}
+
+
+def _refresh(record: Record) -> list[Document]:
+    """A pipeline, so that the server reads and writes ``cwes`` in one step."""
+    fields: Document = {name: {"$literal": value} for name, value in record.document.items()}
+    cwes = _array("$cwes")
+    fields["cwes"] = {"$concatArrays": [cwes, {"$setDifference": [[*record.cwes], cwes]}]}
+    fields["exploits"] = _array("$exploits")
+    absent = [name for name in FIELDS if name not in record.document]
+    return [{"$set": fields}, *([{"$unset": absent}] if absent else [])]
+
+
+def _array(field: str) -> Document:
+    return {"$cond": [{"$isArray": field}, field, []]}

@@ -1,0 +1,184 @@
+"""What the two ways of syncing one ecosystem share: patience with the source, and the brake."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from ssc_ingest.ecosystems.base import Identity
+from ssc_ingest.ecosystems.concurrency import fan_out
+from ssc_ingest.errors import (
+    IngestError,
+    MalformedMetadata,
+    RateLimited,
+    ResourceNotFound,
+    ResponseTooLarge,
+)
+from ssc_ingest.models import now
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.applying import BATCH_SIZE, Applier, Leaving, Read, Unreadable
+from ssc_ingest.vulnerabilities.changed import FLUSH_ABOVE, ChangedPackages
+from ssc_ingest.vulnerabilities.records import read_record
+from ssc_ingest.vulnerabilities.sources import WITHOUT_ECOSYSTEM, Source
+from ssc_ingest.vulnerabilities.state import Brake
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
+
+ALWAYS_ALLOWED = 10
+"""Records that may leave at once, whatever share of their ecosystem they are."""
+
+CONCURRENCY = 8
+"""Records that are requested at the same time."""
+
+MAX_WAIT = 60.0
+"""Seconds of one wait for a source that asks for one."""
+
+PATIENCE = 1800.0
+"""Seconds without an answer of a source that asks us to wait, after which the sync fails."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class TooManyLeave(IngestError):
+    """Too large a share of the records would be withdrawn or removed; an operator must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """How far the sync of one ecosystem is."""
+
+    ecosystem: str
+    done: int
+    """Records."""
+    total: int
+
+
+class SyncSession:
+    """One sync of one ecosystem.
+
+    Args:
+        store: MongoDB.
+        changed: the outbox of packages.
+        source: where records come from.
+        identity: the ecosystem.
+        settings: limits.
+        accept_removals: whether the brake is off.
+        on_progress: called after each batch.
+    """
+
+    def __init__(
+        self,
+        store: VulnerabilityStore,
+        changed: ChangedPackages,
+        source: Source,
+        identity: Identity,
+        settings: Settings,
+        *,
+        accept_removals: bool,
+        on_progress: Callable[[SyncProgress], None],
+    ) -> None:
+        self.store = store
+        self.source = source
+        self.ecosystem, self.folder = identity.name, identity.osv_name
+        self.settings = settings
+        self.started: datetime = now()
+        self.applier = Applier(store.documents, store.bookkeeping, changed, self.folder)
+        self._changed = changed
+        self._accept_removals = accept_removals
+        self._on_progress = on_progress
+
+    def progress(self, done: int, total: int) -> None:
+        """Report progress, in records."""
+        self._on_progress(SyncProgress(self.ecosystem, done, total))
+
+    async def publish(self, *, all_of_them: bool) -> None:
+        """Queue the changed packages: all, or only if there are many."""
+        if all_of_them or await self._changed.count() > FLUSH_ABOVE:
+            await self._changed.publish()
+
+    async def patiently(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Repeat the action for as long as the source, or its rate limit, asks to wait.
+
+        Raises:
+            RateLimited: for longer than :data:`PATIENCE`.
+        """
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await action()
+            except RateLimited as error:
+                if time.monotonic() > give_up:
+                    raise
+                seconds = min(max(0.05, error.retry_after), MAX_WAIT)
+                await asyncio.sleep(seconds)
+
+    async def records(
+        self, folder: str, times: Iterable[tuple[str, str]]
+    ) -> tuple[list[Read], list[Unreadable], list[str]]:
+        """Request records by id, with the time that the list has for each.
+
+        Returns:
+            Those that were read, those that cannot be read, and the ids that are not there.
+        """
+
+        async def request(wanted: tuple[str, str]) -> Read | Unreadable | str:
+            record_id, listed = wanted
+            try:
+                body = await self.patiently(lambda: self.source.record(folder, record_id))
+                return Read(read_record(body, record_id), listed)
+            except ResourceNotFound:
+                return record_id
+            except (MalformedMetadata, ResponseTooLarge) as error:
+                return Unreadable(record_id, str(error), listed)
+
+        found = await fan_out(request, times, CONCURRENCY)
+        return (
+            [each for each in found if isinstance(each, Read)],
+            [each for each in found if isinstance(each, Unreadable)],
+            [each for each in found if isinstance(each, str)],
+        )
+
+    def leaving(self, known: int) -> Leaving:
+        """Where withdrawals are held back, given the number of records that are known."""
+        if self._accept_removals:
+            return Leaving(known, sys.maxsize)
+        return Leaving(known, max(ALWAYS_ALLOWED, int(self.settings.vulnerabilities_brake * known)))
+
+    async def settle(self, leaving: Leaving, vanished: list[str]) -> None:
+        """Withdraw and remove what was held back, unless it is too much.
+
+        Raises:
+            TooManyLeave: it is; nothing was withdrawn or removed.
+        """
+        if leaving.too_many:
+            brake = Brake(
+                at=now(),
+                withdrawn=leaving.withdrawn,
+                vanished=leaving.vanished,
+                known=leaving.known,
+            )
+            await self.store.syncs.set(self.ecosystem, brake=asdict(brake), under_way=None)
+            await self.publish(all_of_them=True)
+            log.error("advisories_brake", ecosystem=self.ecosystem, **asdict(brake))
+            raise TooManyLeave(f"{self.ecosystem}: {brake}")
+        await self.applier.apply_leaving(leaving)
+        for start in range(0, len(vanished), BATCH_SIZE):
+            await self._let_go(vanished[start : start + BATCH_SIZE])
+
+    async def _let_go(self, ids: list[str]) -> None:
+        """Records that left the folder: some are in the folder of those without ecosystem."""
+        if self.source.has_lists:
+            moved = Applier(
+                self.store.documents, self.store.bookkeeping, self._changed, WITHOUT_ECOSYSTEM
+            )
+            read, unreadable, _ = await self.records(WITHOUT_ECOSYSTEM, [(i, "") for i in ids])
+            await moved.apply(read, unreadable)
+            self.applier.applied.withdrawn += moved.applied.withdrawn
+            self.applier.applied.packages += moved.applied.packages
+        await self.applier.apply_vanished(ids)

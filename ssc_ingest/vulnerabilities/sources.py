@@ -1,0 +1,215 @@
+"""Where advisories come from: an OSV bucket, or a local copy of one.
+
+A bucket has, for each ecosystem, ``all.zip`` with all records, ``<ID>.json``, and
+``modified_id.csv``: lines ``<time>,<ID>``, the newest first
+(https://google.github.io/osv.dev/data/). Records without ecosystem, most of them withdrawn, are in
+the folder ``[EMPTY]``.
+"""
+
+import asyncio
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from ssc_ingest.ecosystems.concurrency import in_thread
+from ssc_ingest.ecosystems.wire import parse_moment
+from ssc_ingest.errors import RangeNotSatisfiable, RegistryUnavailable, ResourceNotFound
+from ssc_ingest.http.client import RegistryClient
+from ssc_ingest.http.rate_limit import RateLimiter
+from ssc_ingest.http.responses import Response
+from ssc_ingest.metrics import Metrics
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.dumps import DUMP, MAX_DUMP_SIZE, Dump, ZipDump, local_dump
+from ssc_ingest.vulnerabilities.records import MAX_RECORD_SIZE, RECORD_ID
+
+LIST = "modified_id.csv"
+
+WITHOUT_ECOSYSTEM = "[EMPTY]"
+
+MAX_LIST_SIZE = 512 * 1024 * 1024
+"""Bytes of a list, if the server sends all of it; npm's has some 10 MB."""
+
+FIRST_PART, NEXT_PART = 64 * 1024, 1024 * 1024
+"""Bytes of a list that are requested at a time; 64 KiB have some 1,500 records."""
+
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a modified list."""
+
+    id: str
+    time: str
+    """As the list spells it."""
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListPart:
+    """Some lines of a modified list, the newest first."""
+
+    lines: tuple[Listed, ...]
+    etag: str
+    """Of the whole list; empty if the server names none."""
+
+
+class Source(ABC):
+    """A copy of OSV's records. Ecosystems have OSV's names."""
+
+    where: str
+    """Address or path, for people."""
+    has_lists: bool
+    """Whether it says what has changed, so that not all records need to be read."""
+
+    @abstractmethod
+    def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
+        """The list of all records of one ecosystem, part by part, while it is not modified.
+
+        Nothing is returned if the list still has this ETag. The caller may stop anywhere.
+
+        Raises:
+            ResourceNotFound: the source does not have this ecosystem.
+            RateLimited: wait, and start again; nothing is lost.
+            RegistryUnavailable: try again later; also if the list was replaced meanwhile.
+        """
+
+    @abstractmethod
+    async def record(self, folder: str, record_id: str) -> bytes:
+        """One record as JSON.
+
+        Raises:
+            ResourceNotFound: it is not in this folder (any more).
+            RateLimited, RegistryUnavailable: as for :meth:`changes`.
+            ResponseTooLarge: it is larger than any record.
+        """
+
+    @abstractmethod
+    def dump(self, ecosystem: str) -> AbstractAsyncContextManager[Dump]:
+        """All records of one ecosystem.
+
+        Raises:
+            ResourceNotFound: the source does not have this ecosystem.
+            RateLimited, RegistryUnavailable: as for :meth:`changes`.
+        """
+
+
+class Bucket(Source):
+    """An OSV bucket over HTTP."""
+
+    has_lists = True
+
+    def __init__(self, client: RegistryClient, url: str) -> None:
+        self._client = client
+        self.where = url
+
+    @classmethod
+    def open(
+        cls,
+        transport: httpx.AsyncClient,
+        limiter: RateLimiter,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> "Bucket":
+        """The bucket of the settings."""
+        url = settings.osv_url.rstrip("/")
+        hosts = {urlsplit(url).netloc: settings.osv_rate}
+        return cls(RegistryClient(transport, limiter, hosts, registry="osv", metrics=metrics), url)
+
+    async def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
+        """The list by ranges, so that a short look costs little."""
+        url = self._url(ecosystem, LIST)
+        rest, position, size, seen = b"", 0, FIRST_PART, ""
+        while True:
+            wanted = f"{position}-{position + size - 1}"
+            try:
+                part = await self._client.get(
+                    url,
+                    max_bytes=MAX_LIST_SIZE,
+                    byte_range=wanted,
+                    etag=(etag or None) if not position else None,
+                )
+            except RangeNotSatisfiable:
+                return  # an empty list
+            if part.not_modified:
+                return
+            if position and part.etag != seen:
+                raise RegistryUnavailable("the list was replaced while it was read", url=url)
+            seen, total = part.etag or "", _total(part)
+            position += len(part.body)
+            complete = position >= total
+            lines, newline, rest = (rest + part.body).rpartition(b"\n")
+            yield ListPart(tuple(_listed(lines + newline + rest if complete else lines)), seen)
+            if complete:
+                return
+            size = NEXT_PART
+
+    async def record(self, folder: str, record_id: str) -> bytes:
+        """One request."""
+        if not RECORD_ID.fullmatch(record_id):
+            raise ResourceNotFound(f"{record_id!r:.80} cannot be an id")
+        url = self._url(folder, f"{quote(record_id, safe='')}.json")
+        return (await self._client.get(url, max_bytes=MAX_RECORD_SIZE)).body
+
+    @asynccontextmanager
+    async def dump(self, ecosystem: str) -> AsyncIterator[Dump]:
+        """Downloaded into a temporary file."""
+        url = self._url(ecosystem, DUMP)
+        async with self._client.download(url, max_bytes=MAX_DUMP_SIZE) as download:
+            yield await asyncio.to_thread(ZipDump, download.file, url, mixed=False)
+
+    def _url(self, folder: str, name: str) -> str:
+        return f"{self.where}/{quote(folder, safe='')}/{name}"
+
+
+class LocalCopy(Source):
+    """A folder or a zip file in the form of a bucket; see :func:`.dumps.local_dump`.
+
+    It has no lists: reading a local dump costs no requests, and one that has not changed since the
+    last time is recognised.
+    """
+
+    has_lists = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.where = str(path)
+
+    async def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
+        """Never available."""
+        del etag
+        for _ in ():
+            yield ListPart((), "")
+        raise ResourceNotFound(f"{self.where} has no list of {ecosystem}")
+
+    async def record(self, folder: str, record_id: str) -> bytes:
+        """Never available: a dump is read instead."""
+        raise ResourceNotFound(f"{self.where} has no {folder}/{record_id}")
+
+    @asynccontextmanager
+    async def dump(self, ecosystem: str) -> AsyncIterator[Dump]:
+        """Opened; a dump within a zip file is unpacked into a temporary file."""
+        with ExitStack() as stack:
+            yield await in_thread(stack.enter_context, local_dump(self._path, ecosystem))
+
+
+def _total(part: Response) -> int:
+    """The size of the whole list, of which a server that knows no ranges has sent everything."""
+    match = _TOTAL.fullmatch(part.headers.get("content-range", ""))
+    return int(match[1]) if match else 0
+
+
+def _listed(text: bytes) -> Iterator[Listed]:
+    """The readable lines."""
+    for line in text.decode("utf-8", "replace").splitlines():
+        time, _, record_id = line.strip().partition(",")
+        moment = parse_moment(time)
+        if moment and RECORD_ID.fullmatch(record_id):
+            yield Listed(record_id, time, moment)

@@ -1,0 +1,116 @@
+"""A vulnerability store, empty, on the test server; records made by the tests."""
+
+import json
+import zipfile
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings, load_settings
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.mongo import DATABASE
+from ssc_ingest.vulnerabilities.sources import LocalCopy, Source
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
+
+Record = dict[str, Any]
+
+
+@pytest.fixture
+async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
+    """The store, with its indexes and no documents."""
+    async with open_store(vulnerabilities_uri, settings) as store:
+        await store._client.drop_database(DATABASE)
+        await store.ensure_indexes()
+        yield store
+
+
+@pytest.fixture
+def changed(state: State) -> ChangedPackages:
+    """The outbox, empty."""
+    return ChangedPackages(state.redis, state.queues)
+
+
+class Syncing:
+    """Syncs from one source; the packages that were queued for attribution."""
+
+    def __init__(self, store: VulnerabilityStore, state: State, source: Source) -> None:
+        self.store = store
+        self.state = state
+        self.source = source
+        self.settings = load_settings(None)
+
+    async def sync(self, name: str = "pypi", **options: Any) -> SyncReport:
+        """One sync of one ecosystem."""
+        changed = ChangedPackages(self.state.redis, self.state.queues)
+        identity = ecosystem(name).identity
+        return await sync_ecosystem(
+            self.store, changed, self.source, identity, self.settings, **options
+        )
+
+    async def queued(self, name: str = "pypi") -> list[str]:
+        """Names of the packages that are queued for attribution; the queue is empty then."""
+        broker = self.state.queues._redis
+        found: list[str] = []
+        while message := await broker.rpop(f"{name}.fresh"):
+            headers = json.loads(str(message))["headers"]
+            assert headers["task"] == "vulnerabilities.attribute"
+            from base64 import b64decode
+
+            body = json.loads(b64decode(json.loads(str(message))["body"]))
+            assert body[1]["ecosystem"] == name
+            found += body[1]["names"]
+        return sorted(found)
+
+
+class LocalRecords:
+    """A folder in the form of a bucket, which a test writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, records: Iterable[Record | bytes], ecosystem: str = "PyPI") -> None:
+        """Make these the ecosystem's records."""
+        folder = self.path / ecosystem
+        folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, record in enumerate(records):
+                if isinstance(record, bytes):
+                    archive.writestr(f"BAD-{number}.json", record)
+                else:
+                    archive.writestr(f"{record['id']}.json", json.dumps(record))
+
+
+def advisory(record_id: str, *packages: str, ecosystem: str = "PyPI", **fields: Any) -> Record:
+    """A record that affects all versions below 2 of these packages."""
+    return {
+        "schema_version": "1.7.4",
+        "id": record_id,
+        "modified": "2026-01-01T00:00:00Z",
+        "details": f"About {record_id}.",
+        "affected": [
+            {
+                "package": {"ecosystem": ecosystem, "name": name},
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}],
+                "versions": ["1.0"],
+            }
+            for name in packages
+        ],
+        **fields,
+    }
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> LocalRecords:
+    """An empty folder."""
+    return LocalRecords(tmp_path / "osv")
+
+
+@pytest.fixture
+def syncing(store: VulnerabilityStore, state: State, local: LocalRecords) -> Syncing:
+    """Syncs from that folder."""
+    return Syncing(store, state, LocalCopy(local.path))

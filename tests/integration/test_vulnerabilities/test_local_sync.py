@@ -1,0 +1,42 @@
+"""Syncing from a local folder or zip file."""
+
+from pathlib import Path
+
+from ssc_ingest.vulnerabilities.sources import LocalCopy
+from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncing, advisory
+
+
+async def test_real_advisories_arrive(syncing: Syncing, advisories: Path) -> None:
+    """Every record of the dumps is a document in the readers' shape."""
+    syncing.source = LocalCopy(advisories)
+    for name, records in (("pypi", 2074), ("maven", 264), ("cargo", 773)):
+        report = await syncing.sync(name)
+        assert (report.by, report.new, report.unreadable) == ("dump", records, 0)
+    documents = syncing.store._advisories
+    assert await documents.count_documents({}) == 2074 + 264 + 773
+    async for document in documents.find():
+        assert isinstance(document["details"], str)
+        assert isinstance(document["severity"], list)
+        assert document["cwes"] == [c for c in document["cwes"] if c.startswith("CWE-")]
+        assert document["exploits"] == []
+        assert "affected_artefacts" not in document
+        assert not document.keys() & {"digest", "packages", "sources", "kind"}
+        v3 = [entry for entry in document["severity"] if entry["type"] == "CVSS_V3"]
+        assert v3 == document["severity"][: len(v3)]
+        assert len(v3) <= 1
+        assert all(isinstance(entry["base_score"], float) for entry in v3)
+    state = await syncing.store.syncs.get("cargo")
+    assert (state.counts.notices, state.counts.malware, state.counts.withdrawn) == (324, 1, 6)
+    assert "jw-util" in await syncing.queued("pypi")
+
+
+async def test_the_same_dump_is_recognised(syncing: Syncing, local: LocalRecords) -> None:
+    """A dump that has not changed is not read again."""
+    local.write([advisory("PYSEC-1", "a"), advisory("PYSEC-2", "B_b", "c")])
+    first = await syncing.sync()
+    assert (first.by, first.new, first.packages) == ("dump", 2, 3)
+    assert await syncing.queued() == ["a", "b-b", "c"]
+    again = await syncing.sync()
+    assert (again.by, again.new, again.updated) == ("nothing", 0, 0)
+    assert (await syncing.sync(full=True)).by == "dump"
+    assert await syncing.queued() == []

@@ -1,0 +1,165 @@
+"""The ecosystems' own orders of versions, by which the bounds of advisories are meant."""
+
+from collections.abc import Iterator
+from functools import cmp_to_key
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssc_ingest.ecosystems import ecosystem, ecosystems
+from tests.unit.maven_judge import MavenJudge
+from tests.unit.test_maven_versions import any_version, dotted, hyphenated, numbers, usual
+
+TABLES = [
+    ("maven", "maven-versions.txt", 102),
+    ("maven", "maven-versions-generated.txt", 10_235),
+    ("pypi", "pypi-versions.txt", 37),
+    ("pypi", "pypi-versions-generated.txt", 8_577),
+    ("rubygems", "rubygems-versions.txt", 25),
+    ("rubygems", "rubygems-versions-generated.txt", 2_823),
+    ("nuget", "nuget-versions.txt", 35),
+    ("npm", "semver-versions.txt", 86),
+    ("cargo", "semver-versions.txt", 86),
+]
+
+
+def compare(name: str, left: str, right: str) -> str:
+    """``<``, ``=`` or ``>`` in that ecosystem's own order."""
+    first, second = ecosystem(name).advisory_key(left), ecosystem(name).advisory_key(right)
+    return "<" if first < second else ">" if second < first else "="
+
+
+def rows(table: Path) -> Iterator[tuple[str, str, str]]:
+    """The comparisons of a truth table."""
+    for line in table.read_text().splitlines():
+        if line.strip() and not line.startswith(("//", "#")):
+            left, sign, right = line.split()
+            yield left, sign, right
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(("name", "table", "size"), TABLES)
+def test_truth_tables(version_order: Path, name: str, table: str, size: int) -> None:
+    """Every row holds, and also the other way round."""
+    found = list(rows(version_order / table))
+    mirrored = {"<": ">", "=": "=", ">": "<"}
+    assert len(found) == size
+    wrong = [row for row in found if compare(name, row[0], row[2]) != row[1]]
+    assert wrong == []
+    assert [row for row in found if compare(name, row[2], row[0]) != mirrored[row[1]]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "sign", "right"),
+    [
+        ("maven", "4.3.15", "=", "4.3.15.RELEASE"),
+        ("maven", "4.1.115", "=", "4.1.115.Final"),
+        ("maven", "1-0-alpha", "=", "1-alpha"),
+        ("maven", "1.0.alpha", "<", "1"),
+        ("maven", "1.0.alpha", ">", "1-alpha"),
+        ("maven", "1.final.2", ">", "1"),
+        ("maven", "1.final.alpha", "<", "1"),
+        ("maven", "1.foo", ">", "1"),
+        ("maven", "-alpha", "<", "0"),
+        ("maven", "a b", "<", "0-alpha"),
+        ("nuget", "1.0.0-beta.01", "=", "1.0-BETA.1"),
+        ("nuget", "1.0.0-beta.2", ">", "1.0.0-beta.01"),
+        ("nuget", "next", "<", "0.0.0-0"),
+        ("pypi", "2004d", "<", "0.dev0"),
+        ("pypi", "1.0-final-2", ">", "1.0-final"),
+        ("npm", "1.0.0-0", "<", "1.0.0-alpha"),
+        ("npm", "not-a-version", "<", "0.0.0-0"),
+        ("cargo", "0.1.3-0", "<", "0.1.3-alpha"),
+        ("rubygems", "1.0.pre", "<", "1.0"),
+    ],
+)
+def test_single_comparisons(name: str, left: str, sign: str, right: str) -> None:
+    """What the tables lack: texts that are no versions, and parts that mean nothing."""
+    assert compare(name, left, right) == sign
+
+
+piece = st.sampled_from(
+    ["0", "1", "2", "10", "01", ".", ".", "-", "+", "a", "b1", "rc", "alpha", "dev", "post", "pre",
+     "final", "foo", "v", "!", "_", " ", "RELEASE", "\N{SUPERSCRIPT TWO}", "\N{KELVIN SIGN}"]
+)  # fmt: skip
+texts = st.lists(piece, min_size=1, max_size=7).map("".join) | st.text(max_size=12)
+
+
+@pytest.mark.parametrize("name", ecosystems())
+@given(found=st.lists(texts | usual | any_version, min_size=3, max_size=3))
+@settings(max_examples=300)
+def test_orders_are_total(name: str, found: list[str]) -> None:
+    """Any two texts compare, and three never in a circle."""
+    left, middle, right = found
+    assert (compare(name, left, right) == "<") == (compare(name, right, left) == ">")
+    if compare(name, left, middle) != ">" and compare(name, middle, right) != ">":
+        equal = compare(name, left, middle) == compare(name, middle, right) == "="
+        assert compare(name, left, right) == ("=" if equal else "<")
+
+
+@pytest.mark.parametrize("name", ecosystems())
+@given(found=st.lists(texts, max_size=12))
+def test_what_is_equal_has_equal_keys(name: str, found: list[str]) -> None:
+    """Sorting by keys is sorting by comparisons, and neither equal nor unequal keys surprise."""
+    key = ecosystem(name).advisory_key
+    for left in found:
+        for right in found:
+            assert (key(left) == key(right)) == (compare(name, left, right) == "=")
+    signs = {"<": -1, "=": 0, ">": 1}
+
+    def compared(left: str, right: str) -> int:
+        return signs[compare(name, left, right)]
+
+    assert sorted(found, key=cmp_to_key(compared)) == sorted(found, key=key)
+
+
+@pytest.mark.parametrize("name", ecosystems())
+@given(text=texts, version=texts)
+def test_bounds_are_versions(name: str, text: str, version: str) -> None:
+    """Texts that are no versions lie before every version, and so before every bound."""
+    cls = ecosystem(name)
+    if cls.own_order(text) is not None and cls.own_order(version) is None:
+        assert cls.advisory_key(version) < cls.advisory_key(text)
+
+
+@pytest.mark.parametrize("text", ["eval()", "1.2, 1.3", "", "*", "1.0 || 2.0", "<1.0"])
+@pytest.mark.parametrize("name", ecosystems())
+def test_what_bounds_nothing(name: str, text: str) -> None:
+    """Texts that occur as bounds in records and are not versions."""
+    assert ecosystem(name).own_order(text) is None
+
+
+@given(data=st.data(), style=st.sampled_from([hyphenated, dotted]))
+@settings(max_examples=400)
+def test_maven_agrees(
+    data: st.DataObject, style: st.SearchStrategy[str], maven: MavenJudge
+) -> None:
+    """Versions of one style (qualifiers after hyphens, or after dots) have Maven's own order.
+
+    Versions of Maven differ in whether ``.rc1`` comes before all ``-rc``, as in the tables.
+    """
+    left, right = (data.draw(st.builds("{}{}".format, numbers, style)) for _ in range(2))
+    signs = {-1: "<", 0: "=", 1: ">"}
+    assert compare("maven", left, right) == signs[maven.compare(left, right)]
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "right", "same"),
+    [
+        ("pypi", "jw.util", "jw-util", True),
+        ("pypi", "Ruamel_YAML", "ruamel.yaml", True),
+        ("pypi", "\N{KELVIN SIGN}eras", "keras", False),
+        ("nuget", "Newtonsoft.Json", "newtonsoft.json", True),
+        ("nuget", "\N{KELVIN SIGN}estrel", "kestrel", False),
+        ("npm", "JSONStream", "jsonstream", False),
+        ("maven", "org.a:B", "org.a:b", False),
+        ("rubygems", "RedCloth", "redcloth", False),
+        ("cargo", "Inflector", "inflector", False),
+    ],
+)
+def test_names(name: str, left: str, right: str, same: bool) -> None:  # noqa: FBT001
+    """PyPI and NuGet compare names without case; similar letters of other scripts never match."""
+    cls = ecosystem(name)
+    assert (cls.advisory_name(left) == cls.advisory_name(right)) is same
