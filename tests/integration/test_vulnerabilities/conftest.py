@@ -86,9 +86,7 @@ class LocalRecords:
                     archive.writestr(f"{record['id']}.json", json.dumps(record))
 
 
-def advisory(
-    record_id: str, *packages: str, ecosystem: str = "PyPI", **fields: Any
-) -> Record:
+def advisory(record_id: str, *packages: str, ecosystem: str = "PyPI", **fields: Any) -> Record:
     """A record that affects all versions below 2 of these packages."""
     return {
         "schema_version": "1.7.4",
@@ -98,9 +96,7 @@ def advisory(
         "affected": [
             {
                 "package": {"ecosystem": ecosystem, "name": name},
-                "ranges": [
-                    {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}
-                ],
+                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2"}]}],
                 "versions": ["1.0"],
             }
             for name in packages
