@@ -25,7 +25,7 @@ JSONOption = Annotated[
 WIDE = 200
 """Columns of output that goes to no terminal."""
 
-NO_VULNERABILITIES_YET = "not synced"
+NOT_SYNCED = "not synced"
 """Vulnerabilities that were never searched for are unknown, not zero."""
 
 Row = Sequence[object]

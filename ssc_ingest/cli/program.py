@@ -21,6 +21,7 @@ from ssc_ingest.cli.commands import (
     show,
     start_runs,
     status,
+    vulnerabilities,
 )
 from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
 from ssc_ingest.cli.up import command
@@ -66,6 +67,7 @@ program.add_typer(dead_letters.commands, name="dead-letters")
 program.add_typer(registries.commands, name="registries")
 program.add_typer(schedules.commands, name="schedules")
 program.add_typer(cache.commands, name="cache")
+program.add_typer(vulnerabilities.commands, name="vulnerabilities")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it

@@ -87,6 +87,15 @@ RETURN purl, package.etag AS etag
 """
 """Which of some packages have been read, and what of. Unique index on ``purl``."""
 
+FIND_ADVISORY_IDS = """
+UNWIND $purls AS purl
+MATCH (package:%(label)s {purl: purl})-[:HAVE]->(version:Version)
+UNWIND version.vulnerabilities + coalesce(version["notices"], []) AS id
+WITH DISTINCT id WHERE id IN $ids
+RETURN id
+"""
+"""Which of some advisories any version of some packages refers to. Unique index on ``purl``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageState:
@@ -180,6 +189,13 @@ class GraphReader:
         """
         records = await self._read(for_label(FIND_READ, label), purls=list(purls))
         return {row["purl"]: row["etag"] for row in records}
+
+    async def advisory_ids(self, label: str, purls: Iterable[Purl], ids: Iterable[str]) -> set[str]:
+        """Those of some advisories that any version of these packages refers to."""
+        records = await self._read(
+            for_label(FIND_ADVISORY_IDS, label), purls=list(purls), ids=list(ids)
+        )
+        return {row["id"] for row in records}
 
     async def _read(self, statement: str, **parameters: Any) -> list[Record]:
         with translated("a read"):

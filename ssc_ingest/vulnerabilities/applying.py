@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from ssc_ingest.ecosystems.concurrency import in_thread
+from ssc_ingest.models import now
 from ssc_ingest.vulnerabilities.bookkeeping import Bookkeeping, Changes, Row
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.documents import Documents
@@ -163,7 +164,7 @@ class Applier:
         changes = Changes()
         for row in before.values():
             sources = row.sources - {self._source}
-            gone = replace(row, sources=sources, vanished=not sources)
+            gone = replace(row, sources=sources, vanished=None if sources else now())
             if sources:
                 changes.rows[row.id] = gone
             else:

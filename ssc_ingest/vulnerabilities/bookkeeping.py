@@ -7,6 +7,7 @@ that the document is there.
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
 from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne
@@ -39,8 +40,8 @@ class Row:
     aliases: tuple[str, ...] = ()
     kind: Kind = Kind.VULNERABILITY
     withdrawn: bool = False
-    vanished: bool = False
-    """No folder has it any more; its document goes when no version has the id."""
+    vanished: datetime | None = None
+    """When it was noticed that no folder has it any more; see :mod:`.removal`."""
     score: float | None = None
     """Its own CVSS 3 base score."""
     group: str = ""
@@ -100,7 +101,7 @@ class Row:
             aliases=record.aliases,
             kind=record.kind,
             withdrawn=record.withdrawn,
-            vanished=False,
+            vanished=None,
             score=record.score,
             listed=listed,
             problems=record.problems,
@@ -158,9 +159,9 @@ class Bookkeeping:
         found = self._find({"packages": {"$in": list(packages)}})
         return [row async for row in found if row.counts]
 
-    async def vanished(self, most: int) -> list[Row]:
-        """Some of the rows whose records have vanished."""
-        return [row async for row in self._find({"vanished": True}, limit=most)]
+    async def vanished(self, before: datetime, most: int) -> list[Row]:
+        """Some of the rows whose records vanished before that time."""
+        return [row async for row in self._find({"vanished": {"$lt": before}}, limit=most)]
 
     async def with_problems(self, most: int) -> list[Row]:
         """Some of the rows whose records could not be read or evaluated, wholly or in part."""
@@ -254,7 +255,7 @@ class Bookkeeping:
 
     async def remove(self, ids: Iterable[str]) -> None:
         """Forget records that have vanished."""
-        requests = [DeleteOne({"_id": row_id, "vanished": True}) for row_id in ids]
+        requests = [DeleteOne({"_id": row_id, "vanished": {"$ne": None}}) for row_id in ids]
         if requests:
             with translated():
                 await self._collection.bulk_write(requests, ordered=False)

@@ -302,7 +302,7 @@ def vulnerabilities(version: "VersionView") -> Text:
     """The known vulnerabilities of a version; ``not synced`` rather than none."""
     if version.vulnerable:
         return Text(f"{', '.join(version.vulnerabilities)} (CVSS mean {version.mean})", "red")
-    return Text(output.NO_VULNERABILITIES_YET, "dim")
+    return Text(output.NOT_SYNCED, "dim")
 
 
 def _marks(version: "VersionView", package: "PackageView") -> str:

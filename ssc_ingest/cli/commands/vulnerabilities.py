@@ -1,0 +1,393 @@
+"""``vulnerabilities``: syncs advisories, shows one, shows how current they are."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.exit_codes import ExitCode, Failed
+
+if TYPE_CHECKING:
+    from ssc_ingest.vulnerabilities.bookkeeping import Row
+    from ssc_ingest.vulnerabilities.service import Ended
+    from ssc_ingest.vulnerabilities.session import SyncProgress
+    from ssc_ingest.vulnerabilities.state import SyncState
+
+commands = typer.Typer(
+    help="Sync advisories of vulnerable and malicious packages, and show them.\n\n"
+    "[cyan]ssc-ingest vulnerabilities sync[/cyan]",
+    no_args_is_help=True,
+)
+
+
+@commands.command("sync")
+def sync(
+    ecosystem: Annotated[
+        str,
+        typer.Argument(
+            metavar="[ECOSYSTEM|all]",
+            help="pypi, npm, maven, cargo, rubygems or nuget; by default all of them.",
+        ),
+    ] = "all",
+    *,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Compare all records, also those that are not said to differ."),
+    ] = False,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="A folder or zip file with a copy of an OSV bucket, instead of OSV_URL.",
+        ),
+    ] = None,
+    accept_removals: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removals",
+            help="Withdraw and remove as many records as the source says (VULNERABILITIES_BRAKE).",
+        ),
+    ] = False,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Bring the advisories in MongoDB up to date.
+
+    The first sync of an ecosystem reads its whole dump. Later ones request the records that have
+    changed. Packages whose advisories have changed are queued; workers attribute them. The schedule
+    does the same every 30 minutes.
+
+    [cyan]ssc-ingest vulnerabilities sync[/cyan]
+
+    [cyan]ssc-ingest vulnerabilities sync pypi --from /srv/osv[/cyan]
+
+    Exits with 1 if an ecosystem could not be synced. Ctrl-C does no harm: the next sync continues.
+    """
+    ended = asyncio.run(
+        _sync(ecosystem, full=full, path=from_, accept_removals=accept_removals, quiet=as_json)
+    )
+    if as_json:
+        output.print_json([asdict(each) for each in ended])
+    if any(_is_failure(each) for each in ended):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@commands.command("show")
+def show(
+    advisory_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of an advisory, such as GHSA-... .")
+    ],
+    *,
+    as_json: output.JSONOption = False,
+) -> None:
+    """Show an advisory: what it reports, its score, the packages and ranges that it names.
+
+    [cyan]ssc-ingest vulnerabilities show PYSEC-2021-114[/cyan]
+
+    [cyan]ssc-ingest vulnerabilities show GHSA-jfh8-c2jp-5v3q --json[/cyan]
+
+    Exits with 1 if MongoDB does not have it.
+    """
+    asyncio.run(_show(advisory_id, as_json=as_json))
+
+
+@commands.command("status")
+def status(*, as_json: output.JSONOption = False) -> None:
+    """Show how current the advisories of each ecosystem are, and which could not be read.
+
+    [cyan]ssc-ingest vulnerabilities status[/cyan]
+
+    Exits with 1 if the last sync of an ecosystem failed.
+    """
+    asyncio.run(_status(as_json=as_json))
+
+
+# sync ----------------------------------------------------------------------------------------
+
+
+async def _sync(
+    name: str, *, full: bool, path: Path | None, accept_removals: bool, quiet: bool
+) -> "list[Ended]":
+    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.ecosystems import ecosystem, ecosystems
+    from ssc_ingest.http.client import open_transport
+    from ssc_ingest.metrics import Metrics
+    from ssc_ingest.vulnerabilities.changed import ChangedPackages
+    from ssc_ingest.vulnerabilities.requests import SyncRequest, SyncRequests
+    from ssc_ingest.vulnerabilities.service import AdvisorySync
+    from ssc_ingest.vulnerabilities.sources import Bucket, LocalCopy, Source
+    from ssc_ingest.vulnerabilities.store import open_store
+    from ssc_ingest.work.locks import LockHeld
+
+    names = list(ecosystems()) if name == "all" else [ecosystem(name).identity.name]
+    settings, servers = configured()
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(state_store(settings, servers))
+        store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
+        await store.ping()
+        local = path or settings.osv_path
+        source: Source
+        if local:
+            source = LocalCopy(local.expanduser().absolute())
+        else:
+            transport = await stack.enter_async_context(open_transport(settings))
+            source = Bucket.open(transport, state.limiter, settings, Metrics())
+        requests = SyncRequests(state.redis)
+        service = AdvisorySync(
+            store, ChangedPackages(state.redis, state.queues), requests, source, settings
+        )
+        wanted = [SyncRequest(each, full) for each in names]
+        try:
+            with Bars(shown=not quiet) as bars:
+                return await service.sync(
+                    wanted,
+                    accept_removals=accept_removals,
+                    on_progress=bars.show,
+                    on_end=bars.end,
+                )
+        except LockHeld:
+            raise Failed(
+                "a sync is in progress: see `ssc-ingest vulnerabilities status`, and try again"
+            ) from None
+
+
+class Bars:
+    """One progress bar for each ecosystem, and one line when it has ended."""
+
+    def __init__(self, *, shown: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        out = output.console(stderr=True)
+        self._shown = shown
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            console=out,
+            transient=True,
+            disable=not (shown and out.is_terminal),
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> "Bars":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: "SyncProgress") -> None:
+        """Move the bar of an ecosystem."""
+        name = progress.ecosystem
+        if name not in self._tasks:
+            self._tasks[name] = self._bar.add_task(name, total=progress.total)
+        self._bar.update(self._tasks[name], completed=progress.done, total=progress.total)
+
+    def end(self, ended: "Ended") -> None:
+        """Replace the bar of an ecosystem with the result."""
+        if (task := self._tasks.pop(ended.ecosystem, None)) is not None:
+            self._bar.remove_task(task)
+        if self._shown:
+            style = "red" if _is_failure(ended) else ""
+            output.write(self._bar.console, Text(_sentence(ended), style))
+
+
+def _is_failure(ended: "Ended") -> bool:
+    from ssc_ingest.vulnerabilities.service import SyncFailure
+
+    return isinstance(ended, SyncFailure) and not ended.absent
+
+
+def _sentence(ended: "Ended") -> str:
+    """What a sync did, on one line."""
+    from ssc_ingest.vulnerabilities.service import SyncFailure
+
+    if isinstance(ended, SyncFailure):
+        return f"{ended.ecosystem}: {ended.error}"
+    if ended.by == "nothing":
+        return f"{ended.ecosystem}: unchanged"
+    done = {
+        "new": ended.new,
+        "updated": ended.updated,
+        "withdrawn": ended.withdrawn,
+        "vanished": ended.vanished,
+        "unreadable": ended.unreadable,
+    }
+    parts = [f"{output.number(amount)} {what}" for what, amount in done.items() if amount]
+    return (
+        f"{ended.ecosystem}: {output.count(ended.examined, 'record')} compared, "
+        f"{', '.join(parts) or 'nothing changed'}; "
+        f"{output.count(ended.packages, 'package')} to attribute ({output.duration(ended.seconds)})"
+    )
+
+
+# show ----------------------------------------------------------------------------------------
+
+
+async def _show(advisory_id: str, *, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    settings, servers = configured()
+    async with open_store(servers.vulnerabilities_uri, settings) as store:
+        document = await store.documents.get(advisory_id)
+        row = (await store.bookkeeping.rows([advisory_id])).get(advisory_id)
+        states = await store.syncs.all()
+    if document is None:
+        synced = ", ".join(sorted(name for name, state in states.items() if state.synced_at))
+        raise Failed(
+            f"there is no advisory {advisory_id!r}; ids are exact, and synced are: "
+            f"{synced or 'none yet, see `ssc-ingest vulnerabilities sync`'}"
+        )
+    if as_json:
+        output.print_json({"advisory": document, "known": row})
+        return
+    _print_advisory(document, row)
+
+
+def _print_advisory(document: Mapping[str, Any], row: "Row | None") -> None:
+    out = output.console()
+    out.print(Text(str(document["id"]), style="bold"))
+    if summary := document.get("summary"):
+        output.say(str(summary))
+    out.print()
+    score = row.group_score if row else None
+    pairs: list[tuple[str, object]] = [
+        ("kind", str(row.kind) if row else "not from OSV"),
+        ("score", "no score" if score is None else _score(score, row)),
+        ("aliases", ", ".join(document.get("aliases", ())) or "none"),
+        ("weaknesses", ", ".join(map(str, document.get("cwes") or ())) or "not stated"),
+        ("published", document.get("published") or "unknown"),
+        ("modified", document.get("modified") or "unknown"),
+    ]
+    if withdrawn := document.get("withdrawn"):
+        pairs.append(("withdrawn", Text(f"{withdrawn}: it affects nothing any more", "yellow")))
+    if row and row.vanished:
+        text = "its source does not have it any more; it affects nothing"
+        pairs.append(("vanished", Text(text, "yellow")))
+    if row and row.unreadable:
+        text = f"the present content could not be read ({row.unreadable}); this is the last one"
+        pairs.append(("unreadable", Text(text, "red")))
+    if row and row.problems:
+        pairs.append(("not evaluated", Text("; ".join(row.problems), "yellow")))
+    out.print(output.facts(pairs))
+    affected = document.get("affected") or ()
+    out.print()
+    out.print(
+        output.table(
+            ["package", "ranges", "listed versions"],
+            [
+                (
+                    f"{entry['package']['ecosystem']}: {entry['package']['name']}",
+                    "; ".join(_ranges(entry)) or "none",
+                    output.number(len(entry.get("versions") or ())),
+                )
+                for entry in affected
+            ],
+            right=["listed versions"],
+        )
+    )
+    if details := document.get("details"):
+        out.print()
+        output.say(str(details))
+
+
+def _score(score: float, row: "Row | None") -> str:
+    own = row is not None and row.score == score
+    return f"{score} (CVSS 3)" if own else f"{score} (CVSS 3, of an alias)"
+
+
+def _ranges(entry: Mapping[str, Any]) -> list[str]:
+    """``introduced 0, fixed 2.1.0`` for each range that speaks of versions."""
+    return [
+        ", ".join(f"{kind} {value}" for event in found["events"] for kind, value in event.items())
+        for found in entry.get("ranges") or ()
+        if found.get("type") != "GIT"
+    ]
+
+
+# status --------------------------------------------------------------------------------------
+
+
+async def _status(*, as_json: bool) -> None:
+    from ssc_ingest.cli.connections import configured
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.vulnerabilities.state import SyncState
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    settings, servers = configured()
+    async with open_store(servers.vulnerabilities_uri, settings) as store:
+        found = await store.syncs.all()
+        problems = await store.bookkeeping.with_problems(MAX_PROBLEMS)
+    states = [found.get(name) or SyncState(ecosystem=name) for name in ecosystems()]
+    if as_json:
+        output.print_json({"syncs": states, "problems": problems})
+    else:
+        _print_status(states, problems)
+    if any(state.error for state in states):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+MAX_PROBLEMS = 20
+"""Records with problems that are shown."""
+
+
+def _print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> None:
+    out = output.console()
+    numbers = ["records", "malware", "notices", "withdrawn", "no score"]
+    out.print(
+        output.table(
+            ["ecosystem", "synced", "complete comparison", *numbers, ""],
+            [
+                (
+                    state.ecosystem,
+                    output.age(state.synced_at) if state.synced_at else output.NOT_SYNCED,
+                    output.age(state.full_at),
+                    *(
+                        output.number(amount) if state.synced_at else ""
+                        for amount in (
+                            state.counts.records,
+                            state.counts.malware,
+                            state.counts.notices,
+                            state.counts.withdrawn,
+                            state.counts.unscored,
+                        )
+                    ),
+                    _state(state),
+                )
+                for state in states
+            ],
+            right=numbers,
+            whole=["ecosystem", "synced"],
+        )
+    )
+    if problems:
+        out.print()
+        out.print(
+            output.table(
+                ["advisory", "could not be read or evaluated"],
+                [(row.id, row.unreadable or "; ".join(row.problems)) for row in problems],
+                whole=["advisory"],
+            )
+        )
+
+
+def _state(state: "SyncState") -> Text:
+    if state.error:
+        return Text(f"failed {output.age(state.failed_at)}: {state.error}", "red")
+    if state.under_way:
+        done, total = state.under_way.position, state.under_way.total
+        return Text(f"in progress: {output.number(done)} of {output.number(total)}", "yellow")
+    counts = state.counts
+    parts = [
+        (counts.unreadable, "unreadable"),
+        (counts.partly_read, "partly evaluated"),
+        (len(state.missing), "listed and missing"),
+    ]
+    return Text(", ".join(f"{output.number(n)} {what}" for n, what in parts if n), "yellow")

@@ -1,0 +1,68 @@
+"""Removing the documents of records that have vanished.
+
+An id that MongoDB lacks ends a reader's work with an error, so a document goes last: when no
+version of the packages that its record named refers to it any more.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+
+from ssc_ingest.errors import InvalidName
+from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.models import Purl, now
+from ssc_ingest.vulnerabilities.bookkeeping import Row
+from ssc_ingest.vulnerabilities.records import by_osv_name
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
+
+GRACE = timedelta(minutes=10)
+"""An attribution that began before the record vanished has ended by then."""
+
+PORTION = 500
+"""Records that are looked at in one query."""
+
+MAX_REMOVED = 20_000
+"""Records that are looked at after one sync; the others are looked at after the next one."""
+
+log = structlog.get_logger(__name__)
+
+
+async def remove_vanished(
+    store: VulnerabilityStore, reader: GraphReader, *, grace: timedelta = GRACE
+) -> int:
+    """Remove vanished records that no version refers to; returns how many.
+
+    Raises:
+        StoreUnavailable: MongoDB or the graph does not respond; what is left is removed later.
+    """
+    rows = await store.bookkeeping.vanished(now() - grace, MAX_REMOVED)
+    removed = 0
+    for start in range(0, len(rows), PORTION):
+        portion = rows[start : start + PORTION]
+        ids = {row.id for row in portion}
+        for label, purls in _packages(portion).items():
+            ids -= await reader.advisory_ids(label, purls, ids)
+        # The row goes last: without the document it is found again, not the other way round.
+        await store.documents.remove(sorted(ids))
+        await store.bookkeeping.remove(ids)
+        removed += len(ids)
+    if removed:
+        log.info("advisories_removed", count=removed)
+    return removed
+
+
+def _packages(rows: Iterable[Row]) -> dict[str, set[Purl]]:
+    """The purls of the packages that the records named, by label; others cannot be in the graph."""
+    found: dict[str, set[Purl]] = {}
+    for row in rows:
+        for key in row.packages:
+            osv_name, _, name = key.partition(":")
+            cls = by_osv_name().get(osv_name)
+            if cls is None:
+                continue
+            try:
+                found.setdefault(cls.identity.label, set()).add(cls.ref(name).purl)
+            except InvalidName:
+                continue
+    return found
