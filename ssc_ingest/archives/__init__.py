@@ -1,1 +1,1 @@
-"""Readers of package archives: zip by range requests, tar as a stream; nothing is unpacked to disk."""
+"""Readers of package archives: zip by range requests, tar as a stream, nothing on disk."""

@@ -3,6 +3,7 @@
 from ssc_ingest.extraction.assignment import Assignment
 from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.models import Outcome
 from ssc_ingest.on_demand.jobs import Budget, Jobs, job_message
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
@@ -29,6 +30,8 @@ class Following:
         arguments, job_id = assignment.request.arguments, assignment.request.job_id
         if not job_id or arguments.dependencies == "none":
             return 0
+        if arguments.origin and extracted.outcome is Outcome.PRESENT:
+            return 0  # a message about a package that was there adds the edge from its parent only
         required = await self._reader.requirements(extracted.ref, arguments.dependencies)
         tasks = {
             package.purl: ExtractPackage(

@@ -1,12 +1,13 @@
 """The state of the fleet as Redis has it: what ``ssc-ingest status`` prints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.monitoring.heartbeats import Worker, workers
 from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.on_demand.stream.status import Streams, StreamStatus
 from ssc_ingest.runs.model import Feed, Run
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.claims import Claims
@@ -37,6 +38,8 @@ class WorkStatus:
     """Runs that run or are paused."""
     feeds: dict[str, Feed]
     """Where updates go on, of the ecosystems whose feed is followed."""
+    streams: list[StreamStatus] = field(default_factory=list)
+    """The streams on which other services request packages."""
 
 
 async def read_work(
@@ -47,6 +50,7 @@ async def read_work(
     claims: Claims,
     dead_letters: DeadLetters,
     redis: Redis,
+    streams: Streams,
 ) -> WorkStatus:
     """Read the status; ``redis`` is the state database."""
     names = list(ecosystems())
@@ -62,4 +66,5 @@ async def read_work(
         jobs_running=sum(job is not None and not job.finished for job in found),
         runs=await runs.current_of(names),
         feeds={name: feed for name, feed in feeds.items() if feed},
+        streams=await streams.standings(),
     )

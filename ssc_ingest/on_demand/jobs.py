@@ -175,12 +175,15 @@ class Jobs:
         *,
         reason: str = "",
         counts: Mapping[str, int] | None = None,
-    ) -> None:
-        """Note how a package ended; the job is finished when none is pending."""
+    ) -> bool:
+        """Note how a package ended; the job is finished when none is pending.
+
+        Returns:
+            Whether the package was pending: ``False`` at the second call.
+        """
         pairs = [item for pair in {outcome.value: 1, **(counts or {})}.items() for item in pair]
-        await self._finish(
-            keys=_keys(job_id), args=[time.time(), purl, outcome.value, reason, TTL, *pairs]
-        )
+        args = [time.time(), purl, outcome.value, reason, TTL, *pairs]
+        return bool(await self._finish(keys=_keys(job_id), args=args))
 
     async def touch(self, job_id: str) -> None:
         """Note that something was done about the job."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from pydantic import Field
 
+from ssc_ingest.ecosystems.npm.aliases import resolve_alias
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
-from ssc_ingest.ecosystems.npm.ranges import parse_range, to_constraints
+from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import expand_shorthand
 from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
 from ssc_ingest.ecosystems.wire import (
@@ -132,7 +133,7 @@ class RequirementReader:
         """The requirements, one per package; ranges of a repeated package are united."""
         ranges: dict[str, tuple[str, ...]] = {}
         for name, text in manifest.installed_from_registry().items():
-            target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
+            target, range_ = resolve_alias(name, text if isinstance(text, str) else "")
             ranges[target] = (*ranges.get(target, ()), range_)
         found = (self._requirements.get(name, *texts) for name, texts in ranges.items())
         return tuple(requirement for requirement in found if requirement)
@@ -140,18 +141,6 @@ class RequirementReader:
     def report(self) -> None:
         """Log, once per package, the names that npm cannot have."""
         self._requirements.report(IDENTITY.name, self._package)
-
-
-def _resolve_alias(name: str, text: str) -> tuple[str, str]:
-    """``npm:real@range`` names another package, ``npm:range`` (Yarn's) the same."""
-    text = text.strip()
-    if text[:4].lower() != "npm:":
-        return name, text
-    target = text[4:]
-    real, _, range_ = target[1:].partition("@")
-    if not target.startswith("@") and parse_range(target) is not None:
-        return name, target
-    return target[:1] + real, range_
 
 
 _LISTED_NAME = re.compile(r"[^\s@><=]+")
