@@ -24,7 +24,8 @@
     ├── InvalidArguments                the caller's mistake
     │   ├── UnknownEcosystem
     │   ├── InvalidName
-    │   └── InvalidPurl(suggestion)
+    │   ├── InvalidPurl(suggestion)
+    │   └── InvalidMessage(counter)     an entry of another service's stream
     ├── ParentNotFound(parent_id)       the start node of an edge is not in the graph
     ├── StoreUnavailable(store)         wait for the store, without using up an attempt
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
@@ -160,6 +161,17 @@ class InvalidPurl(InvalidArguments):
         text = f"{message}; did you mean {suggestion}?" if suggestion else message
         super().__init__(text)
         self.suggestion = suggestion
+
+
+class InvalidMessage(InvalidArguments):
+    """An entry of a stream requests nothing that can be done.
+
+    ``counter`` is the metric that counts it: ``validation_errors`` or ``unsupported_types``.
+    """
+
+    def __init__(self, message: str, *, counter: str = "validation_errors") -> None:
+        super().__init__(message)
+        self.counter = counter
 
 
 class ParentNotFound(IngestError):

@@ -39,6 +39,13 @@ from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.fleet_metrics import REFRESH_EVERY, FleetMetrics
 from ssc_ingest.on_demand.jobs import Budget, Jobs
 from ssc_ingest.on_demand.requirement_files import RequirementFiles
+from ssc_ingest.on_demand.stream.connections import entry_client, text_client
+from ssc_ingest.on_demand.stream.consumer import StreamConsumer
+from ssc_ingest.on_demand.stream.consumers import stream_consumers
+from ssc_ingest.on_demand.stream.counts import StreamMetrics
+from ssc_ingest.on_demand.stream.names import stream_names
+from ssc_ingest.on_demand.stream.readers import StreamReaders
+from ssc_ingest.on_demand.stream.status import Streams
 from ssc_ingest.runs.control import RunControl
 from ssc_ingest.runs.facts import FactsSurvey
 from ssc_ingest.runs.publisher import RunServices
@@ -50,6 +57,7 @@ from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.deliveries import Deliveries
+from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.malformed import KEEP_EVERY, MalformedTexts
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
@@ -91,14 +99,31 @@ class State:
     limiter: RateLimiter
     redis: Redis
     """The state database."""
+    edge_order: EdgeOrder
+    standings: Streams
+    """How the streams of other services stand."""
     streams: Redis
     """The streams of other services, and their dead letters."""
+    stream_entries: Redis
+    """The same as bytes, for reading entries; it does not retry."""
     cache: Redis
     """Bytes, not text."""
 
     def replay(self) -> Replay:
         """What replays dead letters."""
         return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
+
+    def stream_consumers(self, settings: Settings) -> list[StreamConsumer]:
+        """What reads the streams of other services, each on its own."""
+        return stream_consumers(
+            settings,
+            self.stream_entries,
+            self.standings,
+            queues=self.queues,
+            jobs=self.jobs,
+            edge_order=self.edge_order,
+            dead_letters=self.dead_letters,
+        )
 
     def run_control(self) -> RunControl:
         """What begins, pauses, resumes and cancels runs."""
@@ -149,6 +174,7 @@ class Resources:
             not_found=self.state.not_found,
             rereading=self.state.rereading,
             import_names=self.import_names,
+            edge_order=self.state.edge_order,
             cache=self.state.cache,
             timeout=self.settings.task_timeout,
         )
@@ -168,6 +194,7 @@ class Resources:
                 state.dead_letters,
                 state.cooldowns,
                 self.metrics,
+                streams=state.standings.metrics,
                 max_attempts=self.settings.max_attempts,
             ),
         )
@@ -201,8 +228,7 @@ class Resources:
             runs=state.runs,
             limiter=state.limiter,
             redis=state.redis,
-            streams=state.streams,
-            stream_names=stream_names(settings),
+            streams=state.standings,
             views=GraphViews(self.driver, timeout=settings.db_default_query_timeout_ms / 1000),
             freshness_goal=timedelta(days=settings.freshness_goal_days),
         )
@@ -219,6 +245,10 @@ class Resources:
         if exports_metrics:
             refresh = self.fleet_metrics().keep_fresh
             steps.append(Step("refresh_fleet_metrics", refresh, REFRESH_EVERY))
+        consumers = self.state.stream_consumers(self.settings)
+        steps += [
+            Step(f"read_{consumer.stream}", consumer.run, MOVE_EVERY) for consumer in consumers
+        ]
         return steps
 
     def run_services(self, ecosystem: str) -> RunServices:
@@ -262,9 +292,14 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
 
         state = PipeliningRedis(connections(settings.redis_state_db))
         stack.push_async_callback(state.aclose)
-        streams = connect(settings.redis_db)
+        stream_url = servers.stream(settings.redis_db)
+        streams, entries = text_client(stream_url), entry_client(stream_url)
+        stack.push_async_callback(streams.aclose)
+        stack.push_async_callback(entries.aclose)
+        metrics, readers = StreamMetrics(state), StreamReaders(state)
+        names = stream_names(settings.redis_stream)
         queues = Queues(connect(settings.redis_broker_db))
-        dead_letters = DeadLetters(state, streams, stream_names(settings))
+        dead_letters = DeadLetters(state, streams, names)
         yield State(
             queues=queues,
             jobs=Jobs(state),
@@ -282,14 +317,12 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             malformed=MalformedTexts(connect(settings.redis_broker_db, text=False), dead_letters),
             limiter=RateLimiter(state),
             redis=state,
+            edge_order=EdgeOrder(state),
+            standings=Streams(streams, names, settings.redis_group, metrics, readers),
             streams=streams,
+            stream_entries=entries,
             cache=connect(settings.redis_cache_db, text=False),
         )
-
-
-def stream_names(settings: Settings) -> list[str]:
-    """The streams that other services may write to: both spellings that are in use."""
-    return sorted({settings.redis_stream, "package-extraction", "package_extraction"})
 
 
 @asynccontextmanager

@@ -79,6 +79,15 @@ class Servers:
     redis_url: str
     """Without a database number; see :meth:`redis`."""
     vulnerabilities_uri: str
+    stream_url: str | None = None
+    """Of the Redis with other services' streams, perhaps with a database; ``None``: the same."""
+
+    def stream(self, database: int) -> str:
+        """The URL of the database with the streams; ``database`` is used where none is named."""
+        if self.stream_url is None:
+            return self.redis(database)
+        parts = urlsplit(self.stream_url)
+        return urlunsplit(parts if parts.path.strip("/") else parts._replace(path=f"/{database}"))
 
     def redis(self, database: int) -> str:
         """The Redis URL of one database."""
@@ -115,7 +124,8 @@ def locate(settings: Settings) -> Servers:
         )
     password = settings.graph_db_password.get_secret_value()
     auth = (settings.graph_db_user, password) if settings.graph_db_uri and password else None
-    return Servers(graph_uri, auth, redis_url, vulnerabilities_uri)
+    stream = settings.stream_redis_url and settings.stream_redis_url.get_secret_value()
+    return Servers(graph_uri, auth, redis_url, vulnerabilities_uri, stream or None)
 
 
 def configured_redis_url(settings: Settings) -> str | None:

@@ -31,6 +31,7 @@ SCHEMES = {
     "graph_db_uri": ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"),
     "vuln_db_uri": ("mongodb", "mongodb+srv"),
     "redis_url": ("redis", "rediss"),
+    "stream_redis_url": ("redis", "rediss"),
 }
 HOST = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -110,12 +111,18 @@ class Settings(BaseSettings):
     """Database of jobs, claims and schedules."""
     redis_cache_db: int = Field(3, ge=0)
     """Cache database. May be flushed; must differ from the other three."""
-    redis_stream: str = "package-extraction"
-    """Stream on which other services request packages; monitored, but not read yet."""
-    redis_group: str = "extractors"
-    """Consumer group of that stream; accepted for compatibility."""
-    redis_consumer: str = "package-consumer"
-    """Name of this consumer in the group; accepted for compatibility."""
+    redis_stream: str = Field("package-extraction", min_length=1, max_length=64)
+    """Stream on which other services request packages; so is its spelling with _ in place of -."""
+    redis_group: str = Field("extractors", min_length=1)
+    """Consumer group of that stream."""
+    redis_consumer: str = Field("package-consumer", min_length=1)
+    """Beginning of the consumers' names in the group; host and process follow."""
+    stream_redis_url: SecretStr | None = Field(None, examples=["redis://:password@redis:6379/0"])
+    """Address of the Redis with that stream, if it is another one; a path overrides REDIS_DB."""
+    stream_high_water: int = Field(1000, ge=1)
+    """Messages in the urgent queues above which the stream is not read."""
+    stream_retention_days: float = Field(7, ge=0)
+    """Days until processed entries are removed from the stream; 0 keeps them."""
 
     # Requests to registries. The addresses and rates of each registry follow below.
     contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
@@ -210,7 +217,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("graph_db_uri", "vuln_db_uri", "redis_url")
+    @field_validator("graph_db_uri", "vuln_db_uri", "redis_url", "stream_redis_url")
     @classmethod
     def _address(
         cls, value: str | SecretStr | None, info: ValidationInfo

@@ -104,10 +104,15 @@ class Schedule:
         return TaskMessage(task=self.task, kwargs=self.kwargs, queue=CONTROL, ignore_result=False)
 
 
+PROCESS_STREAM = "stream.process"
+"""Public name of the task."""
+
 OWN = (
     # Finds work that a crash left behind: deferred requests without an owner, packages of jobs
     # that are in no queue.
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
+    # Control reads the streams all the time; this is the second line, and its result is a record.
+    Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
 )
 """Schedules that maintain the fleet itself; there whatever ``SCHEDULES`` is."""
 

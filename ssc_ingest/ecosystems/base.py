@@ -15,6 +15,7 @@ from urllib.parse import quote
 from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.endpoints import Endpoint, Endpoints, Option
+from ssc_ingest.ecosystems.manifests import check_constraints, check_name
 from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import (
     ANY_VERSION,
@@ -178,6 +179,21 @@ class Ecosystem(ABC):
     def name_of_node(cls, properties: Mapping[str, Any]) -> str:
         """The registry's spelling of a package's name, as far as its node in the graph has it."""
         return str(properties.get("registry_name") or properties.get("name") or "")
+
+    @classmethod
+    def manifest_entry(cls, name: str, constraints: str) -> tuple[PackageRef, str]:
+        """The package that an entry of a project's manifest requires, and the range of it.
+
+        Args:
+            name: as the manifest has it.
+            constraints: as the manifest has them; empty without any.
+
+        Raises:
+            InvalidName: the entry names no package of this registry; the text says what it is.
+        """
+        check_name(name)
+        check_constraints(name, constraints)
+        return cls.ref(name), constraints
 
     @classmethod
     def version_purl(cls, ref: PackageRef, version: str) -> Purl:

@@ -53,8 +53,8 @@ class Member(Protocol):
     async def exhausted(self) -> bool:
         """Whether its budget of requests is used up."""
 
-    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
-        """Count the package, once however often this is called."""
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
+        """Count the package, once however often this is called; returns whether it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +74,23 @@ class JobMember:
             self.ref.purl,
             request=self.request.keywords(),
             dependencies=self.request.dependencies,
-            force=self.request.refresh or self.request.parent_id is not None,
+            # A message of a stream is a job of its own, whose second delivery has nothing to do.
+            force=self.request.origin is None
+            and (self.request.refresh or self.request.parent_id is not None),
         )
 
     async def exhausted(self) -> bool:
         """Whether the job's requests are used up."""
         return await self.jobs.exhausted(self.job_id, self.budget)
 
-    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """The job is finished when none of its packages is pending."""
         amounts = {
             "versions": counts.versions,
             "requirements": counts.requirements,
             "requests": counts.requests,
         }
-        await self.jobs.finish(
+        return await self.jobs.finish(
             self.job_id, self.ref.purl, outcome.coarse, reason=reason, counts=amounts
         )
 
@@ -109,10 +111,10 @@ class DirectMember:
         """It is outside the budget."""
         return False
 
-    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """The job counts it as done."""
         del outcome, counts, reason
-        await self.jobs.filled(self.job_id, self.ref.purl)
+        return await self.jobs.filled(self.job_id, self.ref.purl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class RunMember:
         """Runs have no budget."""
         return False
 
-    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> None:
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """The run counts the package unless a newer message for it is pending."""
         del reason  # the dead letter has it
         amounts = {
@@ -143,6 +145,7 @@ class RunMember:
             "requests": counts.requests,
         }
         await self.runs.end(self.run_id, self.ref.purl, self.sequence, outcome, amounts)
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +157,9 @@ class Request:
     job_id: str | None
     members: tuple[Member, ...]
 
-    async def ended(self, outcome: Outcome, counts: Counts, reason: str = "") -> None:
-        """Tell all members how the extraction ended."""
-        for member in self.members:
-            await member.ended(outcome, counts, reason)
+    async def ended(self, outcome: Outcome, counts: Counts, reason: str = "") -> bool:
+        """Tell all members how the extraction ended; returns whether one has counted it."""
+        return any([await member.ended(outcome, counts, reason) for member in self.members])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

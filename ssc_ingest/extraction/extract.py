@@ -27,6 +27,7 @@ from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
 from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.messages import Progress
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.rereading import Rereading
@@ -98,6 +99,7 @@ class Extractor:
         not_found: NegativeCache,
         rereading: Rereading,
         import_names: ImportNamesCache,
+        edge_order: EdgeOrder,
         cache: Redis,
         timeout: float,
     ) -> None:
@@ -107,6 +109,7 @@ class Extractor:
         self._not_found = not_found
         self._rereading = rereading
         self._import_names = import_names
+        self._edge_order = edge_order
         self._cache = cache
         self._timeout = timeout
 
@@ -161,7 +164,7 @@ class Extractor:
     ) -> Extracted:
         ecosystem = self._ecosystems[arguments.ecosystem]
         writer, scope, urgent = self._writer, attempt.scope, attempt.urgent
-        edges = _parent_edges(arguments)
+        edges = await self._parent_edges(arguments, ref)
         state = await self._reader.package_state(ref)
         is_read = state is not None and not state.is_stub
         if state and is_read and not arguments.refresh:
@@ -186,9 +189,7 @@ class Extractor:
             await self._not_found.add(ref.purl)
             if not is_read:
                 raise
-            await self._rereading.forget(ref)
-            await writer.mark_gone(ref, now(), urgent=urgent)
-            log.info("package_gone")
+            await self._mark_gone(ref, edges, urgent=urgent)
             raise PackageGone(ref.purl, url=error.url) from error
         if known_missing:
             await self._not_found.forget(ref.purl)
@@ -249,6 +250,14 @@ class Extractor:
         if reread:
             etag = None
         return replace(request, known=known, reread=reread, etag=etag), rests
+
+    async def _mark_gone(self, ref: PackageRef, edges: list[ParentEdge], *, urgent: bool) -> None:
+        """The graph keeps what it has of the package, and a caller may still require it."""
+        await self._rereading.forget(ref)
+        await self._writer.mark_gone(ref, now(), urgent=urgent)
+        if edges:
+            await self._writer.link(ref, edges, urgent=urgent)
+        log.info("package_gone")
 
     async def _plan_rereading(
         self, package: Package, state: PackageState | None, *, rests: bool
@@ -318,9 +327,13 @@ class Extractor:
             package.ref, version, lambda: ecosystem.import_names(package, version)
         )
 
-
-def _parent_edges(arguments: ExtractPackage) -> list[ParentEdge]:
-    if not arguments.parent_id:
-        return []
-    # Verbatim: the service that owns the parent compares this text with its own.
-    return [ParentEdge(arguments.parent_id, arguments.constraints or ANY_VERSION)]
+    async def _parent_edges(self, arguments: ExtractPackage, ref: PackageRef) -> list[ParentEdge]:
+        """The edge that the caller asks for, unless a later message asks for it, too."""
+        parent_id, origin = arguments.parent_id, arguments.origin
+        if not parent_id:
+            return []
+        if origin and await self._edge_order.is_superseded(parent_id, ref.purl, origin.entry):
+            log.info("edge_superseded", parent_id=parent_id)
+            return []
+        # Verbatim: the service that owns the parent compares this text with its own.
+        return [ParentEdge(parent_id, arguments.constraints or ANY_VERSION)]

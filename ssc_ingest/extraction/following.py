@@ -6,7 +6,7 @@ from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.extraction.assignment import Assignment
 from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
-from ssc_ingest.models import Installed, PackageRef, Purl, RequiredPackage
+from ssc_ingest.models import Installed, Outcome, PackageRef, Purl, RequiredPackage
 from ssc_ingest.on_demand.jobs import Budget, Jobs, direct_message, job_message
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
@@ -57,7 +57,9 @@ class Following:
         required: list[RequiredPackage] = []
         if arguments.dependencies == "all" or assignment.requested:
             required = await self._reader.requirements(ref)
-        if arguments.dependencies == "all":
+        if arguments.origin and extracted.outcome is Outcome.PRESENT:
+            pulled = {}  # a message about a package that was there adds the edge from its parent
+        elif arguments.dependencies == "all":
             pulled = {each.purl: Installed(each.purl, each.registry_name) for each in required}
         else:
             pulled = await self._installation(job_id, ref, named=assignment.requested)

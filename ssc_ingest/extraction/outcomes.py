@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ssc_ingest.errors import IngestError, InvalidArguments
-from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts
+from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts, Request
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, now
+from ssc_ingest.on_demand.stream.counts import StreamCounts, StreamMetrics
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import Progress, TaskMessage
@@ -67,12 +68,14 @@ class Recorder:
         cooldowns: Cooldowns,
         metrics: Metrics,
         *,
+        streams: StreamMetrics,
         max_attempts: int,
     ) -> None:
         self._assignments = assignments
         self._queues = queues
         self._dead_letters = dead_letters
         self._cooldowns = cooldowns
+        self._streams = streams
         self._metrics = metrics
         self._max_attempts = max_attempts
 
@@ -85,7 +88,8 @@ class Recorder:
             counts: amounts that the job and the run add up.
         """
         request = assignment.request
-        await request.ended(outcome, counts)
+        if await request.ended(outcome, counts):
+            await self._count_message(request, StreamCounts(successful=1))
         self._metrics.package_ended(request.ref.ecosystem, outcome.coarse.value)
 
     async def failed(
@@ -146,8 +150,14 @@ class Recorder:
         with suppress(InvalidArguments):
             request = self._assignments.read(message)
             ecosystem = request.ref.ecosystem
-            await request.ended(Outcome.FAILED, NONE, reason)
+            if await request.ended(Outcome.FAILED, NONE, reason):
+                await self._count_message(request, StreamCounts(failed=1))
             if not isinstance(error, IngestError) or error.blames_package:
                 await self._cooldowns.start(request.ref.purl)
         self._metrics.package_ended(ecosystem, Outcome.FAILED.value)
         return GaveUp(dead_letter=letter, error_type=type(error).__name__, error=str(error))
+
+    async def _count_message(self, request: Request, counts: StreamCounts) -> None:
+        """Count the message of another service that requested the package, if there is one."""
+        if origin := request.arguments.origin:
+            await self._streams.add(origin.stream, counts)

@@ -6,14 +6,13 @@ The other processes export none of them, so that they are there once. A value th
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import IngestError
@@ -22,6 +21,7 @@ from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.metrics import PREFIX
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import beats, workers
+from ssc_ingest.on_demand.stream.status import Streams
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import NextMessage
@@ -45,8 +45,7 @@ class FleetMetrics:
         runs: where updates go on.
         limiter: which registries are paused.
         redis: the state database.
-        streams: the database of other services' streams.
-        stream_names: of those streams.
+        streams: those of other services.
         views: of the graph.
         freshness_goal: age beyond which a package is stale.
     """
@@ -60,8 +59,7 @@ class FleetMetrics:
         runs: Runs,
         limiter: RateLimiter,
         redis: Redis,
-        streams: Redis,
-        stream_names: Sequence[str],
+        streams: Streams,
         views: GraphViews,
         freshness_goal: timedelta,
     ) -> None:
@@ -70,11 +68,10 @@ class FleetMetrics:
         self._runs = runs
         self._limiter = limiter
         self._redis = redis
-        self._stream_redis = streams
+        self._streams = streams
         self._views = views
         self._freshness_goal = freshness_goal
         self._queues = queue_names(ecosystems())
-        self._streams = stream_names
         self._counted_at = -math.inf
         self._next: dict[str, tuple[NextMessage, float]] = {}
         self._refreshed = _gauge(
@@ -106,6 +103,15 @@ class FleetMetrics:
             "stream_pending",
             "Entries of the stream delivered and not acknowledged.",
             *("stream", "group"),
+        )
+        self._stream_messages = _gauge(
+            registry,
+            "stream_messages",
+            "Messages of the stream so far, by what became of them.",
+            *("stream", "outcome"),
+        )
+        self._stream_readers = _gauge(
+            registry, "stream_readers", "Processes that read the stream.", "stream"
         )
         self._last_task = _gauge(
             registry,
@@ -200,17 +206,20 @@ class FleetMetrics:
     async def _refresh_streams(self) -> None:
         lag: dict[tuple[str, ...], float] = {}
         pending: dict[tuple[str, ...], float] = {}
-        for name in self._streams:
-            try:
-                groups: Any = await self._stream_redis.xinfo_groups(name)
-            except ResponseError:  # no such stream
-                continue
-            for group in groups:
-                pending[(name, group["name"])] = group["pending"]
-                if group.get("lag") is not None:
-                    lag[(name, group["name"])] = group["lag"]
+        messages: dict[tuple[str, ...], float] = {}
+        readers: dict[tuple[str, ...], float] = {}
+        for stream in await self._streams.standings():
+            if stream.pending is not None:
+                pending[(stream.name, stream.group)] = stream.pending
+            if stream.lag is not None:
+                lag[(stream.name, stream.group)] = stream.lag
+            readers[(stream.name,)] = sum(reader.state != "failing" for reader in stream.readers)
+            for outcome, count in asdict(stream.total).items():
+                messages[(stream.name, outcome)] = count
         _set(self._stream_lag, lag)
         _set(self._stream_pending, pending)
+        _set(self._stream_messages, messages)
+        _set(self._stream_readers, readers)
 
 
 def _gauge(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Gauge:

@@ -1,7 +1,7 @@
 """The state of the fleet as Redis has it: what ``ssc-ingest status`` prints."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
@@ -9,6 +9,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.monitoring.heartbeats import Worker, workers
 from ssc_ingest.monitoring.witnesses import Problem, problems
 from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.on_demand.stream.status import Streams, StreamStatus
 from ssc_ingest.runs.facts import surveyed
 from ssc_ingest.runs.model import Feed, Run
 from ssc_ingest.runs.store import Runs
@@ -44,6 +45,8 @@ class WorkStatus:
     """Everything that an operator should know, the worst first."""
     facts_surveyed: dict[str, bool]
     """Whether the versions that lack facts have been counted, by ecosystem."""
+    streams: list[StreamStatus] = field(default_factory=list)
+    """The streams on which other services request packages."""
 
 
 async def read_work(
@@ -55,6 +58,7 @@ async def read_work(
     dead_letters: DeadLetters,
     redis: Redis,
     pauses: Mapping[str, str],
+    streams: Streams,
 ) -> WorkStatus:
     """Read the status.
 
@@ -76,4 +80,5 @@ async def read_work(
         facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},
         problems=await problems(redis=redis, queues=queues, runs=runs, pauses=pauses),
+        streams=await streams.standings(),
     )

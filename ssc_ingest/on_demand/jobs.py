@@ -232,9 +232,9 @@ class Jobs:
         keys = [_keys(job_id)[1], *_direct_keys(job_id)]
         return [Purl(purl) for purl in await self._fill(keys=keys, args=args)]
 
-    async def filled(self, job_id: str, purl: Purl) -> None:
-        """Note that a direct requirement has ended, whatever its outcome."""
-        await self._redis.srem(_direct_keys(job_id)[1], purl)
+    async def filled(self, job_id: str, purl: Purl) -> bool:
+        """Note that a direct requirement has ended; returns whether it was pending."""
+        return bool(await self._redis.srem(_direct_keys(job_id)[1], purl))
 
     async def exhausted(self, job_id: str, budget: Budget) -> bool:
         """Whether the job's requests are used up."""
@@ -249,12 +249,15 @@ class Jobs:
         *,
         reason: str = "",
         counts: Mapping[str, int] | None = None,
-    ) -> None:
-        """Note how a package ended; the job is finished when none is pending."""
+    ) -> bool:
+        """Note how a package ended; the job is finished when none is pending.
+
+        Returns:
+            Whether the package was pending: ``False`` at the second call.
+        """
         pairs = [item for pair in {outcome.value: 1, **(counts or {})}.items() for item in pair]
-        await self._finish(
-            keys=_keys(job_id), args=[time.time(), purl, outcome.value, reason, TTL, *pairs]
-        )
+        args = [time.time(), purl, outcome.value, reason, TTL, *pairs]
+        return bool(await self._finish(keys=_keys(job_id), args=args))
 
     async def touch(self, job_id: str) -> None:
         """Note that something was done about the job."""

@@ -50,6 +50,9 @@ class Origin(BaseModel):
 
     stream: str
     data: str
+    """The raw message, unchanged."""
+    entry: str = ""
+    """The id of the message's entry: of two messages about one edge, the later one counts."""
 
 
 class ExtractPackage(Arguments):
@@ -105,6 +108,15 @@ class IngestRegistry(UpdateRegistry):
 
     limit: int | None = Field(None, ge=1)
     """Maximum number of packages to add."""
+
+
+class ProcessStream(Arguments):
+    """Arguments of ``stream.process``."""
+
+    batch: int = Field(100, ge=1, le=10_000)
+    """Maximum number of messages of each stream."""
+    block_ms: int = Field(1000, ge=0, le=30_000)
+    """Milliseconds to wait for the first message; 0: do not wait."""
 
 
 class ReplayDeadLetters(Arguments):

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from ssc_ingest import __version__
 from ssc_ingest.work.arguments import Origin
@@ -22,6 +24,12 @@ from ssc_ingest.work.messages import Failure, TaskMessage
 
 STREAM = "dead-letters"
 STREAM_SUFFIX = "-dlq"
+
+KEPT = "dead-letters:kept"
+"""A list of letters for streams whose server was away; they are delivered when it is back."""
+
+KEPT_PORTION = 1000
+"""Letters that are delivered at once."""
 
 MAX_TRACEBACK_LENGTH = 20_000
 """Characters; the end of a longer one is kept."""
@@ -33,6 +41,8 @@ MAX_FAILURES = 20
 """Earlier failures that a letter keeps: the latest."""
 
 PAGE = 100
+
+log = structlog.get_logger(__name__)
 
 _ENTRY_ID = re.compile(r"[0-9]+-[0-9]+", re.ASCII)
 
@@ -139,19 +149,57 @@ class DeadLetters:
             "version": __version__,
             "history": json.dumps([asdict(failure) for failure in message.failures]),
         }
-        redis, name = self._state, STREAM
-        if origin is not None:
-            redis, name = self._streams, origin.stream + STREAM_SUFFIX
-            fields["data"] = origin.data
-        entry_id: Any = await redis.xadd(name, fields)
+        if origin is None:
+            entry_id: Any = await self._state.xadd(STREAM, fields)
+            return f"{STREAM}/{entry_id}"
+        name = origin.stream + STREAM_SUFFIX
+        fields["data"] = origin.data
+        try:
+            entry_id = await self._streams.xadd(name, fields)
+        except RedisError as failure:
+            # Work must not wait, or be repeated, because the other service's server is away.
+            log.warning("dead_letter_kept_back", stream=name, error=str(failure))
+            await self._state.lpush(KEPT, json.dumps({"stream": name, "fields": fields}))
+            return f"{name}/kept back"
         return f"{name}/{entry_id}"
 
+    async def deliver_kept(self) -> int:
+        """Deliver letters whose stream's server was away; returns how many there were.
+
+        Safe to repeat; a process that is killed meanwhile leaves at most one of them twice.
+        """
+        delivered, failed = 0, set()
+        kept: Any = await self._state.lrange(KEPT, -KEPT_PORTION, -1)
+        for text in reversed(kept):
+            letter = json.loads(text)
+            if letter["stream"] in failed:
+                continue
+            try:
+                await self._streams.xadd(letter["stream"], letter["fields"])
+            except RedisError:
+                failed.add(letter["stream"])
+                continue
+            await self._state.lrem(KEPT, -1, text)
+            delivered += 1
+        return delivered
+
     async def count(self) -> int:
-        """Number of dead letters."""
-        total = int(await self._state.xlen(STREAM))
+        """Number of dead letters, as far as the streams' server answers."""
+        counts = await self.counts()
+        return sum(count for count in counts.values() if count)
+
+    async def counts(self) -> dict[str, int | None]:
+        """Number of dead letters by stream; ``None`` where its server does not answer."""
+        found: dict[str, int | None] = {STREAM: int(await self._state.xlen(STREAM))}
+        kept = int(await self._state.llen(KEPT))
+        if kept:
+            found[KEPT] = kept
         for name in self._names:
-            total += int(await self._streams.xlen(name))
-        return total
+            try:
+                found[name] = int(await self._streams.xlen(name))
+            except RedisError:
+                found[name] = None
+        return found
 
     async def all(self, chosen: LetterFilter = EVERYTHING) -> AsyncIterator[DeadLetter]:
         """Dead letters that pass a filter, the newest of each stream first."""

@@ -17,6 +17,7 @@ from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name, queue
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SCRIPTS = Path(sys.executable).parent
+REDIS = "ssc-ingest-redis"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 
 def our_services(services: dict[str, Any]) -> dict[str, Any]:
     """Those that run this program's image."""
-    return {name: service for name, service in services.items() if name != "redis"}
+    return {name: service for name, service in services.items() if name != REDIS}
 
 
 def queues_of(service: dict[str, Any]) -> list[str]:
@@ -65,12 +66,21 @@ def test_dockerfile_has_no_known_mistakes() -> None:
 
 def test_redis_keeps_work_over_a_restart(compose: dict[str, Any], services: dict[str, Any]) -> None:
     """Append-only file on a named volume; healthy when it answers."""
-    redis = services["redis"]
+    redis = services[REDIS]
     assert redis["image"] == "redis:7-alpine"
     assert redis["command"][1:3] == ["--appendonly", "yes"]
     assert redis["volumes"] == ["redis_data:/data"]
     assert "redis_data" in compose["volumes"]
     assert redis["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
+
+
+def test_no_service_answers_to_the_name_of_another(services: dict[str, Any]) -> None:
+    """The network has a ``redis`` already: that of the services that write the stream."""
+    assert "redis" not in services
+    for service in services.values():
+        assert "container_name" not in service
+        assert "hostname" not in service
+    assert "ports" not in services[REDIS]
 
 
 def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) -> None:
@@ -113,7 +123,7 @@ def test_everything_of_the_fleet_runs(services: dict[str, Any]) -> None:
 def test_start_is_ordered_by_health(services: dict[str, Any]) -> None:
     """Redis first, then workers, then who watches them; everything waited for has a check."""
     for name, service in our_services(services).items():
-        assert service["depends_on"]["redis"] == {"condition": "service_healthy"}, name
+        assert service["depends_on"][REDIS] == {"condition": "service_healthy"}, name
         for dependency, condition in service["depends_on"].items():
             assert condition == {"condition": "service_healthy"}
             assert "healthcheck" in services[dependency], dependency
@@ -133,7 +143,7 @@ def test_every_process_says_whether_it_works(services: dict[str, Any]) -> None:
     """Workers by what they take from their queues, beat by its looks at the schedule."""
     for name, service in services.items():
         assert "healthcheck" in service, name
-        if name not in {"redis", "flower"}:
+        if name not in {REDIS, "flower"}:
             kind = "beat" if name == "beat" else "worker"
             test = ["CMD", "python", "-m", "ssc_ingest.health", kind]
             assert service["healthcheck"]["test"] == test, name
@@ -164,7 +174,7 @@ def test_running_tasks_get_their_time_to_stop(services: dict[str, Any]) -> None:
 def test_nothing_listens_beyond_this_machine(services: dict[str, Any]) -> None:
     """Published ports are bound to loopback."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 1
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -185,7 +195,7 @@ def test_graph_and_vulnerabilities_come_from_the_network(
         environment = service["environment"]
         assert environment["GRAPH_DB_URI"] == "${GRAPH_DB_URI:-bolt://neo4j:7687}"
         assert environment["VULN_DB_URI"] == "${VULN_DB_URI:-mongodb://mongo:27017}"
-        assert environment["REDIS_URL"] == "redis://redis:6379"
+        assert environment["REDIS_URL"] == f"redis://{REDIS}:6379"
 
 
 def test_containers_have_no_more_rights_than_they_need(services: dict[str, Any]) -> None:

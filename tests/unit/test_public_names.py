@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 import typer.main
 
+from ssc_ingest.cli.checking import Check
 from ssc_ingest.cli.commands import cache as cache_command
 from ssc_ingest.cli.commands import jobs, migrate, schedules, show, status
-from ssc_ingest.cli.commands.check import Check
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
@@ -32,6 +32,9 @@ from ssc_ingest.graph.views import Counts, PackageView
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.status import WorkStatus
 from ssc_ingest.on_demand.jobs import Job
+from ssc_ingest.on_demand.stream.counts import StreamCounts
+from ssc_ingest.on_demand.stream.readers import StreamReader
+from ssc_ingest.on_demand.stream.status import StreamStatus
 from ssc_ingest.runs.dry_run import Estimate
 from ssc_ingest.runs.model import Run
 from ssc_ingest.settings import Settings
@@ -113,7 +116,8 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
     "properties": graph_properties,
     "commands": lambda: set(commands(typer.main.get_group(program))),
     "json": lambda: field_names(
-        Check, Counts, DeadLetter, Estimate, Job, PackageView, status.ServerStatus, WorkStatus
+        *(Check, Counts, DeadLetter, Estimate, Job, PackageView, status.ServerStatus, WorkStatus),
+        *(StreamCounts, StreamReader, StreamStatus),
     ),
     "json_keys": lambda: json_keys(
         cache_command._document,
@@ -121,6 +125,8 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         migrate._document,
         Run.document,
         schedules._document,
+        StreamCounts.document,
+        StreamStatus.document,
         show._show,
         status._status,
     ),

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +11,8 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
+from ssc_ingest.cli.checking import Check, Outcome, failed, ok, shown, warning
+from ssc_ingest.cli.commands.stream_checks import check_streams
 from ssc_ingest.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -31,29 +32,7 @@ OLDEST_NEO4J = (5, 23)
 """The first version with ``CALL (variable) { ... }``."""
 
 
-class Outcome(StrEnum):
-    """The result of a check."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """It works, but needs attention."""
-    FAILED = "failed"
-
-
 STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "red"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check and its result."""
-
-    subject: str
-    outcome: Outcome
-    finding: str
-    remedy: str = ""
-    """What to do if it is not ok."""
-    exit_code: ExitCode = ExitCode.FAILED
-    """The exit code of the command if the check failed."""
 
 
 def check(
@@ -92,9 +71,9 @@ async def _check(*, offline: bool, strict: bool, as_json: bool) -> None:
                 output.write(out, f"        {made.remedy}")
     if as_json:
         output.print_json([asdict(made) for made in found])
-    failed = [made for made in found if made.outcome is Outcome.FAILED]
-    if failed:
-        raise typer.Exit(min(failed, key=_importance).exit_code)
+    failures = [made for made in found if made.outcome is Outcome.FAILED]
+    if failures:
+        raise typer.Exit(min(failures, key=_importance).exit_code)
     if strict and any(made.outcome is Outcome.WARNING for made in found):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -114,9 +93,9 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
     from ssc_ingest.cli.connections import configured
 
     settings, servers = configured()
-    yield _ok("settings", "valid")
+    yield ok("settings", "valid")
     yield _contact(settings)
-    for of_store in (_graph, _redis, _fleet, _vulnerabilities):
+    for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities):
         async for made in of_store(settings, servers):
             yield made
     if not offline:
@@ -128,8 +107,8 @@ def _contact(settings: "Settings") -> Check:
     from ssc_ingest.http.client import user_agent
 
     if settings.contact:
-        return _ok("contact", f"registries see {user_agent(settings.contact)}")
-    return _warning(
+        return ok("contact", f"registries see {user_agent(settings.contact)}")
+    return warning(
         "contact",
         "registries cannot contact you before they block you",
         "set CONTACT to a web or mail address before you start bulk runs",
@@ -150,15 +129,15 @@ async def _graph(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
         except (StoreUnavailable, ConfigurationError) as error:
             yield _unreachable("graph", servers.graph_uri, error)
             return
-        finding = f"Neo4j {server.version} {server.edition} at {_shown(servers.graph_uri)}"
+        finding = f"Neo4j {server.version} {server.edition} at {shown(servers.graph_uri)}"
         if _version(server.version) < OLDEST_NEO4J:
-            yield _failed("graph", finding, "Neo4j 5.23 or later is needed")
+            yield failed("graph", finding, "Neo4j 5.23 or later is needed")
         else:
-            yield _ok("graph", finding)
+            yield ok("graph", finding)
         if server.has_apoc:
-            yield _ok("APOC", "installed")
+            yield ok("APOC", "installed")
         else:
-            yield _failed(
+            yield failed(
                 "APOC",
                 "not installed",
                 "other services that read the graph call it: install APOC core",
@@ -175,34 +154,34 @@ async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
     labels = [cls.identity.label for cls in ecosystems().values()]
     if missing := await missing_indexes(driver, labels):
         names = ", ".join(f"{index.label}.{index.key}" for index in missing)
-        yield _warning(
+        yield warning(
             "schema",
             f"missing indexes: {names}",
             "a worker creates them when it starts (`ssc-ingest up`)",
         )
     else:
-        yield _ok("schema", "all constraints and indexes exist")
+        yield ok("schema", "all constraints and indexes exist")
     asked, wrong = 0, 0
     for subject, statement in questions(labels):
         finding = await audit(driver, subject, statement, timeout=AUDIT_TIMEOUT)
         asked += 1
         if finding.found is None:
             wrong += 1
-            yield _warning(
+            yield warning(
                 "data",
                 f"{subject}: no answer within {AUDIT_TIMEOUT:g} s",
                 "the server is busy, or the graph is too large for its memory",
             )
         elif finding.found:
             wrong += 1
-            yield _failed(
+            yield failed(
                 "data",
                 f"{output.number(finding.found)} {subject}, such as {', '.join(finding.examples)}",
                 "`ssc-ingest extract PURL --refresh` reads a package again; `ssc-ingest migrate` "
                 "repairs data of the reference implementation",
             )
     if not wrong:
-        yield _ok("data", f"{output.count(asked, 'audit')} found no problem")
+        yield ok("data", f"{output.count(asked, 'audit')} found no problem")
 
 
 # Redis --------------------------------------------------------------------------------------
@@ -221,11 +200,11 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
             return
         version = str(info.get("valkey_version") or info["redis_version"])
         name = str(info.get("server_name", "redis")).capitalize()
-        finding = f"{name} {version} at {_shown(servers.redis_url)}"
+        finding = f"{name} {version} at {shown(servers.redis_url)}"
         if _version(str(info["redis_version"])) < OLDEST_REDIS:
-            yield _failed("redis", finding, "Redis 6.2 or later is needed")
+            yield failed("redis", finding, "Redis 6.2 or later is needed")
         else:
-            yield _ok("redis", finding)
+            yield ok("redis", finding)
         for made in _redis_policy(info):
             yield made
 
@@ -233,17 +212,17 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
 def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
     policy = str(info["maxmemory_policy"])
     if policy == "noeviction":
-        yield _ok("redis memory", "noeviction: Redis never drops a queue")
+        yield ok("redis memory", "noeviction: Redis never drops a queue")
     else:
-        yield _failed(
+        yield failed(
             "redis memory",
             f"{policy}: Redis drops queues when its memory is full",
             "CONFIG SET maxmemory-policy noeviction (and in redis.conf)",
         )
     if info["aof_enabled"]:
-        yield _ok("redis durability", "append-only file: queues survive a restart")
+        yield ok("redis durability", "append-only file: queues survive a restart")
     else:
-        yield _warning(
+        yield warning(
             "redis durability",
             "no append-only file: a crash of Redis loses queued work",
             "start it with --appendonly yes",
@@ -272,7 +251,7 @@ async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
     except (StoreUnavailable, ConfigurationError):
         return  # the check of Redis says so
     if not found:
-        yield _ok("fleet", "workers read all queues, beat is running, no registry is paused")
+        yield ok("fleet", "workers read all queues, beat is running, no registry is paused")
     for problem in found:
         yield Check(
             subject=problem.subject,
@@ -296,7 +275,7 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIte
         except StoreUnavailable as error:
             yield _unreachable("vulnerabilities", servers.vulnerabilities_uri, error)
             return
-    yield _ok("vulnerabilities", f"MongoDB {version} at {_shown(servers.vulnerabilities_uri)}")
+    yield ok("vulnerabilities", f"MongoDB {version} at {shown(servers.vulnerabilities_uri)}")
 
 
 async def _registries(settings: "Settings") -> AsyncIterator[Check]:
@@ -327,19 +306,7 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                 if status in BROKEN:
                     yield _unreachable(subject, url, RegistryUnavailable(f"answers {status}"))
                 else:
-                    yield _ok(subject, f"{url} answers")
-
-
-def _ok(subject: str, finding: str) -> Check:
-    return Check(subject=subject, outcome=Outcome.OK, finding=finding)
-
-
-def _warning(subject: str, finding: str, remedy: str) -> Check:
-    return Check(subject=subject, outcome=Outcome.WARNING, finding=finding, remedy=remedy)
-
-
-def _failed(subject: str, finding: str, remedy: str) -> Check:
-    return Check(subject=subject, outcome=Outcome.FAILED, finding=finding, remedy=remedy)
+                    yield ok(subject, f"{url} answers")
 
 
 def _unreachable(subject: str, uri: str, error: Exception) -> Check:
@@ -350,16 +317,10 @@ def _unreachable(subject: str, uri: str, error: Exception) -> Check:
     return Check(
         subject=subject,
         outcome=Outcome.FAILED,
-        finding=f"{_shown(uri)}: {str(error) or type(error).__name__}",
+        finding=f"{shown(uri)}: {str(error) or type(error).__name__}",
         remedy=REMEDIES.get(subject, "check the network, and the proxy if there is one"),
         exit_code=ExitCode.CONFIGURATION if refused else ExitCode.UNAVAILABLE,
     )
-
-
-def _shown(uri: str) -> str:
-    from ssc_ingest.servers import without_credentials
-
-    return without_credentials(uri)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from ssc_ingest.cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from ssc_ingest.graph.views import Counts
     from ssc_ingest.monitoring.status import WorkStatus
+    from ssc_ingest.on_demand.stream.status import StreamStatus
     from ssc_ingest.runs.model import Feed, Run
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
@@ -96,6 +97,7 @@ async def _work(
                 dead_letters=state.dead_letters,
                 redis=state.redis,
                 pauses={each.name: each.pause for each in await registries.all()},
+                streams=state.standings,
             )
 
     return await _ask(servers.redis_url, ask())
@@ -103,7 +105,11 @@ async def _work(
 
 def _work_document(work: "WorkStatus") -> dict[str, Any]:
     """The status as JSON."""
-    return {**asdict(replace(work, runs=[])), "runs": [run.document() for run in work.runs]}
+    return {
+        **asdict(replace(work, runs=[], streams=[])),
+        "runs": [run.document() for run in work.runs],
+        "streams": [stream.document() for stream in work.streams],
+    }
 
 
 async def _graph(
@@ -272,6 +278,7 @@ def _print_work(work: "WorkStatus") -> None:
                 ("jobs running", output.number(work.jobs_running)),
                 ("runs", "; ".join(map(_run, work.runs)) or "none"),
                 ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
+                *((f"stream {stream.name}", _stream(stream)) for stream in work.streams),
                 (
                     "dead letters",
                     Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
@@ -284,6 +291,26 @@ def _print_work(work: "WorkStatus") -> None:
         style = "red" if problem.absent else "yellow"
         output.say(f"{problem.subject}: {problem.finding}", style=style)
         output.say(f"  {problem.remedy}")
+
+
+def _stream(stream: "StreamStatus") -> Text:
+    """Who reads it, how far, and what became of the messages."""
+    if stream.error:
+        return Text(stream.error, "red")
+    readers = [reader for reader in stream.readers if reader.state != "failing"]
+    parts = [f"{output.count(len(readers), 'reader')}" if readers else "nobody reads it"]
+    if any(reader.state == "waiting" for reader in readers):
+        parts[0] += ", waiting for room in the queues"
+    lag = "an unknown number" if stream.lag is None else output.number(stream.lag)
+    parts.append(f"{lag} unread, {output.number(stream.pending or 0)} pending")
+    total, recent = stream.total, stream.recent
+    parts.append(
+        f"{output.number(total.successful)} of {output.number(total.total_processed)} successful"
+        f" ({output.number(recent.total_processed)} in 5 minutes)"
+    )
+    if stream.dead_letters:
+        parts.append(output.count(stream.dead_letters, "dead letter"))
+    return Text("; ".join(parts), "" if readers else "yellow")
 
 
 def _run(run: "Run") -> str:

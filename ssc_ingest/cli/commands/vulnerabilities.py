@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.text import Text
@@ -175,7 +175,7 @@ class Bars:
         )
         self._tasks: dict[str, Any] = {}
 
-    def __enter__(self) -> "Bars":
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 

@@ -23,6 +23,7 @@ Listing and changes: the feed of a replica, :mod:`.feed`.
 Politeness: no limit is published; a few requests a second.
 """
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.licenses import license_facts
 from ssc_ingest.ecosystems.lower_case import graph_name
 from ssc_ingest.ecosystems.npm import facts
+from ssc_ingest.ecosystems.npm.aliases import resolve_alias
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
 from ssc_ingest.ecosystems.npm.packument import Manifest, Packument, parse_packument
@@ -43,7 +45,7 @@ from ssc_ingest.ecosystems.npm.requirements import RequirementReader
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
-from ssc_ingest.errors import PackageNotFound, ResourceNotFound
+from ssc_ingest.errors import InvalidName, PackageNotFound, ResourceNotFound
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 
@@ -51,6 +53,9 @@ MAX_DOCUMENT = 100 * 1024 * 1024
 """Bytes; the largest documents of the registry have 25 to 50 MB, and they grow."""
 
 JSON = "application/json"
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+(?:#\S*)?")
+"""``owner/name#commit`` in place of a range."""
 
 
 class Npm(Ecosystem):
@@ -64,6 +69,14 @@ class Npm(Ecosystem):
     def ref(cls, name: str) -> PackageRef:
         """The package of that exact name; names that differ in case are different packages."""
         return reference(name)
+
+    @classmethod
+    def manifest_entry(cls, name: str, constraints: str) -> tuple[PackageRef, str]:
+        """An alias leads to the real package and has the range behind its name."""
+        target, range_ = resolve_alias(name, constraints)
+        if REPOSITORY.fullmatch(range_):
+            raise InvalidName(f"{name!r} comes from the GitHub repository {range_}, not from npm")
+        return super().manifest_entry(target, range_)
 
     @classmethod
     def sort_key(cls, version: str) -> SemVer | None:

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ssc_ingest.ecosystems.declared import declared_beyond
+from ssc_ingest.ecosystems.npm.aliases import resolve_alias
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.npm.packument import Manifest
 from ssc_ingest.ecosystems.npm.ranges import (
     MAX_RANGE_LENGTH,
-    parse_range,
     says_all,
     to_constraints,
 )
@@ -55,7 +55,7 @@ class RequirementReader:
         """The requirements, one per package; ranges of a repeated package are united."""
         found: dict[str, tuple[Declaration, ...]] = {}
         for name, text, optional in _installed(manifest):
-            target, range_ = _resolve_alias(name, text if isinstance(text, str) else "")
+            target, range_ = resolve_alias(name, text if isinstance(text, str) else "")
             declaration = Declaration(range_, name if name != target else None, optional)
             found[target] = (*found.get(target, ()), declaration)
         requirements = (self._requirements.get(name, *each) for name, each in found.items())
@@ -112,18 +112,6 @@ def _is_bundled(name: str, manifest: Manifest) -> bool:
         bundled is True or (isinstance(bundled, list | dict) and name in bundled)
         for bundled in (manifest.bundle_dependencies, manifest.bundled_dependencies)
     )
-
-
-def _resolve_alias(name: str, text: str) -> tuple[str, str]:
-    """``npm:real@range`` names another package, ``npm:range`` (Yarn's) the same."""
-    text = text.strip()
-    if text[:4].lower() != "npm:":
-        return name, text
-    target = text[4:]
-    real, _, range_ = target[1:].partition("@")
-    if not target.startswith("@") and parse_range(target) is not None:
-        return name, target
-    return target[:1] + real, range_
 
 
 _LISTED_NAME = re.compile(r"[^\s@><=]+")

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,6 @@ class Syncing:
         while message := await broker.rpop(f"{name}.fresh"):
             headers = json.loads(str(message))["headers"]
             assert headers["task"] == "vulnerabilities.attribute"
-            from base64 import b64decode
-
             body = json.loads(b64decode(json.loads(str(message))["body"]))
             assert body[1]["ecosystem"] == name
             found += body[1]["names"]

@@ -1,0 +1,56 @@
+"""The result of one check of ``check``."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ssc_ingest.cli.exit_codes import ExitCode
+
+
+class Outcome(StrEnum):
+    """The result of a check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, but needs attention."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check and its result."""
+
+    subject: str
+    outcome: Outcome
+    finding: str
+    remedy: str = ""
+    """What to do if it is not ok."""
+    exit_code: ExitCode = ExitCode.FAILED
+    """The exit code of the command if the check failed."""
+
+
+def ok(subject: str, finding: str) -> Check:
+    """Nothing is wrong."""
+    return Check(subject=subject, outcome=Outcome.OK, finding=finding)
+
+
+def warning(subject: str, finding: str, remedy: str) -> Check:
+    """It works, but needs attention."""
+    return Check(subject=subject, outcome=Outcome.WARNING, finding=finding, remedy=remedy)
+
+
+def failed(subject: str, finding: str, remedy: str, exit_code: ExitCode = ExitCode.FAILED) -> Check:
+    """It does not work."""
+    return Check(
+        subject=subject,
+        outcome=Outcome.FAILED,
+        finding=finding,
+        remedy=remedy,
+        exit_code=exit_code,
+    )
+
+
+def shown(uri: str) -> str:
+    """An address without credentials."""
+    from ssc_ingest.servers import without_credentials
+
+    return without_credentials(uri)

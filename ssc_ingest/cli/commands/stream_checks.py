@@ -1,0 +1,121 @@
+"""What ``check`` finds out about the streams on which other services request packages."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ssc_ingest.cli import output
+from ssc_ingest.cli.checking import Check, failed, ok, shown, warning
+from ssc_ingest.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from ssc_ingest.on_demand.stream.status import StreamStatus
+    from ssc_ingest.servers import Servers
+    from ssc_ingest.settings import Settings
+
+THEIR_HOST = "redis"
+"""The name that the other services' stack gives to its Redis, in the network that we share."""
+
+THEIR_PORT = 6379
+
+TIMEOUT = 2.0
+"""Seconds for an answer."""
+
+
+async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    """Whether the streams can be read and are read, and whether it is the right server."""
+    from redis.exceptions import RedisError
+
+    from ssc_ingest.resources import open_state
+
+    url = servers.stream(settings.redis_db)
+    async with client(url) as redis:
+        try:
+            await redis.ping()
+        except (RedisError, OSError) as error:
+            yield failed(
+                "stream",
+                f"{shown(url)}: {str(error) or type(error).__name__}",
+                "see STREAM_REDIS_URL, or REDIS_URL if it is not set",
+                ExitCode.UNAVAILABLE,
+            )
+            return
+    try:
+        async with open_state(settings, servers) as state:
+            for stream in await state.standings.standings():
+                yield _of_stream(stream, shown(url))
+    except RedisError:
+        return  # the check of our own Redis says so
+    if other := await other_redis(url, THEIR_HOST, THEIR_PORT):
+        yield other
+
+
+def _of_stream(stream: "StreamStatus", address: str) -> Check:
+    subject = f"stream {stream.name}"
+    if stream.error:
+        return failed(
+            subject,
+            f"cannot be read at {address}: {stream.error}",
+            "another program uses this key; rename or delete it, or set REDIS_STREAM",
+        )
+    lag = "an unknown number" if stream.lag is None else output.number(stream.lag)
+    finding = f"{lag} unread, {output.number(stream.pending or 0)} pending at {address}"
+    if not stream.is_read:
+        return warning(
+            subject,
+            f"nobody reads it; {finding}",
+            "start control: `ssc-ingest up`, or a worker of the queue control",
+        )
+    if any(reader.state == "waiting" for reader in stream.readers):
+        return warning(
+            subject,
+            f"its readers wait for room in the queues; {finding}",
+            "`ssc-ingest status` shows the queues; more workers empty them faster",
+        )
+    return ok(subject, f"read by {output.count(len(stream.readers), 'process')}; {finding}")
+
+
+async def other_redis(stream_url: str, host: str, port: int) -> Check | None:
+    """A warning if another Redis than the stream's answers to the name that producers use.
+
+    Args:
+        stream_url: where we read the stream.
+        host: the name of the other services' Redis.
+        port: its port.
+    """
+    from redis.exceptions import AuthenticationError, RedisError
+
+    parts = urlsplit(stream_url)
+    if parts.hostname == host and (parts.port or THEIR_PORT) == port:
+        return None
+    async with client(f"redis://{host}:{port}") as theirs, client(stream_url) as ours:
+        try:
+            there: Any = await theirs.info("server")
+            if there.get("run_id") == (await ours.info("server")).get("run_id"):
+                return None
+        except AuthenticationError:
+            pass  # it is there, and not ours: we can ask ours
+        except (RedisError, OSError):
+            return None
+    return warning(
+        "stream",
+        f"another Redis answers as {host}:{port}; the stream is read at {shown(stream_url)}",
+        f"if the producers write to that one, set STREAM_REDIS_URL=redis://{host}:{port}",
+    )
+
+
+def client(url: str) -> "Redis":
+    """A client that gives up at once."""
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=TIMEOUT,
+        socket_timeout=TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )

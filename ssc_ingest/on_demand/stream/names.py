@@ -1,0 +1,10 @@
+"""Names of the streams: producers and documentation disagree about hyphen and underscore."""
+
+
+def stream_names(name: str) -> list[str]:
+    """The name of the setting first, then the same name with the other separator.
+
+    ``package-extraction`` has the twin ``package_extraction``, and the reverse.
+    """
+    spellings = (name, name.replace("_", "-"), name.replace("-", "_"))
+    return list(dict.fromkeys(spellings))

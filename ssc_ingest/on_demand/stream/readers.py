@@ -1,0 +1,58 @@
+"""The processes that read the streams, as they say themselves.
+
+``stream:reader:<stream>:<consumer>`` expires unless it is renewed. Redis' own list of consumers
+also has those that died long ago.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+
+GONE_AFTER = 30
+"""Seconds without a sign after which a reader is considered dead."""
+
+State = Literal["reading", "waiting", "failing"]
+
+_PREFIX = "stream:reader:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReader:
+    """A process that reads a stream; ``seen_at`` is a Unix time."""
+
+    stream: str
+    consumer: str
+    state: State
+    """``waiting``: the queues are full; ``failing``: ``error`` says why nothing can be read."""
+    error: str | None = None
+    seen_at: float = 0.0
+
+
+class StreamReaders:
+    """Notes and lists readers. ``redis`` is the state database."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def note(self, reader: StreamReader) -> None:
+        """A reader is there."""
+        document = json.dumps({**asdict(reader), "seen_at": time.time()})
+        await self._redis.set(_key(reader.stream, reader.consumer), document, ex=GONE_AFTER)
+
+    async def forget(self, stream: str, consumer: str) -> None:
+        """A reader stops."""
+        await self._redis.delete(_key(stream, consumer))
+
+    async def all(self) -> Sequence[StreamReader]:
+        """The readers of all streams, by stream and name."""
+        keys = [str(key) async for key in self._redis.scan_iter(f"{_PREFIX}*", count=1000)]
+        documents: Any = await self._redis.mget(sorted(keys)) if keys else []
+        return [StreamReader(**json.loads(document)) for document in documents if document]
+
+
+def _key(stream: str, consumer: str) -> str:
+    return f"{_PREFIX}{stream}:{consumer}"

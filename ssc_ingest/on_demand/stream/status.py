@@ -1,0 +1,115 @@
+"""How the streams stand: length, lag, pending entries, readers, and what became of the messages."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from ssc_ingest.on_demand.stream.counts import StreamCounts, StreamMetrics
+from ssc_ingest.on_demand.stream.group import is_missing
+from ssc_ingest.on_demand.stream.readers import StreamReader, StreamReaders
+from ssc_ingest.work.dead_letters import STREAM_SUFFIX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """A stream as it stands; numbers are ``None`` where they are unknown."""
+
+    name: str
+    group: str
+    error: str | None = None
+    """Why the stream cannot be read; the other numbers of it are unknown then."""
+    entries: int | None = None
+    """Length of the stream, with entries that are acknowledged."""
+    lag: int | None = None
+    """Entries not delivered yet. Redis does not know it after entries were deleted."""
+    pending: int | None = None
+    """Entries delivered and not acknowledged."""
+    dead_letters: int | None = None
+    readers: tuple[StreamReader, ...] = ()
+    total: StreamCounts = field(default_factory=StreamCounts)
+    recent: StreamCounts = field(default_factory=StreamCounts)
+    """Of the last five minutes."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether a process reads it, or would if the queues had room."""
+        return any(reader.state != "failing" for reader in self.readers)
+
+    def document(self) -> dict[str, Any]:
+        """The status as JSON has it."""
+        return {
+            **asdict(self),
+            "is_read": self.is_read,
+            "total": self.total.document(),
+            "recent": self.recent.document(),
+        }
+
+
+class Streams:
+    """All streams of the settings.
+
+    Args:
+        redis: the database of the streams.
+        names: of the streams.
+        group: the consumer group.
+        metrics: counts of the messages.
+        readers: the processes that read them.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        names: Sequence[str],
+        group: str,
+        metrics: StreamMetrics,
+        readers: StreamReaders,
+    ) -> None:
+        self._redis = redis
+        self.names = names
+        self._group = group
+        self.metrics = metrics
+        self.readers = readers
+
+    async def standings(self) -> list[StreamStatus]:
+        """Every stream, whether or not its server answers.
+
+        Raises:
+            RedisError: our own state cannot be read.
+        """
+        readers = await self.readers.all()
+        return [
+            await self._standing(name, tuple(reader for reader in readers if reader.stream == name))
+            for name in self.names
+        ]
+
+    async def _standing(self, name: str, readers: tuple[StreamReader, ...]) -> StreamStatus:
+        numbers: dict[str, Any] = {}
+        try:
+            numbers["entries"] = int(await self._redis.xlen(name))
+            numbers["dead_letters"] = int(await self._redis.xlen(name + STREAM_SUFFIX))
+            numbers |= await self._group_of(name)
+        except RedisError as error:
+            numbers = {"error": f"{type(error).__name__}: {error}"}
+        return StreamStatus(
+            name=name,
+            group=self._group,
+            readers=readers,
+            total=await self.metrics.total(name),
+            recent=await self.metrics.recent(name),
+            **numbers,
+        )
+
+    async def _group_of(self, name: str) -> dict[str, int | None]:
+        try:
+            groups: Any = await self._redis.xinfo_groups(name)
+        except ResponseError as error:
+            if is_missing(error):  # nothing was ever written, and nobody has read
+                return {"lag": 0, "pending": 0}
+            raise
+        for group in groups:
+            if group["name"] == self._group:
+                return {"lag": group.get("lag"), "pending": group["pending"]}
+        return {"lag": None, "pending": 0}  # nobody has read yet
