@@ -1,5 +1,5 @@
 """npm: ``npm install --package-lock-only``."""
 
-from benchmarks.resolver_truth.npm.resolver import Npm
+from benchmarks.resolver_truth.npm.resolver import Npm, lock
 
-__all__ = ["Npm"]
+__all__ = ["Npm", "lock"]
