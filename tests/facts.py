@@ -15,9 +15,11 @@ OF_VERSIONS = (
     "features",
     "extra_requirements",
     "peer_requirements",
+    "frameworks",
+    "builds",
 )
 OF_REQUIREMENTS = ("kind", "optional", "declared")
-TABLES = ("features", "extra_requirements", "peer_requirements")
+TABLES = ("features", "extra_requirements", "peer_requirements", "frameworks", "builds")
 _JSON = {"engines", "declared", *TABLES}
 
 

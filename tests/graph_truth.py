@@ -10,6 +10,8 @@ from tests import facts
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth, VersionTruth
 
+_TABLES = ", ".join(f"v.{name}" for name in facts.TABLES)
+
 Cypher = Callable[..., list[dict[str, Any]]]
 
 PACKAGE = """
@@ -20,7 +22,7 @@ RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
     MATCH (v)-[r:REQUIRE]->(d) RETURN [d.purl, r.constraints, r.parent_version_name, properties(r)]
   }, tables: COLLECT {
     MATCH (t:RequirementTable)
-    WHERE t.digest IN [v.features, v.extra_requirements, v.peer_requirements]
+    WHERE t.digest IN [%(tables)s]
     RETURN [t.digest, t.table]
   }} ORDER BY v.serial_number
 } AS versions
@@ -38,7 +40,7 @@ def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = Tru
             files, which are read only for packages that were asked for by name).
     """
     label = ecosystem(truth.ecosystem).identity.label
-    rows = cypher(PACKAGE % {"label": label}, purl=truth.purl)
+    rows = cypher(PACKAGE % {"label": label, "tables": _TABLES}, purl=truth.purl)
     assert len(rows) == 1, f"{truth.purl} is in the graph {len(rows)} times"
     package, versions = rows[0]["package"], rows[0]["versions"]
     assert len(rows[0]["labels"]) == 1

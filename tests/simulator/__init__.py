@@ -14,6 +14,7 @@ graph must hold without asking any parser.
     registries.py  the inventory
     registry.py    one ecosystem while it runs: a bounded cache, releases made at run time
     npm_manifest.py  the fields of npm's manifests, and the facts in them;  npm_ranges.py
+    gem_builds.py  the builds of gems, and the facts in them;  gem_lists.py
     truth.py       what a correct graph holds; closures;  traits.py: packages of a kind
     faults.py      which request fails, and how;  delivery.py: failing on the socket
     weight.py      documents as large as the largest

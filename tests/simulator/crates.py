@@ -160,8 +160,9 @@ class Crates(Ecosystem):
         features, features2 = _features(release)
         return {"features": features | features2}
 
-    def edge(self, requirement: Requirement) -> dict[str, Any]:
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
         """Kind and ``optional``; the rest is ``declared``."""
+        del release
         edges: dict[str, dict[str, Any]] = {
             BUILD: {"kind": "build"},
             OPTIONAL: {"optional": True},

@@ -252,9 +252,9 @@ class Ecosystem(ABC):
         del package, release
         return {}
 
-    def edge(self, requirement: Requirement) -> dict[str, Any]:
-        """The properties of a requirement beside its constraints."""
-        del requirement
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
+        """The properties of a requirement of that release beside its constraints."""
+        del release, requirement
         return {}
 
     def dist_tags(self, package: Package) -> dict[str, str] | None:

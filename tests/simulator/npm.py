@@ -179,8 +179,9 @@ class Npm(Ecosystem):
         """Those of the manifest."""
         return manifest.facts(package, release)
 
-    def edge(self, requirement: Requirement) -> dict[str, Any]:
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
         """Optional ones are marked; ``declared`` has aliases and what is no range."""
+        del release
         return manifest.edge(requirement)
 
     def dist_tags(self, package: Package) -> dict[str, str] | None:

@@ -5,16 +5,16 @@ https://guides.rubygems.org/rubygems-org-api/
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
-from zlib import crc32
 
-from tests.simulator import gem_lists
+from tests.simulator import gem_builds, gem_lists
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
+from tests.simulator.gem_builds import JAVA_ONLY, NATIVE, PLATFORMS, RUBY, Build, builds_of
 from tests.simulator.options import Options
 from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
@@ -39,27 +39,22 @@ RARE = (
     Spelling("< {M1}", "< {M1}"),
     Spelling(">= {M}.{m}.{p}&< {M1}.0", ">= {M}.{m}.{p}, < {M1}.0"),
     Spelling("<= {M1}.{m}&>= {M}.{m}", ">= {M}.{m}, <= {M1}.{m}"),
-    Spelling("> {M}.{m}&~> {M}.{m}", "> {M}.{m}, < {M1}"),
-    Spelling(">= {M}.{m}.{p1}&~> {M}.{m}", ">= {M}.{m}.{p1}, < {M1}"),
+    # Without "~>", prereleases of the version where it ends are admitted.
+    Spelling("> {M}.{m}&~> {M}.{m}", "> {M}.{m}, < {M1}", "> {M}.{m}, ~> {M}.{m}"),
+    Spelling(
+        ">= {M}.{m}.{p1}&~> {M}.{m}", ">= {M}.{m}.{p1}, < {M1}", ">= {M}.{m}.{p1}, ~> {M}.{m}"
+    ),
     Spelling("!= {M}.{m1}.0&~> {M}.{m}", "~> {M}.{m}, != {M}.{m1}.0"),
     Spelling("!= {M}.{m1}.0&< {M1}&>= {M}.{m}", ">= {M}.{m}, < {M1}, != {M}.{m1}.0"),
     # The readers know one lower and one upper bound: what is tighter counts.
     Spelling("< {M1}&< {M}.{m1}.5&>= {M}.{m}", ">= {M}.{m}, < {M}.{m1}.5"),
     Spelling(">= 0&~> {M}.{m}", "~> {M}.{m}"),
     # Of a prerelease after "~>" the readers take the release.
-    Spelling("~> {M}.{m}.0.rc1", ">= {M}.{m}.0.rc1, < {M}.{m1}"),
+    Spelling("~> {M}.{m}.0.rc1", ">= {M}.{m}.0.rc1, < {M}.{m1}", "~> {M}.{m}.0.rc1"),
     Spelling(">= {M}.{m}.0.beta2", ">= {M}.{m}.0.beta2"),
     Spelling("< {M1}.a&>= {M}.{m}", ">= {M}.{m}, < {M1}.a"),
     Spelling(">= 0.a", ">= 0.a"),
 )
-
-RUBY, PLATFORMS, NATIVE = "ruby", "platforms", "native"
-"""Ways to publish a version: pure Ruby; besides for two platforms; for these two alone."""
-
-JAVA, LINUX = "java", "x86_64-linux"
-
-JAVA_ONLY = "java-only"
-"""A requirement of the build for Java, which does not count beside a pure Ruby one."""
 
 NOISE = ((Spelling("= 9.9.9", None), JAVA_ONLY), (Spelling("~> 9.9", None), JAVA_ONLY))
 
@@ -87,6 +82,7 @@ class RubyGems(Ecosystem):
     can_yank = False
     release_forms = (RUBY, PLATFORMS, NATIVE)
     resolution = timedelta(seconds=1)
+    tells_facts = True
 
     def name_of(self, options: Options, index: int) -> str:
         """``amber-falcon12``, ``amber_falcon12``; a few old ones are ``AmberFalcon12``.
@@ -163,6 +159,14 @@ class RubyGems(Ecosystem):
         del number, style
         return RUBY if plain else rng.choices(self.release_forms, weights=(80, 14, 6))[0]
 
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """The Ruby that it needs, its builds where they differ, and its licence."""
+        return gem_builds.facts_of(release) | gem_builds.license_facts(package, release)
+
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
+        """Platforms where none is pure Ruby, and requirements of which the constraint says less."""
+        return gem_builds.edge_of(release, requirement)
+
     def page(self, package: Package, base_url: str) -> "Page":
         """The gem's file of the index, and both documents of the API."""
         del base_url
@@ -204,29 +208,19 @@ class Gem:
         return page.versions if self.kind == "versions" else page.gem
 
 
-class Build(NamedTuple):
-    """A version as it was built for one platform."""
-
-    release: Release
-    platform: str
-    requirements: tuple[Requirement, ...]
-    later: timedelta
-    """After the first build."""
-
-
 class Page:
     """The documents of one gem. Yanked versions are in none of them."""
 
     def __init__(self, package: Package) -> None:
         self.package = package
-        self.dated = crc32(package.name.encode()) % 3 == 0
+        self.dated = gem_builds.is_dated(package)
         """Whether the lines of its file tell dates, as those do that were written since 2026."""
 
     @cached_property
     def builds(self) -> list[Build]:
         """In the order of publication."""
         published = sorted(self.package.releases, key=lambda r: r.released)
-        return [build for r in published if not r.yanked for build in _builds(r)]
+        return [build for r in published if not r.yanked for build in builds_of(r)]
 
     def numbers(self, version: str | None) -> list[str]:
         """The builds of one version, or of all, as the list of versions has them."""
@@ -263,7 +257,7 @@ class Page:
                 "platform": build.platform,
                 "authors": "Sim Author",
                 "info": "A simulated gem",
-                "licenses": ["MIT"],
+                "licenses": version["licenses"],
                 "metadata": version["metadata"],
                 "yanked": False,
                 "sha": version["sha"],
@@ -286,11 +280,7 @@ class Page:
     def _line(self, build: Build) -> str:
         dependencies = ",".join(f"{r.name}:{r.wire}" for r in build.requirements)
         facts = [f"checksum:{_sha(self.package, build)}"]
-        choice = crc32(build.release.version.encode()) % 4
-        if choice > 0:
-            facts.append("ruby:" + ("", ">= 1.9", ">= 2.7.0", "< 4.dev&>= 2.7")[choice])
-        if choice > 1 or build.release.prerelease:
-            facts.append("rubygems:" + ("> 1.3.1" if build.release.prerelease else ">= 1.8.11"))
+        facts += [f"{name}:{text}" for name, text in build.engines.items()]
         if self.dated:
             facts.append(f"created_at:{_moment(build)}Z")
         return f"{_number(build)} {dependencies}|{','.join(facts)}"
@@ -315,27 +305,10 @@ class Page:
             "rubygems_version": ">= 0",
             "ruby_version": ">= 2.7.0",
             "prerelease": release.prerelease,
-            "licenses": ["MIT"],
+            "licenses": gem_builds.licenses(self.package, release),
             "requirements": [],
             "sha": _sha(self.package, build),
         }
-
-
-def _builds(release: Release) -> Iterator[Build]:
-    """The builds of a version, the first one first."""
-    both = (*release.requirements, *release.noise)
-    match release.form:
-        case "ruby":
-            yield Build(release, RUBY, release.requirements, timedelta(0))
-        case "platforms":
-            # What is not for Java: the pure Ruby build alone tells what counts.
-            yield Build(release, JAVA, both[1:], timedelta(0))
-            yield Build(release, RUBY, release.requirements, timedelta(minutes=1))
-            yield Build(release, LINUX, release.requirements[:1], timedelta(minutes=2))
-        case "native":
-            # Together the two require what the version requires.
-            yield Build(release, LINUX, release.requirements[::2], timedelta(0))
-            yield Build(release, JAVA, release.requirements[1:], timedelta(days=1))
 
 
 def _number(build: Build) -> str:

@@ -89,7 +89,7 @@ def truth_of(package: Package) -> PackageTruth:
 def _version(package: Package, release: Release) -> VersionTruth:
     ecosystem = BY_NAME[package.ecosystem]
     required = [r for r in release.requirements if r.constraint is not None]
-    edges = {r.purl: properties for r in required if (properties := ecosystem.edge(r))}
+    edges = {r.purl: properties for r in required if (properties := ecosystem.edge(release, r))}
     return VersionTruth(
         name=release.version,
         purl=f"{package.purl}@{quote(release.version, safe='')}",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulator.gem_builds import NATIVE, PLATFORMS
 from tests.simulator.registries import open_registry
-from tests.simulator.rubygems import NATIVE, PLATFORMS, Page
+from tests.simulator.rubygems import Page
 from tests.simulator.truth import PackageTruth, truth_of
 from tests.simulator.universe import Package
 

@@ -182,7 +182,7 @@ def older(cypher: Cypher) -> None:
     cypher(
         "MATCH (v:Version) SET v.requirements_digest = right(v.requirements_digest, 16) "
         "REMOVE v.features, v.license, v.license_spdx, v.requires_python, v.engines, v.os, v.cpu, "
-        "v.deprecated, v.extra_requirements, v.peer_requirements"
+        "v.deprecated, v.extra_requirements, v.peer_requirements, v.frameworks, v.builds"
     )
     cypher("MATCH (:Version)-[r:REQUIRE]->() REMOVE r.kind, r.optional, r.declared")
     cypher("MATCH (t:RequirementTable) DELETE t")

@@ -5,10 +5,11 @@ https://maven.apache.org/repositories/layout.html
 
 from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Any
 from urllib.parse import unquote
 
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
-from tests.simulator.maven import poms
+from tests.simulator.maven import facts, forms, poms
 from tests.simulator.maven.model import Coordinates
 from tests.simulator.maven.poms import Page
 from tests.simulator.maven.publisher import FILE, Publisher
@@ -19,16 +20,17 @@ from tests.simulator.versions import Number, Stage
 from tests.simulator.words import words
 
 FORMS = (
-    poms.PROPERTY,
-    poms.NESTED,
-    poms.MANAGED,
-    poms.PROFILE,
-    poms.PARENT_PROPERTY,
-    poms.PARENT_MANAGED,
-    poms.INHERITED,
-    poms.BOM,
+    forms.PROPERTY,
+    forms.NESTED,
+    forms.MANAGED,
+    forms.PROFILE,
+    forms.PARENT_PROPERTY,
+    forms.PARENT_MANAGED,
+    forms.INHERITED,
+    forms.BOM,
+    forms.EXCLUDING,
 )
-"""Places where a version can stand, other than in the dependency itself."""
+"""Places where a version can stand, other than in the dependency itself; and exclusions."""
 
 OLD_NAMES = 40
 """One package in so many has capitals in its name..."""
@@ -76,7 +78,8 @@ class Maven(Ecosystem):
     styles = len(STYLES)
     has_post_releases = True
     can_yank = False
-    release_forms = (poms.ORDINARY, poms.ORPHAN, poms.RELOCATED)
+    tells_facts = True
+    release_forms = (forms.ORDINARY, forms.ORPHAN, forms.RELOCATED)
 
     def __init__(self) -> None:
         self._publisher = Publisher()
@@ -164,9 +167,9 @@ class Maven(Ecosystem):
         spelling, form = super().requirement(rng, plain=plain)
         choice = 0.0 if plain else rng.random()
         if choice > 0.95:
-            return rng.choice(UNRESOLVED), poms.PLAIN
+            return rng.choice(UNRESOLVED), forms.PLAIN
         if choice > 0.88:
-            return rng.choice(SIBLING), poms.SIBLING
+            return rng.choice(SIBLING), forms.SIBLING
         if choice > 0.5 and "\n" not in spelling.wire:
             return spelling, rng.choice(FORMS)
         return spelling, form
@@ -175,31 +178,31 @@ class Maven(Ecosystem):
         self, version: str, form: str, requirements: tuple[Requirement, ...]
     ) -> tuple[Requirement, ...]:
         """What depends on the release: its version, its parent, whether it went elsewhere."""
-        if form == poms.RELOCATED and requirements:
+        if form == forms.RELOCATED and requirements:
             return (requirements[0]._replace(constraint=f"[{version}]"),)
-        orphan = form == poms.ORPHAN
-        if not orphan and all(r.form != poms.SIBLING for r in requirements):
+        orphan = form == forms.ORPHAN
+        if not orphan and all(r.form != forms.SIBLING for r in requirements):
             return requirements
         found = []
         for requirement in requirements:
-            if requirement.form == poms.SIBLING:
+            if requirement.form == forms.SIBLING:
                 requirement = requirement._replace(constraint=f"[{version}]")  # noqa: PLW2901
-            elif orphan and requirement.form in poms.IN_PARENT:
+            elif orphan and requirement.form in forms.IN_PARENT:
                 requirement = requirement._replace(  # noqa: PLW2901
-                    constraint=None if requirement.form == poms.INHERITED else "any"
+                    constraint=None if requirement.form == forms.INHERITED else "any"
                 )
             found.append(requirement)
         return tuple(found)
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
         """Scopes that an install leaves out, and everything else with coordinates in it."""
-        return [(NOISE, form) for form in poms.NO_DEPENDENCIES if rng.random() < 0.15]
+        return [(NOISE, form) for form in forms.NO_DEPENDENCIES if rng.random() < 0.15]
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
         """Mostly ordinary; see :data:`release_forms`."""
         del number, style
         weights = (94, 4, 2)
-        return poms.ORDINARY if plain else rng.choices(self.release_forms, weights)[0]
+        return forms.ORDINARY if plain else rng.choices(self.release_forms, weights)[0]
 
     def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
         """A version that is named and nowhere, as after a deployment that failed."""
@@ -215,6 +218,14 @@ class Maven(Ecosystem):
                 requirements=(),
             ),
         )
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """Licence, and the message of a relocation."""
+        return facts.of_release(package, release)
+
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
+        """Scope, and all that is ``declared``."""
+        return facts.of_requirement(release, requirement)
 
     def page(self, package: Package, base_url: str) -> Page:
         """The package's list of versions and POMs."""

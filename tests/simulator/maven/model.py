@@ -31,7 +31,8 @@ class Model:
         self.coordinates = coordinates
         self.packaging = packaging
         self.parent: Coordinates | None = None
-        self.relocation: tuple[str, str] | None = None
+        self.relocation: tuple[str, str, str] | None = None
+        self.licenses: tuple[str, ...] = ()
         self.about: list[str] = []
         self.properties: dict[str, str] = {}
         self.managed: list[str] = []
@@ -56,6 +57,7 @@ class Model:
             *self._coordinates(),
             element("packaging", self.packaging) if self.packaging != "jar" else "",
             element("name", "Größe ${project.artifactId}"),
+            *block("licenses", self._licenses()),
             *self.about,
             *self._relocation(),
             *block("properties", (element(k, v) for k, v in self.properties.items())),
@@ -86,9 +88,14 @@ class Model:
     def _relocation(self) -> Iterable[str]:
         if self.relocation is None:
             return ()
-        group, artifact = self.relocation
-        place = (element("groupId", group), element("artifactId", artifact))
+        group, artifact, message = self.relocation
+        place = [element("groupId", group), element("artifactId", artifact)]
+        place += [element("message", message)] if message else []
         return block("distributionManagement", block("relocation", place))
+
+    def _licenses(self) -> Iterator[str]:
+        for name in self.licenses:
+            yield from block("license", (element("name", name), element("distribution", "repo")))
 
     def _plugin(self) -> Iterable[str]:
         if not self.plugin:

@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 from zlib import crc32
 
 from tests.simulator.ecosystem import Document
+from tests.simulator.maven import facts
+from tests.simulator.maven.forms import BOM, IN_PARENT, ORPHAN, RELOCATED
 from tests.simulator.maven.model import (
     POM_TYPE,
     Coordinates,
@@ -22,27 +24,6 @@ from tests.simulator.maven.model import (
 )
 from tests.simulator.universe import Package, Release, Requirement
 from tests.simulator.versions import FIRST_RELEASES
-
-# Where a dependency's version stands.
-PLAIN, PROPERTY, NESTED, MANAGED, PROFILE, SIBLING = (
-    "plain", "property", "nested", "managed", "profile", "sibling",
-)  # fmt: skip
-# The same, in the parent that the modules of one project share.
-PARENT_PROPERTY, PARENT_MANAGED, INHERITED = "parent-property", "parent-managed", "inherited"
-IN_PARENT = frozenset({PARENT_PROPERTY, PARENT_MANAGED, INHERITED})
-# In a bill of materials that the POM imports.
-BOM = "bom"
-
-TEST, PROVIDED, SYSTEM, OPTIONAL, INACTIVE_PROFILE, PLUGIN, MANAGED_ONLY, MANAGED_TEST = (
-    "test", "provided", "system", "optional",
-    "inactive-profile", "plugin", "managed-only", "managed-test",
-)  # fmt: skip
-NO_DEPENDENCIES = (
-    TEST, PROVIDED, SYSTEM, OPTIONAL, INACTIVE_PROFILE, PLUGIN, MANAGED_ONLY, MANAGED_TEST,
-)  # fmt: skip
-
-ORDINARY, ORPHAN, RELOCATED = "plain", "orphan", "relocated"
-"""Releases: ordinary ones, with a parent that is not there, gone to another place."""
 
 SHARED_GROUP = "org.simulated.shared"
 CORPORATE, TEAM, CORPORATE_BOM = "corporate-parent", "team-parent", "corporate-bom"
@@ -126,9 +107,10 @@ class Page:
     def _release(self, release: Release) -> Model:
         model = Model(Coordinates(self.group, self.artifact, release.version))
         model.about = self._about(release)
+        model.licenses = facts.own_licenses(release)
         if release.form == RELOCATED and release.requirements:
             group, _, artifact = release.requirements[0].name.partition(":")
-            model.relocation = group, artifact
+            model.relocation = group, artifact, facts.relocation_message(release)
             return model
         model.parent = self._parent_of(release)
         model.properties["circle.one"] = "${circle.two}"
@@ -203,6 +185,7 @@ def shared(place: Coordinates) -> Document | None:
         model.about.append(element("url", "https://github.com/simulated/team"))
     elif place == top:
         model.about += block("scm", (element("url", "https://github.com/simulated/corporate"),))
+        model.licenses = (facts.CORPORATE_LICENSE,)
         model.properties["test.kit"] = "4.13.2"
         # Every project inherits it, and nobody who installs one needs it.
         model.dependencies.append(
@@ -238,10 +221,12 @@ def _require(model: Model, requirement: Requirement, key: str) -> None:
             model.active.append(dependency(name, wire))
         case "inherited":
             pass
+        case "excluding":
+            model.dependencies.append(dependency(name, wire, _EXCLUSIONS))
         case _:
             for number, line in enumerate(wire.split("\n")):
                 classifier = f"<classifier>jdk{number}</classifier>" if number else ""
-                model.dependencies.append(dependency(name, line, classifier, _EXCLUSIONS))
+                model.dependencies.append(dependency(name, line, classifier))
 
 
 def _mention(model: Model, requirement: Requirement) -> None:

@@ -19,7 +19,8 @@ RARE = (
     Spelling("{M}.{m}-jre", "[{M}.{m}-jre]"),
     Spelling("{M}.{m}.{p}-beta-2", "[{M}.{m}.{p}-beta-2]"),
     Spelling("{M}.{m}.{p}.RELEASE", "[{M}.{m}.{p}.RELEASE]"),
-    Spelling("[{M}.{m}.{p}]", "[{M}.{m}.{p}]"),
+    # A hard requirement; the graph has soft ones in this form.
+    Spelling("[{M}.{m}.{p}]", "[{M}.{m}.{p}]", "[{M}.{m}.{p}]"),
     Spelling("[{M}.{m}.{p},{M1}.0)", "[{M}.{m}.{p},{M1}.0)"),
     Spelling("[{M}.{m},{M}.{m1}]", "[{M}.{m},{M}.{m1}]"),
     Spelling("({M}.{m},{M1})", "({M}.{m},{M1})"),
@@ -32,16 +33,16 @@ RARE = (
     Spelling("(,{M}.{m}],[{M1},)", "(,{M}.{m}],[{M1},)"),
     Spelling("[{M}.{m}.{p}],[{M1}.{m}]", "[{M}.{m}.{p}],[{M1}.{m}]"),
     Spelling("(,{M}.{m}),({M}.{m},)", "(,{M}.{m}),({M}.{m},)"),
-    Spelling("(,)", "any"),
-    Spelling("LATEST", "any"),
-    Spelling("RELEASE", "any"),
+    Spelling("(,)", "any", "(,)"),
+    Spelling("LATEST", "any", "LATEST"),
+    Spelling("RELEASE", "any", "RELEASE"),
     # With two classifiers.
     Spelling("{M}.{m}.{p}\n{M1}.{m}", "[{M}.{m}.{p}],[{M1}.{m}]"),
 )
 UNRESOLVED = (
     Spelling("", "any"),
-    Spelling("${{version.that.nobody.set}}", "any"),
-    Spelling("${{circle.one}}", "any"),
+    Spelling("${{version.that.nobody.set}}", "any", "${{version.that.nobody.set}}"),
+    Spelling("${{circle.one}}", "any", "${{circle.one}}"),
 )
 """Texts that no property completes."""
 

@@ -7,9 +7,11 @@ https://learn.microsoft.com/nuget/api/package-base-address-resource
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
+from typing import Any
 from urllib.parse import unquote
 
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
+from tests.simulator.nuget import facts
 from tests.simulator.nuget.catalog import CATALOG, CatalogDocument
 from tests.simulator.nuget.documents import (
     ANONYMOUS,
@@ -20,14 +22,14 @@ from tests.simulator.nuget.documents import (
     FOUR_PARTS,
     LEADING_ZERO,
     NOT_FOUND,
-    ONE_FRAMEWORK,
     REGISTRATION,
     SHORT,
     Page,
 )
+from tests.simulator.nuget.facts import ONE_FRAMEWORK
 from tests.simulator.nuget.ranges import ORDINARY, RARE
 from tests.simulator.options import Options
-from tests.simulator.universe import Link, Package, Spelling
+from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
 from tests.simulator.words import words
 
@@ -41,6 +43,7 @@ class NuGet(Ecosystem):
     rare = RARE
     styles = 4
     forgets_dates = True
+    tells_facts = True
     release_forms = (AS_IT_IS, SHORT, FOUR_PARTS, LEADING_ZERO, BUILD)
     resolution = timedelta(milliseconds=1)
 
@@ -123,6 +126,15 @@ class NuGet(Ecosystem):
         """Mostly normalised; see :data:`release_forms`."""
         del number, style
         return AS_IT_IS if plain else rng.choices(self.release_forms, weights=(80, 5, 5, 5, 5))[0]
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """Target frameworks, licence and deprecation."""
+        del package
+        return facts.of_release(release)
+
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
+        """Target frameworks where they differ, and ranges of which the constraint says less."""
+        return facts.of_requirement(release, requirement)
 
     def page(self, package: Package, base_url: str) -> "Page":
         """The package's registration and nuspecs."""

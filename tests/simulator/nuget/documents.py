@@ -13,13 +13,10 @@ from xml.sax.saxutils import quoteattr
 from zlib import crc32
 
 from tests.simulator.ecosystem import Document
+from tests.simulator.nuget import facts
 from tests.simulator.nuget.catalog import stamp
+from tests.simulator.nuget.facts import FRAMEWORKS, ONE_FRAMEWORK
 from tests.simulator.universe import Package, Release
-
-PLAIN, ONE_FRAMEWORK = "plain", "one-framework"
-"""A dependency of all target frameworks, or of one."""
-
-FRAMEWORKS = (".NETFramework4.6.2", ".NETStandard2.0", "net8.0")
 
 AS_IT_IS, SHORT, FOUR_PARTS, LEADING_ZERO, BUILD = (
     "plain", "short", "four-parts", "leading-zero", "build",
@@ -152,8 +149,9 @@ class Page:
             "iconUrl": "",
             "id": package.name,
             "language": "",
-            "licenseExpression": "MIT",
-            "licenseUrl": f"https://www.nuget.org/packages/{package.name}/{lower}/license",
+            **facts.license_fields(
+                release, f"https://www.nuget.org/packages/{package.name}/{lower}/license"
+            ),
             "listed": not release.yanked,
             "minClientVersion": "2.12",
             "packageContent": content,
@@ -167,13 +165,9 @@ class Page:
             "title": "",
             "version": wire_version(release),
         }
-        if crc32(lower.encode()) % 10 == 0:
-            entry["deprecation"] = {
-                "@id": f"{catalog}#deprecation",
-                "@type": "deprecation",
-                "message": "no longer maintained",
-                "reasons": ["Legacy"],
-            }
+        if deprecation := facts.deprecation(release):
+            about = {"@id": f"{catalog}#deprecation", "@type": "deprecation"}
+            entry["deprecation"] = about | deprecation
         return {
             "@id": f"{self.registration}/{lower}.json",
             "@type": "Package",
@@ -186,8 +180,7 @@ class Page:
 
     def _groups(self, release: Release, catalog: str) -> list[dict[str, Any]]:
         ranges = {r: r.wire.split("\n") for r in release.requirements}
-        differ = any(len(each) > 1 for each in ranges.values())
-        single = crc32(release.version.encode()) % 3 == 0 and not differ
+        single = facts.has_one_group(release)
         groups = []
         for position, framework in enumerate((None,) if single else FRAMEWORKS):
             group: dict[str, Any] = {

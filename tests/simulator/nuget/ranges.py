@@ -30,9 +30,9 @@ RARE = (
     Spelling("[{M}.{m}.{p}.0, )", "[{M}.{m}.{p}, )"),
     Spelling("[{M}.0{m}.{p}, )", "[{M}.{m}.{p}, )"),
     Spelling("[{M}.{m}.{p}+b1, )", "[{M}.{m}.{p}, )"),
-    Spelling("{M}.*", "[{M}.0.0, {M1}.0.0)"),
-    Spelling("{M}.{m}.*", "[{M}.{m}.0, {M}.{m1}.0)"),
-    Spelling("*", "any"),
+    Spelling("{M}.*", "[{M}.0.0, {M1}.0.0)", "{M}.*"),
+    Spelling("{M}.{m}.*", "[{M}.{m}.0, {M}.{m1}.0)", "{M}.{m}.*"),
+    Spelling("*", "any", "*"),
     # Ranges of two target frameworks: the smallest interval around both.
     Spelling("[{M}.{m}.{p}, )\n[{M1}.0.0, )", "[{M}.{m}.{p}, )"),
     Spelling("[{M}.{m1}.0]\n[{M}.{m}.{p}]", "[{M}.{m}.{p}, {M}.{m1}.0]"),
