@@ -117,6 +117,7 @@ class Fleet:
             "METRICS_PORT": "0",
             "PYTHONWARNINGS": "ignore",
         }
+        self.streams = servers.stream(0)
         # Another program's application: it knows the broker and nothing else.
         self.stranger = Celery(broker=servers.redis(1))
 

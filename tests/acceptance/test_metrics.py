@@ -83,6 +83,9 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
     await state.redis.hset("feed:npm", mapping={"cursor": "7", "moment": "1", "updated_at": "2"})
     await state.streams.xgroup_create("package-extraction", "extractors", id="0", mkstream=True)
     await state.streams.xadd("package-extraction", {"data": "{}"})
+    # Nobody empties this queue, so the stream is not read.
+    fleet.environment["STREAM_HIGH_WATER"] = "1"
+    await state.queues.publish([TaskMessage(task=EXTRACT, queue="cargo.urgent", kwargs={})])
     port = choose_port(0)
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("control", "npm.urgent", name="control@test")
@@ -107,6 +110,8 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
     group = {"stream": "package-extraction", "group": "extractors"}
     assert value(samples, "stream_lag", **group) == 1
     assert value(samples, "stream_pending", **group) == 0
+    assert value(samples, "stream_readers", stream="package-extraction") == 1
+    assert value(samples, "stream_messages", stream="package-extraction", outcome="failed") == 0
     assert value(samples, "graph_packages", ecosystem="npm") is not None
     assert value(samples, "fleet_refreshed_timestamp_seconds")
 

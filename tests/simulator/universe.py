@@ -137,10 +137,11 @@ class Package:
 
     @cached_property
     def latest(self) -> Release | None:
-        """Highest stable and not yanked; else highest not yanked; else highest."""
+        """Highest stable and not yanked, else not yanked, else stable, else highest."""
         for acceptable in (
             [r for r in self.releases if r.stable and not r.yanked],
             [r for r in self.releases if not r.yanked],
+            [r for r in self.releases if r.stable],
             self.releases,
         ):
             if acceptable:

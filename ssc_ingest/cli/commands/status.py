@@ -57,6 +57,8 @@ async def _status(*, as_json: bool) -> None:
         _work(settings, servers), _graph(settings, servers), _vulnerabilities(settings, servers)
     )
     found = {"graph": graph, "redis": redis, "vulnerabilities": vulnerabilities}
+    if servers.stream_url:
+        found["stream"] = await _stream_server(servers.stream(settings.redis_db))
     looks = _days_between_looks(settings, counts or {})
     if as_json:
         output.print_json(
@@ -156,6 +158,25 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> ServerSt
             return f"MongoDB {await store.ping()}", None
 
     server, _ = await _ask(servers.vulnerabilities_uri, ask())
+    return server
+
+
+async def _stream_server(url: str) -> ServerStatus:
+    """The server of other services' streams, if it is another one."""
+    from redis.exceptions import RedisError
+
+    from ssc_ingest.cli.commands.stream_checks import client
+    from ssc_ingest.errors import StoreUnavailable
+
+    async def ask() -> tuple[str, None]:
+        try:
+            async with client(url) as redis:
+                info: Any = await redis.info("server")
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable("stream", str(error)) from error
+        return f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}", None
+
+    server, _ = await _ask(url, ask())
     return server
 
 
