@@ -16,9 +16,13 @@ INTERVAL = 0.5  # seconds
 def main() -> int:
     """Start the servers, wait for a signal, stop them; returns the exit code."""
     console = Console(stderr=True)
+
+    def warn(text: str) -> None:
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with EmbeddedStack(load_settings()) as stack:
+        with EmbeddedStack(load_settings(), tell=warn) as stack:
             stack.start(progress_for(console))
             while not (failure := stack.failed()):
                 time.sleep(INTERVAL)

@@ -11,6 +11,9 @@ from ssc_ingest.embedded.process import ChildProcess, OnLine
 from ssc_ingest.embedded.progress import StartProgress
 from ssc_ingest.embedded.supervisor import Program
 
+RESTARTS = 5
+"""In a row: a server that ends again and again needs a person."""
+
 
 class EmbeddedServer(ABC):
     """One kind of server: how it is started and when it is ready."""
@@ -60,6 +63,7 @@ class EmbeddedServer(ABC):
             stop_grace=self.stop_grace,
             port=self.standard_port,
             port_taken=self.port_taken,
+            restarts=RESTARTS,
             on_line=on_line,
             on_stopped=self.ended_in_order,
         )

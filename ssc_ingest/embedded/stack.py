@@ -35,13 +35,21 @@ class EmbeddedStack:
                 ...
     """
 
-    def __init__(self, settings: Settings, *, on_line: OnServerLine | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_line: OnServerLine | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             settings: servers with an address there are not started; the directories.
             on_line: receives the output of the servers.
+            tell: called with a line for people when a server has ended, and when it works again.
         """
+        self._tell = tell
         self._settings = settings
         self._on_line = on_line
         self._cancelled = Event()
@@ -66,6 +74,7 @@ class EmbeddedStack:
             supervisor = self._supervisor = Supervisor(
                 inherit=[self._directory.descriptor],
                 cancelled=self._cancelled,
+                tell=self._tell,
             )
             self._directory.record_group(supervisor.group)
             self._start_together(
@@ -135,7 +144,10 @@ class EmbeddedStack:
                 raise
 
     def failed(self) -> ServerFailed | None:
-        """The error to raise if a server has ended by itself, else ``None``. Never blocks."""
+        """Restart servers that have ended; returns the error if one cannot be restarted.
+
+        A server comes back on its port and its data. Call it every second or so.
+        """
         return self._supervisor.failed() if self._supervisor else None
 
     def stop(self) -> None:

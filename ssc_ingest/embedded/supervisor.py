@@ -1,4 +1,4 @@
-"""Starts programs, waits until they are ready, notices when one ends, and stops them in order.
+"""Starts programs, waits until they are ready, restarts those that end, stops them in order.
 
 The servers (:mod:`.stack`) and the workers, beat and Flower of ``ssc-ingest up`` run under it. It
 is in this room because only the command line starts processes, and it may import this room; a
@@ -11,7 +11,7 @@ download.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from threading import Event, RLock
 
@@ -26,6 +26,16 @@ ANY_PORT = 0
 
 PORTS_TRIED = 3
 """The standard port and two others: each may be taken between its choice and the child's start."""
+
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before a program is started again: doubled after each restart in a row."""
+
+CALM = 60.0
+"""Seconds of work after which earlier restarts no longer count."""
+
+EX_CONFIG = 78
+"""A program that exits with it (sysexits.h) would do so again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,8 @@ class Program:
     """What it writes before it ends because another program listens on its port."""
     environment: Mapping[str, str] | None = None
     """Replaces the inherited environment."""
+    restarts: int | None = 0
+    """Restarts in a row, if it ends by itself once it was ready; ``None``: any number."""
     on_line: OnLine | None = None
     """Called with each line that it writes."""
     on_stopped: Callable[[], None] = lambda: None
@@ -69,6 +81,12 @@ class _Member:
     child: ChildProcess
     attempt: int
     ready: bool = False
+    restarts: int = 0
+    """In a row."""
+    since: float = 0.0
+    """When it was started or became ready, by the monotonic clock."""
+    due: float | None = None
+    """When it is started again, after it has ended."""
 
 
 class Supervisor:
@@ -84,15 +102,23 @@ class Supervisor:
         supervisor.stop()
     """
 
-    def __init__(self, *, inherit: Sequence[int] = (), cancelled: Event | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        inherit: Sequence[int] = (),
+        cancelled: Event | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Start the group's watchdog, and no program yet.
 
         Args:
+            tell: called with a line for people when a program has ended, and when it works again.
             inherit: file descriptors that all children keep open, see :class:`ProcessGroup`.
             cancelled: set by another thread, ends all waiting and prevents further starts.
         """
         self._group = ProcessGroup(inherit=inherit)
         self._cancelled = cancelled or Event()
+        self._tell = tell
         self._members: dict[str, _Member] = {}
         self._lock = RLock()
 
@@ -132,7 +158,7 @@ class Supervisor:
             on_line=program.on_line,
             environment=program.environment,
         )
-        return _Member(program, port, child, attempt)
+        return _Member(program, port, child, attempt, since=time.monotonic())
 
     def wait_ready(self, names: Iterable[str], say: Callable[[str], None]) -> None:
         """Wait until these programs are ready, and say so of each when it is.
@@ -155,7 +181,7 @@ class Supervisor:
                 if (not member.port or is_listening(member.port)) and program.is_ready(
                     member.port, member.child
                 ):
-                    member.ready = True
+                    member.ready, member.since = True, time.monotonic()
                     waiting.remove(name)
                     say(program.announcement(member.port))
                 elif time.monotonic() - began > program.start_timeout:
@@ -164,35 +190,82 @@ class Supervisor:
                 time.sleep(POLL)
 
     def failed(self) -> ServerFailed | None:
-        """The error to raise if a program has ended by itself, else ``None``. Never blocks."""
+        """Restart programs that have ended; returns the error if one cannot be restarted.
+
+        Call it every second or so. It does not wait, but asks restarted programs whether they are
+        ready.
+        """
         with self._lock:
             for name, member in self._members.items():
-                if member.child.returncode is not None:
-                    try:
-                        self._members[name] = self._restart(member)
-                    except ServerFailed as failure:
-                        return failure
+                try:
+                    self._members[name] = self._tended(member)
+                except ServerFailed as failure:
+                    return failure
         return None
 
-    def _restart(self, member: _Member) -> _Member:
-        """Start the program of a child that has ended by itself again, if a rule says so.
+    def _tended(self, member: _Member) -> _Member:
+        """The member after everything was done for it that is due.
 
-        This is the place for such rules. There is one: a program whose port is taken by the time
-        it starts gets another port.
+        Raises:
+            ServerFailed: its program has ended and is not to be started again.
+        """
+        now = time.monotonic()
+        if self._cancelled.is_set() and member.child.returncode is not None:
+            raise member.child.failure()
+        if member.due is not None:
+            return self._relaunched(member) if now >= member.due else member
+        if member.child.returncode is not None:
+            return self._restart(member)
+        if not member.restarts:
+            return member
+        if member.ready:
+            return replace(member, restarts=0) if now - member.since > CALM else member
+        if member.program.is_ready(member.port, member.child):
+            self._tell(f"{member.program.name} works again (process {member.child.pid})")
+            return replace(member, ready=True, since=now)
+        if now - member.since > member.program.start_timeout:
+            member.child.kill()
+        return member
+
+    def _restart(self, member: _Member) -> _Member:
+        """Plan a restart of the program of a child that has ended by itself, if a rule says so.
+
+        This is the place for such rules. A program whose port is taken by the time it starts gets
+        another port. A program that was ready once is started again after a pause, on its port,
+        which its clients know.
 
         Raises:
             ServerFailed: no rule applies, or the program cannot be started again.
         """
         program, child = member.program, member.child
-        starting = program.port is not None and not member.ready and not self._cancelled.is_set()
-        if not starting or program.port_taken not in child.recent_output():
+        if not member.ready and not member.restarts:
+            if program.port is None or program.port_taken not in child.recent_output():
+                raise child.failure()
+            if member.attempt == PORTS_TRIED:
+                raise PortTaken(
+                    f"{program.name}: every port that was chosen was taken a moment later",
+                    name=program.name,
+                )
+            return self._launch(program, attempt=member.attempt + 1)
+        exhausted = program.restarts is not None and member.restarts >= program.restarts
+        if exhausted or child.returncode == EX_CONFIG:
             raise child.failure()
-        if member.attempt == PORTS_TRIED:
-            raise PortTaken(
-                f"{program.name}: every port that was chosen was taken a moment later",
-                name=program.name,
-            )
-        return self._launch(program, attempt=member.attempt + 1)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**member.restarts)
+        self._tell(f"{child.failure()}\n{program.name} starts again in {pause:g} s")
+        return replace(member, due=time.monotonic() + pause)
+
+    def _relaunched(self, member: _Member) -> _Member:
+        program = member.program
+        child = self._group.start(
+            program.name,
+            program.command(member.port),
+            on_line=program.on_line,
+            environment=program.environment,
+        )
+        restarts = member.restarts + 1
+        return _Member(
+            program, member.port, child, member.attempt, restarts=restarts, since=time.monotonic()
+        )
 
     def stop(self) -> None:
         """Stop everything, the highest stage first: SIGTERM, and SIGKILL after the grace.

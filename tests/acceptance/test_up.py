@@ -179,16 +179,78 @@ def test_kill_leaves_nothing(alone: dict[str, str], tmp_path: Path) -> None:
         _until_empty(_gone(processes), LONG_ENOUGH)
 
 
-def test_a_child_that_dies_stops_all(connected: dict[str, str], tmp_path: Path) -> None:
-    """It names the child and the reason, stops the others, and ends with 1."""
+def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Path) -> None:
+    """Each is named with its signal; all work again, and everything stops in order as before."""
+    words = {
+        "worker-urgent": "--hostname=worker-urgent@",
+        "control": "--hostname=control@",
+        "beat": " beat",
+        "flower": " flower ",
+    }
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         assert "Neo4j is ready" not in up.output
+        for name, line in words.items():
+            up.child(line).kill()
+            up.wait_for(f"{name} ended by signal 9")
+        for name in words:
+            up.wait_for(f"{name} works again")
         processes = up.children()
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(LONG_ENOUGH) == 0
+        assert _gone(processes)() == []
+
+
+def test_a_worker_that_cannot_start_any_more(
+    connected: dict[str, str], tmp_path: Path, cypher: Any
+) -> None:
+    """A wrong configuration is not tried again: the cause comes first and last, and all stop."""
+    with Up(environment=connected, folder=tmp_path) as up:
+        up.wait_for("everything is ready")
+        processes = up.children()
+        cypher("CREATE (:PyPIPackage {name: 'of the reference implementation'})")
         up.child("--hostname=worker-urgent@").kill()
         assert up.process.wait(LONG_ENOUGH) == 1
-        assert "worker-urgent ended by signal 9" in up.output
+        cause = "worker-urgent ended with status 78"
+        assert up.output.count(cause) == 2
+        assert up.output.index(cause) < up.output.index("stopping in order")
         assert _gone(processes)() == []
+
+
+def test_servers_that_are_killed_under_load(
+    alone: dict[str, str], simulator: Simulator, tmp_path: Path
+) -> None:
+    """Valkey, MongoDB and Neo4j come back at their addresses, and the job ends complete."""
+    names = [package.purl for package in simulator.packages("npm", 40, start=200)]
+    environment = {
+        **alone,
+        **simulator.environment(),
+        "VISIBILITY_TIMEOUT": "30",
+        "TASK_TIMEOUT": "20",
+        "FLOWER_PORT": "0",
+    }
+    simulator.fault("slow", seconds=0.5)
+    with Up(environment=environment, folder=tmp_path) as up:
+        up.wait_for("everything is ready")
+        done = up.run("extract", "--dependencies", "none", "--json", *names)
+        job_id = json.loads(done.stdout)["id"]
+        for server, words in (
+            ("Valkey", "valkey-server"),
+            ("MongoDB", "secantus"),
+            ("Neo4j", "org.neo4j"),
+        ):
+            up.child(words).kill()
+            up.wait_for(f"{server} ended by signal 9")
+            up.wait_for(f"{server} works again")
+
+        deadline = time.monotonic() + START
+        while not (job := json.loads(up.run("jobs", "show", job_id, "--json").stdout))["finished"]:
+            assert time.monotonic() < deadline, up.output
+            time.sleep(1)
+        assert job["counts"]["extracted"] == len(names)
+        assert job["failed"] == {}
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(LONG_ENOUGH) == 0, up.output
 
 
 def test_demo_without_a_terminal(

@@ -275,16 +275,26 @@ def test_configured_servers_are_not_started(data_dir: Path) -> None:
         assert len(members(stack.group)) == 2  # Valkey and the watchdog
 
 
-def test_failure_of_one_server_is_noticed(small: Settings) -> None:
-    """A server that ends on its own is named; stopping then ends the others."""
-    with EmbeddedStack(small) as stack:
-        stack.start()
+def test_a_server_that_is_killed_comes_back(small: Settings) -> None:
+    """It is named, and started again at the same address with its data."""
+    lines: list[str] = []
+    with EmbeddedStack(small, tell=lines.append) as stack:
+        addresses = stack.start()
+        assert addresses.redis_url
         assert stack.failed() is None
-        stack.processes["Valkey"].kill()
-        while (failure := stack.failed()) is None:
-            time.sleep(0.05)
-        assert failure.name == "Valkey"
-        assert "signal 9" in str(failure)
+        with redis.Redis.from_url(addresses.redis_url) as client:
+            client.set("kept", "yes")
+            client.execute_command("WAITAOF", 1, 0, 5000)
+            stack.processes["Valkey"].kill()
+            deadline = time.monotonic() + 60
+            while len(lines) < 2:
+                assert stack.failed() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert "Valkey ended by signal 9" in lines[0]
+            assert "Valkey starts again in 0.5 s" in lines[0]
+            assert lines[1].startswith("Valkey works again")
+            assert client.get("kept") == b"yes"
         group = stack.group
     assert members(group) == []
 

@@ -231,3 +231,55 @@ def test_a_server_that_ends_once_it_was_ready(supervisor: Supervisor) -> None:
     os.kill(supervisor.children["server"].pid, signal.SIGUSR1)
     assert "server ended with status 1" in str(death_of(supervisor))
     assert supervisor.port("server") == port
+
+
+def restarted(supervisor: Supervisor, lines: list[str], count: int) -> None:
+    """Wait until so many lines were told, while the supervisor does its work."""
+    deadline = time.monotonic() + 60
+    while len(lines) < count:
+        assert supervisor.failed() is None
+        assert time.monotonic() < deadline, lines
+        time.sleep(0.05)
+
+
+def test_a_program_that_was_ready_is_started_again() -> None:
+    """On the same port, after pauses that grow; what happened is told with the last lines."""
+    lines: list[str] = []
+    supervisor = Supervisor(tell=lines.append)
+    try:
+        supervisor.start(replace(program("server", LISTEN), port=0, restarts=None))
+        supervisor.wait_ready(["server"], print)
+        port = supervisor.port("server")
+        for number in (1, 2):
+            supervisor.children["server"].kill()
+            restarted(supervisor, lines, 2 * number)
+        assert supervisor.port("server") == port
+        assert "server ended by signal 9" in lines[0]
+        assert lines[0].endswith("ready\nserver starts again in 0.5 s")
+        assert lines[2].endswith("server starts again in 1 s")
+        assert lines[1].startswith("server works again")
+    finally:
+        supervisor.stop()
+
+
+def test_a_program_is_not_started_again_for_ever() -> None:
+    """After so many restarts in a row the whole ends, with the last end as the cause."""
+    lines: list[str] = []
+    supervisor = Supervisor(tell=lines.append)
+    try:
+        supervisor.start(replace(program("worker"), restarts=1))
+        supervisor.wait_ready(["worker"], print)
+        supervisor.children["worker"].kill()
+        restarted(supervisor, lines, 2)
+        supervisor.children["worker"].kill()
+        assert "worker ended by signal 9" in str(death_of(supervisor))
+    finally:
+        supervisor.stop()
+
+
+def test_a_wrong_configuration_is_not_tried_again(supervisor: Supervisor) -> None:
+    """Status 78 means that it would end so again."""
+    code = "import time; print('ready', flush=True); time.sleep(0.5); raise SystemExit(78)"
+    supervisor.start(replace(program("worker", code), restarts=None))
+    supervisor.wait_ready(["worker"], print)
+    assert "worker ended with status 78" in str(death_of(supervisor))

@@ -31,7 +31,9 @@ def up(
 
     [cyan]ssc-ingest up --demo pkg:pypi/iniconfig pkg:cargo/itoa[/cyan]
 
-    Exits with 0 after Ctrl-C or SIGTERM, with 1 if one of its processes ended by itself.
+    A process that ends by itself is named and restarted; servers come back on their data.
+
+    Exits with 0 after Ctrl-C or SIGTERM, with 1 if one of its processes cannot be (re)started.
     """
     from ssc_ingest.cli.up.process_tree import run
     from ssc_ingest.on_demand.submit import named_packages

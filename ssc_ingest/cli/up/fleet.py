@@ -32,6 +32,9 @@ START_TIMEOUT = 120.0
 QUICK_GRACE = 5.0
 """Seconds for beat and Flower to end; they hold no work."""
 
+WORKER_RESTARTS = 10
+"""In a row. Beat and Flower are restarted any number of times: nothing else needs them."""
+
 FLOWER_MAX_TASKS = 10_000
 """Tasks that Flower keeps; its own default takes ten times the memory."""
 
@@ -47,11 +50,16 @@ WORKERS, NO_WORK = range(2)
 class Fleet:
     """Starts the processes, watches them, and stops them in order."""
 
-    def __init__(self, settings: Settings, servers: Servers, logs: ChildLogs) -> None:
-        """Prepare; nothing is started yet."""
+    def __init__(
+        self, settings: Settings, servers: Servers, logs: ChildLogs, tell: Callable[[str], None]
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        ``tell`` is called with a line for people when a process has ended, and when it works again.
+        """
         self._settings = settings
         self._logs = logs
-        self._supervisor = Supervisor()
+        self._supervisor = Supervisor(tell=tell)
         self._loop = asyncio.Runner()
         self._redis = Redis.from_url(servers.redis(settings.redis_state_db), decode_responses=True)
         self.metrics_addresses: list[str] = []
@@ -121,6 +129,7 @@ class Fleet:
             # A worker counts the grace itself and then requeues its unfinished tasks.
             stop_grace=self._settings.shutdown_grace + QUICK_GRACE,
             stage=WORKERS,
+            restarts=WORKER_RESTARTS,
         )
 
     def _start(
@@ -134,6 +143,7 @@ class Fleet:
         stop_grace: float = QUICK_GRACE,
         stage: int = NO_WORK,
         port: int | None = None,
+        restarts: int | None = None,
     ) -> None:
         self._supervisor.start(
             Program(
@@ -147,6 +157,7 @@ class Fleet:
                 port=port,
                 port_taken="Address already in use",
                 environment=environment,
+                restarts=restarts,
                 on_line=self._logs.of(name),
             )
         )
@@ -168,7 +179,7 @@ class Fleet:
         self._supervisor.wait_ready(names, say)
 
     def failed(self) -> ServerFailed | None:
-        """The error to raise if a process has ended by itself, else ``None``. Never blocks."""
+        """Restart processes that have ended; returns the error if one cannot be restarted."""
         return self._supervisor.failed()
 
     def stop(self) -> None:

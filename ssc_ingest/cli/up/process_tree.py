@@ -19,6 +19,7 @@ from ssc_ingest.cli.up.logs import ERRORS, EVERYTHING, ChildLogs
 from ssc_ingest.cli.up.signals import StopRequested, StopSignals
 from ssc_ingest.embedded import EmbeddedStack, progress_for
 from ssc_ingest.embedded.progress import Advance
+from ssc_ingest.errors import IngestError
 from ssc_ingest.servers import Servers, locate, without_credentials
 from ssc_ingest.settings import Settings
 
@@ -46,8 +47,8 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
         The exit code, unless an error is raised.
 
     Raises:
-        IngestError: a server or process could not start, or ended by itself; all others were
-            stopped.
+        IngestError: a server or process could not start, or ended again and again; all others
+            were stopped.
     """
     up = Up(settings, console)
     code = ExitCode.OK
@@ -61,6 +62,9 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
                 up.watch()
         except StopRequested:
             code = ExitCode.OK
+        except IngestError as error:
+            up.warn(str(error).partition("\n")[0])  # the whole error is the last that is printed
+            raise
         finally:
             signals.stopping()
             up.stop()
@@ -76,7 +80,7 @@ class Up:
         self._console = console
         self._began = time.monotonic()
         self._logs = ChildLogs(console)
-        self._stack = EmbeddedStack(settings)
+        self._stack = EmbeddedStack(settings, tell=self.warn)
         self._fleet: Fleet | None = None
 
     def start(self) -> None:
@@ -126,7 +130,7 @@ class Up:
 
         asyncio.run(configured_stores_answer(self._settings, servers))
         self._headline(f"{step}starting workers, beat and Flower")
-        fleet = self._fleet = Fleet(self._settings, servers, self._logs)
+        fleet = self._fleet = Fleet(self._settings, servers, self._logs, self.warn)
         # A first look at the program must not start to read whole registries.
         names = fleet.start_workers(only_own_schedules=demo)
         asyncio.run(self._ensure_schema(servers))
@@ -150,20 +154,20 @@ class Up:
         return Demo(self._console, self._settings, servers, purls)
 
     def watch(self) -> None:
-        """Wait for a signal.
+        """Wait for a signal; restart what ends.
 
         Raises:
-            ServerFailed: one of the processes has ended by itself.
+            ServerFailed: one of the processes cannot be restarted.
         """
         while True:
             self.check()
             time.sleep(WATCH_EVERY)
 
     def check(self) -> None:
-        """Check the processes.
+        """Check the processes, and restart those that have ended.
 
         Raises:
-            ServerFailed: one of them has ended by itself.
+            ServerFailed: one of them cannot be restarted.
         """
         failure = self._stack.failed() or (self._fleet and self._fleet.failed())
         if failure:
@@ -187,6 +191,11 @@ class Up:
         since = f"  {time.monotonic() - self._began:.1f} s"
         line = Text.assemble("  ", (subject, "bold" if is_ready else ""), is_ready, rest)
         output.write(self._console, line.append(since, "dim"))
+
+    def warn(self, text: str) -> None:
+        """Print something that needs attention."""
+        with suppress(OSError, SystemExit):
+            output.write(self._console, text, style="yellow")
 
     def _tell_if_possible(self, text: str) -> None:
         # The terminal may be closed, or the same Ctrl-C has ended the reader of a pipe: rich
