@@ -39,18 +39,16 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
 
 
 def declared_beyond(
-    kind: str | None, *declarations: Mapping[str, Any], optional: bool
+    edge: Mapping[str, Any], declarations: Iterable[Mapping[str, Any]]
 ) -> str | None:
     """:func:`declared` of the distinct declarations; ``None`` if the edge says the same.
 
     Args:
-        kind: the requirement's.
+        edge: what the requirement says itself, as a declaration: ``{"optional": True}``.
         declarations: all of the package's, ``text`` in those whose range is not the constraints.
-        optional: the requirement's.
     """
     distinct = dict.fromkeys(map(_text, declarations))
-    plain = _text({"kind": kind, "optional": optional})
-    return None if list(distinct) == [plain] else f"[{','.join(distinct)}]"
+    return None if list(distinct) == [_text(edge)] else f"[{','.join(distinct)}]"
 
 
 _DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar"}

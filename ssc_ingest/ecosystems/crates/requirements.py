@@ -84,5 +84,5 @@ def _requirement(crate: PackageRef, dependencies: tuple[Dependency, ...]) -> Req
         constraints,
         kind=kind,
         optional=optional,
-        declared=declared_beyond(kind, *said, optional=optional),
+        declared=declared_beyond({"kind": kind, "optional": optional}, said),
     )

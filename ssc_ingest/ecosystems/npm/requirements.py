@@ -89,7 +89,7 @@ def _requirement(package: PackageRef, declarations: tuple[Declaration, ...]) -> 
         package,
         constraints,
         optional=optional,
-        declared=declared_beyond(None, *said, optional=optional),
+        declared=declared_beyond({"optional": optional}, said),
     )
 
 

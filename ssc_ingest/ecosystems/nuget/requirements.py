@@ -11,9 +11,9 @@ The groups of registrations have no assets to include or exclude: those are in p
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.ecosystems.declared import declared_beyond
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, invariant_lower, reference
 from ssc_ingest.ecosystems.nuget.ranges import is_said_by, to_constraints
 from ssc_ingest.ecosystems.nuget.registration import EVERY, CatalogEntry, Dependency
@@ -102,12 +102,8 @@ def _declarations(
 
 def _requirement(package: PackageRef, declarations: tuple[_Declaration, ...]) -> Requirement:
     constraints = to_constraints(*(declaration.text for declaration in declarations))
-    facts: list[dict[str, Any]] = [
-        {
-            "framework": framework,
-            "text": None if is_said_by(constraints, text) else text,
-        }
-        for framework, text in dict.fromkeys(declarations)
-    ]
-    says_all = len(facts) == 1 and not any(facts[0].values())
-    return Requirement(package, constraints, declared=None if says_all else declared(facts))
+    facts = (
+        {"framework": framework, "text": None if is_said_by(constraints, text) else text}
+        for framework, text in declarations
+    )
+    return Requirement(package, constraints, declared=declared_beyond({}, facts))

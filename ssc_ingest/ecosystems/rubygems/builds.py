@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.ecosystems.declared import declared_beyond
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY, Build, Release
 from ssc_ingest.ecosystems.rubygems.requirements import is_said_by, spelled, to_constraints
@@ -102,12 +102,8 @@ def _by_gem(builds: Mapping[str, Build]) -> dict[str, tuple[_Declaration, ...]]:
 
 def _requirement(package: PackageRef, declarations: tuple[_Declaration, ...]) -> Requirement:
     constraints = to_constraints(*(declaration.text for declaration in declarations))
-    facts: list[dict[str, Any]] = [
-        {
-            "platform": platform,
-            "text": None if is_said_by(constraints, text) else spelled(text),
-        }
+    facts = (
+        {"platform": platform, "text": None if is_said_by(constraints, text) else spelled(text)}
         for platform, text in declarations
-    ]
-    says_all = len(facts) == 1 and not any(facts[0].values())
-    return Requirement(package, constraints, declared=None if says_all else declared(facts))
+    )
+    return Requirement(package, constraints, declared=declared_beyond({}, facts))

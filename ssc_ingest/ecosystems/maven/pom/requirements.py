@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ssc_ingest.ecosystems.declared import declared
+from ssc_ingest.ecosystems.declared import declared_beyond
 from ssc_ingest.ecosystems.maven.constraints import is_range, to_constraints
 from ssc_ingest.ecosystems.maven.identity import IDENTITY, Coordinates, reference
 from ssc_ingest.ecosystems.maven.pom.model import Declaration
@@ -13,7 +13,9 @@ from ssc_ingest.models import PackageRef, Requirement
 PLAIN = "compile"
 """The scope of a dependency that gives none."""
 
-SCOPES = frozenset({"", PLAIN, "runtime"})
+RUNTIME = "runtime"
+
+SCOPES = frozenset({"", PLAIN, RUNTIME})
 """Scopes that an installation pulls in: not ``test``, ``provided`` and ``system``."""
 
 RELOCATION = "relocation"
@@ -52,28 +54,22 @@ class RequirementReader:
 def _requirement(package: PackageRef, several: tuple[Declaration, ...]) -> Requirement:
     """The requirement that the declarations of one package make."""
     constraints = to_constraints(*(declaration.version for declaration in several))
-    facts = _distinct(_facts(declaration, constraints) for declaration in several)
-    kinds = {declaration.scope or PLAIN for declaration in several}
-    says_all = len(facts) == 1 and not facts[0].keys() - {"scope"}
-    return Requirement(
-        package,
-        constraints,
-        kind=kinds.pop() if kinds == {"runtime"} else None,
-        declared=None if says_all else declared(facts),
-    )
+    scopes = {declaration.scope or PLAIN for declaration in several}
+    kind = RUNTIME if scopes == {RUNTIME} else None
+    facts = [_facts(declaration, constraints) for declaration in several]
+    return Requirement(package, constraints, kind, declared=declared_beyond({"scope": kind}, facts))
 
 
 def _facts(declaration: Declaration, constraints: str) -> dict[str, Any]:
-    """What a declaration says beside the constraint; what is usual is left out."""
-    facts = {
+    """What a declaration says beside the constraint."""
+    return {
         "text": _beyond(constraints, declaration.version),
-        "scope": None if declaration.scope == PLAIN else declaration.scope,
-        "type": None if declaration.type == "jar" else declaration.type,
+        "scope": declaration.scope or PLAIN,
+        "type": declaration.type,
         "classifier": declaration.classifier,
         "exclusions": list(declaration.exclusions),
         "managed": declaration.managed,
     }
-    return {key: value for key, value in facts.items() if value}
 
 
 def _beyond(constraints: str, version: str) -> str | None:
@@ -86,12 +82,3 @@ def _beyond(constraints: str, version: str) -> str | None:
         return None
     is_hard = is_range(version) and "," not in constraints
     return version if is_hard or "".join(version.split()) != constraints else None
-
-
-def _distinct(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each once: a model may have a dependency twice, after interpolation."""
-    found: list[dict[str, Any]] = []
-    for each in facts:
-        if each not in found:
-            found.append(each)
-    return found
