@@ -204,11 +204,11 @@ def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Pa
 def test_a_worker_that_cannot_start_any_more(
     connected: dict[str, str], tmp_path: Path, cypher: Any
 ) -> None:
-    """A wrong configuration is not tried again: the cause comes first and last, and all stop."""
+    """It is not tried for ever: the cause comes first and last, and all others stop."""
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         processes = up.children()
-        cypher("CREATE (:PyPIPackage {name: 'of the reference implementation'})")
+        cypher("CREATE (:SscIngestMigration)")
         up.child("--hostname=worker-urgent@").kill()
         assert up.process.wait(LONG_ENOUGH) == 1
         cause = "worker-urgent ended with status 78"
@@ -233,7 +233,7 @@ def test_servers_that_are_killed_under_load(
     with Up(environment=environment, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         done = up.run("extract", "--dependencies", "none", "--json", *names)
-        job_id = json.loads(done.stdout)["id"]
+        job_id = json.loads(done.stdout)["job_id"]
         for server, words in (
             ("Valkey", "valkey-server"),
             ("MongoDB", "secantus"),
