@@ -84,7 +84,8 @@ async def test_a_file_its_package_and_all_requirements(
     await extract(shared_fleet, state, **arguments)
     closure = simulator.closure(name, truth.registry_name, "latest")
     read = cypher("MATCH (p) WHERE p.moment IS NOT NULL AND p.purl IS NOT NULL RETURN p.purl AS p")
-    assert {row["p"] for row in read} == closure
+    direct = {purl for version in truth.versions for purl in version.requirements}
+    assert {row["p"] for row in read} == closure | direct
     assert_graph_holds(cypher, truth)
 
     edges = cypher("MATCH (:RequirementFile)-[r:REQUIRE]->(p) RETURN r{.*} AS r, p.purl AS purl")
@@ -128,6 +129,8 @@ async def extract(fleet: Fleet, state: State, **arguments: Any) -> None:
     async def is_finished() -> bool:
         job = await state.jobs.get(job_id)
         assert job is None or not job.failed, job
-        return job is not None and job.finished and not await state.queues.unacknowledged()
+        if job is None or not job.finished or job.filling:
+            return False
+        return not await state.queues.unacknowledged()
 
     await eventually(is_finished)
