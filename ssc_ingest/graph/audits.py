@@ -11,6 +11,7 @@ from neo4j import AsyncDriver, Query, RoutingControl
 
 from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph.errors import translated
+from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.graph.statements import for_label
 
 PACKAGES_WITHOUT_PURL = """
@@ -56,6 +57,14 @@ WHERE COUNT { (version)<-[:HAVE]-() } <> 1 OR version.vulnerabilities IS NULL
 RETURN count(version) AS found, collect(version.purl)[..3] AS examples
 """
 
+FACTS_WITHOUT_TABLE = f"""
+MATCH (version:Version)
+UNWIND {list(VERSION.tables)} AS name
+WITH version, version[name] AS digest WHERE digest IS NOT NULL
+  AND NOT EXISTS {{ MATCH (:RequirementTable {{digest: digest}}) }}
+RETURN count(digest) AS found, collect(version.purl)[..3] AS examples
+"""
+
 PER_LABEL = {
     "packages without purl": PACKAGES_WITHOUT_PURL,
     "packages with several labels": PACKAGES_WITH_SEVERAL_LABELS,
@@ -65,7 +74,10 @@ PER_LABEL = {
     "requirements that exist twice": REQUIREMENTS_TWICE,
 }
 
-PER_GRAPH = {"versions without exactly one package": VERSIONS_WITHOUT_ONE_PACKAGE}
+PER_GRAPH = {
+    "versions without exactly one package": VERSIONS_WITHOUT_ONE_PACKAGE,
+    "facts whose table is missing": FACTS_WITHOUT_TABLE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

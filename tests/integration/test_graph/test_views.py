@@ -240,6 +240,10 @@ async def test_a_graph_of_ours_passes_the_audits(driver: AsyncDriver, writer: Gr
             "CREATE (:Version {purl: 'pkg:pypi/web@9', vulnerabilities: []})",
             "versions without exactly one package",
         ),
+        (
+            "MATCH (v:Version {serial_number: 2}) SET v.features = 'none'",
+            "facts whose table is missing",
+        ),
     ],
 )
 async def test_each_audit_finds_its_damage(
