@@ -62,6 +62,8 @@ def _resolve(resolver: Resolver, graph: Graph, name: str) -> Pins | str:
 
 
 def _lock(resolver: Resolver, root: Root) -> Pins | str:
+    if not root.version:
+        return "not asked"
     with tempfile.TemporaryDirectory() as folder:
         try:
             return resolver.lock(root, Path(folder))
