@@ -18,6 +18,7 @@ from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.runs.kinds import KINDS
+from ssc_ingest.vulnerabilities.audit import AUDIT, DAILY
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from ssc_ingest.work.queues import Queues
@@ -113,6 +114,7 @@ OWN = (
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
     # Control reads the streams all the time; this is the second line, and its result is a record.
     Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
+    Schedule(name="vulnerabilities_audit", task=AUDIT, kwargs={"packages": DAILY}, when=At(hour=6)),
 )
 """Schedules that maintain the fleet itself; there whatever ``SCHEDULES`` is."""
 

@@ -21,8 +21,9 @@ import pytest
 import typer.main
 
 from ssc_ingest.cli.checking import Check
+from ssc_ingest.cli.commands import attribution, jobs, migrate, schedules, show, status
 from ssc_ingest.cli.commands import cache as cache_command
-from ssc_ingest.cli.commands import jobs, migrate, schedules, show, status
+from ssc_ingest.cli.commands.vulnerable_versions import AffectedPackage, AffectedVersion
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
@@ -38,6 +39,8 @@ from ssc_ingest.on_demand.stream.status import StreamStatus
 from ssc_ingest.runs.dry_run import Estimate
 from ssc_ingest.runs.model import Run
 from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.attributor import Attributed
+from ssc_ingest.vulnerabilities.audit import AuditReport
 from ssc_ingest.work import arguments, names
 from ssc_ingest.work.dead_letters import DeadLetter
 from tests.unit.registered_tasks import registered_tasks
@@ -118,8 +121,11 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
     "json": lambda: field_names(
         *(Check, Counts, DeadLetter, Estimate, Job, PackageView, status.ServerStatus, WorkStatus),
         *(StreamCounts, StreamReader, StreamStatus),
+        *(Attributed, AuditReport, AffectedPackage, AffectedVersion),
     ),
     "json_keys": lambda: json_keys(
+        attribution._affected,
+        attribution.affected,
         cache_command._document,
         jobs.document,
         migrate._document,

@@ -257,6 +257,18 @@ def _to_fill(count: "Counts", *, surveyed: bool) -> str:
     return f"{output.number(found)} so far" if found else "not counted yet"
 
 
+def _attribution(work: "WorkStatus") -> Text:
+    """What is known about whether versions have what advisories say about them."""
+    waiting = f"; {output.count(work.unattributed, 'package')} waiting" if work.unattributed else ""
+    if (last := work.audit) is None:
+        return Text(f"never audited{waiting}")
+    return Text(
+        f"{last.differing} of {output.count(last.examined, 'package')} differed "
+        f"{output.age(last.at)} (at most {last.bound:.2%} of all){waiting}",
+        "red" if last.differing else "",
+    )
+
+
 def _print_work(work: "WorkStatus") -> None:
     out = output.console()
     if work.workers:
@@ -300,6 +312,7 @@ def _print_work(work: "WorkStatus") -> None:
                 ("runs", "; ".join(map(_run, work.runs)) or "none"),
                 ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
                 *((f"stream {stream.name}", _stream(stream)) for stream in work.streams),
+                ("attribution", _attribution(work)),
                 (
                     "dead letters",
                     Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),

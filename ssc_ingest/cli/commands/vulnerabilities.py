@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
+from ssc_ingest.cli.commands.vulnerable_versions import show_package
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
@@ -80,21 +81,35 @@ def sync(
 
 @commands.command("show")
 def show(
-    advisory_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of an advisory, such as GHSA-... .")
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|PURL", help="The id of an advisory (GHSA-...), or a package URL."
+        ),
     ],
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show an advisory: what it reports, its score, the packages and ranges that it names.
+    """Show an advisory, or the affected versions of a package and where to go from them.
+
+    Of an advisory: what it reports, its score, the packages and ranges that it names.
 
     [cyan]ssc-ingest vulnerabilities show PYSEC-2021-114[/cyan]
 
-    [cyan]ssc-ingest vulnerabilities show GHSA-jfh8-c2jp-5v3q --json[/cyan]
+    Of a package: its affected versions in the graph, and for each the nearest release that is not
+    affected: the next later one, otherwise the last earlier one; prereleases and yanked versions
+    are passed over.
 
-    Exits with 1 if MongoDB does not have it.
+    [cyan]ssc-ingest vulnerabilities show pkg:pypi/django[/cyan]
+
+    [cyan]ssc-ingest vulnerabilities show pkg:maven/org.slf4j/slf4j-api@1.7.0 --json[/cyan]
+
+    Exits with 1 if MongoDB does not have the advisory, or the graph the package.
     """
-    asyncio.run(_show(advisory_id, as_json=as_json))
+    if subject.strip().lower().startswith("pkg:"):
+        asyncio.run(show_package(subject, as_json=as_json))
+    else:
+        asyncio.run(_show(subject, as_json=as_json))
 
 
 @commands.command("status")
