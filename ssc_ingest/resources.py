@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from neo4j import AsyncDriver
@@ -52,6 +53,11 @@ from ssc_ingest.runs.publisher import RunServices
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.removal import remove_vanished
+from ssc_ingest.vulnerabilities.requests import SyncRequests
+from ssc_ingest.vulnerabilities.service import AdvisorySync
+from ssc_ingest.vulnerabilities.sources import Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.cooldowns import Cooldowns
@@ -129,6 +135,14 @@ class State:
         """What begins, pauses, resumes and cancels runs."""
         return RunControl(self.runs, self.queues)
 
+    def sync_requests(self) -> SyncRequests:
+        """The requests for syncs of advisories."""
+        return SyncRequests(self.redis)
+
+    def changed_packages(self) -> ChangedPackages:
+        """The packages whose advisories have changed."""
+        return ChangedPackages(self.redis, self.queues)
+
     def recovery(self, settings: Settings) -> Recovery:
         """What requeues lost work."""
         return Recovery(
@@ -136,6 +150,8 @@ class State:
             self.claims,
             self.jobs,
             self.runs,
+            syncs=self.sync_requests(),
+            changed=self.changed_packages(),
             visibility_timeout=settings.visibility_timeout,
         )
 
@@ -151,6 +167,8 @@ class Resources:
     reader: GraphReader
     writer: GraphWriter
     vulnerabilities: VulnerabilityStore
+    advisories: Source
+    """Where advisories come from."""
     ecosystems: Mapping[str, Ecosystem]
     import_names: ImportNamesCache
     metrics: Metrics
@@ -197,6 +215,17 @@ class Resources:
                 streams=state.standings.metrics,
                 max_attempts=self.settings.max_attempts,
             ),
+        )
+
+    def advisory_sync(self) -> AdvisorySync:
+        """What carries out requested syncs of advisories."""
+        return AdvisorySync(
+            self.vulnerabilities,
+            self.state.changed_packages(),
+            self.state.sync_requests(),
+            self.advisories,
+            self.settings,
+            clean_up=partial(remove_vanished, self.vulnerabilities, self.reader),
         )
 
     def requirement_files(self) -> RequirementFiles:
@@ -371,6 +400,7 @@ async def open_resources(
             vulnerabilities=await stack.enter_async_context(
                 open_store(servers.vulnerabilities_uri, settings)
             ),
+            advisories=open_source(transport, state.limiter, settings, metrics),
             ecosystems=readers,
             import_names=ImportNamesCache(state.cache),
             metrics=metrics,
