@@ -201,7 +201,7 @@ def _records(packages: int) -> Iterator[tuple[str, dict[str, Any]]]:
 async def _store(resources: Resources, packages: int) -> int:
     store, state = resources.vulnerabilities, resources.state
     changed = ChangedPackages(state.redis, state.queues)
-    applier = Applier(store.documents, store.bookkeeping, changed, NPM.identity.osv_name)
+    applier = Applier(store, changed, NPM.identity.osv_name)
     batch: list[Read] = []
     count = 0
     for record_id, record in _records(packages):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from neo4j import AsyncDriver
@@ -55,6 +56,11 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.vulnerabilities.audit import Auditor
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.removal import remove_vanished
+from ssc_ingest.vulnerabilities.requests import SyncRequests
+from ssc_ingest.vulnerabilities.service import AdvisorySync
+from ssc_ingest.vulnerabilities.sources import Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
@@ -135,6 +141,14 @@ class State:
         """What begins, pauses, resumes and cancels runs."""
         return RunControl(self.runs, self.queues)
 
+    def sync_requests(self) -> SyncRequests:
+        """The requests for syncs of advisories."""
+        return SyncRequests(self.redis)
+
+    def changed_packages(self) -> ChangedPackages:
+        """The packages whose advisories have changed."""
+        return ChangedPackages(self.redis, self.queues)
+
     def recovery(self, settings: Settings) -> Recovery:
         """What requeues lost work."""
         return Recovery(
@@ -142,6 +156,8 @@ class State:
             self.claims,
             self.jobs,
             self.runs,
+            syncs=self.sync_requests(),
+            changed=self.changed_packages(),
             visibility_timeout=settings.visibility_timeout,
         )
 
@@ -157,6 +173,8 @@ class Resources:
     reader: GraphReader
     writer: GraphWriter
     vulnerabilities: VulnerabilityStore
+    advisories: Source
+    """Where advisories come from."""
     ecosystems: Mapping[str, Ecosystem]
     import_names: ImportNamesCache
     attributor: Attributor
@@ -205,6 +223,17 @@ class Resources:
                 streams=state.standings.metrics,
                 max_attempts=self.settings.max_attempts,
             ),
+        )
+
+    def advisory_sync(self) -> AdvisorySync:
+        """What carries out requested syncs of advisories."""
+        return AdvisorySync(
+            self.vulnerabilities,
+            self.state.changed_packages(),
+            self.state.sync_requests(),
+            self.advisories,
+            self.settings,
+            clean_up=partial(remove_vanished, self.vulnerabilities, self.reader),
         )
 
     def requirement_files(self) -> RequirementFiles:
@@ -390,6 +419,7 @@ async def open_resources(
             reader=GraphReader(driver),
             writer=writer,
             vulnerabilities=store,
+            advisories=open_source(transport, state.limiter, settings, metrics),
             ecosystems=readers,
             import_names=ImportNamesCache(state.cache),
             attributor=open_attributor(settings, state, driver, writer, store),

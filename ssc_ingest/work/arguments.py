@@ -139,6 +139,15 @@ class ProcessStream(Arguments):
     """Milliseconds to wait for the first message; 0: do not wait."""
 
 
+class SyncVulnerabilities(Arguments):
+    """Arguments of ``vulnerabilities.sync``."""
+
+    ecosystem: str | None = None
+    """All ecosystems if none is given."""
+    full: bool = False
+    """Compare all records, also those that the source does not report as changed."""
+
+
 class ReplayDeadLetters(Arguments):
     """Arguments of ``dead_letters.replay``: some ids, or a filter."""
 
