@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from neo4j import AsyncDriver
@@ -25,6 +26,7 @@ from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.extract import Extractor
 from ssc_ingest.extraction.following import Following
 from ssc_ingest.extraction.outcomes import Recorder
+from ssc_ingest.graph.attributions import AttributionReader
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.facts import FactsReader
 from ssc_ingest.graph.reader import GraphReader
@@ -52,7 +54,16 @@ from ssc_ingest.runs.publisher import RunServices
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
+from ssc_ingest.vulnerabilities.attributor import Attributor
+from ssc_ingest.vulnerabilities.audit import Auditor
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.removal import remove_vanished
+from ssc_ingest.vulnerabilities.requests import SyncRequests
+from ssc_ingest.vulnerabilities.service import AdvisorySync
+from ssc_ingest.vulnerabilities.sources import Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
+from ssc_ingest.vulnerabilities.unattributed import Unattributed
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
@@ -96,6 +107,7 @@ class State:
     deliveries: Deliveries
     dead_letters: DeadLetters
     malformed: MalformedTexts
+    unattributed: Unattributed
     limiter: RateLimiter
     redis: Redis
     """The state database."""
@@ -129,6 +141,14 @@ class State:
         """What begins, pauses, resumes and cancels runs."""
         return RunControl(self.runs, self.queues)
 
+    def sync_requests(self) -> SyncRequests:
+        """The requests for syncs of advisories."""
+        return SyncRequests(self.redis)
+
+    def changed_packages(self) -> ChangedPackages:
+        """The packages whose advisories have changed."""
+        return ChangedPackages(self.redis, self.queues)
+
     def recovery(self, settings: Settings) -> Recovery:
         """What requeues lost work."""
         return Recovery(
@@ -136,6 +156,8 @@ class State:
             self.claims,
             self.jobs,
             self.runs,
+            syncs=self.sync_requests(),
+            changed=self.changed_packages(),
             visibility_timeout=settings.visibility_timeout,
         )
 
@@ -151,8 +173,11 @@ class Resources:
     reader: GraphReader
     writer: GraphWriter
     vulnerabilities: VulnerabilityStore
+    advisories: Source
+    """Where advisories come from."""
     ecosystems: Mapping[str, Ecosystem]
     import_names: ImportNamesCache
+    attributor: Attributor
     metrics: Metrics
 
     @property
@@ -175,6 +200,7 @@ class Resources:
             rereading=self.state.rereading,
             import_names=self.import_names,
             edge_order=self.state.edge_order,
+            attributor=self.attributor,
             cache=self.state.cache,
             timeout=self.settings.task_timeout,
         )
@@ -199,6 +225,17 @@ class Resources:
             ),
         )
 
+    def advisory_sync(self) -> AdvisorySync:
+        """What carries out requested syncs of advisories."""
+        return AdvisorySync(
+            self.vulnerabilities,
+            self.state.changed_packages(),
+            self.state.sync_requests(),
+            self.advisories,
+            self.settings,
+            clean_up=partial(remove_vanished, self.vulnerabilities, self.reader),
+        )
+
     def requirement_files(self) -> RequirementFiles:
         """What fills the stubs that requirement files point to."""
         state = self.state
@@ -217,6 +254,17 @@ class Resources:
         """What finds packages with versions without facts."""
         labels = {name: cls.identity.label for name, cls in ecosystems().items()}
         return FactsSurvey(FactsReader(self.driver), self.state.redis, labels)
+
+    def auditor(self) -> Auditor:
+        """What checks the attribution of packages drawn by chance."""
+        state = self.state
+        return Auditor(
+            ecosystems(),
+            AttributionReader(self.driver),
+            self.attributor,
+            state.unattributed,
+            state.redis,
+        )
 
     def fleet_metrics(self) -> FleetMetrics:
         """What fills the gauges about the whole fleet."""
@@ -315,6 +363,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             deliveries=Deliveries(state),
             dead_letters=dead_letters,
             malformed=MalformedTexts(connect(settings.redis_broker_db, text=False), dead_letters),
+            unattributed=Unattributed(state),
             limiter=RateLimiter(state),
             redis=state,
             edge_order=EdgeOrder(state),
@@ -361,6 +410,7 @@ async def open_resources(
                 metrics=metrics,
             )
             readers[name] = cls(client, endpoints)
+        store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         yield Resources(
             settings=settings,
             servers=servers,
@@ -368,10 +418,28 @@ async def open_resources(
             driver=driver,
             reader=GraphReader(driver),
             writer=writer,
-            vulnerabilities=await stack.enter_async_context(
-                open_store(servers.vulnerabilities_uri, settings)
-            ),
+            vulnerabilities=store,
+            advisories=open_source(transport, state.limiter, settings, metrics),
             ecosystems=readers,
             import_names=ImportNamesCache(state.cache),
+            attributor=open_attributor(settings, state, driver, writer, store),
             metrics=metrics,
         )
+
+
+def open_attributor(
+    settings: Settings,
+    state: State,
+    driver: AsyncDriver,
+    writer: GraphWriter,
+    store: VulnerabilityStore,
+) -> Attributor:
+    """What attributes advisories to versions."""
+    return Attributor(
+        ecosystems(),
+        StoredAdvisories(store),
+        AttributionReader(driver),
+        writer,
+        state.unattributed,
+        malware_score=settings.malware_score,
+    )

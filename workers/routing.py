@@ -7,7 +7,11 @@ from kombu import Queue
 from kombu.utils.scheduling import round_robin_cycle
 
 from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
 from ssc_ingest.work.names import CONTROL, EXTRACT, URGENCIES, queue_name, queue_names
+
+URGENCY_OF_CALLS = {EXTRACT: "urgent", ATTRIBUTE: "fresh"}
+"""Of the tasks that are about packages, for calls that name no queue."""
 
 
 def task_queues() -> list[Queue]:
@@ -23,13 +27,13 @@ def route(
     task: Any = None,  # noqa: ARG001
     **_: Any,
 ) -> dict[str, str]:
-    """The queue of a task that is sent without one: the urgent queue of its ecosystem.
+    """The queue of a task that is sent without one: that of its ecosystem.
 
     A call with an unknown ecosystem goes to control, where it becomes a dead letter.
     """
     ecosystem = (kwargs or {}).get("ecosystem")
-    if name == EXTRACT and ecosystem in ecosystems():
-        return {"queue": queue_name(str(ecosystem), "urgent")}
+    if name in URGENCY_OF_CALLS and ecosystem in ecosystems():
+        return {"queue": queue_name(str(ecosystem), URGENCY_OF_CALLS[name])}
     return {"queue": CONTROL}
 
 

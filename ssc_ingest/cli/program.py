@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ssc_ingest.cli.commands import (
+    attribution,
     cache,
     check,
     dead_letters,
@@ -67,6 +68,7 @@ program.add_typer(dead_letters.commands, name="dead-letters")
 program.add_typer(registries.commands, name="registries")
 program.add_typer(schedules.commands, name="schedules")
 program.add_typer(cache.commands, name="cache")
+attribution.register(vulnerabilities.commands)
 program.add_typer(vulnerabilities.commands, name="vulnerabilities")
 
 

@@ -20,6 +20,8 @@ from ssc_ingest.models import Purl
 from ssc_ingest.on_demand.jobs import Job, Jobs, job_message
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import Runs, package_message, run_message
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.requests import SyncRequests
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.messages import TaskMessage
@@ -44,6 +46,8 @@ class Recovered:
     packages: int
     runs: int
     """Runs whose lease had lapsed."""
+    syncs: int
+    """Syncs of advisories that nobody carried out."""
 
 
 class Recovery:
@@ -54,16 +58,28 @@ class Recovery:
         claims: packages that are being worked on.
         jobs: jobs with pending packages.
         runs: runs with pending packages.
+        syncs: requests for syncs of advisories.
+        changed: packages whose advisories have changed.
         visibility_timeout: seconds after which the messages of a killed worker come back.
     """
 
     def __init__(
-        self, queues: Queues, claims: Claims, jobs: Jobs, runs: Runs, *, visibility_timeout: float
+        self,
+        queues: Queues,
+        claims: Claims,
+        jobs: Jobs,
+        runs: Runs,
+        *,
+        syncs: SyncRequests,
+        changed: ChangedPackages,
+        visibility_timeout: float,
     ) -> None:
         self._queues = queues
         self._claims = claims
         self._jobs = jobs
         self._runs = runs
+        self._syncs = syncs
+        self._changed = changed
         self._silence = visibility_timeout + MARGIN
 
     async def sweep(self) -> Recovered:
@@ -87,7 +103,17 @@ class Recovery:
         if not await self._waits([queue_name(name, "urgent") for name in ecosystems()]):
             for job_id in await self._jobs.unfinished(self._silence):
                 packages += await self._requeue_job(job_id)
-        return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed))
+        syncs = await self._continue_syncs()
+        return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed), syncs)
+
+    async def _continue_syncs(self) -> int:
+        """Queue the task for syncs that nobody carries out, and what a killed one has left."""
+        if await self._syncs.is_taken():
+            return 0
+        await self._changed.publish()
+        abandoned = await self._syncs.abandoned()
+        await self._queues.publish(abandoned)
+        return len(abandoned)
 
     async def _requeue_job(self, job_id: str) -> int:
         job = await self._jobs.get(job_id)

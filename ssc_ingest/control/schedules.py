@@ -18,6 +18,8 @@ from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.runs.kinds import KINDS
+from ssc_ingest.vulnerabilities.audit import AUDIT, DAILY
+from ssc_ingest.vulnerabilities.requests import SYNC
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from ssc_ingest.work.queues import Queues
@@ -113,6 +115,7 @@ OWN = (
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
     # Control reads the streams all the time; this is the second line, and its result is a record.
     Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
+    Schedule(name="vulnerabilities_audit", task=AUDIT, kwargs={"packages": DAILY}, when=At(hour=6)),
 )
 """Schedules that maintain the fleet itself; there whatever ``SCHEDULES`` is."""
 
@@ -143,9 +146,19 @@ def _of_registries() -> Iterator[Schedule]:
         )
 
 
+OF_ADVISORIES = (
+    Schedule(name="vulnerabilities_sync", task=SYNC, when=Every(30 * 60)),
+    # Sources do not always report a changed record; this finds it, and what has vanished.
+    Schedule(
+        name="vulnerabilities_full_sync", task=SYNC, kwargs={"full": True}, when=At(1, SUNDAY)
+    ),
+)
+"""Schedules that keep the advisories in MongoDB up to date."""
+
+
 def schedules(*, only_own: bool = False) -> dict[str, Schedule]:
     """All schedules by name, or only those that send no requests to registries."""
-    found = [*OWN] if only_own else [*_of_registries(), *OWN]
+    found = [*OWN] if only_own else [*_of_registries(), *OF_ADVISORIES, *OWN]
     return {schedule.name: schedule for schedule in found}
 
 

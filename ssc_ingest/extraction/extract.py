@@ -26,6 +26,7 @@ from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
+from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.messages import Progress
@@ -100,6 +101,7 @@ class Extractor:
         rereading: Rereading,
         import_names: ImportNamesCache,
         edge_order: EdgeOrder,
+        attributor: Attributor,
         cache: Redis,
         timeout: float,
     ) -> None:
@@ -110,6 +112,7 @@ class Extractor:
         self._rereading = rereading
         self._import_names = import_names
         self._edge_order = edge_order
+        self._attributor = attributor
         self._cache = cache
         self._timeout = timeout
 
@@ -171,6 +174,8 @@ class Extractor:
             if edges:
                 await writer.link(ref, edges, urgent=urgent)
             if attempt.has_read(state):
+                # Nobody knows whether that attempt came to confirm what it attributed.
+                await self._attributor.attribute_or_note(ref)
                 return Extracted(
                     ref=ref, outcome=Outcome.EXTRACTED, counts=await self._count_all(ref)
                 )
@@ -288,14 +293,20 @@ class Extractor:
         # Nobody told an attempt that was cut off what its last transaction did.
         resumed = is_unread and (attempt.progress.wrote or bool(state and state.known))
         attempt.progress = replace(attempt.progress, wrote=is_unread)
+        # The others have been attributed when they were new, and since then with their advisories.
+        known = state.known | state.unknown if state else frozenset()
+        new = {version.name for version in package.versions} - known
+        looked_up = await self._attributor.look_up(package.ref, new)
         outcome = await self._writer.write(
             package,
             order=ecosystem.order,
             edges=edges,
             unasked=unasked,
+            attributed=looked_up.rows,
             urgent=attempt.urgent,
             on_commit=attempt.committed,
         )
+        await self._attributor.confirm(package.ref, looked_up)
         if outcome.stale and attempt.scope.as_of is None:
             log.warning("clock_behind", read_at=package.fetched_at.isoformat())
         log.debug("package_extracted", versions=len(package.versions))

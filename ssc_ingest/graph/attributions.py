@@ -31,9 +31,9 @@ RETURN max(package.purl) AS last, count(package) AS seen,
 """The packages that were read among the next ones by purl. Unique index on ``purl``."""
 
 COUNT_PACKAGES = """
-MATCH (package:%(label)s) RETURN count(package) AS packages
+MATCH (package:%(label)s) WHERE package.moment IS NOT NULL RETURN count(package) AS packages
 """
-"""From the count store."""
+"""How many packages were read. Index on ``moment``."""
 
 DRAW_PACKAGES = """
 MATCH (package:%(label)s) WHERE rand() < $share AND package.moment IS NOT NULL
@@ -103,17 +103,18 @@ class AttributionReader:
         (row,) = await self._read(for_label(PACKAGES_BEHIND, label), behind=behind, most=most)
         return PurlPage(tuple(row["purls"]), row["last"] if row["seen"] == most else None)
 
-    async def draw(self, label: str, most: int) -> tuple[list[Purl], int]:
-        """About so many packages by chance (at least ``most``, or all), and how many there are.
+    async def count(self, label: str) -> int:
+        """The number of packages that were read."""
+        (row,) = await self._read(for_label(COUNT_PACKAGES, label))
+        return int(row["packages"])
+
+    async def draw(self, label: str, share: float) -> list[Purl]:
+        """About a share (0 to 1) of the packages that were read, by chance.
 
         Looks at the whole label: seconds for millions.
         """
-        (row,) = await self._read(for_label(COUNT_PACKAGES, label))
-        total = row["packages"]
-        # Twice as many and some more: fewer than wanted come once in a million.
-        share = min(1.0, (2 * most + 50) / total) if total else 1.0
         records = await self._read(for_label(DRAW_PACKAGES, label), share=share)
-        return [row["purl"] for row in records], total
+        return [row["purl"] for row in records]
 
     async def _read(self, statement: str, **parameters: Any) -> list[Record]:
         with translated("a read"):

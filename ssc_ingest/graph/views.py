@@ -110,6 +110,9 @@ class VersionView:
     vulnerabilities: tuple[str, ...]
     mean: float
     weighted_mean: float
+    malicious: bool
+    notices: tuple[str, ...]
+    """Ids of advisories that warn of it."""
     requirements: int
     """How many packages it requires."""
     requirements_unknown: bool

@@ -13,6 +13,8 @@ from ssc_ingest.on_demand.stream.status import Streams, StreamStatus
 from ssc_ingest.runs.facts import surveyed
 from ssc_ingest.runs.model import Feed, Run
 from ssc_ingest.runs.store import Runs
+from ssc_ingest.vulnerabilities.audit import AuditReport, last_audit
+from ssc_ingest.vulnerabilities.unattributed import Unattributed
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.names import queue_names
@@ -41,6 +43,10 @@ class WorkStatus:
     """Runs that run or are paused."""
     feeds: dict[str, Feed]
     """Where updates go on, of the ecosystems whose feed is followed."""
+    unattributed: int
+    """Packages that wait for what advisories say about their versions."""
+    audit: AuditReport | None
+    """The last audit of the vulnerabilities; ``None`` if there was none."""
     problems: list[Problem]
     """Everything that an operator should know, the worst first."""
     facts_surveyed: dict[str, bool]
@@ -79,6 +85,8 @@ async def read_work(
         runs=await runs.current_of(names),
         facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},
+        unattributed=await Unattributed(redis).count(),
+        audit=await last_audit(redis),
         problems=await problems(redis=redis, queues=queues, runs=runs, pauses=pauses),
         streams=await streams.standings(),
     )

@@ -12,10 +12,10 @@ import structlog
 
 from ssc_ingest.ecosystems.concurrency import in_thread
 from ssc_ingest.models import now
-from ssc_ingest.vulnerabilities.bookkeeping import Bookkeeping, Changes, Row
+from ssc_ingest.vulnerabilities.bookkeeping import Changes, Row
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
-from ssc_ingest.vulnerabilities.documents import Documents
 from ssc_ingest.vulnerabilities.records import Record
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 BATCH_SIZE = 500
 """Records that are stored at a time."""
@@ -85,17 +85,15 @@ class Applier:
     """Stores the records of one folder of the source.
 
     Args:
-        documents: the readers' documents.
-        bookkeeping: our rows.
+        store: MongoDB.
         changed: the outbox.
         source: the folder, OSV's name of an ecosystem.
     """
 
-    def __init__(
-        self, documents: Documents, bookkeeping: Bookkeeping, changed: ChangedPackages, source: str
-    ) -> None:
-        self._documents = documents
-        self._bookkeeping = bookkeeping
+    def __init__(self, store: VulnerabilityStore, changed: ChangedPackages, source: str) -> None:
+        self._documents = store.documents
+        self._bookkeeping = store.bookkeeping
+        self._weaknesses = store.weaknesses
         self._changed = changed
         self._source = source
         self.applied = Applied()
@@ -134,6 +132,7 @@ class Applier:
             else:
                 stored.append(each)
         refused = await self._documents.write([each.record for each in stored])
+        await self._weaknesses.refer((each.record.id, each.record.cwes) for each in stored)
         failed = [Unreadable(i, f"MongoDB refuses it: {why}") for i, why in refused.items()]
         for each in stored:
             if each.record.id not in refused:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, Self
 
 import structlog
@@ -18,7 +19,8 @@ import structlog
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph.attributions import AttributedPackage, AttributionReader
-from ssc_ingest.graph.changes import NOTHING, Row
+from ssc_ingest.graph.changes import Row
+from ssc_ingest.graph.coalescing import Coalescer
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import PackageRef, Purl, VersionName
 from ssc_ingest.vulnerabilities.advisory import Advisory
@@ -30,6 +32,12 @@ LOOK_UP_TIMEOUT = 2.0
 
 PAUSE = 5.0
 """Seconds after a failed look-up in which extractions do not try again."""
+
+BATCH_SIZE = 200
+"""Packages that are attributed at a time."""
+
+SWEEP_TIME = 15.0
+"""Seconds that one sweep attributes for."""
 
 _LARGE = 20_000
 """Versions times advisories above which evaluation leaves the event loop (some 10 ms)."""
@@ -85,7 +93,7 @@ class Attributed:
 class LookUp:
     """What an extraction has looked up for versions that it writes."""
 
-    rows: Mapping[VersionName, Row] = NOTHING
+    rows: Mapping[VersionName, Row] = field(default_factory=dict)
     """For ``GraphWriter.write``."""
     begun: int | None = None
     """The counter before the look-up; ``None`` if there was none."""
@@ -119,6 +127,8 @@ class Attributor:
         self._writer = writer
         self._unattributed = unattributed
         self._malware_score = malware_score
+        self._look_ups: dict[str, Coalescer[str, Sequence[Advisory]]] = {}
+        self._away_until = 0.0
         self._away_until = 0.0
 
     # Packages whose advisories may have changed ---------------------------------------------
@@ -150,6 +160,47 @@ class Attributor:
                 break
         await self._unattributed.remove(purls)
         return done
+
+    async def attribute_waiting(self) -> int:
+        """Attribute packages that wait, for some seconds; returns how many.
+
+        Raises:
+            StoreUnavailable: MongoDB or the graph is away or busy; the others go on waiting.
+        """
+        done, until = 0, time.monotonic() + SWEEP_TIME
+        while time.monotonic() < until:
+            waiting = await self._unattributed.some(BATCH_SIZE)
+            if not waiting:
+                break
+            known = {cls.identity.purl_type: name for name, cls in self._ecosystems.items()}
+            by_ecosystem: dict[str, list[Purl]] = {}
+            for purl in waiting:
+                purl_type = purl.removeprefix("pkg:").partition("/")[0]
+                if name := known.get(purl_type):
+                    by_ecosystem.setdefault(name, []).append(purl)
+                else:  # of a plug-in that is not installed any more
+                    await self._unattributed.remove([purl])
+            for name, purls in by_ecosystem.items():
+                await self.attribute(name, purls)
+                done += len(purls)
+        return done
+
+    async def differing(self, ecosystem: str, packages: Sequence[AttributedPackage]) -> list[Purl]:
+        """Those of which a version has something else than the advisories say; changes nothing.
+
+        Raises:
+            StoreUnavailable: MongoDB does not respond.
+        """
+        cls = self._ecosystems[ecosystem]
+        names = {package.purl: _advisory_name(cls, package) for package in packages}
+        advisories = await self._source.naming(cls, set(names.values()))
+        return [
+            package.purl
+            for package in packages
+            if differences(
+                package, self.evaluate(cls, package, advisories.get(names[package.purl], ()))
+            )
+        ]
 
     def evaluate(
         self, cls: type[Ecosystem], package: AttributedPackage, advisories: Iterable[Advisory]
@@ -206,12 +257,11 @@ class Attributor:
         name = cls.advisory_name(ref.registry_name)
         try:
             begun = await self._unattributed.begun(ref.ecosystem)
-            found = await self._patiently(cls, name)
+            advisories = await self._patiently(cls, name) or ()
         except StoreUnavailable as error:
             await self._unattributed.add([ref.purl])
             log.info("attribution_postponed", error=str(error))
             return LookUp()
-        advisories = found.get(name, ())
         if not advisories:
             return LookUp(begun=begun)
         said = attribute(cls, ref.registry_name, versions, advisories, self._malware_score)
@@ -233,13 +283,21 @@ class Attributor:
             await self._unattributed.add([ref.purl])
             log.info("attribution_postponed", error=str(error))
 
-    async def _patiently(self, cls: type[Ecosystem], name: str) -> ByName:
-        """Look up, but do not let every extraction wait for a store that is away."""
+    async def _patiently(self, cls: type[Ecosystem], name: str) -> Sequence[Advisory] | None:
+        """Look up, together with other extractions of the same moment.
+
+        A store that is away holds up one extraction, not each.
+        """
         if time.monotonic() < self._away_until:
             raise StoreUnavailable("vulnerabilities", "it did not respond a moment ago")
+        look_up = self._look_ups.get(cls.identity.name)
+        if look_up is None:
+            look_up = self._look_ups[cls.identity.name] = Coalescer(
+                partial(self._source.naming, cls)
+            )
         try:
             async with asyncio.timeout(LOOK_UP_TIMEOUT):
-                return await self._source.naming(cls, {name})
+                return await look_up.get(name)
         except TimeoutError:
             self._away_until = time.monotonic() + PAUSE
             raise StoreUnavailable(

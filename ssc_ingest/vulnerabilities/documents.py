@@ -4,7 +4,7 @@ Only OSV's fields are written. What other services add to a document stays: ``ex
 ``affected_artefacts`` as they are, and CWE ids are added to ``cwes``, never removed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
@@ -70,6 +70,17 @@ class Documents:
             async for row in self._collection.find(wanted, {"_id": 0, "id": 1, "affected": 1}):
                 found[str(row["id"])] = row.get("affected") or []
         return found
+
+    async def weaknesses(self) -> AsyncIterator[tuple[str, list[str]]]:
+        """Every advisory that names CWEs, with these.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        with translated():
+            fields = {"_id": 0, "id": 1, "cwes": 1}
+            async for row in self._collection.find({"cwes": {"$gt": ""}}, fields):
+                yield str(row["id"]), [str(cwe) for cwe in row["cwes"]]
 
     async def remove(self, ids: Sequence[str]) -> int:
         """Remove documents; returns how many there were.

@@ -45,6 +45,7 @@ async def remove_vanished(
             ids -= await reader.advisory_ids(label, purls, ids)
         # The row goes last: without the document it is found again, not the other way round.
         await store.documents.remove(sorted(ids))
+        await store.weaknesses.forget(sorted(ids))
         await store.bookkeeping.remove(ids)
         removed += len(ids)
     if removed:

@@ -88,7 +88,7 @@ class SyncSession:
         self.ecosystem, self.folder = identity.name, identity.osv_name
         self.settings = settings
         self.started: datetime = now()
-        self.applier = Applier(store.documents, store.bookkeeping, changed, self.folder)
+        self.applier = Applier(store, changed, self.folder)
         self._changed = changed
         self._accept_removals = accept_removals
         self._on_progress = on_progress
@@ -174,9 +174,7 @@ class SyncSession:
     async def _let_go(self, ids: list[str]) -> None:
         """Records that left the folder: some are in the folder of those without ecosystem."""
         if self.source.has_lists:
-            moved = Applier(
-                self.store.documents, self.store.bookkeeping, self._changed, WITHOUT_ECOSYSTEM
-            )
+            moved = Applier(self.store, self._changed, WITHOUT_ECOSYSTEM)
             read, unreadable, _ = await self.records(WITHOUT_ECOSYSTEM, [(i, "") for i in ids])
             await moved.apply(read, unreadable)
             self.applier.applied.withdrawn += moved.applied.withdrawn

@@ -110,19 +110,6 @@ class Bucket(Source):
         self._client = client
         self.where = url
 
-    @classmethod
-    def open(
-        cls,
-        transport: httpx.AsyncClient,
-        limiter: RateLimiter,
-        settings: Settings,
-        metrics: Metrics,
-    ) -> "Bucket":
-        """The bucket of the settings."""
-        url = settings.osv_url.rstrip("/")
-        hosts = {urlsplit(url).netloc: settings.osv_rate}
-        return cls(RegistryClient(transport, limiter, hosts, registry="osv", metrics=metrics), url)
-
     async def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
         """The list by ranges, so that a short look costs little."""
         url = self._url(ecosystem, LIST)
@@ -167,6 +154,22 @@ class Bucket(Source):
 
     def _url(self, folder: str, name: str) -> str:
         return f"{self.where}/{quote(folder, safe='')}/{name}"
+
+
+def open_source(
+    transport: httpx.AsyncClient,
+    limiter: RateLimiter,
+    settings: Settings,
+    metrics: Metrics,
+    *,
+    path: Path | None = None,
+) -> Source:
+    """The source of the settings; a ``path`` takes precedence."""
+    if local := path or settings.osv_path:
+        return LocalCopy(local.expanduser().absolute())
+    url = settings.osv_url
+    hosts = {urlsplit(url).netloc: settings.osv_rate}
+    return Bucket(RegistryClient(transport, limiter, hosts, registry="osv", metrics=metrics), url)
 
 
 class LocalCopy(Source):

@@ -21,6 +21,7 @@ from ssc_ingest.vulnerabilities.mongo import (
     translated,
 )
 from ssc_ingest.vulnerabilities.state import SyncStates
+from ssc_ingest.vulnerabilities.weaknesses import Weaknesses
 
 PING_TIMEOUT = 5.0
 """Seconds for the server to respond to a ping; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
@@ -36,6 +37,7 @@ class VulnerabilityStore:
         self.documents = Documents(self._advisories)
         self.bookkeeping = Bookkeeping(self.database[ADVISORIES])
         self.syncs = SyncStates(self.database[SYNCS])
+        self.weaknesses = Weaknesses(self.database[CWES])
 
     async def ping(self) -> str:
         """The server's version.
@@ -45,6 +47,20 @@ class VulnerabilityStore:
         """
         with translated(), pymongo.timeout(PING_TIMEOUT):
             return str((await self._client.server_info())["version"])
+
+    async def without_id(self) -> dict[str, int]:
+        """Number of documents of other services' collections that lack an ``id``.
+
+        Readers join them to every advisory that has no weaknesses or exploits.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        with translated():
+            return {
+                name: await self.database[name].count_documents({"id": None})
+                for name in (CWES, EXPLOITS)
+            }
 
     async def ensure_indexes(self) -> None:
         """Create the indexes of the readers' queries and of ours (repeatable).

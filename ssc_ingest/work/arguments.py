@@ -4,7 +4,7 @@ Other services call the tasks by name, so unknown keywords are tolerated (the ta
 missing argument or a wrong type is an error that names the field.
 """
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,9 @@ from ssc_ingest.errors import InvalidArguments
 
 MAX_NAME_LENGTH = 512
 """Characters. Registries allow only shorter names; each ecosystem checks its own limit."""
+
+MAX_NAMES = 1000
+"""Packages of one ``vulnerabilities.attribute``."""
 
 Dependencies = Literal["all", "latest", "none"]
 
@@ -95,6 +98,23 @@ class ExtractPackage(Arguments):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
+class AttributePackages(Arguments):
+    """Arguments of ``vulnerabilities.attribute``."""
+
+    ecosystem: str
+    names: list[Annotated[str, Field(max_length=MAX_NAME_LENGTH)]] = Field(
+        min_length=1, max_length=MAX_NAMES
+    )
+    """Packages, in any spelling that the registry accepts."""
+
+
+class AuditAttribution(Arguments):
+    """Arguments of ``vulnerabilities.audit``."""
+
+    packages: int = Field(1000, ge=1, le=1_000_000)
+    """How many to examine."""
+
+
 class UpdateRegistry(Arguments):
     """Arguments of ``updates.update``."""
 
@@ -117,6 +137,15 @@ class ProcessStream(Arguments):
     """Maximum number of messages of each stream."""
     block_ms: int = Field(1000, ge=0, le=30_000)
     """Milliseconds to wait for the first message; 0: do not wait."""
+
+
+class SyncVulnerabilities(Arguments):
+    """Arguments of ``vulnerabilities.sync``."""
+
+    ecosystem: str | None = None
+    """All ecosystems if none is given."""
+    full: bool = False
+    """Compare all records, also those that the source does not report as changed."""
 
 
 class ReplayDeadLetters(Arguments):

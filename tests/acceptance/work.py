@@ -23,6 +23,7 @@ QUEUES = queue_names(ecosystems())
 MAY_STAY = (
     *("jobs", "runs", "run:", "feed:", "dead-letters", "schedules"),
     *("requirement-files", "staleness:", "unknown:", "facts:", "stream:counts:"),
+    "vulnerabilities:",
 )
 """Beginnings of keys of the state that do not expire: kept by number, or one per ecosystem."""
 

@@ -11,6 +11,7 @@ graph must hold without asking any parser.
     ecosystem.py   what an ecosystem is: its spellings, and how its registry writes them
     pypi/ npm.py maven/ crates.py rubygems.py nuget/   one registry each: wire formats, and
                    tables of (what the registry writes, what the graph must hold)
+    osv.py         the bucket of advisories
     registries.py  the inventory
     registry.py    one ecosystem while it runs: a bounded cache, releases made at run time
     npm_manifest.py  the fields of npm's manifests, and the facts in them;  npm_ranges.py

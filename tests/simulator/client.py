@@ -255,6 +255,30 @@ class Simulator:
         """Let the feed lose its last entries; nothing will ever tell of them again."""
         self._send("POST", "drop_feed_entries", ecosystem=ecosystem, count=count)
 
+    # The OSV bucket ---------------------------------------------------------------------
+
+    def put_advisories(self, folder: str, records: list[dict[str, Any]]) -> None:
+        """Put records into the bucket, or others in their place; ``folder`` is OSV's name."""
+        self._send("POST", "osv/put", folder=folder, records=records)
+
+    def put_raw_advisory(self, folder: str, record_id: str, body: str, modified: str) -> None:
+        """Put in a file that is no record."""
+        self._send(
+            "POST", "osv/put_raw", folder=folder, record_id=record_id, body=body, modified=modified
+        )
+
+    def remove_advisories(self, folder: str, *ids: str) -> None:
+        """Take records out of the bucket."""
+        self._send("POST", "osv/remove", folder=folder, ids=list(ids))
+
+    def hide_advisories(self, *ids: str) -> None:
+        """Let only the files of these records be missing; none without an id."""
+        self._send("POST", "osv/hide", ids=list(ids))
+
+    def freeze_dumps(self, *, on: bool = True) -> None:
+        """Let the dumps be as they are now, whatever changes, or stop that."""
+        self._send("POST", "osv/freeze", on=on)
+
     # ------------------------------------------------------------------------------------
 
     def _edit(self, edit: str, **arguments: Any) -> PackageTruth:

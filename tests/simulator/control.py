@@ -23,6 +23,11 @@
     POST   drop_feed_entries             {"ecosystem", "count"}: the feed loses its last ones
     POST   rebuild                       {"ecosystem"}: crates.io makes a new dump (and none by
                                          itself any more), RubyGems its list of versions anew
+    POST   osv/put                       {"folder", "records"}: advisories of the OSV bucket
+    POST   osv/put_raw                   {"folder", "record_id", "body", "modified"}
+    POST   osv/remove                    {"folder", "ids"}
+    POST   osv/hide                      {"ids"}: list and dump have them, their files are missing
+    POST   osv/freeze                    {"on"}: dumps stay as they are
     POST   reset                         counts, faults, latency, and all edits
 """
 
@@ -35,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from tests.simulator import osv
 from tests.simulator.counts import Counts
 from tests.simulator.faults import Fault
 from tests.simulator.registry import Registry
@@ -59,6 +65,8 @@ class Control:
             arguments: dict[str, Any] = orjson.loads(body) if body else {}
             if request.method == "GET":
                 value = self._read(path, request.rel_url.query)
+            elif path.startswith("osv/"):
+                value = self._edit_bucket(path.removeprefix("osv/"), **arguments)
             else:
                 value = self._change(request.method, path, arguments)
         except LookupError as error:
@@ -76,7 +84,8 @@ class Control:
             case "settings":
                 registries = simulation.registries.values()
                 pairs = (r.ecosystem.settings(r.base_url).items() for r in registries)
-                value: Any = dict(chain.from_iterable(pairs))
+                bucket = f"{simulation.base_url}/{osv.PREFIX}"
+                value: Any = {**dict(chain.from_iterable(pairs)), "OSV_URL": bucket}
             case "counts":
                 value = simulation.counts.as_json()
             case "requests":
@@ -144,11 +153,29 @@ class Control:
                 raise LookupError(f"nothing at POST {what!r}")
         return {}
 
+    def _edit_bucket(self, edit: str, **arguments: Any) -> Any:
+        bucket = self.simulation.bucket
+        match edit:
+            case "put":
+                bucket.put(**arguments)
+            case "put_raw":
+                bucket.put_raw(**arguments)
+            case "remove":
+                bucket.remove(**arguments)
+            case "hide":
+                bucket.hide(**arguments)
+            case "freeze":
+                bucket.freeze(**arguments)
+            case _:
+                raise LookupError(f"nothing at POST osv/{edit}")
+        return {}
+
     def _reset(self) -> None:
         simulation = self.simulation
+        simulation.bucket.clear()
         simulation.counts = Counts()
         simulation.faults.clear()
-        simulation.latency = dict.fromkeys(simulation.registries, simulation.options.latency)
+        simulation.latency = dict.fromkeys(simulation.latency, simulation.options.latency)
         for registry in simulation.registries.values():
             registry.restore()
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from tests.simulator import osv
 from tests.simulator.control import Control
 from tests.simulator.counts import Asked, Counts
 from tests.simulator.delivery import deliver, fail, part, response
@@ -33,7 +34,8 @@ class Simulation:
         self.by_prefix = {r.ecosystem.prefix: r for r in self.registries.values()}
         self.faults = Faults(options.seed)
         self.counts = Counts()
-        self.latency = dict.fromkeys(self.registries, options.latency)
+        self.latency = dict.fromkeys([*self.registries, osv.PREFIX], options.latency)
+        self.bucket = osv.Bucket()
         self.control = Control(self)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -42,6 +44,13 @@ class Simulation:
         prefix, slash, rest = path[1:].partition("/")
         if prefix == "_control":
             return await self.control.handle(rest, request)
+        if prefix == osv.PREFIX and request.method in {"GET", "HEAD"}:
+            found = self.bucket.route(slash + rest)
+            return (
+                response(NO_SUCH_PATH)
+                if not found
+                else await self._answer(request, path, osv.PREFIX, found)
+            )
         registry = self.by_prefix.get(prefix)
         query = request.rel_url.query
         route = registry.ecosystem.answer(slash + rest, query, registry) if registry else None

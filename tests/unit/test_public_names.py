@@ -21,8 +21,17 @@ import pytest
 import typer.main
 
 from ssc_ingest.cli.checking import Check
+from ssc_ingest.cli.commands import (
+    attribution,
+    jobs,
+    migrate,
+    schedules,
+    show,
+    status,
+    vulnerabilities,
+)
 from ssc_ingest.cli.commands import cache as cache_command
-from ssc_ingest.cli.commands import jobs, migrate, schedules, show, status
+from ssc_ingest.cli.commands.vulnerable_versions import AffectedPackage, AffectedVersion
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
@@ -38,6 +47,11 @@ from ssc_ingest.on_demand.stream.status import StreamStatus
 from ssc_ingest.runs.dry_run import Estimate
 from ssc_ingest.runs.model import Run
 from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.attributor import Attributed
+from ssc_ingest.vulnerabilities.audit import AuditReport
+from ssc_ingest.vulnerabilities.service import SyncFailure
+from ssc_ingest.vulnerabilities.state import SyncState
+from ssc_ingest.vulnerabilities.sync import SyncReport
 from ssc_ingest.work import arguments, names
 from ssc_ingest.work.dead_letters import DeadLetter
 from tests.unit.registered_tasks import registered_tasks
@@ -118,8 +132,12 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
     "json": lambda: field_names(
         *(Check, Counts, DeadLetter, Estimate, Job, PackageView, status.ServerStatus, WorkStatus),
         *(StreamCounts, StreamReader, StreamStatus),
+        *(Attributed, AuditReport, AffectedPackage, AffectedVersion),
+        *(SyncFailure, SyncReport, SyncState),
     ),
     "json_keys": lambda: json_keys(
+        attribution._affected,
+        attribution.affected,
         cache_command._document,
         jobs.document,
         migrate._document,
@@ -129,6 +147,8 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         StreamStatus.document,
         show._show,
         status._status,
+        vulnerabilities._show,
+        vulnerabilities._status,
     ),
     "exit_codes": lambda: {f"{code.name}={code.value}" for code in ExitCode},
     "metrics": metrics,

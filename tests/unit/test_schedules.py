@@ -35,6 +35,7 @@ EXPECTED = {
     "rubygems_daily_staleness": "0 6 * * *",
     "nuget_daily_staleness": "0 8 * * *",
 }
+OF_ADVISORIES = {"vulnerabilities_sync", "vulnerabilities_full_sync"}
 TASKS = {
     "weekly_ingestion": "ingestion.ingest",
     "daily_update": "updates.update",
@@ -93,8 +94,19 @@ def test_registries_can_be_left_out() -> None:
     """What keeps the fleet in order stays; nothing of it asks a registry."""
     own = beat_schedule.entries(only_own=True)
     assert own
-    assert set(own) == set(beat_schedule.entries()) - set(EXPECTED)
+    assert set(own) == set(beat_schedule.entries()) - set(EXPECTED) - OF_ADVISORIES
     assert not any("ecosystem" in entry["kwargs"] for entry in own.values())
+
+
+def test_advisories_are_synced_every_half_an_hour_and_compared_on_sundays() -> None:
+    """Two schedules of one task."""
+    found = {name: beat_schedule.entries()[name] for name in OF_ADVISORIES}
+    assert {entry["task"] for entry in found.values()} == {"vulnerabilities.sync"}
+    assert found["vulnerabilities_sync"]["schedule"] == 1800.0
+    assert found["vulnerabilities_full_sync"]["schedule"] == crontab(
+        minute="0", hour="1", day_of_week="0"
+    )
+    assert found["vulnerabilities_full_sync"]["kwargs"] == {"full": True}
 
 
 def test_times_of_a_day() -> None:

@@ -48,13 +48,17 @@ OUTCOMES = {
 log = structlog.get_logger(__name__)
 
 
+SYNCS = 2
+"""Threads for syncs of advisories: one works, and a second request finds that it does."""
+
+
 def threads(settings: Settings, queues: Sequence[str]) -> int:
     """The concurrency of a worker of these queues.
 
     A run occupies a thread for as long as it takes. So control has a thread more for each run that
     there can be, and sweeps and replays never wait for one.
     """
-    runs = len(KINDS) * len(ecosystems()) if CONTROL in queues else 0
+    runs = len(KINDS) * len(ecosystems()) + SYNCS if CONTROL in queues else 0
     return settings.worker_concurrency + runs
 
 

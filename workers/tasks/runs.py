@@ -74,6 +74,7 @@ async def _sweep(resources: Resources) -> dict[str, int]:
             look = await resources.requirement_files().fill_stubs()
             swept |= {"requirement_files": look.files, "stubs": look.packages}
             swept["without_facts"] = await resources.facts_survey().advance()
+            swept["attributed"] = await _attribute_waiting(resources)
     except LockHeld:
         log.info("sweep_is_under_way")
     except TimeoutError:
@@ -81,6 +82,14 @@ async def _sweep(resources: Resources) -> dict[str, int]:
     except StoreUnavailable as error:  # what is in Redis was swept all the same
         log.warning("requirement_files_unread", error=str(error))
     return swept
+
+
+async def _attribute_waiting(resources: Resources) -> int:
+    try:
+        return await resources.attributor.attribute_waiting()
+    except StoreUnavailable as error:
+        log.info("attribution_postponed", error=str(error))
+        return 0
 
 
 def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:

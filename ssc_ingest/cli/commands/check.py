@@ -266,16 +266,33 @@ async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
 
 
 async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
+    from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.errors import StoreUnavailable
+    from ssc_ingest.models import now
+    from ssc_ingest.monitoring.advisories import SUBJECT, advisory_problems
     from ssc_ingest.vulnerabilities.store import open_store
 
     async with open_store(servers.vulnerabilities_uri, settings) as store:
         try:
             version = await store.ping()
+            states = await store.syncs.all()
+            without_id = await store.without_id()
         except StoreUnavailable as error:
             yield _unreachable("vulnerabilities", servers.vulnerabilities_uri, error)
             return
     yield ok("vulnerabilities", f"MongoDB {version} at {shown(servers.vulnerabilities_uri)}")
+    found = list(advisory_problems(states, list(ecosystems()), now=now()))
+    for problem in found:
+        yield warning(problem.subject, problem.finding, problem.remedy)
+    if not found:
+        yield ok(SUBJECT, "those of all ecosystems are current")
+    for name, count in without_id.items():
+        if count:
+            yield warning(
+                name,
+                f"{output.number(count)} documents have no id",
+                f"readers show them under every advisory without {name}: remove them",
+            )
 
 
 async def _registries(settings: "Settings") -> AsyncIterator[Check]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,8 @@ from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import Failed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ssc_ingest.ecosystems.purls import PackageName
     from ssc_ingest.graph.views import (
         Dependents,
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
         RequirementView,
         VersionView,
     )
+    from ssc_ingest.servers import Servers
+    from ssc_ingest.settings import Settings
 
 NEWEST = 10
 """Maximum number of versions, requirements and dependents to list without --all."""
@@ -77,12 +81,13 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
             if with_dependents
             else None
         )
+    synced = await _synced(settings, servers, named.ref.ecosystem)
     if as_json:
         output.print_json(
             {
                 **asdict(package),
                 "is_stub": package.is_stub,
-                "vulnerabilities_synced_at": None,
+                "vulnerabilities_synced_at": synced.at,
                 "version": version
                 and {**asdict(version), **tables, "requires": list(requirements)},
                 **({"dependents": asdict(dependents)} if dependents else {}),
@@ -90,14 +95,41 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
         )
         return
     if named.version is None or version is None:
-        _print_package(package, everything=everything)
+        _print_package(package, synced, everything=everything)
     else:
-        _print_version(version, package)
+        _print_version(version, package, synced)
     if version:
         _print_facts(version, tables)
         _print_requirements(version, requirements, most)
     if dependents:
         _print_dependents(package, dependents)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """How current the advisories of an ecosystem are."""
+
+    at: "datetime | None"
+    """When the last complete sync began; ``None``: not synced, or unknown."""
+    unknown: str = ""
+    """Why it is unknown."""
+
+    def __str__(self) -> str:
+        if self.unknown:
+            return self.unknown
+        return f"synced {output.age(self.at)}" if self.at else output.NOT_SYNCED
+
+
+async def _synced(settings: "Settings", servers: "Servers", ecosystem: str) -> Synced:
+    from ssc_ingest.errors import StoreUnavailable
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    try:
+        async with open_store(servers.vulnerabilities_uri, settings) as store:
+            await store.ping()
+            return Synced((await store.syncs.get(ecosystem)).synced_at)
+    except StoreUnavailable:
+        return Synced(None, "unknown: the vulnerability store does not respond")
 
 
 async def _version(
@@ -119,7 +151,7 @@ async def _version(
     return await views.version(named.ecosystem.version_purl(named.ref, package.latest))
 
 
-def _print_package(package: "PackageView", *, everything: bool) -> None:
+def _print_package(package: "PackageView", synced: Synced, *, everything: bool) -> None:
     out = output.console()
     out.print(Text(package.purl, style="bold"))
     if package.is_stub:
@@ -138,6 +170,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
                 ("repository", package.repository_url),
                 ("import names", ", ".join(package.import_names) or "unknown"),
                 ("extracted", output.age(package.moment)),
+                ("advisories", synced),
             ]
         )
     )
@@ -156,7 +189,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
                     v.name,
                     output.day(v.release_date),
                     "unknown" if v.requirements_unknown else v.requirements or "",
-                    vulnerabilities(v),
+                    vulnerabilities(v, synced),
                     _marks(v, package),
                 )
                 for v in package.versions
@@ -169,7 +202,7 @@ def _print_package(package: "PackageView", *, everything: bool) -> None:
         output.say(f"all versions: ssc-ingest show {package.purl} --all", style="dim")
 
 
-def _print_version(version: "VersionView", package: "PackageView") -> None:
+def _print_version(version: "VersionView", package: "PackageView", synced: Synced) -> None:
     out = output.console()
     out.print(Text(version.purl, style="bold"))
     out.print()
@@ -182,10 +215,11 @@ def _print_version(version: "VersionView", package: "PackageView") -> None:
                     f"{version.serial_number + 1} of {package.version_count} in version order",
                 ),
                 ("", _marks(version, package) or f"latest is {package.latest}"),
-                ("vulnerabilities", vulnerabilities(version)),
+                ("vulnerabilities", vulnerabilities(version, synced)),
                 ("repository", package.repository_url),
                 ("import names", ", ".join(package.import_names) or "unknown"),
                 ("extracted", output.age(package.moment)),
+                ("advisories", synced),
             ]
         )
     )
@@ -298,11 +332,15 @@ def _print_dependents(package: "PackageView", dependents: "Dependents") -> None:
     )
 
 
-def vulnerabilities(version: "VersionView") -> Text:
-    """The known vulnerabilities of a version; ``not synced`` rather than none."""
+def vulnerabilities(version: "VersionView", synced: Synced) -> Text:
+    """The known vulnerabilities of a version; what was never synced is unknown, not none."""
     if version.vulnerable:
-        return Text(f"{', '.join(version.vulnerabilities)} (CVSS mean {version.mean})", "red")
-    return Text(output.NOT_SYNCED, "dim")
+        # Every score is above 0.0 but that of a flaw without impact, so 0.0 stands for no score.
+        score = f"CVSS mean {version.mean}" if version.mean else "no score"
+        return Text(f"{', '.join(version.vulnerabilities)} ({score})", "red")
+    if synced.unknown:
+        return Text("unknown", "yellow")
+    return Text("none known" if synced.at else output.NOT_SYNCED, "dim")
 
 
 def _marks(version: "VersionView", package: "PackageView") -> str:

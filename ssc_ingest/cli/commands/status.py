@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.model import Feed, Run
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
+    from ssc_ingest.vulnerabilities.state import SyncState
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ async def _status(*, as_json: bool) -> None:
     from ssc_ingest.cli.connections import configured
 
     settings, servers = configured()
-    (redis, work), (graph, counts), vulnerabilities = await asyncio.gather(
+    (redis, work), (graph, counts), (vulnerabilities, syncs) = await asyncio.gather(
         _work(settings, servers), _graph(settings, servers), _vulnerabilities(settings, servers)
     )
     found = {"graph": graph, "redis": redis, "vulnerabilities": vulnerabilities}
@@ -70,10 +71,13 @@ async def _status(*, as_json: bool) -> None:
                     name: {**asdict(count), "looked_at_every_days": looks[name]}
                     for name, count in counts.items()
                 },
+                "advisories": syncs and list(syncs.values()),
             }
         )
     else:
         _print(found, work, counts, looks)
+        if syncs is not None:
+            _print_advisories(syncs)
     is_absent = any(problem.absent for problem in work.problems) if work else False
     if is_absent or not all(server.reachable for server in found.values()):
         raise typer.Exit(ExitCode.UNAVAILABLE)
@@ -150,15 +154,21 @@ def _days_between_looks(
     return found
 
 
-async def _vulnerabilities(settings: "Settings", servers: "Servers") -> ServerStatus:
+async def _vulnerabilities(
+    settings: "Settings", servers: "Servers"
+) -> "tuple[ServerStatus, dict[str, SyncState] | None]":
+    from ssc_ingest.ecosystems import ecosystems
+    from ssc_ingest.vulnerabilities.state import SyncState
     from ssc_ingest.vulnerabilities.store import open_store
 
-    async def ask() -> tuple[str, None]:
+    async def ask() -> "tuple[str, dict[str, SyncState]]":
         async with open_store(servers.vulnerabilities_uri, settings) as store:
-            return f"MongoDB {await store.ping()}", None
+            version = await store.ping()
+            found = await store.syncs.all()
+            states = {name: found.get(name) or SyncState(ecosystem=name) for name in ecosystems()}
+            return f"MongoDB {version}", states
 
-    server, _ = await _ask(servers.vulnerabilities_uri, ask())
-    return server
+    return await _ask(servers.vulnerabilities_uri, ask())
 
 
 async def _stream_server(url: str) -> ServerStatus:
@@ -257,6 +267,34 @@ def _to_fill(count: "Counts", *, surveyed: bool) -> str:
     return f"{output.number(found)} so far" if found else "not counted yet"
 
 
+def _attribution(work: "WorkStatus") -> Text:
+    """What is known about whether versions have what advisories say about them."""
+    waiting = f"; {output.count(work.unattributed, 'package')} waiting" if work.unattributed else ""
+    if (last := work.audit) is None:
+        return Text(f"never audited{waiting}")
+    return Text(
+        f"{last.differing} of {output.count(last.examined, 'package')} differed "
+        f"{output.age(last.at)} (at most {last.bound:.2%} of all){waiting}",
+        "red" if last.differing else "",
+    )
+
+
+def _print_advisories(syncs: "dict[str, SyncState]") -> None:
+    """One line: the age of each ecosystem's sync; then what an operator should know."""
+    from ssc_ingest.models import now
+    from ssc_ingest.monitoring.advisories import advisory_problems
+
+    out = output.console()
+    ages = [
+        f"{name} {output.age(state.synced_at) if state.synced_at else output.NOT_SYNCED}"
+        for name, state in syncs.items()
+    ]
+    out.print()
+    out.print(output.facts([("advisories synced", ", ".join(ages))]))
+    for problem in advisory_problems(syncs, list(syncs), now=now()):
+        output.say(f"{problem.finding} ({problem.remedy})", style="yellow")
+
+
 def _print_work(work: "WorkStatus") -> None:
     out = output.console()
     if work.workers:
@@ -300,6 +338,7 @@ def _print_work(work: "WorkStatus") -> None:
                 ("runs", "; ".join(map(_run, work.runs)) or "none"),
                 ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
                 *((f"stream {stream.name}", _stream(stream)) for stream in work.streams),
+                ("attribution", _attribution(work)),
                 (
                     "dead letters",
                     Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),

@@ -1,7 +1,6 @@
 """``vulnerabilities``: syncs advisories, shows one, shows how current they are."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +10,13 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
+from ssc_ingest.cli.advisories import print_advisory, print_status
+from ssc_ingest.cli.commands.vulnerable_versions import show_package
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
-    from ssc_ingest.vulnerabilities.bookkeeping import Row
     from ssc_ingest.vulnerabilities.service import Ended
     from ssc_ingest.vulnerabilities.session import SyncProgress
-    from ssc_ingest.vulnerabilities.state import SyncState
 
 commands = typer.Typer(
     help="Sync advisories of vulnerable and malicious packages, and show them.\n\n"
@@ -80,21 +79,35 @@ def sync(
 
 @commands.command("show")
 def show(
-    advisory_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of an advisory, such as GHSA-... .")
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|PURL", help="The id of an advisory (GHSA-...), or a package URL."
+        ),
     ],
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show an advisory: what it reports, its score, the packages and ranges that it names.
+    """Show an advisory, or the affected versions of a package and where to go from them.
+
+    Of an advisory: what it reports, its score, the packages and ranges that it names.
 
     [cyan]ssc-ingest vulnerabilities show PYSEC-2021-114[/cyan]
 
-    [cyan]ssc-ingest vulnerabilities show GHSA-jfh8-c2jp-5v3q --json[/cyan]
+    Of a package: its affected versions in the graph, and for each the nearest release that is not
+    affected: the next later one, otherwise the last earlier one; prereleases and yanked versions
+    are passed over.
 
-    Exits with 1 if MongoDB does not have it.
+    [cyan]ssc-ingest vulnerabilities show pkg:pypi/django[/cyan]
+
+    [cyan]ssc-ingest vulnerabilities show pkg:maven/org.slf4j/slf4j-api@1.7.0 --json[/cyan]
+
+    Exits with 1 if MongoDB does not have the advisory, or the graph the package.
     """
-    asyncio.run(_show(advisory_id, as_json=as_json))
+    if subject.strip().lower().startswith("pkg:"):
+        asyncio.run(show_package(subject, as_json=as_json))
+    else:
+        asyncio.run(_show(subject, as_json=as_json))
 
 
 @commands.command("status")
@@ -108,6 +121,46 @@ def status(*, as_json: output.JSONOption = False) -> None:
     asyncio.run(_status(as_json=as_json))
 
 
+@commands.command("import-cwes")
+def import_cwes(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The catalogue of MITRE: cwec_v4.x.xml, or the zip file of it."
+        ),
+    ],
+) -> None:
+    """Import the catalogue of weaknesses (CWE) from its official XML file.
+
+    Advisories name weaknesses by id; readers find their descriptions in the collection `cwes`.
+    What other services wrote there stays. Without the catalogue, everything else works.
+
+    [cyan]ssc-ingest vulnerabilities import-cwes cwec_v4.16.xml.zip[/cyan]
+
+    Exits with 1 if the file is not a catalogue.
+    """
+    count = asyncio.run(_import_cwes(path))
+    output.say(f"{output.number(count)} weaknesses and categories imported")
+
+
+async def _import_cwes(path: Path) -> int:
+    from ssc_ingest.cli.connections import configured
+    from ssc_ingest.vulnerabilities.cwe_catalogue import read_catalogue
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    try:
+        catalogue = await asyncio.to_thread(read_catalogue, path)
+    except OSError as error:
+        raise Failed(f"{path}: {error.strerror}") from error
+    settings, servers = configured()
+    async with open_store(servers.vulnerabilities_uri, settings) as store:
+        await store.ensure_indexes()
+        await store.weaknesses.write(catalogue)
+        named = [each async for each in store.documents.weaknesses()]
+        await store.weaknesses.refer(named)
+    return len(catalogue)
+
+
 # sync ----------------------------------------------------------------------------------------
 
 
@@ -118,10 +171,9 @@ async def _sync(
     from ssc_ingest.ecosystems import ecosystem, ecosystems
     from ssc_ingest.http.client import open_transport
     from ssc_ingest.metrics import Metrics
-    from ssc_ingest.vulnerabilities.changed import ChangedPackages
-    from ssc_ingest.vulnerabilities.requests import SyncRequest, SyncRequests
+    from ssc_ingest.vulnerabilities.requests import SyncRequest
     from ssc_ingest.vulnerabilities.service import AdvisorySync
-    from ssc_ingest.vulnerabilities.sources import Bucket, LocalCopy, Source
+    from ssc_ingest.vulnerabilities.sources import open_source
     from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.work.locks import LockHeld
 
@@ -131,16 +183,10 @@ async def _sync(
         state = await stack.enter_async_context(state_store(settings, servers))
         store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         await store.ping()
-        local = path or settings.osv_path
-        source: Source
-        if local:
-            source = LocalCopy(local.expanduser().absolute())
-        else:
-            transport = await stack.enter_async_context(open_transport(settings))
-            source = Bucket.open(transport, state.limiter, settings, Metrics())
-        requests = SyncRequests(state.redis)
+        transport = await stack.enter_async_context(open_transport(settings))
+        source = open_source(transport, state.limiter, settings, Metrics(), path=path)
         service = AdvisorySync(
-            store, ChangedPackages(state.redis, state.queues), requests, source, settings
+            store, state.changed_packages(), state.sync_requests(), source, settings
         )
         wanted = [SyncRequest(each, full) for each in names]
         try:
@@ -248,68 +294,7 @@ async def _show(advisory_id: str, *, as_json: bool) -> None:
     if as_json:
         output.print_json({"advisory": document, "known": row})
         return
-    _print_advisory(document, row)
-
-
-def _print_advisory(document: Mapping[str, Any], row: "Row | None") -> None:
-    out = output.console()
-    out.print(Text(str(document["id"]), style="bold"))
-    if summary := document.get("summary"):
-        output.say(str(summary))
-    out.print()
-    score = row.group_score if row else None
-    pairs: list[tuple[str, object]] = [
-        ("kind", str(row.kind) if row else "not from OSV"),
-        ("score", "no score" if score is None else _score(score, row)),
-        ("aliases", ", ".join(document.get("aliases", ())) or "none"),
-        ("weaknesses", ", ".join(map(str, document.get("cwes") or ())) or "not stated"),
-        ("published", document.get("published") or "unknown"),
-        ("modified", document.get("modified") or "unknown"),
-    ]
-    if withdrawn := document.get("withdrawn"):
-        pairs.append(("withdrawn", Text(f"{withdrawn}: it affects nothing any more", "yellow")))
-    if row and row.vanished:
-        text = "its source does not have it any more; it affects nothing"
-        pairs.append(("vanished", Text(text, "yellow")))
-    if row and row.unreadable:
-        text = f"the present content could not be read ({row.unreadable}); this is the last one"
-        pairs.append(("unreadable", Text(text, "red")))
-    if row and row.problems:
-        pairs.append(("not evaluated", Text("; ".join(row.problems), "yellow")))
-    out.print(output.facts(pairs))
-    affected = document.get("affected") or ()
-    out.print()
-    out.print(
-        output.table(
-            ["package", "ranges", "listed versions"],
-            [
-                (
-                    f"{entry['package']['ecosystem']}: {entry['package']['name']}",
-                    "; ".join(_ranges(entry)) or "none",
-                    output.number(len(entry.get("versions") or ())),
-                )
-                for entry in affected
-            ],
-            right=["listed versions"],
-        )
-    )
-    if details := document.get("details"):
-        out.print()
-        output.say(str(details))
-
-
-def _score(score: float, row: "Row | None") -> str:
-    own = row is not None and row.score == score
-    return f"{score} (CVSS 3)" if own else f"{score} (CVSS 3, of an alias)"
-
-
-def _ranges(entry: Mapping[str, Any]) -> list[str]:
-    """``introduced 0, fixed 2.1.0`` for each range that speaks of versions."""
-    return [
-        ", ".join(f"{kind} {value}" for event in found["events"] for kind, value in event.items())
-        for found in entry.get("ranges") or ()
-        if found.get("type") != "GIT"
-    ]
+    print_advisory(document, row)
 
 
 # status --------------------------------------------------------------------------------------
@@ -329,65 +314,10 @@ async def _status(*, as_json: bool) -> None:
     if as_json:
         output.print_json({"syncs": states, "problems": problems})
     else:
-        _print_status(states, problems)
+        print_status(states, problems)
     if any(state.error for state in states):
         raise typer.Exit(ExitCode.FAILED)
 
 
 MAX_PROBLEMS = 20
 """Records with problems that are shown."""
-
-
-def _print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> None:
-    out = output.console()
-    numbers = ["records", "malware", "notices", "withdrawn", "no score"]
-    out.print(
-        output.table(
-            ["ecosystem", "synced", "complete comparison", *numbers, ""],
-            [
-                (
-                    state.ecosystem,
-                    output.age(state.synced_at) if state.synced_at else output.NOT_SYNCED,
-                    output.age(state.full_at),
-                    *(
-                        output.number(amount) if state.synced_at else ""
-                        for amount in (
-                            state.counts.records,
-                            state.counts.malware,
-                            state.counts.notices,
-                            state.counts.withdrawn,
-                            state.counts.unscored,
-                        )
-                    ),
-                    _state(state),
-                )
-                for state in states
-            ],
-            right=numbers,
-            whole=["ecosystem", "synced"],
-        )
-    )
-    if problems:
-        out.print()
-        out.print(
-            output.table(
-                ["advisory", "could not be read or evaluated"],
-                [(row.id, row.unreadable or "; ".join(row.problems)) for row in problems],
-                whole=["advisory"],
-            )
-        )
-
-
-def _state(state: "SyncState") -> Text:
-    if state.error:
-        return Text(f"failed {output.age(state.failed_at)}: {state.error}", "red")
-    if state.under_way:
-        done, total = state.under_way.position, state.under_way.total
-        return Text(f"in progress: {output.number(done)} of {output.number(total)}", "yellow")
-    counts = state.counts
-    parts = [
-        (counts.unreadable, "unreadable"),
-        (counts.partly_read, "partly evaluated"),
-        (len(state.missing), "listed and missing"),
-    ]
-    return Text(", ".join(f"{output.number(n)} {what}" for n, what in parts if n), "yellow")

@@ -4,19 +4,22 @@ import json
 import zipfile
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.http.client import open_transport
+from ssc_ingest.metrics import Metrics
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
-from ssc_ingest.vulnerabilities.mongo import DATABASE
-from ssc_ingest.vulnerabilities.sources import LocalCopy, Source
+from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
+from tests.simulator.client import Simulator
 
 Record = dict[str, Any]
 
@@ -25,8 +28,9 @@ Record = dict[str, Any]
 async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
     """The store, with its indexes and no documents."""
     async with open_store(vulnerabilities_uri, settings) as store:
-        await store._client.drop_database(DATABASE)
         await store.ensure_indexes()
+        for name in await store.database.list_collection_names():
+            await store.database[name].delete_many({})
         yield store
 
 
@@ -113,3 +117,22 @@ def local(tmp_path: Path) -> LocalRecords:
 def syncing(store: VulnerabilityStore, state: State, local: LocalRecords) -> Syncing:
     """Syncs from that folder."""
     return Syncing(store, state, LocalCopy(local.path))
+
+
+@pytest.fixture
+async def bucket(
+    store: VulnerabilityStore, state: State, simulator: Simulator
+) -> AsyncIterator[Syncing]:
+    """Syncs from the simulated bucket."""
+    settings = load_settings(None, osv_url=simulator.environment()["OSV_URL"])
+    async with open_transport(settings) as transport:
+        source = open_source(transport, state.limiter, settings, Metrics())
+        syncing = Syncing(store, state, source)
+        syncing.settings = settings
+        yield syncing
+
+
+def dated(record: Record, minutes: int) -> Record:
+    """The record as modified so many minutes ago."""
+    moment = datetime.now(UTC) - timedelta(minutes=minutes)
+    return record | {"modified": moment.isoformat().replace("+00:00", "Z")}

@@ -27,7 +27,7 @@ async def test_real_advisories_arrive(syncing: Syncing, advisories: Path) -> Non
         assert all(isinstance(entry["base_score"], float) for entry in v3)
     state = await syncing.store.syncs.get("cargo")
     assert (state.counts.notices, state.counts.malware, state.counts.withdrawn) == (324, 1, 6)
-    assert "jw-util" in await syncing.queued("pypi")
+    assert "django" in await syncing.queued("pypi")
 
 
 async def test_the_same_dump_is_recognised(syncing: Syncing, local: LocalRecords) -> None:

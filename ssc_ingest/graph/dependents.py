@@ -1,0 +1,127 @@
+"""Which versions require a package with which constraints: reads for the blast radius."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from neo4j import AsyncDriver, Query, Record, RoutingControl
+
+from ssc_ingest.graph.errors import translated
+from ssc_ingest.graph.statements import for_label
+from ssc_ingest.models import Purl, VersionName
+
+AFFECTED_VERSIONS = """
+UNWIND $purls AS purl
+MATCH (:%(label)s {purl: purl})-[:HAVE]->(version:Version)
+WHERE $advisory IN version.vulnerabilities
+RETURN purl, collect(version.serial_number) AS serials
+"""
+"""The versions that an advisory affects. Unique index on ``purl``, then expansion."""
+
+VERSION_NAMES = """
+UNWIND $purls AS purl
+MATCH (:%(label)s {purl: purl})-[:HAVE]->(version:Version)
+RETURN purl, collect([version.serial_number, version.name]) AS versions
+"""
+"""All versions of packages. Unique index on ``purl``, then expansion."""
+
+CONSTRAINTS = """
+UNWIND $purls AS purl
+MATCH (:%(label)s {purl: purl})<-[edge:REQUIRE]-(:Version)
+WHERE $optional OR edge.optional IS NULL
+RETURN purl, collect(DISTINCT edge.constraints) AS constraints
+"""
+"""With which constraints packages are required. Unique index on ``purl``, then expansion."""
+
+REQUIRING_VERSIONS = """
+UNWIND $rows AS row
+MATCH (:%(label)s {purl: row.purl})<-[edge:REQUIRE]-(version:Version)
+WHERE ($optional OR edge.optional IS NULL) AND edge.constraints IN row.constraints
+MATCH (version)<-[:HAVE]-(package)
+RETURN package.purl AS purl, collect(DISTINCT version.serial_number) AS serials
+"""
+"""The versions that require packages with some constraints. Unique index on ``purl``, then
+expansion."""
+
+NAMES_OF_SERIALS = """
+UNWIND $rows AS row
+MATCH (:%(label)s {purl: row.purl})-[:HAVE]->(version:Version)
+WHERE version.serial_number IN row.serials
+RETURN row.purl AS purl, collect([version.serial_number, version.name]) AS versions
+"""
+"""What some versions are called. Unique index on ``purl``, then expansion."""
+
+BATCH_SIZE = 500
+"""Packages of one query."""
+
+Serials = Mapping[Purl, set[int]]
+"""Serial numbers of versions, by the purl of their package."""
+
+
+class DependentsReader:
+    """Reads for one label at a time; all packages that require each other have one label.
+
+    Raises, all methods:
+        StoreUnavailable: the server is away or busy, or a read took too long.
+    """
+
+    def __init__(self, driver: AsyncDriver, label: str, *, timeout: float) -> None:
+        """``timeout``: seconds that the server grants a read."""
+        self._driver = driver
+        self._label = label
+        self._timeout = timeout
+
+    async def affected(self, advisory: str, purls: Sequence[Purl]) -> dict[Purl, set[int]]:
+        """The versions of some packages that have an advisory's id."""
+        records = await self._in_batches(AFFECTED_VERSIONS, purls, advisory=advisory)
+        return {row["purl"]: set(row["serials"]) for row in records}
+
+    async def versions(self, purls: Sequence[Purl]) -> dict[Purl, list[VersionName]]:
+        """All versions of some packages, by serial number."""
+        records = await self._in_batches(VERSION_NAMES, purls)
+        return {row["purl"]: [name for _, name in sorted(row["versions"])] for row in records}
+
+    async def constraints(self, purls: Sequence[Purl], *, optional: bool) -> dict[Purl, list[str]]:
+        """With which constraints some packages are required; each once."""
+        records = await self._in_batches(CONSTRAINTS, purls, optional=optional)
+        return {row["purl"]: row["constraints"] for row in records}
+
+    async def requiring(
+        self, constraints: Mapping[Purl, Sequence[str]], *, optional: bool
+    ) -> dict[Purl, set[int]]:
+        """The versions that require packages with one of the given constraints."""
+        rows = [{"purl": purl, "constraints": list(each)} for purl, each in constraints.items()]
+        found: dict[Purl, set[int]] = {}
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = rows[start : start + BATCH_SIZE]
+            for row in await self._read(REQUIRING_VERSIONS, rows=batch, optional=optional):
+                found.setdefault(row["purl"], set()).update(row["serials"])
+        return found
+
+    async def names(self, serials: Serials) -> dict[tuple[Purl, int], VersionName]:
+        """What some versions are called."""
+        rows = [{"purl": purl, "serials": sorted(each)} for purl, each in serials.items()]
+        found: dict[tuple[Purl, int], VersionName] = {}
+        for start in range(0, len(rows), BATCH_SIZE):
+            for row in await self._read(NAMES_OF_SERIALS, rows=rows[start : start + BATCH_SIZE]):
+                found |= {(row["purl"], serial): name for serial, name in row["versions"]}
+        return found
+
+    async def _in_batches(
+        self, statement: str, purls: Iterable[Purl], **parameters: Any
+    ) -> list[Record]:
+        wanted = list(purls)
+        found: list[Record] = []
+        for start in range(0, len(wanted), BATCH_SIZE):
+            found += await self._read(
+                statement, purls=wanted[start : start + BATCH_SIZE], **parameters
+            )
+        return found
+
+    async def _read(self, statement: str, **parameters: Any) -> list[Record]:
+        with translated("a read"):
+            answer = await self._driver.execute_query(
+                Query(for_label(statement, self._label), timeout=self._timeout),
+                parameters,
+                routing_=RoutingControl.READ,
+            )
+        return answer.records

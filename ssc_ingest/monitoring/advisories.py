@@ -1,0 +1,62 @@
+"""How current the advisories are, and what an operator should know about them.
+
+Advisories that were never synced are unknown, which must not look like none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from ssc_ingest.monitoring.witnesses import Problem
+from ssc_ingest.vulnerabilities.state import SyncState
+
+SUBJECT = "advisories"
+
+TOO_OLD = timedelta(hours=6)
+"""Age of the last sync that is a problem; the schedule syncs every half an hour."""
+
+
+def advisory_problems(
+    states: Mapping[str, SyncState], ecosystems: Sequence[str], *, now: datetime
+) -> Iterator[Problem]:
+    """The problems of the syncs, by ecosystem; ``states`` lacks those that were never tried."""
+    never = [name for name in ecosystems if name not in states or not states[name].synced_at]
+    if never:
+        yield Problem(
+            subject=SUBJECT,
+            finding=f"not synced: {', '.join(never)}; their vulnerabilities are unknown",
+            remedy="`ssc-ingest vulnerabilities sync`; the schedule vulnerabilities_sync does it",
+        )
+    for name in ecosystems:
+        if name in states:
+            yield from _of_ecosystem(name, states[name], now)
+
+
+def _of_ecosystem(name: str, state: SyncState, now: datetime) -> Iterator[Problem]:
+    if state.brake:
+        yield Problem(
+            subject=SUBJECT,
+            finding=f"{name}: {state.brake}",
+            remedy=f"if the source is right: `ssc-ingest vulnerabilities sync {name} --full "
+            "--accept-removals`",
+        )
+    elif state.error:
+        yield Problem(
+            subject=SUBJECT,
+            finding=f"{name}: the last sync failed: {state.error}",
+            remedy="see OSV_URL and OSV_PATH; the schedule tries again",
+        )
+    if state.synced_at and now - state.synced_at > TOO_OLD:
+        hours = (now - state.synced_at) / timedelta(hours=1)
+        yield Problem(
+            subject=SUBJECT,
+            finding=f"{name}: last synced {hours:.0f} hours ago",
+            remedy="`ssc-ingest schedules list`: is vulnerabilities_sync on, and does beat run?",
+        )
+    counts = state.counts
+    if counts.unreadable or counts.partly_read:
+        yield Problem(
+            subject=SUBJECT,
+            finding=f"{name}: {counts.unreadable} records could not be read, "
+            f"{counts.partly_read} could not be evaluated in part",
+            remedy="`ssc-ingest vulnerabilities status` names them",
+        )

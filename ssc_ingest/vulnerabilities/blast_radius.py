@@ -1,0 +1,112 @@
+"""How far an advisory reaches: affected versions, and the versions that may pull one.
+
+Level 0 has the versions with the advisory's id. A version is on the first level on which one of its
+constraints admits a version of the level before. Each constraint on a package is evaluated once,
+to intervals of serial numbers, whatever number of versions has it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ssc_ingest.ecosystems.admission import Admission, Span, overlap, spans_of
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.concurrency import in_thread
+from ssc_ingest.graph.dependents import DependentsReader
+from ssc_ingest.models import Purl, VersionName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Versions of one package on one level."""
+
+    purl: Purl
+    versions: int
+    spans: tuple[Span, ...]
+    """Their serial numbers, ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The versions that are reached with so many requirements in between."""
+
+    depth: int
+    """0: affected by the advisory itself."""
+    packages: tuple[Reached, ...]
+    """By number of versions, the most first, then by purl."""
+
+    @property
+    def versions(self) -> int:
+        """Their number."""
+        return sum(each.versions for each in self.packages)
+
+
+class BlastRadius:
+    """Walks from affected versions to those that require them, within one ecosystem.
+
+    Args:
+        ecosystem: of the packages.
+        reader: of its label.
+        optional: whether optional requirements count.
+    """
+
+    def __init__(
+        self, ecosystem: type[Ecosystem], reader: DependentsReader, *, optional: bool = False
+    ) -> None:
+        self._ecosystem = ecosystem
+        self._reader = reader
+        self._optional = optional
+
+    async def levels(self, advisory: str, purls: list[Purl], *, depth: int) -> list[Level]:
+        """The levels from 0 to ``depth``, without empty ones behind the last.
+
+        Args:
+            advisory: its id.
+            purls: the packages that it names.
+            depth: 0 for the affected versions alone.
+
+        Raises:
+            StoreUnavailable: the graph is away or busy.
+        """
+        newest = await self._reader.affected(advisory, purls)
+        seen = {purl: set(serials) for purl, serials in newest.items()}
+        levels = [_level(0, newest)]
+        while newest and levels[-1].depth < depth:
+            found = await self._requiring(newest)
+            newest = {}
+            for purl, serials in found.items():
+                if fresh := serials - seen.setdefault(purl, set()):
+                    newest[purl] = fresh
+                    seen[purl] |= fresh
+            if newest:
+                levels.append(_level(levels[-1].depth + 1, newest))
+        return levels
+
+    async def _requiring(self, reached: Mapping[Purl, set[int]]) -> dict[Purl, set[int]]:
+        constraints = await self._reader.constraints(list(reached), optional=self._optional)
+        names = await self._reader.versions(list(constraints))
+        admitting = await in_thread(self._admitting, reached, constraints, names)
+        return await self._reader.requiring(admitting, optional=self._optional)
+
+    def _admitting(
+        self,
+        reached: Mapping[Purl, set[int]],
+        constraints: Mapping[Purl, list[str]],
+        names: Mapping[Purl, list[VersionName]],
+    ) -> dict[Purl, list[str]]:
+        """The constraints that admit a version that was reached."""
+        found: dict[Purl, list[str]] = {}
+        for purl, texts in constraints.items():
+            admission = Admission(self._ecosystem, names.get(purl, []))
+            spans = spans_of(sorted(reached[purl]))
+            if those := [text for text in texts if overlap(admission.spans(text), spans)]:
+                found[purl] = those
+        return found
+
+
+def _level(depth: int, reached: Mapping[Purl, set[int]]) -> Level:
+    packages = [
+        Reached(purl=purl, versions=len(serials), spans=tuple(spans_of(sorted(serials))))
+        for purl, serials in reached.items()
+    ]
+    packages.sort(key=lambda each: (-each.versions, each.purl))
+    return Level(depth=depth, packages=tuple(packages))

@@ -1,0 +1,42 @@
+"""The advisories of packages, from the store: our rows, and the readers' documents."""
+
+from collections.abc import Collection
+
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.vulnerabilities.advisory import Advisory, read_affected
+from ssc_ingest.vulnerabilities.attributor import ByName
+from ssc_ingest.vulnerabilities.records import Kind, package_key
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
+
+
+class StoredAdvisories:
+    """Implements :class:`~.attributor.AdvisorySource`."""
+
+    def __init__(self, store: VulnerabilityStore) -> None:
+        self._store = store
+
+    async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
+        """The advisories in force that name some packages, by name; each sorted by id.
+
+        Raises:
+            StoreUnavailable: the server does not respond.
+        """
+        keys = {package_key(ecosystem.identity.osv_name, name): name for name in names}
+        rows = await self._store.bookkeeping.naming(keys) if keys else []
+        # What may leave has lost its row's force before its document goes.
+        entries = await self._store.documents.affected([row.id for row in rows]) if rows else {}
+        found: dict[str, list[Advisory]] = {}
+        for row in sorted(rows, key=lambda row: row.id):
+            if row.id not in entries:
+                continue
+            advisory = Advisory(
+                id=row.id,
+                affected=read_affected(entries[row.id]),
+                flaw=row.group or row.id,
+                score=row.group_score,
+                is_malware=row.kind == Kind.MALWARE,
+            )
+            for key in row.packages:
+                if key in keys:
+                    found.setdefault(keys[key], []).append(advisory)
+        return found

@@ -1,0 +1,372 @@
+"""Attribution on real stores: from records to the properties of versions, and back."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ssc_ingest.ecosystems.base import Ecosystem
+from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.errors import InvalidArguments, StoreUnavailable
+from ssc_ingest.extraction.extract import Attempt
+from ssc_ingest.graph.attributions import AttributionReader
+from ssc_ingest.graph.schema import ensure_schema
+from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
+from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities import audit as audits
+from ssc_ingest.vulnerabilities.attributor import AdvisorySource, Attributor, ByName
+from ssc_ingest.vulnerabilities.audit import Auditor, last_audit
+from ssc_ingest.vulnerabilities.mongo import DATABASE
+from ssc_ingest.vulnerabilities.sources import LocalCopy
+from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
+from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.retry import Again
+from tests.conftest import Cypher
+from tests.integration.test_vulnerabilities.conftest import (
+    LocalRecords,
+    Syncing,
+    advisory,
+)
+from workers.tasks.attribution import AttributionFailed, _deliver
+
+THING = Purl("pkg:pypi/thing")
+
+
+class Scripted(PyPI):
+    """A registry with one package, whose versions a test sets."""
+
+    versions: tuple[str, ...] = ("1.0", "2.0")
+
+    async def fetch(self, *_: Any, **__: Any) -> Package:
+        """The package ``thing``."""
+        ref = self.ref("thing")
+        versions = tuple(
+            Version(
+                name=VersionName(name),
+                purl=self.version_purl(ref, name),
+                release_date=None,
+                requirements=(),
+            )
+            for name in self.versions
+        )
+        return Package(
+            ref=ref,
+            vendor="n/a",
+            repository_url="n/a",
+            versions=versions,
+            latest=versions[-1].name,
+            fetched_at=datetime.now(UTC),
+        )
+
+    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
+        """The name."""
+        del version
+        return (package.ref.name,)
+
+
+@pytest.fixture
+async def resources(
+    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
+) -> AsyncIterator[Resources]:
+    """Real stores, empty, and the scripted registry."""
+    async with open_resources(settings, servers, env_file=None) as resources:
+        await resources.vulnerabilities._client.drop_database(DATABASE)
+        await resources.vulnerabilities.ensure_indexes()
+        await ensure_schema(resources.driver, ["PyPIPackage", "NPMPackage"])
+        pypi = resources.ecosystems["pypi"]
+        scripted = Scripted(pypi.client, pypi.endpoints)
+        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
+
+
+@pytest.fixture
+def synced(resources: Resources, local: LocalRecords) -> Syncing:
+    """Syncs into the same stores."""
+    return Syncing(resources.vulnerabilities, resources.state, LocalCopy(local.path))
+
+
+async def extract(resources: Resources, *versions: str) -> None:
+    """Extract the package, which has these versions in its registry."""
+    scripted = resources.ecosystems["pypi"]
+    assert isinstance(scripted, Scripted)
+    scripted.versions = versions
+    arguments = ExtractPackage(ecosystem="pypi", name="thing", refresh=True)
+    await resources.extractor().extract(arguments, Attempt(urgent=True, requested=True))
+
+
+def stored(cypher: Cypher) -> dict[str, dict[str, Any]]:
+    """What the graph says of the versions."""
+    rows = cypher("MATCH (v:Version) RETURN v{.*} AS version")
+    names = ("vulnerabilities", "mean", "weighted_mean", "malicious", "notices")
+    return {
+        row["version"]["name"]: {n: row["version"][n] for n in names if n in row["version"]}
+        for row in rows
+    }
+
+
+NOTHING = {"vulnerabilities": [], "mean": 0.0, "weighted_mean": 0.0}
+HIGH = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]
+
+
+async def test_from_a_record_to_versions_and_back(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
+) -> None:
+    """New, changed and withdrawn records reach the versions; repeating changes nothing."""
+    await extract(resources, "1.0", "2.0")
+    assert stored(cypher) == {"1.0": NOTHING, "2.0": NOTHING}
+
+    local.write([advisory("PYSEC-1", "Thing", severity=HIGH), advisory("MAL-2", "other")])
+    await synced.sync()
+    names = await synced.queued()
+    assert names == ["other", "thing"]
+    message = TaskMessage(
+        task="vulnerabilities.attribute",
+        kwargs={"ecosystem": "pypi", "names": names},
+        queue="pypi.fresh",
+    )
+    assert await _deliver(resources, message) == "1 packages, 1 of 2 versions changed"
+    affected = {"vulnerabilities": ["PYSEC-1"], "mean": 9.8, "weighted_mean": 9.8}
+    assert stored(cypher) == {"1.0": affected, "2.0": NOTHING}
+    assert await _deliver(resources, message) == "1 packages, 0 of 2 versions changed"
+    assert cypher("MATCH (p:PyPIPackage) RETURN p.purl AS purl") == [{"purl": THING}]
+
+    withdrawn = advisory("PYSEC-1", "Thing", withdrawn="2026-02-01T00:00:00Z")
+    local.write([withdrawn, advisory("MAL-1", "thing")])
+    await synced.sync(full=True, accept_removals=True)
+    await _deliver(resources, message)
+    malicious = {"vulnerabilities": ["MAL-1"], "mean": 10.0, "weighted_mean": 10.0}
+    assert stored(cypher) == {"1.0": malicious | {"malicious": True}, "2.0": NOTHING}
+
+
+async def test_new_versions_are_written_with_what_advisories_say(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
+) -> None:
+    """In the same transaction: no attribution follows, and known versions are left alone."""
+    local.write([advisory("PYSEC-1", "thing", severity=HIGH)])
+    await synced.sync()
+    await extract(resources, "1.0", "2.0")
+    assert stored(cypher)["1.0"]["vulnerabilities"] == ["PYSEC-1"]
+    assert await resources.state.unattributed.begun("pypi") == 0
+    cypher("MATCH (v:Version {name: '1.0'}) SET v.vulnerabilities = ['X-1']")
+    await extract(resources, "1.0", "1.5", "2.0")
+    found = stored(cypher)
+    assert (found["1.0"]["vulnerabilities"], found["1.5"]["vulnerabilities"]) == (
+        ["X-1"],
+        ["PYSEC-1"],
+    )
+    assert found["2.0"] == NOTHING
+    assert await resources.state.unattributed.count() == 0
+
+
+class Wrapped:
+    """The store's advisories, with something that happens behind the first look-up."""
+
+    def __init__(self, source: AdvisorySource, happens: Any) -> None:
+        self.source = source
+        self.happens = happens
+
+    async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
+        """What there was before it happened."""
+        found = await self.source.naming(ecosystem, names)
+        happens, self.happens = self.happens, None
+        if happens:
+            await happens()
+        return found
+
+
+def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
+    """One with another source."""
+    return Attributor(
+        {"pypi": PyPI},
+        source,
+        AttributionReader(resources.driver),
+        resources.writer,
+        resources.state.unattributed,
+    )
+
+
+async def test_an_advisory_that_comes_while_a_package_is_written(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
+) -> None:
+    """Its attribution does not see the package yet, so the extraction looks again."""
+
+    async def comes() -> None:
+        local.write([advisory("PYSEC-1", "thing")])
+        await synced.sync()
+        assert (await resources.attributor.attribute("pypi", [THING])).packages == 0
+
+    source = Wrapped(StoredAdvisories(resources.vulnerabilities), comes)
+    await extract(replace(resources, attributor=attributor(resources, source)), "1.0")
+    assert stored(cypher)["1.0"]["vulnerabilities"] == ["PYSEC-1"]
+
+
+async def test_of_two_attributions_the_newer_advisories_stay(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
+) -> None:
+    """One that has looked up before another one began looks up again when it has written."""
+    await extract(resources, "1.0")
+
+    async def comes() -> None:
+        local.write([advisory("PYSEC-1", "thing")])
+        await synced.sync()
+        await resources.attributor.attribute("pypi", [THING])
+
+    source = Wrapped(StoredAdvisories(resources.vulnerabilities), comes)
+    await attributor(resources, source).attribute("pypi", [THING])
+    assert stored(cypher)["1.0"]["vulnerabilities"] == ["PYSEC-1"]
+
+
+class Away:
+    """MongoDB is away."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
+        """Never."""
+        self.asked += 1
+        raise StoreUnavailable("vulnerabilities", f"no answer about {names} of {ecosystem}")
+
+
+async def test_mongodb_is_away(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
+) -> None:
+    """Extraction goes on, asks once, and notes the package; the sweep makes up for it."""
+    local.write([advisory("PYSEC-1", "thing")])
+    await synced.sync()
+    source = Away()
+    away = replace(resources, attributor=attributor(resources, source))
+    await extract(away, "1.0")
+    await extract(away, "1.0", "1.5")
+    assert source.asked == 1
+    assert stored(cypher) == {"1.0": NOTHING, "1.5": NOTHING}
+    waiting = resources.state.unattributed
+    assert await waiting.some(10) == [THING]
+    with pytest.raises(StoreUnavailable):
+        await away.attributor.attribute_waiting()
+    assert await waiting.count() == 1
+
+    await waiting.add([Purl("pkg:unheard/of"), Purl("pkg:pypi/absent")])
+    assert await resources.attributor.attribute_waiting() == 2
+    assert [each["vulnerabilities"] for each in stored(cypher).values()] == [["PYSEC-1"]] * 2
+    assert await waiting.count() == 0
+
+
+async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
+    """Bad arguments are a dead letter; a store that is away delays it without using attempts."""
+
+    def message(**kwargs: Any) -> TaskMessage:
+        return TaskMessage(task="vulnerabilities.attribute", kwargs=kwargs, queue="pypi.fresh")
+
+    for bad in (
+        message(ecosystem="pypi", names=[]),
+        message(ecosystem="go", names=["x"]),
+        message(ecosystem="pypi", names="thing"),
+        message(ecosystem="pypi", args=["thing"]),
+    ):
+        with pytest.raises(AttributionFailed, match=InvalidArguments.__name__ + "|Unknown"):
+            await _deliver(resources, bad)
+    assert await resources.state.dead_letters.count() == 4
+    unnamable = message(ecosystem="pypi", names=["\N{KELVIN SIGN}eras", "no/name"])
+    assert await _deliver(resources, unnamable) == "0 packages, 0 of 0 versions changed"
+
+    away = replace(resources, attributor=attributor(resources, Away()))
+    await extract(resources, "1.0")
+    decision = await _deliver(away, message(ecosystem="pypi", names=["thing"]))
+    assert isinstance(decision, Again)
+    assert decision.counted is False
+    assert await resources.state.queues.delayed() == 1
+
+    called = replace(message(ecosystem="pypi", names=["thing"]), queue="celery")
+    assert await _deliver(resources, called) == "forwarded to pypi.fresh"
+
+
+async def test_an_audit_finds_seeded_corruption(
+    resources: Resources,
+    synced: Syncing,
+    local: LocalRecords,
+    cypher: Cypher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A missing id, a stale one and a wrong mean; the sweep repairs what was found."""
+    monkeypatch.setattr(audits, "SETTLING_TIME", 0.0)
+    local.write([advisory("PYSEC-1", *(f"p{number}" for number in range(10)))])
+    await synced.sync()
+    for number in range(20):
+        await resources.writer.write(named(f"p{number}"), order=PyPI.order)
+    purls = [Purl(f"pkg:pypi/p{number}") for number in range(20)]
+    done = await resources.attributor.attribute("pypi", purls)
+    assert (done.packages, done.affected, done.changed) == (20, 10, 10)
+    auditor = Auditor(
+        {"pypi": PyPI},
+        AttributionReader(resources.driver),
+        resources.attributor,
+        resources.state.unattributed,
+        resources.state.redis,
+    )
+    assert await last_audit(resources.state.redis) is None
+    clean = await auditor.audit(100)
+    assert (clean.examined, clean.versions, clean.differing, clean.bound) == (20, 40, 0, 0.0)
+    part = await auditor.audit(5, random.Random(1))
+    assert (part.examined, part.packages) == (5, 20)
+    assert part.bound == pytest.approx(1 - 0.05 ** (1 / 5), abs=1e-6)
+
+    for purl, change in {
+        "pkg:pypi/p1@1.0": "v.vulnerabilities = []",
+        "pkg:pypi/p2@2.0": "v.vulnerabilities = ['PYSEC-1']",
+        "pkg:pypi/p3@1.0": "v.mean = 3.0",
+        "pkg:pypi/p15@1.0": "v.malicious = true",
+    }.items():
+        cypher(f"MATCH (v:Version {{purl: $purl}}) SET {change}", purl=purl)
+    found = await auditor.audit(100)
+    assert found.differing == 4
+    assert found.examples == tuple(f"pkg:pypi/p{number}" for number in (1, 15, 2, 3))
+    assert found.bound == 0.2
+    assert await last_audit(resources.state.redis) == found
+
+    assert await resources.attributor.attribute_waiting() == 4
+    assert (await auditor.audit(100)).differing == 0
+
+
+def named(name: str) -> Package:
+    """A package with two versions."""
+    ref: PackageRef = PyPI.ref(name)
+    return Package(
+        ref=ref,
+        vendor="n/a",
+        repository_url="n/a",
+        versions=tuple(
+            Version(
+                name=VersionName(version),
+                purl=PyPI.version_purl(ref, version),
+                release_date=None,
+                requirements=(),
+            )
+            for version in ("1.0", "2.0")
+        ),
+        latest=VersionName("2.0"),
+        fetched_at=datetime.now(UTC),
+    )
+
+
+async def test_many_extractions_share_a_look_up(resources: Resources) -> None:
+    """Those of the same moment are one query."""
+    asked: list[Collection[str]] = []
+
+    class Counting:
+        async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
+            assert ecosystem is PyPI
+            asked.append(names)
+            return {}
+
+    found = attributor(resources, Counting())
+    refs = [PyPI.ref(f"p{number}") for number in range(50)]
+    await asyncio.gather(*(found.look_up(ref, [VersionName("1.0")]) for ref in refs))
+    assert len(asked) == 1
+    assert len(asked[0]) == 50

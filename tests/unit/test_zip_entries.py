@@ -1,0 +1,126 @@
+"""Zip files entry by entry: the same as the standard library reads, in bounded memory."""
+
+import io
+import struct
+import zipfile
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssc_ingest.archives.zip_entries import ZipEntries
+from ssc_ingest.errors import IngestError, RegistryUnavailable, ResponseTooLarge
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+MEGABYTE = 1024 * 1024
+
+
+def packed(
+    files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED, comment: bytes = b""
+) -> Any:
+    """A zip file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.comment = comment
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer
+
+
+def unpacked(file: Any, most: int = MEGABYTE) -> dict[str, bytes]:
+    """Its contents."""
+    archive = ZipEntries(file, "x.zip")
+    return {entry.name: archive.read(entry, most) for entry in archive}
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=40),
+        st.binary(max_size=3000),
+        max_size=20,
+    ),
+    st.sampled_from(METHODS),
+    st.binary(max_size=60),
+)
+def test_any_archive_is_read(files: dict[str, bytes], method: int, comment: bytes) -> None:
+    """As the standard library reads it, whatever the names, sizes and comment."""
+    file = packed(files, method, comment)
+    with zipfile.ZipFile(file) as standard:
+        expected = {info.filename: standard.read(info) for info in standard.infolist()}
+    assert unpacked(file) == expected
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_are_an_unexpected_error(data: bytes) -> None:
+    """What is no archive is damaged."""
+    with pytest.raises(IngestError):
+        unpacked(io.BytesIO(data))
+
+
+@given(st.data())
+def test_damage_is_noticed(data: st.DataObject) -> None:
+    """A changed or missing byte is an error, or changes nothing of the contents."""
+    files = {"a.json": b'{"id": "a"}' * 30, "b.json": b"b"}
+    original = packed(files).getvalue()
+    position = data.draw(st.integers(0, len(original) - 1))
+    if data.draw(st.booleans()):
+        damaged = original[:position]
+    else:
+        damaged = bytearray(original)
+        damaged[position] ^= data.draw(st.integers(1, 255))
+    try:
+        found = unpacked(io.BytesIO(bytes(damaged)))
+    except IngestError:
+        return
+    assert list(found.values()) == list(files.values())[: len(found)]
+
+
+def test_a_truncated_archive_is_refused_at_once() -> None:
+    """Its directory is at the end, so nothing is read of a download that broke off."""
+    with pytest.raises(RegistryUnavailable, match="truncated"):
+        ZipEntries(io.BytesIO(packed({"a": b"a" * 1000}).getvalue()[:-30]), "x.zip")
+
+
+def test_large_contents_are_refused_before_they_are_unpacked() -> None:
+    """As announced, and whatever was announced."""
+    file = packed({"bomb": b"0" * (4 * MEGABYTE)})
+    with pytest.raises(ResponseTooLarge):
+        unpacked(file)
+    lying = file.getvalue().replace(struct.pack("<L", 4 * MEGABYTE), struct.pack("<L", 10))
+    with pytest.raises(RegistryUnavailable, match="announced size"):
+        unpacked(io.BytesIO(lying))
+
+
+def test_many_entries_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that says it has too many is not looked through."""
+    monkeypatch.setattr("ssc_ingest.archives.zip_entries.MAX_ENTRIES", 2)
+    with pytest.raises(ResponseTooLarge):
+        ZipEntries(packed({"a": b"", "b": b"", "c": b""}), "x.zip")
+
+
+def test_archives_with_more_than_65535_entries() -> None:
+    """ZIP64."""
+    file = packed(dict.fromkeys((f"{n}.json" for n in range(70_000)), b"{}"), zipfile.ZIP_STORED)
+    archive = ZipEntries(file, "x.zip")
+    assert archive.count == 70_000
+    assert sum(1 for _ in archive) == 70_000
+    assert archive.read(list(archive)[-1], 10) == b"{}"
+
+
+def test_large_entries_of_zip64() -> None:
+    """Sizes beyond 32 bits stand in a field of their own."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(buffer, "w") as archive,
+        archive.open("x", "w", force_zip64=True) as file,
+    ):
+        file.write(b"content")
+    assert unpacked(buffer) == {"x": b"content"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_unknown_methods_are_refused(method: int) -> None:
+    """Nobody packs records like this."""
+    with pytest.raises(RegistryUnavailable, match="unknown way"):
+        unpacked(packed({"a": b"a" * 100}, method))

@@ -1,0 +1,92 @@
+"""``vulnerabilities.sync``: bring the advisories in MongoDB up to date.
+
+A sync takes longer than any visibility timeout, so its task is acknowledged when it begins: the
+request in Redis takes the place of the message, and the sweep that of redelivery.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Ignore
+
+from ssc_ingest.ecosystems import ecosystem, ecosystems
+from ssc_ingest.errors import IngestError, InvalidArguments
+from ssc_ingest.models import now
+from ssc_ingest.vulnerabilities.requests import SYNC, SyncRequest, TurnLost
+from ssc_ingest.work.arguments import SyncVulnerabilities
+from ssc_ingest.work.locks import LockHeld
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import CONTROL
+from workers.app import app
+from workers.process.runtime import Runtime, Stopping
+
+log = structlog.get_logger(__name__)
+
+
+class BadCall(Exception):
+    """The arguments make no sense; the text says why, and the dead letter's id."""
+
+
+class SyncFailed(Exception):
+    """An ecosystem could not be synced; the text says which and why, and what was done."""
+
+
+@app.task(
+    bind=True,
+    name=SYNC,
+    acks_late=False,
+    ignore_result=False,
+    throws=(BadCall, SyncFailed, IngestError),
+)
+def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # type: ignore[type-arg]
+    """Sync one ecosystem or all; returns a report for each.
+
+    Safe to repeat: where a sync is under way, that one carries out this request, too. The keywords
+    are those of :class:`ssc_ingest.work.arguments.SyncVulnerabilities`.
+    """
+    keywords = {**kwargs, **({"args": list(args)} if args else {})}
+    runtime = app.runtime
+    try:
+        ended = runtime.run(_sync(runtime, str(self.request.id), keywords), is_run=True)
+    except Stopping:
+        raise Ignore from None  # the request was handed over
+    if any(each.get("error") and not each["absent"] for each in ended):
+        raise SyncFailed(str(ended))
+    return ended
+
+
+async def _sync(runtime: Runtime, task_id: str, kwargs: dict[str, Any]) -> list[dict[str, Any]]:
+    resources = runtime.resources
+    requests = resources.state.sync_requests()
+    try:
+        await requests.add(_requests(kwargs))
+    except InvalidArguments as error:
+        call = TaskMessage(task=SYNC, task_id=task_id, kwargs=kwargs, queue=CONTROL)
+        letter = await resources.state.dead_letters.add(call, error, now=now())
+        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
+    try:
+        ended = await resources.advisory_sync().carry_out_requests()
+    except (LockHeld, TurnLost):
+        log.info("sync_is_under_way")
+        return []
+    finally:
+        if runtime.stopping:
+            await resources.state.queues.publish(await requests.abandoned())
+    return [asdict(each) for each in ended]
+
+
+def _requests(kwargs: dict[str, Any]) -> list[SyncRequest]:
+    """The requests that a call makes.
+
+    Raises:
+        InvalidArguments: the call makes no sense.
+    """
+    if "args" in kwargs:
+        raise InvalidArguments("the arguments are keywords: ecosystem=..., full=...")
+    arguments = SyncVulnerabilities.parse(kwargs)
+    if unknown := SyncVulnerabilities.unknown(kwargs):
+        log.warning("unknown_arguments", names=unknown)
+    names = [ecosystem(arguments.ecosystem).identity.name] if arguments.ecosystem else ecosystems()
+    return [SyncRequest(name, arguments.full) for name in names]
