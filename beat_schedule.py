@@ -1,7 +1,7 @@
-"""The schedules in the form that Celery's beat reads: task, time, queue and expiry of each.
+"""The schedules in the format of Celery's beat: task, time, queue and expiry of each.
 
-:mod:`ssc_ingest.control.schedules` lists the schedules and their times. Messages expire before the
-next one is due, so that they do not pile up while no worker runs.
+:mod:`ssc_ingest.control.schedules` lists the schedules and their times. A message expires before
+the next one is due, so messages do not accumulate while no worker is running.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from ssc_ingest.work.names import CONTROL
 
 
 def entries(*, only_own: bool = False) -> dict[str, dict[str, Any]]:
-    """Entries of ``beat_schedule`` by name; all, or only those that need no registry."""
+    """Entries of ``beat_schedule`` by name; all, or only those without requests to registries."""
     return {
         name: {
             "task": schedule.task,

@@ -1,7 +1,7 @@
-"""SSC Ingest: keeps a supply-chain graph of package registries current.
+"""SSC Ingest: keeps a supply-chain graph of package registries up to date.
 
-This package is the library: everything that would be the same without Celery.
-The queue lives in :mod:`workers`, the schedule in :mod:`beat_schedule`.
+This package is the library, which does not depend on Celery. :mod:`workers` has the Celery workers,
+:mod:`beat_schedule` the schedule.
 """
 
 from importlib.metadata import version

@@ -1,23 +1,23 @@
-"""Every error this program raises on purpose, and what each one means for the work.
+"""Every error that this program raises on purpose, and its consequence.
 
 .. code-block:: text
 
     IngestError
-    ├── RegistryError(url)              something is wrong between us and a registry
+    ├── RegistryError(url)              a request to a registry failed
     │   ├── ResourceNotFound            404, 410, 451: the document is gone
-    │   ├── ResourceForbidden           403: we may not have this document, others perhaps
+    │   ├── ResourceForbidden           403: the host refuses this document, perhaps not others
     │   ├── RangeNotSatisfiable         416: the document is shorter than it was
     │   ├── PackageNotFound             the registry does not have this package
-    │   │   └── PackageGone             ... any more: the graph has the package
+    │   │   └── PackageGone             ... any more, but the graph has it
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
-    │   │   ├── AwaitsTurn              ... because our own rate for the host is used up
+    │   │   ├── AwaitsTurn              ... because our rate limit for the host is reached
     │   │   ├── RegistryUnreachable     ... because no connection to the host succeeds
     │   │   ├── RegistryOverloaded      ... because of a 503, perhaps for this document only
     │   │   └── RegistryPaused          ... until an operator resumes the registry
-    │   ├── RegistryUnavailable         5xx, time-out, broken connection: try again later
-    │   │   ├── DigestMismatch          the content is not what was announced
-    │   │   ├── StaleAnswer             older than the registry's feed has announced
-    │   │   └── InconsistentAnswers     one is older than another that refers to it
+    │   ├── RegistryUnavailable         5xx, time-out, broken connection: retry later
+    │   │   ├── DigestMismatch          the content differs from the announced digest
+    │   │   ├── StaleAnswer             older than the change that the feed announced
+    │   │   └── InconsistentAnswers     a document is older than the one that refers to it
     │   ├── CursorExpired               only the whole listing shows what has changed
     │   ├── ResponseTooLarge            above the cap: a retry cannot help
     │   └── MalformedMetadata           violates the registry's specification
@@ -30,21 +30,22 @@
     ├── StoreUnavailable(store)         wait for the store, without using up an attempt
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
     │   └── ParentRefused               ... because of the caller's parent
-    ├── DeadlineExceeded(progressed)    reading took too long; the documents so far are cached
+    ├── DeadlineExceeded(progressed)    reading took too long; the checkpoint is stored
     └── ConfigurationError(setting)     the process refuses to start
 
 Anything else is a bug: it is logged with its traceback and becomes a dead letter.
-:mod:`ssc_ingest.work.retry` is the table of what a worker does with each.
+:mod:`ssc_ingest.work.retry` decides how a worker handles each.
 """
 
 from typing import ClassVar
 
 
 class IngestError(Exception):
-    """The root of all errors raised on purpose; the text is written for the person who reads it."""
+    """Root of all errors raised on purpose; the text is for people."""
 
     blames_package: ClassVar[bool] = True
-    """Whether a permanent failure starts a cooldown of the package. A caller's mistake does not."""
+    """Whether a permanent failure starts a cooldown of the package; false for a caller's
+    mistake."""
 
 
 class RegistryError(IngestError):
@@ -60,7 +61,7 @@ class ResourceNotFound(RegistryError):
 
 
 class ResourceForbidden(RegistryError):
-    """The host refuses this document (403), which says nothing about whether it exists."""
+    """The host refuses this document (403); the document may or may not exist."""
 
 
 class RangeNotSatisfiable(RegistryError):
@@ -90,11 +91,11 @@ class RateLimited(RegistryError):
 
 
 class AwaitsTurn(RateLimited):
-    """Our own rate for the host is used up: nothing is wrong with the host."""
+    """Our rate limit for the host is reached; the host itself works."""
 
 
 class RegistryUnreachable(RateLimited):
-    """The host cannot be reached, whatever is requested: refused, unknown name, TLS, time-outs."""
+    """The host is unreachable for all requests: refused, unknown name, TLS, time-outs."""
 
 
 class RegistryOverloaded(RateLimited):
@@ -114,17 +115,17 @@ class RegistryUnavailable(RegistryError):
 
 
 class DigestMismatch(RegistryUnavailable):
-    """The content does not have the digest that the registry has announced for it."""
+    """The content does not have the digest that the registry announced."""
 
 
 class StaleAnswer(RegistryUnavailable):
-    """The response is older than the registry's own feed has announced: a cache lags behind."""
+    """The response is older than the change that the registry's feed announced: a cache lags."""
 
 
 class InconsistentAnswers(RegistryUnavailable):
-    """The documents do not belong together: one was replaced before or while another was read.
+    """The documents are of different versions: one was replaced while another was read.
 
-    Only reading all of them again helps.
+    All of them have to be read again.
     """
 
 

@@ -1,4 +1,4 @@
-"""``python -m ssc_ingest.health``: the health check that containers call, under its public name."""
+"""``python -m ssc_ingest.health``: the public name of the containers' health check."""
 
 from ssc_ingest.monitoring.health import main
 

@@ -1,6 +1,6 @@
 """Logging: constant event names, facts as fields, one line per event.
 
-Only entry points call :func:`configure`; everything else asks structlog for a logger.
+Only entry points call :func:`configure`; all other modules get their loggers from structlog.
 """
 
 import logging
@@ -15,7 +15,7 @@ FILE_SIZE = 5 * 1024 * 1024
 FILES = 5
 
 NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp")
-"""Libraries of which only warnings are logged."""
+"""Libraries whose messages below warning level are dropped."""
 
 
 def configure(settings: Settings) -> None:
@@ -56,7 +56,7 @@ def configure(settings: Settings) -> None:
 def _with_task(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Add the fields that were bound when the task began, such as its id and package.
+    """Add the fields that were bound at the start of the task, such as its id and package.
 
     They override the fields of a parser, which knows only the package's name.
     """
@@ -79,7 +79,7 @@ def _formatter(
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
         else [
-            # Plain: the pretty tracebacks print local variables, which may contain secrets.
+            # Plain tracebacks: the pretty ones print local variables, which may contain secrets.
             structlog.dev.ConsoleRenderer(
                 colors=colors, exception_formatter=structlog.dev.plain_traceback
             )

@@ -1,8 +1,8 @@
 """Prometheus metrics of one process.
 
-Each process has one :class:`Metrics` with its own registry and hands it to the parts that count;
-nothing is global. Only control fills the gauges about the whole fleet
-(:mod:`ssc_ingest.monitoring.fleet_metrics`). docs/operations.md explains every name.
+Each process has one :class:`Metrics` with its own registry and passes it to its services; nothing
+is global. Only control sets the fleet-wide gauges (:mod:`ssc_ingest.monitoring.fleet_metrics`).
+docs/operations.md explains every name.
 """
 
 import time
@@ -16,7 +16,7 @@ from prometheus_client import (
 )
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the durations of tasks; only runs take longer than the last."""
+"""Upper bounds of the duration histogram, in seconds; only runs take longer than the last one."""
 
 PREFIX = "ssc"
 
@@ -42,11 +42,11 @@ class Metrics:
         )
         self._last_task = Gauge(
             f"{PREFIX}_last_task_timestamp_seconds",
-            "When this process last started a task.",
+            "Time when this process last started a task.",
             registry=self.registry,
         )
         self._redelivered = self._counter(
-            "redeliveries", "Deliveries of tasks whose earlier delivery never ended."
+            "redeliveries", "Deliveries of tasks whose earlier delivery did not end."
         )
         self._packages = self._counter(
             "packages",
@@ -56,12 +56,12 @@ class Metrics:
         self._requests = self._counter("requests", "Responses of registries.", *("host", "status"))
         self._limited = self._counter(
             "rate_limited",
-            "Responses by which a host asked us to wait (429, 503), or refused us (403).",
+            "Responses that requested a pause (429, 503) or refused us (403).",
             *("host", "status"),
         )
         self._waits = self._counter(
             "rate_limit_waits",
-            "Requests held back by our own limit: delayed (for seconds), refused (the work waits).",
+            "Requests held back by our own limit: delayed (for seconds), refused (the task waits).",
             *("host", "kind"),
         )
         self._waited = self._counter(
@@ -79,7 +79,7 @@ class Metrics:
         self._task_seconds.labels(task).observe(seconds)
 
     def redelivered(self) -> None:
-        """A task was delivered again, though its earlier delivery never ended."""
+        """A task was delivered again because its earlier delivery did not end."""
         self._redelivered.inc()
 
     def package_ended(self, ecosystem: str, ending: str) -> None:
@@ -91,7 +91,7 @@ class Metrics:
         self._requests.labels(host, str(status)).inc()
 
     def asked_to_wait(self, host: str, status: int) -> None:
-        """A registry asked us to wait."""
+        """A registry requested a pause."""
         self._limited.labels(host, str(status)).inc()
 
     def delayed(self, host: str, seconds: float) -> None:
@@ -100,7 +100,7 @@ class Metrics:
         self._waited.labels(host).inc(seconds)
 
     def refused(self, host: str) -> None:
-        """A request was not sent because the host is paused or its rate is used up."""
+        """A request was not sent because the host is paused or its rate limit is reached."""
         self._waits.labels(host, "refused").inc()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

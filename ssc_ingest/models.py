@@ -1,6 +1,6 @@
-"""The model of a package, independent of any registry's wire format and of any store.
+"""The model of a package, independent of wire formats and stores.
 
-Frozen dataclasses: parsed once at the edge, never changed afterwards.
+Frozen dataclasses: parsers create them, and nothing changes them afterwards.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ VersionName = NewType("VersionName", str)
 """A version exactly as the registry spells it."""
 
 NOT_AVAILABLE = "n/a"
-"""The graph's readers expect this text where a value is unknown."""
+"""Stored instead of an unknown value; the graph's readers expect this text."""
 
 ANY_VERSION = "any"
-"""The constraint that every version satisfies; the graph's readers know no other spelling."""
+"""The constraint that every version satisfies, in the spelling of the graph's readers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRef:
-    """The names of one package. Two spellings of the same package have equal ``purl``.
+    """The names of one package. All spellings of a package have the same ``purl``.
 
     The graph's readers look up ``name`` (lower case); requests to the registry use
     ``registry_name``. ``properties`` are further node properties of some ecosystems (Maven:
@@ -57,7 +57,7 @@ class Requirement:
     """Whether an install succeeds, or may be asked to do, without it. True of several declarations
     only if it is true of each."""
     declared: str | None = None
-    """JSON array with the declarations, if the fields above do not say everything; see
+    """JSON array with the declarations, if the fields above do not express all of it; see
     :func:`ssc_ingest.ecosystems.declared.declared`."""
 
 
@@ -111,7 +111,8 @@ class Version:
     requirements: tuple[Requirement, ...] | None
     yanked: bool = False
     provisional: bool = False
-    """A document was not available yet: the package's next extraction reads this version again."""
+    """A document was not available yet: the next extraction of the package reads the version
+    again."""
     requirements_unknown: bool = False
     """The registry has no readable statement of the requirements; they are not empty."""
     requires_python: str | None = None
@@ -155,9 +156,9 @@ class Version:
 class Package:
     """The result of one ``fetch``: the package with every version that the registry lists.
 
-    ``vendor`` and ``repository_url`` are ``None`` if the fetch did not read the document that has
-    them. The graph then keeps its values, and also its ``name``, since ``ref`` has the caller's
-    spelling in that case and not the registry's.
+    ``vendor`` and ``repository_url`` are ``None`` if the fetch did not read their document. The
+    graph then keeps its values. It also keeps ``name``, because ``ref`` then has the caller's
+    spelling, not the registry's.
 
     ``versions`` are in ascending order of their ecosystem. ``latest`` is the highest
     stable version that is not yanked (a prerelease only when nothing else exists), or
@@ -182,7 +183,7 @@ class Package:
 
 
 class Outcome(StrEnum):
-    """How the extraction of a package ended; jobs, runs and metrics count packages by it."""
+    """The result of the work on a package; jobs, runs and metrics count packages by outcome."""
 
     EXTRACTED = "extracted"
     """Read from its registry and written."""
@@ -201,7 +202,7 @@ class Outcome(StrEnum):
 
     @property
     def coarse(self) -> "Outcome":
-        """As jobs and metrics count it: unchanged is extracted, gone is missing."""
+        """The coarser outcome of jobs and metrics: unchanged is extracted, gone is missing."""
         return _COARSE.get(self, self)
 
 
@@ -209,5 +210,5 @@ _COARSE = {Outcome.UNCHANGED: Outcome.EXTRACTED, Outcome.GONE: Outcome.MISSING}
 
 
 def now() -> datetime:
-    """The current moment, aware, in UTC."""
+    """The current time, with the time zone UTC."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""The composition root: one of each client, for one event loop, and the services made of them.
+"""The composition root: the clients of one event loop, and the services that use them.
 
-Only entry points import this: workers, the command line, benchmarks. Everything below takes the few
-services that it needs in its constructor.
+Only entry points import it: workers, the command line, benchmarks. Other constructors take only the
+services that they use.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -79,23 +79,23 @@ MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
 
 MOVE_EVERY = 1.0
-"""Seconds between checks for delayed messages that are due."""
+"""Seconds between checks for due messages in the delayed set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Work that a process repeats in the background."""
+    """A step that a process repeats in the background."""
 
     name: str
-    """In the log."""
+    """The name of the step in the log."""
     run: Callable[[], Awaitable[None]]
     every: float
-    """Seconds from its end to the next time."""
+    """Seconds from its end to its next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is in Redis."""
+    """The clients of the Redis databases, and the services that use only Redis."""
 
     queues: Queues
     jobs: Jobs
@@ -119,10 +119,10 @@ class State:
     stream_entries: Redis
     """The same as bytes, for reading entries; it does not retry."""
     cache: Redis
-    """Bytes, not text."""
+    """The client returns bytes, not text."""
 
     def replay(self) -> Replay:
-        """What replays dead letters."""
+        """The replay of dead letters."""
         return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
 
     def stream_consumers(self, settings: Settings) -> list[StreamConsumer]:
@@ -138,7 +138,7 @@ class State:
         )
 
     def run_control(self) -> RunControl:
-        """What begins, pauses, resumes and cancels runs."""
+        """Starts, pauses, resumes and cancels runs."""
         return RunControl(self.runs, self.queues)
 
     def sync_requests(self) -> SyncRequests:
@@ -150,7 +150,7 @@ class State:
         return ChangedPackages(self.redis, self.queues)
 
     def recovery(self, settings: Settings) -> Recovery:
-        """What requeues lost work."""
+        """Requeues lost work."""
         return Recovery(
             self.queues,
             self.claims,
@@ -164,7 +164,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """All that extracting packages needs."""
+    """All clients and services of a worker process."""
 
     settings: Settings
     servers: Servers
@@ -182,7 +182,7 @@ class Resources:
 
     @property
     def budget(self) -> Budget:
-        """How far jobs follow requirements."""
+        """The limits of jobs."""
         settings = self.settings
         return Budget(
             packages=settings.job_max_packages,
@@ -191,7 +191,7 @@ class Resources:
         )
 
     def extractor(self) -> Extractor:
-        """What extracts packages."""
+        """Extracts packages."""
         return Extractor(
             ecosystems=self.ecosystems,
             reader=self.reader,
@@ -206,7 +206,7 @@ class Resources:
         )
 
     def delivery_handler(self) -> DeliveryHandler:
-        """What handles deliveries of extraction tasks."""
+        """Handles deliveries of extraction tasks."""
         state = self.state
         assignments = Assignments(state.jobs, state.runs, self.budget)
         return DeliveryHandler(
@@ -237,7 +237,7 @@ class Resources:
         )
 
     def requirement_files(self) -> RequirementFiles:
-        """What fills the stubs that requirement files point to."""
+        """Extracts the stubs of requirement files."""
         state = self.state
         return RequirementFiles(
             reader=RequirementFileReader(self.driver),
@@ -267,7 +267,7 @@ class Resources:
         )
 
     def fleet_metrics(self) -> FleetMetrics:
-        """What fills the gauges about the whole fleet."""
+        """Sets the fleet-wide gauges."""
         state, settings = self.state, self.settings
         return FleetMetrics(
             registry=self.metrics.registry,
@@ -282,9 +282,9 @@ class Resources:
         )
 
     def control_steps(self, *, exports_metrics: bool) -> list[Step]:
-        """What every worker that reads the queue ``control`` repeats.
+        """The background steps of a worker that reads the queue ``control``.
 
-        ``exports_metrics``: whether anybody can read this process's gauges.
+        ``exports_metrics``: whether the process serves its metrics.
         """
         steps = [
             Step("move_delayed", self.state.queues.move_all_due, MOVE_EVERY),
@@ -300,7 +300,7 @@ class Resources:
         return steps
 
     def run_services(self, ecosystem: str) -> RunServices:
-        """What carrying out that ecosystem's runs needs."""
+        """The services for the runs of an ecosystem."""
         return RunServices(
             runs=self.state.runs,
             queues=self.state.queues,
@@ -316,11 +316,11 @@ class Resources:
 
 @asynccontextmanager
 async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[State]:
-    """The clients of the Redis databases; nothing is asked yet."""
+    """Open the clients of the Redis databases, without connecting yet."""
     async with AsyncExitStack() as stack:
 
         def connections(database: int, *, text: bool = True) -> BlockingConnectionPool:
-            # Blocking: more tasks than connections wait for their turn instead of failing.
+            # Blocking: if all connections are in use, a task waits instead of failing.
             return BlockingConnectionPool.from_url(
                 servers.redis(database),
                 max_connections=MAX_CONNECTIONS,
@@ -329,7 +329,8 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
                 socket_timeout=10,
                 socket_connect_timeout=5,
                 health_check_interval=25,
-                # A server that restarts is back within seconds; longer absences are the task's.
+                # The client bridges a restart of some seconds; after a longer outage the task is
+                # retried.
                 retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=8),
             )
 
@@ -384,10 +385,10 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open everything; the writer flushes before the driver closes.
 
-    ``metrics`` are the process's, if it has some already.
+    ``metrics``: those of the process; by default new ones.
 
     Raises:
-        ConfigurationError: a registry's URL or rate makes no sense.
+        ConfigurationError: a registry's URL or rate is invalid.
     """
     metrics = metrics or Metrics()
     async with AsyncExitStack() as stack:

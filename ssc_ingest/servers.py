@@ -1,7 +1,7 @@
 """Addresses of the three servers: configured ones, or those of the running embedded stack.
 
-``up`` writes the addresses of the servers that it started to a file in the data directory;
-``celery -A workers ...`` and the CLI in a second terminal find them there.
+``up`` writes the addresses of its servers to a file in the data directory. Celery and the commands
+in other terminals read them there.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ LOCK_FILE = "stack.lock"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedAddresses:
-    """Addresses of the servers of a running embedded stack; ``None`` for a server that it lacks."""
+    """Addresses of a running embedded stack; ``None`` for a server that it does not run."""
 
     graph_uri: str | None = None
     redis_url: str | None = None
@@ -57,8 +57,8 @@ class EmbeddedAddresses:
 def is_held(data_dir: Path) -> bool:
     """Whether a running embedded stack uses the data directory.
 
-    Its processes hold a lock on a file. The kernel releases the lock when the last one has ended,
-    so it cannot go stale like a process id.
+    Its processes hold a lock on a file. The kernel releases it when the last process ends, so
+    unlike a process id it cannot be out of date.
     """
     descriptor = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -99,7 +99,7 @@ def locate(settings: Settings) -> Servers:
     """Find the servers: configured ones, else those of the running embedded stack.
 
     Raises:
-        ConfigurationError: a server is not configured and no embedded stack runs it.
+        ConfigurationError: a server is neither configured nor run by an embedded stack.
     """
     graph_uri, redis_url = settings.graph_db_uri, configured_redis_url(settings)
     vulnerabilities_uri = settings.vuln_db_uri and settings.vuln_db_uri.get_secret_value()

@@ -1,8 +1,8 @@
 """All settings, from environment variables and ``.env``; built once, by the entry point.
 
-A setting that the reference implementation has keeps its name. Unknown variables are
-ignored, so that its ``.env`` loads unchanged. The registries' URLs and rates are settings
-too; they come with the registry modules (:mod:`ssc_ingest.ecosystems.endpoints`).
+Settings of the reference implementation keep their names, and unknown variables are ignored, so its
+``.env`` loads unchanged. The registry modules define the settings of their URLs and rates
+(:mod:`ssc_ingest.ecosystems.endpoints`).
 """
 
 import re
@@ -51,8 +51,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server, which all other
-    # commands find.
+    # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server for all commands.
     graph_db_uri: str | None = Field(None, examples=["bolt://localhost:7687"])
     """Address of Neo4j 5.23+ with APOC: bolt, bolt+s, bolt+ssc, neo4j, neo4j+s or neo4j+ssc."""
     graph_db_user: str = "neo4j"
@@ -64,7 +63,7 @@ class Settings(BaseSettings):
     vuln_db_uri: SecretStr | None = Field(
         None, examples=["mongodb://user:password@localhost:27017/admin"]
     )
-    """Address of MongoDB. Its path is the users' database; the data is in `vulnerabilities`."""
+    """Address of MongoDB. Its path is the authentication database; data is in `vulnerabilities`."""
     db_vulnerabilities_collection: str = "vulnerabilities"
     """Collection of advisories."""
     db_min_pool_size: int = Field(10, ge=0)
@@ -124,27 +123,27 @@ class Settings(BaseSettings):
     stream_retention_days: float = Field(7, ge=0)
     """Days until processed entries are removed from the stream; 0 keeps them."""
 
-    # Requests to registries. The addresses and rates of each registry follow below.
+    # Requests to registries. The addresses and rates of registries are below.
     contact: str = Field("", examples=["https://example.org/contact or ops@example.org"])
-    """Web or mail address in the User-Agent; registries use it before they block you."""
+    """Web or mail address in the User-Agent, so that registries can contact you."""
     http_timeout_default: float = Field(30, gt=0)
-    """Seconds of silence from a registry until a request for a package fails."""
+    """Seconds without data until a request for a package fails."""
     http_timeout_medium: float = Field(60, gt=0)
     """Accepted for compatibility; has no effect."""
     http_timeout_long: float = Field(120, gt=0)
-    """Seconds of silence from a registry until a request for a listing or feed fails."""
+    """Seconds without data until a request for a listing or feed fails."""
 
     # Workers.
     worker_concurrency: int = Field(32, ge=1)
     """Number of packages that each worker process handles at once."""
     task_timeout: float = Field(60, gt=0, le=60)
-    """Time limit of one execution of a task, at most 60."""
+    """Time limit of one delivery of a task, at most 60."""
     visibility_timeout: int = Field(180, ge=5)
     """Seconds until the tasks of a killed worker are delivered again; must exceed TASK_TIMEOUT."""
     shutdown_grace: float = Field(20, ge=0)
-    """Seconds that running tasks have to end after a worker is asked to stop."""
+    """Seconds for running tasks to end after their worker received a stop signal."""
     max_attempts: int = Field(5, ge=1)
-    """Failed attempts until a task becomes a dead letter; waiting does not count."""
+    """Number of failed attempts until a task becomes a dead letter; waiting does not count."""
     job_max_packages: int = Field(500, ge=1)
     """Maximum number of packages of one on-demand job. The rest stay stubs and are reported."""
     job_max_requests: int = Field(2000, ge=1)
@@ -163,17 +162,17 @@ class Settings(BaseSettings):
     runs_kept_days: float = Field(90, gt=0)
     """Days until the record of a run is deleted."""
     timezone: str = "UTC"
-    """Time zone of the schedules, as a name of the tz database."""
+    """Time zone of the schedules, a name of the tz database."""
     schedules: Literal["all", "own"] = "all"
-    """Schedules that beat starts: all, or own: only maintenance without requests to registries."""
+    """Active schedules: all, or own (only maintenance, without requests to registries)."""
 
     # Metrics and health of workers: http://METRICS_HOST:METRICS_PORT/metrics, /healthz, /readyz.
     metrics_port: int = Field(9100, ge=0, le=65535)
     """Port for metrics and health of a worker; 0 disables them. Each process needs its own port."""
     metrics_host: str = "127.0.0.1"
-    """Address for metrics and health; 0.0.0.0 in containers, reachable in their network only."""
+    """Address for metrics and health; 0.0.0.0 in containers, whose network limits access."""
     freshness_goal_days: float = Field(7, gt=0)
-    """Days after its last reading when a package is stale and is to be read again."""
+    """Days after its last reading until a package is stale and is read again."""
 
     # Flower, the dashboard of workers, tasks and queues.
     flower_port: int = Field(5555, ge=0, le=65535)
@@ -201,7 +200,7 @@ class Settings(BaseSettings):
     log_file: Path | None = Field(None, examples=["~/ssc-ingest.log"])
     """Additional log file; rotated at 5 MiB, with five old files kept."""
     java_home: Path | None = Field(None, examples=["/usr/lib/jvm/java-21-openjdk"])
-    """Java 17 or 21 for the private Neo4j; if unset, an installed one or one from a wheel."""
+    """Java 17 or 21 for the private Neo4j; by default an installed one or one from a wheel."""
     embedded_maven_url: str = "https://repo1.maven.org/maven2"
     """Maven repository for the jars of the private Neo4j; may be a mirror."""
 
@@ -212,8 +211,8 @@ class Settings(BaseSettings):
         if isinstance(value, str) and "://" in value:
             raise ValueError(
                 "this is a service link that the container platform injected, not a port; set "
-                f"{str(info.field_name).upper()} to a number, or switch such links off "
-                "(Kubernetes: enableServiceLinks: false)"
+                f"{str(info.field_name).upper()} to a number, or disable such links "
+                f"(Kubernetes: enableServiceLinks: false)"
             )
         return value
 
@@ -242,7 +241,7 @@ class Settings(BaseSettings):
     @classmethod
     def _host(cls, value: str | None) -> str | None:
         if value and not HOST.fullmatch(value):
-            raise ValueError("must be a host's name alone; a whole address goes into REDIS_URL")
+            raise ValueError("must be only a host name; use REDIS_URL for a whole address")
         return value
 
     @field_validator("timezone")
@@ -257,7 +256,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "cache_dir", "log_file", "osv_path")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        # Child processes may run in another folder.
+        # Child processes may have another working directory.
         return value.expanduser().absolute() if value else None
 
     @model_validator(mode="after")
@@ -280,13 +279,13 @@ class Settings(BaseSettings):
 def is_address(text: str, schemes: Container[str], *, many_hosts: bool = False) -> bool:
     """Whether the text is a URL of one of these schemes, with a host and no invalid port.
 
-    ``many_hosts``: it may name several hosts with ports, as MongoDB's replica sets do.
+    ``many_hosts``: the URL may name several hosts with ports, for MongoDB's replica sets.
     """
     try:
         parts = urlsplit(text)
         valid_port = (many_hosts and "," in parts.netloc) or parts.port != 0
         return parts.scheme in schemes and bool(parts.hostname) and valid_port
-    except ValueError:  # not a port: the text may be a part of the password
+    except ValueError:  # the text may be a part of the password instead of a port
         return False
 
 
@@ -304,7 +303,7 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
-    """One line for the operator: variable, value (unless it may be secret) and remedy."""
+    """One line for the operator: variable, value (unless it may be a secret) and remedy."""
     reason = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:
         return reason

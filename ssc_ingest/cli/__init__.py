@@ -1,8 +1,7 @@
 """The command line, ``ssc-ingest``: one module per command or group of commands.
 
-Functions import what they need when they run (database clients, parsers), so that ``--help``
-answers at once. :mod:`.output` prints everything for people; :mod:`.exit_codes` decides how a
-command ends.
+Functions import database clients and parsers when they run, so that ``--help`` is fast.
+:mod:`.output` prints everything for people; :mod:`.exit_codes` decides how a command ends.
 """
 
 

@@ -1,6 +1,6 @@
-"""Connections of commands, open for as long as a command needs them.
+"""Connections of commands, each closed when the command no longer needs it.
 
-When a server does not answer, the command fails at once with a sentence.
+If a server does not respond, the command fails at once with one sentence.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
     """Queues, jobs and dead letters.
 
     Raises:
-        StoreUnavailable: Redis does not answer, or its connection breaks during the block.
+        StoreUnavailable: Redis does not respond, or its connection breaks during the block.
         ConfigurationError: it rejects our credentials.
     """
     with _redis_translated():
@@ -67,7 +67,7 @@ async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[Asy
     """The graph.
 
     Raises:
-        StoreUnavailable: it does not answer.
+        StoreUnavailable: it does not respond.
         ConfigurationError: it rejects our credentials.
     """
     async with open_driver(servers, settings) as driver:
@@ -76,10 +76,10 @@ async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[Asy
 
 
 async def configured_stores_answer(settings: Settings, servers: Servers) -> None:
-    """Check that Redis and the graph answer, before processes are started that need them.
+    """Check that Redis and the graph respond, before processes start that depend on them.
 
     Raises:
-        StoreUnavailable: one does not answer.
+        StoreUnavailable: one of them does not respond.
         ConfigurationError: one rejects our credentials.
     """
     with _redis_translated():

@@ -18,7 +18,7 @@ from ssc_ingest.errors import (
 
 
 class ExitCode(IntEnum):
-    """What the commands' exit codes mean; the larger ones are those of sysexits.h."""
+    """The commands' exit codes; 69 and 78 follow sysexits.h."""
 
     OK = 0
     FAILED = 1
@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line is invalid."""
     UNAVAILABLE = 69
-    """A server does not answer."""
+    """A server does not respond."""
     CONFIGURATION = 78
     """A setting is missing or wrong."""
     INTERRUPTED = 130
@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 success · 1 the work failed, or nothing was found · 2 wrong usage · "
-    "69 a server does not answer · 78 a setting is missing or wrong · 130 Ctrl-C"
+    "69 a server does not respond · 78 a setting is missing or wrong · 130 Ctrl-C"
 )
 
 REMEDIES = {

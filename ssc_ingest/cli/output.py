@@ -1,7 +1,7 @@
 """Output of commands: tables and sentences for people on stdout, JSON for programs.
 
-Progress and remarks go to stderr, so that stdout can be piped. Without a terminal there are
-no colours, and lines are not cut.
+Progress and remarks go to stderr, so that stdout can be piped. Without a terminal the output has no
+colours and full lines.
 """
 
 import json
@@ -23,7 +23,7 @@ JSONOption = Annotated[
 ]
 
 WIDE = 200
-"""Columns of output that goes to no terminal."""
+"""Width of output that does not go to a terminal."""
 
 NOT_SYNCED = "not synced"
 """Vulnerabilities that were never searched for are unknown, not zero."""

@@ -91,11 +91,11 @@ def _shared(
         ),
     ] = False,
 ) -> None:
-    del version  # its callback has read it
+    del version  # its callback has used it
     if not debug:
         # Neo4j's driver announces every retry, most of which succeed.
         logging.getLogger("neo4j").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # What a terminal cannot show must not end the command.
+            # A character that the terminal cannot show must not end the command.
             stream.reconfigure(errors="replace")

@@ -88,7 +88,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
         assert cypher("MATCH (p:PyPIPackage) WHERE p.purl IS NOT NULL RETURN p") == []
         done = migrate(environment)
         assert done.returncode == 0, done.stderr
-        assert "the graph is in order" in done.stdout
+        assert "the graph is correct" in done.stdout
         assert " 3  packages were duplicates and became one with an older node" in done.stdout
         assert "cannot be a package of PyPI" in done.stderr
         again = migrate(environment, "--json")

@@ -108,7 +108,7 @@ async def test_runs_on_the_command_line(
     dry = await run.json("ingest", "toy", "--dry-run")
     assert (dry["listed"], dry["packages"], dry["packages_requests"]) == (5, 5, 5)
     text, _ = await run("ingest", "toy", "--dry-run")
-    assert "nothing was begun" in text
+    assert "no run was started" in text
     assert await state.runs.newest() == []
     assert "no runs yet" in (await run("runs", "list"))[0]
 

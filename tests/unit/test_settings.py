@@ -181,7 +181,7 @@ def test_service_link_instead_of_a_port(name: str, monkeypatch: pytest.MonkeyPat
         ({"REDIS_PORT": "0"}, "REDIS_PORT='0': Input should be greater than or equal to 1"),
         ({"REDIS_PORT": "70000"}, "REDIS_PORT='70000': Input should be less than"),
         ({"REDIS_PORT": "redis"}, "REDIS_PORT='redis': Input should be a valid integer"),
-        ({"REDIS_HOST": "redis://redis:6379"}, "a whole address goes into REDIS_URL"),
+        ({"REDIS_HOST": "redis://redis:6379"}, "use REDIS_URL for a whole address"),
         ({"REDIS_CACHE_DB": "0"}, "REDIS_CACHE_DB must differ from REDIS_DB"),
         ({"REDIS_CACHE_DB": "1"}, "REDIS_CACHE_DB must differ from REDIS_DB, REDIS_BROKER_DB"),
         ({"REDIS_CACHE_DB": "2"}, "REDIS_CACHE_DB must differ from REDIS_DB, REDIS_BROKER_DB"),

@@ -1,1 +1,1 @@
-"""The commands of ``ssc-ingest``, one command or one group of commands a module."""
+"""The commands of ``ssc-ingest``: one module per command or group of commands."""

@@ -1,4 +1,4 @@
-"""``cache``: lists and clears cached answers of registries."""
+"""``cache``: lists and clears cached responses of registries."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ssc_ingest.control.cache import Cache, Entry
 
 commands = typer.Typer(
-    help="List and clear cached answers of registries.\n\n[cyan]ssc-ingest cache list[/cyan]",
+    help="List and clear cached responses of registries.\n\n[cyan]ssc-ingest cache list[/cyan]",
     no_args_is_help=True,
 )
 
@@ -68,13 +68,13 @@ def clear(
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Remove entries. Workers that need them send new requests; no work is lost.
+    """Remove entries. Workers request the documents again when they need them; no work is lost.
 
     [cyan]ssc-ingest cache clear import_names:pypi:requests:2.32.3[/cyan]
 
     [cyan]ssc-ingest cache clear 'import_names:*'[/cyan]
 
-    Ends with 1 if nothing matches.
+    The exit code is 1 if nothing matches.
     """
     removed = asyncio.run(_clear(key))
     if as_json:

@@ -51,8 +51,8 @@ def check(
 
     [cyan]ssc-ingest check --offline --json[/cyan]
 
-    Exits with 0 if no check failed (warnings count with --strict only), 69 if a server, a registry
-    or a part of the fleet is absent, 78 if a setting is wrong, 1 if data is wrong.
+    The exit code is 0 if no check failed (warnings count only with --strict), 69 if a server, a
+    registry or a part of the fleet is missing, 78 if a setting is wrong, and 1 if data is wrong.
     """
     asyncio.run(_check(offline=offline, strict=strict, as_json=as_json))
 
@@ -313,7 +313,7 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                 url = endpoints.url(endpoint.key)
                 subject = f"{cls.identity.title} {endpoint.key}"
                 try:
-                    # Any answer will do: a base URL need not have a document.
+                    # Any response shows that the host works: a base URL need not have a document.
                     async with transport.stream("HEAD", f"{url}/") as response:
                         status = response.status_code
                 except httpx.HTTPError as error:

@@ -24,28 +24,31 @@ commands = typer.Typer(
 )
 
 OWN_STREAM = "dead-letters/"
-"""The stream of ids without a prefix; ids of other streams are shown with theirs."""
+"""Ids of this stream are shown without a prefix, ids of other streams with their stream's name."""
 
 IDs = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids from `list`.")]
-Everything = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+Everything = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 OfEcosystem = Annotated[
     str | None,
-    typer.Option("--ecosystem", help="Only dead letters of this ecosystem (pypi, npm ...)."),
+    typer.Option("--ecosystem", help="Select dead letters of this ecosystem (pypi, npm ...)."),
 ]
 OfErrorType = Annotated[
-    str | None, typer.Option("--error-type", help="Only errors of this type (MalformedMetadata).")
+    str | None,
+    typer.Option(
+        "--error-type", help="Select dead letters with this type of error (MalformedMetadata)."
+    ),
 ]
 OfJob = Annotated[
-    str | None, typer.Option("--job", help="Only dead letters of this job (`jobs list`).")
+    str | None, typer.Option("--job", help="Select dead letters of this job (`jobs list`).")
 ]
 OfRun = Annotated[
-    str | None, typer.Option("--run", help="Only dead letters of this run (`runs list`).")
+    str | None, typer.Option("--run", help="Select dead letters of this run (`runs list`).")
 ]
 OlderThan = Annotated[
-    str | None, typer.Option("--older-than", help="Only dead letters of more than this age (3d).")
+    str | None, typer.Option("--older-than", help="Select dead letters older than this (3d).")
 ]
 NewerThan = Annotated[
-    str | None, typer.Option("--newer-than", help="Only dead letters of less than this age (2h).")
+    str | None, typer.Option("--newer-than", help="Select dead letters newer than this (2h).")
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only list the dead letters; change nothing.")
@@ -91,7 +94,7 @@ def show(
 
     [cyan]ssc-ingest dead-letters show 1700000000000-0[/cyan]
 
-    Exits with 1 if there is no such dead letter.
+    The exit code is 1 if there is no such dead letter.
     """
     letters, _ = asyncio.run(_read(_request([letter_id], _Filter(), everything=False), 1))
     if not letters:
@@ -138,7 +141,7 @@ def replay(
     dry_run: DryRun = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Put dead letters back on their queues, with the full number of attempts.
+    """Return tasks to their queues, with the full number of attempts.
 
     [cyan]ssc-ingest dead-letters replay 1700000000000-0[/cyan]
 
@@ -242,7 +245,7 @@ def _request(ids: list[str] | None, chosen: _Filter, *, everything: bool) -> "Re
     if ids and is_filtered:
         raise InvalidArguments("give ids or a filter, not both")
     if not (ids or is_filtered or everything):
-        raise InvalidArguments("which ones? give ids, a filter (see --help) or --all")
+        raise InvalidArguments("no dead letters selected: give ids, a filter (see --help) or --all")
     return ReplayDeadLetters(
         ids=ids or [],
         ecosystem=chosen.ecosystem,

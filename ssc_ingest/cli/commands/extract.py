@@ -23,11 +23,11 @@ POLL = 0.2
 """Seconds between two reads of a job."""
 
 EXPLAIN_AFTER = 2.0
-"""Seconds without progress after which the reason is shown."""
+"""Seconds without progress until the reason is shown."""
 
 
 class Follow(StrEnum):
-    """Versions whose requirements are extracted, too."""
+    """The versions whose required packages are also extracted."""
 
     ALL = "all"
     LATEST = "latest"
@@ -53,15 +53,16 @@ def extract(
     dependencies: Annotated[
         Follow,
         typer.Option(
-            help="Also add the requirements of all versions, of the latest version, or none, and "
-            "theirs in turn: at most JOB_MAX_PACKAGES packages and JOB_MAX_REQUESTS requests."
+            help="Also add, recursively, the packages required by all versions, by the latest "
+            "version, or none. The limits are JOB_MAX_PACKAGES packages and JOB_MAX_REQUESTS "
+            "requests."
         ),
     ] = Follow.LATEST,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Add packages and their requirements from their registries to the graph.
+    """Read packages and the packages that they require, and add them to the graph.
 
-    The tasks go to the urgent queues; workers (`ssc-ingest up`) run them.
+    The tasks go to the urgent queues; workers (`ssc-ingest up`) execute them.
 
     [cyan]ssc-ingest extract pkg:pypi/rich --wait[/cyan]
 
@@ -69,7 +70,7 @@ def extract(
 
     [cyan]ssc-ingest extract pkg:maven/junit/junit pkg:gem/rake pkg:nuget/Serilog[/cyan]
 
-    With --wait it exits with 1 if a package failed. Ctrl-C stops the waiting, not the job.
+    With --wait the exit code is 1 if a package failed. Ctrl-C stops the waiting, not the job.
     """
     asyncio.run(_extract(purls, wait=wait, refresh=refresh, follow=dependencies, as_json=as_json))
 
@@ -125,12 +126,12 @@ async def wait_for(
     """Show the job's progress until it is finished.
 
     Args:
-        state: where the job is.
+        state: the store of the job.
         job_id: the job.
         packages: the requested packages; used to explain a lack of progress.
-        out: where to show it; stderr by default.
+        out: the console for the progress; stderr by default.
         check: called repeatedly; may raise to stop waiting.
-        patience: seconds without progress after which the job is returned unfinished.
+        patience: seconds without progress until the job is returned unfinished.
 
     Raises:
         Failed: the job has expired, or Redis lost it.

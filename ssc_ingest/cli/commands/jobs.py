@@ -1,4 +1,4 @@
-"""``jobs``: requests of packages and their progress."""
+"""``jobs``: on-demand requests for packages and their progress."""
 
 import asyncio
 from dataclasses import asdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ssc_ingest.on_demand.jobs import Job
 
 commands = typer.Typer(
-    help="List jobs and show their progress.\n\n[cyan]ssc-ingest jobs list[/cyan]",
+    help="List on-demand jobs and show their progress.\n\n[cyan]ssc-ingest jobs list[/cyan]",
     no_args_is_help=True,
 )
 
@@ -45,7 +45,7 @@ def show(
 
     [cyan]ssc-ingest jobs show 3f2a91c07b5e[/cyan]
 
-    Exits with 1 if there is no such job (jobs are kept for a day).
+    The exit code is 1 if there is no such job (jobs are kept for a day).
     """
     asyncio.run(_show(job_id, as_json=as_json))
 
@@ -114,7 +114,7 @@ def _roots(job: "Job") -> str:
 
 
 def print_summary(job: "Job") -> None:
-    """Print what a job did and what failed."""
+    """Print the results of a job and its failures."""
     from ssc_ingest.models import Outcome, now
 
     counts = job.counts
@@ -138,7 +138,7 @@ def print_summary(job: "Job") -> None:
     if job.pending:
         lines.append(("pending", output.number(job.pending)))
     if job.left_over:
-        budget = "over the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
+        budget = "beyond the job's budget: they stay stubs (JOB_MAX_PACKAGES, JOB_MAX_REQUESTS)"
         lines.append(("left over", f"{output.number(job.left_over)} {budget}"))
     if job.direct:
         lines.append(("direct requirements", _direct(job)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
 LINE_INTERVAL = 10.0
-"""Seconds between two lines about the same step, without a terminal."""
+"""Seconds between lines about the same step, without a terminal."""
 
 
 def migrate(
@@ -39,16 +39,15 @@ def migrate(
     Packages and versions get purls, duplicates are merged, versions are renumbered, requirements
     are repaired; element ids do not change.
 
-    First stop everything that writes to the graph, and back it up. Ctrl-C or a crash does no
-    harm: the next run continues where this one stopped. A graph that is already converted does
-    not change.
+    First stop everything that writes to the graph, and back it up. After Ctrl-C or a crash, run it
+    again: it continues where it stopped. A graph that is already converted does not change.
 
     [cyan]ssc-ingest migrate --dry-run[/cyan]
 
     [cyan]ssc-ingest migrate[/cyan]
 
-    docs/migration.md explains each change. Exits with 1 if workers are running, with 69 if Redis
-    does not answer.
+    docs/migration.md explains each change. The exit code is 1 if workers are running, and 69 if
+    Redis does not respond.
     """
     asyncio.run(_migrate(dry_run=dry_run, force=force, as_json=as_json))
 
@@ -88,13 +87,14 @@ async def _refuse_beside_workers(settings: "Settings", servers: "Servers") -> No
     if running:
         names = ", ".join(worker.hostname for worker in running)
         raise Failed(
-            f"{output.count(len(running), 'worker')} would write to the graph meanwhile: {names}; "
+            f"{output.count(len(running), 'worker')} would write to the graph during the "
+            f"migration: {names}; "
             "stop the fleet first (a killed worker counts as running for 20 s), or use --force"
         )
 
 
 class Watch:
-    """One bar per step on a terminal; a line now and then elsewhere."""
+    """One progress bar per step on a terminal; elsewhere a line every few seconds."""
 
     def __init__(self, out: Console) -> None:
         from rich.progress import (
@@ -157,7 +157,7 @@ class Watch:
     def _finish(self) -> None:
         if self._task is not None:
             with suppress(KeyError):
-                # Nodes that got a lower-case name are counted twice; the bar fills once.
+                # Nodes with a new lower-case name are counted twice, but the bar must not overflow.
                 end = self._done if self._total is None else max(self._total, self._done)
                 self._bar.update(self._task, total=end or 1, completed=end or 1)
             self._task = None
@@ -183,11 +183,11 @@ def _print_summary(counts: Counter[str], *, dry_run: bool, seconds: float) -> No
     took = output.duration(seconds)
     if dry_run:
         output.say(
-            f"nothing was written; the check took {took}" if done else "the graph is in order"
+            f"nothing was written; the check took {took}" if done else "the graph is correct"
         )
         return
-    output.say(f"the graph is in order ({took})")
+    output.say(f"the graph is correct ({took})")
     output.say(
-        "`ssc-ingest check` checks the result; updates of packages read their requirements again",
+        "`ssc-ingest check` checks the result; later updates read requirements again",
         style="dim",
     )

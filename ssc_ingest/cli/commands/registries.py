@@ -1,4 +1,4 @@
-"""``registries``: request rates of registries; pausing and resuming requests."""
+"""``registries``: shows request rates of registries, pauses and resumes requests."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -76,7 +76,7 @@ def pause(
 ) -> None:
     """Stop all requests to a registry, urgent ones included.
 
-    Requests in progress complete. Tasks wait until the registry is resumed; none is lost.
+    Requests in progress complete. Tasks wait until the registry is resumed; no task is lost.
 
     [cyan]ssc-ingest registries pause npm --for 2h --reason "their incident"[/cyan]
     """
@@ -93,9 +93,9 @@ def resume(name: Name) -> None:
     """
     was_paused, woken = asyncio.run(_resume(name))
     if was_paused or woken:
-        output.say(f"{name} is resumed, with {output.count(woken, 'waiting package')}")
+        output.say(f"{name} is resumed; {output.count(woken, 'waiting package')} requeued")
     else:
-        output.say(f"{name} was not paused by hand", stderr=True)
+        output.say(f"{name} is not paused by an operator", stderr=True)
 
 
 @asynccontextmanager
@@ -128,7 +128,7 @@ def _state(registry: "Registry", host: "Host") -> Text:
     if host.use.unreachable:
         return Text(host.use.unreachable, "red")
     if host.use.paused_until:
-        return Text(f"told us to wait until {host.use.paused_until:%H:%M:%S} UTC", "yellow")
+        return Text(f"paused by the host until {host.use.paused_until:%H:%M:%S} UTC", "yellow")
     return Text("")
 
 

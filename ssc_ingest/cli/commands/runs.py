@@ -1,4 +1,4 @@
-"""``runs``: the readings of whole registries, and how far they are."""
+"""``runs``: ingestions, updates and staleness runs, and their progress."""
 
 import asyncio
 import time
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.model import Run
 
 commands = typer.Typer(
-    help="See ingestions, updates and looks at what is stale; pause, resume or cancel one.\n\n"
+    help="Show ingestions, updates and staleness runs; pause, resume or cancel them.\n\n"
     "[cyan]ssc-ingest runs list[/cyan]",
     no_args_is_help=True,
 )
 
 POLL = 0.5
-"""Seconds between two looks at a run."""
+"""Seconds between two reads of a run."""
 
 EXPLAIN_AFTER = 2.0
-"""Seconds after which waiting for a worker explains itself."""
+"""Seconds without a worker until the reason is shown."""
 
 STYLES = {
     "failed": "red",
@@ -42,7 +42,7 @@ RunID = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
 @commands.command("list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, help="Runs to show at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
     """List the newest runs.
@@ -56,37 +56,35 @@ def list_(
 def show(
     run_id: RunID,
     *,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stay, with its progress, until it has ended.")
-    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show its progress until it ends.")] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show one run: its state, its metrics, its pace.
+    """Show one run: state, metrics and pace.
 
     [cyan]ssc-ingest runs show 3f2a91c07b5e[/cyan]
 
-    Ends with 1 if there is no such run (old ones are dropped), or if it has failed.
+    The exit code is 1 if there is no such run (old ones are deleted), or if it has failed.
     """
     asyncio.run(_show(run_id, wait=wait, as_json=as_json))
 
 
 @commands.command("pause")
 def pause(run_id: RunID) -> None:
-    """Pause a run. It publishes no more tasks until it is resumed; queued ones are still done.
+    """Pause a run. It publishes no more tasks until it is resumed; queued tasks continue.
 
     [cyan]ssc-ingest runs pause 3f2a91c07b5e[/cyan]
     """
     run = asyncio.run(_control(run_id, lambda control: control.pause(run_id)))
     output.say(
         f"{output.count(run.pending, 'package')} in the queues will still be read; "
-        f"go on with: ssc-ingest runs resume {run_id}",
+        f"continue with: ssc-ingest runs resume {run_id}",
         style="dim",
     )
 
 
 @commands.command("resume")
 def resume(run_id: RunID) -> None:
-    """Let a paused run go on where it was.
+    """Continue a paused run from its last page.
 
     [cyan]ssc-ingest runs resume 3f2a91c07b5e[/cyan]
     """
@@ -95,12 +93,12 @@ def resume(run_id: RunID) -> None:
 
 @commands.command("cancel")
 def cancel(run_id: RunID) -> None:
-    """End a run. Packages of it that are in the queues are not read any more.
+    """Cancel a run. Its queued packages are not read.
 
     [cyan]ssc-ingest runs cancel 3f2a91c07b5e[/cyan]
 
-    What it has done stays. The next run of the kind lists from the beginning; after a cancelled
-    update the next one reads the feed from where that one began.
+    Its results stay in the graph. The next ingestion lists the registry from the beginning; the
+    next update reads the same part of the feed again.
     """
     asyncio.run(_control(run_id, lambda control: control.cancel(run_id, "cancelled by hand")))
 
@@ -113,11 +111,11 @@ async def _list(*, limit: int, as_json: bool) -> None:
     if as_json:
         output.print_json([run.document() for run in runs])
     elif not runs:
-        output.say("no runs yet; `ssc-ingest ingest ECOSYSTEM` and the schedule begin some")
+        output.say("no runs yet; `ssc-ingest ingest ECOSYSTEM` and the schedules start runs")
     else:
         output.console().print(
             output.table(
-                ["run", "kind", "ecosystem", "begun", "state", "packages", "errors"],
+                ["run", "kind", "ecosystem", "started", "state", "packages", "errors"],
                 [
                     (
                         run.id,
@@ -131,7 +129,7 @@ async def _list(*, limit: int, as_json: bool) -> None:
                     for run in runs
                 ],
                 right=["packages", "errors"],
-                whole=["run", "begun", "state"],
+                whole=["run", "started", "state"],
             )
         )
 
@@ -163,10 +161,10 @@ async def _control(run_id: str, action: "Callable[[RunControl], Awaitable[Run]]"
 
 
 async def known(state: "State", run_id: str) -> "Run":
-    """The run.
+    """Find a run by its id.
 
     Raises:
-        Failed: there is none of that id.
+        Failed: there is no such run.
     """
     run = await state.runs.get(run_id)
     if run is None:
@@ -175,7 +173,7 @@ async def known(state: "State", run_id: str) -> "Run":
 
 
 def standing(run: "Run") -> Text:
-    """Its state, and in brackets what it does."""
+    """The state of a run, with its current phase in brackets."""
     state = run.standing
     if state == "running":
         state = f"running ({run.phase})" if run.owner else "waiting for a worker"
@@ -188,7 +186,7 @@ def _errors(run: "Run") -> Text:
 
 
 def print_runs(runs: Sequence["Run"], *, as_json: bool, alone: bool = False) -> None:
-    """What some runs have done; ``alone``: there was never more than one."""
+    """Print some runs; ``alone``: the command concerns only one run, so print no list."""
     if as_json:
         documents = [run.document() for run in runs]
         output.print_json(documents[0] if alone else documents)
@@ -200,12 +198,12 @@ def print_runs(runs: Sequence["Run"], *, as_json: bool, alone: bool = False) -> 
 
 
 def print_summary(run: "Run") -> None:
-    """One run: what, how far, how fast."""
+    """Print one run: its kind, progress and pace."""
     lines: list[tuple[str, object]] = [
         ("run", run.id),
         ("kind", f"{run.kind} of {run.ecosystem}"),
         ("state", standing(run)),
-        ("begun", output.age(run.created_at)),
+        ("started", output.age(run.created_at)),
     ]
     if run.finished_at:
         took = (run.finished_at - run.created_at).total_seconds()
@@ -234,10 +232,10 @@ def print_summary(run: "Run") -> None:
 async def wait_for(
     state: "State", runs: Sequence["Run"], *, check: Callable[[], None] = lambda: None
 ) -> list["Run"]:
-    """Show the runs' progress until all have ended; a paused one is waited for as well.
+    """Show the progress of runs until all have ended; also waits for paused ones.
 
     Raises:
-        Failed: a run is gone.
+        Failed: the record of a run was deleted.
     """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -278,9 +276,7 @@ async def wait_for(
                 await asyncio.sleep(POLL)
         except asyncio.CancelledError:
             for run_id in tasks:
-                output.say(
-                    f"the run goes on without you: ssc-ingest runs show {run_id}", stderr=True
-                )
+                output.say(f"the run continues: ssc-ingest runs show {run_id}", stderr=True)
             raise
 
 
@@ -300,13 +296,13 @@ def _progress(run: "Run") -> str:
 
 
 async def _reason_to_wait(state: "State", run: "Run") -> str:
-    """Why nothing happens, if there is a reason that a person should know."""
+    """The reason for a lack of progress, or an empty text."""
     from ssc_ingest.monitoring.heartbeats import workers
     from ssc_ingest.work.names import CONTROL
 
     about = f"{run.kind} of {run.ecosystem}"
     if run.state == "paused":
-        return f"the {about} is paused; go on with: ssc-ingest runs resume {run.id}"
+        return f"the {about} is paused; continue with: ssc-ingest runs resume {run.id}"
     if run.ended:
         return ""
     read = {queue for worker in await workers(state.redis) for queue in worker.queues}

@@ -1,4 +1,4 @@
-"""``schedules``: lists the schedules of beat, switches them on and off, runs them now."""
+"""``schedules``: lists, enables and disables the schedules of beat, and starts their tasks."""
 
 import asyncio
 from dataclasses import asdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ssc_ingest.monitoring.heartbeats import Beat
 
 commands = typer.Typer(
-    help="List schedules, switch them on and off, run them now.\n\n"
+    help="List, enable and disable schedules, and start their tasks.\n\n"
     "[cyan]ssc-ingest schedules list[/cyan]",
     no_args_is_help=True,
 )
@@ -24,7 +24,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; 
 
 @commands.command("list")
 def list_(*, as_json: output.JSONOption = False) -> None:
-    """List all schedules: the task each starts, when, and whether it is on.
+    """List all schedules with their tasks, times and states.
 
     [cyan]ssc-ingest schedules list[/cyan]
     """
@@ -62,7 +62,7 @@ def list_(*, as_json: output.JSONOption = False) -> None:
 
 @commands.command("enable")
 def enable(name: Name) -> None:
-    """Switch a schedule on, at once and permanently.
+    """Enable a schedule, at once and permanently.
 
     [cyan]ssc-ingest schedules enable pypi_weekly_ingestion[/cyan]
     """
@@ -72,7 +72,7 @@ def enable(name: Name) -> None:
 
 @commands.command("disable")
 def disable(name: Name) -> None:
-    """Switch a schedule off, at once and until it is enabled. Running tasks continue.
+    """Disable a schedule, at once and until it is enabled. Running tasks continue.
 
     [cyan]ssc-ingest schedules disable npm_daily_update[/cyan]
     """
@@ -82,7 +82,7 @@ def disable(name: Name) -> None:
 
 @commands.command("run-now")
 def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
-    """Start the task of a schedule now, whether it is on or off. Its next run stays as planned.
+    """Start the task of a schedule now, even if it is disabled. Its next time does not change.
 
     [cyan]ssc-ingest schedules run-now pypi_daily_update[/cyan]
     """
@@ -108,7 +108,7 @@ async def _switch(name: str, *, on: bool) -> None:
     from ssc_ingest.cli.connections import configured, state_store
     from ssc_ingest.control.schedules import ScheduleControl, named
 
-    named(name)  # an unknown name fails before the connection opens
+    named(name)  # Fail for an unknown name before opening a connection.
     settings, servers = configured()
     async with state_store(settings, servers) as state:
         await ScheduleControl(state.redis, state.queues, settings.timezone).switch(name, on=on)
@@ -145,7 +145,7 @@ def _task(standing: "ScheduleStatus") -> str:
 
 
 def _is_known(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
-    """Whether the leading beat has this schedule; true without a beat, as the next may have it."""
+    """Whether the leading beat has this schedule; true without a beat."""
     leading = [beat for beat in beats if beat.leads]
     return not leading or any(standing.schedule.name in beat.schedules for beat in leading)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
 NEWEST = 10
-"""Maximum number of versions, requirements and dependents to list without --all."""
+"""Maximum number of versions, requirements and dependents, each, to list without --all."""
 
 EVERYTHING = 1_000_000
 
@@ -40,7 +40,7 @@ def show(
         bool, typer.Option("--dependents", help="Also list packages that require it.")
     ] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help=f"List everything, not only the first {NEWEST} of each.")
+        bool, typer.Option("--all", help=f"Show complete lists, not only {NEWEST} entries of each.")
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
@@ -52,7 +52,7 @@ def show(
 
     [cyan]ssc-ingest show pkg:cargo/itoa --dependents --json[/cyan]
 
-    Exits with 1 if it is not in the graph.
+    The exit code is 1 if it is not in the graph.
     """
     asyncio.run(_show(purl, with_dependents=dependents, everything=everything, as_json=as_json))
 

@@ -1,4 +1,4 @@
-"""``ingest`` and ``update``: begin to read a whole registry, or what has changed in it."""
+"""``ingest`` and ``update``: start a run that reads a whole registry, or its changes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,20 +21,18 @@ EcosystemName = Annotated[
     str,
     typer.Argument(
         metavar="ECOSYSTEM|all",
-        help="The registry (pypi, npm, maven, cargo, rubygems or nuget), or all of them.",
+        help="A registry (pypi, npm, maven, cargo, rubygems or nuget), or all.",
     ),
 ]
 Wait = Annotated[
     bool,
-    typer.Option(
-        "--wait", help="Wait until it has ended, with its progress, and say what was done."
-    ),
+    typer.Option("--wait", help="Show the progress until the run ends, then its results."),
 ]
 DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="List and compare only; say how many packages, requests and hours it would take.",
+        help="Only estimate the number of packages, requests and hours; start no run.",
     ),
 ]
 
@@ -43,21 +41,21 @@ def ingest(
     ecosystem: EcosystemName,
     *,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many new packages, of each registry.")
+        int | None, typer.Option(min=1, help="Stop after this many new packages per registry.")
     ] = None,
     wait: Wait = False,
     dry_run: DryRun = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """List a registry and take in every package that the graph lacks.
+    """List a registry and add every package that the graph lacks.
 
-    A whole registry takes hours or days; the run survives the death of any process.
+    A whole registry takes hours or days. The run continues if a process is killed.
 
     [cyan]ssc-ingest ingest cargo --dry-run[/cyan]
 
     [cyan]ssc-ingest ingest pypi --limit 100 --wait[/cyan]
 
-    With --wait the exit code is 1 if a run failed. Ctrl-C ends the waiting, not the run.
+    With --wait the exit code is 1 if a run failed. Ctrl-C stops the waiting, not the run.
     """
     asyncio.run(
         _start("ingestion", ecosystem, limit=limit, wait=wait, dry_run=dry_run, as_json=as_json)
@@ -71,14 +69,14 @@ def update(
     dry_run: DryRun = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Bring in what has changed in a registry since the last update.
+    """Read the changes of a registry since the last update.
 
-    Packages that the graph lacks stay out, unless UPDATES_ADD_PACKAGES says otherwise. The very
-    first update only notes where the registry's feed ends.
+    Packages that the graph lacks are added only with UPDATES_ADD_PACKAGES=true. Without an earlier
+    ingestion, the first update only stores the end of the registry's feed.
 
     [cyan]ssc-ingest update npm --wait[/cyan]
 
-    With --wait the exit code is 1 if a run failed. Ctrl-C ends the waiting, not the run.
+    With --wait the exit code is 1 if a run failed. Ctrl-C stops the waiting, not the run.
     """
     asyncio.run(
         _start("update", ecosystem, limit=None, wait=wait, dry_run=dry_run, as_json=as_json)
@@ -102,7 +100,7 @@ async def _start(
                 runs.print_runs(started, as_json=True, alone=name != "all")
             else:
                 for run in started:
-                    output.say(f"see how far it is: ssc-ingest runs show {run.id}", style="dim")
+                    output.say(f"progress: ssc-ingest runs show {run.id}", style="dim")
             return
         ended = await runs.wait_for(state, started)
     runs.print_runs(ended, as_json=as_json, alone=name != "all")
@@ -113,9 +111,9 @@ async def _start(
 async def _begin(state: "State", kind: "Kind", name: str, limit: int | None) -> "Run":
     run, is_new = await state.run_control().begin(kind, name, limit=limit)
     if is_new:
-        text = f"run {run.id}: {kind} of {name} begins"
+        text = f"run {run.id}: {kind} of {name} starts"
     else:
-        text = f"run {run.id}: {kind} of {name} is {run.state} already; no other is begun"
+        text = f"run {run.id}: {kind} of {name} is already {run.state}; no other was started"
     output.say(text, stderr=True)
     return run
 
@@ -178,6 +176,6 @@ def _print_estimates(found: Sequence["Estimate"]) -> None:
         )
     )
     output.say(
-        "requests and hours are estimates, at the rates that are set; nothing was begun",
+        "requests and hours are estimates at the configured rates; no run was started",
         style="dim",
     )

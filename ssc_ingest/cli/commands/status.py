@@ -28,10 +28,10 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
-    """The address of a server and whether it answers."""
+    """The address of a server and whether it responds."""
 
     uri: str
-    """Without credentials."""
+    """The address without credentials."""
     reachable: bool
     version: str | None = None
     error: str | None = None
@@ -44,8 +44,8 @@ def status(*, as_json: output.JSONOption = False) -> None:
 
     [cyan]ssc-ingest status --json | jq .queues[/cyan]
 
-    Exits with 69 if a server does not answer, no worker or beat is running, or no worker reads one
-    of the queues; the rest is shown nevertheless.
+    The exit code is 69 if a server does not respond, no worker or beat is running, or a queue has
+    no reader; the other parts are shown nevertheless.
     """
     asyncio.run(_status(as_json=as_json))
 
@@ -191,7 +191,7 @@ async def _stream_server(url: str) -> ServerStatus:
 
 
 async def _ask(uri: str, answer: Awaitable[tuple[str, T]]) -> tuple[ServerStatus, T | None]:
-    """What a server answers, or why it does not answer."""
+    """The response of a server, or the reason why it does not respond."""
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.servers import without_credentials
 
@@ -383,16 +383,16 @@ def _run(run: "Run") -> str:
 
 
 def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:
-    """Time since the last update of each feed; a new feed had none yet."""
+    """Time since the last update of each feed, or since a new feed was stored."""
     for name, feed in feeds.items():
         if feed.updated_at:
             yield f"{name} {output.age(feed.updated_at)}"
         else:
-            yield f"{name} not yet, feed recorded {output.age(feed.moment)}"
+            yield f"{name} not yet, feed stored {output.age(feed.moment)}"
 
 
 def _summary_of_queues(queues: tuple[str, ...]) -> str:
-    """``pypi, npm, cargo: urgent, fresh, bulk``; queues without an urgency by name."""
+    """``pypi, npm, cargo: urgent, fresh, bulk``; queues without an urgency have their names."""
     by_urgencies: dict[tuple[str, ...], list[str]] = {}
     urgencies: dict[str, list[str]] = {}
     for queue in queues:

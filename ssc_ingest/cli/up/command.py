@@ -22,10 +22,10 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Start everything: the servers without an address in the settings, workers, beat, Flower.
+    """Start the fleet: workers, beat, Flower, and every server that has no address in the settings.
 
-    Stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running packages get
-    SHUTDOWN_GRACE seconds to finish. A second Ctrl-C stops at once. No work is lost either way.
+    It stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running tasks get
+    SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.
 
     [cyan]ssc-ingest up[/cyan]
 
@@ -42,5 +42,5 @@ def up(
     if purls and not demo:
         raise typer.BadParameter("packages need --demo; to add packages, use `extract`")
     if purls:
-        named_packages(purls)  # a mistake is reported before anything starts
+        named_packages(purls)  # report a mistake before anything starts
     raise typer.Exit(run(load_settings(), output.console(), demo=demo, purls=purls or ()))

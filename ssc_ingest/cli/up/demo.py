@@ -36,7 +36,7 @@ YOUR_OWN = "pkg:npm/is-odd"
 """A package for the example of `extract`."""
 
 STUCK_TIMEOUT = 20.0
-"""Seconds without progress after which the demo continues without its packages."""
+"""Seconds without progress until the demo continues without its packages."""
 
 
 class Demo:
@@ -57,7 +57,7 @@ class Demo:
         self.outcome = ExitCode.OK
 
     def extract(self, *, step: str, check: Callable[[], None]) -> None:
-        """Add the packages to the graph; ``check`` is called repeatedly meanwhile."""
+        """Add the packages to the graph; calls ``check`` repeatedly in the meantime."""
         console = self._console
         packages = output.count(len(self._packages), "package")
         output.write(
@@ -70,8 +70,9 @@ class Demo:
             self.outcome = ExitCode.UNAVAILABLE
             output.write(
                 console,
-                f"  {output.count(job.pending, 'package')} could not be read yet: the registries "
-                "do not answer (is there a network?). The tasks wait and continue by themselves.",
+                f"  {output.count(job.pending, 'package')} could not be read yet: the "
+                f"registries do not respond (is there a network?). The tasks wait and continue "
+                f"by themselves.",
                 style="yellow",
             )
             return
@@ -106,7 +107,7 @@ class Demo:
             )
 
     def explain(self, *, step: str) -> None:
-        """Show the contents of the graph and what to try next."""
+        """Show the contents of the graph and suggest commands."""
         console = self._console
         output.write(console, f"{step}the graph now", style="bold")
         console.print()
@@ -168,7 +169,7 @@ async def _row(views: GraphViews, package: PackageName) -> output.Row | None:
 
 
 def _command(name: str) -> str:
-    """The command that starts a program of this installation: its name if it is in the PATH."""
+    """The command for an installed program: its name if it is in the PATH, otherwise its path."""
     program = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     if found and Path(found).resolve() == program.resolve():

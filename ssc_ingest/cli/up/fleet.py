@@ -1,7 +1,7 @@
 """The processes that ``up`` runs beside the servers: workers, beat and Flower.
 
-A worker and beat are ready when their heartbeats are in Redis, Flower when it answers its health
-check: none of it depends on what they log.
+A worker or beat is ready when its heartbeat is in Redis, Flower when its health check succeeds.
+Readiness does not depend on log lines.
 """
 
 import asyncio
@@ -27,24 +27,24 @@ from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
 
 START_TIMEOUT = 120.0
-"""Seconds until a process must be ready, on a busy machine."""
+"""Seconds until a process must be ready, also on a busy machine."""
 
 QUICK_GRACE = 5.0
-"""Seconds for beat and Flower to end; they hold no work."""
+"""Seconds for beat and Flower to end; they have no work in progress."""
 
 WORKER_RESTARTS = 10
 """In a row. Beat and Flower are restarted any number of times: nothing else needs them."""
 
 FLOWER_MAX_TASKS = 10_000
-"""Tasks that Flower keeps; its own default takes ten times the memory."""
+"""Number of tasks that Flower keeps; its default takes ten times the memory."""
 
 FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
-"""What Flower shows of a task: without ``kwargs`` all packages look the same."""
+"""Flower's columns of tasks; ``kwargs`` name the package."""
 
 FLOWER = "flower"
 
 WORKERS, NO_WORK = range(2)
-"""Stages of stopping: processes without work end first."""
+"""The order of stopping: processes without work in progress first."""
 
 
 class Fleet:
@@ -67,7 +67,7 @@ class Fleet:
     def start_workers(self, *, only_own_schedules: bool = False) -> list[str]:
         """Start the three workers and beat; returns their names.
 
-        ``only_own_schedules``: beat starts nothing that asks a registry.
+        ``only_own_schedules``: beat starts no task that sends requests to a registry.
         """
         names = list(ecosystems())
         urgent = [queue_name(name, "urgent") for name in names]
@@ -86,7 +86,7 @@ class Fleet:
 
     def start_flower(self) -> list[str]:
         """Start Flower; it lists the queues of the workers that are ready when it starts."""
-        # Flower reads variables of its own; other users cannot see a password there.
+        # Other users cannot read a password in Flower's environment variables.
         environment = {
             name: value for name, value in _inherited().items() if not name.startswith("FLOWER_")
         }
@@ -111,7 +111,7 @@ class Fleet:
 
     @property
     def flower_address(self) -> str:
-        """Where Flower is, once it was started."""
+        """The address of Flower, after its start."""
         return _loopback(self._supervisor.port(FLOWER))
 
     def _start_worker(self, name: str, queues: Sequence[str], about: str) -> None:
@@ -126,7 +126,7 @@ class Fleet:
             about=lambda _: about,
             is_ready=lambda _, child: self._has_heartbeat(child),
             environment={**_inherited(), "METRICS_PORT": str(self._metrics_port())},
-            # A worker counts the grace itself and then requeues its unfinished tasks.
+            # The worker itself requeues its unfinished tasks after the grace period.
             stop_grace=self._settings.shutdown_grace + QUICK_GRACE,
             stage=WORKERS,
             restarts=WORKER_RESTARTS,
@@ -163,7 +163,7 @@ class Fleet:
         )
 
     def _metrics_port(self) -> int:
-        """The next free port from METRICS_PORT on, or any; 0 if metrics are off."""
+        """The next free port from METRICS_PORT on, or any free port; 0 if metrics are off."""
         if not self._settings.metrics_port:
             return 0
         port = choose_port(self._settings.metrics_port + len(self.metrics_addresses))
@@ -171,10 +171,10 @@ class Fleet:
         return port
 
     def wait_ready(self, names: Sequence[str], say: Callable[[str], None]) -> None:
-        """Wait until all of them are ready, in whatever order; ``say`` is told of each.
+        """Wait until all processes are ready, in any order; calls ``say`` for each.
 
         Raises:
-            ServerFailed: one of the fleet ended, or was not ready in time.
+            ServerFailed: a process exited, or was not ready in time.
         """
         self._supervisor.wait_ready(names, say)
 
@@ -183,7 +183,7 @@ class Fleet:
         return self._supervisor.failed()
 
     def stop(self) -> None:
-        """Stop beat and Flower first, so that no new work comes; then the workers."""
+        """Stop beat and Flower first, so that no new work arrives; then the workers."""
         self._supervisor.stop()
         self._loop.run(self._redis.aclose())
         self._loop.close()
@@ -211,7 +211,7 @@ def _loopback(port: int) -> str:
 
 
 def _listens(child: ChildProcess, port: int) -> bool:
-    """Whether this child listens on the port, and not another program."""
+    """Whether this child, and no other program, listens on the port."""
     try:
         connections = psutil.Process(child.pid).net_connections("tcp")
     except psutil.Error:

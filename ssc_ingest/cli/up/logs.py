@@ -1,8 +1,8 @@
-"""The output of the children of ``up``, as one stream on the terminal.
+"""One stream on the terminal for the output of all children of ``up``.
 
 Every line starts with the child's name. Until the fleet is ready only warnings and errors are
-shown, so that the messages about readiness stay visible. The supervisor keeps the last lines of
-each child for the message about its failure.
+shown, so that the progress of the start stays visible. The supervisor keeps the last lines of each
+child for its error message.
 """
 
 import re

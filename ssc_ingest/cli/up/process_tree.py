@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from ssc_ingest.cli.up.fleet import Fleet
 
 WATCH_EVERY = 0.25
-"""Seconds between two checks of the processes."""
+"""Seconds between checks of the processes."""
 
 NEEDED_LATER = ("ssc_ingest.cli.up.fleet", "ssc_ingest.cli.up.demo", "ssc_ingest.graph.schema")
-"""Modules that are imported while the servers start; both take a while."""
+"""Slow modules, imported while the servers start."""
 
 
 def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str]) -> ExitCode:
     """Start everything, wait for a signal, and stop in order.
 
     Args:
-        settings: of everything; servers with an address there are not started.
+        settings: all settings; servers with an address are not started.
         console: where progress is printed.
-        demo: whether to give the tour with a few packages.
-        purls: the packages of the tour.
+        demo: whether to add a few packages and show them.
+        purls: the packages of the demo.
 
     Returns:
         The exit code, unless an error is raised.
@@ -75,7 +75,7 @@ class Up:
     """The embedded servers and the fleet."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
-        """Prepare; nothing is started yet."""
+        """Prepare, but start nothing yet."""
         self._settings = settings
         self._console = console
         self._began = time.monotonic()
@@ -87,7 +87,7 @@ class Up:
         """Start everything; returns when it is ready.
 
         Raises:
-            IngestError: a process could not start, or ended by itself.
+            IngestError: a process could not start, or exited.
         """
         servers = self._start_servers(step="")
         fleet = self._start_workers(servers, step="", demo=False)
@@ -99,7 +99,7 @@ class Up:
         """Start everything in numbered steps, and show it with a few packages.
 
         Raises:
-            IngestError: a process could not start, or ended by itself.
+            IngestError: a process could not start, or exited.
         """
         servers = self._start_servers(step="[1/4] ")
         fleet = self._start_workers(servers, step="[2/4] ", demo=True)
@@ -138,7 +138,7 @@ class Up:
         return fleet
 
     async def _ensure_schema(self, servers: Servers) -> None:
-        """Create constraints and indexes while the workers start, so that they find them."""
+        """Create constraints and indexes while the workers start, so that the workers find them."""
         from ssc_ingest.ecosystems import ecosystems
         from ssc_ingest.graph.driver import open_driver
         from ssc_ingest.graph.schema import ensure_schema
@@ -174,7 +174,7 @@ class Up:
             raise failure
 
     def stop(self) -> None:
-        """Stop what is running: beat and Flower, then the workers, then the servers."""
+        """Stop beat and Flower, then the workers, then the servers."""
         began = time.monotonic()
         try:
             if self._fleet:
@@ -198,8 +198,7 @@ class Up:
             output.write(self._console, text, style="yellow")
 
     def _tell_if_possible(self, text: str) -> None:
-        # The terminal may be closed, or the same Ctrl-C has ended the reader of a pipe: rich
-        # exits then.
+        # rich exits if the terminal is closed, or if the same Ctrl-C ended the reader of a pipe.
         with suppress(OSError, SystemExit):
             self._headline(text)
 
@@ -226,7 +225,7 @@ class Up:
 
 
 class _Ready:
-    """Prints the start of the servers in the style of the rest."""
+    """Prints the start of the servers in the same style."""
 
     def __init__(self, up: Up) -> None:
         self.say = up.say

@@ -1,4 +1,4 @@
-"""Signals to a foreground process: the first stops it in order, the second at once."""
+"""Signals to a foreground process: the first one stops it in order, the second one at once."""
 
 import os
 import signal
@@ -15,20 +15,20 @@ class StopRequested(KeyboardInterrupt):
 
 
 class StopSignals:
-    """Within the block the first signal raises :class:`StopRequested`, the second exits."""
+    """Within the block, the first signal raises :class:`StopRequested` and the second one exits."""
 
     def __init__(self) -> None:
         self._stopping = False
         self._before: dict[signal.Signals, object] = {}
 
     def stopping(self) -> None:
-        """The shutdown has begun: from now on a signal exits at once."""
+        """The shutdown has started: from now on a signal exits at once."""
         self._stopping = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if self._stopping:
-            # The children are tied to this process: they are gone a moment later.
+            # The children end with this process, a moment later.
             os._exit(ExitCode.INTERRUPTED)
         self._stopping = True
         raise StopRequested

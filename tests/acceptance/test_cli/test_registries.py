@@ -22,7 +22,7 @@ async def test_registries(state: State, run: Run) -> None:
     text = run("registries", "list", COLUMNS="120").stdout
     assert "incident" in text
     assert "paused until resumed: by hand" in text
-    assert "told us to wait" in text
+    assert "paused by the host until" in text
     assert tables_fit(text, 120)
     assert run("registries", "resume", "npm").returncode == 0
     assert "not paused" in run("registries", "resume", "npm").stderr
