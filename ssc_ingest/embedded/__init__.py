@@ -1,6 +1,6 @@
 """The three embedded servers: Neo4j, Valkey and a MongoDB-protocol server.
 
-:class:`EmbeddedStack` starts and stops them with a :class:`Supervisor`, which also serves for other
+:class:`EmbeddedStack` starts and stops them with a :class:`Supervisor`, which also runs other
 programs that must not outlive their parent.
 """
 

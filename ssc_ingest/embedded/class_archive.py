@@ -1,9 +1,8 @@
-"""Start Java faster: an archive of the classes that the server loaded the last time.
+"""Start Java faster, with an archive of the classes that the server loaded before.
 
-Application class data sharing (https://openjdk.org/jeps/350) halves the processor time of a
-start. The first orderly stop writes the archive (some 90 MB, a few seconds), later starts map it.
-Java itself checks that an archive fits its build and class path and goes on without one that
-does not.
+Application class data sharing (https://openjdk.org/jeps/350) halves the CPU time of a start. The
+first orderly stop writes the archive (some 90 MB, in a few seconds), and later starts map it. Java
+checks that an archive fits its build and class path, and otherwise ignores it.
 """
 
 import contextlib
@@ -19,15 +18,15 @@ QUIET = "-Xlog:cds*=off"  # hundreds of lines about classes that cannot be archi
 
 
 class ClassArchive:
-    """The archive of one Java and one class path, in a folder that the user's checkouts share."""
+    """The archive of one Java and class path, in a folder shared by the user's checkouts."""
 
     def __init__(self, folder: Path, java: Path, jars: Sequence[Path]) -> None:
-        """Name the archive; nothing is written.
+        """Compute the archive's name; writes nothing.
 
         Args:
             folder: where archives are kept.
             java: the ``java`` program.
-            jars: the class path; its order and the jars' times are part of the identity.
+            jars: the class path; the name depends on its order and the jars' times.
         """
         self._java = java.resolve()
         identity = [f"{path}:{path.stat().st_mtime_ns}" for path in (self._java, *jars)]
@@ -38,7 +37,7 @@ class ClassArchive:
         self._new = folder / f"{name}-{os.getpid()}.new"
 
     def options(self) -> list[str]:
-        """Java's options: use the archive, or else record one at an orderly end."""
+        """Java's options: use the archive, or write one at an orderly stop."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError:  # a cache that was filled by another user
@@ -52,14 +51,14 @@ class ClassArchive:
         record = [f"-XX:ArchiveClassesAtExit={self._new}", QUIET]
         if (self._java.parents[1] / "lib" / "server" / "classes.jsa").exists():
             return record
-        # A Java made by jlink comes without the archive of its own classes, which the
-        # application's archive builds upon.
+        # A Java made by jlink lacks the archive of its own classes, which the application's archive
+        # extends.
         if not self._base.exists() and not self._make_base():
             return []
         return [f"-XX:SharedArchiveFile={self._base}", *record]
 
     def keep(self) -> None:
-        """The server has ended in order: use what it recorded from now on."""
+        """Use the new archive from now on; call this after an orderly stop."""
         with contextlib.suppress(FileNotFoundError):
             self._new.replace(self._archive)
 
@@ -73,8 +72,8 @@ class ClassArchive:
         return True
 
     def _remove_unused(self) -> None:
-        """Archives of a Java or of jars that are no longer used, and halves of killed processes."""
+        """Archives of unused Javas or jars, and incomplete archives of killed processes."""
         for file in self._folder.iterdir():
-            with contextlib.suppress(OSError):  # gone already, or in a cache of another user
+            with contextlib.suppress(OSError):  # already deleted, or owned by another user
                 if time.time() - file.stat().st_mtime > UNUSED_AFTER:
                     file.unlink()

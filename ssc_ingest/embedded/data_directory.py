@@ -11,18 +11,17 @@ from pathlib import Path
 from ssc_ingest.embedded.errors import AlreadyRunning, NoSpaceLeft, StorageUnusable
 from ssc_ingest.servers import LOCK_FILE
 
-# A reader (`servers.is_held`) may hold the lock for a moment, and the servers of a killed
-# process take a moment to end.
+# A reader (`servers.is_held`) may hold the lock for a moment, and the servers of a killed process
+# take a moment to end.
 LOCK_TIMEOUT = 0.5  # seconds
 ORPHAN_TIMEOUT = 5.0
 
 
 class DataDirectory:
-    """A lock on a data directory, which the kernel releases when its last holder has ended.
+    """A lock on a data directory, which the kernel releases when its last holder ends.
 
-    The servers inherit the descriptor (:attr:`descriptor`), so the directory counts as in use
-    while one of them runs, even after the process that started it. The mere existence of the lock
-    file means nothing.
+    The servers inherit the descriptor (:attr:`descriptor`). So the directory is in use while one of
+    them runs, even if the process that started it has ended. The lock file alone means nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,18 +67,18 @@ class DataDirectory:
             time.sleep(0.1)
 
     def _holder(self) -> tuple[int, int]:
-        """Process and process group as :meth:`record_group` wrote them; zeros while it writes."""
+        """The process and process group that :meth:`record_group` stored; zeros while it writes."""
         pid, _, group = os.pread(self.descriptor, 100, 0).partition(b" ")
         return int(pid or 0), int(group or 0)
 
     def record_group(self, group: int) -> None:
-        """Record the holder of the lock and the process group of its servers."""
+        """Store the holder of the lock and the process group of its servers."""
         with usable_storage(self.path, "DATA_DIR"):
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, f"{os.getpid()} {group}\n".encode(), 0)
 
     def release(self) -> None:
-        """Close our descriptor; the lock is free when all servers have ended, too."""
+        """Close our descriptor; the lock is released when all servers have ended, too."""
         os.close(self.descriptor)
 
 
@@ -96,7 +95,7 @@ def is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def usable_storage(path: Path, setting: str) -> Iterator[None]:
-    """Translate failed writes into errors with a remedy.
+    """Convert failed writes to errors with a remedy.
 
     Raises:
         NoSpaceLeft: the disk or the user's quota is full.

@@ -1,4 +1,4 @@
-"""Download jars from Maven Central or a mirror: at most eight at once, checked, resumable."""
+"""Download jars from Maven Central or a mirror: in parallel, verified, resumable."""
 
 import hashlib
 import shutil
@@ -26,7 +26,7 @@ from ssc_ingest.servers import without_credentials
 
 AT_ONCE = 8
 ATTEMPTS = 4
-MAX_PAUSE = 120.0  # seconds; a server that names more counts as down
+MAX_PAUSE = 120.0  # seconds; a server that requests a longer wait counts as down
 TRY_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 REMEDY = (
     "connect this machine to the network, set EMBEDDED_MAVEN_URL to a mirror of Maven Central, "
@@ -43,7 +43,7 @@ class JarDownload:
         Args:
             cache: the destination.
             maven_url: root of a Maven repository.
-            cancelled: set by another thread, stops the download soon; finished files stay.
+            cancelled: another thread sets it to stop the download; finished files stay.
         """
         self._cache = cache
         self._url = maven_url.rstrip("/")
@@ -54,8 +54,8 @@ class JarDownload:
         """Download the jars that are missing from the cache or differ from the lock.
 
         Raises:
-            DownloadError: the repository does not answer or lacks a jar.
-            ChecksumMismatch: it has a different file under the name of a jar.
+            DownloadError: the repository does not respond or lacks a jar.
+            ChecksumMismatch: the repository has a different file under the name of a jar.
             NoSpaceLeft: the disk of the cache is full.
         """
         jars = tuple(jars)
@@ -135,7 +135,7 @@ class JarDownload:
     def _attempt(
         self, client: httpx.Client, jar: Jar, file: BufferedRandom, transfer: Transfer
     ) -> None:
-        """Receive what is missing, and check the whole."""
+        """Download the missing part, and verify the whole file."""
         if transfer.size > jar.size:
             transfer.restart()
         resumed = transfer.size > 0
@@ -148,7 +148,7 @@ class JarDownload:
             return
         transfer.restart()
         if resumed:
-            raise RegistryUnavailable("the first part, of an earlier download, did not fit")
+            raise RegistryUnavailable("the first part, from an earlier download, did not match")
         raise ChecksumMismatch(
             f"{self._source(jar)} is not the file that the lock of this program names (SHA-256 "
             f"{jar.sha256}); it was deleted. Is the mirror complete and honest?"
@@ -172,7 +172,7 @@ class JarDownload:
                     self._check_cancelled()
                     transfer.write(chunk)
                     if transfer.size > jar.size:
-                        break  # not the right file; the checksum will show it
+                        break  # a wrong file; the checksum will show it
         except httpx.TransportError as error:
             raise RegistryUnavailable(str(error) or type(error).__name__) from error
 
@@ -181,7 +181,7 @@ class JarDownload:
             raise RegistryUnavailable("cancelled")
 
     def _pause(self, answer: httpx.Response) -> None:
-        """Delay the requests of all threads for as long as the server wants."""
+        """Delay the requests of all threads for the time that the server requests."""
         seconds = retry_after(answer.headers.get("retry-after")) or 0.0
         if seconds > MAX_PAUSE:
             raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")

@@ -1,4 +1,4 @@
-"""Errors of the embedded servers; each text says what to do about it.
+"""Errors of the embedded servers; each text suggests a remedy.
 
 .. code-block:: text
 
@@ -9,9 +9,9 @@
     ├── StorageUnusable       the cache or the data directory is not writable
     │   └── NoSpaceLeft       the disk is full
     ├── AlreadyRunning(pid)   another process runs its servers on this data directory
-    ├── Cancelled             another process could not start, so the start was abandoned
-    └── ServerFailed(name)    a process did not start, or ended by itself
-        └── PortTaken         other programs took every port that was tried
+    ├── Cancelled             another process could not start, so the start was cancelled
+    └── ServerFailed(name)    a process did not start, or exited
+        └── PortTaken         other programs use all tried ports
 """
 
 from ssc_ingest.errors import IngestError
@@ -50,11 +50,11 @@ class AlreadyRunning(EmbeddedError):
 
 
 class Cancelled(EmbeddedError):
-    """The start was abandoned: another process could not start, or a signal stopped it."""
+    """The start was cancelled: another process could not start, or a signal stopped it."""
 
 
 class ServerFailed(EmbeddedError):
-    """A process did not get ready, or ended by itself. ``name`` says which."""
+    """The process ``name`` did not become ready, or exited."""
 
     def __init__(self, message: str, *, name: str) -> None:
         super().__init__(message)
@@ -62,4 +62,4 @@ class ServerFailed(EmbeddedError):
 
 
 class PortTaken(ServerFailed):
-    """Other programs took every port that was tried."""
+    """Other programs use all tried ports."""

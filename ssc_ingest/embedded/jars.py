@@ -1,4 +1,4 @@
-"""The jars of the graph server: their lock, and the user's cache of them."""
+"""The jars of the graph server: the lock file and the user's cache."""
 
 import errno
 import fcntl
@@ -17,17 +17,17 @@ LOCK_FILE = "neo4j.lock"
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One line of the lock."""
+    """One jar: a line of the lock file."""
 
     coordinate: str
     """``group:artifact:version`` or ``group:artifact:version:classifier``."""
     size: int
-    """In bytes."""
+    """Size in bytes."""
     sha256: str
 
     @property
     def path(self) -> str:
-        """Its path in a Maven repository.
+        """The path in a Maven repository.
 
         See https://maven.apache.org/repositories/layout.html.
         """
@@ -37,7 +37,7 @@ class Jar:
 
 
 def read_lock(text: str | None = None) -> tuple[Jar, ...]:
-    """Parse a lock; by default the one of this program."""
+    """Parse a lock file; by default this program's."""
     if text is None:
         text = files(__package__).joinpath(LOCK_FILE).read_text(encoding="utf-8")
     lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
@@ -51,7 +51,7 @@ class JarCache:
         self.folder = folder
 
     def path(self, jar: Jar) -> Path:
-        """The jar's file, which need not exist yet."""
+        """The path of the jar's file; the file may not exist yet."""
         return self.folder / jar.path
 
     def missing(self, jars: Iterable[Jar]) -> list[Jar]:
@@ -71,7 +71,7 @@ class JarCache:
 
     @contextmanager
     def exclusive(self, cancelled: Event) -> Iterator[bool]:
-        """Lock the cache for downloading; yields whether another process held it before."""
+        """Lock the cache for a download; yields whether another process had locked it before."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

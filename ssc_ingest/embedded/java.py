@@ -32,7 +32,7 @@ def find_java(java_home: Path | None) -> Path:
 
 
 def candidates(java_home: Path | None) -> list[Path]:
-    """Possible Java programs, best first."""
+    """Candidates for the Java program, best first."""
     javas = [java_home / "bin" / "java"] if java_home else []
     if on_path := shutil.which("java"):
         javas.append(Path(on_path))

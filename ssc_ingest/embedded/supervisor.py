@@ -1,12 +1,11 @@
 """Starts programs, waits until they are ready, restarts those that end, stops them in order.
 
-The servers (:mod:`.stack`) and the workers, beat and Flower of ``ssc-ingest up`` run under it. It
-is in this room because only the command line starts processes, and it may import this room; a
-room below would serve nobody else.
+It runs the servers (:mod:`.stack`) and the workers, beat and Flower of ``ssc-ingest up``. It is in
+this room because only the command line, which may import this room, starts processes.
 
-``psutil.wait_procs`` would reap children behind the back of ``subprocess.Popen``, and asyncio's
-subprocesses need an event loop: servers start in threads, because preparing one may take a
-download.
+``psutil.wait_procs`` would reap children without the knowledge of ``subprocess.Popen``. asyncio's
+subprocesses need an event loop, but servers start in threads, because their preparation may include
+a download.
 """
 
 import time
@@ -20,12 +19,12 @@ from ssc_ingest.embedded.ports import choose_port, is_listening
 from ssc_ingest.embedded.process import ChildProcess, OnLine, ProcessGroup
 
 POLL = 0.1
-"""Seconds between two questions whether a child is ready."""
+"""Seconds between readiness checks of a child."""
 
 ANY_PORT = 0
 
 PORTS_TRIED = 3
-"""The standard port and two others: each may be taken between its choice and the child's start."""
+"""Number of ports to try: another program may take a port before the child listens on it."""
 
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -40,28 +39,28 @@ EX_CONFIG = 78
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run: how it is started, how it shows that it works, how it ends.
+    """A program to run: its command, readiness check and grace period.
 
-    Its functions are called with the port that the program is to listen on; 0 if it has none.
+    The functions receive the port of the program; 0 if it has none.
     """
 
     name: str
     command: Callable[[int], Sequence[str]]
     """The program and its arguments."""
     is_ready: Callable[[int, ChildProcess], bool]
-    """Whether this child works (and not another program that has taken its port)."""
+    """Whether this child works; false if another program uses its port."""
     announcement: Callable[[int], str]
-    """One line for people, once it is ready."""
+    """The line that is shown when it is ready."""
     start_timeout: float
-    """Seconds until it must be ready; recovery after a crash is part of it."""
+    """Seconds until it must be ready, including recovery after a crash."""
     stop_grace: float
-    """Seconds it may take to end after SIGTERM; then it is killed."""
+    """Seconds between SIGTERM and SIGKILL."""
     stage: int = 0
     """Programs of a higher stage are stopped before those of a lower one."""
     port: int | None = None
-    """The port to listen on, if that is free; ``None`` for a program without a port."""
+    """The preferred port; ``None`` for a program without a port."""
     port_taken: str = ""
-    """What it writes before it ends because another program listens on its port."""
+    """Text that it prints before it exits because its port is in use."""
     environment: Mapping[str, str] | None = None
     """Replaces the inherited environment."""
     restarts: int | None = 0
@@ -69,12 +68,12 @@ class Program:
     on_line: OnLine | None = None
     """Called with each line that it writes."""
     on_stopped: Callable[[], None] = lambda: None
-    """Called when it was asked to end and has ended within its grace."""
+    """Called if it ended within its grace after SIGTERM."""
 
 
 @dataclass(slots=True)
 class _Member:
-    """A program that was started."""
+    """A started program."""
 
     program: Program
     port: int
@@ -90,7 +89,7 @@ class _Member:
 
 
 class Supervisor:
-    """The programs of one process group, which end when this process does. Thread-safe.
+    """The programs of one process group, which end with this process. Thread-safe.
 
     .. code-block:: python
 
@@ -133,7 +132,7 @@ class Supervisor:
         return {name: member.child for name, member in self._members.items()}
 
     def port(self, name: str) -> int:
-        """The port that a started program was told to listen on; 0 if it has none."""
+        """The assigned port of a started program; 0 if it has none."""
         return self._members[name].port
 
     def start(self, program: Program) -> None:
@@ -161,11 +160,11 @@ class Supervisor:
         return _Member(program, port, child, attempt, since=time.monotonic())
 
     def wait_ready(self, names: Iterable[str], say: Callable[[str], None]) -> None:
-        """Wait until these programs are ready, and say so of each when it is.
+        """Wait until these programs are ready, and report each one.
 
         Raises:
-            ServerFailed: a program of this supervisor has ended, or one of these was not ready
-                in time.
+            ServerFailed: a program of this supervisor exited, or one of these was not ready in
+                time.
             Cancelled: everything is being stopped.
         """
         waiting = list(names)
@@ -273,7 +272,7 @@ class Supervisor:
         Safe to repeat.
         """
         self._cancelled.set()
-        with self._lock:  # a start that is under way in another thread is then a member
+        with self._lock:  # then a program that another thread is starting is in the dictionary
             members = sorted(self._members.values(), key=_stage, reverse=True)
         for _, stage in groupby(members, _stage):
             _stop_together([member for member in stage if member.child.returncode is None])

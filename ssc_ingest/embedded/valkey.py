@@ -53,15 +53,15 @@ class ValkeyServer(EmbeddedServer):
         ]
 
     def is_ready(self, port: int, child: ChildProcess) -> bool:
-        """It answers PING, and its process is ours."""
+        """Whether our process responds to PING."""
         no_retry = Retry(NoBackoff(), 0)
         with redis.Redis(host=LOOPBACK, port=port, socket_timeout=1, retry=no_retry) as client:
             try:
                 client.ping()
                 return bool(client.info("server")["process_id"] == child.pid)
-            except redis.RedisError:  # it does not listen yet, or is reading its file
+            except redis.RedisError:  # it does not listen yet, or is loading its file
                 return False
 
     def uri(self, port: int) -> str:
-        """Without a database number."""
+        """The address without a database number."""
         return f"redis://{LOOPBACK}:{port}"

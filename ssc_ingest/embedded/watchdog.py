@@ -1,9 +1,9 @@
 """A process that kills its process group when its parent ends. Run as a script, never imported.
 
-It leads the group, so that every child starts in the group and is tied to it from its first
-moment. It checks its own parent instead of a pipe (whose other end would live on in a forked copy
-of the parent) or Linux's ``PR_SET_PDEATHSIG``
-(which follows the parent's thread, spares grandchildren and does not exist on macOS).
+It leads the group, so that every child belongs to the group from its start. It polls its parent's
+process id. A pipe would not work, because a forked copy of the parent would hold the other end.
+Linux's ``PR_SET_PDEATHSIG`` follows the parent's thread, spares grandchildren and does not exist on
+macOS.
 """
 
 import os

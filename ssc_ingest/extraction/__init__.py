@@ -1,1 +1,1 @@
-"""Extracting one package: from the delivery of its task to the outcome that everybody is told."""
+"""The extraction of one package: from the delivery of its task to its recorded outcome."""

@@ -1,7 +1,7 @@
-"""Assignments: what a delivered message asks for, and who counts its package.
+"""Assignments: the request in a delivered message, with its membership in a job or run.
 
-To a delivery, a job and a run are the same thing: somebody who decides whether the package is still
-needed, and who is told the outcome. A call without either has no such member.
+Jobs and runs have the same interface here: they decide whether the package is still needed, and
+they count its outcome. A call without a job or run has no membership.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
 
 MAX_STALE_ATTEMPTS = 3
-"""Attempts after which an answer older than its registry's feed is accepted: the registry may have
-withdrawn what its feed announced, so that a newer answer never comes."""
+"""Attempts after which a response older than the registry's feed is accepted. The registry may have
+withdrawn the announced change, so that a newer response never comes."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +30,12 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Amounts that an extraction reports."""
+    """The counts that an extraction reports."""
 
     versions: int = 0
-    """Versions in the registry's answer."""
+    """Versions in the registry's response."""
     total_versions: int = 0
-    """Versions that the graph has now, unless the package was there and not asked for."""
+    """Versions that the graph has now; 0 if the package was present and not requested again."""
     new_versions: int = 0
     """Versions that the graph lacked."""
     requirements: int = 0
@@ -48,10 +48,10 @@ class Member(Protocol):
     """A package's membership in a job or a run."""
 
     async def join(self) -> Membership:
-        """How the package belongs to it, or ``done`` if nothing is left to do."""
+        """The package's role in the job or run, or ``done`` if nothing is left to do."""
 
     async def exhausted(self) -> bool:
-        """Whether its budget of requests is used up."""
+        """Whether the budget of requests is used up."""
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """Count the package, once however often this is called; returns whether it was."""
@@ -68,7 +68,7 @@ class JobMember:
     budget: Budget
 
     async def join(self) -> Membership:
-        """Create the job if it does not exist, and enter the package."""
+        """Create the job if it does not exist, and add the package to it."""
         return await self.jobs.enter(
             self.job_id,
             self.ref.purl,
@@ -132,7 +132,7 @@ class RunMember:
         return "followed" if wanted else "done"
 
     async def exhausted(self) -> bool:
-        """Runs have no budget."""
+        """Always false, because runs have no budget."""
         return False
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
@@ -150,7 +150,7 @@ class RunMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A message whose arguments make sense: the package, and who counts it."""
+    """A message with valid arguments: the package and its membership."""
 
     arguments: ExtractPackage
     ref: PackageRef
@@ -173,12 +173,12 @@ class Assignment:
 
     @property
     def requested(self) -> bool:
-        """Whether somebody asked for the package by name."""
+        """Whether a caller named the package."""
         return self.membership == "asked"
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody waits for it."""
+        """Whether a caller waits for the package."""
         return self.message.queue == queue_name(self.request.ref.ecosystem, "urgent")
 
     @property
@@ -188,9 +188,9 @@ class Assignment:
 
     @property
     def own_since(self) -> datetime | None:
-        """What was read into the graph since then was read by an earlier attempt of this task."""
+        """Readings in the graph since then are from earlier attempts of this task."""
         if self.message.progress.wrote:
-            return EPOCH  # the package had not been read when that attempt looked
+            return EPOCH  # the package was not in the graph at that attempt
         if self.redelivered and self.message.published_at:
             return datetime.fromtimestamp(self.message.published_at, UTC)
         return None
@@ -205,14 +205,14 @@ class Assignments:
         self._budget = budget
 
     def read(self, message: TaskMessage) -> Request:
-        """What a message asks for.
+        """The request in a message.
 
         Raises:
-            InvalidArguments: its arguments do not make sense.
+            InvalidArguments: its arguments are invalid.
         """
         arguments = ExtractPackage.parse(dict(message.kwargs))
         ref = ecosystem(arguments.ecosystem).ref(arguments.name)
-        # A task that follows dependencies without a job is a job of its own.
+        # A task that follows dependencies without a job becomes its own job.
         follows = arguments.dependencies != "none"
         job_id = arguments.job_id or (message.task_id if follows else None)
         members: list[Member] = []
@@ -234,7 +234,7 @@ class Assignments:
             redelivered: it was delivered before.
 
         Raises:
-            InvalidArguments: its arguments do not make sense.
+            InvalidArguments: its arguments are invalid.
             RedisError: the state cannot be read.
         """
         request = self.read(message)
@@ -243,7 +243,7 @@ class Assignments:
         if request.members:
             membership = await request.members[0].join()
         else:
-            # A call that belongs to nothing is urgent; runs use the other queues.
+            # A call without a job or run is urgent; runs use the other queues.
             urgent = message.queue == queue_name(request.ref.ecosystem, "urgent")
             membership = "asked" if urgent else "followed"
         return Assignment(

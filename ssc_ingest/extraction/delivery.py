@@ -1,7 +1,7 @@
 """One delivery of an extraction task, from the claim to its outcome.
 
-Whatever happens is recorded before a delivery ends (:mod:`.outcomes`), so that the worker only has
-to acknowledge the message.
+The outcome is recorded before a delivery ends (:mod:`.outcomes`), so the worker only has to
+acknowledge the message.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.messages import TaskMessage
 
 MAX_FIELD_LENGTH = 200
-"""Characters of a caller's text in the log."""
+"""Maximum length of a caller's text in the log."""
 
 log = structlog.get_logger(__name__)
 
 
 class DeliveryHandler:
-    """Handles the deliveries of one process."""
+    """Handles all deliveries of one process."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class DeliveryHandler:
         self.recorder = recorder
 
     async def handle(self, message: TaskMessage, *, redelivered: bool) -> Result:
-        """Carry out one delivery.
+        """Execute one delivery.
 
         Args:
             message: the task.
             redelivered: it was delivered before.
 
         Raises:
-            RedisError: the state cannot be kept; give the message back to its queue.
-            asyncio.CancelledError: the process stops; give the message back to its queue.
+            RedisError: the state cannot be stored; return the message to its queue.
+            asyncio.CancelledError: the process stops; return the message to its queue.
         """
         try:
             assignment = await self._assignments.accept(message, redelivered=redelivered)
@@ -66,16 +66,15 @@ class DeliveryHandler:
             return await self.recorder.give_up(message, error)
         purl, owner = assignment.request.ref.purl, message.task_id
         if not await self._claims.claim(purl, owner, message.to_json()):
-            return Done(summary="handed over to the task that works on this package")
+            return Done(summary="deferred to the task that has claimed this package")
         async with self._claims.renewed(purl, owner):
-            # A redelivery may have nothing left to do but to end the claim that its first
-            # delivery could not.
+            # A redelivery may only have to release the claim of its first delivery.
             result = await self._attempt(assignment)
             await self._claims.hand_over(purl, owner)
         return result
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
-        """Record that a task cannot be carried out at all, and end the claim that it may have."""
+        """Record the failure of a task that cannot be executed at all, and release its claim."""
         result = await self.recorder.give_up(message, error)
         with suppress(InvalidArguments):
             ref = self._assignments.read(message).ref
@@ -105,7 +104,7 @@ class DeliveryHandler:
             return Done(summary="the job or run has finished with this package")
         if not assignment.requested and any([await m.exhausted() for m in request.members]):
             await self.recorder.ended(assignment, Outcome.LEFT_OVER)
-            return Done(summary="left over: the job's requests are used up")
+            return Done(summary="left over: the job's budget of requests is used up")
         try:
             extracted = await self._extractor.extract(request.arguments, attempt)
         except PackageNotFound as error:
@@ -121,9 +120,9 @@ class DeliveryHandler:
 
 
 def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
-    """The fields that every log line of a task has: the task, and its package.
+    """The log fields of a task: its id, ecosystem and package.
 
-    ``package`` is the purl, or as much of the text as there is where it names no package.
+    ``package`` is the purl, or the given text if that is no valid package.
     """
     fields = {"task_id": task_id}
     name, ecosystem_name = kwargs.get("name"), kwargs.get("ecosystem")

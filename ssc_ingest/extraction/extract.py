@@ -1,4 +1,4 @@
-"""Extracting one package: what the graph has, what the registry says, what is written."""
+"""The extraction of one package: reads the graph and the registry, and writes the difference."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted:
-    """What one extraction did, all attempts of its task together."""
+    """The result of an extraction, over all attempts of its task."""
 
     ref: PackageRef
     outcome: Outcome
@@ -50,16 +50,16 @@ class Extracted:
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One attempt at an extraction, and what the attempts of its task did so far."""
+    """One attempt at an extraction, with the progress of all attempts of its task."""
 
     urgent: bool
-    """Somebody waits for the package."""
+    """A caller waits for the package."""
     requested: bool
-    """It was asked for by name, not found as a requirement."""
+    """A caller named the package; it was not found as a requirement."""
     resume: bool = False
     """An earlier attempt may have left a checkpoint."""
     own_since: datetime | None = None
-    """What was read since then was read by an earlier attempt of the same task."""
+    """Readings in the graph since then are from earlier attempts of the same task."""
     progress: Progress = field(default_factory=Progress)
     scope: RequestScope = field(init=False)
 
@@ -67,7 +67,7 @@ class Attempt:
         self.scope = RequestScope(urgent=self.urgent)
 
     def counts(self, *, total_versions: int, versions: int = 0) -> Counts:
-        """What the attempts so far have written."""
+        """The counts written by all attempts so far."""
         return Counts(
             versions=versions,
             total_versions=total_versions,
@@ -84,12 +84,12 @@ class Attempt:
         )
 
     def has_read(self, state: PackageState) -> bool:
-        """Whether an earlier attempt of this task read what the graph has of the package."""
+        """Whether the graph's reading is from an earlier attempt of this task."""
         return bool(self.own_since and state.moment and state.moment >= self.own_since)
 
 
 class Extractor:
-    """Extracts packages, for the tasks of one event loop."""
+    """Extracts packages for the tasks of one event loop."""
 
     def __init__(
         self,
@@ -117,17 +117,17 @@ class Extractor:
         self._timeout = timeout
 
     async def extract(self, arguments: ExtractPackage, attempt: Attempt) -> Extracted:
-        """Bring one package into the graph. Safe to repeat: everything is matched by purl.
+        """Add one package to the graph. Safe to repeat: everything is matched by purl.
 
         Args:
-            arguments: what is asked for.
-            attempt: the circumstances; its progress is brought up to date, also on failure.
+            arguments: the request.
+            attempt: its circumstances; its progress is updated, also on failure.
 
         Raises:
             PackageNotFound: the registry does not have it.
-            PackageGone: the registry does not have it any more; the graph says so now.
+            PackageGone: the registry no longer has it; the graph has stored that.
             ParentNotFound: ``arguments.parent_id`` is not in the graph; nothing was written.
-            DeadlineExceeded: reading took longer than ``TASK_TIMEOUT``; what was read is kept.
+            DeadlineExceeded: reading took longer than ``TASK_TIMEOUT``; the checkpoint is kept.
             RegistryError, StoreUnavailable, GraphRefused: see :mod:`ssc_ingest.errors`.
         """
         ref = self._ecosystems[arguments.ecosystem].ref(arguments.name)
@@ -145,7 +145,7 @@ class Extractor:
                 raise DeadlineExceeded(reason, progressed=checkpoint.has_grown) from None
             raise StoreUnavailable("graph", reason) from None
         except IngestError as error:
-            # An answer that is too old would be no better the next time.
+            # A stale response in the checkpoint would be stale again the next time.
             outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
             await checkpoint.save(self._cache, ref.purl, answers=not outdated)
             raise
@@ -180,7 +180,7 @@ class Extractor:
                     ref=ref, outcome=Outcome.EXTRACTED, counts=await self._count_all(ref)
                 )
             return Extracted(ref=ref, outcome=Outcome.PRESENT)
-        # A package asked for by name, or named by its registry's feed, is worth another request.
+        # A named package, or one from the registry's feed, is requested again.
         known_missing = not is_read and await self._not_found.contains(ref.purl)
         if known_missing and not attempt.requested and not arguments.refresh:
             raise PackageNotFound(ref.purl)
@@ -198,7 +198,7 @@ class Extractor:
             raise PackageGone(ref.purl, url=error.url) from error
         if known_missing:
             await self._not_found.forget(ref.purl)
-        # What an earlier attempt read is as old as that: the graph may have something newer.
+        # A reading of an earlier attempt keeps its age: the graph may have a newer one.
         found = replace(found, fetched_at=min(scope.as_of or found.fetched_at, found.fetched_at))
         if isinstance(found, NotModified):
             outcome = await writer.touch(ref, found.fetched_at, urgent=urgent)
@@ -224,7 +224,7 @@ class Extractor:
         attempt: Attempt,
         state: PackageState | None,
     ) -> tuple[FetchRequest, bool]:
-        """The request, and whether versions with unknown requirements are not read for now.
+        """The request, and whether it skips versions with unknown requirements for now.
 
         After their rest they are read again although no document has changed. So are versions
         without facts, some at a time where each costs a request.
@@ -290,7 +290,7 @@ class Extractor:
         unasked: Collection[VersionName],
     ) -> Extracted:
         is_unread = state is None or state.is_stub
-        # Nobody told an attempt that was cut off what its last transaction did.
+        # A cancelled attempt does not know the result of its last transaction.
         resumed = is_unread and (attempt.progress.wrote or bool(state and state.known))
         attempt.progress = replace(attempt.progress, wrote=is_unread)
         # The others have been attributed when they were new, and since then with their advisories.
@@ -319,7 +319,7 @@ class Extractor:
         return Extracted(ref=package.ref, outcome=Outcome.EXTRACTED, counts=counts)
 
     async def _count_all(self, ref: PackageRef) -> Counts:
-        """The counts of a package that attempts of this task have written from nothing."""
+        """The counts of a package that was new when this task started."""
         versions, requirements = await self._reader.totals(ref)
         return Counts(
             versions=versions,
@@ -329,7 +329,7 @@ class Extractor:
         )
 
     async def _find_import_names(self, ecosystem: Ecosystem, package: Package) -> tuple[str, ...]:
-        """The import names of the latest version, from the cache if they cost more than a guess."""
+        """The import names of the latest version, from the cache if reading them costs requests."""
         if (version := package.latest) is None:
             return package.import_names
         if not ecosystem.reads_import_names:

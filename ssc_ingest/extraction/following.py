@@ -1,4 +1,4 @@
-"""Following requirements: the packages that an extracted package requires join its job."""
+"""Following requirements: the packages required by an extracted package join its job."""
 
 from collections.abc import Mapping
 
@@ -42,13 +42,13 @@ class Following:
 
         With ``latest``, these are the packages that an installation of the latest version pulls;
         with ``all``, the requirements of every version. The direct requirements of a package that
-        was requested by name are filled in addition, and not followed further.
+        a caller named are extracted in addition, and not followed further.
 
         Returns:
-            How many packages were published within the budget.
+            The number of packages published within the budget.
 
         Raises:
-            StoreUnavailable: the graph is away or busy.
+            StoreUnavailable: the graph is unavailable or busy.
         """
         arguments, job_id = assignment.request.arguments, assignment.request.job_id
         if not job_id or arguments.dependencies == "none":

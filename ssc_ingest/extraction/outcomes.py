@@ -1,7 +1,7 @@
-"""Outcomes: how a delivery ends is decided and recorded here, and nowhere else.
+"""Outcomes: the only module that decides and records how a delivery ends.
 
-A success, a failure and a crash all pass through :class:`Recorder`, which tells everybody who has
-to know: the job, the run, the metrics, the dead letters and the cooldowns.
+Successes, failures and crashes all pass through :class:`Recorder`. It updates the job, the run, the
+metrics, the dead letters and the cooldowns.
 """
 
 import time
@@ -24,14 +24,14 @@ from ssc_ingest.work.retry import Again, decide
 NONE = Counts()
 
 UNKNOWN = "unknown"
-"""The ecosystem, in metrics, of a message that names none."""
+"""The metrics' ecosystem of a message that names none."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The work is done, or another task has taken it over."""
+    """The work is done, or another task will do it."""
 
     summary: str
 
@@ -58,7 +58,7 @@ Result = Done | Delayed | GaveUp
 
 
 class Recorder:
-    """Decides and records how deliveries end."""
+    """Decides and records the outcomes of deliveries."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class Recorder:
         """Record an orderly end.
 
         Args:
-            assignment: what was done.
-            outcome: anything but ``FAILED``.
-            counts: amounts that the job and the run add up.
+            assignment: the request.
+            outcome: any outcome except ``FAILED``.
+            counts: the counts for the job and the run.
         """
         request = assignment.request
         if await request.ended(outcome, counts):
@@ -103,10 +103,10 @@ class Recorder:
         """Decide about an error, and record the decision.
 
         Args:
-            assignment: what was to be done.
-            error: what went wrong.
-            progress: what all attempts so far did; a later attempt adds to it.
-            progressed: this attempt has read something that a later one need not read.
+            assignment: the request.
+            error: the error.
+            progress: the counts of all attempts so far; a later attempt adds to them.
+            progressed: this attempt has read documents that the next one can skip.
         """
         message = assignment.message
         since = message.since or time.time()
@@ -138,7 +138,7 @@ class Recorder:
         return await self.give_up(message, error)
 
     async def delay(self, message: TaskMessage, seconds: float, error: Exception) -> Delayed:
-        """Keep a message in the delayed set for so many seconds."""
+        """Put a message into the delayed set for this number of seconds."""
         await self._queues.delay(message, seconds)
         return Delayed(seconds=seconds, error_type=type(error).__name__, error=str(error))
 
