@@ -1,1 +1,1 @@
-"""Steering the fleet: schedules, registry pauses, recovery of lost work, replays, the cache."""
+"""Control of the fleet: schedules, pauses of registries, recovery of lost work, replays, caches."""

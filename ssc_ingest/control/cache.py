@@ -1,7 +1,7 @@
-"""What is in the cache database: listing it, and clearing it by key.
+"""The contents of the cache database: lists and deletes entries.
 
-All of it may be lost at any time; it only spares requests to registries. The state of the fleet
-is in other databases, which this cannot reach.
+All entries may be lost at any time; they only save requests to registries. The fleet's state is in
+other databases, which this module cannot change.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,7 @@ class Kind:
 
     name: str
     kept_for: int
-    """Seconds after it was written, or last used."""
+    """Seconds until it expires, after it was written or last used."""
     about: str
 
 
@@ -28,24 +28,24 @@ KINDS = (
     Kind(
         document_cache.KIND,
         document_cache.TTL,
-        "documents that many packages need, from last use",
+        "documents that many packages share, from last use",
     ),
-    Kind(checkpoint.KIND, checkpoint.TTL, "what put-off work had read already"),
+    Kind(checkpoint.KIND, checkpoint.TTL, "checkpoints of delayed work"),
     Kind(import_names.KIND, import_names.TTL, "import names of a version"),
 )
 
 PAGE = 1000
-"""Keys of one round trip."""
+"""Number of keys per round trip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One key."""
+    """One entry."""
 
     key: str
     kind: Kind | None
     size: int
-    """Bytes in Redis."""
+    """Size in Redis, in bytes."""
     expires_in: float | None
     """Seconds."""
 
@@ -58,7 +58,7 @@ class Entry:
 
 
 class Cache:
-    """The cache database. ``redis`` gives bytes."""
+    """The cache database. ``redis`` returns bytes."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -73,7 +73,7 @@ class Cache:
                 answers: list[Any] = await pipeline.execute()
             for key, size, left in zip(keys, answers[::2], answers[1::2], strict=True):
                 if size is None:
-                    continue  # it has just expired
+                    continue  # it has expired in the meantime
                 name = key.decode(errors="replace")
                 yield Entry(
                     key=name,
@@ -83,7 +83,7 @@ class Cache:
                 )
 
     async def clear(self, pattern: str) -> int:
-        """Remove the entries whose keys match; returns how many."""
+        """Delete the matching entries; returns their number."""
         removed = 0
         async for keys in self._pages(pattern):
             removed += int(await self._redis.unlink(*keys))

@@ -1,10 +1,10 @@
-"""Recovery of work that a crash left behind. Safe to repeat, and cheap when there is none.
+"""Recovery of work after a crash. Safe to repeat, and cheap if nothing was lost.
 
-A process can die between noting that a package belongs to a job or run and publishing its message,
-a queue can be purged, and Redis can lose its last second. The job or run then still counts the
-package as pending. When it has been silent for longer than the messages of a killed worker need to
-come back, and the package's queue is empty, its pending packages are published again. A run whose
-lease has lapsed is given to another worker.
+A process can die after it has recorded a package of a job or run and before it publishes the
+message. A queue can be purged, and Redis can lose its last second. The job or run then counts the
+package as pending for ever. If nothing has happened in it for longer than the messages of a killed
+worker take to return, and the package's queue is empty, its pending packages are published again. A
+run with an expired lease is given to another worker.
 """
 
 from collections.abc import Collection, Iterable
@@ -32,17 +32,17 @@ SWEEP = "runs.sweep"
 """Public name of the task."""
 
 MARGIN = 30.0
-"""Seconds beyond the visibility timeout before a job's silence counts as a loss."""
+"""Seconds without activity, beyond the visibility timeout, after which messages count as lost."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What one sweep found and published again."""
+    """The work that one sweep published again."""
 
     wishes: int
-    """Deferred requests whose owner was gone."""
+    """Number of deferred requests without an owner."""
     packages: int
     runs: int
     """Runs whose lease had lapsed."""
@@ -54,8 +54,8 @@ class Recovery:
     """Requeues lost work.
 
     Args:
-        queues: where it is published.
-        claims: packages that are being worked on.
+        queues: the queues for the work.
+        claims: the claimed packages.
         jobs: jobs with pending packages.
         runs: runs with pending packages.
         syncs: requests for syncs of advisories.
@@ -83,9 +83,9 @@ class Recovery:
         self._silence = visibility_timeout + MARGIN
 
     async def sweep(self) -> Recovered:
-        """Requeue pending packages and deferred requests whose message was lost.
+        """Requeue pending packages and deferred requests whose messages were lost.
 
-        A sweep that is cancelled leaves the remaining jobs to the next one.
+        The next sweep continues with the remaining jobs of a cancelled one.
         """
         orphaned = await self._claims.orphaned_requests()
         for purl, requests in orphaned.items():
@@ -126,7 +126,7 @@ class Recovery:
         }
         if await self._waits({message.queue for message in messages.values()}):
             return 0
-        # A task that another program sent has an id of its own, which may be the job's.
+        # A task from another program has its own id, which may be the job's.
         lost = await self._lost(messages.items(), job_id)
         await self._queues.publish(lost)
         await self._jobs.touch(job_id)
@@ -149,7 +149,7 @@ class Recovery:
     async def _lost(
         self, messages: Iterable[tuple[Purl, TaskMessage]], *other_ids: str
     ) -> list[TaskMessage]:
-        """Those that are neither delayed nor being worked on."""
+        """The packages that are neither delayed nor claimed."""
         lost = []
         for purl, message in messages:
             delayed = [await self._queues.is_delayed(i) for i in (message.task_id, *other_ids)]
@@ -159,7 +159,7 @@ class Recovery:
 
 
 def _request(purl: Purl, requested: dict[str, Any], job: Job) -> ExtractPackage:
-    """The arguments that a package was requested with, or those of a requirement of the job."""
+    """The stored arguments of a requested package, or those of a requirement of the job."""
     if requested:
         return ExtractPackage.parse({**requested, "job_id": job.id})
     parsed = parse_purl(purl)

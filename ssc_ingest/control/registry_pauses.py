@@ -1,7 +1,7 @@
-"""The registries as an operator sees them: how they are asked, whether they are, and a switch.
+"""Registries from an operator's view: rates, use and pauses, and commands to pause and resume.
 
-A registry that is paused by hand is asked nothing, urgent work included. Its work waits in the
-delayed set for as long as that takes.
+A registry that an operator has paused receives no requests, urgent ones included. Its tasks wait in
+the delayed set during the pause.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Host:
 
     name: str
     rate: float | None
-    """Requests per second that the fleet may send; ``None`` for any number (loopback)."""
+    """Maximum requests a second of the fleet; ``None`` if unlimited (loopback)."""
     use: HostUse
 
 
@@ -36,20 +36,20 @@ class Registry:
 
     @property
     def pause(self) -> str:
-        """The reason why the registry is not asked now; empty if it is asked."""
+        """The reason why the registry receives no requests now; empty if it receives requests."""
         if self.hold:
             return f"{self.name} is paused by an operator: {self.hold.reason}"
         for host in self.hosts:
             if cause := host.use.unreachable:
-                return f"{cause}; one request at a time tries again"
+                return f"{cause}; one request at a time tests it"
         for host in self.hosts:
             if until := host.use.paused_until:
-                return f"{host.name} asked us to wait until {until:%H:%M:%S} UTC"
+                return f"{host.name} requested a pause until {until:%H:%M:%S} UTC"
         return ""
 
     @property
     def obstacle(self) -> str:
-        """The reason why work for the registry waits; empty if its hosts are not the reason."""
+        """The reason why its tasks wait, for people; empty if its hosts are not the reason."""
         if self.pause:
             return self.pause
         for host in self.hosts:
@@ -69,19 +69,19 @@ class RegistryPauses:
         self._env_file = env_file
 
     async def all(self) -> list[Registry]:
-        """Each with its hosts.
+        """All registries with their hosts.
 
         Raises:
-            ConfigurationError: a registry's URL or rate makes no sense.
+            ConfigurationError: a registry's URL or rate is invalid.
         """
         return [await self.get(name) for name in ecosystems()]
 
     async def get(self, name: str) -> Registry:
-        """One of them.
+        """One registry with its hosts.
 
         Raises:
             UnknownEcosystem: there is no such registry.
-            ConfigurationError: its URL or rate makes no sense.
+            ConfigurationError: its URL or rate is invalid.
         """
         endpoints = load_endpoints(name, ecosystem(name).identity.endpoints, self._env_file)
         return Registry(
@@ -91,7 +91,7 @@ class RegistryPauses:
         )
 
     async def pause(self, name: str, *, reason: str, seconds: float | None) -> None:
-        """Ask it nothing more: for so many seconds, or until :meth:`resume`.
+        """Pause a registry for this number of seconds, or until :meth:`resume`.
 
         Raises:
             UnknownEcosystem: there is no such registry.
@@ -100,7 +100,7 @@ class RegistryPauses:
         await self._limiter.hold(name, reason=reason, seconds=seconds)
 
     async def resume(self, name: str) -> tuple[bool, int]:
-        """Ask it again; returns whether it was paused, and how much work that woke up.
+        """Resume a registry; returns whether it was paused, and the number of requeued tasks.
 
         Raises:
             UnknownEcosystem: there is no such registry.

@@ -18,7 +18,7 @@ REPLAY = "dead_letters.replay"
 """Public name of the task."""
 
 PORTION = 1000
-"""Dead letters that one execution of a task replays: it then takes seconds."""
+"""Maximum number of dead letters per execution of the task, so that it takes only seconds."""
 
 TTL = 24 * 3600
 """Seconds for which the first delivery of a replay task is remembered."""
@@ -48,10 +48,10 @@ class Replay:
         self._redis = redis
 
     async def select(self, request: ReplayDeadLetters) -> AsyncIterator[DeadLetter]:
-        """The dead letters that a request names: by ids, or all that pass its filter.
+        """The dead letters that a request selects, by ids or by a filter.
 
         Raises:
-            InvalidArguments: it names neither.
+            InvalidArguments: it has neither ids nor a filter.
         """
         if request.ids:
             for letter_id in request.ids:
@@ -60,15 +60,14 @@ class Replay:
             return
         chosen = LetterFilter(**{f.name: getattr(request, f.name) for f in fields(LetterFilter)})
         if not request.all and chosen == LetterFilter(until=request.until):
-            raise InvalidArguments("which ones? give ids, a filter, or all=true")
+            raise InvalidArguments("no dead letters selected: give ids, a filter, or all=true")
         async for letter in self._dead_letters.all(chosen):
             yield letter
 
     async def replay(self, request: ReplayDeadLetters, limit: int | None = None) -> Replayed:
-        """Put the selected dead letters, at most ``limit``, back on their queues.
+        """Return the tasks of selected dead letters, at most ``limit``, to their queues.
 
-        An entry that another program put on a stream's dead letters names no task: its raw message
-        returns to the stream.
+        An entry of another program names no task: its raw message returns to its stream.
         """
         result = Replayed()
         found: set[str] = set()
@@ -90,9 +89,9 @@ class Replay:
         return result
 
     async def pin(self, request: ReplayDeadLetters, task_id: str) -> ReplayDeadLetters:
-        """The request of a task, limited to the letters that existed when it was first delivered.
+        """The request of a task, limited to the dead letters that existed at its first delivery.
 
-        Otherwise a second delivery would replay letters that were replayed and failed again.
+        Otherwise a second delivery would replay tasks that were replayed and failed again.
         """
         if request.ids or request.until is not None:
             return request
@@ -104,7 +103,7 @@ class Replay:
     async def replay_portion(
         self, request: ReplayDeadLetters, limit: int = PORTION
     ) -> tuple[Replayed, ReplayDeadLetters | None]:
-        """As :meth:`replay`; returns also a request for the remaining letters, if there are any."""
+        """Like :meth:`replay`; also returns a request for the remaining dead letters, if any."""
         if request.ids:
             some, others = request.ids[:limit], request.ids[limit:]
             replayed = await self.replay(request.model_copy(update={"ids": some}))
@@ -113,7 +112,7 @@ class Replay:
         return replayed, request if len(replayed.ids) == limit else None
 
     async def _reopen(self, letter: DeadLetter) -> None:
-        """The job that the work belonged to counts it as pending again."""
+        """Make the task's job count the package as pending again."""
         if letter.task == EXTRACT:
             with suppress(InvalidArguments):
                 request = ExtractPackage.parse(letter.kwargs)

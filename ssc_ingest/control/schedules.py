@@ -1,9 +1,9 @@
-"""The schedules: which tasks beat starts, when, and whether each schedule is switched on.
+"""The schedules: the tasks that beat starts, their times, and whether they are enabled.
 
-The hours of a registry stand in its :class:`~ssc_ingest.ecosystems.base.Identity`; everything
-else follows from the list of ecosystems. The state is in three hashes of the state database, by
-the name of the schedule: its switch, if an operator has set it, and two times. Beat reads them
-when a schedule is due, so that they hold for every beat and survive restarts.
+The hours of a registry are in its :class:`~ssc_ingest.ecosystems.base.Identity`; everything else
+follows from the list of ecosystems. The state is in three hashes of the state database, by the name
+of the schedule: its switch, if an operator has set it, and two times. Beat reads them when a
+schedule is due, so they apply to every beat and survive restarts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,23 +31,23 @@ FIRED = "schedules:fired"
 """Unix time of the last message."""
 
 SKIPPED = "schedules:skipped"
-"""Unix time when the schedule was last due while switched off, or first seen by a beat.
+"""Unix time when a disabled schedule was last due, or when a beat first saw the schedule.
 
-The next time follows from the later one of the two.
+The later one of the two determines the next time.
 """
 
 ON, OFF = "on", "off"
 
 DAY = 24 * 3600
 SUNDAY = 6
-"""As :meth:`datetime.datetime.weekday` counts."""
+"""As in :meth:`datetime.datetime.weekday`."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Fires after each period of so many seconds."""
+    """Fires each time this number of seconds has passed."""
 
     period: int
 
@@ -56,20 +56,20 @@ class Every:
         return "every minute" if minutes == 1 else f"every {minutes} minutes"
 
     def following(self, moment: datetime, last: datetime | None) -> datetime:
-        """The next time at or after ``moment``; ``last`` is when it fired last."""
+        """The next time at or after ``moment``; ``last`` is the previous time."""
         return moment if last is None else max(moment, last + timedelta(seconds=self.period))
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Fires at a full hour of each day, or of one day of the week, in the schedules' time zone."""
+    """Fires at a full hour, daily or on one day of the week, in the schedules' time zone."""
 
     hour: int
     weekday: int | None = None
 
     @property
     def period(self) -> int:
-        """Seconds from one time to the next."""
+        """Seconds between two times."""
         return DAY if self.weekday is None else 7 * DAY
 
     def __str__(self) -> str:
@@ -94,11 +94,11 @@ class Schedule:
     when: Every | At
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     on: bool = True
-    """Whether it is on by default."""
+    """Whether it is enabled by default."""
 
     @property
     def expires(self) -> int:
-        """Seconds after which its message is dropped, because the next one comes soon."""
+        """Seconds until its message expires, shortly before the next one."""
         return self.when.period * 5 // 6
 
     def message(self) -> TaskMessage:
@@ -110,18 +110,18 @@ PROCESS_STREAM = "stream.process"
 """Public name of the task."""
 
 OWN = (
-    # Finds work that a crash left behind: deferred requests without an owner, packages of jobs
-    # that are in no queue.
+    # Finds work lost in a crash: deferred requests without an owner, pending packages that are in
+    # no queue.
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
     # Control reads the streams all the time; this is the second line, and its result is a record.
     Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
     Schedule(name="vulnerabilities_audit", task=AUDIT, kwargs={"packages": DAILY}, when=At(hour=6)),
 )
-"""Schedules that maintain the fleet itself; there whatever ``SCHEDULES`` is."""
+"""Schedules that maintain the fleet itself, with any value of ``SCHEDULES``."""
 
 
 def _of_registries() -> Iterator[Schedule]:
-    """For each registry: a weekly ingestion, a daily update and a daily staleness sweep."""
+    """For each registry: a weekly ingestion, a daily update and a daily staleness run."""
     for name, cls in ecosystems().items():
         yield Schedule(
             name=f"{name}_weekly_ingestion",
@@ -142,7 +142,7 @@ def _of_registries() -> Iterator[Schedule]:
             name=f"{name}_daily_staleness",
             task=KINDS["staleness"].task,
             kwargs={"ecosystem": name},
-            when=At((cls.identity.update_hour + 12) % 24),  # as far from the update as can be
+            when=At((cls.identity.update_hour + 12) % 24),  # as far from the update as possible
         )
 
 
@@ -171,12 +171,12 @@ class ScheduleStatus:
     switched: bool
     """Whether an operator set the switch; otherwise ``on`` is the default."""
     following: datetime
-    """Time of the next message, if it is on."""
+    """Time of the next message, if it is enabled."""
     fired_at: datetime | None
 
 
 class ScheduleControl:
-    """Switches schedules on and off, and starts their tasks by hand.
+    """Enables and disables schedules, and starts their tasks.
 
     ``redis`` is the state database.
     """
@@ -206,7 +206,7 @@ class ScheduleControl:
         return found
 
     async def switch(self, name: str, *, on: bool) -> Schedule:
-        """Switch a schedule on or off, until it is switched again.
+        """Enable or disable a schedule permanently.
 
         Raises:
             InvalidArguments: there is no such schedule.
@@ -216,7 +216,7 @@ class ScheduleControl:
         return schedule
 
     async def run_now(self, name: str) -> TaskMessage:
-        """Queue a schedule's task now, whether it is on or off; returns the message.
+        """Queue a schedule's task now, even if it is disabled; returns the message.
 
         Raises:
             InvalidArguments: there is no such schedule.
@@ -227,7 +227,7 @@ class ScheduleControl:
 
 
 def is_on(name: str, switch: str | None) -> bool:
-    """Whether a schedule is on, given its switch (``None``: never set)."""
+    """Whether a schedule is enabled, given its switch (``None``: never set)."""
     if switch is not None:
         return switch == ON
     schedule = schedules().get(name)
@@ -235,10 +235,10 @@ def is_on(name: str, switch: str | None) -> bool:
 
 
 def named(name: str) -> Schedule:
-    """The schedule of that name.
+    """Find a schedule by its name.
 
     Raises:
-        InvalidArguments: there is none.
+        InvalidArguments: there is no such schedule.
     """
     try:
         return schedules()[name]

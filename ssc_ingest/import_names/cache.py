@@ -1,9 +1,8 @@
-"""A shared cache of import names whose reading requires a download.
+"""A shared cache for import names that require a download.
 
-``import_names:<ecosystem>:<package>:<version>`` in the cache database is a JSON list, kept for a
-week after it was read; Maven's packages are ``<group>:<artifact>``. A version's files do not
-change; entries expire only so that the cache does not grow for ever. An empty list is cached, an
-error never is.
+``import_names:<ecosystem>:<package>:<version>`` in the cache database is a JSON list that expires
+after a week. Maven's packages are ``<group>:<artifact>``. The files of a version do not change; the
+expiry only limits the size of the cache. Empty lists are cached, errors are not.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What the fleet says about itself: status, heartbeats, health checks and fleet-wide metrics."""
+"""Monitoring of the fleet: status, heartbeats, health checks and fleet-wide metrics."""

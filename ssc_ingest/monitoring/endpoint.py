@@ -1,10 +1,10 @@
-"""A small web server of one process: its metrics, and whether it lives and is ready.
+"""A small web server for one process: metrics, health and readiness.
 
-``/metrics``   what Prometheus reads
-``/healthz``   200 while the process works; 503 and the reason when it should be restarted
-``/readyz``    200 while it can do its work; 503 when a store that it needs does not answer
+``/metrics``   metrics for Prometheus
+``/healthz``   200 while the process works; 503 and the reason if it should be restarted
+``/readyz``    200 while it can process tasks; 503 if a required store does not respond
 
-It runs on threads of its own, so that it answers when the event loop does not.
+It has its own threads, so it responds even if the event loop does not.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REQUEST_TIMEOUT = 10
-"""Seconds for a client to say what it wants."""
+"""Seconds until a client must have sent its request."""
 
 Check = Callable[[], str | None]
-"""Called on a thread of the server; says what is wrong, or ``None``."""
+"""A check, called on a thread of the server; returns the problem, or ``None``."""
 
 
 class MonitoringServer:
-    """The server, from its start to :meth:`close`."""
+    """The web server; runs until :meth:`close`."""
 
     def __init__(
         self, host: str, port: int, registry: CollectorRegistry, *, alive: Check, ready: Check
@@ -35,7 +35,7 @@ class MonitoringServer:
         """Listen.
 
         Raises:
-            OSError: the port is taken, or the address is none of this machine.
+            OSError: the port is in use, or the address is not one of this machine.
         """
         self._metrics: Any = make_wsgi_app(registry)
         self._checks = {"/healthz": alive, "/readyz": ready}
@@ -80,7 +80,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     request_queue_size = 64
 
     def server_bind(self) -> None:
-        """As it is, without asking the name server who we are."""
+        """Bind without a reverse DNS query for the host name."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
@@ -90,4 +90,4 @@ class _Handler(WSGIRequestHandler):
     timeout = REQUEST_TIMEOUT
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its own signature
-        """Who looks at health every few seconds is not news."""
+        """Do not log requests: health checks arrive every few seconds."""

@@ -1,7 +1,7 @@
-"""Gauges about the whole fleet, which control fills from Redis and the graph.
+"""Fleet-wide gauges, which control reads from Redis and the graph.
 
-The other processes export none of them, so that they are there once. A value that is unknown
-(an empty queue has no oldest message, a registry was never updated) is not exported at all.
+Other processes do not export them, so each exists once. An unknown value (the oldest message of an
+empty queue, the lag of a registry without updates) is not exported.
 """
 
 import math
@@ -29,21 +29,21 @@ from ssc_ingest.work.names import queue_names
 from ssc_ingest.work.queues import Queues
 
 REFRESH_EVERY = 10.0
-"""Seconds between looks at Redis."""
+"""Seconds between reads of Redis."""
 
 COUNT_EVERY = 300.0
-"""Seconds between looks at the graph, which are dearer."""
+"""Seconds between reads of the graph, which cost more."""
 
 
 class FleetMetrics:
-    """Fills the gauges; one per process that reads the queue ``control``.
+    """Sets the gauges; one instance per process that reads the queue ``control``.
 
     Args:
-        registry: where the gauges are exported.
-        queues: the broker's database.
+        registry: exports the gauges.
+        queues: the queues and the delayed set.
         dead_letters: all dead letters.
-        runs: where updates go on.
-        limiter: which registries are paused.
+        runs: the positions of updates.
+        limiter: the pauses of registries.
         redis: the state database.
         streams: those of other services.
         views: of the graph.
@@ -75,24 +75,24 @@ class FleetMetrics:
         self._counted_at = -math.inf
         self._next: dict[str, tuple[NextMessage, float]] = {}
         self._refreshed = _gauge(
-            registry, "fleet_refreshed_timestamp_seconds", "When Redis was last looked at."
+            registry, "fleet_refreshed_timestamp_seconds", "Time when Redis was last read."
         )
         self._messages = _gauge(registry, "queue_messages", "Messages waiting.", "queue")
         self._oldest = _gauge(
             registry,
             "queue_oldest_seconds",
-            "Since when the message that is next has been waiting.",
+            "Seconds for which the next message has been waiting.",
             "queue",
         )
-        self._delayed = _gauge(registry, "delayed_messages", "Work that waits for its time.")
+        self._delayed = _gauge(registry, "delayed_messages", "Messages in the delayed set.")
         self._taken = _gauge(
-            registry, "unacknowledged_messages", "Messages that workers have taken."
+            registry, "unacknowledged_messages", "Messages taken and not acknowledged."
         )
-        self._dead_letters = _gauge(registry, "dead_letters", "Work that failed for good.")
+        self._dead_letters = _gauge(registry, "dead_letters", "Tasks that failed permanently.")
         self._feed_lag = _gauge(
             registry,
             "feed_lag_seconds",
-            "Since when the registry's feed has not been followed to its end.",
+            "Seconds since an update last read the registry's feed to its end.",
             "ecosystem",
         )
         self._stream_lag = _gauge(
@@ -116,20 +116,20 @@ class FleetMetrics:
         self._last_task = _gauge(
             registry,
             "worker_last_task_timestamp_seconds",
-            "When each worker last began a task.",
+            "Time when each worker last started a task.",
             "worker",
         )
         self._running = _gauge(
-            registry, "worker_running_tasks", "Tasks that each worker runs.", "worker"
+            registry, "worker_running_tasks", "Running tasks of each worker.", "worker"
         )
-        self._beats = _gauge(registry, "beats", "Beat processes that are there.")
+        self._beats = _gauge(registry, "beats", "Running beat processes.")
         self._paused = _gauge(
             registry, "registry_paused", "1 while an operator has paused it.", "ecosystem"
         )
         self._stale = _gauge(
             registry,
             "stale_packages_ratio",
-            "Share of the packages last looked at before FRESHNESS_GOAL_DAYS.",
+            "Share of packages last read more than FRESHNESS_GOAL_DAYS ago.",
             "ecosystem",
         )
         self._packages = _gauge(
@@ -137,22 +137,22 @@ class FleetMetrics:
         )
 
     async def keep_fresh(self) -> None:
-        """Look at Redis, and now and then at the graph; call this every :data:`REFRESH_EVERY`.
+        """Read Redis, and less often the graph; call this every :data:`REFRESH_EVERY` seconds.
 
         Raises:
-            RedisError: it does not answer; the gauges stay as they were.
+            RedisError: Redis does not respond; the gauges keep their values.
         """
         await self.refresh()
         if time.monotonic() - self._counted_at > COUNT_EVERY:
             self._counted_at = time.monotonic()
-            with suppress(IngestError):  # the graph is away, or too busy to count
+            with suppress(IngestError):  # the graph is unavailable, or too busy to count
                 await self.count()
 
     async def refresh(self) -> None:
-        """Look at Redis.
+        """Read Redis.
 
         Raises:
-            RedisError: it does not answer; the gauges stay as they were.
+            RedisError: Redis does not respond; the gauges keep their values.
         """
         lengths = await self._work.lengths(self._queues)
         _set(self._messages, {(name,): length for name, length in lengths.items()})
@@ -171,10 +171,10 @@ class FleetMetrics:
         self._refreshed.set(time.time())
 
     async def count(self) -> None:
-        """Look at the graph.
+        """Read the graph.
 
         Raises:
-            StoreUnavailable: it does not answer; the gauges stay as they were.
+            StoreUnavailable: the graph does not respond; the gauges keep their values.
         """
         labels = {name: cls.identity.label for name, cls in ecosystems().items()}
         found = await self._views.ages(labels, now() - self._freshness_goal)
@@ -182,7 +182,7 @@ class FleetMetrics:
         _set(self._stale, {(n,): ages.stale / ages.read for n, ages in found.items() if ages.read})
 
     def _note_oldest(self, messages: Mapping[str, NextMessage]) -> None:
-        """Since when each waits: it says so, or since we first saw it at the head."""
+        """Export how long the next message of each queue has waited, at least since we found it."""
         moment = time.time()
         before, self._next = self._next, {}
         for name, message in messages.items():
@@ -227,7 +227,7 @@ def _gauge(registry: CollectorRegistry, name: str, about: str, *labels: str) -> 
 
 
 def _set(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
-    """These values and no others."""
+    """Replace all values of a gauge."""
     gauge.clear()
     for labels, value in values.items():
         gauge.labels(*labels).set(value)

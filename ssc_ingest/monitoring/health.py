@@ -1,10 +1,9 @@
-"""Whether a worker or beat of this machine works: ``python -m ssc_ingest.health [worker|beat]``.
+"""The health check of a worker or beat on this machine: ``python -m ssc_ingest.health``.
 
-Exit code 0 or 1, for the containers' health checks, and therefore quick: Celery is neither
-asked nor imported. A process says every few seconds that it is there (:mod:`.heartbeats`): a
-worker from its event loop, with how long messages have been waiting while it took none; beat
-from its scheduler. A process that is there and does nothing of the kind is not healthy. With
-several on a machine, one is enough.
+The exit code is 0 or 1, for containers. The check is fast, because it does not import Celery. It
+reads the heartbeats (:mod:`.heartbeats`): a worker writes its own from its event loop, with the
+time for which messages have been waiting while it took none; beat writes its own from its
+scheduler. If several processes run on a machine, one healthy process is enough.
 """
 
 import argparse
@@ -23,30 +22,30 @@ from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 
 REDIS_TIMEOUT = 3.0
-"""Seconds for Redis to answer."""
+"""Seconds until Redis must respond."""
 
 STALLED_AFTER = 600.0
-"""Seconds for which messages may wait while a worker takes none. Tasks end within a minute, but
-a worker may have to run those that were delivered before one after the other."""
+"""Seconds for which messages may wait while a worker takes none. Tasks end within a minute, but a
+worker may have to run redelivered tasks one after the other."""
 
 
 def stalled(worker: Worker) -> str | None:
-    """Why a worker that says that it is there should be restarted, or ``None``."""
+    """The reason to restart a worker that has a heartbeat, or ``None``."""
     if worker.stalled_for <= STALLED_AFTER:
         return None
     return (
-        f"{worker.hostname} has taken nothing from its queues for "
-        f"{worker.stalled_for:.0f} s, though messages wait there"
+        f"{worker.hostname} has taken no messages from its queues for "
+        f"{worker.stalled_for:.0f} s, although messages are waiting"
     )
 
 
 async def healthy(kind: str) -> list[str]:
-    """Names of the workers or beats of this machine that work.
+    """Names of the healthy workers or beats of this machine.
 
     Raises:
-        ConfigurationError: there is no telling where Redis is.
-        RedisError: it does not answer.
-        Unhealthy: those that are there do not work.
+        ConfigurationError: the address of Redis is unknown.
+        RedisError: Redis does not respond.
+        Unhealthy: all processes with a heartbeat are unhealthy.
     """
     settings = load_settings()
     client = Redis.from_url(
@@ -69,11 +68,11 @@ async def healthy(kind: str) -> list[str]:
 
 
 class Unhealthy(Exception):
-    """The process is there and does not work; the text says why."""
+    """The process has a heartbeat but does not work; the text gives the reason."""
 
 
 def main() -> None:
-    """Say who is healthy, and exit."""
+    """Print the healthy processes, and exit."""
     parser = argparse.ArgumentParser(prog="python -m ssc_ingest.health")
     parser.add_argument("kind", nargs="?", choices=["worker", "beat"], default="worker")
     kind = parser.parse_args().kind

@@ -15,7 +15,7 @@ HEARTBEAT_EVERY = 5.0
 """Seconds."""
 
 GONE_AFTER = 20
-"""Seconds without a heartbeat after which a process counts as gone."""
+"""Seconds without a heartbeat until a process counts as ended."""
 
 BEAT_LOCK = "beat:lock"
 """The beat that holds it fires the schedules."""
@@ -64,7 +64,7 @@ class Beat:
 
 
 async def beat(redis: Redis, worker: Worker, **facts: float) -> None:
-    """Write a worker's heartbeat; ``facts`` replace fields of ``worker`` that have changed."""
+    """Write a worker's heartbeat; ``facts`` are changed fields of ``worker``."""
     document = {**asdict(worker), **facts, "seen_at": time.time()}
     await redis.set(_PREFIX + worker.hostname, json.dumps(document), ex=GONE_AFTER)
 
@@ -75,13 +75,13 @@ async def sign_off(redis: Redis, hostname: str) -> None:
 
 
 async def workers(redis: Redis) -> list[Worker]:
-    """The workers that run, by name."""
+    """The running workers, by name."""
     found = await _documents(redis, f"{_PREFIX}*")
     return [Worker(**{**document, "queues": tuple(document["queues"])}) for document in found]
 
 
 async def beats(redis: Redis) -> list[Beat]:
-    """The beats that run, by name."""
+    """The running beats, by name."""
     found = await _documents(redis, f"{_BEAT_PREFIX}*:*")
     return [Beat(**{**document, "schedules": tuple(document["schedules"])}) for document in found]
 

@@ -1,4 +1,4 @@
-"""The state of the fleet as Redis has it: what ``ssc-ingest status`` prints."""
+"""The state of the fleet from Redis, for ``ssc-ingest status``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,26 +21,26 @@ from ssc_ingest.work.names import queue_names
 from ssc_ingest.work.queues import Queues
 
 MAX_JOBS = 1000
-"""The newest jobs, among which the running ones are counted."""
+"""Number of newest jobs among which the running ones are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkStatus:
-    """Workers, queues, and the work in progress."""
+    """Workers, queues and work in progress."""
 
     workers: list[Worker]
     queues: dict[str, int]
-    """Waiting messages by queue."""
+    """Number of waiting messages by queue."""
     unacknowledged: int
-    """Messages that workers have received and not acknowledged."""
+    """Number of messages that workers have received and not acknowledged."""
     in_flight: int
-    """Packages that a worker has claimed."""
+    """Number of claimed packages."""
     delayed: int
-    """Messages that wait for their time."""
+    """Number of messages in the delayed set."""
     dead_letters: int
     jobs_running: int
     runs: list[Run]
-    """Runs that run or are paused."""
+    """Runs that are running or paused."""
     feeds: dict[str, Feed]
     """Where updates go on, of the ecosystems whose feed is followed."""
     unattributed: int

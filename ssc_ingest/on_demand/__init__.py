@@ -1,1 +1,1 @@
-"""Packages on demand: jobs, how they are submitted, and requirement files without versions."""
+"""Packages on demand: jobs, their submission, and the stubs of requirement files."""

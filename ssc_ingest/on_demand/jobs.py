@@ -1,21 +1,21 @@
-"""Jobs: what was asked for on demand, and how far it is.
+"""Jobs: on-demand requests and their progress.
 
-A job is a set of packages to have in the graph: those asked for and, as far as the budget
-goes, those they require. Its state is in Redis, so that everybody sees the same:
+A job is a set of packages to add to the graph: the requested ones and, within a budget, the
+packages that they require. Its state is in Redis, shared by all processes:
 
-``job:<id>``            hash: when, what was asked for, counters
+``job:<id>``            hash: times, requests, counters
 ``job:<id>:seen``       set of purls that belong to the job
-``job:<id>:pending``    set of those that are not finished
-``job:<id>:failed``     hash: purl -> why it is in the dead letters
-``job:<id>:missing``    set of requirements that the registry does not have
+``job:<id>:pending``    set of those without an outcome
+``job:<id>:failed``     hash: purl -> reason of its dead letter
+``job:<id>:missing``    set of required packages that the registry does not have
 ``job:<id>:left_over``  set of purls beyond the budget, which stay stubs
-``job:<id>:parts``      hash: purl -> selected features or extras, all and those followed already
-``job:<id>:direct``     set of direct requirements that are filled beyond the budget
-``job:<id>:filling``    set of those that are not finished; the job does not wait for them
+``job:<id>:parts``      hash: purl -> selected features or extras, and those that were followed
+``job:<id>:direct``     set of direct requirements that are extracted beyond the budget
+``job:<id>:filling``    set of those without an outcome; the job does not wait for them
 ``job:<id>:unfilled``   set of direct requirements beyond the limit, which stay stubs
 
-Sets and not counters, because delivery is at least once. All expire a day after the job last
-changed. ``jobs`` lists the ids by time of creation.
+They are sets and not counters, because delivery is at least once. All expire a day after the last
+change of the job. ``jobs`` has the ids by time of creation.
 """
 
 import json
@@ -37,7 +37,7 @@ from ssc_ingest.work.names import EXTRACT, queue_name
 TTL = 24 * 3600
 
 BATCH_SIZE = 1000
-"""Jobs looked at in one round trip."""
+"""Number of jobs per round trip."""
 
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
 
@@ -51,12 +51,12 @@ OUTCOMES = (
     Outcome.LEFT_OVER,
     Outcome.FAILED,
 )
-"""How packages of a job end (:attr:`ssc_ingest.models.Outcome.coarse`)."""
+"""Outcomes of a job's packages (:attr:`ssc_ingest.models.Outcome.coarse`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How far a job follows requirements."""
+    """The limits up to which a job follows requirements."""
 
     packages: int
     requests: int
@@ -66,7 +66,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as it stands. Moments are aware, in UTC."""
+    """The current state of a job. Times are aware, in UTC."""
 
     id: str
     created_at: datetime
@@ -75,7 +75,7 @@ class Job:
     dependencies: str
     roots: tuple[Purl, ...]
     counts: Mapping[str, int]
-    """Packages by :data:`OUTCOMES`, and ``versions``, ``requirements``, ``requests``."""
+    """Counts of packages by :data:`OUTCOMES`, and ``versions``, ``requirements``, ``requests``."""
     seen: int
     pending: int
     left_over: int
@@ -90,21 +90,20 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it is pending."""
+        """Whether none of its packages is pending."""
         return self.finished_at is not None
 
 
 def new_job_id() -> str:
-    """A fresh job id."""
+    """A new job id."""
     return uuid.uuid4().hex[:12]
 
 
 def job_message(purl: Purl, request: ExtractPackage, *, followed: bool = False) -> TaskMessage:
     """The task for one package of a job (``request.job_id``).
 
-    It is urgent, unless the job follows the requirements of all versions: such a job may be large,
-    and other jobs must not wait for it. The same package of the same job has the same task id,
-    whoever publishes it.
+    It is urgent, unless the job follows the requirements of all versions: other jobs must not wait
+    for such a large job. The task id of one package of one job is always the same.
     """
     in_bulk = followed and request.dependencies == "all"
     return TaskMessage(
@@ -127,7 +126,7 @@ def direct_message(purl: Purl, ecosystem: str, name: str, job_id: str) -> TaskMe
 
 
 class Jobs:
-    """The jobs' state. ``redis`` is the state database."""
+    """The state of all jobs. ``redis`` is the state database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -147,17 +146,17 @@ class Jobs:
         dependencies: str,
         force: bool = False,
     ) -> Membership:
-        """Take up one package of a job; creates the job if needed.
+        """Add one package to a job; creates the job if needed.
 
         Args:
             job_id: the job.
             purl: the package.
-            request: the arguments; kept for a package that was asked for.
-            dependencies: how far the job follows dependencies.
-            force: work on it even if the job has finished with it (a refresh, an edge).
+            request: the arguments; stored for a requested package.
+            dependencies: the dependencies that the job follows.
+            force: work on it even if it has an outcome in the job (a refresh, an edge).
 
         Returns:
-            Whether it was asked for by name, was found as a requirement, or is done.
+            Whether the package was requested, was found as a requirement, or is done.
         """
         args: list[str | float] = [
             job_id,
@@ -174,14 +173,14 @@ class Jobs:
     async def follow(
         self, job_id: str, purls: Sequence[Purl], budget: Budget, *, redelivered: bool
     ) -> list[Purl]:
-        """Take further packages into the job, as far as the budget goes, in the given order.
+        """Add more packages to the job, within the budget and in the given order.
 
         Args:
             job_id: the job.
-            purls: the packages required.
-            budget: the most packages and requests of the job; the rest is left over.
-            redelivered: the parent was delivered before, so those that are pending are to be
-                published again: the first delivery may have died before it could.
+            purls: the required packages.
+            budget: the limits of the job; packages beyond them are left over.
+            redelivered: the parent was delivered before, so pending packages are published again:
+                the first delivery may have died before publishing them.
 
         Returns:
             The packages to publish.
@@ -260,11 +259,11 @@ class Jobs:
         return bool(await self._finish(keys=_keys(job_id), args=args))
 
     async def touch(self, job_id: str) -> None:
-        """Note that something was done about the job."""
+        """Store the time of an activity."""
         await self._redis.hset(_keys(job_id)[0], "touched_at", str(time.time()))
 
     async def reopen(self, job_id: str, purl: Purl) -> None:
-        """A package that had failed is tried again."""
+        """Make a failed package pending again."""
         job, _, pending, failed, *_ = _keys(job_id)
         if await self._redis.exists(job):
             async with self._redis.pipeline(transaction=True) as pipeline:
@@ -274,7 +273,7 @@ class Jobs:
                 await pipeline.execute()
 
     async def get(self, job_id: str) -> Job | None:
-        """The job, or ``None`` if there is none of that id (any more)."""
+        """The job with this id, or ``None`` if there is none (any more)."""
         names = _keys(job_id)
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(names[0])
@@ -311,11 +310,11 @@ class Jobs:
         )
 
     async def ids(self, most: int = 50) -> list[str]:
-        """Ids of the newest jobs, the newest first."""
+        """Ids of the newest jobs, newest first."""
         return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
 
     async def unfinished(self, untouched_for: float) -> list[str]:
-        """Ids of jobs with pending packages in which nothing has happened for so many seconds."""
+        """Ids of jobs with pending packages and without activity for this number of seconds."""
         before = datetime.now(UTC).timestamp() - untouched_for
         ids = [str(i) for i in await self._redis.zrange("jobs", 0, -1)]
         found = []
@@ -331,7 +330,7 @@ class Jobs:
         return found
 
     async def pending(self, job_id: str, most: int = 1000) -> dict[Purl, dict[str, Any]]:
-        """Pending packages; those that were asked for with the arguments they were asked with."""
+        """Pending packages; requested ones with their arguments."""
         names = _keys(job_id)
         members: Any = await self._redis.srandmember(names[2], most)
         purls = [Purl(member) for member in members]

@@ -1,14 +1,13 @@
-"""Filling the stubs that requirement files point to, at once: until then their models fail.
+"""The extraction of stubs that requirement files link to: such files cannot be solved.
 
-Every minute, files are looked at that were written since the last look. Their writer notes the time
-and writes the edges afterwards, so files of its last hour are looked at again each time. And a few
-files more, from the oldest to the newest and then from the beginning: what was overlooked for
-whatever reason, or what its registry did not have a week ago, is found by that.
+Every minute, a check reads the files that were written since the last check. Their writer sets the
+time first and writes the edges afterwards, so files of its last hour are read again each time. The
+check also reads a few other files in rotation, from the oldest to the newest. This finds stubs that
+were missed before, or that their registry did not have a week ago.
 
-No more is asked for than the urgent queues have room for; the files behind are for the next look.
-
-``requirement-files`` is a hash of both positions; ``filling:<purl>`` is there while a package that
-was found need not be asked for again.
+The number of requests is limited by the room in the urgent queues; the next check continues after
+the last file. ``requirement-files`` is a hash of both positions. ``filling:<purl>`` exists while a
+submitted package is not submitted again.
 """
 
 from collections.abc import Sequence
@@ -33,41 +32,41 @@ from ssc_ingest.work.queues import Queues
 POSITIONS = "requirement-files"
 
 WRITTEN_WITHIN = timedelta(hours=1)
-"""By its writer's clock, from the time of a file to its last edge."""
+"""Maximum seconds, by the writer's clock, from the time of a file to its last edge."""
 
 BATCH_SIZE = 500
-"""Files of one read."""
+"""Number of files per read."""
 
 MAX_READS = 20
-"""Reads of one look, for what is new; the rest is for the next look."""
+"""Maximum reads of new files per check; the next check continues."""
 
 ASKED_FOR = 3600
-"""Seconds until a package that is still a stub is asked for again."""
+"""Seconds until a package that is still a stub is submitted again."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at requirement files found."""
+    """The result of a check of requirement files."""
 
     files: int
     packages: int
-    """Stubs that are being filled now."""
+    """The submitted stubs."""
 
 
 class RequirementFiles:
-    """Fills the stubs that requirement files point to.
+    """Extracts the stubs that requirement files link to.
 
     Args:
-        reader: of the graph's requirement files.
+        reader: reads the graph's requirement files.
         redis: the state database.
-        queues: the urgent queues, whose length limits how much is asked for.
-        jobs: each package becomes a job of its own.
-        not_found: packages that their registries do not have.
-        cooldowns: packages that failed a short time ago.
-        budget: how far such a job follows requirements.
-        high_water: most packages in the urgent queues.
+        queues: the urgent queues, whose length limits the number of submitted packages.
+        jobs: each package becomes its own job.
+        not_found: packages that are missing from their registries.
+        cooldowns: packages that failed recently.
+        budget: the budget of each job.
+        high_water: maximum number of packages in the urgent queues.
     """
 
     def __init__(
@@ -93,10 +92,10 @@ class RequirementFiles:
         self._room = self._files = self._packages = 0
 
     async def fill_stubs(self) -> Look:
-        """Ask for the packages without versions that requirement files point to.
+        """Submit the stubs that requirement files link to.
 
         Raises:
-            StoreUnavailable: the graph is away or busy.
+            StoreUnavailable: the graph is unavailable or busy.
         """
         urgent = [queue_name(name, "urgent") for name in ecosystems()]
         waiting = sum((await self._queues.lengths(urgent)).values())
@@ -104,7 +103,7 @@ class RequirementFiles:
         newest = await self._position("newest")
         overlap = Position(newest.moment - WRITTEN_WITHIN) if newest.id else newest
         reached = await self._walk(overlap, MAX_READS)
-        if _key(reached) <= _key(newest):  # very many in that hour: continue after the last one
+        if _key(reached) <= _key(newest):  # too many files in that hour
             reached = await self._walk(newest, MAX_READS)
         await self._store("newest", max(newest, reached, key=_key))
 
@@ -115,21 +114,21 @@ class RequirementFiles:
         return Look(self._files, self._packages)
 
     async def _position(self, name: str) -> Position:
-        """A position as it was stored."""
+        """Read a stored position."""
         found: Any = await self._redis.hmget(POSITIONS, [f"{name}:moment", f"{name}:id"])
         moment, file_id = found
         return Position(datetime.fromisoformat(moment), file_id) if file_id else Position()
 
     async def _store(self, name: str, position: Position) -> None:
-        """Keep a position for the next look."""
+        """Store a position for the next check."""
         pairs = (f"{name}:moment", position.moment.isoformat(), f"{name}:id", position.id)
         await self._redis.hset(POSITIONS, items=list(pairs))
 
     async def _walk(self, position: Position, most: int) -> Position:
-        """Look at the files behind a position, with so many reads.
+        """Check the files after a position, with at most this number of reads.
 
         Returns:
-            The position of the last one with which nothing is left to do.
+            The position of the last completed file.
         """
         for _ in range(most):
             files = await self._reader.behind(position, BATCH_SIZE)
@@ -143,7 +142,7 @@ class RequirementFiles:
         return position
 
     async def _fill(self, stubs: Sequence[RequiredStub]) -> None:
-        """Ask for those of some stubs that can be had, and were not asked for lately."""
+        """Submit stubs, except missing ones, those in a cooldown and those submitted recently."""
         if not stubs:
             return
         purls = [stub.purl for stub in stubs]
@@ -159,7 +158,7 @@ class RequirementFiles:
                 break
             if await self._redis.set(f"filling:{ref.purl}", job_id, nx=True, ex=ASKED_FOR):
                 request = request_for(ref, dependencies="all", job_id=job_id)
-                # As a requirement of the job: one that its registry lacks is no dead letter.
+                # As a requirement of the job, so that a missing package is no dead letter.
                 await self._jobs.follow(job_id, [ref.purl], self._budget, redelivered=False)
                 messages.append(job_message(ref.purl, request))
         await self._queues.publish(messages)

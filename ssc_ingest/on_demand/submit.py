@@ -1,4 +1,4 @@
-"""Submitting packages: a job, and one message on the urgent queues for each package."""
+"""The submission of packages: creates a job, and one urgent message for each package."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from ssc_ingest.work.queues import Queues
 
 
 def named_packages(purls: Iterable[str]) -> list[PackageName]:
-    """Parse package URLs; each package is there once, in the order of the first URL that names it.
+    """Parse package URLs; each package occurs once, in the order of its first URL.
 
     Raises:
         InvalidArguments: some are not package URLs; the text explains each.
@@ -54,9 +54,9 @@ async def submit(requests: Iterable[ExtractPackage], *, jobs: Jobs, queues: Queu
     """Create a job and publish a message for each package of it.
 
     Args:
-        requests: what to extract, and how; each package once.
-        jobs: where the job is kept.
-        queues: where the messages go.
+        requests: the arguments of each package, once per package.
+        jobs: stores the job.
+        queues: receives the messages.
 
     Returns:
         The job's id.

@@ -1,4 +1,4 @@
-"""Comparing pages with the graph: which of their packages a run publishes."""
+"""The comparison of pages with the graph, which selects the packages to publish."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.publisher import RunServices
 
 BATCH = 2_000
-"""Names in one query of the graph: a few hundredths of a second."""
+"""Number of names in one query of the graph, which takes a few hundredths of a second."""
 
 Verdict = Literal["selected", "skipped", "current", "unknown", "known_missing"]
-"""``selected`` becomes a task; the others are counters of
+"""``selected`` becomes a task; the other values are counters of
 :data:`~ssc_ingest.runs.model.COUNTERS`.
 """
 
@@ -22,11 +22,11 @@ Named = tuple[PackageRef, Change]
 
 
 class Selection(ABC):
-    """Which packages of a page a kind of run publishes."""
+    """Selects the packages of a page that a kind of run publishes."""
 
     replaces: ClassVar[bool] = False
-    """Whether each mention of a package stands for another change: it is published again although
-    it is pending, and each mention counts. Otherwise each name counts once.
+    """Whether each mention of a package is another change. If so, the package is published again
+    even if it is pending, and each mention counts; otherwise each name counts once.
     """
 
     def __init__(self, services: "RunServices") -> None:
@@ -37,12 +37,12 @@ class Selection(ABC):
         """A verdict for each package of a batch of one label.
 
         Raises:
-            StoreUnavailable: the graph is away or busy.
+            StoreUnavailable: the graph is unavailable or busy.
         """
 
 
 class SelectMissing(Selection):
-    """Packages that the graph lacks or has as a stub only."""
+    """Selects stubs and packages that the graph lacks."""
 
     async def verdicts(self, batch: Sequence[Named]) -> Mapping[Purl, Verdict]:
         """See :class:`Selection`."""
@@ -55,9 +55,9 @@ class SelectMissing(Selection):
 
 
 class SelectChanged(Selection):
-    """Packages that the graph has, unless as new as the feed says.
+    """Selects packages of the graph that are older than the feed says.
 
-    Those that it lacks only with ``UPDATES_ADD_PACKAGES``.
+    With ``UPDATES_ADD_PACKAGES`` also those that the graph lacks.
     """
 
     replaces = True
@@ -79,7 +79,7 @@ class SelectChanged(Selection):
 
 
 class SelectAll(Selection):
-    """All: the page source has chosen them by what the graph has."""
+    """Selects all packages, because the page source has selected them from the graph."""
 
     async def verdicts(self, batch: Sequence[Named]) -> Mapping[Purl, Verdict]:
         """See :class:`Selection`."""

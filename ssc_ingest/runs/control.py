@@ -1,4 +1,4 @@
-"""Beginning, pausing, resuming and cancelling runs: the record and the message in one step."""
+"""Starting, pausing, resuming and cancelling runs: changes the record and publishes the message."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,7 @@ from ssc_ingest.work.queues import Queues
 
 
 class WrongState(Exception):
-    """The run's state does not allow the transition; the text says which states do."""
+    """The run's state does not allow the transition; the text names the states that do."""
 
 
 class RunControl:
@@ -23,13 +23,13 @@ class RunControl:
     async def begin(
         self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
     ) -> tuple[Run, bool]:
-        """Begin a run, unless one of this kind and ecosystem runs or is paused.
+        """Start a run, unless one of this kind and ecosystem is running or paused.
 
         Args:
-            kind: what it does.
-            ecosystem: for which registry.
-            limit: most packages that it publishes.
-            task_id: of the calling task, if that carries the run out; otherwise a task is queued.
+            kind: the kind of run.
+            ecosystem: the ecosystem.
+            limit: maximum number of packages that it publishes.
+            task_id: id of the calling task, if that executes the run; otherwise a task is queued.
 
         Returns:
             The current run, and whether it is new.
@@ -40,11 +40,11 @@ class RunControl:
         return run, is_new
 
     async def pause(self, run_id: str) -> Run:
-        """Publish no more packages for now.
+        """Pause a run: it publishes no more packages.
 
         Raises:
             InvalidArguments: there is no such run.
-            WrongState: it does not run.
+            WrongState: it is not running.
         """
         return await self._transition("pause", run_id, self._runs.pause, "running")
 
@@ -60,7 +60,7 @@ class RunControl:
         return run
 
     async def cancel(self, run_id: str, note: str) -> Run:
-        """End the run and forget its pending packages; ``note`` says why.
+        """End the run and discard its pending packages; ``note`` is the reason.
 
         Raises:
             InvalidArguments: there is no such run.
@@ -73,16 +73,16 @@ class RunControl:
         return await self._transition("cancel", run_id, cancel, "running", "paused")
 
     async def hand_over(self, run_id: str) -> None:
-        """Queue a task for a run that lost its worker, at once instead of by the next sweep."""
+        """Queue a task for a run that lost its worker, without waiting for the next sweep."""
         run = await self._runs.get(run_id)
         if run and run.state == "running" and run.owner is None:
             await self._queues.publish([run_message(run)])
 
     async def get(self, run_id: str) -> Run:
-        """The run.
+        """Find a run by its id.
 
         Raises:
-            InvalidArguments: there is none of that id.
+            InvalidArguments: there is no such run.
         """
         run = await self._runs.get(run_id)
         if run is None:

@@ -1,4 +1,4 @@
-"""What a run would do, and how long it would take: listing and comparing, without publishing."""
+"""Estimate the work and duration of a run: lists and compares without publishing."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
@@ -18,25 +18,25 @@ from ssc_ingest.runs.publisher import RunServices
 
 @dataclass(slots=True, kw_only=True)
 class Estimate:
-    """What a run of this kind would do now."""
+    """The estimated work of a run."""
 
     kind: Kind
     ecosystem: str
     listed: int = 0
-    """Names, or changes, that were looked at."""
+    """Number of names or changes read."""
     total: int | None = None
-    """Names in the whole listing, where the registry tells."""
+    """Number of names in the whole listing, if the registry states it."""
     packages: int = 0
-    """Packages that would be read."""
+    """Number of packages to read."""
     pages_requests: int = 0
-    """Requests for the listing or the feed, as they were sent just now."""
+    """Requests sent for the listing or feed by this estimate."""
     packages_requests: int = 0
     """Requests for the packages, by the ecosystem's own estimate."""
     hours: float = 0.0
-    """For the packages' requests, at the rate that the registry's main host is asked at."""
+    """Hours for the packages' requests, at the rate of the registry's main host."""
     note: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """What would become of the other names; see :data:`~ssc_ingest.runs.model.COUNTERS`."""
+    """Counts of the other names; see :data:`~ssc_ingest.runs.model.COUNTERS`."""
 
 
 async def estimate(
@@ -46,17 +46,17 @@ async def estimate(
     limit: int | None = None,
     on_progress: Callable[[Estimate], None] = lambda _: None,
 ) -> Estimate:
-    """List and compare as a run would.
+    """List and compare like a run.
 
     Args:
         services: the clients; nothing is published or stored.
-        kind: of the run; one whose pages come from the registry.
-        limit: most packages that it would publish.
-        on_progress: is called after every page.
+        kind: the kind of run; its pages must come from the registry.
+        limit: maximum number of packages that the run would publish.
+        on_progress: called after every page.
 
     Raises:
-        RegistryError: the listing cannot be read, now or at all.
-        StoreUnavailable: the graph is away.
+        RegistryError: the listing cannot be read.
+        StoreUnavailable: the graph is unavailable.
     """
     found = Estimate(kind=kind, ecosystem=services.ecosystem.identity.name)
     scope = RequestScope(timeout=services.settings.http_timeout_long)
@@ -74,7 +74,7 @@ async def estimate(
                         break
         except CursorExpired:
             found.listed, found.packages, found.counts = 0, 0, {}
-            found.note = "the feed may have lost something: all packages of the graph are read anew"
+            found.note = "the feed may have lost an entry: all packages of the graph are read again"
             async with closing(read_listing(services.ecosystem, None)) as pages:
                 async for page in pages:
                     await _compare(services, selection, found, page, met)
@@ -93,7 +93,7 @@ async def _pages(services: RunServices, found: Estimate) -> AsyncGenerator[Page,
         return
     feed = await services.runs.feed(found.ecosystem)
     if feed is None:
-        found.note = "the first update: it only notes where the feed ends"
+        found.note = "the first update only stores the end of the feed"
         return
     async with closing(read_feed(services.ecosystem, feed.cursor)) as pages:
         async for page in pages:
@@ -103,7 +103,7 @@ async def _pages(services: RunServices, found: Estimate) -> AsyncGenerator[Page,
 async def _compare(
     services: RunServices, selection: Selection, found: Estimate, page: Page, met: set[bytes]
 ) -> None:
-    """Count what would become of a page; ``met``: digests of the packages counted so far."""
+    """Add a page to the counts; ``met``: digests of the packages counted so far."""
     counts = Counter(found.counts)
     changes = page.changes
     if page.repeats and not selection.replaces:
@@ -127,7 +127,7 @@ async def _compare(
 def _met_first(
     ecosystem: Ecosystem, changes: Iterable[Change], met: set[bytes]
 ) -> Iterator[Change]:
-    """Those whose package was on no page before."""
+    """The packages that were on no earlier page."""
     for change in changes:
         try:
             name: str = ecosystem.ref(change.name).purl
@@ -140,6 +140,6 @@ def _met_first(
 
 
 def _rate(ecosystem: Ecosystem) -> float:
-    """Requests a second that its first host gets; a registry on loopback has no limit."""
+    """Maximum requests a second to the first host; unlimited for a registry on loopback."""
     host, rate = next(iter(ecosystem.endpoints.hosts.items()), ("localhost", 1.0))
     return float("inf") if is_loopback(host) else rate

@@ -1,10 +1,9 @@
-"""Carrying out a run: it reads pages, publishes tasks for packages, and waits for their outcomes.
+"""The execution of a run: reads pages, publishes tasks for packages, and waits for their outcomes.
 
-A worker may be killed at any moment because of this order, for every page: packages are noted as
-pending, then published, then marked as published; when the whole page is done, its counters and
-the cursor behind it are stored in one step. The next worker publishes again the packages that were
-noted and not marked, and does the page again; packages noted on it are neither compared nor counted
-twice.
+A worker may be killed at any moment because of the order of steps for every page. Packages are
+recorded as pending, then published, then marked as published. After the whole page, its counters
+and the cursor after it are stored in one step. The next worker publishes the packages that are
+recorded but not marked, and repeats the page without comparing or counting recorded packages again.
 """
 
 import asyncio
@@ -29,10 +28,10 @@ from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 
 MAX_STUCK = 10
-"""Restarts without progress after which a run has failed: it kills its workers."""
+"""Maximum restarts without progress; after that the run fails, because it kills its workers."""
 
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
-"""Seconds before the page is requested again from a registry that does not answer."""
+"""Seconds until the page is requested again from a registry that does not respond."""
 
 STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
 
@@ -40,17 +39,17 @@ log = structlog.get_logger(__name__)
 
 
 class Stuck(IngestError):
-    """The run kills its workers."""
+    """The run fails because it kills its workers."""
 
 
 class Engine:
-    """Carries out one run.
+    """Executes one run.
 
     Args:
         services: the clients.
-        run: which.
-        poll: seconds between two checks for room, and for pending packages.
-        renew_every: seconds between two renewals of the lease.
+        run: the run.
+        poll: seconds between checks of the number of pending packages.
+        renew_every: seconds between renewals of the lease.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Engine:
         """Continue the run until its end; returns its final state.
 
         Raises:
-            LeaseLost: it was paused or cancelled, or another worker carries it out.
+            LeaseLost: it was paused or cancelled, or another worker executes it.
             asyncio.CancelledError: the process stops; the lease is released.
         """
         try:
@@ -86,7 +85,7 @@ class Engine:
                     while not await self._attempt():
                         pass
         except LeaseLost:
-            # A client that lost the answer to `finish` and repeats it finds no lease either.
+            # After a lost response, a repeated `finish` finds no lease either.
             if (await self._current()).state not in {"finished", "failed"}:
                 raise
         run = await self._current()
@@ -100,7 +99,7 @@ class Engine:
         return run
 
     async def _attempt(self) -> bool:
-        """Continue until the end (``True``), or until an obstacle, and wait then."""
+        """Continue until the end (``True``), or until an obstacle; then wait (``False``)."""
         try:
             try:
                 await self._go_on()
@@ -130,7 +129,7 @@ class Engine:
                 if not await self._begin_update():
                     return
             elif run.mode == LISTING.mode and run.feed_end is None:
-                # Before the listing, so that nothing falls between it and the next update.
+                # Before the listing, so that the next update misses no change.
                 await self._lease.note_feed_end(await self._services.ecosystem.feed_end())
             await self._list()
         await self._drain()
@@ -147,7 +146,7 @@ class Engine:
                 await self._wait(error.retry_after, error)
             case RegistryUnavailable() | ResourceForbidden():
                 self._failures += 1
-                # Beyond the tenth they are as long as can be.
+                # The wait is at its maximum after ten attempts.
                 await self._wait(FIRST_PAUSE * 2 ** min(self._failures - 1, 10), error)
             case StoreUnavailable():
                 await self._wait(STORE_PAUSE, error)
@@ -164,7 +163,7 @@ class Engine:
         await asyncio.sleep(seconds)
 
     async def _fail(self, error: Exception) -> None:
-        """Read no further; when no package is pending, the run has failed."""
+        """Stop reading; the run fails when no package is pending."""
         kind = type(error).__name__
         if isinstance(error, IngestError):
             log.error("run_fails", error_type=kind, error=str(error), **self._facts)
@@ -176,7 +175,7 @@ class Engine:
             await self._lease.note(error=f"{kind}: {error}", phase="draining")
 
     async def _restart_listing(self, error: CursorExpired) -> None:
-        """Read the whole listing, from its beginning, with the feed's end as it is then."""
+        """Read the whole listing from its beginning, with the current end of the feed."""
         run = self._run = await self._current()
         if run.mode == LISTING.mode and run.cursor is None:
             await self._fail(error)
@@ -197,7 +196,7 @@ class Engine:
         feed = await self._runs.feed(self._run.ecosystem)
         if feed is None:
             end = await self._services.ecosystem.feed_end()
-            note = "the first update: it has noted where the feed ends, and the next begins there"
+            note = "the first update stored the end of the feed; the next one continues there"
             await self._lease.finish(feed=end, note=note, is_update=True)
             return False
         await self._publisher.commit({"cursor": feed.cursor})
@@ -223,10 +222,10 @@ class Engine:
             await asyncio.sleep(self._poll)
 
     async def _finish(self, run: Run) -> bool:
-        """End the run, and store the feed's cursor: all changes before it are done with.
+        """End the run, and store the feed's cursor, because all changes before it are done.
 
-        A run that failed has read its feed up to its cursor. An incomplete listing says nothing
-        about the feed.
+        A failed run has read its feed up to its cursor. An incomplete listing does not move the
+        feed's cursor.
         """
         whole = run.complete and not run.error
         read_up_to = run.feed_end if whole else None
@@ -242,11 +241,11 @@ class Engine:
 
 
 def _taken_back(run: Run) -> dict[str, int]:
-    """What to add to the counters before a listing is read once more.
+    """Corrections of the counters before a listing is read again.
 
-    A run that refreshes will ask for every package again, and find what was new no longer new.
-    Another one will find what it has extracted among what the graph has, and what it has not found
-    among what is missing: these are counted already. It will try again what has failed.
+    A run that refreshes will request every package again and find no new versions in them. Any
+    other run will skip the packages that it has extracted or found missing; these are already
+    counted. It will retry the failed packages.
     """
     if KINDS[run.kind].refresh:
         again = (*COUNTED_PER_PAGE, *OUTCOMES, "versions", "requirements")

@@ -1,7 +1,7 @@
-"""The kinds of runs: everything in which they differ, one row each.
+"""The kinds of runs, with all their differences, as one table.
 
-A new kind is a row of :data:`KINDS` and a page source of its own, which may read the graph instead
-of the registry, as :mod:`.staleness` does.
+A new kind is a row of :data:`KINDS` and a page source. The source may read the graph instead of the
+registry, like :mod:`.staleness`.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 Kind = Literal["ingestion", "update", "staleness"]
 
 Metrics = dict[str, int | float]
-"""The numbers that stand for a run, by name; docs/operations.md says what each counts."""
+"""The metrics of a run by name; docs/operations.md explains each."""
 
 
 def percentage(part: int, whole: int) -> float:
-    """``part`` of ``whole`` in percent; 0.0 of nothing."""
+    """``part`` of ``whole`` in percent; 0.0 if ``whole`` is 0."""
     return round(100 * part / whole, 2) if whole else 0.0
 
 
@@ -76,31 +76,31 @@ def _staleness(run: "Run") -> Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunKind:
-    """What distinguishes the runs of one kind."""
+    """The properties of one kind of run."""
 
     task: str
-    """Public name of the task that carries out such a run."""
+    """Public name of the task that executes such a run."""
     arguments: type[UpdateRegistry] = UpdateRegistry
-    """Arguments of that task."""
+    """Names of the task's arguments."""
     source: PageSource
-    """Where the pages come from."""
+    """The source of the pages."""
     selection: type[Selection]
-    """Which packages of a page are published."""
+    """Selects the packages of a page that are published."""
     urgency: str
-    """Of the tasks that are published."""
+    """Urgency of the published tasks."""
     refresh: bool
-    """Whether these ask the registry even if the graph has the package."""
+    """Whether the tasks read the registry even if the graph has the package."""
     budget: Callable[[Endpoints, Settings], int] | None = None
-    """Limit of a run, where the caller does not choose it."""
+    """Limit of a run, if the caller does not set it."""
     report: Callable[["Run"], Metrics]
     progress: Mapping[str, str]
-    """Metrics that the progress bar shows, and the words for them."""
+    """Metrics of the progress bar, with their labels."""
 
     @property
     def follows_feed(self) -> bool:
         """Whether runs start at the feed's cursor and move it.
 
-        Others leave a stored cursor alone; the first listing stores one.
+        Other kinds do not change a stored cursor; the first listing stores one.
         """
         return self.source is FEED
 

@@ -1,7 +1,7 @@
 """The lease on a run, and the changes of its record that only the holder may make.
 
-All are fenced: if the lease has expired and another worker has acquired it, or if the run was
-paused or cancelled, nothing is changed and :class:`LeaseLost` is raised.
+All changes are fenced: they fail with :class:`LeaseLost` if another worker has acquired the expired
+lease, or if the run was paused or cancelled.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from ssc_ingest.work.leases import renewing
 from ssc_ingest.work.lua import load
 
 LEASE = 60
-"""Seconds that a lease lasts without being renewed."""
+"""Seconds until a lease expires that is not renewed."""
 
 RENEW_EVERY = 5.0
-"""Seconds; a run that waits for its registry notices within this time that it was paused."""
+"""Seconds between renewals; within this time a waiting run notices that it was paused."""
 
 
 class LeaseLost(Exception):
@@ -38,12 +38,12 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The answer to a request to publish some packages."""
+    """The result of :meth:`Lease.admit`."""
 
     examined: int
-    """How many, from the first, there was room for."""
+    """Number of accepted packages, from the first one."""
     duplicates: int
-    """Of these, how many are pending or on this page already."""
+    """Number of accepted packages that were already pending or on this page."""
     publish: tuple[Item, ...]
 
 
@@ -70,10 +70,10 @@ class RunLease:
 
     @asynccontextmanager
     async def held(self, renew_every: float = RENEW_EVERY) -> AsyncIterator[None]:
-        """Acquire the lease and renew it during the block; release it however the block ends.
+        """Acquire the lease and renew it during the block; release it in all cases.
 
         Raises:
-            LeaseLost: another worker has it, or the run does not run; also during the block.
+            LeaseLost: another worker has it, or the run is not running; also during the block.
         """
         answer = await self._acquire(keys=self._keys, args=[self._owner, LEASE, time.time()])
         if answer != "ok":
@@ -100,24 +100,24 @@ class RunLease:
                 raise lost[0] from None
             raise
         finally:
-            # The body has ended, should the renewal not notice that it was cancelled.
+            # The body has ended; a renewal that is still running must not cancel it.
             self._finishing = True
             with suppress(RedisError):
                 await asyncio.shield(self._let_go())
 
     async def renew(self) -> None:
-        """Keep the lease, and account for the time since the last time."""
+        """Renew the lease, and add the time since the last renewal to the run's active time."""
         since, self._accounted = self._accounted, time.monotonic()
         args = [self._owner, LEASE, round(self._accounted - since, 3)]
         await self._fenced(self._renew, args)
 
     async def on_page(self, purls: Sequence[Purl]) -> set[Purl]:
-        """Those of some packages that were noted on this page, in whatever attempt."""
+        """The given packages that were recorded on this page, in any attempt."""
         marks = await self._redis.hmget(self._keys[2], [*purls])
         return {purl for purl, mark in zip(purls, marks, strict=True) if mark is not None}
 
     async def unpublished(self) -> list[Item]:
-        """Packages of this page that are pending and perhaps in no queue."""
+        """Pending packages of this page that may be in no queue."""
         marks: Any = await self._redis.hgetall(self._keys[2])
         purls = [purl for purl, mark in marks.items() if mark == "0"]
         entries: Any = await self._redis.hmget(self._keys[1], purls) if purls else []
@@ -126,9 +126,9 @@ class RunLease:
         ]
 
     async def admit(self, items: Sequence[Item], *, most: int, replaces: bool) -> Admitted:
-        """Note packages as pending, in order, while fewer than ``most`` are.
+        """Record packages as pending, in order, while fewer than ``most`` are pending.
 
-        ``replaces``: one that is pending already is published again, with the new arguments.
+        ``replaces``: a package that is already pending is published again with the new arguments.
         """
         args: list[str | float] = [self._owner, time.time(), most, int(replaces)]
         for item in items:
@@ -138,7 +138,7 @@ class RunLease:
         return Admitted(examined, duplicates, tuple(items[position] for position in publish))
 
     async def mark_published(self, items: Sequence[Item]) -> None:
-        """Note that the packages are in their queue."""
+        """Mark packages as published."""
         if items:
             await self._redis.hset(self._keys[2], mapping={i.purl: "1" for i in items})
 
@@ -149,13 +149,13 @@ class RunLease:
         counts: Mapping[str, int],
         names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
-        """Close the page, all of which is published: store the cursor, and count.
+        """Close a page whose packages are all published: store the cursor and the counts.
 
         Args:
-            pages: how many were closed before.
-            fields: of the record, to set.
-            counts: by counter, to add.
-            names: by counter, those that may have been counted on other pages.
+            pages: number of pages closed before.
+            fields: fields of the record to set.
+            counts: amounts to add, by counter.
+            names: names that other pages may repeat, by counter.
         """
         pairs = [part for pair in fields.items() for part in pair]
         counters = [part for pair in counts.items() if pair[1] for part in pair]
@@ -172,7 +172,7 @@ class RunLease:
         await self._fenced(self._note, [self._owner, *pairs])
 
     async def note_feed_end(self, cursor: str) -> None:
-        """Note where the feed ends before the listing; the first time, updates begin there."""
+        """Store the end of the feed before the listing; the first update starts there."""
         keys = [*self._keys, *self._ending_keys]
         await self._fenced(self._note_feed_end, [self._owner, time.time(), cursor], keys)
 
@@ -188,11 +188,11 @@ class RunLease:
         """End the run; ``False`` if packages are pending.
 
         Args:
-            note: what a person should know.
-            error: why it failed.
-            feed: the feed's cursor, if the run has one to store,
-            moves_feed: instead of another one,
-            is_update: and it is an update that was completed.
+            note: a remark for people.
+            error: the reason of a failure.
+            feed: the feed's cursor to store, if any.
+            moves_feed: replace a stored cursor.
+            is_update: a completed update, so store its time.
         """
         await self.renew()
         state = "failed" if error else "finished"
@@ -201,7 +201,7 @@ class RunLease:
             *(feed, int(moves_feed), int(is_update)),
         ]
         keys = [*self._keys, *self._ending_keys, *self._name_keys]
-        self._finishing = True  # the end of the lease is then no loss of it
+        self._finishing = True  # the lease ends on purpose
         answer = await self._fenced(self._finish, args, keys, ("ok", "pending"))
         self._finishing = answer[0] == "ok"
         return self._finishing

@@ -1,4 +1,4 @@
-"""What a run is, how its packages end, and what it reports."""
+"""The model of a run: its state, its counters and its reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,32 +17,32 @@ FINISHED_WITH_ERRORS = "finished with errors"
 """How a run ends in which packages failed."""
 
 Phase = Literal["listing", "draining"]
-"""Reading the registry's pages; waiting for the last packages."""
+"""``listing``: the run reads pages; ``draining``: it waits for its last packages."""
 
 
 OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.LEFT_OVER)
-"""How packages of a run end: runs have no budget."""
+"""The outcomes of a run's packages; runs have no budget."""
 
 DONE = frozenset({Outcome.EXTRACTED, Outcome.UNCHANGED, Outcome.PRESENT})
 
 COUNTED_AT_THE_END = ("versions", "new_versions", "requirements", "requests")
-"""Amounts that packages report when they end."""
+"""Counts that a package reports with its outcome."""
 
 COUNTED_PER_PAGE = ("listed", "invalid", "skipped", "current", "unknown", "known_missing")
-"""Names by the result of comparing their page with the graph: ``listed`` counts all; ``invalid``
-those that cannot be names; ``skipped`` those that the graph has; ``current`` those that it has as
-new as the feed says; ``unknown`` those that it lacks and an update does not add; ``known_missing``
-those that the registry lacked a short time ago."""
+"""Results of comparing a page with the graph: ``listed`` counts all names; ``invalid`` invalid
+ones; ``skipped`` packages that the graph has; ``current`` packages that are as new as the feed
+says; ``unknown`` packages that the graph lacks and the update does not add; ``known_missing``
+packages in the not-found cache."""
 
 ESTIMATED = ("listed", "invalid", "known_missing")
-"""Those that count different names, by an estimate, where a listing repeats them."""
+"""Counters that are estimates of different names if the listing repeats names."""
 
 COUNTERS = (*OUTCOMES, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One package of a run: which, and the arguments of its task."""
+    """One package of a run, with the arguments of its task."""
 
     purl: Purl
     request: ExtractPackage
@@ -50,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it stands. Moments are aware, in UTC."""
+    """The current state of a run. Times are aware, in UTC."""
 
     id: str
     kind: Kind
@@ -58,49 +58,50 @@ class Run:
     state: State
     phase: Phase
     mode: str
-    """Which pages it reads now: those of its kind, or the whole listing if the feed has expired."""
+    """The name of its page source: that of its kind, or the whole listing if the feed has
+    expired."""
     cursor: str | None
-    """Behind the last page that is done with; ``None`` before the first."""
+    """The cursor after the last complete page; ``None`` before the first one."""
     feed_end: str | None
-    """Where the feed ended before the listing began; becomes the feed's cursor."""
+    """The end of the feed before the listing; becomes the feed's cursor."""
     complete: bool
-    """Whether the listing or the feed was read to its end."""
+    """Whether the run has read the listing or feed to its end."""
     repeats: bool = False
-    """Whether names come again in the listing. Then ``listed``, ``invalid`` and ``known_missing``
-    are estimates of how many different ones there are, and what the run found missing itself is
-    among the last."""
+    """Whether the listing repeats names. Then ``listed``, ``invalid`` and ``known_missing``
+    estimate the number of different names, and ``known_missing`` includes packages that the run
+    itself found missing."""
     limit: int | None
-    """Most packages to publish."""
+    """Maximum number of packages to publish."""
     task_id: str
-    """Of the task that carries it out, whoever does; its result is the run's."""
+    """Id of every task that executes the run; the result of the task is the run's."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     touched_at: datetime
-    """When something was last done about it."""
+    """Time of the last activity."""
     active: float
-    """Seconds for which somebody carried it out."""
+    """Seconds for which a worker executed it."""
     owner: str | None
-    """Who carries it out now."""
+    """The worker that executes it now."""
     restarts: int
     stuck: int
-    """Restarts since it last came on."""
+    """Restarts since the last progress."""
     pages: int
     total: int | None
-    """Names in the whole listing, where the registry tells."""
+    """Number of names in the whole listing, if the registry states it."""
     pending: int
-    """Packages published and not finished."""
+    """Number of pending packages."""
     on_page: int
-    """Packages of the page that is being done."""
+    """Packages published for the current page."""
     error: str | None
     note: str | None
-    """What a person should know: why it waits, why nothing was to be done."""
+    """A remark for people, such as the reason for waiting."""
     counts: Mapping[str, int]
-    """By :data:`COUNTERS`."""
+    """Values by :data:`COUNTERS`."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run is in a final state."""
         return self.state not in {"running", "paused"}
 
     @property
@@ -112,23 +113,23 @@ class Run:
 
     @property
     def published(self) -> int:
-        """Packages for which the run has published tasks."""
+        """Number of packages for which the run has published tasks."""
         return self.counts["published"] + self.on_page
 
     @property
     def done(self) -> int:
-        """Packages that were found in their registry and are in the graph."""
+        """Number of packages that are in their registry and in the graph."""
         return sum(self.counts[outcome] for outcome in DONE)
 
     @property
     def rate(self) -> float:
-        """Packages a second that ended, over the time in which somebody carried the run out."""
+        """Packages with an outcome per second of execution."""
         ended = sum(self.counts[outcome] for outcome in OUTCOMES)
         return ended / self.active if self.active else 0.0
 
     @property
     def share(self) -> float | None:
-        """How much of the registry is done with, from 0 to 1, where that is known."""
+        """Completed share of the registry, from 0 to 1, if known."""
         if self.state == "finished":
             return 1.0
         if self.mode == FEED.mode or not self.total:
@@ -137,7 +138,7 @@ class Run:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate, from the pace so far."""
+        """Estimate from the pace so far."""
         share = self.share
         if not share or self.ended:
             return None
@@ -145,15 +146,15 @@ class Run:
 
     @property
     def queue(self) -> str:
-        """The queue of its packages' tasks."""
+        """The queue for the tasks of its packages."""
         return queue_name(self.ecosystem, KINDS[self.kind].urgency)
 
     def metrics(self) -> Metrics:
-        """The numbers that stand for the run, by its kind."""
+        """The metrics of the run, as defined by its kind."""
         return KINDS[self.kind].report(self)
 
     def report(self) -> dict[str, Any]:
-        """What the run's task returns, and what the log says at the end."""
+        """The result of the run's task; also logged at the end."""
         facts = {
             "run_id": self.id,
             "kind": self.kind,
@@ -166,7 +167,7 @@ class Run:
         return facts | {k: v for k in ("error", "note") if (v := getattr(self, k))}
 
     def document(self) -> dict[str, Any]:
-        """The report and what is of interest before the end; the ``--json`` of commands."""
+        """The report with progress information; the ``--json`` output of commands."""
         return {
             **self.report(),
             "phase": self.phase,
@@ -184,15 +185,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """Where the updates of an ecosystem go on."""
+    """The position of an ecosystem's updates in the feed."""
 
     cursor: str
     moment: datetime
-    """When the cursor was stored."""
+    """Time when the cursor was stored."""
     updated_at: datetime | None
-    """When an update was last completed."""
+    """End of the last completed update."""
 
 
 def moment(text: str | None) -> datetime | None:
-    """Unix time as text, as records have it."""
+    """Parse a stored Unix time."""
     return datetime.fromtimestamp(float(text), UTC) if text else None

@@ -1,4 +1,4 @@
-"""The pages that a run reads, in one shape wherever they come from."""
+"""The pages that a run reads, in one form for all sources."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,13 +16,13 @@ PageT = TypeVar("PageT")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some packages; of the listing each with a change that says nothing but its name."""
+    """The packages; those of a listing have a change with only the name."""
 
     changes: tuple[Change, ...]
     cursor: str
-    """Where to go on behind it."""
+    """The cursor after this page."""
     total: int | None = None
-    """Names in the whole listing, where it tells."""
+    """Number of names in the whole listing, if known."""
     repeats: bool = False
     """Whether its names may be on other pages of the listing as well."""
     versions_to_fill: int = 0
@@ -31,17 +31,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PageSource:
-    """Where the pages of a run come from."""
+    """A source of pages for runs."""
 
     mode: str
-    """Its name in the records of runs."""
+    """The source's name in the records of runs."""
     pages: "Callable[[RunServices, Run], AsyncGenerator[Page, None]]"
-    """The pages behind the run's cursor; raises what the registry's or the graph's reader raises.
+    """The pages after the run's cursor; raises the errors of the registry's module or the graph.
     """
 
 
 async def read_listing(ecosystem: Ecosystem, cursor: str | None) -> AsyncGenerator[Page, None]:
-    """The pages of the whole listing behind ``cursor``; raises what ``list_names`` raises."""
+    """The pages of the whole listing after ``cursor``; raises the errors of ``list_names``."""
     async with closing(ecosystem.list_names(cursor)) as listing:
         async for names in listing:
             changes = (Change(name, hints=names.hints.get(name)) for name in names.names)
@@ -49,7 +49,7 @@ async def read_listing(ecosystem: Ecosystem, cursor: str | None) -> AsyncGenerat
 
 
 async def read_feed(ecosystem: Ecosystem, cursor: str) -> AsyncGenerator[Page, None]:
-    """The pages of the feed behind ``cursor``; raises what ``list_changes`` raises."""
+    """The pages of the feed after ``cursor``; raises the errors of ``list_changes``."""
     async with closing(ecosystem.list_changes(cursor)) as feed:
         async for part in feed:
             yield Page(part.changes, part.cursor)
@@ -61,7 +61,7 @@ FEED = PageSource("changes", lambda services, run: read_feed(services.ecosystem,
 
 @asynccontextmanager
 async def closing(pages: AsyncIterator[PageT]) -> AsyncIterator[AsyncIterator[PageT]]:
-    """What a listing holds open is closed with the block, also when it stops in the middle."""
+    """Close the listing's connections at the end of the block."""
     try:
         yield pages
     finally:

@@ -1,4 +1,4 @@
-"""Publishing a page: comparing it with the graph, and queueing tasks for what is selected."""
+"""Publishing a page: compares it with the graph and queues tasks for the selected packages."""
 
 import asyncio
 import math
@@ -28,10 +28,10 @@ from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.rereading import Rereading
 
 CHUNK = 500
-"""Packages that are published at once."""
+"""Number of packages published at once."""
 
 LOG_EVERY_SKIPPED = 1_000
-"""Packages that the graph has after which a run says how far it is."""
+"""Number of skipped packages between progress reports."""
 
 NAMES_LOGGED = 5
 
@@ -54,14 +54,14 @@ class RunServices:
 
 
 class _Tally:
-    """What became of the names on a page; ``by_name``: some may be on other pages as well."""
+    """Counts of the names on a page; ``by_name``: other pages may repeat the names."""
 
     def __init__(self, *, by_name: bool) -> None:
         self.counts: Counter[str] = Counter()
         self.names: dict[str, set[bytes]] = {each: set() for each in ESTIMATED} if by_name else {}
 
     def count(self, counter: str, name: str) -> None:
-        """One name more."""
+        """Count one more name."""
         if counter in self.names:
             self.names[counter].add(name.encode(errors="replace"))
         else:
@@ -69,14 +69,14 @@ class _Tally:
 
 
 class PagePublisher:
-    """Publishes the pages of a run, one after the other, from where its record is.
+    """Publishes the pages of a run, one after the other, from its stored position.
 
     Args:
         services: the clients.
         lease: the lease on the run.
-        run: as it stands now.
+        run: its current state.
         scope: counts the requests for pages.
-        poll: seconds between two looks for room.
+        poll: seconds between checks for free places below the high-water mark.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class PagePublisher:
         self._selection = self._kind.selection(services)
 
     async def republish(self) -> None:
-        """Publish what an earlier attempt at the page has noted and perhaps not published."""
+        """Publish packages that an earlier attempt at the page only recorded."""
         await self._queue(await self._lease.unpublished())
 
     async def publish(self, page: Page) -> bool:
         """Publish one page and close it; ``False`` if the run's limit is reached.
 
         Raises:
-            LeaseLost, StoreUnavailable, RedisError: and nothing that was done is lost.
+            LeaseLost, StoreUnavailable, RedisError: completed steps are not lost.
         """
         tally = _Tally(by_name=page.repeats and not self._selection.replaces)
         complete = True
@@ -124,7 +124,7 @@ class PagePublisher:
         tally: Mapping[str, int] | None = None,
         names: Mapping[str, Iterable[bytes]] | None = None,
     ) -> None:
-        """Close the page with these fields of the record, and count."""
+        """Close the page: set these fields of the record and add the counts."""
         counts = Counter(tally or {})
         counts["requests"], self._scope.requests = self._scope.requests, 0
         await self._lease.commit(self._pages, fields, counts, names)
@@ -132,7 +132,7 @@ class PagePublisher:
         self._resumes_page = False
         before = self._skipped
         self._skipped += counts["skipped"]
-        # A page counts as a whole: if it skips several thousand, more lines would say the same.
+        # At most one report per page, even if the page skips several thousand packages.
         if before // LOG_EVERY_SKIPPED < self._skipped // LOG_EVERY_SKIPPED:
             await self._services.runs.log_progress(self._run.id)
 
@@ -167,7 +167,7 @@ class PagePublisher:
         return items, True
 
     def _named(self, batch: Sequence[Change]) -> tuple[list[Purl | None], dict[Purl, Named]]:
-        """The batch's packages in its order, ``None`` for what cannot be a name."""
+        """The packages of the batch in order; ``None`` for an invalid name."""
         order: list[Purl | None] = []
         named: dict[Purl, Named] = {}
         invalid = []
@@ -193,7 +193,9 @@ class PagePublisher:
             ref = self._services.ecosystem.ref(name)
         except InvalidName:
             return None
-        return ref if len(ref.registry_name) <= MAX_NAME_LENGTH else None  # no task would take it
+        return (
+            ref if len(ref.registry_name) <= MAX_NAME_LENGTH else None
+        )  # its task would be rejected
 
     def _item(self, ref: PackageRef, change: Change, versions_to_fill: int) -> Item:
         return Item(
@@ -212,7 +214,7 @@ class PagePublisher:
         )
 
     async def _publish(self, items: Sequence[Item], tally: _Tally) -> None:
-        """Publish packages as there is room for them."""
+        """Publish packages while fewer than the high-water mark are pending."""
         most = self._services.settings.run_high_water
         replaces = self._selection.replaces
         while items:

@@ -1,4 +1,4 @@
-"""The pages of a staleness run: packages that were not checked for long, within a daily budget.
+"""The pages of a staleness run: packages that were not read for a long time, within a daily budget.
 
 A feed may lose an entry, and then nothing ever tells of that change. So a part of all packages is
 checked again each day: packages with unknown requirements whose rest has ended, with at most a
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from ssc_ingest.runs.publisher import RunServices
 
 PAGE = 1_000
-"""Packages on a page of those that were read."""
+"""Number of packages on a page, except stubs."""
 
 SCAN_SIZE = 10_000
-"""Packages that the walk looks at with one read: some hundredths of a second."""
+"""Number of packages per read of the scan, which takes some hundredths of a second."""
 
 SHARE_OF_UNKNOWN = 0.25
 SHARE_OF_FACTS = 0.4
@@ -52,14 +52,14 @@ DAY = 24 * 3600
 
 
 def daily_budget(endpoints: Endpoints, settings: Settings) -> int:
-    """Requests that a day's staleness run of one ecosystem may send."""
+    """Maximum number of requests of one ecosystem's daily staleness run."""
     return int(settings.staleness_budget * endpoints.main_rate * DAY)
 
 
 def days_between_checks(packages: int, budget: int, settings: Settings) -> float | None:
-    """Days after which each of so many packages is checked again; ``None``: never.
+    """Days until each of this number of packages has been read again; ``None``: never.
 
-    A package that has not changed costs one request.
+    An unchanged package costs one request.
     """
     if not budget:
         return None
@@ -67,7 +67,7 @@ def days_between_checks(packages: int, budget: int, settings: Settings) -> float
 
 
 class Cursor(BaseModel):
-    """How far a run is."""
+    """The position of a run."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,14 +75,14 @@ class Cursor(BaseModel):
         "unknown", "facts", "rest of the facts", "walk", "rest of the walk", "read", "end"
     ] = "unknown"
     begun: Purl
-    """Behind which purl the walk began."""
+    """The purl after which the scan started."""
     walked: Purl
-    """Behind which it goes on."""
+    """The purl after which it continues."""
     moment: datetime | None = None
     purl: Purl = Purl("")
-    """The package last looked at of those that were read, and when it was."""
+    """The last package on a page, except stubs, and its ``moment``."""
     spent: float = 0
-    """Requests that what was found will cost, about."""
+    """Estimated requests of the packages found so far."""
     reread: float = 0
     """Those for packages with unknown requirements."""
     filled: Purl = Purl("")
@@ -93,12 +93,12 @@ class Cursor(BaseModel):
     """Requests for these."""
 
     def to(self, **fields: object) -> "Cursor":
-        """The cursor with other fields."""
+        """A copy of the cursor with these fields changed."""
         return self.model_copy(update=fields)
 
 
 class StalePackages:
-    """The pages of one run; its limit is the day's requests."""
+    """The pages of one run; the run's limit is the day's number of requests."""
 
     def __init__(self, services: "RunServices", run: "Run") -> None:
         self._reader = StalenessReader(services.driver)
@@ -114,10 +114,10 @@ class StalePackages:
         self._before = run.created_at - timedelta(days=services.settings.freshness_goal_days)
 
     async def pages(self) -> AsyncGenerator[Page, None]:
-        """The pages behind the run's cursor.
+        """The pages after the run's cursor.
 
         Raises:
-            StoreUnavailable: the graph is away or busy.
+            StoreUnavailable: the graph is unavailable or busy.
         """
         run, budget = self._run, self._run.limit or 0
         position = f"staleness:{run.ecosystem}"
@@ -142,14 +142,14 @@ class StalePackages:
             found, cursor = await self._walk(cursor, stubs)
             if found:
                 yield self._page(found, cursor)
-            await self._redis.set(position, cursor.walked)  # the page is done with
+            await self._redis.set(position, cursor.walked)  # the page is complete
         while cursor.stage == "read":
             found, cursor = await self._read(cursor, budget)
             if found:
                 yield self._page(found, cursor)
 
     async def _unknown(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
-        """The packages with unknown requirements whose turn it is, and the cursor behind them."""
+        """The due packages with unknown requirements, and the cursor after them."""
         room = min(int(budget / self._cost), SCAN_SIZE)
         purls = await self._rereading.due(self._run.ecosystem, room) if room else []
         resting = await self._cooldowns.active(purls)
@@ -185,7 +185,7 @@ class StalePackages:
         return list(packages), spent
 
     async def _walk(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
-        """The stubs of the next stride that are worth a look, and the cursor behind it."""
+        """The stubs of the next read that are not skipped, and the cursor after it."""
         room = int((budget - cursor.spent) / self._cost)
         if room < 1:
             return [], cursor.to(stage="read")
@@ -205,7 +205,7 @@ class StalePackages:
         return found, cursor.to(stage="read", walked=cursor.begun, spent=spent)
 
     async def _read(self, cursor: Cursor, budget: int) -> tuple[list[Aged], Cursor]:
-        """The next of the packages that were read, and the cursor behind them."""
+        """The next packages that are no stubs, and the cursor after them."""
         room = int(budget - cursor.spent)
         if room < 1:
             return [], cursor.to(stage="end")
@@ -220,7 +220,7 @@ class StalePackages:
 
     def _page(self, found: Sequence[Aged], cursor: Cursor, *, versions_to_fill: int = 0) -> Page:
         refs = [(package, reference_of(package.purl, package.name)) for package in found]
-        # The run itself says of a name that it is none.
+        # The run itself reports invalid names.
         names = (ref.registry_name if ref else package.name for package, ref in refs)
         return Page(
             tuple(map(Change, names)),

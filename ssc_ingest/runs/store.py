@@ -1,14 +1,12 @@
-"""The runs' records in Redis: all that any process may read and change.
+"""The records of runs in Redis, for operations without a lease.
 
-``run:<id>``             hash: what, how far, counters
-``run:<id>:pending``     hash: purl -> number and arguments of a package that is not finished
-``run:<id>:page``        hash: purls noted on the page that is being done -> published (1/0)
-``run:<id>:lease``       the worker that carries it out; expires unless it is renewed
-``run:<id>:<counter>``   HyperLogLog: names that were counted, where a listing repeats them; until
-                         the run ends
-``runs``                 ids by time of creation
-``runs:current:<kind>:<ecosystem>``   the one that runs or is paused
-``feed:<ecosystem>``     hash: where the next update goes on
+``run:<id>``             hash: parameters, position, counters
+``run:<id>:pending``     hash: purl -> number and arguments of a pending package
+``run:<id>:page``        hash: recorded purls of the current page -> published (1/0)
+``run:<id>:lease``       the worker that executes it; expires unless it is renewed
+``run:<id>:<counter>`` HyperLogLog: counted names of a listing that repeats names; until the run
+ends ``runs`` ids by time of creation ``runs:current:<kind>:<ecosystem>`` the run that is running or
+paused ``feed:<ecosystem>`` hash: the position of the next update
 """
 
 import json
@@ -38,7 +36,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL, EXTRACT
 
 LOG_EVERY_DONE = 100
-"""Packages after which a run says how far it is."""
+"""Number of packages between progress reports."""
 
 RUNS = "runs"
 
@@ -50,8 +48,8 @@ class Runs:
 
     Args:
         redis: the client.
-        kept: most ended runs whose records are kept.
-        kept_for: seconds after its end after which the record of a run is dropped.
+        kept: maximum number of ended runs whose records are kept.
+        kept_for: seconds from the end of a run until its record is deleted.
     """
 
     def __init__(self, redis: Redis, *, kept: int, kept_for: float) -> None:
@@ -66,16 +64,16 @@ class Runs:
     async def start(
         self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
     ) -> tuple[Run, bool]:
-        """Begin a run, unless one of this kind and ecosystem runs or is paused.
+        """Create a run, unless one of this kind and ecosystem is running or paused.
 
         Args:
-            kind: what it does.
-            ecosystem: for which registry.
-            limit: most packages that it publishes.
-            task_id: of the task that will carry it out; a new one if nothing is given.
+            kind: the kind of run.
+            ecosystem: the ecosystem.
+            limit: maximum number of packages that it publishes.
+            task_id: id of the task that will execute it; by default a new one.
 
         Returns:
-            The run that there is now, and whether it is a new one.
+            The current run, and whether it is new.
         """
         run_id = uuid.uuid4().hex[:12]
         fields: dict[str, str | float] = {
@@ -101,7 +99,7 @@ class Runs:
         return run, run.id == run_id
 
     async def get(self, run_id: str) -> Run | None:
-        """The run, or ``None`` if there is none of that id (any more)."""
+        """The run with this id, or ``None`` if there is none (any more)."""
         record, pending, page, lease = keys(run_id)
         async with self.redis.pipeline(transaction=True) as pipeline:
             pipeline.hgetall(record)
@@ -112,23 +110,23 @@ class Runs:
         return _decode(run_id, facts, waiting, on_page, owner) if facts else None
 
     async def current(self, kind: Kind, ecosystem: str) -> Run | None:
-        """The run of that kind that runs or is paused."""
+        """The run of that kind that is running or paused."""
         run_id = await self.redis.get(_current(kind, ecosystem))
         return await self.get(str(run_id)) if run_id else None
 
     async def current_of(self, ecosystems: Sequence[str]) -> list[Run]:
-        """All that run or are paused."""
+        """All runs that are running or paused."""
         found = [await self.current(kind, name) for name in ecosystems for kind in KINDS]
         return [run for run in found if run]
 
     async def newest(self, most: int = 20) -> list[Run]:
-        """The newest runs, the newest first."""
+        """The newest runs, newest first."""
         ids = await self.redis.zrange(RUNS, 0, most - 1, desc=True)
         found = [await self.get(str(run_id)) for run_id in ids]
         return [run for run in found if run]
 
     async def feed(self, ecosystem: str) -> Feed | None:
-        """Where the updates of an ecosystem go on, if one ever began."""
+        """The position of an ecosystem's updates, if one is stored."""
         facts: Any = await self.redis.hgetall(_feed(ecosystem))
         stored = moment(facts.get("moment"))
         if stored is None:
@@ -139,11 +137,11 @@ class Runs:
     # Transitions (:mod:`.control` publishes the messages that belong to them) -------------
 
     async def pause(self, run_id: str) -> State | None:
-        """Publish no more packages for now; returns the state before."""
+        """Pause a run; returns its previous state."""
         return await self._transition(run_id, "running", "paused")
 
     async def resume(self, run_id: str) -> State | None:
-        """Let a paused run continue; returns the state before."""
+        """Resume a paused run; returns its previous state."""
         return await self._transition(run_id, "paused", "running")
 
     async def _transition(self, run_id: str, before: State, after: State) -> State | None:
@@ -153,9 +151,9 @@ class Runs:
         return state
 
     async def cancel(self, run_id: str, note: str = "") -> State | None:
-        """End it and forget its pending packages; returns the state before.
+        """End a run and discard its pending packages; returns its previous state.
 
-        Its messages stay in their queue; the tasks find nothing to do.
+        Its messages stay in their queue, and their tasks end at once.
         """
         run = await self.get(run_id)
         if run is None:
@@ -181,7 +179,7 @@ class Runs:
         outcome: Outcome,
         counts: Mapping[str, int] | None = None,
     ) -> bool:
-        """Note how a package ended; ``False`` if the run does not wait for it (any more)."""
+        """Count the outcome of a package; ``False`` if the run does not wait for it (any more)."""
         counters = {("done" if outcome in DONE else outcome.value): 1, **(counts or {})}
         if outcome in DONE:
             counters[outcome.value] = 1
@@ -194,17 +192,17 @@ class Runs:
         return bool(counted)
 
     async def pending(self, run_id: str, most: int = 1000) -> list[Item]:
-        """Some of the packages that are not finished."""
+        """Some of the pending packages."""
         found: Any = await self.redis.hrandfield(keys(run_id)[1], most, withvalues=True)
         pairs = zip(found[::2], found[1::2], strict=True)
         return [pending_item(Purl(purl), entry) for purl, entry in pairs]
 
     async def touch(self, run_id: str) -> None:
-        """Note that something was done about the run."""
+        """Store the time of an activity."""
         await self.redis.hset(keys(run_id)[0], "touched_at", str(time.time()))
 
     async def log_progress(self, run_id: str) -> None:
-        """Say how far it is."""
+        """Log the progress."""
         if run := await self.get(run_id):
             left = run.seconds_left
             log.info(
@@ -221,7 +219,7 @@ class Runs:
     # Old records --------------------------------------------------------------------------
 
     async def _prune(self) -> None:
-        """Drop the records of the runs that ended first; current runs stay."""
+        """Delete the records of the runs that ended first; current runs stay."""
         ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1)]
         async with self.redis.pipeline(transaction=False) as pipeline:
             for run_id in ids:
@@ -256,7 +254,7 @@ def name_keys(run_id: str) -> list[str]:
 
 
 def run_message(run: Run) -> TaskMessage:
-    """The task that carries a run out. All of one run have the same id, and so one result."""
+    """The task that executes a run. All tasks of one run have the same id, and so one result."""
     return TaskMessage(
         task=KINDS[run.kind].task,
         task_id=run.task_id,
@@ -267,7 +265,7 @@ def run_message(run: Run) -> TaskMessage:
 
 
 def package_message(run: Run, item: Item) -> TaskMessage:
-    """The task for one package of a run; the same one has the same id, whoever publishes it."""
+    """The task for one package of a run; its id is the same each time it is published."""
     request = item.request
     return TaskMessage(
         task=EXTRACT,

@@ -95,7 +95,7 @@ class VulnerabilityStore:
 
 @asynccontextmanager
 async def open_store(uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """A client for the time of the block.
+    """A client that is closed at the end of the block.
 
     Raises:
         ConfigurationError: the driver does not accept the address.

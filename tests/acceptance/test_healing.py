@@ -142,7 +142,7 @@ async def test_a_paused_registry_gets_no_requests(
     assert asked[other.purl] > 0
     assert not any(purl.startswith("pkg:npm/") for purl in asked)
     assert await state.dead_letters.count() == 0
-    assert registries("resume", "npm") == "npm is resumed, with 12 waiting packages\n"
+    assert registries("resume", "npm") == "npm is resumed; 12 waiting packages requeued\n"
     assert not (await finished(state, job_id)).failed
 
     async def all_are_read() -> bool:

@@ -110,7 +110,7 @@ async def test_it_refuses_beside_workers(
         refused = migrate(environment)
 
         assert refused.returncode == 1
-        assert "1 worker would write to the graph meanwhile: busy@host" in refused.stderr
+        assert "1 worker would write to the graph during the migration: busy@host" in refused.stderr
         assert migrate(environment, "--dry-run").returncode == 0
         assert migrate(environment, "--force").returncode == 0
 

@@ -56,7 +56,7 @@ async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> Non
     await beat(state.redis, worker, running=0, stalled_for=3600)
     deaf = check(servers)
     assert deaf.returncode == 1
-    assert f"{mine} has taken nothing from its queues for 3600 s" in deaf.stderr
+    assert f"{mine} has taken no messages from its queues for 3600 s" in deaf.stderr
     await beat(state.redis, worker, running=0, stalled_for=60)
     assert check(servers).returncode == 0
 

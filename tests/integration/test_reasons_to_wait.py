@@ -41,14 +41,14 @@ async def test_our_own_rate(waiting: State) -> None:
 async def test_a_registry_that_is_away(waiting: State) -> None:
     """With the cause."""
     await waiting.limiter.unreachable(HOST, f"{HOST} refuses connections")
-    expected = f"1 task waits: {HOST} refuses connections; one request at a time tries again"
+    expected = f"1 task waits: {HOST} refuses connections; one request at a time tests it"
     assert await reason(waiting) == expected
 
 
 async def test_a_registry_that_asks_us_to_wait(waiting: State) -> None:
     """Until when."""
     await waiting.limiter.pause(HOST, 100)
-    assert f"1 task waits: {HOST} asked us to wait until " in await reason(waiting)
+    assert f"1 task waits: {HOST} requested a pause until " in await reason(waiting)
 
 
 async def test_an_operators_pause(waiting: State) -> None:

@@ -89,12 +89,12 @@ def test_failures_of_any_transport(error: Exception, text: str) -> None:
         (
             HostUse(last_minute=0, last_hour=0, paused_until=LATER, unreachable="h is away"),
             None,
-            "h is away; one request at a time tries again",
+            "h is away; one request at a time tests it",
         ),
         (
             HostUse(last_minute=0, last_hour=0, paused_until=LATER, queued_until=LATER),
             None,
-            "h asked us to wait until 12:00:00 UTC",
+            "h requested a pause until 12:00:00 UTC",
         ),
         (
             HostUse(
