@@ -1,4 +1,4 @@
-"""The fleet: the code that needs Celery, and no other.
+"""The fleet: all code that depends on Celery.
 
 ``celery -A workers worker|beat|flower|call|inspect`` find the application here.
 """

@@ -29,7 +29,7 @@ class Fleet(Celery):
     runtime: Runtime
 
 
-_tasks = Path(__file__).with_name("tasks")  # its modules know this one, so none is imported here
+_tasks = Path(__file__).with_name("tasks")  # its modules import this one, so none is imported here
 app = Fleet(
     "workers",
     include=[f"workers.tasks.{module.name}" for module in iter_modules([str(_tasks)])],
@@ -64,7 +64,7 @@ def _start_runtime(sender: Any, **_: Any) -> None:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
     except Exception as error:
-        # Celery would ignore it and fetch messages that this process cannot handle.
+        # Celery would ignore the error and fetch messages that this process cannot handle.
         log.exception("worker_cannot_start")
         raise SystemExit(1) from error
 
@@ -81,7 +81,7 @@ def _close_runtime(**_: Any) -> None:
 
 @signals.task_prerun.connect
 def _task_started(task_id: str, task: Any, kwargs: dict[str, Any], **_: Any) -> None:
-    # The coroutine takes the thread's context along to the loop and to the threads that parse.
+    # The coroutine takes the thread's context to the loop and to the parsing threads.
     structlog.contextvars.bind_contextvars(**log_fields(task_id, kwargs))
     app.runtime.task_started(task_id, task.name)
 

@@ -11,8 +11,8 @@ from ssc_ingest.work.names import DEFAULT
 from workers.routing import route, task_queues
 
 RESTORE_EVERY = 5
-"""Seconds between checks for messages of killed workers. Such a message is delivered again after
-the visibility timeout and at most this."""
+"""Seconds between checks for messages of killed workers, which are delivered again at most this
+long after the visibility timeout."""
 
 BEAT_INTERVAL = 5
 """Seconds between beat's rounds."""
@@ -30,14 +30,15 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "result_backend": state_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # Errors that Redis returns are temporary, too: it became a replica in a failover, its disk
-        # is full, a script keeps it busy.
+        # Error responses of Redis are temporary, too: it became a replica, its disk is full, a
+        # script blocks it.
         "broker_channel_error_retry": True,
         "broker_transport_options": {
             **visibility,
             "unacked_restore_interval": RESTORE_EVERY,
             "unacked_restore_throttle": 1,
-            # kombu: 300. A worker that is killed while it restores holds the mutex for so long.
+            # kombu's default is 300; a worker that is killed during a restore holds the mutex for
+            # this time.
             "unacked_mutex_expire": RESTORE_EVERY,
             "priority_steps": [0],
             "queue_order_strategy": "workers.routing:UrgencyCycle",

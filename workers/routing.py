@@ -1,4 +1,4 @@
-"""Queues, the order in which a worker reads them, and the queue of a call without one."""
+"""The queues, the order in which a worker reads them, and the default queue of a task."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -38,16 +38,16 @@ def route(
 
 
 class UrgencyCycle(round_robin_cycle):  # type: ignore[type-arg] # not generic at run time
-    """Reads urgent queues before fresh before bulk, and ecosystems of one urgency in turn.
+    """Reads urgent queues first, then fresh, then bulk ones, and rotates through the ecosystems.
 
-    Of kombu's own orders, ``round_robin`` knows no urgency, ``priority`` starves the later
+    kombu's own orders do not fit: ``round_robin`` ignores urgency, ``priority`` starves the last
     ecosystems, and ``sorted`` reads bulk before urgent.
     """
 
     items: list[str]
 
     def consume(self, n: int) -> list[str]:  # type: ignore[override] # kombu's is a list too
-        """The first ``n`` queues to read; ``rotate`` has moved the last one used to the back."""
+        """The first ``n`` queues to read; ``rotate`` moves the last used one to the end."""
         return sorted(self.items, key=_rank)[:n]
 
 

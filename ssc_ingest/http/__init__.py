@@ -1,6 +1,6 @@
 """HTTP to registries: one client with rate limits, size caps, retries and a document cache.
 
-The names below are what the modules of registries, plug-ins included, import.
+The modules of registries, plug-ins included, import the names below.
 """
 
 from ssc_ingest.http.client import RegistryClient

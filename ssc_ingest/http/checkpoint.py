@@ -1,12 +1,12 @@
-"""What a deferred extraction has already read, kept for its next execution.
+"""The checkpoint of a delayed extraction, from which the next attempt continues.
 
-When a host's rate limit, the execution's time-out or a store that is away ends the work half-way,
-what was read so far goes to the cache under the package's purl, so that the next execution goes on
-instead of starting again: documents that never change under their address, and answers about the
-package, which are as old as they are (:attr:`RequestScope.as_of`) and not used after ten minutes.
-Of a document that was worked through, the result is kept instead (:meth:`FetchCheckpoint.replace`):
-it is smaller, and the work is not done again. Errors are never kept. An extraction that succeeds at
-once never touches the cache: what it has read is in the graph.
+A host's rate limit, the time limit or an unavailable store may stop an extraction before it is
+complete. Its documents then go to the cache under the package's purl. Immutable documents are kept
+as they are. Responses about the package keep their age (:attr:`RequestScope.as_of`) and are not
+used after ten minutes. The result of a processed document replaces the document
+(:meth:`FetchCheckpoint.replace`): it is smaller, and the work is not repeated. Errors are never
+kept. An extraction that succeeds at once does not use the cache, because its results are in the
+graph.
 """
 
 import asyncio
@@ -23,16 +23,17 @@ from ssc_ingest.models import Purl
 KIND = "carryover"
 
 TTL = 600
-"""Seconds; the cache time of package and version metadata."""
+"""Seconds for which responses about a package may be used."""
 
 KEPT = 3600
-"""Seconds after the last execution: a long reading must survive the waits between its parts."""
+"""Seconds after the last attempt; longer than the waits between the attempts of a long
+extraction."""
 
 MAX_SIZE = 64 * 1024 * 1024
-"""Bytes of documents kept for one package; what goes beyond is read again."""
+"""Maximum bytes of documents per package; further documents are requested again."""
 
 MAX_RESPONSE_SIZE = 2 * 1024 * 1024
-"""Bytes of one answer, which stays in memory until its package is in the graph."""
+"""Maximum bytes of one response, which stays in memory until its package is in the graph."""
 
 _ABSENT = b""
 _RESULT = "result "
@@ -41,56 +42,56 @@ _ANSWER = "answer "
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """A whole answer (status 200) about a package, as it was at ``read_at``."""
+    """A complete response (status 200) about a package, received at ``read_at``."""
 
     url: str
-    """Where it came from in the end."""
+    """The final URL, after redirects."""
     body: bytes
     headers: dict[str, str]
     read_at: datetime
 
     def pack(self) -> bytes:
-        """As one text for a store."""
+        """Encode for Redis."""
         facts = {"url": self.url, "headers": self.headers, "read_at": self.read_at.isoformat()}
         return Document(json.dumps(facts).encode() + b"\n" + self.body).pack()
 
     @classmethod
     def unpack(cls, packed: bytes) -> "StoredResponse":
-        """What :meth:`pack` made."""
+        """Decode the result of :meth:`pack`."""
         facts, _, body = Document.unpack(packed).body.partition(b"\n")
         known = json.loads(facts)
         return cls(known["url"], body, known["headers"], datetime.fromisoformat(known["read_at"]))
 
 
 class FetchCheckpoint:
-    """What was read about one package, by URL; ``None`` for a document that does not exist."""
+    """The documents of one package by URL; ``None`` for a document that does not exist."""
 
     def __init__(
         self,
         documents: dict[str, Document | None] | None = None,
         earlier: dict[str, StoredResponse] | None = None,
     ) -> None:
-        """Go on with what an earlier execution has left, if it has."""
+        """Load the checkpoint of an earlier attempt, if there is one."""
         self.documents = documents or {}
         self._earlier = earlier or {}
         self.is_loaded = bool(self.documents or self._earlier)
-        """Whether an earlier execution has left anything."""
+        """Whether an earlier attempt left a checkpoint."""
         self._new: dict[str, Document | None] = {}
         self._answers: dict[str, StoredResponse] = {}
         self._superfluous: list[str] = []
         self._size = sum(map(_size, self.documents.values()))
         self.has_grown = False
-        """Whether this execution has read anything that the next one need not read."""
+        """Whether this attempt has read documents that the next one can skip."""
 
     def keep(self, url: str, document: Document | None) -> None:
-        """Keep a document for the next execution, as long as there is room."""
+        """Keep a document for the next attempt, up to the size limit."""
         if self._size + _size(document) <= MAX_SIZE:
             self._size += _size(document)
             self.documents[url] = self._new[url] = document
             self.has_grown = True
 
     def replace(self, url: str, result: bytes) -> None:
-        """Keep what was made of a document instead of the document."""
+        """Replace a document by its result."""
         if url in self.documents:
             self._size -= _size(self.documents.pop(url))
             if url in self._new:
@@ -100,27 +101,27 @@ class FetchCheckpoint:
         self.keep(_RESULT + url, Document(result))
 
     def result(self, url: str) -> bytes | None:
-        """What an earlier execution has made of the document."""
+        """The result of a document from an earlier attempt."""
         document = self.documents.get(_RESULT + url)
         return document.body if document else None
 
     def answer(self, question: str, *, at: datetime) -> StoredResponse | None:
-        """What an earlier execution was answered, unless that is too long ago now.
+        """The response to an earlier attempt, unless it is too old.
 
-        Not what this one was: who asks again wants another answer.
+        Responses to this attempt are not returned: a repeated request expects a new response.
         """
         answer = self._earlier.get(question)
         return answer if answer and (at - answer.read_at).total_seconds() < TTL else None
 
     def store_response(self, question: str, answer: StoredResponse) -> None:
-        """Keep an answer for the next execution, unless it is large."""
+        """Keep a response for the next attempt, unless it is too large."""
         if len(answer.body) <= MAX_RESPONSE_SIZE:
             self._answers[question] = answer
             self.has_grown = True
 
     @classmethod
     async def load(cls, cache: Redis, purl: Purl) -> "FetchCheckpoint":
-        """What the previous execution left."""
+        """The checkpoint of the previous attempt."""
         stored: Any = await cache.hgetall(_key(purl))
         documents: dict[str, Document | None] = {}
         answers: dict[str, StoredResponse] = {}
@@ -133,9 +134,9 @@ class FetchCheckpoint:
         return cls(documents, answers)
 
     async def save(self, cache: Redis, purl: Purl, *, answers: bool = True) -> None:
-        """Keep it all for the next execution; ``answers``: whether those are of any use.
+        """Store the checkpoint for the next attempt; ``answers``: whether to store responses, too.
 
-        Only what is new is written: work that waits for a host may come back many times.
+        Writes only new entries, because work that waits for a host may have many attempts.
         """
         packed: dict[Any, Any] = await asyncio.to_thread(_packed, dict(self._new))
         if answers:
@@ -154,7 +155,7 @@ class FetchCheckpoint:
             await pipeline.execute()
 
     async def discard(self, cache: Redis, purl: Purl) -> None:
-        """Forget them: the package is in the graph."""
+        """Delete the checkpoint, because the package is in the graph."""
         await cache.delete(_key(purl))
 
 

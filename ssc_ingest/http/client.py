@@ -1,7 +1,7 @@
-"""Asking registries: retries, rate limits, size caps, and one place for all that can go wrong.
+"""Requests to registries: retries, rate limits, size limits, and all conversion of errors.
 
-One ``httpx.AsyncClient`` serves a whole process; a :class:`RegistryClient` is one ecosystem's
-view of it, which reaches the hosts of that ecosystem's endpoints and no others.
+One ``httpx.AsyncClient`` serves a whole process. A :class:`RegistryClient` uses it for one
+ecosystem and sends requests only to the hosts of that ecosystem's endpoints.
 """
 
 import asyncio
@@ -49,10 +49,11 @@ PROJECT_URL = "https://github.com/securechaindev/securechain-ssc-ingestion"
 GONE = frozenset({404, 410, 451})
 
 TRIES = 3
-"""Times one request is sent before the failure reaches the task, which has attempts of its own."""
+"""Maximum number of times that a request is sent; then its task fails, which has its own
+attempts."""
 
 FIRST_PAUSE = 0.5
-"""Seconds, at most, between the first try and the second; twice as many after each."""
+"""Maximum seconds between the first two tries; doubled after each try."""
 
 CONNECT_TIMEOUT = 10
 """Seconds."""
@@ -60,23 +61,23 @@ CONNECT_TIMEOUT = 10
 MAX_REDIRECTS = 5
 
 MAX_PER_HOST = 32
-"""Requests of one process that one host sees at the same time."""
+"""Maximum concurrent requests of one process to one host."""
 
 MAX_CONNECTIONS = 1000
-"""Connections of one process; what matters is how many one host has."""
+"""Maximum connections of one process; the limit per host is stricter."""
 
 
 def user_agent(contact: str) -> str:
-    """``SSC-Ingest/<version> (+<project URL>; <contact>)``, as registries ask for."""
+    """``SSC-Ingest/<version> (+<project URL>; <contact>)``, as registries request."""
     about = f"+{PROJECT_URL}; {contact}" if contact else f"+{PROJECT_URL}"
     return f"SSC-Ingest/{__version__} ({about})"
 
 
 @asynccontextmanager
 async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """The process's one HTTP client: keep-alive, the system's trust store.
+    """The HTTP client of a process: keep-alive, the system's trust store.
 
-    Its connections are aiohttp's, which cost a quarter of the processor time of httpx's own.
+    Its connections are aiohttp's, which cost a quarter of the CPU time of httpx's own.
     Uses the proxies of the environment, except for loopback addresses.
     """
     loopback = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -94,7 +95,7 @@ async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]
 
 
 class RegistryClient:
-    """One ecosystem's way to its registry."""
+    """The client of one ecosystem for its registry."""
 
     def __init__(
         self,
@@ -106,15 +107,15 @@ class RegistryClient:
         registry: str = "",
         metrics: Metrics | None = None,
     ) -> None:
-        """A client of ``hosts``, and of no others.
+        """A client for ``hosts`` only.
 
         Args:
             transport: the process's HTTP client.
-            limiter: the fleet's.
-            hosts: requests per second, by ``name[:port]``.
-            documents: what workers share; without it every extraction reads for itself.
-            registry: the ecosystem's name, under which an operator can pause it.
-            metrics: where requests and waits are counted.
+            limiter: the fleet's rate limiter.
+            hosts: maximum requests a second, by ``name[:port]``.
+            documents: the cache of documents that workers share; without it none are shared.
+            registry: the ecosystem's name, which operators use to pause it.
+            metrics: counts requests and waits.
         """
         self._registry = registry
         self._metrics = metrics or Metrics()
@@ -126,7 +127,7 @@ class RegistryClient:
 
     @property
     def user_agent(self) -> str:
-        """As whom registries are asked."""
+        """The User-Agent of requests to registries."""
         return str(self._transport.headers["User-Agent"])
 
     async def get(
@@ -142,26 +143,26 @@ class RegistryClient:
 
         Args:
             url: on one of the ecosystem's hosts.
-            max_bytes: cap on the decoded body; counted while it arrives.
-            accept: the media type wanted; an HTML page instead of it is an error.
-            etag: makes the request conditional; status 304 then comes back without a body.
-            byte_range: the part wanted, as in ``Range: bytes=<byte_range>``. The answer then has
-                status 206, or 200 and everything where the server knows no parts.
+            max_bytes: limit of the decoded body, checked while it arrives.
+            accept: the requested media type; an HTML page instead of it is an error.
+            etag: makes the request conditional; a response with status 304 has no body.
+            byte_range: the requested part, as in ``Range: bytes=<byte_range>``. The response has
+                status 206, or 200 with the whole document if the server does not support ranges.
 
         Raises:
             RangeNotSatisfiable: the document has no such part (416).
             ResourceNotFound: 404, 410, 451.
             ResourceForbidden: 403.
-            RateLimited: 429, or 403 for one document after the other; the host is paused.
-            AwaitsTurn: our own limit for the host.
-            RegistryOverloaded: 503; after some of them the host is paused.
-            RegistryUnreachable: no connection, or one time-out after the other; the host is
-                paused, and tried with one request at a time.
-            RegistryPaused: by an operator.
-            RegistryUnavailable: other statuses, time-outs, broken or truncated transfers,
-                after :data:`TRIES` tries.
+            RateLimited: 429, or several 403 in a row; the host is paused.
+            AwaitsTurn: our rate limit for the host is reached.
+            RegistryOverloaded: 503; after several of them the host is paused.
+            RegistryUnreachable: no connection, or several time-outs in a row; the host is paused
+                and tested with one request at a time.
+            RegistryPaused: an operator has paused the registry.
+            RegistryUnavailable: other statuses, time-outs, broken or truncated transfers, after
+                :data:`TRIES` tries.
             ResponseTooLarge: more than ``max_bytes``.
-            MalformedMetadata: a page where ``accept`` named a document.
+            MalformedMetadata: an HTML page instead of the media type in ``accept``.
         """
         headers = _headers(accept, etag)
         if byte_range:
@@ -179,7 +180,7 @@ class RegistryClient:
     ) -> AbstractAsyncContextManager[Download]:
         """GET a document that is too large for memory into a private temporary file.
 
-        A transfer that breaks off goes on where it was, if the document is still the same.
+        A broken transfer is resumed if the document has not changed.
         Arguments and errors are those of :meth:`get`.
         """
         return download(self._open, _retrying(), url, _headers(accept, etag), max_bytes)
@@ -193,14 +194,14 @@ class RegistryClient:
         sha256: str | None = None,
         shared: bool = False,
     ) -> Document:
-        """GET content that never changes under its URL; read once even if the work is deferred.
+        """GET immutable content; a delayed extraction does not request it again.
 
         Args:
             url: on one of the ecosystem's hosts.
-            max_bytes: cap on the decoded body.
+            max_bytes: limit of the decoded body.
             accept: as for :meth:`get`.
-            sha256: its digest, where it was announced.
-            shared: many packages need this document, so all workers keep it.
+            sha256: its digest, if announced.
+            shared: many packages use this document, so all workers cache it.
 
         Raises:
             DigestMismatch: the content does not have the announced digest.
@@ -209,7 +210,7 @@ class RegistryClient:
         kept = (scope and scope.checkpoint) or FetchCheckpoint()
         if url in kept.documents:
             if (document := kept.documents[url]) is None:
-                raise ResourceNotFound("was not there a moment ago", url=url)
+                raise ResourceNotFound("was missing a moment ago", url=url)
             return document
         if shared and self._documents and (document := await self._documents.get(url)):
             return document
@@ -235,9 +236,9 @@ class RegistryClient:
 
     @asynccontextmanager
     async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """The answer (200, 206, 304), its body unread; redirects are followed.
+        """The response (200, 206, 304) with an unread body; follows redirects.
 
-        With ``If-Range`` among the headers, 416 is such an answer, too.
+        With an ``If-Range`` header, status 416 is also returned.
         """
         for _ in range(MAX_REDIRECTS + 1):
             async with self._sent(url, headers) as answer:
@@ -249,7 +250,7 @@ class RegistryClient:
 
     @asynccontextmanager
     async def _sent(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """One request, with the fleet's permission."""
+        """Send one request when the rate limiter permits it."""
         host = urlsplit(url).netloc
         if host not in self._hosts:
             raise RegistryError(
@@ -275,7 +276,10 @@ class RegistryClient:
                 yield answer
         except httpx.InvalidURL as error:
             raise MalformedMetadata(f"not a URL: {error}", url=url) from error
-        except (httpx.HTTPError, aiohttp.ClientError) as error:  # not all of these are translated
+        except (
+            httpx.HTTPError,
+            aiohttp.ClientError,
+        ) as error:  # some are not converted
             failure = explain(error, host)
             if not answered:
                 await self._guard.check_failure(failure, host, url, permission)
@@ -288,7 +292,7 @@ def _check_document(
     """Check that this is the document, or "not modified".
 
     Raises:
-        RegistryError: it is not.
+        RegistryError: the status or content type says otherwise.
     """
     accept = headers.get("Accept")
     status = answer.status_code
@@ -300,7 +304,7 @@ def _check_document(
         return
     if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
         if "If-Range" in headers:
-            return  # a transfer that has all of the document, perhaps
+            return  # perhaps the transfer is already complete
         raise RangeNotSatisfiable("the document has no such part", url=url)
     part = status == httpx.codes.PARTIAL_CONTENT and "Range" in headers
     if status != httpx.codes.OK and not part:

@@ -1,8 +1,7 @@
-"""The body of an answer: unpacked, counted as it arrives, and whole or refused.
+"""Response bodies: decompressed, limited in size, and rejected if incomplete.
 
-httpx takes a packed body that breaks off for a complete one, if the answer around it is complete,
-and ignores further members of a gzip file. So bodies are unpacked here, and no further than
-their cap.
+httpx accepts a truncated compressed body inside a complete response, and ignores further members of
+a gzip file. So bodies are decompressed here, up to their limit.
 """
 
 import zlib
@@ -13,17 +12,17 @@ import httpx
 from ssc_ingest.errors import RegistryUnavailable, ResponseTooLarge
 
 ACCEPT_ENCODING = "gzip"
-"""The way of packing that :func:`chunks` understands, and that every registry knows."""
+"""The content coding that :func:`chunks` decodes; every registry supports it."""
 
 PIECE = 256 * 1024
-"""Bytes that are unpacked at a time."""
+"""Bytes decompressed at a time."""
 
 _WINDOW = zlib.MAX_WBITS | 16
-"""What makes zlib read gzip."""
+"""zlib's window bits for the gzip format."""
 
 
 async def read(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
-    """The whole body; errors are those of :func:`chunks`."""
+    """The whole body; raises the errors of :func:`chunks`."""
     body = bytearray()
     async for chunk in chunks(answer, url, max_bytes):
         body += chunk
@@ -33,13 +32,11 @@ async def read(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
 async def chunks(
     answer: httpx.Response, url: str, max_bytes: int, size: int = 0
 ) -> AsyncIterator[bytes]:
-    """The unpacked body, of which there are ``size`` bytes already.
+    """The decompressed body in chunks; ``size`` bytes of it were received before.
 
     Raises:
-        ResponseTooLarge: there are more than ``max_bytes``, as announced, as they arrive or
-            unpacked.
-        RegistryUnavailable: the body is damaged, ends early, or is packed in a way that was not
-            offered.
+        ResponseTooLarge: the announced, received or decompressed size exceeds ``max_bytes``.
+        RegistryUnavailable: the body is damaged, truncated, or has another content coding.
     """
     too_large = f"larger than {max_bytes} bytes"
     announced = answer.headers.get("content-length", "")
@@ -57,11 +54,11 @@ async def chunks(
                 raise ResponseTooLarge(too_large, url=url)
             yield piece
     if unpacker and not unpacker.complete:
-        raise RegistryUnavailable("the packed body ends early", url=url)
+        raise RegistryUnavailable("the compressed body ends early", url=url)
 
 
 class _Unpacker:
-    """Unpacks one body, a piece at a time."""
+    """Decompresses one body, a piece at a time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -69,15 +66,15 @@ class _Unpacker:
 
     @property
     def complete(self) -> bool:
-        """Whether the body may end here."""
+        """Whether the body is complete at this point."""
         return self._member.eof
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
-        """What the next bytes of the packed body stand for."""
+        """Decompress the next bytes."""
         try:
             while data:
                 if self._member.eof:
-                    # A gzip file may have several members, and blocks of zeros behind the last.
+                    # A gzip file may have several members, and zeros after the last one.
                     data = data.lstrip(b"\0")
                     if not data:
                         return
@@ -88,7 +85,7 @@ class _Unpacker:
                     yield piece
         except zlib.error as error:
             raise RegistryUnavailable(
-                f"the packed body is damaged: {error}", url=self._url
+                f"the compressed body is damaged: {error}", url=self._url
             ) from error
 
 
@@ -97,5 +94,7 @@ def _unpacker(answer: httpx.Response, url: str) -> _Unpacker | None:
     if encoding in {"", "identity"} or answer.status_code == httpx.codes.NOT_MODIFIED:
         return None
     if encoding not in {"gzip", "x-gzip"}:
-        raise RegistryUnavailable(f"packed as {encoding[:40]!r}, which was not offered", url=url)
+        raise RegistryUnavailable(
+            f"content coding {encoding[:40]!r}, which was not requested", url=url
+        )
     return _Unpacker(url)

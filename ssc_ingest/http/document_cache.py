@@ -1,9 +1,9 @@
-"""Documents that never change under their URL, and a cache of them that all workers share.
+"""A cache of immutable documents that all workers share.
 
-Some registries make packages read the same few documents over and over: every version of every
-module of a Maven project inherits from the same parents. Such documents are kept in the cache
-database of Redis, compressed, for a day after their last use (large ones for an hour), and the
-hottest of the small ones in the process. So the requests that a day allows bound what is kept.
+Many packages of some registries use the same documents: every version of every module of a Maven
+project inherits from the same parents. The cache database of Redis stores such documents,
+compressed, for a day after their last use (large ones for an hour). Each process keeps the most
+used small ones. The size of the cache is limited by the number of requests a day.
 """
 
 import asyncio
@@ -16,36 +16,36 @@ from redis.asyncio import Redis
 
 KIND = "document"
 TTL = 24 * 3600
-"""Seconds after the last use."""
+"""Seconds until a document expires after its last use."""
 
 LARGE = 256 * 1024
-"""Bytes above which a document is packed in a thread, and not kept in the process."""
+"""Bytes from which a document is compressed in a thread, and not kept in the process."""
 
 LARGE_TTL = 3600
-"""Seconds after a large document's last use."""
+"""Seconds until a large document expires after its last use."""
 
 MAX_SIZE = 4 * 1024 * 1024
-"""Bytes of a document; a larger one is read again."""
+"""Maximum bytes of a cached document."""
 
 IN_PROCESS = 16 * 1024 * 1024
-"""Bytes of documents that one process keeps for itself."""
+"""Maximum bytes of the documents kept in one process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A complete answer with status 200; ``last_modified`` is aware."""
+    """A complete response with status 200; ``last_modified`` is aware."""
 
     body: bytes
     last_modified: datetime | None = None
 
     def pack(self) -> bytes:
-        """As one compressed text for a store."""
+        """Encode and compress for Redis."""
         moment = self.last_modified.isoformat() if self.last_modified else ""
         return zlib.compress(b"%s\n%s" % (moment.encode(), self.body), level=1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Document":
-        """What :meth:`pack` made."""
+        """Decode the result of :meth:`pack`."""
         moment, _, body = zlib.decompress(packed).partition(b"\n")
         return cls(body, datetime.fromisoformat(moment.decode()) if moment else None)
 
@@ -54,14 +54,14 @@ class DocumentCache:
     """The shared documents, by URL."""
 
     def __init__(self, cache: Redis, *, in_process: int = IN_PROCESS) -> None:
-        """``cache`` is a client of the cache database that gives bytes."""
+        """``cache`` is a client of the cache database that returns bytes."""
         self._cache = cache
         self._hottest: OrderedDict[str, Document] = OrderedDict()
         self._size = 0
         self._capacity = in_process
 
     async def get(self, url: str) -> Document | None:
-        """The document, if it was used within the last day, or hour."""
+        """The document, if it has not expired."""
         if (document := self._hottest.get(url)) is not None:
             self._hottest.move_to_end(url)
             return document
@@ -75,7 +75,7 @@ class DocumentCache:
         return document
 
     async def put(self, url: str, document: Document) -> bool:
-        """Keep the document, if it is small enough; whether it is."""
+        """Cache the document if it is small enough; returns whether it is."""
         if len(document.body) > MAX_SIZE:
             return False
         if len(document.body) > LARGE:

@@ -1,7 +1,7 @@
-"""Downloads that go on where they broke off (RFC 9110, 14: range requests).
+"""Resumable downloads (RFC 9110, 14: range requests).
 
-A :class:`Transfer` knows the protocol and does no network input or output, so it serves the
-asynchronous client of the registries and the threads that download the embedded servers alike.
+A :class:`Transfer` implements the protocol without network input or output. So both the
+asynchronous client of the registries and the download threads of the embedded servers can use it.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from ssc_ingest.http import decoding
 from ssc_ingest.http.responses import Download
 
 Open = Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]]
-"""Sends a GET request; its answer has status 200, 206, 304, or 416 for a rest that is not there."""
+"""Sends a GET request; the response has status 200, 206, 304, or 416 for a missing rest."""
 
 
 class Transfer:
-    """A document on its way into a file, over as many answers as it takes.
+    """The download of a document into a file, with as many responses as needed.
 
-    For each answer: send :meth:`headers`, call :meth:`begin`, and :meth:`write` the body.
+    For each response: send :meth:`headers`, call :meth:`begin`, and :meth:`write` the body.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class Transfer:
         expected_size: int | None = None,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Go on behind what the file holds.
+        """Continue after the contents of the file.
 
         Args:
             file: open for reading and writing, or for appending.
             expected_size: of the whole document in bytes, if the caller knows it and its checksum.
-                The rest may then come from a server that names no validator.
-            on_progress: called with the number of bytes that are there, or arrive; negative if
-                they were thrown away.
+                Then the server need not send a validator.
+            on_progress: called with the number of bytes present or received; negative if bytes were
+                discarded.
         """
         self._file = file
         self._expected_size = expected_size
@@ -52,26 +52,26 @@ class Transfer:
         on_progress(self.size)
 
     def headers(self) -> dict[str, str]:
-        """What asks for the rest; nothing if only the whole document will do."""
+        """The headers of a request for the rest; empty if the whole document is needed."""
         if not self.size or not (self._etag or self._expected_size):
             return {}
         condition = {"If-Range": self._etag} if self._etag else {}
         return {"Range": f"bytes={self.size}-", "Accept-Encoding": "identity", **condition}
 
     def begin(self, answer: httpx.Response) -> bool:
-        """Be ready for the answer's body; false if the document is complete without it.
+        """Prepare for the body; returns false if the document is already complete.
 
         Raises:
-            RegistryUnavailable: not the rest that was asked for; what was there is thrown away.
+            RegistryUnavailable: another part was sent; the contents of the file are discarded.
         """
         content_range = answer.headers.get("content-range", "")
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # There is no rest. The document is complete if this is all of it.
+            # There is no rest: the document is complete if the size is right.
             if self.size and content_range == f"bytes */{self.size}":
                 return False
         elif answer.status_code != httpx.codes.PARTIAL_CONTENT:
             self.restart()
-            # A weak validator, or a compressed body, says nothing about parts.
+            # A weak validator or a compressed body does not identify byte ranges.
             etag = answer.headers.get("etag", "")
             strong = etag.startswith('"') and "content-encoding" not in answer.headers
             self._etag = etag if strong else ""
@@ -79,9 +79,7 @@ class Transfer:
         elif content_range.startswith(f"bytes {self.size}-"):
             return True
         self.restart()
-        raise RegistryUnavailable(
-            "the server sent another part than the requested one", url=str(answer.url)
-        )
+        raise RegistryUnavailable("the server did not send the requested part", url=str(answer.url))
 
     def write(self, chunk: bytes) -> None:
         """Append to the file."""
@@ -90,7 +88,7 @@ class Transfer:
         self._on_progress(len(chunk))
 
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Discard the contents."""
         self._file.seek(0)
         self._file.truncate()
         self._on_progress(-self.size)
@@ -101,14 +99,14 @@ class Transfer:
 async def download(
     open_: Open, retrying: AsyncRetrying, url: str, headers: Mapping[str, str], max_bytes: int
 ) -> AsyncIterator[Download]:
-    """GET a document into a temporary file, which is at its beginning and gone after the block.
+    """GET a document into a temporary file, positioned at its start and deleted after the block.
 
     Args:
-        open_: how requests are sent.
-        retrying: how often, and after which errors.
-        url: where the document is.
+        open_: sends requests.
+        retrying: the retry policy.
+        url: of the document.
         headers: of every request.
-        max_bytes: cap on the decoded document.
+        max_bytes: limit of the decoded document.
 
     Raises:
         RegistryError: those of ``open_`` and :func:`.decoding.chunks`.
@@ -125,7 +123,7 @@ async def download(
 async def _receive(
     open_: Open, url: str, headers: Mapping[str, str], transfer: Transfer, max_bytes: int
 ) -> Mapping[str, str] | None:
-    """Receive the document, or the rest of it; its headers, or ``None`` if it is unchanged."""
+    """Receive the document or its rest; returns its headers, or ``None`` if it is unchanged."""
     async with open_(url, {**headers, **transfer.headers()}) as answer:
         if answer.status_code == httpx.codes.NOT_MODIFIED:
             return None

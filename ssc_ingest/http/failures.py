@@ -1,7 +1,7 @@
-"""What prevented a response, in plain words.
+"""Descriptions of connection failures.
 
 httpx-aiohttp reports a refused connection, an unknown name and a failed TLS handshake alike, as
-``ConnectTimeout``; what aiohttp itself raised tells them apart.
+``ConnectTimeout``. The underlying error of aiohttp distinguishes them.
 """
 
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ Kind = Literal["unreachable", "connect timeout", "read timeout", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no response, or only a part of one."""
+    """The reason for a missing or truncated response."""
 
     kind: Kind
-    """``unreachable``: no connection. ``broken``: it ended too early."""
+    """``unreachable``: no connection. ``broken``: the connection ended too early."""
     text: str
     """A sentence that names the host."""
 
 
 def explain(error: Exception, host: str) -> Failure:  # noqa: PLR0911 - a table
-    """What an error of httpx or aiohttp means; ``host`` is ``name[:port]``."""
+    """Classify an error of httpx or aiohttp; ``host`` is ``name[:port]``."""
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     reason = _reason(cause)
     match cause:
@@ -41,13 +41,13 @@ def explain(error: Exception, host: str) -> Failure:  # noqa: PLR0911 - a table
         case aiohttp.ConnectionTimeoutError() | httpx.ConnectTimeout():
             return Failure("connect timeout", f"no connection to {host} in time")
         case aiohttp.ServerTimeoutError() | httpx.TimeoutException():
-            return Failure("read timeout", f"connected to {host}, but no answer in time")
+            return Failure("read timeout", f"connected to {host}, but no response in time")
         case _:
             return Failure("broken", f"the connection to {host} broke: {reason}")
 
 
 def _reason(error: Exception) -> str:
-    """The innermost text: that of the operating system, the resolver or OpenSSL."""
+    """The text of the innermost cause: the operating system, the resolver or OpenSSL."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return str(error.certificate_error)
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

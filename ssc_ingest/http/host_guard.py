@@ -1,7 +1,7 @@
-"""Between us and a host: the fleet's permission to ask it, and what its answers say about it.
+"""Permission for requests to a host, and conclusions from its responses.
 
-A host is paused for the whole fleet when it asks for that, when it refuses one document after the
-other, when it is overloaded, and when it cannot be reached.
+A host is paused for the whole fleet if it requests that, refuses several documents in a row, is
+overloaded, or is unreachable.
 """
 
 import asyncio
@@ -25,33 +25,33 @@ from ssc_ingest.http.responses import retry_after
 from ssc_ingest.metrics import Metrics
 
 PAUSE_AFTER = {403: 60.0, 429: 60.0, 503: 5.0}
-"""Seconds that a host is left alone when it names no time; doubled from pause to pause."""
+"""Seconds of a pause if the host states no time; doubled with each pause."""
 
 MIN_PAUSE = 1.0
-"""Seconds; hosts that name less, such as ``Retry-After: 0``, name nothing."""
+"""Seconds; shorter times of a host, such as ``Retry-After: 0``, are ignored."""
 
 log = structlog.get_logger(__name__)
 
 
 class HostGuard:
-    """Asks for permissions, and pauses hosts."""
+    """Obtains permissions, and pauses hosts."""
 
     def __init__(self, limiter: RateLimiter, metrics: Metrics) -> None:
         self._limiter = limiter
         self._metrics = metrics
 
     async def permission(self, host: str, rate: float, registry: str, url: str) -> Permission:
-        """Wait for the fleet's permission to send one request.
+        """Wait for the rate limiter's permission to send one request.
 
         Args:
             host: ``name[:port]``.
-            rate: requests per second.
-            registry: the ecosystem that asks.
+            rate: maximum requests a second.
+            registry: the requesting ecosystem.
             url: the document.
 
         Raises:
-            AwaitsTurn, RegistryPaused, RegistryUnreachable, RateLimited: there is none for longer
-                than this may wait.
+            AwaitsTurn, RegistryPaused, RegistryUnreachable, RateLimited: the wait would be too
+            long.
         """
         scope = current_scope()
         permission = await self._limiter.take(
@@ -78,17 +78,17 @@ class HostGuard:
                 reason = f"waits for its turn (rate limit of {host})"
                 raise AwaitsTurn(reason, retry_after=delay, url=url)
             case _:
-                reason = f"{host} is paused, because it asked us to wait or refused us"
+                reason = f"{host} is paused, because it requested a pause or refused us"
                 raise RateLimited(reason, retry_after=delay, url=url)
 
     async def check_answer(
         self, answer: httpx.Response, host: str, url: str, permission: Permission
     ) -> None:
-        """See what an answer says about its host.
+        """Conclude from a response whether its host must be paused.
 
         Raises:
-            RateLimited: the host wants to be left alone, or this document is to wait.
-            RegistryUnreachable: gateways have said so for several documents.
+            RateLimited: the host is paused, or this document must wait.
+            RegistryUnreachable: gateways reported time-outs for several documents.
         """
         status = answer.status_code
         kind = host_history.answer_of(status)
@@ -114,7 +114,7 @@ class HostGuard:
     async def _pause(
         self, error: type[RateLimited], status: int, named: float, host: str, url: str
     ) -> NoReturn:
-        """Pause the host for the time that it has ``named``, or for a time that grows."""
+        """Pause the host for the time that it has ``named``, or for a growing time."""
         self._metrics.asked_to_wait(host, status)
         paused = await self._limiter.pause(
             host,
@@ -126,10 +126,10 @@ class HostGuard:
     async def check_failure(
         self, failure: Failure, host: str, url: str, permission: Permission
     ) -> None:
-        """See what the lack of an answer says about the host.
+        """Conclude from a missing response whether the host must be paused.
 
         Raises:
-            RegistryUnreachable: it cannot be reached.
+            RegistryUnreachable: the host is unreachable.
         """
         if failure.kind == "broken":
             if permission.watched:
@@ -137,7 +137,7 @@ class HostGuard:
         elif failure.kind == "unreachable" or permission.probe:
             await self._unreachable(host, failure.text, url)
         else:
-            # A connection is the host's, whatever the document.
+            # A connection does not depend on the document.
             document = url if failure.kind == "read timeout" else None
             if host_history.is_silent(await self._record(host, "late", document)):
                 await self._unreachable(host, failure.text, url)

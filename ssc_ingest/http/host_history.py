@@ -1,6 +1,6 @@
-"""What a host's last answers say about the host, and not about single documents.
+"""The last responses of a host, to tell failures of the host from failures of one document.
 
-The last ten are kept in Redis, for the whole fleet, while one of them is bad.
+Redis stores the last ten for the whole fleet, while one of them is bad.
 """
 
 import hashlib
@@ -10,57 +10,57 @@ from itertools import takewhile
 from typing import Literal
 
 Answer = Literal["fine", "failed", "forbidden", "overloaded", "late"]
-"""``late``: a time-out, or a gateway's word that the registry behind it does not respond;
-``failed``: other failures, which say nothing about the host."""
+"""``late``: a time-out of the host, or one that a gateway reports; ``failed``: other failures,
+which do not concern the host."""
 
 LENGTH = 10
-"""Answers that are kept."""
+"""Maximum number of stored responses."""
 
 MAX_FORBIDDEN = 5
-"""Refusals (403) of different documents in a row by which a host refuses us altogether."""
+"""Number of refusals (403) in a row, for different documents, from which the host refuses us."""
 
 MAX_LATE = 3
-"""Time-outs of different documents in a row after which a host is unreachable."""
+"""Number of time-outs in a row, for different documents, from which the host is unreachable."""
 
 MAX_OVERLOADED = 3
-"""Responses 503 among the last ten by which a host is overloaded, and not a document broken."""
+"""Number of 503 among the stored responses from which the host is overloaded."""
 
 STATUSES: dict[int, Answer] = {
     403: "forbidden",
     503: "overloaded",
     **dict.fromkeys((502, 504, 520, 521, 522, 523, 524), "late"),
 }
-"""The statuses that may say something about the host; the last five are Cloudflare's."""
+"""The statuses that may concern the host; the last five are Cloudflare's."""
 
 
 def answer_of(status: int) -> Answer:
-    """What a status means here; 429 speaks for itself."""
+    """The class of a status; 429 is handled elsewhere."""
     if status in STATUSES:
         return STATUSES[status]
     return "fine" if status < 500 and status != 429 else "failed"  # noqa: PLR2004
 
 
 def entry(answer: Answer, url: str | None) -> str:
-    """What is kept of an answer; without ``url``, it is about the host whatever the document."""
+    """The stored form of a response; without ``url`` it concerns the host."""
     address = hashlib.sha256(url.encode()).hexdigest()[:12] if url else uuid.uuid4().hex[:12]
     return f"{answer} {address}"
 
 
 def refuses_us(entries: Sequence[str]) -> bool:
-    """Whether the host refuses everything; the newest entry comes first."""
+    """Whether the host refuses all documents; the newest entry comes first."""
     return _in_a_row(entries, "forbidden") >= MAX_FORBIDDEN
 
 
 def is_silent(entries: Sequence[str]) -> bool:
-    """Whether the host does not respond any more."""
+    """Whether the host no longer responds."""
     return _in_a_row(entries, "late") >= MAX_LATE
 
 
 def is_overloaded(entries: Sequence[str]) -> bool:
-    """Whether the host, and not a document alone, is overloaded."""
+    """Whether the host is overloaded, and not only one document broken."""
     return sum(each.startswith("overloaded ") for each in entries) >= MAX_OVERLOADED
 
 
 def _in_a_row(entries: Sequence[str], answer: Answer) -> int:
-    """Different documents with this answer, up to the first other answer."""
+    """Number of different documents with this answer before any other answer."""
     return len(set(takewhile(lambda each: each.startswith(f"{answer} "), entries)))

@@ -1,15 +1,15 @@
 """One token bucket per registry host, in Redis, shared by the whole fleet.
 
-``ratelimit:<host>``   the bucket, and the time up to which those who were refused come back
+``ratelimit:<host>``   the bucket, and the time at which the last refused request returns
 ``used:<host>``        tokens taken in each of the last sixty minutes
-``pause:<host>``       exists while nobody may ask the host: it said so, or cannot be reached
-``pauses:<host>``      number of pauses since its last good answer
-``answers:<host>``     the last ten answers (:mod:`.host_history`), while one of them is bad
-``unreachable:<host>`` why no connection succeeds; one request at a time, the probe, tries again
-``probe:<host>``       exists while that request is on its way
-``hold:<registry>``    exists while an operator lets nobody ask a registry, on whatever host
+``pause:<host>``       exists while the host is paused: it requested that, or is unreachable
+``pauses:<host>``      number of pauses since its last good response
+``answers:<host>``     the last ten responses (:mod:`.host_history`), while one of them is bad
+``unreachable:<host>`` the reason why no connection succeeds; one request at a time, the probe,
+tests it ``probe:<host>`` exists while that request is in progress ``hold:<registry>`` exists while
+an operator has paused a registry, with all its hosts
 
-Time is the Redis server's. A loopback host has no rate, but it can be paused.
+The time is that of the Redis server. A loopback host has no rate limit, but can be paused.
 """
 
 import ipaddress
@@ -26,56 +26,56 @@ from ssc_ingest.http.host_history import LENGTH, Answer, entry
 from ssc_ingest.work.lua import load
 
 MAX_WAIT = 2.0
-"""Seconds that a task may hold its slot while it waits for a token."""
+"""Maximum seconds for which a task occupies its slot while it waits for a token."""
 
 MAX_START = 0.5
-"""The same for work that has read nothing yet: what was begun is to be finished first, or
-thousands of packages would be half read, and none done."""
+"""The same for tasks that have read nothing yet. Started packages come first; otherwise thousands
+of packages would be incomplete, and none done."""
 
 MAX_SPREAD = 60.0
-"""Seconds over which those who are refused come back, one for each token."""
+"""Seconds over which refused requests are spread, one per token."""
 
 RESERVED_SHARE = 0.2
-"""Share of the burst that only urgent work may use."""
+"""Share of the burst reserved for urgent work."""
 
 MAX_PAUSE = 3600.0
 
 MAX_UNREACHABLE = 60.0
-"""Seconds between two probes of a host that cannot be reached, at most."""
+"""Maximum seconds between probes of an unreachable host."""
 
 FIRST_UNREACHABLE = 1.0
-"""Seconds until its first probe; doubled from probe to probe."""
+"""Seconds until its first probe; doubled with each probe."""
 
 PROBE_TIME = 35
-"""Seconds after which a probe counts as lost with its worker."""
+"""Seconds until a probe counts as lost with its worker."""
 
 PROBE_WAIT = 3.0
-"""Seconds that others wait while a probe is on its way."""
+"""Seconds for which other requests wait while a probe is in progress."""
 
 REMEMBERED = 24 * 3600
-"""Seconds for which the state of a host is kept; longer than any pause."""
+"""Seconds until the state of a host expires; longer than any pause."""
 
 LOOK_AGAIN = 300.0
-"""Seconds after which work that an operator holds looks again whether it may go on; the end of
-the hold wakes it up sooner."""
+"""Seconds between checks whether an operator's pause has ended; `resume` requeues the work
+sooner."""
 
 HOUR = 60
-"""Minutes for which tokens are counted."""
+"""Number of minutes with counters of used tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Whether a request may be sent: after ``delay`` seconds, or not before then (``granted``)."""
+    """The limiter's decision: granted after ``delay`` seconds, or ask again after them."""
 
     verdict: Literal["ok", "turn", "paused", "unreachable", "held"]
-    """``turn``: the host's rate is used up; ``held``: an operator has paused the registry."""
+    """``turn``: the host's rate limit is reached; ``held``: an operator has paused the registry."""
     delay: float
     cause: str = ""
-    """Why the host cannot be reached."""
+    """The reason why the host is unreachable."""
     watched: bool = False
-    """Something was wrong with the host: the answer is to be recorded."""
+    """A recent response of the host was bad, so this response must be recorded."""
     probe: bool = False
-    """Whether the host can be reached again is what this request finds out."""
+    """This request is the probe of an unreachable host."""
 
     @property
     def granted(self) -> bool:
@@ -84,36 +84,36 @@ class Permission:
 
     @property
     def held(self) -> bool:
-        """Whether an operator said no."""
+        """Whether an operator has paused the registry."""
         return self.verdict == "held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryPause:
-    """An operator lets nobody ask a registry."""
+    """An operator's pause of a registry."""
 
     since: datetime
     until: datetime | None
-    """``None``: until somebody ends it."""
+    """``None``: until an operator ends it."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostUse:
-    """How a host is asked."""
+    """Use and pauses of a host."""
 
     last_minute: int
     last_hour: int
     paused_until: datetime | None
-    """Nobody asks it until then."""
+    """End of its pause."""
     unreachable: str | None = None
-    """Why it cannot be reached."""
+    """The reason why it is unreachable."""
     queued_until: datetime | None = None
-    """The last work that was refused tries again then."""
+    """The time at which the last refused request returns."""
 
 
 class RateLimiter:
-    """The fleet's permission to ask a host."""
+    """The rate limiter of the fleet."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -124,18 +124,17 @@ class RateLimiter:
     async def take(
         self, host: str, *, rate: float, urgent: bool, begun: bool = True, registry: str = ""
     ) -> Permission:
-        """Ask for one request to ``host``.
+        """Take a token for one request to ``host``.
 
-        A granted permission may carry a delay of at most :data:`MAX_WAIT`: the token is
-        reserved, the caller sleeps. Those who are refused are told to come back one after the
-        other, at the host's rate.
+        A granted token may have a delay of at most :data:`MAX_WAIT`, for which the caller sleeps.
+        Refused requests receive different return times, at the host's rate.
 
         Args:
             host: ``name[:port]``.
-            rate: requests per second.
-            urgent: somebody waits; such work has a reserve, and stands in no line.
-            begun: the work has read something already, and goes before what has not.
-            registry: the ecosystem that asks.
+            rate: maximum requests a second.
+            urgent: a caller waits; such work has a reserve and is not spread.
+            begun: the task has already read a document, and has priority over others.
+            registry: the requesting ecosystem.
         """
         if is_loopback(host):
             rate = 0
@@ -157,16 +156,16 @@ class RateLimiter:
         return Permission(verdict, float(seconds), cause=more)
 
     async def pause(self, host: str, seconds: float, *, doubling: bool = False) -> float:
-        """Stop everybody from asking ``host``; returns for how many seconds.
+        """Pause ``host`` for the fleet; returns the seconds of the pause.
 
-        ``doubling``: the host named no time itself, so pauses in a row grow.
+        ``doubling``: the host stated no time, so consecutive pauses grow.
         """
         return await self._pause_host(host, seconds, MAX_PAUSE, doubling=doubling)
 
     async def unreachable(self, host: str, cause: str) -> float:
-        """Let one request at a time try the host, after growing pauses; returns the next pause.
+        """Mark a host as unreachable, tested by one probe at a time; returns the pause in seconds.
 
-        This ends with the first answer that is recorded.
+        The first recorded response ends this state.
         """
         return await self._pause_host(
             host, FIRST_UNREACHABLE, MAX_UNREACHABLE, doubling=True, cause=cause
@@ -178,7 +177,7 @@ class RateLimiter:
         left: Any = await self._pause(
             keys=[f"{kind}:{host}" for kind in ("pause", "pauses", "unreachable", "probe")],
             args=[
-                # Not 0, which hosts name too and Redis refuses.
+                # Some hosts state 0, which Redis refuses.
                 *(max(1, math.ceil(seconds * 1000)), int(longest * 1000), int(doubling)),
                 *(cause, REMEMBERED),
             ],
@@ -186,15 +185,15 @@ class RateLimiter:
         return float(left) / 1000
 
     async def record(self, host: str, answer: Answer, url: str | None) -> tuple[list[str], bool]:
-        """Keep an answer; a good one need not be kept unless the permission was ``watched``.
+        """Record a response; a good one only if its permission was ``watched``.
 
         Args:
             host: ``name[:port]``.
-            answer: what it was.
-            url: of the document; ``None`` if it does not matter.
+            answer: the class of the response.
+            url: of the document; ``None`` if the response concerns the host.
 
         Returns:
-            The host's last answers, the newest first, and whether it was unreachable until now.
+            The host's last responses, newest first, and whether it was unreachable until now.
         """
         kinds = ("answers", "pause", "pauses", "unreachable", "probe")
         recovered, entries = await self._record(
@@ -207,17 +206,17 @@ class RateLimiter:
         return entries, bool(recovered)
 
     async def hold(self, registry: str, *, reason: str, seconds: float | None) -> None:
-        """Let nobody ask a registry: for so many seconds, or until :meth:`release`."""
+        """Pause a registry for this number of seconds, or until :meth:`release`."""
         document = json.dumps({"since": datetime.now(UTC).isoformat(), "reason": reason})
         until = None if seconds is None else max(1, math.ceil(seconds * 1000))
         await self._redis.set(_hold(registry), document, px=until)
 
     async def release(self, registry: str) -> bool:
-        """End a hold; whether there was one."""
+        """End an operator's pause; returns whether there was one."""
         return bool(await self._redis.delete(_hold(registry)))
 
     async def held(self, registry: str) -> RegistryPause | None:
-        """The hold on a registry, if there is one."""
+        """The operator's pause of a registry, if there is one."""
         document = await self._redis.get(_hold(registry))
         if document is None:
             return None
@@ -230,7 +229,7 @@ class RateLimiter:
         )
 
     async def use(self, hosts: Sequence[str]) -> dict[str, HostUse]:
-        """How hosts were asked in the last minute and hour, and whether they told us to wait."""
+        """The requests to hosts in the last minute and hour, and their pauses."""
         seconds, _ = await self._redis.time()
         minute, passed = divmod(int(seconds), 60)
         found = {}
@@ -252,7 +251,7 @@ class RateLimiter:
 
 
 def _later(moment: str | None, now: int) -> datetime | None:
-    """A moment (Unix time) that is not over."""
+    """A future time (Unix time), else ``None``."""
     until = float(moment or 0)
     return datetime.fromtimestamp(until, UTC) if until > now else None
 

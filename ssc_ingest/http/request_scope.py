@@ -1,4 +1,4 @@
-"""What the requests of one extraction or run have in common, wherever they are sent from."""
+"""Shared state of the requests of one extraction or run."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,33 +16,32 @@ from ssc_ingest.models import now
 
 @dataclass(slots=True)
 class RequestScope:
-    """What the requests of one extraction share; see :func:`request_scope`."""
+    """Shared state of the requests of one extraction; see :func:`request_scope`."""
 
     urgent: bool = False
     timeout: float | None = None
-    """Seconds that a server may be silent; ``None``: as long as the client waits anyway."""
+    """Seconds without data until a request fails; ``None``: the client's default."""
     checkpoint: FetchCheckpoint | None = None
-    """What is read is kept for a next execution; ``None``: it is not, as in runs, which read a
-    registry from end to end."""
+    """Keeps documents for the next attempt; ``None`` for runs."""
     requests: int = 0
     interrupted: bool = False
-    """The extraction was cancelled while it was :meth:`reading`."""
+    """Whether the extraction was cancelled while it was :meth:`reading`."""
     as_of: datetime | None = None
-    """The age of the oldest answer that was not asked for now; ``None``: all of them were."""
+    """The time of the oldest response from the checkpoint; ``None`` if all are new."""
 
     @property
     def begun(self) -> bool:
-        """Whether this extraction, or an earlier execution of it, has read anything."""
+        """Whether this or an earlier attempt of the extraction has read a document."""
         return self.requests > 0 or self.checkpoint is None or self.checkpoint.is_loaded
 
     @property
     def has_grown(self) -> bool:
-        """Whether this execution has read anything that the next one need not read."""
+        """Whether this attempt has read documents that the next one can skip."""
         return self.checkpoint is not None and self.checkpoint.has_grown
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Inside the block, the registry is being read; outside, it is the graph."""
+        """Inside the block the extraction reads the registry, outside it the graph."""
         try:
             yield
         except asyncio.CancelledError:
@@ -55,7 +54,7 @@ _scope: ContextVar[RequestScope | None] = ContextVar("request_scope", default=No
 
 @contextmanager
 def request_scope(scope: RequestScope) -> Iterator[RequestScope]:
-    """Requests inside the block (and in tasks that it starts) count into ``scope``."""
+    """Requests inside the block, and in tasks that it starts, belong to ``scope``."""
     token = _scope.set(scope)
     try:
         yield scope
@@ -64,12 +63,12 @@ def request_scope(scope: RequestScope) -> Iterator[RequestScope]:
 
 
 def current_scope() -> RequestScope | None:
-    """The scope of the block that this runs in."""
+    """The scope of the current block."""
     return _scope.get()
 
 
 def stored_response(question: str) -> Response | None:
-    """What an earlier execution of this extraction was answered, if it left something."""
+    """The response to an earlier attempt of this extraction, if kept."""
     scope = _scope.get()
     if scope is None or scope.checkpoint is None:
         return None
@@ -80,7 +79,7 @@ def stored_response(question: str) -> Response | None:
 
 
 def store_response(question: str, answer: Response) -> None:
-    """Leave an answer for the next execution of this extraction, should this one be put off."""
+    """Keep a response for the next attempt, in case this one is delayed."""
     scope = _scope.get()
     if scope and scope.checkpoint and answer.status == httpx.codes.OK:
         kept = StoredResponse(answer.url, answer.body, dict(answer.headers), now())
@@ -88,13 +87,13 @@ def store_response(question: str, answer: Response) -> None:
 
 
 def stored_result(url: str) -> bytes | None:
-    """What an earlier execution of this extraction has made of the document at that address."""
+    """The result of the document at that URL from an earlier attempt."""
     scope = _scope.get()
     return scope.checkpoint.result(url) if scope and scope.checkpoint else None
 
 
 def store_result(url: str, result: bytes) -> None:
-    """Leave to the next execution what was made of a document, instead of the document."""
+    """Keep the result of a document for the next attempt, instead of the document."""
     scope = _scope.get()
     if scope and scope.checkpoint:
         scope.checkpoint.replace(url, result)

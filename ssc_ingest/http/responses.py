@@ -1,4 +1,4 @@
-"""What registries answer: documents in memory, large ones in files, and headers about time."""
+"""Responses of registries: in memory, large ones in files, and their time headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ssc_ingest.models import now
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer with status 200, 206 or 304; ``headers`` are case-insensitive."""
+    """A complete response with status 200, 206 or 304; ``headers`` are case-insensitive."""
 
     url: str
     status: int
@@ -22,25 +22,25 @@ class Response:
 
     @property
     def not_modified(self) -> bool:
-        """Whether the document is still the one whose ETag we sent."""
+        """Whether the document still has the ETag that we sent."""
         return self.status == httpx.codes.NOT_MODIFIED
 
     @property
     def etag(self) -> str | None:
-        """The validator to send next time."""
+        """The validator for the next request."""
         return self.headers.get("etag")
 
     @property
     def last_modified(self) -> datetime | None:
-        """When the document came to be what it is, in UTC, if the host tells."""
+        """The time of the last change in UTC, if the host states it."""
         return http_date(self.headers.get("last-modified", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A large document in a file that is gone when its block ends; ``file`` is at its beginning.
+    """A large document in a file that is deleted at the end of the block; ``file`` is at its start.
 
-    After a conditional request (``not_modified``) the file is empty.
+    The file is empty if ``not_modified`` (after a conditional request).
     """
 
     url: str
@@ -61,7 +61,7 @@ def retry_after(text: str | None) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """The moment of a header that holds a date (RFC 9110, 5.6.7), in UTC."""
+    """The time in a date header (RFC 9110, 5.6.7), in UTC."""
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
 """Work in Redis: messages, queues, claims, deliveries, retries and dead letters.
 
-Nothing here knows a registry or the graph.
+This room does not depend on registries or the graph.
 """

@@ -1,7 +1,7 @@
-"""The arguments of the public tasks, checked where they enter the program.
+"""The arguments of the public tasks, and their validation.
 
-Other services call the tasks by name, so unknown keywords are tolerated (the task logs them); a
-missing argument or a wrong type is an error that names the field.
+Other services call the tasks by name, so unknown keywords are only logged. A missing argument or a
+wrong type is an error that names the field.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ssc_ingest.errors import InvalidArguments
 
 MAX_NAME_LENGTH = 512
-"""Characters. Registries allow only shorter names; each ecosystem checks its own limit."""
+"""Maximum characters of a name, above the limits of all registries, which the ecosystems check."""
 
 MAX_NAMES = 1000
 """Packages of one ``vulnerabilities.attribute``."""
@@ -26,7 +26,7 @@ class Arguments(BaseModel):
 
     @classmethod
     def parse(cls, keywords: Any) -> Self:
-        """Check the keywords of a call.
+        """Validate the keywords of a call.
 
         Raises:
             InvalidArguments: the text names every invalid field.
@@ -47,7 +47,7 @@ class Arguments(BaseModel):
 
 
 class Origin(BaseModel):
-    """The message of another service that requested the task; failures return to its stream."""
+    """The stream message that requested the task; failures are reported to its stream."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -66,7 +66,7 @@ class ExtractPackage(Arguments):
     refresh: bool = False
     """Read the registry even if the graph has the package."""
     dependencies: Dependencies = "latest"
-    """The versions whose requirements to follow: all, the latest one, or none."""
+    """The versions whose requirements are followed: all, the latest one, or none."""
     job_id: str | None = Field(None, max_length=100)
     parent_id: str | None = None
     """elementId of a Version or RequirementFile that requires this package."""
@@ -86,15 +86,15 @@ class ExtractPackage(Arguments):
     links: list[str] | None = Field(None, max_length=5)
     """The listing's or feed's hints about the package; runs set it."""
     expected: str | None = Field(None, max_length=2000)
-    """What the registry's feed said about the package; see ``Ecosystem.fetch``."""
+    """The feed's statement about the package; see ``Ecosystem.fetch``."""
 
     @property
     def hints(self) -> tuple[str, ...] | None:
-        """The ``links``, as a ``FetchRequest`` has them."""
+        """The ``links`` in the form of a ``FetchRequest``."""
         return None if self.links is None else tuple(self.links)
 
     def keywords(self) -> dict[str, Any]:
-        """The shortest keywords that mean the same."""
+        """The arguments as keywords, without defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 

@@ -1,7 +1,7 @@
-"""Requests of many tasks are sent in batches, one batch at a time.
+"""Batches the requests of many tasks, one batch at a time.
 
-A lone request goes out at once; under load, the requests that gather while one batch is in
-progress are the next batch, so that batches grow with the load.
+A single request is sent at once. Under load, all requests that arrive during one batch form the
+next batch, so batches grow with the load.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ A = TypeVar("A")
 
 @dataclass(slots=True, eq=False)
 class Request(Generic[T, A]):
-    """An item that is to be sent, and the future that its task awaits."""
+    """An item to send, with the future that its task awaits."""
 
     item: T
     answer: "asyncio.Future[A]"
 
     def settle(self, answer: A | Exception) -> None:
-        """Set the answer, unless the task was cancelled."""
+        """Set the result, unless the task was cancelled."""
         if self.answer.done():
             return
         if isinstance(answer, Exception):
@@ -32,7 +32,7 @@ class Request(Generic[T, A]):
 
 
 def first(count: int, waiting: list[T]) -> list[T]:
-    """Remove so many items from the front of a list, or all that it has; returns them."""
+    """Remove and return this number of items from the front of a list, or all of them."""
     batch = waiting[:count]
     del waiting[:count]
     return batch
@@ -42,12 +42,12 @@ class Batcher(Generic[T, A]):
     """Sends the requests of the tasks of one event loop.
 
     Args:
-        send: sends items and returns as many answers, in their order; an answer that is an
-            exception is raised for its item, and one that ``send`` raises for all of them.
-        take: removes the next batch from the requests that wait, and returns it.
-        linger: seconds that the first request of a batch waits for others.
-        stopped: what is raised for the requests that are left when the batcher's task ends
-            early; ``None`` cancels them.
+        send: sends items and returns one result per item, in order. A result that is an exception
+            is raised for its item; an exception of ``send`` is raised for all items.
+        take: removes the next batch from the waiting requests, and returns it.
+        linger: seconds for which the first request of a batch waits for others.
+        stopped: the exception for waiting requests if the batcher's task ends early; ``None``
+            cancels them.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class Batcher(Generic[T, A]):
         self._task: asyncio.Task[None] | None = None
 
     def put(self, item: T) -> "asyncio.Future[A]":
-        """Add a request for the next batch; returns its answer."""
+        """Add a request to the next batch; returns its result."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append(Request(item, answer))
         if self._task is None or self._task.done():
-            # In a context of its own: it serves all tasks, not only the one that starts it.
+            # In its own context, because it serves all tasks, not only the one that starts it.
             self._task = asyncio.create_task(self._drain(), context=Context())
         return answer
 
     async def close(self) -> None:
-        """Send what waits; later batches do not linger."""
+        """Send the waiting requests; later batches do not linger."""
         self._linger = 0.0
         if self._task:
             await self._task
@@ -94,7 +94,7 @@ class Batcher(Generic[T, A]):
                 for request, answer in zip(batch, answers, strict=True):
                     request.settle(answer)
         finally:
-            # Nothing is left, unless this task was cancelled.
+            # No requests are left, unless this task was cancelled.
             for request in [*batch, *self._waiting]:
                 if self._stopped:
                     request.settle(self._stopped)

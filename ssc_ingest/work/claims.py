@@ -19,7 +19,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import Queues
 
 LEASE = 60
-"""Seconds that a claim lasts without being renewed."""
+"""Seconds until a claim expires that is not renewed."""
 
 RENEW_EVERY = 15
 
@@ -39,13 +39,15 @@ class Claims:
         self._orphans = redis.register_script(load("claim_orphans"))
 
     async def claim(self, purl: Purl, owner: str, request: str) -> bool:
-        """Claim the package for ``owner``, or defer ``request`` to the task that has it."""
+        """Claim the package for ``owner``, or defer ``request`` to its current owner."""
         keys = [_INFLIGHT + purl, _WANTED + purl]
         return bool(await self._claim(keys=keys, args=[owner, LEASE, request]))
 
     @asynccontextmanager
     async def renewed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
-        """Renew the claim during the block; an exception abandons it, not the deferred requests."""
+        """Renew the claim during the block; an exception ends it but keeps the deferred
+        requests.
+        """
         async with renewing(lambda: self.renew(purl, owner), RENEW_EVERY):
             try:
                 yield
@@ -59,7 +61,7 @@ class Claims:
         return bool(await self._renew(keys=[_INFLIGHT + purl], args=[owner, LEASE]))
 
     async def hand_over(self, purl: Purl, owner: str) -> None:
-        """End the claim and requeue the requests that were deferred meanwhile."""
+        """End the claim and requeue its deferred requests."""
         await self.requeue(purl, await self.release(purl, owner))
 
     async def release(self, purl: Purl, owner: str) -> list[str]:
@@ -73,7 +75,7 @@ class Claims:
             await self.acknowledge(purl, requests)
 
     async def acknowledge(self, purl: Purl, requests: Sequence[str]) -> None:
-        """Remove requests that cannot be lost any more; others may have come meanwhile."""
+        """Delete published requests; new ones may have arrived in the meantime."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             for request in requests:
                 pipeline.lrem(_WANTED + purl, 1, request)
@@ -89,11 +91,11 @@ class Claims:
         return None if owner is None else str(owner)
 
     async def count(self) -> int:
-        """Number of packages that are being worked on."""
+        """Number of claimed packages."""
         return len([key async for key in self._redis.scan_iter(f"{_INFLIGHT}*", count=1000)])
 
     async def orphaned_requests(self) -> dict[Purl, list[str]]:
-        """Deferred requests whose owner is gone (killed, its message purged), by package.
+        """Deferred requests by package whose owner is gone (killed, its message purged).
 
         They stay stored until :meth:`acknowledge`.
         """

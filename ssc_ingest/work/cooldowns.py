@@ -1,9 +1,8 @@
-"""Cooldowns: packages that failed permanently rest before a staleness run reads them again.
+"""Cooldowns: pauses after permanent failures, in which staleness runs skip a package.
 
-A task that failed permanently is a dead letter and is not retried automatically. Its package is
-still the one that was checked longest ago, so without a cooldown it would head every staleness run.
-``failing:<purl>`` is a hash with the number of failures and the end of the rest; it expires some
-time after that.
+A failed package is still one of those that were read longest ago. Without a cooldown it would come
+first in every staleness run. ``failing:<purl>`` is a hash with the number of failures and the end
+of the cooldown; it expires some time later.
 """
 
 import time
@@ -17,10 +16,10 @@ from ssc_ingest.work.lua import load
 
 DAY = 24 * 3600
 FIRST_REST, MAX_REST = DAY, 32 * DAY
-"""Seconds of rest after the first failure, and at most; doubled with each failure."""
+"""Seconds of the first and of the longest cooldown; doubled with each failure."""
 
 TTL = 32 * DAY
-"""Seconds beyond a rest after which failures are forgotten."""
+"""Seconds after a cooldown until its failures are forgotten."""
 
 
 class Cooldowns:
@@ -31,7 +30,7 @@ class Cooldowns:
         self._start = redis.register_script(load("cooldown_start"))
 
     async def start(self, purl: Purl) -> int:
-        """A package has failed permanently; returns the seconds of its rest."""
+        """Start the cooldown of a failed package; returns its seconds."""
         args: list[float] = [time.time(), FIRST_REST, MAX_REST, TTL]
         return int(await self._start(keys=[_key(purl)], args=args))
 

@@ -1,8 +1,8 @@
-"""Dead letters: tasks that failed permanently, with all data to understand and repeat them.
+"""Dead letters: tasks that failed permanently, with the data for analysis and replay.
 
-Failures of jobs that another service put on a Redis stream go to ``<stream>-dlq`` with the
-fields ``data`` (the raw text) and ``error``, as their producers expect; all others go to the
-stream ``dead-letters``. An id names the stream and the entry: ``dead-letters/1700000000000-0``.
+Failures of stream requests by other services go to ``<stream>-dlq`` with the fields ``data`` (the
+raw text) and ``error``, as their producers expect. All others go to the stream ``dead-letters``. An
+id names the stream and the entry: ``dead-letters/1700000000000-0``.
 """
 
 import json
@@ -32,13 +32,13 @@ KEPT_PORTION = 1000
 """Letters that are delivered at once."""
 
 MAX_TRACEBACK_LENGTH = 20_000
-"""Characters; the end of a longer one is kept."""
+"""Maximum characters of a traceback; the end of a longer one is kept."""
 
 MAX_ERROR_LENGTH = 500
-"""Characters of an earlier failure's error."""
+"""Maximum characters of an earlier failure's error text."""
 
 MAX_FAILURES = 20
-"""Earlier failures that a letter keeps: the latest."""
+"""Maximum number of earlier failures in a dead letter; the latest are kept."""
 
 PAGE = 100
 
@@ -71,12 +71,12 @@ class DeadLetter:
 
     @property
     def subject(self) -> str:
-        """A short description: the package, else the task."""
+        """A short description: the package, otherwise the task."""
         ecosystem, name = self.kwargs.get("ecosystem"), self.kwargs.get("name")
         return f"{ecosystem} {name}" if ecosystem and name else self.task
 
     def message(self) -> TaskMessage:
-        """The task as it was before it failed, with a new set of attempts.
+        """The task in its state before the failure, with new attempts.
 
         Its run has counted it as failed and no longer waits for it.
         """
@@ -202,7 +202,7 @@ class DeadLetters:
         return found
 
     async def all(self, chosen: LetterFilter = EVERYTHING) -> AsyncIterator[DeadLetter]:
-        """Dead letters that pass a filter, the newest of each stream first."""
+        """Dead letters that match a filter, newest of each stream first."""
         first = "-" if chosen.since is None else str(chosen.since)
         for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
             before = "+" if chosen.until is None else str(chosen.until)
@@ -214,7 +214,7 @@ class DeadLetters:
                 before = f"({entries[-1][0]}"
 
     async def get(self, letter_id: str) -> DeadLetter | None:
-        """One dead letter, or ``None`` if there is none of that id."""
+        """The dead letter with this id, or ``None``."""
         if (place := _place(letter_id)) is None:
             return None
         name, entry_id = place
@@ -222,10 +222,10 @@ class DeadLetters:
         return _decode(f"{name}/{entry_id}", entries[0][1]) if entries else None
 
     async def return_to_stream(self, letter: DeadLetter) -> bool:
-        """Put the raw message of a stream's letter back on its stream.
+        """Return the raw message of a dead letter to its stream.
 
         Returns:
-            Whether it could be: the letter has a message, and the stream is one of ours.
+            Whether that was possible: there is a message, and the stream is one of ours.
         """
         name = letter.id.rpartition("/")[0]
         if letter.data is None or name not in self._names:
@@ -234,7 +234,7 @@ class DeadLetters:
         return True
 
     async def delete(self, letter_ids: Sequence[str]) -> int:
-        """Remove dead letters; returns how many existed."""
+        """Delete dead letters; returns the number of deleted ones."""
         removed = 0
         for name, entry_id in filter(None, map(_place, letter_ids)):
             removed += int(await self._redis_of(name).xdel(name, entry_id))
@@ -245,7 +245,7 @@ class DeadLetters:
 
 
 def _place(letter_id: str) -> tuple[str, str] | None:
-    """The stream and the entry that an id names; ``None`` if it is no valid id."""
+    """The stream and the entry of an id; ``None`` if the id is invalid."""
     name, _, entry_id = letter_id.rpartition("/")
     name = name or STREAM
     is_stream = name == STREAM or name.endswith(STREAM_SUFFIX)

@@ -1,9 +1,9 @@
 """Counts the deliveries of a task that did not end in order.
 
-The tasks of a killed worker are delivered again, and a task that kills its worker would kill one
-after another. A task with an earlier delivery that began and never ended is therefore suspicious,
-and the worker runs it alone in a child process. Every orderly end (success, retry, requeue, a
-handled failure) clears the count.
+The tasks of a killed worker are delivered again, so a task that kills its worker would kill one
+worker after another. If an earlier delivery of a task started and did not end, the task is
+suspicious, and the worker runs it alone in a child process. Every orderly end (success, retry,
+requeue, a handled failure) clears the count.
 """
 
 from redis.asyncio import Redis
@@ -23,7 +23,7 @@ class Deliveries:
         self._begin = redis.register_script(load("delivery_begin"))
 
     async def begin(self, task_id: str) -> int:
-        """Count one more delivery; returns how many began and did not end, including this one."""
+        """Count a delivery; returns the number of deliveries without an end, including this one."""
         return int(await self._begin(keys=[_key(task_id)], args=[TTL]))
 
     async def end(self, task_id: str) -> None:

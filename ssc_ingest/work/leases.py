@@ -1,4 +1,4 @@
-"""Renewing what expires, for as long as it is in use."""
+"""Renewal of expiring locks and claims while they are in use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,9 +9,9 @@ from redis.exceptions import RedisError
 
 @asynccontextmanager
 async def renewing(renew: Callable[[], Awaitable[bool]], every: float) -> AsyncIterator[None]:
-    """Call ``renew`` every so many seconds during the block, until it returns ``False``.
+    """Call ``renew`` at this interval during the block, until it returns ``False``.
 
-    A Redis that is away may be back before the lease expires.
+    Errors of Redis are ignored: it may respond again before the lease expires.
     """
 
     async def keep() -> None:

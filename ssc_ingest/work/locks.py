@@ -1,8 +1,8 @@
 """A fleet-wide lock with a time limit.
 
-The tasks that use it are acknowledged when they end: a task that took longer than the visibility
-timeout would be delivered again and run twice in parallel. The next execution continues the work
-that exceeded the limit.
+Its tasks are acknowledged when they end. Without the limit, a task that takes longer than the
+visibility timeout would be delivered again and run twice in parallel. The next execution continues
+the work.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 GRACE = 5.0
-"""Seconds that the lock of a killed process lasts beyond the time limit."""
+"""Seconds for which the lock of a killed process lasts beyond the time limit."""
 
 
 class LockHeld(Exception):

@@ -15,15 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 PUBLISHED = "published_at"
-"""Header of ours: when the message entered its queue (Unix time)."""
+"""Our header with the Unix time when the message entered its queue."""
 
 MAX_REPR_LENGTH = 1024
-"""Characters of the arguments that Flower shows."""
+"""Maximum characters of the arguments in Flower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The effects of a task's attempts so far."""
+    """The results of a task's attempts so far."""
 
     requests: int = 0
     """HTTP requests sent."""
@@ -31,11 +31,11 @@ class Progress:
     requirements: int = 0
     """Requirement edges written."""
     wrote: bool = False
-    """An attempt started to write a package that was never read: the graph may have its result."""
+    """An attempt started to write a new package, so the graph may have parts of it."""
 
     @classmethod
     def decode(cls, header: Any) -> Self:
-        """From a message's header; invalid fields are ignored."""
+        """Read from a message's header; invalid fields are ignored."""
         fields = header if isinstance(header, Mapping) else {}
         known = {name: fields[name] for name in cls.__slots__ if isinstance(fields.get(name), int)}
         return cls(**known)
@@ -66,7 +66,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskMessage:
-    """One task in a queue: what to do, where, and the attempts so far."""
+    """One task in a queue, with its attempts so far."""
 
     task: str
     kwargs: Mapping[str, Any]
@@ -82,7 +82,7 @@ class TaskMessage:
     published_at: float | None = None
     """Unix time when a delivered message entered its queue."""
     ignore_result: bool = True
-    """Whether its result is not stored: those of packages are in the graph."""
+    """Whether Celery does not store its result; results of packages are in the graph."""
 
     def moved_to(self, queue: str) -> "TaskMessage":
         """The same task for another queue."""
@@ -149,7 +149,7 @@ class TaskMessage:
 
 @dataclass(frozen=True, slots=True)
 class NextMessage:
-    """The facts about a message in a queue that are known without taking it."""
+    """The facts about a queued message that can be read without taking it."""
 
     task_id: str
     published_at: float | None
@@ -157,7 +157,7 @@ class NextMessage:
 
     @classmethod
     def decode(cls, message: str) -> "NextMessage":
-        """From the text that kombu stores."""
+        """Read from the text that kombu stores."""
         try:
             headers = json.loads(message)["headers"]
             return cls(str(headers["id"]), headers.get(PUBLISHED))

@@ -1,8 +1,8 @@
-"""The public names of queues, and of the task that every room names.
+"""The public names of queues, and of the extraction task.
 
-Every other task's name stands with the code that it starts: those of runs in
-:mod:`ssc_ingest.runs.kinds`, those of upkeep in :mod:`ssc_ingest.control`. Other services use these
-names: a published name stays.
+Other task names are defined next to the code that they start: those of runs in
+:mod:`ssc_ingest.runs.kinds`, those of maintenance in :mod:`ssc_ingest.control`. Other services use
+these names, so they never change.
 """
 
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ EXTRACT = "extraction.extract_package"
 
 CONTROL = "control"
 DEFAULT = "celery"
-"""Where callers without our configuration publish; control forwards it."""
+"""The queue of callers without our configuration; control forwards its messages."""
 
 URGENCIES = ("urgent", "fresh", "bulk")
 
 
 def queue_name(ecosystem: str, urgency: str) -> str:
-    """The queue of one ecosystem's work of one urgency: ``pypi.urgent``."""
+    """The queue of one ecosystem and urgency: ``pypi.urgent``."""
     return f"{ecosystem}.{urgency}"
 
 

@@ -1,4 +1,4 @@
-"""The not-found cache: packages that their registry does not have, remembered for a week."""
+"""The not-found cache: packages that are missing from their registry, stored for a week."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from ssc_ingest.models import Purl
 
 TTL = 7 * 24 * 3600
-"""Seconds until a missing package is requested again, unless by name."""
+"""Seconds until a missing package is requested again; a call by name ignores the cache."""
 
 
 class NegativeCache:
@@ -17,15 +17,15 @@ class NegativeCache:
         self._redis = redis
 
     async def add(self, purl: Purl) -> None:
-        """The registry does not have the package."""
+        """Store that the registry does not have the package."""
         await self._redis.set(_key(purl), "1", ex=TTL)
 
     async def forget(self, purl: Purl) -> None:
-        """The registry has it now."""
+        """Remove a package, because the registry has it now."""
         await self._redis.delete(_key(purl))
 
     async def contains(self, purl: Purl) -> bool:
-        """Whether the registry lacked the package at the last request."""
+        """Whether the package was missing at the last request."""
         return bool(await self._redis.exists(_key(purl)))
 
     async def filter(self, purls: Sequence[Purl]) -> set[Purl]:

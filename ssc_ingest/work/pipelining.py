@@ -1,8 +1,8 @@
-"""Commands of tasks that run at the same time share their round trips to Redis.
+"""Concurrent tasks share their round trips to Redis.
 
-A task sends Redis a handful of commands, one after the other, and dozens of tasks do so at
-once. A round trip costs the process much more than a command does, so the commands that come
-while one is in progress are sent together, as the next pipeline.
+A task sends Redis a few commands, one after the other, and dozens of tasks do so at once. A round
+trip costs the process much more than a command. So all commands that arrive during one round trip
+form the next pipeline.
 """
 
 from functools import partial
@@ -15,18 +15,18 @@ from redis.exceptions import DataError
 from ssc_ingest.work.batching import Batcher, first
 
 MAX_BATCH = 200
-"""Commands of one pipeline."""
+"""Maximum commands per pipeline."""
 
 
 _Command: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-"""Arguments and options, as redis-py passes them."""
+"""Arguments and options of redis-py."""
 
 
 class PipeliningRedis(Redis):
     """A client for the tasks of one event loop; not for commands that block.
 
-    A command is sent at the next turn of the loop, or when the pipeline before it has its
-    answers. Each gets its own answer or error; a lost connection fails the whole pipeline.
+    A command is sent at the next turn of the loop, or after the current pipeline. Each command gets
+    its own result or error; a lost connection fails the whole pipeline.
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
@@ -36,14 +36,14 @@ class PipeliningRedis(Redis):
         self._pipelines: Batcher[_Command, Any] = Batcher(self._send, partial(first, MAX_BATCH))
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """The answer to one command; raises what redis-py raises."""
+        """Execute one command; raises the errors of redis-py."""
         return await self._pipelines.put((args, options))
 
     async def aclose(
         self,
         close_connection_pool: bool | None = None,  # noqa: FBT001 - its own signature
     ) -> None:
-        """Send the commands that wait, then close."""
+        """Send the waiting commands, then close."""
         await self._pipelines.close()
         await super().aclose(close_connection_pool)
 
@@ -56,5 +56,5 @@ class PipeliningRedis(Redis):
         except Exception as error:  # noqa: BLE001 - it belongs to the tasks that wait
             if len(commands) == 1 or not isinstance(error, (DataError, UnicodeError)):
                 return [error] * len(commands)
-            # One of them cannot be encoded; nothing was sent.
+            # One command cannot be encoded; nothing was sent.
             return [answer for command in commands for answer in await self._send([command])]

@@ -1,11 +1,11 @@
 """The work queues: Redis lists from which Celery workers take their messages.
 
-The library publishes messages itself because it works without Celery, because a whole page of work
-goes out in one round trip, and because a delayed message can be moved to its queue atomically.
+The library publishes messages itself: it does not depend on Celery, publishes a page in one round
+trip, and moves a delayed message to its queue atomically.
 
-Work that must wait (a paused host, a store that is down, the next attempt) is in the sorted set
-``delayed``, scored by the time when it is due. Its messages are in ``delayed:messages`` by task id:
-a task waits once, however often it was delivered.
+Work that must wait (for a paused host, an unavailable store, the next attempt) is in the sorted set
+``delayed``, scored by its due time. Its messages are in ``delayed:messages`` by task id, so a task
+waits once, however often it was delivered.
 """
 
 import time
@@ -28,7 +28,7 @@ class Queues:
         self._move_due = redis.register_script(load("move_due"))
 
     async def publish(self, messages: Sequence[TaskMessage]) -> None:
-        """Put messages at the end of their queues, all in one round trip."""
+        """Append messages to their queues, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for message in messages:
                 pipeline.lpush(message.queue, message.encode())
@@ -46,27 +46,27 @@ class Queues:
             await pipeline.execute()
 
     async def move_due(self, most: int = 1000) -> int:
-        """Move at most ``most`` delayed messages that are due to their queues; returns how many."""
+        """Move at most ``most`` due messages to their queues; returns their number."""
         return int(await self._move_due(keys=[DELAYED, MESSAGES], args=[time.time(), most]))
 
     async def move_all_due(self) -> None:
-        """Move all delayed messages that are due to their queues, portion by portion."""
+        """Move all due messages to their queues, in batches."""
         while await self.move_due():
             pass
 
     async def wake(self, queues: Sequence[str]) -> int:
-        """Make the delayed messages of these queues due at once; returns how many there were."""
+        """Make the delayed messages of these queues due at once; returns their number."""
         now, woken = time.time(), 0
         async for task_id, entry in self._redis.hscan_iter(MESSAGES, count=1000):
             if entry.partition("\n")[0] in queues:
-                # Never later, and only messages that still wait.
+                # Never later, and only messages that are still waiting.
                 woken += bool(
                     await self._redis.zadd(DELAYED, {task_id: now}, xx=True, lt=True, ch=True)
                 )
         return woken
 
     async def lengths(self, names: Sequence[str]) -> dict[str, int]:
-        """Number of messages in each queue (without those that workers have taken)."""
+        """Number of messages in each queue, without those that workers have taken."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
                 pipeline.llen(name)
@@ -85,7 +85,7 @@ class Queues:
         }
 
     async def is_delayed(self, task_id: str) -> bool:
-        """Whether that task is delayed."""
+        """Whether the task is delayed."""
         return await self._redis.zscore(DELAYED, task_id) is not None
 
     async def delayed(self) -> int:

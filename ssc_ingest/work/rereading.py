@@ -1,8 +1,9 @@
-"""Rereading: packages with unknown requirements are read again after growing rests.
+"""Rereading: packages with unknown requirements are read again after growing intervals.
 
-``unknown:<ecosystem>`` is a sorted set of purls by the time (seconds since 1970) when a staleness
-run reads them again, ``unknown:<ecosystem>:readings`` a hash with the number of readings so far.
-After the last rest, a package is in neither: only a changed document leads to another reading.
+``unknown:<ecosystem>`` is a sorted set of purls by the time (seconds since 1970) of the next
+reading in a staleness run. ``unknown:<ecosystem>:readings`` is a hash with the number of readings
+so far. After the last interval a package is in neither; it is then read again only when its
+document changes.
 """
 
 import time
@@ -14,17 +15,17 @@ from ssc_ingest.models import PackageRef, Purl
 DAY = 24 * 3600
 
 RESTS = (DAY, 7 * DAY, 30 * DAY)
-"""Seconds between two readings, in turn."""
+"""The intervals in seconds, in order."""
 
 
 class Rereading:
-    """Rests of packages; ``redis`` is the state database."""
+    """The next readings of packages; ``redis`` is the state database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def rest(self, ref: PackageRef) -> None:
-        """The package was read, and requirements are still unknown: begin its next rest."""
+        """The package was read, and requirements are still unknown: start its next interval."""
         times, readings = _keys(ref.ecosystem)
         count = int(await self._redis.hget(readings, ref.purl) or 0)
         async with self._redis.pipeline(transaction=True) as pipeline:
@@ -45,12 +46,12 @@ class Rereading:
             await pipeline.execute()
 
     async def seconds_left(self, ref: PackageRef) -> float | None:
-        """Seconds of rest that are left, at most 0 after its end; ``None`` for no rest at all."""
+        """Seconds until the next reading, at most 0 if it is due; ``None`` if none is planned."""
         due: float | None = await self._redis.zscore(_keys(ref.ecosystem)[0], ref.purl)
         return None if due is None else due - time.time()
 
     async def due(self, ecosystem: str, most: int) -> list[Purl]:
-        """At most so many packages whose rest has ended, the longest ago first."""
+        """Due packages up to this number, the longest overdue first."""
         times, _ = _keys(ecosystem)
         found = await self._redis.zrangebyscore(times, "-inf", time.time(), start=0, num=most)
         return [Purl(str(purl)) for purl in found]

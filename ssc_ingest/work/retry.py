@@ -1,4 +1,4 @@
-"""Decisions about failed work: one pure table.
+"""The decision about each error, as one pure function.
 
 =====================  ==========================================================
 error                  decision
@@ -45,13 +45,13 @@ MAX_FORBIDDEN = 2
 MAX_PAUSE = 300.0
 
 MAX_OVERLOADED = 900.0
-"""Each 503 pauses the whole host for a while, so a task whose document alone is broken retries more
-and more rarely."""
+"""Each 503 pauses the whole host for a while, so the pauses of a task with one broken document
+grow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try again after ``seconds``; ``counted``: this was one of the attempts."""
+    """Retry after ``seconds``; ``counted``: this attempt counts."""
 
     seconds: float
     counted: bool
@@ -82,17 +82,16 @@ def decide(  # noqa: C901, PLR0911 - a table
         attempts: counted failures before this one.
         max_attempts: failures that end the work.
         waited: seconds since the first failure, or since the day started again.
-        progressed: this execution has read something that the next one need not read.
-        jitter: random share added to a pause, so that tasks that failed together do not return
-            together.
+        progressed: this attempt has read documents that the next one can skip.
+        jitter: random share of a pause, so that tasks that failed together do not return together.
     """
     spread = 1 + random.random() * jitter  # noqa: S311 - not a secret
     match error:
         case RegistryPaused():
             return Again(error.retry_after * spread, counted=False, restart_deadline=True)
-        case RegistryUnreachable() | AwaitsTurn():  # the limiter has spread them
+        case RegistryUnreachable() | AwaitsTurn():  # the limiter has spread these tasks
             return Again(error.retry_after, counted=False, restart_deadline=True)
-    # Around a broken document, or without a store, work could read the rest for ever.
+    # Otherwise work with a broken document or without a store could wait for ever.
     restart = progressed and not isinstance(error, RegistryOverloaded | StoreUnavailable)
     if not restart and waited >= MAX_WAITING:
         return GiveUp(f"not done after {MAX_WAITING // 3600} hours")

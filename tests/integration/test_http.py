@@ -327,7 +327,7 @@ async def test_a_scope_may_wait_longer(
 ) -> None:
     """A silent server is given up; in a scope with its own time-out, only after that."""
     simulator.latency(1500)
-    with pytest.raises(RegistryUnavailable, match="no answer in time"):
+    with pytest.raises(RegistryUnavailable, match="no response in time"):
         await client.get(url, max_bytes=MEGABYTE)
     with request_scope(RequestScope(timeout=60)):
         assert (await client.get(url, max_bytes=MEGABYTE)).status == 200

@@ -96,7 +96,7 @@ async def test_causes_are_told_apart(client: Client, address: str, silent: str) 
     assert "the name of registry.invalid cannot be resolved (DNS)" in str(unknown)
     timeout = await client.failure(f"http://{silent}/x")
     assert isinstance(timeout, RegistryUnavailable)
-    assert str(timeout) == f"connected to {silent}, but no answer in time"
+    assert str(timeout) == f"connected to {silent}, but no response in time"
     async with answering(address):
         await client.pass_the_pause()
         insecure = await client.failure(f"https://{address}/x")
@@ -127,7 +127,7 @@ async def test_a_silent_document_and_a_silent_host(client: Client, silent: str) 
     assert isinstance(await client.failure(f"http://{silent}/b"), RegistryUnavailable)
     error = await client.failure(f"http://{silent}/c")
     assert isinstance(error, RegistryUnreachable)
-    assert str(error) == f"connected to {silent}, but no answer in time"
+    assert str(error) == f"connected to {silent}, but no response in time"
 
 
 async def test_gateways_without_their_registry(client: Client, address: str) -> None:

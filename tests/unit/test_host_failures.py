@@ -71,7 +71,7 @@ def test_statuses(status: int, answer: Answer) -> None:
     [
         (httpx.ConnectError("no route"), "no connection to h: no route"),
         (httpx.ConnectTimeout(""), "no connection to h in time"),
-        (httpx.ReadTimeout(""), "connected to h, but no answer in time"),
+        (httpx.ReadTimeout(""), "connected to h, but no response in time"),
         (httpx.ReadError("reset"), "the connection to h broke: reset"),
         (httpx.ReadError(""), "the connection to h broke: ReadError"),
     ],

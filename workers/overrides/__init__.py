@@ -1,1 +1,1 @@
-"""Our changes to Celery and kombu, a module for each part, with the reasons."""
+"""Our changes to Celery and kombu, one module per part, with the reasons."""

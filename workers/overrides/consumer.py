@@ -19,7 +19,7 @@ from ssc_ingest.errors import InvalidArguments
 from workers.overrides.messages import Unusable, check, letter_of, seconds_to_wait, without_eta
 
 SEND_EVENTS_EVERY = 0.2
-"""Seconds; sooner when Celery's buffer (24 events) is full."""
+"""Seconds between batches; a full buffer of Celery (24 events) is sent sooner."""
 
 LONGEST_COUNTDOWN = 1.0
 """Seconds for which a message waits inside the worker."""

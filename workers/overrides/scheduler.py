@@ -1,9 +1,9 @@
-"""Beat's scheduler: keeps its state in Redis, so that beats can replace each other at any time.
+"""Beat's scheduler, with its state in Redis, so that beats can replace each other at any time.
 
-Celery's own scheduler keeps the last run of each entry in a local file and knows nothing of other
-beats. Here one beat holds a lock and fires the entries; the others retry the lock every few
-seconds. Nothing is remembered between two rounds: when an entry fired last, and whether it is
-switched on, is read from Redis each time (:mod:`ssc_ingest.control.schedules`).
+Celery's own scheduler stores the last time of each entry in a local file and does not support
+several beats. Here one beat holds a lock and fires the entries; the others try to take the lock
+every few seconds. A beat has no state in memory: in each round it reads the last time and the
+switch of each entry from Redis (:mod:`ssc_ingest.control.schedules`).
 """
 
 import os
@@ -27,11 +27,11 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler(CeleryScheduler):
-    """Fires the entries that are due and switched on; named in the configuration."""
+    """Fires the due and enabled entries; the configuration refers to it by name."""
 
     max_interval: float  # type: ignore[assignment] # Celery's stubs say int
     lock_timeout = 25.0
-    """Seconds after which the lock of a beat that died expires."""
+    """Seconds until the lock of a killed beat expires."""
 
     def __init__(self, app: Celery, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
@@ -43,12 +43,11 @@ class Scheduler(CeleryScheduler):
         self._closed = False
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Fire what is due, if this beat leads; returns the seconds until the next round.
+        """Fire the due entries, if this beat leads; returns the seconds until the next round.
 
         Raises:
-            SystemExit: beat was asked to stop. Celery's signal handler raised it already, but
-                Python drops an exception that is raised in a weak reference's callback or in a
-                finalizer.
+            SystemExit: beat has received a stop signal. Celery's signal handler raises it, too, but
+                Python drops an exception in a weak reference's callback or in a finalizer.
         """
         if self._closed:
             raise SystemExit
@@ -58,7 +57,7 @@ class Scheduler(CeleryScheduler):
             if self._leads:
                 return self._fire_due_entries()
         except RedisError as error:
-            # What is due now is still due when Redis is back.
+            # Due entries are still due when Redis responds again.
             log.warning("state_unavailable", error=str(error))
         return self.max_interval
 
@@ -75,13 +74,13 @@ class Scheduler(CeleryScheduler):
         super().close()
 
     def _acquire(self) -> None:
-        """Extend the lock, or try to get it."""
+        """Extend the lock, or try to acquire it."""
         leads = False
         try:
             if self._leads:
                 leads = self._lock.reacquire()
         except LockError:
-            pass  # it expired while Redis was away or this process was stopped
+            pass  # it expired while Redis was unavailable or this process was suspended
         leads = leads or self._lock.acquire(blocking=False)
         if leads and not self._leads:
             log.info("beat_leads")
@@ -103,7 +102,7 @@ class Scheduler(CeleryScheduler):
         )
 
     def _fire_due_entries(self) -> float:
-        """Fire what is due; returns the seconds until the next round, at most the interval."""
+        """Fire the due entries; returns the seconds until the next round, at most the interval."""
         fired: Any = self._redis.hgetall(FIRED)
         skipped: Any = self._redis.hgetall(SKIPPED)
         wait = self.max_interval
@@ -119,7 +118,7 @@ class Scheduler(CeleryScheduler):
         return wait
 
     def _fire(self, name: str, entry: ScheduleEntry) -> None:
-        """Send an entry's task, or skip the entry because it is switched off; note when."""
+        """Send an entry's task, or skip a disabled entry; stores the time."""
         switch: Any = self._redis.hget(SWITCHES, name)
         if not is_on(name, switch):
             log.info("schedule_skipped", schedule=name)
@@ -128,7 +127,7 @@ class Scheduler(CeleryScheduler):
         try:
             result = self.apply_async(entry, producer=self.producer, advance=False)
         except (OperationalError, SchedulingError):
-            log.exception("schedule_failed", schedule=name)  # tried again in the next round
+            log.exception("schedule_failed", schedule=name)  # retried in the next round
             return
         log.info("schedule_fired", schedule=name, task_id=result.id)
         self._note(FIRED, name)

@@ -1,9 +1,9 @@
-"""kombu's Redis transport, but fetching a message is atomic and so cannot lose it.
+"""kombu's Redis transport with atomic fetching, so that no message is lost.
 
 kombu pops a message with ``BRPOP`` and then records it in ``unacked``. If the worker is killed in
-between, the message is lost. While all slots of a worker are taken, kombu even leaves the popped
-message unread in its socket, so that nearly every ``kill -9`` of a busy worker loses one. Here a
-script in Redis does both steps. A script cannot block, so idle workers poll a few times a second.
+between, the message is lost. While all slots of a worker are in use, the popped message even stays
+unread in its socket, so nearly every ``kill -9`` of a busy worker loses one. Here a Redis script
+does both steps. A script cannot block, so idle workers poll several times a second.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ POLL_EVERY = 0.05
 """Seconds between polls while all queues are empty."""
 
 UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What kombu and Celery raise, before a task begins, about a message that they cannot read."""
+"""The errors of kombu and Celery about a malformed message, before its task starts."""
 
 _TAKE = load("take", __package__)
 
 log = structlog.get_logger(__name__)
 
-# kombu's type stubs lack what is overridden here.
+# kombu's type stubs lack the overridden methods.
 _QoS: Any = redis.QoS
 _Channel: Any = redis.Channel
 _Transport: Any = redis.Transport
@@ -64,10 +64,10 @@ class QoS(_QoS):  # type: ignore[misc]
 
     @contextmanager
     def _letting_go(self, delivery_tag: str) -> Iterator[None]:
-        """Free the message's slot even if Redis does not answer; the message will be redelivered.
+        """Free the message's slot even if Redis does not respond; the message will be redelivered.
 
-        kombu would keep the slot. A worker that has lost all of its slots in this way stops reading
-        from its connection, and so never notices that it must reconnect.
+        kombu would keep the slot. A worker that has lost all slots in this way stops reading from
+        its connection, and never notices that it must reconnect.
         """
         try:
             yield
@@ -76,7 +76,7 @@ class QoS(_QoS):  # type: ignore[misc]
             raise
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """Put a message back into its queue; a malformed one must not block the others."""
+        """Return a message to its queue; a malformed one must not block the others."""
         try:
             super().restore_by_tag(tag, client, leftmost)
         except (RecursionError, ValueError) as error:
@@ -95,8 +95,7 @@ class QoS(_QoS):  # type: ignore[misc]
 class Channel(_Channel):  # type: ignore[misc]
     """A channel that fetches and records a message in one step.
 
-    For consumers that do not acknowledge (replies, events) or have no event loop, it works as
-    kombu's does.
+    Consumers that do not acknowledge (replies, events) or have no event loop use kombu's methods.
     """
 
     QoS = QoS
@@ -143,7 +142,7 @@ class Channel(_Channel):  # type: ignore[misc]
         self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, time(), MALFORMED)
 
     def _brpop_read(self, **options: Any) -> bool:
-        """Read the answer and deliver the message, if there is one."""
+        """Read the response and deliver the message, if there is one."""
         if not self._noting:
             return bool(super()._brpop_read(**options))
         try:
@@ -169,7 +168,7 @@ class Channel(_Channel):  # type: ignore[misc]
 
 
 class Transport(_Transport):  # type: ignore[misc]
-    """Named in the configuration."""
+    """The transport; the configuration refers to it by name."""
 
     Channel = Channel
 
@@ -179,9 +178,9 @@ class Transport(_Transport):  # type: ignore[misc]
     def client(self) -> Any:
         """The connection that owns this transport; kept after it was closed.
 
-        kombu drops it then. But a channel that could not be closed while Redis was away, or a task
-        that is acknowledged later, still needs it: without it they raise an error that Celery does
-        not expect, and the worker ends.
+        kombu drops it then. But a channel that could not be closed during an outage of Redis, and a
+        task that is acknowledged later, still use it. Without it they raise an error that Celery
+        does not handle, and the worker exits.
         """
         return self._client
 
@@ -194,18 +193,18 @@ class Transport(_Transport):  # type: ignore[misc]
         """Called after every connect and reconnect."""
         self.has_event_loop = True
         super().register_with_event_loop(connection, loop)
-        # It polls once a turn of the loop, which does not turn by itself.
+        # It polls once per turn of the loop, so the loop has to be woken up.
         loop.call_repeatedly(POLL_EVERY, lambda: None)
 
 
 class Connection(KombuConnection):
-    """A connection that tells others, such as Flower, that it is one to Redis.
+    """A connection that shows Flower and other programs that it is one to Redis.
 
-    kombu would give the name of the transport's class, which means nothing to them.
+    kombu would state the name of the transport's class, which they do not know.
     """
 
     def info(self) -> dict[str, Any]:
-        """The parts of its URL."""
+        """The parts of the connection's URL."""
         return {**super().info(), "transport": Transport.driver_type}
 
 
@@ -229,7 +228,7 @@ class Router(routes.Router):
 
 
 class AMQP(amqp.AMQP):
-    """Celery's factory of connections; named by the application."""
+    """Celery's factory of connections; the application refers to it by name."""
 
     app: Any
     Connection = Connection

@@ -1,1 +1,1 @@
-"""One worker process: its event loop, its open clients, its background work and its probes."""
+"""A worker process: its event loop, clients, background work and probes."""

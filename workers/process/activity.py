@@ -1,18 +1,18 @@
 """Detects a worker that starts no tasks although messages wait in its queues.
 
-Its event loop and its connections to Redis can be fine all the same: after a lost connection,
-Celery has been seen to wait for ever on the old one.
+Its event loop and its connections to Redis may work: after a lost connection, Celery sometimes
+waits for ever on the old one (seen).
 """
 
 import time
 
 
 class Activity:
-    """When the process started tasks; its methods may be called from any thread."""
+    """The times when the process started tasks. Thread-safe."""
 
     def __init__(self) -> None:
         self.last_task_at = 0.0
-        """Unix time; 0 before the first task."""
+        """Unix time of the last start; 0 before the first task."""
         self._running: dict[str, float] = {}
         self._well_since = time.monotonic()
 
@@ -26,11 +26,11 @@ class Activity:
         return time.monotonic() - self._running.pop(task_id, time.monotonic())
 
     def saw(self, *, waiting: bool) -> None:
-        """The queues were checked: do messages wait in them?"""
+        """Record a check of the queues: whether messages wait in them."""
         if not waiting:
             self._well_since = time.monotonic()
 
     @property
     def stalled_for(self) -> float:
-        """Seconds for which messages have waited while no task was started, roughly."""
+        """Approximate seconds for which messages have waited while no task was started."""
         return time.monotonic() - self._well_since

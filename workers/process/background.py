@@ -1,4 +1,4 @@
-"""Background work of a worker process, on its event loop: heartbeats, and the steps of control."""
+"""Background work of a worker process on its event loop: heartbeats, and the steps of control."""
 
 import asyncio
 from collections.abc import Iterable, Sized
@@ -14,26 +14,26 @@ from ssc_ingest.work.queues import Queues
 from workers.process.activity import Activity
 
 SIGN_OFF_TIMEOUT = 5.0
-"""Seconds for Redis to delete the heartbeat of a worker that stops."""
+"""Maximum seconds for deleting the heartbeat of a stopping worker."""
 
 CANCEL_AGAIN = 1.0
-"""Seconds after which a task that was cancelled and still runs is cancelled once more: in Python
-3.11 ``asyncio.wait_for``, through which redis-py sends, can swallow a cancellation
+"""Seconds until a cancelled task that still runs is cancelled again: in Python 3.11
+``asyncio.wait_for``, which redis-py uses, can swallow a cancellation
 (https://github.com/python/cpython/issues/86296)."""
 
 log = structlog.get_logger(__name__)
 
 
 class Background:
-    """Steps that are repeated until :meth:`close`.
+    """Repeats steps until :meth:`close`.
 
     Args:
-        worker: as its heartbeat describes it.
-        activity: when the worker started tasks.
-        running: the tasks that it has in progress.
-        queues: the broker's database.
+        worker: the contents of its heartbeat.
+        activity: the times when the worker started tasks.
+        running: returns the number of tasks in progress.
+        queues: the queues of the worker.
         redis: the state database.
-        steps: what else this worker repeats.
+        steps: further steps of this worker.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Background:
                 await sign_off(self._redis, self._worker.hostname)
 
     async def _repeat(self, step: Step) -> None:
-        """Run a step every so many seconds; no error of it ends this."""
+        """Repeat a step at its interval; errors do not end the loop."""
         while True:
             try:
                 await step.run()
             except RedisError:
-                pass  # it is away; the next round finds out whether it is back
+                pass  # the server is unavailable; the next round tries again
             except Exception:
                 log.exception("background_failed", step=step.name)
             await asyncio.sleep(step.every)
@@ -92,5 +92,5 @@ class Background:
                 stalled_for=round(self._activity.stalled_for, 1),
             )
         except RedisError:
-            # No worker can take messages; a restart would not help.
+            # No worker can take messages, so a restart would not help.
             self._activity.saw(waiting=False)

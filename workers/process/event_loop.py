@@ -1,9 +1,9 @@
-"""The event loop of a worker: uvloop's, but lost connections raise the same errors as asyncio's.
+"""The event loop of a worker: uvloop's, with asyncio's errors for lost connections.
 
-When the peer has reset an idle connection, a write in asyncio succeeds: the reader gets the
+If the peer has reset an idle connection, a write in asyncio succeeds: the reader receives the
 ``ConnectionResetError``, and ``drain`` raises it. In uvloop the write itself raises a bare
-``RuntimeError``, which the clients of Redis and Neo4j do not recognise as a lost connection:
-neither reconnects, and Neo4j's puts the broken connection back into its pool.
+``RuntimeError``. The clients of Redis and Neo4j do not recognise it as a lost connection: neither
+reconnects, and Neo4j's returns the broken connection to its pool.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ else:
             return _Transport(transport), protocol
 
         async def start_tls(self, transport: Any, *args: Any, **kwargs: Any) -> Any:
-            # Used through a proxy. It accepts only its own transports.
+            # uvloop accepts only its own transports, so this one is passed through a proxy.
             inner = transport.inner if isinstance(transport, _Transport) else transport
             return _Transport(await super().start_tls(inner, *args, **kwargs))
 

@@ -1,11 +1,11 @@
 """Runs suspicious tasks in a child process, one at a time.
 
-A task is suspicious if an earlier delivery of it started and never ended: it may have killed its
-worker. So may any other task that ran in that process, so each of them runs here alone, and only
-the one that kills the child is poison.
+A task is suspicious if an earlier delivery of it started and did not end: the task may have killed
+its worker. Any other task of that process may have done so instead. So each of them runs here
+alone, and only a task that kills the child is poison.
 
 Parent and child exchange lines of JSON over the child's stdin and stdout. The child exits when its
-stdin is closed, and so also when its parent dies.
+stdin is closed, also by the death of its parent.
 """
 
 import asyncio
@@ -30,28 +30,28 @@ from ssc_ingest.settings import load_settings
 from ssc_ingest.work.messages import TaskMessage
 
 IDLE_TIMEOUT = 60.0
-"""Seconds without work after which the child is ended."""
+"""Seconds without work until the child is stopped."""
 
 READY, STATE_LOST = "Ready", "StateLost"
 
 _RESULTS: dict[str, type[Result]] = {cls.__name__: cls for cls in (Done, Delayed, GaveUp)}
 
 TURN_TIMEOUT = 20.0
-"""Seconds that a task waits for its turn, which must stay well below the visibility timeout."""
+"""Maximum seconds for which a task waits for the child; well below the visibility timeout."""
 
 
 class WorkerCrashed(IngestError):
-    """The task killed the process that ran it."""
+    """The task killed its process."""
 
 
 class IsolationBusy(IngestError):
-    """No process is free to run this task alone."""
+    """The child process is not available for this task."""
 
     blames_package = False
 
 
 class Isolation:
-    """The child process of one worker; started when it is needed."""
+    """The child process of one worker, started on demand."""
 
     def __init__(self) -> None:
         self._child: asyncio.subprocess.Process | None = None
@@ -62,10 +62,10 @@ class Isolation:
         """Run a task that was delivered before.
 
         Raises:
-            WorkerCrashed: the child died of it.
+            WorkerCrashed: the task killed the child.
             IsolationBusy: other tasks took longer than :data:`TURN_TIMEOUT`, or the child did not
                 start.
-            RedisError: Redis does not answer the child, or did not when it started.
+            RedisError: Redis does not respond to the child.
             asyncio.CancelledError: the worker stops; the child was killed.
         """
         try:
@@ -85,9 +85,7 @@ class Isolation:
             if not answer:
                 status = await child.wait()
                 self._child = None
-                raise WorkerCrashed(
-                    f"the process that ran this task alone ended with status {status}"
-                )
+                raise WorkerCrashed(f"the child process of this task exited with code {status}")
             self._idle = asyncio.get_running_loop().call_later(IDLE_TIMEOUT, self._let_go)
         finally:
             self._turn.release()
@@ -97,7 +95,7 @@ class Isolation:
         return _RESULTS[name](**document)
 
     async def stop(self) -> None:
-        """Kill the child, even if it runs a task."""
+        """Kill the child, even during a task."""
         if self._idle:
             self._idle.cancel()
         child, self._child = self._child, None
@@ -123,7 +121,7 @@ class Isolation:
         if not ready:
             status = await child.wait()
             self._child = None
-            raise IsolationBusy(f"its process ended with status {status} before it began")
+            raise IsolationBusy(f"its process exited with code {status} before it began")
         return child
 
     async def _ask(self, child: asyncio.subprocess.Process, message: TaskMessage) -> bytes:
@@ -143,7 +141,7 @@ class Isolation:
 
 
 async def _serve() -> None:
-    """The child: runs the tasks that stdin names, until stdin is closed."""
+    """Main function of the child: runs the tasks from stdin until stdin is closed."""
     settings = load_settings()
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz`` of a worker process, answered by its event loop."""
+"""``/healthz`` and ``/readyz`` of a worker process, checked on its event loop."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,14 +20,14 @@ from ssc_ingest.work.queues import Queues
 from workers.process.activity import Activity
 
 PROBE_TIMEOUT = 5.0
-"""Seconds for the event loop to answer."""
+"""Seconds until the event loop must respond."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """A worker that has started, and the stores that it needs."""
+    """A started worker and its stores."""
 
     worker: Worker
     activity: Activity
@@ -38,11 +38,11 @@ class Probed:
 
 
 class Probes:
-    """The checks, and the server that asks for them from threads of its own.
+    """The checks, and the server that calls them from its own threads.
 
     Args:
         loop: of the process; a probe fails if it hangs.
-        is_stopping: whether the process was asked to stop.
+        is_stopping: whether the process has received a stop signal.
     """
 
     probed: Probed | None = None
@@ -59,7 +59,7 @@ class Probes:
         return self._server is not None
 
     def listen(self, host: str, port: int, registry: CollectorRegistry) -> None:
-        """Serve the probes and the metrics; without them, with a warning, if the port is taken."""
+        """Serve the probes and the metrics; only logs a warning if the port is in use."""
         try:
             self._server = MonitoringServer(
                 host, port, registry, alive=self._alive, ready=self._ready
@@ -73,11 +73,11 @@ class Probes:
             self._server.close()
 
     def _alive(self) -> str | None:
-        """Why the process should be restarted: its loop hangs, or it takes no work."""
+        """The reason to restart the process: its loop hangs, or it takes no messages."""
         return self._ask(_problem(self.probed)) if self.probed else None
 
     def _ready(self) -> str | None:
-        """Why the process cannot do its work just now."""
+        """The reason why the process cannot work at the moment."""
         if self._is_stopping():
             return "it stops"
         if not self.probed:

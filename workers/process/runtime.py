@@ -1,6 +1,6 @@
-"""The runtime of a worker process: an event loop in a thread of its own, and its resources.
+"""The runtime of a worker process: an event loop in a separate thread, and its resources.
 
-Celery runs tasks in the threads of its pool; each thread hands a coroutine to the loop and waits.
+Celery runs tasks in the threads of its pool; each thread passes a coroutine to the loop and waits.
 """
 
 import asyncio
@@ -55,15 +55,15 @@ SYNCS = 2
 def threads(settings: Settings, queues: Sequence[str]) -> int:
     """The concurrency of a worker of these queues.
 
-    A run occupies a thread for as long as it takes. So control has a thread more for each run that
-    there can be, and sweeps and replays never wait for one.
+    A run occupies a thread until it ends. So control has one more thread for each possible run, and
+    sweeps and replays never wait for a run.
     """
     runs = len(KINDS) * len(ecosystems()) + SYNCS if CONTROL in queues else 0
     return settings.worker_concurrency + runs
 
 
 class Stopping(Exception):
-    """The process stops; the message goes back to its queue."""
+    """The process stops; the message returns to its queue."""
 
 
 class Runtime:
@@ -90,7 +90,7 @@ class Runtime:
     # Called from Celery's threads ---------------------------------------------------------
 
     def start(self, queues: list[str]) -> None:
-        """Start the loop and open the resources; waits until the graph answers.
+        """Start the loop and open the resources; waits until the graph responds.
 
         Raises:
             ConfigurationError: the graph must be migrated first, or a setting is wrong.
@@ -106,14 +106,13 @@ class Runtime:
 
     @property
     def stopping(self) -> bool:
-        """Whether the process has been asked to stop."""
+        """Whether the process has received a stop signal."""
         return self._stopping
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, is_run: bool = False) -> T:
         """Run a coroutine on the loop and wait for it; returns its result.
 
-        ``is_run``: it may take days and can stop anywhere, so it is cancelled without a grace
-        period when the process stops.
+        ``is_run``: a run may take days and can stop at any point, so it gets no grace period.
 
         Raises:
             Stopping: it was cancelled because the process stops, or was not started.
@@ -139,7 +138,7 @@ class Runtime:
         self.metrics.task_ended(task, OUTCOMES.get(state, state.lower()), seconds)
 
     def begin_shutdown(self) -> None:
-        """Start no more tasks; cancel those that are not done after ``SHUTDOWN_GRACE``."""
+        """Start no more tasks; cancel unfinished ones after ``SHUTDOWN_GRACE``."""
         if not self._stopping:
             self._stopping = True
             log.info("worker_stopping", running=len(self._running))
@@ -192,7 +191,7 @@ class Runtime:
         try:
             await self.resources.vulnerabilities.ensure_indexes()
         except StoreUnavailable as error:
-            # Extraction works without it.
+            # Extraction works without this store.
             log.warning("store_unavailable", store=error.store, error=str(error))
         self.handler = self.resources.delivery_handler()
         self.isolation = Isolation()
@@ -247,7 +246,7 @@ class Runtime:
             tasks.discard(task)
 
     def _cancel(self, tasks: set[asyncio.Task[Any]]) -> None:
-        """Cancel tasks, again and again until they have ended."""
+        """Cancel tasks repeatedly until they have ended."""
         for task in tasks:
             task.cancel()
         if tasks:

@@ -1,1 +1,1 @@
-"""The Celery tasks, one family a module: they validate nothing and decide nothing themselves."""
+"""The Celery tasks, one module per family; the library validates and decides."""

@@ -1,4 +1,4 @@
-"""``dead_letters.replay``: put dead letters back on their queues."""
+"""``dead_letters.replay``: returns the tasks of dead letters to their queues."""
 
 from contextlib import suppress
 from typing import Any
@@ -22,17 +22,17 @@ GO_ON_AFTER = 1.0
 
 
 class BadReplay(Exception):
-    """The arguments make no sense; the text says why, and the dead letter's id."""
+    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 @app.task(bind=True, name=REPLAY, ignore_result=False, throws=(BadReplay,))
 def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    """Put dead letters back on their queues, by ids or by filter.
+    """Return the tasks of dead letters to their queues, by ids or by filter.
 
-    A task replays as many as it can within seconds and leaves the others to a follow-up task,
-    whose id it returns, with the letters that cannot be replayed and the reasons. Safe to repeat: a
-    replayed letter is no longer a dead letter, and letters newer than the request are left alone.
-    The keywords are those of :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
+    One execution replays a limited number within seconds. It returns the id of a follow-up task for
+    the others, and the dead letters that cannot be replayed, with reasons. Safe to repeat: a
+    replayed dead letter is deleted, and those newer than the request are not replayed. The keywords
+    are those of :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
     """
     try:
         return app.runtime.run(_replay(app.runtime.resources, str(self.request.id), kwargs))

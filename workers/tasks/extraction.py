@@ -22,16 +22,16 @@ from workers.process.isolation import IsolationBusy, WorkerCrashed
 from workers.process.runtime import Runtime, Stopping
 
 REQUEUE_PAUSE = 1.0
-"""Seconds before a message goes back when its state cannot be kept."""
+"""Seconds until a message returns to its queue if its state cannot be stored."""
 
 BUSY_PAUSE = 5.0
-"""Seconds before a suspicious task asks for its turn again."""
+"""Seconds until a suspicious task tries again to run alone."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkFailed(Exception):
-    """The work is in the dead letters; the text says why and under which id."""
+    """The work is a dead letter; the text has the reason and the id."""
 
 
 @app.task(bind=True, name=EXTRACT, throws=(WorkFailed,))
@@ -68,7 +68,7 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
         task=EXTRACT,
         task_id=request.id,
         kwargs={**kwargs, **({"args": list(args)} if args else {})},
-        # Made by hand, it may have none.
+        # A message from another program may have none.
         queue=request.delivery_info.get("routing_key") or DEFAULT,
         attempts=request.get("attempts") or 0,
         since=request.get("since"),
@@ -81,9 +81,9 @@ def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tas
 async def _deliver(
     runtime: Runtime, message: TaskMessage, *, positional: bool, returned: bool
 ) -> Result:
-    """Forward what came to the default queue; carry out the rest, alone if it is suspicious.
+    """Execute the task, alone if it is suspicious; forward it if it is from the default queue.
 
-    ``returned``: it was given back to its queue, possibly in the middle.
+    ``returned``: the message returned to its queue before, possibly during its execution.
     """
     ecosystem = message.kwargs.get("ecosystem")
     state = runtime.resources.state
@@ -112,7 +112,7 @@ async def _deliver(
     except WorkerCrashed as error:
         result = await runtime.handler.give_up(message, error)
     except (RedisError, asyncio.CancelledError):
-        await state.deliveries.end(message.task_id)  # it goes back in order
+        await state.deliveries.end(message.task_id)  # the message returns in order
         raise
     except Exception as error:
         log.exception("unexpected_error")

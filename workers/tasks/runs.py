@@ -1,7 +1,7 @@
-"""One task for each kind of run, which carries it out; ``runs.sweep``: finding lost work.
+"""One task per kind of run, which executes it; and ``runs.sweep``, which finds lost work.
 
-A run takes longer than any visibility timeout, so its task is acknowledged when it begins: the
-run's record and its lease take the place of the message, and the sweep that of redelivery.
+A run takes longer than the visibility timeout, so its task is acknowledged at its start. From then
+on the run's record and lease replace the message, and the sweep replaces redelivery.
 """
 
 from dataclasses import asdict
@@ -33,18 +33,18 @@ log = structlog.get_logger(__name__)
 
 
 class RunFailed(Exception):
-    """The run has failed; the text says why, and what it has done."""
+    """The run has failed; the text has the reason and the metrics."""
 
 
 class BadCall(Exception):
-    """The arguments make no sense; the text says why, and the dead letter's id."""
+    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 def _register(kind: Kind) -> None:
-    """The task that carries out the runs of one kind; it returns the run's metrics.
+    """Create the task that executes runs of one kind; its result is the run's metrics.
 
-    Safe to repeat: where such a run is under way, its state is returned. The keywords are those of
-    the kind's arguments.
+    Safe to repeat: if such a run is in progress, the task returns its state. The keywords are those
+    of the kind's arguments.
     """
     name = KINDS[kind].task
 
@@ -61,7 +61,9 @@ for _kind in KINDS:
 
 @app.task(name=SWEEP, ignore_result=False)
 def sweep_runs() -> dict[str, int]:
-    """Requeue lost work and fill stubs of requirement files. Safe to repeat; one at a time."""
+    """Requeue lost work and submit the stubs of requirement files. Safe to repeat; one at a
+    time.
+    """
     return app.runtime.run(_sweep(app.runtime.resources))
 
 
@@ -79,7 +81,7 @@ async def _sweep(resources: Resources) -> dict[str, int]:
         log.info("sweep_is_under_way")
     except TimeoutError:
         log.warning("sweep_unfinished", seconds=settings.task_timeout)
-    except StoreUnavailable as error:  # what is in Redis was swept all the same
+    except StoreUnavailable as error:  # the work in Redis was swept nevertheless
         log.warning("requirement_files_unread", error=str(error))
     return swept
 
@@ -107,9 +109,9 @@ def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     try:
         run = runtime.run(_go_on(runtime, kind, message), is_run=True)
     except Stopping:
-        raise Ignore from None  # the run was handed over, and its result is still to come
+        raise Ignore from None  # another worker continues the run, so there is no result yet
     except RedisError as error:
-        # A run that was begun has a record, which the sweep finds.
+        # A started run has a record, which the sweep finds.
         log.warning("state_unavailable", error=str(error))
         raise
     if run is None:
@@ -120,7 +122,7 @@ def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
 
 
 async def _go_on(runtime: Runtime, kind: Kind, message: TaskMessage) -> Run | None:
-    """The run as this task leaves it; ``None`` if another execution of it will tell."""
+    """The run at the end of this task; ``None`` if another execution continues it."""
     resources = runtime.resources
     runs = resources.state.runs
     control = resources.state.run_control()
@@ -143,10 +145,10 @@ async def _go_on(runtime: Runtime, kind: Kind, message: TaskMessage) -> Run | No
 async def _accept(
     resources: Resources, control: RunControl, kind: Kind, message: TaskMessage
 ) -> tuple[Run, bool]:
-    """The run of a call, begun if needed, and whether the call is to carry it out.
+    """The run of a call, started if needed, and whether this task executes it.
 
     Raises:
-        InvalidArguments: the call makes no sense.
+        InvalidArguments: the call is invalid.
     """
     if "args" in message.kwargs:
         raise InvalidArguments("the arguments are keywords: ecosystem=...")

@@ -1,6 +1,6 @@
 """Lua scripts live in the folder ``lua`` of the package that runs them.
 
-Each file begins with its purpose, its KEYS, its ARGV and what it returns.
+Each file begins with its purpose, its KEYS, its ARGV and its result.
 """
 
 from importlib.resources import files
