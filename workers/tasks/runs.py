@@ -41,7 +41,7 @@ class BadCall(Exception):
 
 
 def _register(kind: Kind) -> None:
-    """Create the task that executes runs of one kind; its result is the run's metrics.
+    """Create the task that executes the runs of one kind and returns their metrics.
 
     Safe to repeat: if such a run is in progress, the task returns its state. The keywords are those
     of the kind's arguments.
