@@ -45,9 +45,7 @@ class Claims:
 
     @asynccontextmanager
     async def renewed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
-        """Renew the claim during the block; an exception ends it but keeps the deferred
-        requests.
-        """
+        """Renew the claim during the block; after an exception, keep the deferred requests."""
         async with renewing(lambda: self.renew(purl, owner), RENEW_EVERY):
             try:
                 yield

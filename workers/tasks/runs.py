@@ -61,9 +61,7 @@ for _kind in KINDS:
 
 @app.task(name=SWEEP, ignore_result=False)
 def sweep_runs() -> dict[str, int]:
-    """Requeue lost work and submit the stubs of requirement files. Safe to repeat; one at a
-    time.
-    """
+    """Requeue lost work and submit the stubs of requirement files. Safe to repeat."""
     return app.runtime.run(_sweep(app.runtime.resources))
 
 
