@@ -1,7 +1,7 @@
-"""Whether the graph keeps its promises to its readers: questions whose answer should be "none".
+"""Audits of the data contract: each counts violations, so the result should be 0.
 
-Each looks at a whole label, which takes a while on millions of packages: they are for
-operators, not for workers.
+Each audit scans a whole label, which takes a while on millions of packages. So only operators run
+them, not workers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -82,17 +82,17 @@ PER_GRAPH = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The answer to one question."""
+    """The result of one audit."""
 
     subject: str
     """``packages without purl (PyPIPackage)``."""
     found: int | None
-    """How many; ``None`` if the server did not finish in time."""
+    """The number of violations; ``None`` if the server did not finish in time."""
     examples: tuple[str, ...] = ()
 
 
 def questions(labels: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Every question as (subject, statement)."""
+    """Every audit as (subject, statement)."""
     for label in labels:
         for subject, statement in PER_LABEL.items():
             yield f"{subject} ({label})", for_label(statement, label)
@@ -106,7 +106,7 @@ async def audit(
     *,
     timeout: float,  # noqa: ASYNC109
 ) -> Finding:
-    """Ask one question; the server has ``timeout`` seconds for it."""
+    """Run one audit, for at most ``timeout`` seconds."""
     try:
         with translated("an audit"):
             answer = await driver.execute_query(

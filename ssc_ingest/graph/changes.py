@@ -1,7 +1,7 @@
-"""What callers ask the writer to do with one package, and what they get back.
+"""The writer's requests and results for one package.
 
-:func:`prepare` does the work that needs no server (ordering, digests, collecting the
-packages that are required), so that it is done once, outside the transaction.
+:func:`prepare` does the work without a server (ordering, digests, collecting required packages)
+once, outside the transaction.
 """
 
 import re
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 """A parameter of a statement: one element of the list that it unwinds."""
 
 TABLE_CHARACTERS = 200
-"""Characters of a table that are as much work as a row."""
+"""Number of characters of a table that cost as much as a row."""
 
 NOTHING: Mapping[VersionName, Row] = MappingProxyType({})
 
@@ -34,10 +34,10 @@ _ELEMENT_ID = re.compile(r"\d{1,9}:[0-9a-fA-F-]{36}:\d{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class ParentEdge:
-    """A requirement that somebody else found: an edge from an existing node to the package.
+    """A requirement from a caller: an edge from an existing node to the package.
 
-    ``parent_id`` is the elementId of a Version or of a RequirementFile; ``constraints`` is
-    written as it is.
+    ``parent_id`` is the elementId of a Version or RequirementFile; ``constraints`` is written
+    unchanged.
     """
 
     parent_id: str
@@ -46,23 +46,23 @@ class ParentEdge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOutcome:
-    """What was done for one package."""
+    """The result of writing one package."""
 
     is_complete: bool = True
-    """Whether all was written; a very large package takes several transactions."""
+    """Whether everything was written; a very large package takes several transactions."""
     stale: bool = False
-    """The graph holds what a later (or the same) reading found; only parent edges were written."""
+    """The graph has a later (or the same) reading, so only callers' edges were written."""
     created: bool = False
-    """The package had not been read before (it was not in the graph, or a stub)."""
+    """Whether the package was missing from the graph, or a stub."""
     new_versions: int = 0
     total_versions: int = 0
-    """Versions that the package now has, including those that its registry has dropped."""
+    """Number of versions in the graph, including those that the registry has deleted."""
     requirements_written: int = 0
-    """Edges created, or rewritten with other constraints."""
+    """Number of edges created or changed."""
     requirements_removed: int = 0
     parents_attached: int = 0
     statements: int = 0
-    """Statements of the whole transaction ..."""
+    """Number of statements of the whole transaction ..."""
     packages: int = 1
     """... and the number of packages that it wrote."""
 
@@ -80,7 +80,7 @@ class WriteOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Change:
-    """One package's part of a transaction: with nothing else, an edge to an existing package."""
+    """One package's part of a transaction; this base class only adds callers' edges."""
 
     ref: PackageRef
     edges: tuple[ParentEdge, ...] = ()
@@ -106,19 +106,19 @@ class Attribute(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading(Change):
-    """The registry was asked for the package."""
+    """A reading of the package from its registry."""
 
     fetched_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Touch(Reading):
-    """Nothing has changed since the last reading."""
+    """A reading without changes since the last one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gone(Reading):
-    """The registry does not have the package any more."""
+    """A reading that found that the registry no longer has the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,15 +128,14 @@ class Write(Reading):
     package: Package
     order: Order
     versions: Mapping[VersionName, Row]
-    """A row for each of the registry's versions, as if all were new, in serial-number order.
+    """One row per version of the registry, as if all were new, in serial-number order.
 
-    It has the properties of ``VERSION.written``, and ``requirements``, a list of :data:`Edge`.
+    A row has the properties of ``VERSION.written``, and ``requirements``, a list of :data:`Edge`.
     """
     required: Mapping[Purl, PackageRef]
-    """Every package that some version requires."""
+    """All packages that a version requires."""
     unasked: Collection[VersionName]
-    """Known versions whose documents were not read; of all others, the registry has no more than
-    what ``versions`` have."""
+    """Known versions whose documents were not read; all other versions were read completely."""
     tables: Mapping[str, str]
     """The texts that versions have the digest of, by that."""
 
@@ -194,7 +193,7 @@ def prepare(
 
 
 def _version_row(version: Version) -> Row:
-    """A new version with its edges; of two edges to one package, the first."""
+    """A new version with its edges; the first one of two edges to one package."""
     edges = {edge[0]: edge for edge in map(_edge_of, reversed(version.requirements or ()))}
     is_read = version.requirements is not None and not version.provisional
     row = VERSION.row(version)
@@ -205,10 +204,10 @@ def _version_row(version: Version) -> Row:
 
 
 def check_edges(edges: Iterable[ParentEdge]) -> None:
-    """Refuse what cannot be an elementId before a server sees it.
+    """Reject invalid elementIds before they reach the server.
 
     Raises:
-        ParentNotFound: for the first of them.
+        ParentNotFound: an elementId is invalid; the error names the first one.
     """
     for edge in edges:
         if not _ELEMENT_ID.fullmatch(edge.parent_id):

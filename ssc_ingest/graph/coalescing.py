@@ -1,4 +1,4 @@
-"""Many small questions of the same moment are answered by one query."""
+"""Coalesces many small reads that arrive together into one query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,17 +11,17 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 LINGER = 0.002
-"""Seconds that the first question of a batch waits for others."""
+"""Seconds for which the first read of a batch waits for others."""
 
 MAX_BATCH = 200
-"""Questions of one query."""
+"""Maximum reads per query."""
 
 
 class Coalescer(Generic[K, V]):
-    """One query at a time for the tasks of one event loop; each question once in a query."""
+    """Sends one query at a time for the tasks of one event loop, without duplicates."""
 
     def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
-        """``ask`` answers several questions; those without an answer are absent."""
+        """``ask`` reads several keys at once; its result lacks keys without a value."""
         self._ask = ask
         self._waiting: dict[K, asyncio.Future[V | None]] = {}
         self._batches: Batcher[K, V | None] = Batcher(
@@ -29,15 +29,15 @@ class Coalescer(Generic[K, V]):
         )
 
     async def get(self, key: K) -> V | None:
-        """The answer to one question, or ``None`` if there is none; raises what ``ask`` raises."""
+        """The value of one key, or ``None``; raises the errors of ``ask``."""
         answer = self._waiting.get(key)
-        if answer is None or answer.done():  # done: the query was stopped
+        if answer is None or answer.done():  # already done if the query was stopped
             answer = self._waiting[key] = self._batches.put(key)
-        # Shielded: others may wait for the same answer when this task is cancelled.
+        # Shielded: other tasks may wait for the same result when this task is cancelled.
         return await asyncio.shield(answer)
 
     async def _send(self, keys: list[K]) -> list[V | None]:
         for key in keys:
-            del self._waiting[key]  # a later question must not get this answer: it may be older
+            del self._waiting[key]  # a later read must not get this result, which may be older
         found = await self._ask(keys)
         return [found.get(key) for key in keys]

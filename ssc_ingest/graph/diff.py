@@ -1,7 +1,7 @@
-"""What has to change in the graph for one package: a comparison without any server.
+"""The changes of one package in the graph, computed without a server.
 
-Input is the package as its registry has it and the versions that the graph has; output the
-rows of the statements. What is equal on both sides makes no row.
+The input is the package from its registry and its versions in the graph. The output is the rows of
+the statements; equal values make no row.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,18 +13,18 @@ from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.models import VersionName
 
 Stored = Mapping[VersionName, Row]
-"""By name, the versions that the graph has: the properties of ``VERSION.written``."""
+"""The graph's versions by name, with the properties of ``VERSION.written``."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEdge:
-    """A requirement of a version as the graph has it."""
+    """A requirement of a version in the graph."""
 
     id: str
     label: str
     purl: str
     properties: Row
-    """Those of ``REQUIREMENT.written``."""
+    """The values of ``REQUIREMENT.written``."""
 
 
 @dataclass(slots=True)
@@ -35,19 +35,19 @@ class Plan:
     new_versions: list[Row] = field(default_factory=list)
     changed_versions: list[Row] = field(default_factory=list)
     compare: dict[str, Mapping[str, Row]] = field(default_factory=dict)
-    """By purl of an existing version, then of the required package: what its edges must be."""
+    """The required edges by the purl of an existing version, then of the required package."""
     without_facts: int = 0
     """Versions of the graph whose facts are still to be read."""
     is_complete: bool = True
-    """Whether nothing was left for a further transaction."""
+    """Whether no rows are left for another transaction."""
 
 
 def plan(write: Write, stored: Stored, limit: int) -> Plan:
     """Compare a package with its versions in the graph.
 
-    Serial numbers run over the union of both, dense from 0. New versions and those with other
-    requirements are taken in their order until they make ``limit`` rows; the rest must be
-    planned again once these are stored.
+    Serial numbers cover the union of both, from 0 without gaps. New versions and versions with
+    changed requirements are taken in their order, up to ``limit`` rows. The others are planned
+    again after these are stored.
     """
     names = _union_order(write, stored)
     left = _left_for_later(write, stored, names, limit)
@@ -86,9 +86,9 @@ def compare_edges(
     """Compare the edges of the version with this purl.
 
     Args:
-        version: its purl.
-        wanted: properties of its edges, by purl of the required package.
-        edges: those that the graph has.
+        version: the purl of the version.
+        wanted: the required properties of its edges, by purl of the required package.
+        edges: the edges in the graph.
 
     Returns:
         Rows to write, and edges to delete.
@@ -130,7 +130,7 @@ def _union_order(write: Write, stored: Stored) -> list[VersionName]:
         if name not in dates or (dates[name] is None and known["release_date"] is not None):
             dates[name] = known["release_date"]
             learnt = True
-    # The registry's versions are in order already; most often the graph has no others.
+    # The registry's versions are already in order; usually the graph has no others.
     return write.order(dates.items()) if learnt else list(dates)
 
 
@@ -152,7 +152,7 @@ def _knowledge(row: Row, known: Row) -> Row:
 def _left_for_later(
     write: Write, stored: Stored, names: Iterable[VersionName], limit: int
 ) -> set[VersionName]:
-    """Versions beyond the first ``limit`` rows; the first version is always taken."""
+    """The versions beyond the first ``limit`` rows; the first version is always taken."""
     left: set[VersionName] = set()
     size = 0
     for name in names:

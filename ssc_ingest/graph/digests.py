@@ -1,4 +1,4 @@
-"""Digests of requirements: whether a version's are what its registry said, and with which facts.
+"""Digests of requirements, to find changes without comparing edges, and versions without facts.
 
 A digest is 18 hexadecimal digits, two for its format and 16 for the requirements with their facts.
 Those that earlier releases wrote have 16 digits and no format; they knew no facts.
@@ -14,12 +14,12 @@ Edge = tuple[Any, ...]
 """A requirement: purl of the package, then the values of ``REQUIREMENT.sourced``."""
 
 FORMAT = "02"
-"""Of a version whose facts are those of this release. It grows with every fact that is added, so
-that the versions that lack it are read again."""
+"""Format of versions with all facts of this release. It is increased with every new fact, so that
+versions without it are read again."""
 
 CLOSED = "00"
-"""Of a version whose requirements an earlier release read, and whose registry has no readable
-document of it any more: its facts stay unknown."""
+"""Format of versions that an earlier release read and whose documents are no longer readable: their
+facts stay unknown."""
 
 SIZE = 18
 
@@ -27,7 +27,7 @@ _, *_FACTS = REQUIREMENT.sourced
 
 
 def digest(requirements: Iterable[Edge]) -> str:
-    """The digest of a version's requirements, whatever their order.
+    """The digest of a version's requirements, independent of their order.
 
     An absent value adds nothing, so that a new property changes the digits of only those versions
     that have it.
@@ -42,7 +42,7 @@ def digest(requirements: Iterable[Edge]) -> str:
         if fact
     ]
     text = "\0".join(parts)
-    # What cannot be encoded is refused by the driver later, for this package alone.
+    # The driver will later reject values that cannot be encoded, for this package alone.
     return FORMAT + blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -52,7 +52,7 @@ def has_facts(stored: str | None) -> bool:
 
 
 def is_outdated(stored: str | None) -> bool:
-    """Whether requirements were read, and their facts are still to be read."""
+    """Whether the requirements were read, but not the facts."""
     return stored is not None and not (len(stored) == SIZE and stored[:2] in {FORMAT, CLOSED})
 
 
@@ -63,10 +63,10 @@ def outdated_in_cypher(variable: str) -> str:
 
 
 def closed(stored: str) -> str:
-    """The digest of a version whose facts cannot be read any more."""
+    """The digest of a version whose facts can no longer be read."""
     return CLOSED + stored[-16:]
 
 
 def same_requirements(one: str, other: str | None) -> bool:
-    """Whether two digests, of whatever format, are those of the same requirements and facts."""
+    """Whether two digests of any format have the same requirements and facts."""
     return other is not None and one[-16:] == other[-16:]

@@ -1,4 +1,4 @@
-"""The connection to Neo4j: one driver per process and event loop, opened here and only here."""
+"""The connection to Neo4j: one driver per process and event loop; only this module opens it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,30 +13,30 @@ from ssc_ingest.settings import Settings
 USER_AGENT = "ssc-ingest"
 
 CONNECT_TIMEOUT = 5.0
-"""Seconds for the TCP handshake; a server that is up answers in milliseconds."""
+"""Maximum seconds for the TCP handshake; a running server responds within milliseconds."""
 
 ACQUISITION_TIMEOUT = 15.0
-"""Seconds to wait for a free connection of the pool, connecting included."""
+"""Maximum seconds to wait for a connection of the pool, including the time to connect."""
 
 RETRY_TIME = 5.0
-"""Seconds that a read is repeated while the server is away; then its task waits elsewhere."""
+"""Seconds for which a read is retried while the server is unavailable; then its task is delayed."""
 
 SERVER_COMPONENT = """
 CALL dbms.components() YIELD name, versions, edition
 WHERE name = 'Neo4j Kernel'
 RETURN versions[0] AS version, edition
 """
-"""What we are connected to."""
+"""The connected server."""
 
 APOC_VERSION = """
 SHOW FUNCTIONS YIELD name WHERE name = 'apoc.version' RETURN count(*) AS installed
 """
-"""Whether APOC is there (calling it where it is not would be an error)."""
+"""Whether APOC is installed; checked without calling it, which could fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphServer:
-    """What answered."""
+    """The server's version and edition."""
 
     version: str
     edition: str
@@ -49,7 +49,7 @@ async def open_driver(servers: Servers, settings: Settings) -> AsyncIterator[Asy
     """A driver for the running event loop; connects on first use, closes at the end.
 
     Raises:
-        ConfigurationError: the address makes no sense.
+        ConfigurationError: the address is invalid.
     """
     with translated("the address of GRAPH_DB_URI"):
         driver = AsyncGraphDatabase.driver(
@@ -73,11 +73,11 @@ async def open_driver(servers: Servers, settings: Settings) -> AsyncIterator[Asy
 
 
 async def ping(driver: AsyncDriver) -> GraphServer:
-    """Ask the server who it is, once.
+    """Request the server's version, without retries.
 
     Raises:
-        StoreUnavailable: it does not answer.
-        ConfigurationError: it does not let us in.
+        StoreUnavailable: it does not respond.
+        ConfigurationError: it refuses access.
     """
     with translated("a question for its version"):
         async with driver.session(default_access_mode=READ_ACCESS) as session:

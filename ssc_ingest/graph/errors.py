@@ -1,4 +1,4 @@
-"""What an exception of the Neo4j driver means: the only place that reads its error codes."""
+"""Classification of the Neo4j driver's exceptions; only this module reads its error codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,27 +11,27 @@ from ssc_ingest.errors import ConfigurationError, GraphRefused, IngestError, Sto
 
 _TIMED_OUT = ("TransactionTimedOut", "TransactionTimedOutClientConfiguration")
 _TOO_BIG = ("MemoryPoolOutOfMemoryError", "TransactionOutOfMemoryError", *_TIMED_OUT)
-"""Endings of the codes of a transaction that asked too much of the server at once."""
+"""Endings of error codes of transactions that were too large for the server."""
 
 _INTERRUPTED = ("Transaction.Terminated", "Transaction.LockClientStopped", "DatabaseNotFound")
-"""Endings of client error codes that speak of the server (stopping, starting), not of the rows."""
+"""Endings of client error codes that concern the server (stopping, starting), not the rows."""
 
 
 class Cause(Enum):
-    """Why a transaction failed, by what can be done about it."""
+    """The reasons of a failed transaction, by remedy."""
 
     TRANSIENT = auto()
-    """The server is away or busy, or two transactions collided: the same again, later."""
+    """The server is unavailable or busy, or two transactions collided: retry later."""
     TOO_BIG = auto()
-    """The transaction needs more memory or time than the server grants: less at once."""
+    """The transaction needs more memory or time than the server grants: split it."""
     SETUP = auto()
-    """Address, credentials or rights are wrong: somebody has to change a setting."""
+    """Address, credentials or rights are wrong: an operator has to change a setting."""
     ROWS = auto()
-    """The server or the driver rejects the data: the same rows will be rejected again."""
+    """The server or the driver rejects the data: the same rows would be rejected again."""
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Sort an exception that came out of the driver."""
+    """Classify an exception of the driver."""
     code = (error.code or "") if isinstance(error, Neo4jError) else ""
     if code.endswith(_TOO_BIG):
         return Cause.TOO_BIG
@@ -45,11 +45,11 @@ def cause_of(error: BaseException) -> Cause:
 
 
 NOT_THE_ROWS = frozenset({Cause.TRANSIENT, Cause.SETUP})
-"""Causes that would hit any part of the transaction as they hit the whole."""
+"""Causes that would also affect each part of a split transaction."""
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same transaction may succeed a moment later."""
+    """Whether the same transaction may succeed later."""
     return cause_of(error) is Cause.TRANSIENT
 
 
@@ -59,12 +59,12 @@ def is_deadlock(error: BaseException) -> bool:
 
 
 def is_commit_in_doubt(error: BaseException) -> bool:
-    """Whether the connection broke while committing, so that nobody knows if it happened."""
+    """Whether the connection broke during the commit, so that its result is unknown."""
     return isinstance(error, IncompleteCommit)
 
 
 def translate(error: Exception, subject: str) -> IngestError:
-    """The error of ours that a driver exception amounts to; ``subject`` is what was tried."""
+    """Convert a driver exception to an error of this program; ``subject`` names the operation."""
     if isinstance(error, Neo4jError) and (error.code or "").endswith(_TIMED_OUT):
         return StoreUnavailable("graph", _text(error))
     match cause_of(error):
@@ -72,7 +72,7 @@ def translate(error: Exception, subject: str) -> IngestError:
             return StoreUnavailable("graph", _text(error))
         case Cause.SETUP:
             return ConfigurationError(
-                f"the graph does not let us in: {_text(error)}; "
+                f"the graph refuses access: {_text(error)}; "
                 "see GRAPH_DB_URI, GRAPH_DB_USER and GRAPH_DB_PASSWORD"
             )
         case Cause.TOO_BIG | Cause.ROWS:
@@ -81,10 +81,10 @@ def translate(error: Exception, subject: str) -> IngestError:
 
 @contextmanager
 def translated(subject: str) -> Iterator[None]:
-    """Run driver calls; what they raise comes out as an error of ours, with its cause.
+    """Run driver calls and convert their exceptions, with the cause.
 
     Raises:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
         ConfigurationError: address, credentials or rights are wrong.
         GraphRefused: the server rejects the statement or its data.
     """

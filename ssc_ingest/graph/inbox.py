@@ -1,4 +1,4 @@
-"""Submissions that wait for a transaction: urgent ones first, each package once in it."""
+"""The submissions that wait for a transaction: urgent ones first, each package once."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,7 +9,7 @@ from ssc_ingest.work.batching import Request
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """A change, and whether it goes before bulk work."""
+    """A change, and whether it has priority over bulk work."""
 
     change: Change
     urgent: bool = False
@@ -19,11 +19,11 @@ Waiting: TypeAlias = list[Request[Submission, WriteOutcome]]
 
 
 def take(waiting: Waiting, rows: int) -> Waiting:
-    """Remove the next transaction: as many submissions as fit in ``rows``, at least one.
+    """Remove the submissions of the next transaction: up to ``rows`` rows, at least one submission.
 
-    Urgent ones come first, so that bulk work only fills the rest. A package that is in the
-    transaction already waits for the next one, and so does everything behind it in its lane
-    (urgent or bulk), so that nothing overtakes. Submissions of cancelled tasks are dropped.
+    Urgent ones come first, and bulk work fills the rest. If a package is already in the
+    transaction, its next submission waits, with all later ones of its lane (urgent or bulk), so
+    that the order is kept. Submissions of cancelled tasks are dropped.
     """
     awaited = [request for request in waiting if not request.answer.done()]
     taken: dict[str, Request[Submission, WriteOutcome]] = {}

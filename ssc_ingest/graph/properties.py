@@ -1,8 +1,8 @@
-"""Every property of packages, versions and requirements: one table for each.
+"""All properties of packages, versions and requirements: one table for each.
 
-The statements, rows, differences, stubs, views and migration, and the tables of
-``docs/data-model.md`` (``make docs``), are made from these tables. A new property is a field of
-:mod:`ssc_ingest.models` that the registries fill, and a row here.
+The statements, rows, differences, stubs, views, the migration, and the tables of
+``docs/data-model.md`` (``make docs``) are computed from these tables. A new property is a field of
+:mod:`ssc_ingest.models`, set by the registries, and a row here.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from ssc_ingest.models import NOT_AVAILABLE, Package
 
 
 def _spelled(attribute: str) -> Callable[[Package], str | None]:
-    """Of the reference, where the registry was asked for its own spelling."""
+    """An attribute of the reference, if it has the registry's spelling."""
 
     def get(package: Package) -> str | None:
         is_read = package.vendor is not None or package.repository_url is not None
@@ -44,8 +44,8 @@ PACKAGE = Table(
         "name",
         STRING,
         Update.KEEP,
-        "what readers look up: the registry's name in lower case. A stub's is provisional, "
-        "as the requirement spelled it",
+        "key of the readers' look-ups: the registry's name in lower case. A stub's is "
+        "provisional, in the requirement's spelling",
         source=_spelled("name"),
         default=...,
         stub="name",
@@ -63,50 +63,51 @@ PACKAGE = Table(
         "vendor",
         STRING,
         Update.KEEP,
-        "owner of the repository or scope, `n/a` where unknown",
+        "owner of the repository or scope, `n/a` if unknown",
         default=NOT_AVAILABLE,
     ),
-    Property("repository_url", STRING, Update.KEEP, "`n/a` where unknown", default=NOT_AVAILABLE),
-    Property("import_names", STRINGS, Update.KEEP, "what source code imports, sorted", default=[]),
-    Property("moment", MOMENT, Update.WRITER, "when the registry was last asked"),
+    Property("repository_url", STRING, Update.KEEP, "`n/a` if unknown", default=NOT_AVAILABLE),
+    Property(
+        "import_names", STRINGS, Update.KEEP, "names that source code imports, sorted", default=[]
+    ),
+    Property("moment", MOMENT, Update.WRITER, "time of the last request to the registry"),
     Property(
         "latest",
         STRING,
         Update.FOLLOW,
-        "the version that a plain install takes: the highest stable one that is not yanked",
+        "the version that a plain install selects: the highest stable one that is not yanked",
     ),
     Property("dist_tags", STRING, Update.FOLLOW, "npm only: JSON object of versions by tag"),
     Property(
         "group_id",
         STRING,
         Update.WRITER,
-        "Maven only: one of its coordinates, as the registry spells it",
+        "Maven only: the group, in the registry's spelling",
         default=...,
     ),
-    Property("artifact_id", STRING, Update.WRITER, "Maven only: the other one", default=...),
+    Property("artifact_id", STRING, Update.WRITER, "Maven only: the artifact", default=...),
     Property(
         "etag",
         STRING,
         Update.FOLLOW,
-        "the registry's validator of the document that this was read from",
+        "the validator of the document from which the package was read",
     ),
     Property(
         "versions_without_facts",
         INTEGER,
         Update.WRITER,
-        "of a graph that earlier releases filled: versions whose "
-        "[facts](#which-facts-are-known) are still to be read; absent where there are none",
+        "number of versions from earlier releases whose [facts](#which-facts-are-known) must "
+        "still be read; absent if 0",
     ),
     Property(
         "gone_since",
         MOMENT,
         Update.WRITER,
-        "when the registry was first asked and did not have the package any more; absent on "
-        "all others",
+        "time when the registry was first found to lack the package; absent on all others",
     ),
 )
-"""Of packages. Further properties of a reference (``PackageRef.properties``) are written as they
-are, on stubs as well: ``group_id`` and ``artifact_id``."""
+"""Properties of packages. ``PackageRef.properties`` (``group_id`` and ``artifact_id``) are written
+unchanged, also on stubs."""
 
 
 def _fact(name: str, type_: Type, about: str) -> Property:
@@ -126,15 +127,15 @@ VERSION = Table(
         "name",
         STRING,
         Update.FIXED,
-        "the version as the registry spells it; NuGet's in normalised form (`1.0` is `1.0.0`)",
+        "the version in the registry's spelling; NuGet's in normalised form (`1.0` is `1.0.0`)",
         default=...,
     ),
     Property(
         "serial_number",
         INTEGER,
         Update.WRITER,
-        "0 … n-1 in the ecosystem's order, prereleases and yanked ones included; those that "
-        "no ordering can parse come first. Renumbered in the same transaction that adds versions",
+        "0 … n-1 in the ecosystem's order, including prereleases and yanked versions; "
+        "unparsable ones come first. Renumbered in the transaction that adds versions",
         default=...,
     ),
     Property("release_date", DATE, Update.KEEP, "ISO 8601, UTC"),
@@ -179,23 +180,23 @@ VERSION = Table(
         "yanked",
         BOOLEAN,
         Update.FOLLOW,
-        "withdrawn by its publisher; of NuGet, unlisted",
+        "withdrawn by its publisher; NuGet: unlisted",
         default=False,
     ),
     Property(
         "requirements_digest",
         STRING,
         Update.WRITER,
-        "fingerprint of the requirements as the registry gave them, so that unchanged ones "
-        "are not compared edge by edge: 18 hexadecimal digits, of which the first two are the "
+        "fingerprint of the registry's requirements, so that unchanged ones are not compared "
+        "edge by edge: 18 hexadecimal digits; the first two are the "
         "[format](#which-facts-are-known)",
     ),
     Property(
         "requirements_unknown",
         FLAG,
         Update.WRITER,
-        "`true` if the registry has no readable statement of the requirements: that there are no "
-        "edges then means nothing. Absent where they are known",
+        "`true` if the registry has no readable statement of the requirements; missing edges "
+        "then mean nothing. Absent if they are known",
         default=False,
     ),
     _fact("requires_python", STRING, "PyPI: the Python versions that it supports, PEP 440"),
@@ -211,23 +212,27 @@ VERSION = Table(
         "license",
         STRING,
         Update.KEEP,
-        "what the registry gives as its licence, at most 200 characters",
+        "the registry's text about the licence, at most 200 characters",
     ),
     Property(
         "license_spdx",
         STRING,
         Update.FOLLOW,
-        "the same as an SPDX expression, if it is one",
+        "the licence as an SPDX expression, if the text is one",
         read_with="license",
     ),
     _fact("deprecated", STRING, "the publisher's advice against it, at most 1,000 characters"),
-    _fact("features", TABLE, "Cargo: JSON object of what each feature enables"),
+    _fact(
+        "features",
+        TABLE,
+        "Cargo: JSON object with the features and dependencies that each feature enables",
+    ),
     _fact("extra_requirements", TABLE, "PyPI: JSON object of each extra's requirements"),
     _fact(
         "peer_requirements",
         TABLE,
         'npm: JSON object of the packages that its user must install: `{name: {"range": …}}`, '
-        'with `"optional": true` if it may be absent',
+        'with `"optional": true` if one may be missing',
     ),
     _fact(
         "frameworks",
@@ -242,7 +247,7 @@ VERSION = Table(
         "and need the same as the one of pure Ruby",
     ),
 )
-"""Of versions."""
+"""Properties of versions."""
 
 REQUIREMENT = Table(
     Property(
@@ -265,22 +270,21 @@ REQUIREMENT = Table(
         "optional",
         FLAG,
         Update.FOLLOW,
-        "`true` if an install succeeds, or may be asked to do, without it",
+        "`true` if an install can succeed without it",
         default=False,
     ),
     Property(
         "declared",
         STRING,
         Update.FOLLOW,
-        "JSON list of the [declarations](#declarations), where the other properties do not say "
-        "everything",
+        "JSON list of the [declarations](#declarations), if the other properties do not express "
+        "all of it",
     ),
     Property(
         "parent_version_name",
         STRING,
         Update.WRITER,
-        "purl of the package that owns the version. On an edge from a `RequirementFile` it "
-        "is absent",
+        "purl of the package that owns the version; absent on an edge from a `RequirementFile`",
     ),
 )
-"""Of the edges from versions to packages, which become equal to the registry's requirements."""
+"""Properties of the edges from versions to packages, which follow the registry's requirements."""

@@ -1,4 +1,4 @@
-"""What extraction and runs ask the graph: small reads by index."""
+"""Reads for extraction and runs: small, and always by an index."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS l
          RETURN version.name ORDER BY version.serial_number DESC
        }} AS outdated
 """
-"""How far some packages have been read. Unique index on ``purl``."""
+"""The state of some packages. Unique index on ``purl``."""
 
 REQUIREMENTS_OF_ALL = """
 MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version)-[:REQUIRE]->(required)
@@ -44,7 +44,8 @@ RETURN labels(required)[0] AS label, required.purl AS purl, required.name AS nam
        required.registry_name AS registry_name, required.moment IS NULL AS is_stub
 ORDER BY newest DESC, purl
 """
-"""What any version requires, that of the newest versions first. Unique index on ``purl``."""
+"""The requirements of all versions, those of the newest versions first. Unique index on
+``purl``."""
 
 REQUIREMENTS_OF_LATEST = """
 MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version {name: package.latest})
@@ -62,7 +63,7 @@ RETURN COLLECT {
          MATCH (table:RequirementTable {digest: version.extra_requirements}) RETURN table.table
        } AS extra_requirements
 """
-"""The requirements of the version that an installation takes, and its tables. Unique indexes on
+"""The requirements of the version that an installation selects, and its tables. Unique indexes on
 ``purl`` and ``digest``."""
 
 PACKAGE_TOTALS = """
@@ -70,7 +71,7 @@ MATCH (package:%(label)s {purl: $purl})
 RETURN COUNT { (package)-[:HAVE]->(:Version) } AS versions,
        COUNT { (package)-[:HAVE]->(:Version)-[:REQUIRE]->() } AS requirements
 """
-"""How large a package is. Unique index on ``purl``."""
+"""The size of a package. Unique index on ``purl``."""
 
 FIND_UNREAD = """
 UNWIND $purls AS purl
@@ -78,14 +79,14 @@ OPTIONAL MATCH (package:%(label)s {purl: purl})
 WITH purl, package WHERE package.moment IS NULL
 RETURN purl
 """
-"""Which of some packages the graph lacks, or has as stubs only. Unique index on ``purl``."""
+"""The given packages that the graph lacks or has only as stubs. Unique index on ``purl``."""
 
 FIND_READ = """
 UNWIND $purls AS purl
 MATCH (package:%(label)s {purl: purl}) WHERE package.moment IS NOT NULL
 RETURN purl, package.etag AS etag
 """
-"""Which of some packages have been read, and what of. Unique index on ``purl``."""
+"""The given packages that have been read, with their validators. Unique index on ``purl``."""
 
 FIND_ADVISORY_IDS = """
 UNWIND $purls AS purl
@@ -99,10 +100,10 @@ RETURN id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageState:
-    """How far the graph knows a package."""
+    """The state of a package in the graph."""
 
     moment: datetime | None
-    """When it was last read; ``None`` for a stub."""
+    """Time of its last reading; ``None`` for a stub."""
     etag: str | None
     latest: VersionName | None
     known: frozenset[VersionName]
@@ -114,7 +115,7 @@ class PackageState:
 
     @property
     def is_stub(self) -> bool:
-        """Whether it is only known because something requires it."""
+        """Whether the package is a stub."""
         return self.moment is None
 
 
@@ -122,7 +123,7 @@ class GraphReader:
     """Reads for the tasks of one event loop; every method is one small transaction.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:
@@ -130,9 +131,9 @@ class GraphReader:
         self._states: dict[str, Coalescer[Purl, PackageState]] = {}
 
     async def package_state(self, ref: PackageRef) -> PackageState | None:
-        """What the graph knows of a package, or ``None`` if it is not there at all.
+        """The state of a package, or ``None`` if the graph lacks it.
 
-        Every extraction begins with this question, so those of the same moment are one query.
+        Every extraction begins with this read, so concurrent reads share one query.
         """
         if ref.label not in self._states:
             self._states[ref.label] = Coalescer(partial(self._package_states, ref.label))
@@ -171,21 +172,21 @@ class GraphReader:
         return None
 
     async def totals(self, ref: PackageRef) -> tuple[int, int]:
-        """How many versions a package has, and how many requirements these have together."""
+        """The number of versions of a package, and of their requirements."""
         for row in await self._read(for_label(PACKAGE_TOTALS, ref.label), purl=ref.purl):
             return row["versions"], row["requirements"]
         return 0, 0
 
     async def unread(self, label: str, purls: Iterable[Purl]) -> set[Purl]:
-        """Those of some packages (thousands at a time) that the graph lacks or has as stubs."""
+        """The given packages (thousands at a time) that the graph lacks or has only as stubs."""
         records = await self._read(for_label(FIND_UNREAD, label), purls=list(purls))
         return {row["purl"] for row in records}
 
     async def read_etags(self, label: str, purls: Iterable[Purl]) -> dict[Purl, str | None]:
-        """Those of some packages (thousands at a time) that have been read.
+        """The given packages (thousands at a time) that have been read.
 
         Returns:
-            For each the validator of the document it was read from, where the registry has them.
+            The validator of the document of each, if the registry has validators.
         """
         records = await self._read(for_label(FIND_READ, label), purls=list(purls))
         return {row["purl"]: row["etag"] for row in records}

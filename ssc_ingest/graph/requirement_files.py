@@ -1,8 +1,9 @@
-"""Requirement files of repositories, which another service writes, and the stubs they point to.
+"""Requirement files of repositories, which another service writes, and their stubs.
 
-That service links a file to whatever package node there is; a package without versions then makes
-the file's whole model unsatisfiable. It sets ``moment`` of a file (a local date-time by its own
-clock) when it writes it. By the index on that, a look costs what was written lately.
+That service links a file to existing package nodes, also to stubs. A package without versions makes
+the file's whole model unsatisfiable. The service sets the ``moment`` of a file (a local date-time
+by its own clock) when it writes the file. With the index on ``moment``, a check costs only as much
+as the recent files.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ RETURN [file IN files | [file.moment, elementId(file)]][-1] AS last, size(files)
          RETURN DISTINCT [package.purl, coalesce(package.registry_name, package.name)]
        } AS stubs
 """
-"""The next files by the time when they were written, and the stubs that they require.
+"""The next files in the order of their ``moment``, and the stubs that they require.
 
 Index on ``RequirementFile.moment``, then the files' edges.
 """
@@ -37,7 +38,7 @@ FIRST_MOMENT = datetime(1, 1, 1)  # noqa: DTZ001 - that of the other service, wi
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Behind which file to go on: its moment (naive, by the clock of who wrote it), its id."""
+    """The file after which to continue: its moment (naive, by its writer's clock) and its id."""
 
     moment: datetime = FIRST_MOMENT
     id: str = ""
@@ -45,29 +46,29 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class RequiredStub:
-    """A package without versions that a requirement file points to."""
+    """A stub that a requirement file links to."""
 
     purl: Purl
     name: str
-    """As the requirement spelled it."""
+    """The name in the requirement's spelling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What some requirement files point to."""
+    """The stubs of some requirement files."""
 
     stubs: tuple[RequiredStub, ...]
     last: Position | None
-    """The last one looked at; ``None`` where there was none."""
+    """The last file read; ``None`` without any."""
     files: int
-    """How many were looked at."""
+    """The number of files read."""
 
 
 class RequirementFileReader:
     """Reads other services' requirement files; every method is one small transaction.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:

@@ -1,4 +1,4 @@
-"""Rows of the statements: pure functions of what is to be written."""
+"""The rows of the statements, as pure functions of the changes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -10,17 +10,17 @@ from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import PackageRef
 
 Locks = dict[tuple[str, str], Row]
-"""The lock row of each package by label and purl, in the order in which locks are taken."""
+"""The lock row of each package by label and purl, in the order of locking."""
 
 ROWS_PER_STATEMENT = 10_000
-"""Nodes and edges that one statement writes at most; more take several statements."""
+"""Maximum nodes and edges per statement."""
 
 
 class Unprinted(list[Any]):
-    """A list that says only how long it is.
+    """A list whose ``repr`` is only its length.
 
-    The driver writes all parameters out for its debug log, also when nobody logs them, which
-    takes as long as to pack them.
+    The driver formats all parameters for its debug log, even if the log is off, which takes as long
+    as encoding them.
     """
 
     def __repr__(self) -> str:
@@ -39,9 +39,9 @@ def by_label(changes: Iterable[ChangeT]) -> Iterator[tuple[str, list[ChangeT]]]:
 
 
 def locks(changes: Iterable[Change], others: Iterable[tuple[str, str]] = ()) -> Locks:
-    """Every package that a transaction touches: its own, what they require, and ``others``.
+    """All packages of a transaction: changed ones, required ones, and ``others``.
 
-    A stub's name is whichever spelling comes first; a package's own reading knows better.
+    A stub's name is the first spelling found; a later reading of the package corrects it.
     """
     found: Locks = {}
     changes = tuple(changes)
@@ -66,9 +66,9 @@ def lock_rows(found: Locks) -> Iterator[tuple[str, list[Row]]]:
 def package_row(change: Reading, gone_since: Any = None, without_facts: int = 0) -> Row:
     """The properties that a reading sets; ``None`` removes one.
 
-    ``gone_since`` is what the graph has, which stays for as long as the package is gone;
-    ``without_facts`` the number of versions whose facts are still to be read.
-    What was not read (see :class:`~ssc_ingest.models.Package`) leaves what is known.
+    ``gone_since`` keeps the graph's value while the package is gone. ``without_facts`` is the
+    number of versions whose facts must still be read. Values that were not read (see
+    :class:`~ssc_ingest.models.Package`) keep the graph's values.
     """
     moment = naive_utc(change.fetched_at)
     is_gone = isinstance(change, Gone)
@@ -83,9 +83,9 @@ def package_row(change: Reading, gone_since: Any = None, without_facts: int = 0)
 
 
 def claims_name(change: Write) -> bool:
-    """Whether a reading sets a name that a package of another spelling may have as well.
+    """Whether a reading sets a name that another package may also have.
 
-    Where a registry ignores case, so does the purl: no other package has the same.
+    If a registry ignores case, so does the purl, and no other package has the same name.
     """
     ref = change.ref
     if ref.purl == ref.purl.lower() or ref.name == ref.registry_name:
@@ -117,7 +117,7 @@ def version_chunks(
 
 
 def version_parameters(chunk: Sequence[Row]) -> Row:
-    """The parameters that create a chunk's versions: what they require by its place in a list."""
+    """The parameters for a chunk of new versions, with required packages as positions in a list."""
     places: dict[str, int] = {}
     rows = [
         {
@@ -140,7 +140,7 @@ def version_parameters(chunk: Sequence[Row]) -> Row:
 
 
 def unprinted(parameters: Row) -> Row:
-    """The same parameters, with lists that the driver does not write out."""
+    """The same parameters, with lists that the driver does not format."""
     return {
         name: Unprinted(value) if isinstance(value, list) else value
         for name, value in parameters.items()

@@ -1,7 +1,7 @@
 """Constraints and indexes of the graph, computed from the labels of the ecosystems.
 
-Two writers that MERGE the same purl at once make one node only where a constraint says so;
-every other index serves a read.
+Only a unique constraint ensures that two concurrent MERGEs of a purl create one node. The other
+indexes serve reads.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,38 +25,38 @@ CREATE INDEX %(name)s IF NOT EXISTS FOR (node:%(label)s) ON (node.%(key)s)
 """A plain index."""
 
 AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
-"""Return when all indexes are filled."""
+"""Wait until all indexes are filled."""
 
 SHOW_INDEXES = """
 SHOW INDEXES YIELD labelsOrTypes, properties, type, state, owningConstraint
 WHERE type = 'RANGE' AND size(labelsOrTypes) = 1 AND size(properties) = 1 AND state = 'ONLINE'
 RETURN labelsOrTypes[0] AS label, properties[0] AS key, owningConstraint IS NOT NULL AS is_unique
 """
-"""The single-key indexes that there are."""
+"""The existing single-key indexes."""
 
 FIND_PACKAGE_WITHOUT_PURL = """
 MATCH (package:%(label)s) WHERE package.purl IS NULL
 RETURN package.name AS name LIMIT 1
 """
-"""A package that the reference implementation wrote.
+"""A package of the reference implementation.
 
-No index finds what is absent, so this scans the label; but it is asked only while the label
-has no constraint yet: the graph is then empty, or nearly every node is a hit.
+No index finds absent properties, so this scans the label. It runs only while the label has no
+constraint: the graph is then empty, or nearly every node matches.
 """
 
 MIGRATION_LABEL = "SscIngestMigration"
-"""Label of the node that says how far a migration is, as long as it is not done."""
+"""Label of the node with the progress of an unfinished migration."""
 
 FIND_MIGRATION = f"""
 MATCH (state:{MIGRATION_LABEL}) RETURN count(state) AS found
 """
-"""Whether a migration has begun and not ended. From the count store."""
+"""Whether a migration is unfinished. From the count store."""
 
 _RACED = ("EquivalentSchemaRuleAlreadyExists", "ConstraintAlreadyExists", "IndexAlreadyExists")
-"""Endings of the codes when another process was faster."""
+"""Endings of error codes if another process was faster."""
 
 FILL_SECONDS = 3600
-"""Indexes on a graph of millions of nodes take minutes to fill."""
+"""Filling indexes on a graph of millions of nodes takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Index:
 
     @property
     def statement(self) -> str:
-        """The Cypher that creates it where it is absent."""
+        """The Cypher that creates it if it is missing."""
         name = f"{self.label}_{self.key}".lower()
         template = CREATE_CONSTRAINT if self.is_unique else CREATE_INDEX
         return template % {"name": name, "label": check_label(self.label), "key": self.key}
@@ -78,14 +78,14 @@ class Index:
 VERSION_INDEXES = (Index("Version", "purl", is_unique=True), Index("Version", "name"))
 
 REQUIREMENT_FILE_INDEXES = (Index("RequirementFile", "moment"),)
-"""Of the nodes of another service; finds the files that it has written lately."""
+"""An index on nodes of another service, to find its recent files."""
 
 
 TABLE_INDEXES = (Index("RequirementTable", "digest", is_unique=True),)
 
 
 def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
-    """What the writer, the reader and the graph's consumers rely on.
+    """The indexes for the writer, the reader and the graph's consumers.
 
     ``name`` is not unique: two packages may differ in case alone. ``moment`` finds what has
     not been read for long, ``versions_without_facts`` what is to be read again.
@@ -104,14 +104,14 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
 
 
 async def ensure_schema(driver: AsyncDriver, labels: Iterable[str]) -> None:
-    """Create the indexes that are missing, and wait until they are filled.
+    """Create missing indexes, and wait until they are filled.
 
-    Safe to repeat, and by several processes at once; one cheap question where all is there.
+    Safe to repeat, also by several processes at once; costs one cheap query if none is missing.
 
     Raises:
         ConfigurationError: the graph has packages without purl, or two with the same, or a
-            migration has not ended.
-        StoreUnavailable: the server is away.
+            migration is unfinished.
+        StoreUnavailable: the server is unavailable.
     """
     with translated("the schema"):
         await _refuse_unfinished_migration(driver)
@@ -126,7 +126,7 @@ async def ensure_schema(driver: AsyncDriver, labels: Iterable[str]) -> None:
 
 
 async def missing_indexes(driver: AsyncDriver, labels: Iterable[str]) -> Sequence[Index]:
-    """The required indexes that are not there, or not filled yet."""
+    """The required indexes that are missing or not filled yet."""
     with translated("the schema"):
         answer = await driver.execute_query(SHOW_INDEXES, routing_=RoutingControl.READ)
     present = {(row["label"], row["key"], row["is_unique"]) for row in answer.records}
@@ -141,8 +141,8 @@ async def _refuse_unfinished_migration(driver: AsyncDriver) -> None:
     answer = await driver.execute_query(FIND_MIGRATION, routing_=RoutingControl.READ)
     if answer.records[0]["found"]:
         raise ConfigurationError(
-            "GRAPH_DB_URI: a migration of the graph runs, or was broken off: let it end, or "
-            "run `ssc-ingest migrate` again, which goes on where it stopped"
+            "GRAPH_DB_URI: a migration of the graph is running or was interrupted: wait for its "
+            "end, or run `ssc-ingest migrate` again, which continues where it stopped"
         )
 
 

@@ -1,8 +1,8 @@
-"""Which packages have not been looked at for longest: pages of bounded work, each behind a key.
+"""The packages that were read longest ago, and stubs, in pages of bounded cost.
 
-Packages that were read come in the order of the index on ``moment``. Stubs have no moment, and no
-index finds what is absent; so all packages are walked in the order of their purls, some thousand at
-a time, and those that are stubs are picked out.
+Packages that were read are found by the index on ``moment``. Stubs have no moment, so no index
+finds them. All packages are scanned in the order of their purls, some thousand at a time, and stubs
+are selected.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ RETURN package.purl AS purl, coalesce(package.registry_name, package.name) AS na
        package.moment AS moment
 ORDER BY package.moment, package.purl LIMIT $most
 """
-"""Packages by the time when they were last read, behind one. Index on ``moment``."""
+"""The next packages by the time of their last reading. Index on ``moment``."""
 
 STUBS = """
 MATCH (package:%(label)s) WHERE $behind < package.purl <= $through
@@ -37,16 +37,16 @@ RETURN max(package.purl) AS last, count(package) AS looked_at,
 
 FIRST_MOMENT = datetime(1, 1, 1)  # noqa: DTZ001 - as the graph has it: naive, in UTC
 LAST_PURL = Purl("pkg:~")
-"""After every purl, of which each begins with ``pkg:`` and a letter."""
+"""Sorts after every purl, because purls begin with ``pkg:`` and a letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """A package, and when it was last read; ``None`` for a stub."""
+    """A package and the time of its last reading; ``None`` for a stub."""
 
     purl: Purl
     name: str
-    """In its registry's spelling; of a stub, in the requirement's."""
+    """The name in the registry's spelling; a stub's in the requirement's spelling."""
     moment: datetime | None
     without_facts: int = 0
     """Versions whose facts are still to be read, where that was the question."""
@@ -54,17 +54,17 @@ class Aged:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """The stubs on a part of the walk, and its last purl; ``None`` at the end."""
+    """The stubs of a part of the scan, and its last purl; ``None`` at the end."""
 
     stubs: tuple[Aged, ...]
     last: Purl | None
 
 
 class StalenessReader:
-    """Finds what to look at again; every method is one small transaction.
+    """Finds packages to read again; every method is one small transaction.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:
@@ -73,13 +73,13 @@ class StalenessReader:
     async def read_before(
         self, label: str, before: datetime, behind: tuple[datetime, Purl] | None, most: int
     ) -> list[Aged]:
-        """At most so many packages that were last read before a moment, the oldest first.
+        """Packages that were last read before a time, oldest first.
 
         Args:
             label: of the packages.
-            before: the moment (aware).
-            behind: moment (aware) and purl of the package to go on behind; ``None`` begins.
-            most: how many.
+            before: the time (aware).
+            behind: moment (aware) and purl of the package after which to continue; ``None``: start.
+            most: maximum number of packages.
         """
         moment, purl = behind or (None, "")
         records = await self._read(
@@ -94,13 +94,13 @@ class StalenessReader:
     async def stubs(
         self, label: str, behind: Purl, most: int, *, through: Purl = LAST_PURL
     ) -> Walked:
-        """The stubs among the next ``most`` packages whose purl is behind one.
+        """The stubs among the next ``most`` packages after a purl.
 
         Args:
             label: of the packages.
-            behind: the purl to go on behind; an empty one begins.
-            most: packages to look at.
-            through: the last purl to look at.
+            behind: the purl after which to continue; empty: start.
+            most: number of packages to scan.
+            through: the last purl to scan.
         """
         (row,) = await self._read(
             for_label(STUBS, label), behind=behind, through=through, most=most

@@ -1,8 +1,8 @@
-"""The Cypher that writes packages: every statement that a transaction of the writer sends.
+"""The Cypher of the writer's transactions.
 
-Labels cannot be parameters, so a statement that names one holds ``%(label)s``; labels come
-from :class:`~ssc_ingest.ecosystems.base.Identity` alone. Names and defaults of properties come
-from :mod:`.properties`. Everything else is a parameter.
+Labels cannot be parameters, so statements contain ``%(label)s``; labels come only from
+:class:`~ssc_ingest.ecosystems.base.Identity`. Names and defaults of properties come from
+:mod:`.properties`. Everything else is a parameter.
 """
 
 import re
@@ -18,7 +18,7 @@ OPTIONAL MATCH (owner)-[:HAVE]->(source)
 RETURN id, labels(source)[0] AS label, source.manager AS manager,
        owner.purl AS owner_purl, labels(owner)[0] AS owner_label
 """
-"""Which nodes required edges may start from: files of which ecosystem, versions of which package.
+"""The start nodes of callers' edges: the ecosystem of a file, the package of a version.
 
 By element id.
 """
@@ -28,7 +28,7 @@ UNWIND $purls AS purl
 MATCH (package:%(label)s {purl: purl})
 RETURN package.purl AS purl, package.moment IS NOT NULL AS is_read
 """
-"""Which packages are there, and have been read. Unique index on ``purl``."""
+"""The packages that exist, and whether they have been read. Unique index on ``purl``."""
 
 LOCK_PACKAGES = """
 UNWIND $rows AS row
@@ -39,10 +39,10 @@ WITH package, row WHERE row.changes
 RETURN package.purl AS purl, elementId(package) AS id, package.moment AS moment,
        package.gone_since AS gone_since, COUNT { (package)-[:HAVE]->() } AS versions
 """
-"""Create what is missing and write-lock every package of the transaction, in the rows' order.
+"""Create missing packages and write-lock every package of the transaction, in the rows' order.
 
-Setting ``purl`` to what it is changes nothing but takes the node's write lock. What is read
-behind it is therefore what the transaction before us committed. Unique index on ``purl``.
+Setting ``purl`` to its own value changes nothing but takes the node's write lock. Later reads
+therefore see the commits of earlier transactions. Unique index on ``purl``.
 """
 
 READ_VERSIONS = f"""
@@ -50,7 +50,7 @@ UNWIND $purls AS purl
 MATCH (package:%(label)s {{purl: purl}})-[:HAVE]->(version:Version)
 RETURN purl, collect({VERSION.cypher_list("version")}) AS versions
 """
-"""The versions that packages have now. Unique index on ``purl``, then expansion."""
+"""The current versions of packages. Unique index on ``purl``, then expansion."""
 
 READ_REQUIREMENTS = f"""
 UNWIND $purls AS purl
@@ -110,10 +110,10 @@ CREATE (version)-[:REQUIRE
 """
 """New versions with all their edges. Unique index on ``purl``, for both ends.
 
-The versions are known to be new, since their package is locked: no MERGE, a third faster. What
-they require is looked up once and then known by its place in ``required``: the versions of a
-package mostly require the same packages. All of these exist, since they are locked; one that did
-not would move the others to wrong places.
+The versions are new, because their package is locked; CREATE is a third faster than MERGE. The
+versions of a package mostly require the same packages, so each required package is matched once and
+then used by its position in ``required``. All of them exist, because they are locked; a missing one
+would shift the positions of the others.
 """
 
 UPDATE_VERSIONS = """
@@ -121,7 +121,7 @@ UNWIND $rows AS row
 MATCH (version:Version {purl: row.purl})
 SET version += row.properties
 """
-"""Versions that changed, with the changed properties only. Unique index on ``Version.purl``."""
+"""Changed versions, with only the changed properties. Unique index on ``Version.purl``."""
 
 WRITE_REQUIREMENTS = """
 UNWIND $rows AS row
@@ -130,7 +130,7 @@ MATCH (required:%(label)s {purl: row.purl})
 MERGE (version)-[edge:REQUIRE]->(required)
 SET edge += row.properties
 """
-"""Edges that existing versions gained, or whose properties changed; ``null`` removes one.
+"""New or changed edges of existing versions; ``null`` removes a property.
 
 Unique indexes on ``purl``.
 """
@@ -140,7 +140,7 @@ UNWIND $ids AS id
 MATCH ()-[edge:REQUIRE]->() WHERE elementId(edge) = id
 DELETE edge
 """
-"""Edges that existing versions lost. By element id."""
+"""Removed edges of existing versions. By element id."""
 
 ATTACH_PARENTS = """
 UNWIND $rows AS row
@@ -152,11 +152,11 @@ SET source.requirements_digest =
     edge.constraints = row.constraints, edge.parent_version_name = row.owner
 RETURN count(DISTINCT row) AS attached
 """
-"""Edges asked for by a caller: one per source and package. By element id, both ends.
+"""Edges from callers: one per source and package. By element id, both ends.
 
-A version whose edges differ from what its registry said loses the digest that says that they
-are the same, so that the next reading puts them right. (On a requirement file ``row.owner``
-and the digest are null: neither property comes into being.)
+If a version's edges then differ from its registry's requirements, its digest is removed, so that
+the next reading corrects them. (On a requirement file ``row.owner`` and the digest are null, so
+neither property is created.)
 """
 
 WITH_LABEL = {
@@ -168,7 +168,7 @@ WITH_LABEL = {
     "CREATE_VERSIONS": CREATE_VERSIONS,
     "WRITE_REQUIREMENTS": WRITE_REQUIREMENTS,
 }
-"""Statements that are sent once for each label."""
+"""Statements with a label, sent once per label."""
 
 WITHOUT_LABEL = {
     "FIND_PARENTS": FIND_PARENTS,
@@ -179,14 +179,14 @@ WITHOUT_LABEL = {
     "DELETE_REQUIREMENTS": DELETE_REQUIREMENTS,
     "ATTACH_PARENTS": ATTACH_PARENTS,
 }
-"""Statements that are the same for all labels."""
+"""Statements without a label."""
 
 
 def check_label(label: str) -> str:
-    """The label itself.
+    """Validate a label.
 
     Raises:
-        ValueError: it is not a plain word, which every ecosystem's label is.
+        ValueError: it is not a plain word like every ecosystem's label.
     """
     if not _LABEL.fullmatch(label):
         raise ValueError(f"{label!r} cannot be a graph label")

@@ -1,4 +1,4 @@
-"""A table of properties, and all that is made from one: rows, differences, stubs, views, Cypher."""
+"""A table of properties, and its uses: rows, differences, stubs, views, Cypher."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,19 +12,19 @@ from ssc_ingest.models import PackageRef
 
 
 class Update(Enum):
-    """Who sets a property, and what a later reading of the package does to it."""
+    """The source of a property, and the effect of a later reading of the package."""
 
     FIXED = auto()
-    """It is part of the identity: set from the model once, and never compared."""
+    """Part of the identity: set from the model once, and never compared."""
     FOLLOW = auto()
-    """It becomes what the registry says now; ``None`` removes it."""
+    """Set to the registry's current value; ``None`` removes it."""
     KEEP = auto()
-    """It becomes what the registry says; ``None`` means "not read" and leaves what is known."""
+    """Set to the registry's current value; ``None`` means "not read" and keeps the old value."""
     WRITER = auto()
-    """The writer computes it, by rules of its own (``changes``, ``diff`` and ``rows``)."""
+    """The writer computes it, by its own rules (``changes``, ``diff`` and ``rows``)."""
     ELSEWHERE = auto()
-    """Another part of the program sets and removes it, by ``UPDATE_PACKAGES`` and
-    ``UPDATE_VERSIONS`` (``None`` removes); readings leave it alone."""
+    """Another part of the program sets it, by ``UPDATE_PACKAGES`` and ``UPDATE_VERSIONS`` (``None``
+    removes); readings do not change it."""
 
 
 _SPARSE = (FLAG, FEW)
@@ -35,28 +35,28 @@ _FROM_MODELS = {Update.FIXED, Update.FOLLOW, Update.KEEP}
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A row of a table."""
+    """A property: one row of a table."""
 
     name: str
     type: Type
     update: Update
     about: str
-    """What it means, for the documentation."""
+    """Its meaning, for the documentation."""
     _: KW_ONLY
     source: str | Callable[[Any], Any] = ""
     """Attribute of the model (dots allowed) or a function of it; empty: the property's name."""
     default: Any = None
-    """Stored value of a new node or edge until something is known, and what readers take an
-    absent property for. ``None``: absent. ``...``: always known."""
+    """Stored value of a new node or edge while the value is unknown; readers also use it for an
+    absent property. ``None``: absent. ``...``: always known."""
     read_with: str = ""
     """Of ``FOLLOW``: another property of the row, which is known wherever this one was read.
     Elsewhere ``None`` leaves what is known."""
     stub: str = ""
-    """Attribute of the :class:`~ssc_ingest.models.PackageRef` that a stub takes it from."""
+    """Attribute of the :class:`~ssc_ingest.models.PackageRef` from which a stub takes it."""
 
     @property
     def get(self) -> Callable[[Any], Any]:
-        """The function from the model to the value that is stored."""
+        """The function from the model to the stored value."""
         source = self.source or self.name
         get = attrgetter(source) if isinstance(source, str) else source
         encode = self.type.encode
@@ -66,12 +66,12 @@ class Property:
 
     @property
     def path(self) -> str | None:
-        """The attribute of the model that is stored as it is; ``None`` if there is none."""
+        """The attribute of the model that is stored unchanged; ``None`` if there is none."""
         source = self.source or self.name
         return source if isinstance(source, str) and self.type.encode is None else None
 
     def decode(self, stored: Any) -> Any:
-        """A stored value as readers see it."""
+        """Convert a stored value for readers."""
         value = self.default if stored is None and self.default is not ... else stored
         return value if value is None or self.type.decode is None else self.type.decode(value)
 
@@ -91,14 +91,14 @@ class Table:
             for p in properties
             if p.default not in (None, ...) and p.type not in _SPARSE
         }
-        """What a new node has until something is known."""
+        """The values of a new node while nothing is known."""
         self._unread = {
             p.name for p in properties if p.update is Update.KEEP and p.name in self.defaults
         }
-        """Those whose default stands until they are read."""
+        """The properties whose default is stored until they are read."""
         sourced = [p for p in properties if p.update in _FROM_MODELS]
         self.sourced = tuple(p.name for p in sourced)
-        """Those that come from a model."""
+        """The properties that come from a model."""
         self._paths = [p.path for p in sourced]
         self._sources = {p.name: p.get for p in sourced}
         self._flags = {p.name for p in properties if p.type is FLAG}
@@ -113,14 +113,14 @@ class Table:
         """Those whose text is in a node of its own."""
         self._stub = [(p.name, attrgetter(p.stub)) for p in properties if p.stub]
 
-    # What a model says ----------------------------------------------------------------------
+    # From the model --------------------------------------------------------------------------
 
     def row(self, model: Any) -> dict[str, Any]:
-        """The stored form of what the model says; ``None`` for what it does not say."""
+        """The stored form of the model's values; ``None`` for missing ones."""
         return {name: get(model) for name, get in self._sources.items()}
 
     def update(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What a reading sets on a node whose properties were not read; ``None`` removes."""
+        """The properties that a reading sets on a node with unknown values; ``None`` removes."""
         return {
             name: value
             for name, witness in self._updated
@@ -128,7 +128,7 @@ class Table:
         }
 
     def changes(self, row: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-        """What a reading sets on a node that has other values; ``None`` removes."""
+        """The properties that a reading changes on a node; ``None`` removes."""
         return {
             name: value
             for name, witness in self._updated
@@ -137,10 +137,10 @@ class Table:
         }
 
     def reader(self, first: str) -> Callable[[Any], tuple[Any, ...]]:
-        """The function from a model to its attribute ``first`` and the ``sourced`` values."""
+        """A function from a model to its attribute ``first`` and the ``sourced`` values."""
         paths = [path for path in self._paths if path is not None]
         if len(paths) == len(self._paths):
-            return attrgetter(first, *paths)  # several times as fast, and there are many edges
+            return attrgetter(first, *paths)  # several times faster, and there are many edges
         getters: list[Callable[[Any], Any]] = [attrgetter(first), *self._sources.values()]
         return lambda model: tuple([get(model) for get in getters])
 
@@ -155,35 +155,35 @@ class Table:
         return {name: None if value is False else value for name, value in found.items()}
 
     def stub(self, ref: PackageRef) -> dict[str, Any]:
-        """What a package has that is only known as a requirement."""
+        """The properties of a stub."""
         row = {**ref.properties, **self.defaults}
         for name, get in self._stub:
             row[name] = get(ref)
         return row
 
-    # What the graph says --------------------------------------------------------------------
+    # From the graph --------------------------------------------------------------------------
 
     def stored(self, values: Sequence[Any]) -> dict[str, Any]:
-        """The properties by name, of a node that :meth:`cypher_list` has read."""
+        """The properties by name, from the result of :meth:`cypher_list`."""
         return dict(zip(self.written, values, strict=True))
 
     def view(self, node: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        """Those of the named properties that the table has, as readers see them."""
+        """The values of the named properties, converted for readers."""
         wanted = set(names)
         return {p.name: p.decode(node.get(p.name)) for p in self.properties if p.name in wanted}
 
     # Cypher ---------------------------------------------------------------------------------
 
     def cypher_list(self, variable: str) -> str:
-        """``[version.name, ...]``: what is written, for :meth:`stored`."""
+        """``[version.name, ...]``: the written properties, for :meth:`stored`."""
         return f"[{', '.join(f'{variable}.{name}' for name in self.written)}]"
 
     def cypher_map(self, variable: str) -> str:
-        """``version{.name, ...}``: all properties by name, ``null`` where one is absent."""
+        """``version{.name, ...}``: all properties by name; ``null`` if absent."""
         return f"{variable}{{{', '.join(f'.{name}' for name in self.names)}}}"
 
     def cypher_node(self, variable: str) -> str:
-        """``{name: new.name, mean: 0.0, ...}``: those of a new node, from a row and defaults."""
+        """``{name: new.name, mean: 0.0, ...}``: a new node, from a row and defaults."""
         literals = {name: json.dumps(value) for name, value in self.defaults.items()}
         values = {name: f"{variable}.{name}" for name in self.written}
         values |= {name: f"{variable}.{name}" for name in self.elsewhere}
@@ -195,7 +195,7 @@ class Table:
         return _cypher(literals | values | kept)
 
     def cypher_edge(self, variable: str, **others: str) -> str:
-        """``{constraints: edge[1], ...}``: those of a new edge, from what :meth:`reader` gave."""
+        """``{constraints: edge[1], ...}``: a new edge, from a result of :meth:`reader`."""
         given = {name: f"{variable}[{place}]" for place, name in enumerate(self.sourced, 1)}
         flags = {name: f"CASE WHEN {given[name]} THEN true END" for name in self._flags}
         return _cypher(given | flags | others)

@@ -1,10 +1,9 @@
 """One transaction that writes many packages.
 
-The order of its steps is what keeps any number of writers from waiting for each other in a
-circle: every package node that the transaction will touch (those it writes, those they
-require, those whose versions get or lose an edge) is write-locked first, by label and then
-by purl. What is read afterwards can no longer change, so that serial numbers and differences
-are computed from the truth. Versions are only ever written under their package's lock.
+The order of its steps prevents deadlocks. The transaction first write-locks every package node that
+it will touch, by label and then by purl: the packages that it writes, those that they require, and
+those whose versions get or lose an edge. Data that is read afterwards can no longer change, so
+serial numbers and differences are correct. Versions are written only under their package's lock.
 """
 
 import asyncio
@@ -24,52 +23,52 @@ from ssc_ingest.graph.values import naive_utc
 Outcomes = dict[Change, WriteOutcome | IngestError]
 
 ROWS_PER_PACKAGE = 50_000
-"""New nodes and edges of one package in a transaction (about 50 MB of the server's memory).
+"""Maximum new nodes and edges of one package in a transaction (about 50 MB of the server's memory).
 
-A package with more is written by several transactions and counts as unread until the last.
+A package with more is written by several transactions, and counts as unread until the last one.
 """
 
 ANY_MANAGER = "ANY"
-"""Of a requirement file that names packages of all ecosystems."""
+"""The manager of a requirement file with packages of all ecosystems."""
 
 _LARGE = 2_000
-"""Rows above which comparing a package leaves the event loop (about 10 ms)."""
+"""Number of rows (about 10 ms) from which a package is compared in a thread."""
 
 
 class TransactionRestart(Exception):
-    """The transaction has learnt something that it should have known before it took its locks."""
+    """The transaction has found a fact that it needed before it took its locks."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """The changes of one transaction, over all attempts to commit it; each package once."""
+    """The changes of one transaction, each package once, over all attempts to commit."""
 
     changes: list[Change]
     refused: Outcomes = field(default_factory=dict)
-    """Changes that cannot be made; nothing of them is written."""
+    """Changes that were rejected and are not written."""
     also_lock: set[tuple[str, str]] = field(default_factory=set)
-    """Label and purl of packages that lose an edge, as far as an attempt has found out."""
+    """Label and purl of packages that lose an edge, as found by earlier attempts."""
     in_doubt: Outcomes = field(default_factory=dict)
-    """What an attempt did of which nobody knows whether its commit happened."""
+    """The outcomes of an attempt whose commit may or may not have happened."""
 
     def refuse(self, change: Change, error: IngestError) -> None:
-        """Set a change aside."""
+        """Reject a change."""
         self.changes.remove(change)
         self.refused[change] = error
 
 
 class Attempt:
-    """One attempt to send a batch: everything but begin and commit."""
+    """One attempt to send a batch, without the begin and the commit."""
 
     def __init__(self, batch: Batch, transaction: AsyncTransaction) -> None:
         self._batch = batch
         self._transaction = transaction
         self._statements = 0
         self.server_time = 0.0
-        """Seconds that the server worked on the statements under the locks.
+        """Seconds for which the server worked on the statements under the locks.
 
-        Before, it may have waited for the locks of others, which smaller transactions would only
-        make more frequent.
+        The wait for the locks of other transactions does not count: smaller transactions would only
+        wait more often.
         """
         self._owners: dict[str, tuple[str, str] | None] = {}
         self._managers: dict[str, str | None] = {}
@@ -78,13 +77,14 @@ class Attempt:
         self._written: dict[Change, list[Row]] = {}
         self._vanished: dict[Change, list[StoredEdge]] = {}
         self._spellings: dict[tuple[str, str], str] = {}
-        """By label and purl, the names of packages whose lower-case name another one has."""
+        """Own names, by label and purl, of packages whose lower-case name belongs to another
+        one."""
 
     async def run(self) -> Outcomes:
         """Send the statements.
 
         Raises:
-            TransactionRestart: roll back and try again; every restart settles something.
+            TransactionRestart: roll back and try again; every restart adds a fact.
         """
         await self._find_parents()
         await self._find_existing()
@@ -104,7 +104,7 @@ class Attempt:
     # Before the locks ---------------------------------------------------------------------
 
     async def _find_parents(self) -> None:
-        """Learn what the parent edges start from; the owner of a version never changes."""
+        """Read the start nodes of the callers' edges; the owner of a version never changes."""
         ids = {edge.parent_id for change in self._batch.changes for edge in change.edges}
         for record in await self._send(statements.FIND_PARENTS, ids=sorted(ids)) if ids else ():
             if record["label"] == "RequirementFile":
@@ -118,7 +118,7 @@ class Attempt:
                 self._batch.refuse(change, error)
 
     def _problem(self, change: Change, parent_id: str) -> IngestError | None:
-        """Why a package may not hang under a parent: readers expect one ecosystem below each."""
+        """The reason why a parent may not require a package of another ecosystem."""
         if parent_id not in self._owners:
             return ParentNotFound(parent_id)
         if owner := self._owners[parent_id]:
@@ -139,7 +139,7 @@ class Attempt:
         )
 
     async def _find_existing(self) -> None:
-        """Refuse to touch or link what was never read (locking would create it)."""
+        """Reject changes of packages that were never read (locking would create them)."""
         candidates = [change for change in self._batch.changes if not isinstance(change, Write)]
         for label, changes in rows.by_label(candidates):
             statement = statements.for_label(statements.FIND_PACKAGES, label)
@@ -180,7 +180,7 @@ class Attempt:
         self._refuse_empty_for_files()
 
     def _refuse_empty_for_files(self) -> None:
-        """A package without versions under a requirement file makes its model unsatisfiable."""
+        """Reject a package without versions under a requirement file, which could not be solved."""
         refused = [
             change
             for change in self._batch.changes
@@ -215,10 +215,10 @@ class Attempt:
             raise TransactionRestart
 
     async def _settle_names(self, locks: rows.Locks) -> None:
-        """Give a lower-case name to one package, of several whose names differ in case only.
+        """Give the lower-case name to one of several packages whose names differ only in case.
 
-        That is the package that is spelled like that, otherwise the first by purl, whichever was
-        read first. The others have their own spelling.
+        It belongs to the package that is spelled in lower case, otherwise to the first by purl,
+        independent of the order of reading. The others keep their own spelling.
         """
         for label, changes in rows.by_label(self._plans):
             holders: dict[str, dict[str, str]] = {}
@@ -324,7 +324,7 @@ class Attempt:
         parent_rows = [edges[key] for key in sorted(edges)]
         (record,) = await self._send(statements.ATTACH_PARENTS, rows=parent_rows)
         if record["attached"] != len(parent_rows):
-            raise TransactionRestart  # a parent was deleted since we looked
+            raise TransactionRestart  # a parent was deleted in the meantime
 
     # Helpers ------------------------------------------------------------------------------
 
@@ -346,7 +346,7 @@ class Attempt:
         return moment is not None and moment.to_native() >= naive_utc(change.fetched_at)
 
     def _is_last(self, change: Change) -> bool:
-        """Whether this transaction is the only or the last one of the change."""
+        """Whether this is the only or last transaction of the change."""
         return not (
             isinstance(change, Write)
             and change in self._plans

@@ -1,4 +1,4 @@
-"""How values are stored in the graph: types of properties, and the spelling of moments."""
+"""The types of properties in the graph, and the format of times."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ def iso_date(moment: datetime | None) -> str | None:
 
 
 def naive_utc(moment: datetime) -> datetime:
-    """The graph's spelling of a moment: UTC without a time zone (a LocalDateTime)."""
+    """The graph's form of a time: UTC without a time zone (a LocalDateTime)."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -43,9 +43,9 @@ class Type:
 
     title: str
     encode: Callable[[Any], Any] | None = None
-    """From the models' value to what is stored; ``None`` means that both are the same."""
+    """Converts the models' value to the stored one; ``None`` if both are the same."""
     decode: Callable[[Any], Any] | None = None
-    """From what is stored to the models' value."""
+    """Converts the stored value to the models' one."""
 
 
 STRING = Type("string")
@@ -54,14 +54,14 @@ INTEGER = Type("integer")
 FLOAT = Type("float")
 BOOLEAN = Type("boolean")
 FLAG = Type("boolean, absent where false")
-"""Of few nodes or edges; all others do not have it."""
+"""A flag that few nodes or edges have; it is absent on all others."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
 """An empty list from a registry is an unknown one."""
 FEW = Type("list of strings, absent where empty", encode=_filled, decode=tuple)
 """Of few nodes; all others do not have it."""
 TABLE = Type("string, `digest` of a `RequirementTable`", encode=table_digest)
-"""Large text, which many versions share; nodes of their own have it."""
+"""Large text that many versions share; stored in separate nodes."""
 LIST = Type("list of strings", encode=list, decode=tuple)
-"""An empty list is as well known as any other."""
+"""A list whose empty value is known."""
 DATE = Type("string", encode=iso_date)
 MOMENT = Type("local date-time in UTC", encode=naive_utc, decode=aware)

@@ -1,4 +1,4 @@
-"""What people ask the graph: a package or version in full, who requires it, counts, any query."""
+"""Reads for people: packages and versions with all data, dependents, counts, any query."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ RETURN required.purl AS purl, edge.constraints AS constraints, edge.kind AS kind
        required.latest AS latest, required.moment IS NULL AS is_stub
 ORDER BY purl
 """
-"""What a version requires. Unique index on ``Version.purl``."""
+"""The requirements of a version. Unique index on ``Version.purl``."""
 
 TABLES = """
 MATCH (version:Version {purl: $purl})
@@ -61,13 +61,13 @@ WITH collect({purl: package.purl, newest: newest.name, constraints: newest.const
               versions: versions, is_latest: newest.name = package.latest}) AS dependents
 RETURN dependents[..$most] AS dependents, size(dependents) AS total
 """
-"""Who requires a package, with the newest version that does. Unique index on ``purl``."""
+"""The dependents of a package, each with its newest requiring version. Unique index on ``purl``."""
 
 REQUIREMENT_FILES = """
 MATCH (package:%(label)s {purl: $purl})
 RETURN COUNT { (package)<-[:REQUIRE]-(:RequirementFile) } AS files
 """
-"""How many requirement files of repositories name a package. Unique index on ``purl``."""
+"""The number of requirement files with a package. Unique index on ``purl``."""
 
 COUNTS = """
 CALL () { MATCH (package:%(label)s) RETURN count(package) AS packages }
@@ -91,15 +91,15 @@ CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
 CALL () { MATCH (package:%(label)s) WHERE package.moment < $goal RETURN count(package) AS stale }
 RETURN read, stale
 """
-"""How many packages were last looked at before a moment. Index on ``moment``."""
+"""The number of packages last read before a time. Index on ``moment``."""
 
 MAX_EDGES = 100_000
-"""Edges that are looked at for a list of dependents; some packages have millions."""
+"""Maximum edges read for a list of dependents; some packages have millions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionView:
-    """One version, as it is in the graph."""
+    """One version in the graph."""
 
     element_id: str | None
     name: str
@@ -114,7 +114,7 @@ class VersionView:
     notices: tuple[str, ...]
     """Ids of advisories that warn of it."""
     requirements: int
-    """How many packages it requires."""
+    """Number of packages that it requires."""
     requirements_unknown: bool
     """The registry has no readable statement of the requirements."""
     facts_known: bool
@@ -130,13 +130,13 @@ class VersionView:
 
     @property
     def vulnerable(self) -> bool:
-        """Whether a vulnerability is known."""
+        """Whether it has a known vulnerability."""
         return bool(self.vulnerabilities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageView:
-    """A package, as it is in the graph, with its newest versions first."""
+    """A package in the graph, with its newest versions first."""
 
     element_id: str
     purl: Purl
@@ -151,7 +151,7 @@ class PackageView:
 
     @property
     def is_stub(self) -> bool:
-        """Whether it is only known because something requires it."""
+        """Whether the package is a stub."""
         return self.moment is None
 
 
@@ -171,22 +171,22 @@ class RequirementView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependent:
-    """A package of which some version requires the one asked about."""
+    """A package with a version that requires the given package."""
 
     purl: Purl
     newest: str
-    """Its newest version that does."""
+    """Its newest version with the requirement."""
     constraints: str
-    """What that version accepts."""
+    """The constraints of that version."""
     versions: int
-    """How many of its versions do."""
+    """Number of its versions with the requirement."""
     is_latest: bool
-    """Whether the version that an install would take is the newest that does."""
+    """Whether that newest version is the latest one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependents:
-    """Who requires a package: some of ``total`` packages, and requirement files."""
+    """The dependents of a package: some of ``total`` packages, and requirement files."""
 
     packages: tuple[Dependent, ...]
     total: int
@@ -195,10 +195,10 @@ class Dependents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How much of one ecosystem is in the graph, and how old it is."""
+    """The size and age of one ecosystem in the graph."""
 
     packages: int
-    """Those that were read; stubs are counted apart."""
+    """Number of packages, without stubs."""
     stubs: int
     versions: int
     requirements: int
@@ -211,7 +211,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
-    """How many packages of one ecosystem were read, and how many of these not lately."""
+    """The number of packages of one ecosystem, and of stale ones among them."""
 
     read: int
     stale: int
@@ -219,23 +219,23 @@ class Ages:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The answer to a query: values of the driver's types."""
+    """The result of a query, with values of the driver's types."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     more: bool
-    """Whether there are more rows than were asked for."""
+    """Whether there are more rows than requested."""
 
 
 class GraphViews:
     """Reads for people; every method is one or two small transactions.
 
     Raises, all methods:
-        StoreUnavailable: the server is away, busy, or the read took too long.
+        StoreUnavailable: the server is unavailable or busy, or the read took too long.
     """
 
     def __init__(self, driver: AsyncDriver, *, timeout: float) -> None:
-        """``timeout``: seconds that the server grants a read."""
+        """``timeout``: maximum seconds of a read."""
         self._driver = driver
         self._timeout = timeout
 
@@ -261,7 +261,7 @@ class GraphViews:
         return _version(row["version"], row["id"], row["requirements"])
 
     async def requirements(self, purl: Purl) -> list[RequirementView]:
-        """What a version requires."""
+        """The requirements of a version."""
         records = await self._read(REQUIREMENTS, purl=purl)
         return [
             RequirementView(
@@ -278,7 +278,7 @@ class GraphViews:
         return found | {row["name"]: json.loads(row["text"]) for row in records}
 
     async def dependents(self, label: str, purl: Purl, *, most: int) -> Dependents:
-        """Who requires a package: at most ``most`` packages, by name."""
+        """The dependents of a package: at most ``most`` packages, by name."""
         (row,) = await self._read(
             for_label(DEPENDENTS, label), purl=purl, most=most, edges=MAX_EDGES
         )
@@ -290,7 +290,7 @@ class GraphViews:
         )
 
     async def counts(self, labels: Mapping[str, str]) -> dict[str, Counts]:
-        """Counts by ecosystem; ``labels`` are their labels by their names."""
+        """Counts by ecosystem; ``labels`` are labels by the names of ecosystems."""
         found = {}
         for name, label in labels.items():
             (row,) = await self._read(for_label(COUNTS, label))
@@ -307,7 +307,7 @@ class GraphViews:
         return found
 
     async def ages(self, labels: Mapping[str, str], goal: datetime) -> dict[str, Ages]:
-        """How many packages were looked at before ``goal`` for the last time, by ecosystem."""
+        """The number of packages last read before ``goal``, by ecosystem."""
         found = {}
         for name, label in labels.items():
             (row,) = await self._read(for_label(AGES, label), goal=naive_utc(goal))
@@ -315,10 +315,10 @@ class GraphViews:
         return found
 
     async def query(self, statement: str, *, limit: int) -> Rows:
-        """Run any statement that only reads; the server refuses one that writes.
+        """Run any read-only statement; the server rejects others.
 
         Raises:
-            GraphRefused: it writes, or is not valid Cypher.
+            GraphRefused: the statement writes, or is invalid Cypher.
         """
         with translated("this statement"):
             async with self._driver.session(

@@ -1,7 +1,7 @@
-"""The group-commit writer: many tasks submit packages, few transactions write them.
+"""The group-commit writer: writes the packages of many tasks in few transactions.
 
-The tasks of one event loop share one writer. The packages that gather while one transaction is in
-progress are the next one, so that transactions grow with the load and a lone package does not wait.
+The tasks of one event loop share one writer. The packages that arrive during one transaction form
+the next one. So transactions grow with the load, and a single package does not wait.
 """
 
 import asyncio
@@ -41,26 +41,25 @@ from ssc_ingest.models import Package, PackageRef, Purl, VersionName
 from ssc_ingest.work.batching import Batcher
 
 LINGER = 0.003
-"""Seconds that the first submission of a batch waits for others."""
+"""Seconds for which the first submission of a batch waits for others."""
 
 TARGET = 0.1
-"""Seconds that the server should work on a transaction once it has its locks, so that urgent
-work never waits long.
+"""Target of the server's seconds for a transaction under its locks, so that urgent work is quick.
 
-Not seconds on the clock: under load most of those pass while this process is busy with other
-tasks, and smaller transactions would only add to its work.
+It is not wall-clock time: under load most of that passes while this process is busy with other
+tasks, and smaller transactions would only add work.
 """
 
 MIN_ROWS, MAX_ROWS = 500, 10_000
-"""Bounds of the rows of one transaction; a larger package goes alone."""
+"""Minimum and maximum rows of one transaction; a larger package is written alone."""
 
 _LARGE = 2_000
-"""Versions and requirements above which preparing a package leaves the event loop."""
+"""Number of versions and requirements from which a package is prepared in a thread."""
 
 
 @dataclass(slots=True)
 class WriterStatistics:
-    """Counts of a writer since it started."""
+    """Statistics of a writer since its start."""
 
     transactions: int = 0
     packages: int = 0
@@ -68,7 +67,7 @@ class WriterStatistics:
     retries: int = 0
     deadlocks: int = 0
     splits: int = 0
-    """Transactions that were halved because the server refused something in them."""
+    """Transactions that were split because the server rejected a part of them."""
 
 
 class GraphWriter:
@@ -76,8 +75,9 @@ class GraphWriter:
 
     Args:
         driver: of the same loop.
-        retry_for: seconds for which a transaction is retried while the server is away or busy.
-        timeout: seconds after which the server ends a transaction.
+        retry_for: seconds for which a transaction is retried while the server is unavailable or
+            busy.
+        timeout: seconds until the server ends a transaction.
     """
 
     def __init__(
@@ -162,9 +162,9 @@ class GraphWriter:
     async def mark_gone(
         self, ref: PackageRef, fetched_at: datetime, *, urgent: bool = False
     ) -> WriteOutcome:
-        """Record that the registry did not have the package any more at ``fetched_at``.
+        """Record that the registry no longer had the package at ``fetched_at``.
 
-        Everything that the graph has of it stays. The next reading removes the mark.
+        The package stays in the graph. The next successful reading removes the mark.
 
         Raises:
             GraphRefused: the package was never read.
@@ -175,7 +175,7 @@ class GraphWriter:
     async def link(
         self, ref: PackageRef, edges: Sequence[ParentEdge], *, urgent: bool = False
     ) -> WriteOutcome:
-        """Add edges to a package that has been read, from nodes that require it.
+        """Add edges from existing nodes to a package that has been read.
 
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
@@ -197,7 +197,7 @@ class GraphWriter:
         return await self._submit(Attribute(ref=ref, versions=versions), urgent=urgent)
 
     async def close(self) -> None:
-        """Write all submissions, then stop; later ones are refused."""
+        """Write all submissions, then stop; later ones are rejected."""
         self._closed = True
         await self._transactions.close()
 
@@ -207,7 +207,7 @@ class GraphWriter:
         return await self._transactions.put(Submission(change, urgent))
 
     async def _write(self, submissions: list[Submission]) -> list[WriteOutcome | Exception]:
-        """Write in one transaction, or in two halves if the server refuses something in it."""
+        """Write in one transaction, or in two halves if the server rejects a part."""
         changes = [submission.change for submission in submissions]
         try:
             outcomes = await self._commit(changes)
@@ -221,7 +221,7 @@ class GraphWriter:
         return [outcomes[change] for change in changes]
 
     async def _commit(self, changes: Sequence[Change]) -> Outcomes:
-        """Commit; retry while the server is away or busy, or another writer holds a lock."""
+        """Commit; retry while the server is unavailable or busy, or another writer holds a lock."""
         batch = Batch(list(changes))
         retrying = AsyncRetrying(
             retry=retry_if_exception(driver_errors.is_transient),
@@ -233,10 +233,10 @@ class GraphWriter:
         return await retrying(self._attempt, batch)
 
     async def _attempt(self, batch: Batch) -> Outcomes:
-        """Run the batch, again if its transaction turns out to lack a lock."""
+        """Run the batch; again if its transaction lacks a lock."""
         while batch.changes:
             async with (
-                # With the bookmarks of the reads: on a cluster, they see earlier writes.
+                # With the bookmarks of the reads, so that reads on a cluster see earlier writes.
                 self._driver.session(
                     fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
                 ) as session,
@@ -259,14 +259,14 @@ class GraphWriter:
         return batch.refused
 
     def _account(self, batch: Batch, outcomes: Outcomes, server_time: float) -> None:
-        """Count, and adapt the number of rows so that transactions take :data:`TARGET` seconds."""
+        """Update the statistics, and adapt the number of rows to :data:`TARGET`."""
         self.statistics.transactions += 1
         self.statistics.packages += len(batch.changes)
         self.statistics.statements += max(
             (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
         )
         rows = sum(change.rows for change in batch.changes)
-        if rows >= MIN_ROWS and server_time:  # a transaction of stale changes has no work
+        if rows >= MIN_ROWS and server_time:  # a transaction of only stale changes has no work
             target = rows / server_time * TARGET
             self._rows = min(max(0.7 * self._rows + 0.3 * target, MIN_ROWS), MAX_ROWS)
 
@@ -278,7 +278,7 @@ class GraphWriter:
 
 
 def _translated(error: Exception, changes: Sequence[Change]) -> Exception:
-    """The error that the submitters get: one of ours, or a bug as it is."""
+    """The error for the submitters: a converted one, or a bug unchanged."""
     if isinstance(error, (Neo4jError, DriverError, OSError)):
         names = ", ".join(change.ref.purl for change in changes[:3])
         translated = driver_errors.translate(error, names)
