@@ -1,8 +1,8 @@
 """The interface of an ecosystem: the only file that the author of a registry module must read.
 
-A registry module defines one subclass of :class:`Ecosystem` with its :class:`Identity`.
-Everything else that the program has per ecosystem (queues, routes, settings, CLI choices,
-graph label, indexes, rate limits) is computed from these two.
+A registry module defines one subclass of :class:`Ecosystem` with its :class:`Identity`. The program
+computes everything else per ecosystem (queues, routes, settings, CLI choices, graph label, indexes,
+rate limits) from these two.
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +31,7 @@ from ssc_ingest.models import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A registry's names in all systems; nothing else in the program spells these."""
+    """A registry's names in all systems; no other part of the program has them."""
 
     name: str
     """Name inside the program: queue prefix, setting prefix, CLI choice (``cargo``)."""
@@ -43,29 +43,29 @@ class Identity:
     osv_name: str
     """Ecosystem name in OSV records (``crates.io``)."""
     endpoints: tuple[Endpoint, ...]
-    """The first one has the packages' own documents."""
+    """The endpoints; the first one has the packages' own documents."""
     ingestion_hour: int = 8
     """Hour at which its weekly ingestion starts, on Sundays, if that is enabled."""
     update_hour: int = 22
     """Hour at which its daily update starts. Registries have different hours, so that their runs do
-    not overlap; these two defaults are free for one more registry."""
+    not overlap; no built-in registry uses these two defaults."""
     options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The registry's document has not changed since the graph was filled from it (HTTP 304)."""
+    """The registry's document has not changed since the graph read it (HTTP 304)."""
 
     fetched_at: datetime
 
 
 Hints = tuple[str, ...]
-"""What a listing or feed says about a package beyond its name. Like a cursor, it is opaque to
-everything but its registry's module, which finds it in :attr:`FetchRequest.hints`: at most five
-short texts."""
+"""Facts about a package from a listing or feed: at most five short texts. Like a cursor, they are
+opaque to everything but their registry's module, which receives them in
+:attr:`FetchRequest.hints`."""
 
 Links = Hints
-"""The earlier name, which plug-ins import."""
+"""The earlier name, for plug-ins that import it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,16 @@ class NamesPage:
     """A part of the listing of a whole registry."""
 
     repeats: ClassVar[bool] = False
-    """Whether other pages of the listing may have the same names."""
+    """Whether other pages of the listing may repeat the names."""
 
     names: tuple[str, ...]
-    """In the registry's spelling, each once on a page; the caller leaves out invalid names."""
+    """In the registry's spelling, each once per page; the caller skips invalid names."""
     cursor: str
-    """Continues the listing behind this page, in any process and at any later time."""
+    """Continues the listing after this page, in any process and at any later time."""
     total: int | None = None
-    """Names in the whole listing, as soon as the number is known."""
+    """Number of names in the whole listing, if known."""
     hints: Mapping[str, Hints] = field(default_factory=dict)
-    """By name; only what the package's own document does not say."""
+    """By name; only facts that the package's own document lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +92,27 @@ class Change:
     name: str
     deleted: bool = False
     expected: str | None = None
-    """A serial, version or digest that the package's own document has as soon as it is as new as
-    the feed. Only the ecosystem's own ``fetch`` reads it."""
+    """A serial, version or digest of the package's document that is at least as new as the feed.
+    Only the ecosystem's own ``fetch`` reads it."""
     etag: str | None = None
-    """The validator of the package's document, if the feed has it: a graph that was filled from
-    that document is current."""
+    """The validator of the package's document, if the feed has it: if the graph has the same
+    validator, it is up to date."""
     hints: Hints | None = None
-    """As in :attr:`NamesPage.hints`; ``None`` if the feed says nothing more."""
+    """As in :attr:`NamesPage.hints`; ``None`` if the feed has no more facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage:
-    """A part of a feed; a package may occur on several pages, but once on each."""
+    """A part of a feed; a package may occur on several pages, but only once per page."""
 
     changes: tuple[Change, ...]
     cursor: str
-    """Continues the feed behind this page."""
+    """Continues the feed after this page."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """One package to read, and what is known about it already."""
+    """One package to read, with the facts that are already known."""
 
     ref: PackageRef
     _: KW_ONLY
@@ -122,11 +122,11 @@ class FetchRequest:
     reread: Collection[VersionName] = ()
     """Further versions that the graph has, which ``fetch`` reads again, listed or not."""
     etag: str | None = None
-    """Validator of the document that the graph was filled from. If the registry says that it is
-    still current, ``fetch`` returns :class:`NotModified`."""
+    """Validator of the document that the graph has read. If the document has not changed, ``fetch``
+    returns :class:`NotModified`."""
     full: bool = False
-    """Somebody requested this package by name, so one more request for facts that the main
-    document lacks is well spent."""
+    """A caller named this package, so ``fetch`` may send one more request for facts that the main
+    document lacks."""
     expected: str | None = None
     """The :attr:`Change.expected` of the change that led to this request."""
     hints: Hints | None = None
@@ -152,7 +152,7 @@ class Ecosystem(ABC):
     """The class of univers by which the graph's readers evaluate :meth:`constraints`; ``None`` if
     they have none, and take every version."""
     reads_import_names: ClassVar[bool] = False
-    """Whether :meth:`import_names` sends requests, so that its results are worth caching."""
+    """Whether :meth:`import_names` sends requests, so that its results should be cached."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self.client = client
@@ -177,7 +177,7 @@ class Ecosystem(ABC):
 
     @classmethod
     def name_of_node(cls, properties: Mapping[str, Any]) -> str:
-        """The registry's spelling of a package's name, as far as its node in the graph has it."""
+        """The registry's spelling of a package's name, if its node in the graph has it."""
         return str(properties.get("registry_name") or properties.get("name") or "")
 
     @classmethod
@@ -223,7 +223,7 @@ class Ecosystem(ABC):
 
     @classmethod
     def version_name(cls, text: str) -> VersionName:
-        """The graph's spelling of a version in the spelling of the registry or of a person."""
+        """The graph's spelling of a version that is spelled by the registry or a person."""
         return VersionName(text)
 
     @classmethod
@@ -265,10 +265,10 @@ class Ecosystem(ABC):
 
     @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:
-        """The version an installation would take: the highest stable one that is not yanked.
+        """The version that an installation selects: the highest stable one that is not yanked.
 
-        Without such a version, the highest one that is not yanked. If all are yanked, the highest
-        stable one; otherwise the highest.
+        If there is none, the highest one that is not yanked; if all are yanked, the highest stable
+        one, otherwise the highest one.
         """
 
         def is_stable(version: Version) -> bool:
@@ -324,7 +324,7 @@ class Ecosystem(ABC):
         """All packages of the registry, page by page, in bounded memory.
 
         Args:
-            cursor: continue behind the page of this cursor; ``None``: start.
+            cursor: continue after the page of this cursor; ``None``: start.
 
         Raises:
             CursorExpired: the listing can only be restarted.
@@ -332,11 +332,11 @@ class Ecosystem(ABC):
 
     @abstractmethod
     async def feed_end(self) -> str:
-        """The cursor at the present end of the feed; following it from here misses nothing."""
+        """The cursor at the current end of the feed, from which no later change is missed."""
 
     @abstractmethod
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """Changes since the cursor; ends at the present end of the feed.
+        """Changes since the cursor; ends at the current end of the feed.
 
         Raises:
             CursorExpired: the feed may have lost changes since then (its sequence was reset, or
@@ -352,7 +352,7 @@ class Ecosystem(ABC):
         Raises:
             PackageNotFound: the registry does not have it.
             StaleAnswer: the document is older than ``expected`` says.
-            RateLimited, RegistryUnavailable: try again later.
+            RateLimited, RegistryUnavailable: retry later.
             MalformedMetadata, ResponseTooLarge: a retry cannot help.
         """
 

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ssc_ingest.errors import RateLimited
 
 PARSED_INLINE = 128 * 1024
-"""Bytes up to which parsing is quicker than passing it to a thread."""
+"""Maximum bytes for which parsing is faster than passing it to a thread."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,13 +17,13 @@ R = TypeVar("R")
 
 
 async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int) -> list[R]:
-    """The results of ``function`` for all items, in their order, ``limit`` of them at a time.
+    """The results of ``function`` for all items in order, with at most ``limit`` concurrent calls.
 
     Raises:
-        RateLimited: the one with the longest wait. No call was started after the first one, but
-            running calls have finished: they had permission for their requests, and the next
-            attempt uses their checkpointed responses instead of spending permissions again.
-        The first of other errors, unchanged; calls that were still running have been cancelled.
+        RateLimited: the one with the longest wait. No call is started after the first one, but
+            running calls complete, because their requests were permitted. The next attempt uses
+            their responses from the checkpoint.
+        Exception: the first other error, unchanged; running calls are cancelled.
     """
     slots = asyncio.Semaphore(limit)
     refusals: list[RateLimited] = []
@@ -51,7 +51,7 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
 async def in_order(
     function: Callable[[T], Coroutine[Any, Any, R]], items: Iterable[T], limit: int
 ) -> AsyncGenerator[R]:
-    """The results of ``function`` one by one in the items' order, ``limit`` computed ahead.
+    """The results of ``function`` one by one in the items' order, computing up to ``limit`` ahead.
 
     Holds ``limit`` results in memory. Close it (``aclosing``) to cancel the running calls.
 

@@ -17,7 +17,7 @@ class Cursor(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """The cursor that :meth:`write` wrote.
+        """Parse a text written by :meth:`write`.
 
         Raises:
             CursorExpired: another program, or another version of this one, wrote the text.

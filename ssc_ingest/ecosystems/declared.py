@@ -1,4 +1,4 @@
-"""Declarations of requirements: what the edge of the graph cannot say."""
+"""Declarations of requirements: facts that an edge of the graph cannot express."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,9 +8,9 @@ from typing import Any
 def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     """The declarations of one requirement as JSON, in the registry's order, for the graph.
 
-    A registry's module calls it where package, constraints, kind and optional do not say
-    everything, and then passes every declaration of that package with all that a resolver needs.
-    Keys whose value is the default are left out. Equal requirements make equal text.
+    A registry's module calls it if package, constraints, kind and optional do not express
+    everything. It then passes every declaration of that package, complete for a resolver. Keys with
+    default values are omitted. Equal requirements make equal text.
 
     ========================  =========================================  ========
     key                       value                                      default
@@ -25,7 +25,7 @@ def declared(declarations: Iterable[Mapping[str, Any]]) -> str:
     ``default_features``      whether it enables the default ones        ``true``
     ``alias``                 the name in the manifest (npm, Cargo)      the package's
     ``marker``                environment marker, PEP 508 (PyPI)         none
-    ``extras``                extras that it asks for (PyPI)             none
+    ``extras``                extras that it requests (PyPI)             none
     ``scope``                 Maven's scope                              ``compile``
     ``classifier``, ``type``  Maven's                                    none, ``jar``
     ``exclusions``            list of ``group:artifact`` (Maven)         none

@@ -1,8 +1,8 @@
-"""Base URLs, request rates and options of the registries, each with a setting of its own.
+"""Base URLs, request rates and options of the registries, each with its own setting.
 
-The settings' names are computed from the ecosystem's identity, so that a registry module
-brings its settings with it: endpoint ``index`` of ``cargo`` gives ``CARGO_INDEX_URL`` and
-``CARGO_INDEX_RATE``, option ``index_reader`` of ``maven`` gives ``MAVEN_INDEX_READER``.
+The settings' names are computed from the ecosystem's identity, so a registry module defines its own
+settings. Endpoint ``index`` of ``cargo`` creates ``CARGO_INDEX_URL`` and ``CARGO_INDEX_RATE``,
+option ``index_reader`` of ``maven`` creates ``MAVEN_INDEX_READER``.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ssc_ingest.settings import is_address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One base URL of a registry, and the requests a second that its host gets from the fleet."""
+    """One base URL of a registry, and the fleet's maximum requests a second to its host."""
 
     key: str
     url: str
@@ -31,11 +31,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """Another choice that an operator has for one registry."""
+    """Another setting of one registry."""
 
     key: str
     choices: tuple[str, ...]
-    """The first is the default."""
+    """The allowed values; the first one is the default."""
     about: str
     """One line for the settings documentation."""
 
@@ -63,12 +63,12 @@ class Endpoints:
 
     @property
     def main_rate(self) -> float:
-        """Requests per second of the host that has packages' documents: the first endpoint's."""
+        """Maximum requests a second to the host of the packages' documents (the first endpoint)."""
         return self.hosts[urlsplit(next(iter(self._urls.values()))).netloc]
 
     @property
     def hosts(self) -> dict[str, float]:
-        """Requests per second by host[:port]; the lowest where endpoints share a host."""
+        """Maximum requests a second by host[:port]; the lowest rate if endpoints share a host."""
         hosts: dict[str, float] = {}
         for key, url in self._urls.items():
             host = urlsplit(url).netloc
@@ -118,7 +118,7 @@ def load_endpoints(
         name = str(first["loc"][0]).upper()
         given = first["input"]
         if isinstance(given, str) and "@" in given:
-            given = "..."  # there may be a password in it
+            given = "..."  # the value may contain a password
         raise ConfigurationError(f"{name}={given!r}: {first['msg']}") from None
     urls, rates = {}, {}
     for endpoint in endpoints:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 
 class Ordered(Protocol):
-    """A place in a total order; equal places may have different spellings."""
+    """A position in a total order; equal positions may have different spellings."""
 
     def __lt__(self, other: Any, /) -> bool:
         """Whether this comes first."""
@@ -40,7 +40,7 @@ class Interval(Generic[V]):
 
     @property
     def is_empty(self) -> bool:
-        """Whether no version can be in it."""
+        """Whether the interval contains no version."""
         if self.lower is None or self.upper is None or self.lower.version < self.upper.version:
             return False
         return self.upper.version < self.lower.version or self.lower.version not in self
@@ -69,7 +69,7 @@ class Interval(Generic[V]):
 
 
 def intersection(intervals: Sequence[Interval[V]]) -> Interval[V]:
-    """The versions that are in all of them."""
+    """The intersection of all intervals."""
     lowers = (each.lower for each in intervals)
     uppers = (each.upper for each in intervals)
     return Interval(

@@ -1,8 +1,7 @@
 """Package URLs as people write them.
 
-A sloppy spelling is accepted if it can mean only one package (``pkg:PyPI/Rich``,
-``pkg:npm/@scope/name``); otherwise it is refused with the nearest valid spelling.
-https://github.com/package-url/purl-spec
+An inexact spelling is accepted if it is unambiguous (``pkg:PyPI/Rich``, ``pkg:npm/@scope/name``);
+otherwise the error suggests the nearest valid spelling. https://github.com/package-url/purl-spec
 """
 
 import re
@@ -21,13 +20,13 @@ from ssc_ingest.errors import InvalidArguments, InvalidName, InvalidPurl, Unknow
 from ssc_ingest.models import PackageRef, Purl
 
 MAX_LENGTH = 1000
-"""Characters; the longest names and versions of registries together stay far below."""
+"""Maximum characters, far above the longest names and versions of registries."""
 
 SHOWN = 80
-"""Characters of the text that an error repeats."""
+"""Maximum characters of the text in an error."""
 
 NEUTRAL_TYPE = "generic"
-"""A type whose names the purl library does not change; for others it changes their case, which
+"""A type whose names the purl library does not change. For other types it changes the case, which
 in some registries names another package."""
 
 _SCHEME = re.compile(r"(?:pkg|purl):/*", re.IGNORECASE)
@@ -41,7 +40,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageName:
-    """The package, or version of a package, that a package URL names."""
+    """The package or version of a package URL."""
 
     ecosystem: type[Ecosystem]
     ref: PackageRef
@@ -101,13 +100,11 @@ def _parse_path(cls: type[Ecosystem], path: str, text: str) -> PackageName:
     if "repository_url" in purl.qualifiers:
         raise InvalidPurl(
             f"{_shown(text)} names a package of another registry than {cls.identity.title}; "
-            "only the configured one can be asked",
+            "only the configured one is used",
             suggestion=name.purl,
         )
     if name.version and (_CONTROL.search(name.version) or "/" in name.version):
-        raise InvalidPurl(
-            f"{_shown(text)} has a version that no package can have", suggestion=ref.purl
-        )
+        raise InvalidPurl(f"{_shown(text)} has an invalid version", suggestion=ref.purl)
     return name
 
 
@@ -149,7 +146,7 @@ def _readings(cls: type[Ecosystem], requirement: str) -> Iterator[Purl]:
 def _nearest(word: str) -> type[Ecosystem] | None:
     """The ecosystem with this name, or a similar one, in one of its spellings."""
     if word.lower() in DEFINITIONS_BY_TYPE and word.lower() not in _by_type():
-        return None  # a real type, but an unsupported one
+        return None  # a known type, but not supported
     spellings = {
         spelling.lower(): cls
         for cls in ecosystems().values()
@@ -188,7 +185,7 @@ def _example() -> str:
 def reference_of(purl: Purl, name: str) -> PackageRef | None:
     """The package of a node, in the node's spelling if that means the same package.
 
-    ``None`` if the purl is not of a supported ecosystem.
+    ``None`` if the purl's ecosystem is not supported.
     """
     with suppress(InvalidArguments):
         found = parse_purl(purl)

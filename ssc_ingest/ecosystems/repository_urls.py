@@ -1,9 +1,9 @@
-"""Finding the address of a package's repository in its link fields.
+"""Finds the address of a package's repository in its link fields.
 
-Registries do not check these fields: a home page, a bug tracker, an address for ``git clone``
-or prose can stand in any of them. An address here has the form ``https://host/owner/repo``, with
-a longer path on hosts that keep repositories deeper (``https://gitbox.apache.org/repos/asf/repo``);
-the *vendor* is its owner, on hosts where the owner is responsible for the code.
+Registries do not check these fields: any of them may contain a home page, a bug tracker, an address
+for ``git clone`` or prose. A result has the form ``https://host/owner/repo``, on some hosts with a
+longer path (``https://gitbox.apache.org/repos/asf/repo``). The *vendor* is its owner, on hosts
+whose owners are responsible for the code.
 """
 
 import re
@@ -15,7 +15,7 @@ OWNER_HOSTS = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
 """Hosts whose first path segment names the owner of a repository."""
 
 MAX_LENGTH = 500
-"""Longer texts are not addresses; they would be stored with every package of a project."""
+"""Maximum characters of an address; addresses are stored with every package of a project."""
 
 _SHORTHAND = re.compile(r"(?:(github|gitlab|bitbucket):)?([\w.-]+)/([\w.-]+?)(?:\.git)?(?:#.*)?")
 _SHORTHAND_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
@@ -32,7 +32,7 @@ _ADDRESS = re.compile(
 # https://gitbox.apache.org/repos/asf?p=commons-io.git;a=summary
 _GITWEB = re.compile(r"([^?#]+?)/*\?p=([^?#;&]+\.git)(?:[;&#].*)?$", re.IGNORECASE)
 _SEGMENT = re.compile(r"[\w.~%+-]+", re.ASCII)
-# Pages about accounts and lists, in the place of a repository's owner.
+# Pages about accounts and lists, at the position of a repository's owner.
 _NOT_OWNERS = frozenset({"orgs", "sponsors", "topics", "users", "apps", "marketplace", "groups"})
 _PAGES = re.compile(r".+\.(?:github|gitlab|codeberg)\.(?:io|page)")
 # Hosts of code by their usual names: gitlab.gnome.org, git.kernel.org, code.example.org.
@@ -93,13 +93,13 @@ def _clean(text: str) -> str | None:
     segments = [segment for segment in path.split("/") if segment]
     if len(segments) < 2 or segments[0].lower() in _NOT_OWNERS:  # noqa: PLR2004 (owner and repo)
         return None
-    # Below an owner there are pages; on other hosts, a repository may be further down.
+    # On these hosts, deeper paths are pages; on others, they may be repositories.
     end = next((n for n, part in enumerate(segments) if n and part.endswith(".git")), 1)
     parts = segments[:2] if host in OWNER_HOSTS else segments[: end + 1]
     parts[-1] = parts[-1].removesuffix(".git")
     if not all(_SEGMENT.fullmatch(part) and part.strip(".") for part in parts):
         return None
-    # A port belongs to its protocol: SSH's is useless in a web address.
+    # A port belongs to its protocol: SSH's is wrong in a web address.
     web = scheme.removeprefix("git+")
     port = match["port"] if match["port"] and web in {"http", "https"} else ""
     plain = web == "http" and host not in OWNER_HOSTS

@@ -4,10 +4,10 @@ Versions are ordered as the graph's readers order them: with ``SemverVersion`` o
 is Semantic Versioning 2.0.0 (https://semver.org/#spec-item-11) on complete versions and lenient
 on others (``1.2`` is ``1.2.0``, ``v1.0.0`` is ``1.0.0``, ``1.0.0.1`` ties with ``1.0.0``).
 
-A range is read into intervals of that order and written as a constraint that the readers'
-``NpmVersionRange`` evaluates to the same versions. That class puts all bounds of all
-alternatives on one line, so alternatives must not overlap, and it understands partial versions in
-a few places only. A maintainer's spelling that it evaluates correctly is kept.
+A range is parsed to intervals of that order and written as a constraint that the readers'
+``NpmVersionRange`` evaluates to the same versions. That class sorts the bounds of all alternatives
+together, so alternatives must not overlap, and it supports partial versions only in some positions.
+A maintainer's spelling that it evaluates correctly is kept.
 
 Two differences from the package managers are accepted. They accept a prerelease only if the
 range names one of the same ``major.minor.patch``; the readers accept every prerelease between the
@@ -72,9 +72,9 @@ _COMPLETE = re.compile(rf"({NUMBER})\.({NUMBER})\.({NUMBER})(?:-({PRERELEASE}))?
 
 
 def parse_version(text: str) -> SemVer | None:
-    """The version's place in the order of univers' ``SemverVersion``, or ``None`` if it has none.
+    """The version's position in the order of univers' ``SemverVersion``, or ``None``.
 
-    Complete versions are parsed here, several times as fast; all others by that class.
+    Complete versions are parsed here, several times faster than by that class.
     """
     try:
         if match := _COMPLETE.fullmatch(text):
@@ -119,7 +119,7 @@ def strict_version(text: str) -> SemVer | None:
 
 
 class Cut(NamedTuple):
-    """A place on the line of versions: just before a version, or just after it."""
+    """A position between versions: directly before or directly after a version."""
 
     version: SemVer
     after: bool
@@ -154,7 +154,7 @@ class Partial(NamedTuple):
     def read(
         cls, numbers: Iterable[str | None], prerelease: str | None, *, largest: int
     ) -> "Partial":
-        """From the texts of its parts; numbers after a wildcard are wildcards, too.
+        """Create from the texts of its parts; numbers after a wildcard are wildcards, too.
 
         Raises:
             OverflowError: a number is greater than ``largest``, or a part is too long.

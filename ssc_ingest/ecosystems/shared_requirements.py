@@ -1,4 +1,4 @@
-"""Requirements that the versions of one package share: mostly, they require the same."""
+"""Shared requirement objects: the versions of one package mostly have equal requirements."""
 
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -15,7 +15,7 @@ DeclarationT = TypeVar("DeclarationT", bound=Hashable)
 
 
 class SharedRequirements(Generic[DeclarationT]):
-    """Makes requirements; equal ones are one object: the largest packages have a million of them.
+    """Creates requirements; equal ones are one object, to save memory.
 
     Args:
         reference: the package of a name; raises ``InvalidName``.

@@ -1,12 +1,12 @@
-"""Reading what registries send: JSON models, moments, and XML that is parsed without risk.
+"""Parsing of registries' documents: JSON models, times, and XML without its security risks.
 
-One bad record costs itself, whatever document it is in:
+A bad record affects only itself, in every document:
 
-- a field that nobody reads costs nothing, whatever stands in it (:func:`read_json`);
+- unused fields may have any content (:func:`read_json`);
 - a field of the wrong type counts as absent (:data:`OrNone`, :data:`Moment`);
-- a bad entry of a collection is left out, and logged once for its package (:data:`Entry`,
+- a bad entry of a collection is skipped, and logged once for its package (:data:`Entry`,
   :func:`log_skipped`);
-- only what a document cannot do without makes the whole of it malformed.
+- only an error in an essential part makes the whole document malformed.
 """
 
 import json
@@ -35,11 +35,12 @@ from pydantic import (
 from ssc_ingest.errors import MalformedMetadata
 
 MAX_DEPTH = 100
-"""Levels of nesting in a JSON document; deeper values count as ``null``. Those that are read have
-at most ten."""
+"""Maximum nesting of a JSON document; deeper values count as ``null``. Used values have at most ten
+levels."""
 
 MAX_DIGITS = 4300
-"""Of a number in a JSON document; a longer one counts as ``null``. Python converts no more."""
+"""Maximum digits of a number in a JSON document; a longer one counts as ``null``. It is Python's
+limit."""
 
 MAX_VERSION_LENGTH = 256
 
@@ -54,7 +55,7 @@ _ESCAPE = re.compile(
 
 
 class WireModel(BaseModel):
-    """Base of the models of documents: only the fields that are used, others are ignored."""
+    """Base of the models of documents. They have only used fields; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -65,21 +66,21 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands in a collection for an entry that does not fit its model."""
+    """Replaces an entry of a collection that does not match its model."""
 
     field: str
-    """The path of the field that does not fit; empty for the entry itself."""
+    """The path of the wrong field; empty for the entry itself."""
     problem: str
 
     @property
     def reason(self) -> str:
-        """What is wrong, with the field."""
+        """The description of the error, with the field."""
         return ": ".join(filter(None, (self.field, self.problem)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Otherwise:
-    """Makes something else of a value that fits none of the annotated types."""
+    """Replaces a value that matches none of the annotated types."""
 
     make: Callable[[ValidationError], Any]
 
@@ -99,13 +100,13 @@ OrNone = Annotated[T | None, _Otherwise(lambda _: None)]
 """``OrNone[str]``: a text; ``None`` for ``null`` and everything else."""
 
 Entry = Annotated[T | Unreadable, _Otherwise(lambda error: Unreadable(*_first_problem(error)))]
-"""``tuple[Entry[Leaf], ...]``: leaves, of which each that does not fit is :class:`Unreadable`."""
+"""``tuple[Entry[Leaf], ...]``: leaves; each one that does not match is an :class:`Unreadable`."""
 
 
 def parse_moment(value: object) -> datetime | None:
-    """The moment of an ISO 8601 text, in UTC; ``None`` for everything else.
+    """The time in an ISO 8601 text, in UTC; ``None`` for everything else.
 
-    Also for a moment whose time zone moves it out of the years 1 to 9999.
+    ``None`` also for a time that its time zone moves out of the years 1 to 9999.
     """
     try:
         return in_utc(datetime.fromisoformat(value)) if isinstance(value, str) else None
@@ -114,20 +115,20 @@ def parse_moment(value: object) -> datetime | None:
 
 
 Moment = Annotated[datetime | None, PlainValidator(parse_moment)]
-"""A field with a moment, read by :func:`parse_moment`."""
+"""A field with a time, parsed by :func:`parse_moment`."""
 
 
 def is_version(text: str) -> bool:
-    """Whether a registry that does not say more about versions may mean one by this text.
+    """Whether a text may be a version, in registries without a stricter rule.
 
-    It has visible ASCII characters without ``@``, ``/`` and the backslash, so that it can be a part
-    of a purl and of an address.
+    It has visible ASCII characters except ``@``, ``/`` and the backslash, so that it can be part of
+    a purl and of a URL.
     """
     return _VERSION.fullmatch(text) is not None
 
 
 def unreadable(entries: Iterable[object]) -> list[str]:
-    """The places of the unreadable ones of some entries, with the reasons, for the log."""
+    """The positions of unreadable entries, with the reasons, for the log."""
     return [
         f"{'.'.join(filter(None, (str(place), entry.field)))}: {entry.problem}"
         for place, entry in enumerate(entries)
@@ -136,7 +137,7 @@ def unreadable(entries: Iterable[object]) -> list[str]:
 
 
 def log_skipped(ecosystem: str, package: str, entries: Collection[str]) -> None:
-    """Log the entries of a package's documents that were left out, if there are any."""
+    """Log the skipped entries of a package's documents, if there are any."""
     if entries:
         log.warning(
             "entries_skipped",
@@ -203,10 +204,10 @@ def _finite(digits: str) -> float | None:
 
 
 def _repaired(body: bytes) -> bytes:
-    """The document without what strict parsers refuse wherever it stands.
+    """Remove everything that strict parsers reject.
 
-    That is: bytes that are not UTF-8, halves of surrogate pairs, control characters in texts, and
-    what exceeds :data:`MAX_DEPTH` or :data:`MAX_DIGITS`.
+    These are bytes that are not UTF-8, halves of surrogate pairs, control characters in texts, and
+    values beyond :data:`MAX_DEPTH` or :data:`MAX_DIGITS`.
 
     Raises:
         ValueError: it is not JSON.
@@ -223,7 +224,7 @@ def _repaired(body: bytes) -> bytes:
 
 
 def _shallow(text: str) -> str:
-    """The JSON text with ``null`` instead of what is nested too deeply."""
+    """The JSON text with ``null`` instead of values that are nested too deeply."""
     parts: list[str] = []
     start = depth = 0
     for match in _TOKEN.finditer(text):
@@ -240,12 +241,12 @@ def _shallow(text: str) -> str:
 
 
 def malformed(error: ValidationError, url: str, document: str = "") -> MalformedMetadata:
-    """The error for a document that does not fit its model: its first problem with the field."""
+    """The error for a document that does not match its model: its first problem, with the field."""
     return MalformedMetadata(": ".join(filter(None, (document, *_first_problem(error)))), url=url)
 
 
 def _first_problem(error: ValidationError) -> tuple[str, str]:
-    """The path of the field, and what is wrong with it."""
+    """The path of the field, with the problem."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     return ".".join(map(str, first["loc"])), first["msg"]
 
@@ -264,8 +265,8 @@ def parse_xml(
 ) -> etree._Element:
     """The root element of an XML document, which must have the local name ``root``.
 
-    Nothing that the document names is resolved, expanded or fetched. ``repair`` mends a document
-    that is not well-formed, or has a document type declaration, for a second attempt.
+    No external or internal entity is resolved. ``repair`` corrects a document that is not
+    well-formed, or has a document type declaration, for a second attempt.
 
     Raises:
         MalformedMetadata: the document is not XML, has a document type declaration (where
@@ -287,7 +288,7 @@ def parse_xml(
 
 
 def local_name(element: etree._Element) -> str:
-    """The element's name without its namespace: the same document comes with several or none."""
+    """The element's name without its namespace, because documents have different ones or none."""
     return str(element.tag).rpartition("}")[2]
 
 

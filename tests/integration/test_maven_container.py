@@ -80,7 +80,7 @@ async def test_the_readers_output_is_in_the_error(
 ) -> None:
     """A cut index fails there as here, and the container is removed all the same."""
     simulator.fault("truncate", endpoint="maven.index", keep=0.5)
-    with pytest.raises(RegistryUnavailable, match=r"ended with status 69 .*was cut"):
+    with pytest.raises(RegistryUnavailable, match=r"exited with code 69 .*is truncated"):
         await listed(maven)
     assert engine.removed == [f"{0:064x}"]
 
@@ -91,7 +91,7 @@ async def test_the_readers_output_is_in_the_error(
 async def test_output_that_was_cut(maven: Maven, engine: DockerEngine, output: bytes) -> None:
     """Without the right total at its end, the output is not whole, whatever the exit code."""
     engine.output = output
-    with pytest.raises(RegistryUnavailable, match="ended with status 0 after"):
+    with pytest.raises(RegistryUnavailable, match="exited with code 0 after"):
         await listed(maven)
 
 
@@ -118,7 +118,7 @@ async def test_a_container_that_does_not_end(
     """It is removed after its time limit."""
     engine.hangs = True
     monkeypatch.setattr(index_container, "RUN_TIMEOUT", 1)
-    with pytest.raises(RegistryUnavailable, match="not done in time"):
+    with pytest.raises(RegistryUnavailable, match="did not finish in time"):
         await listed(maven)
     assert engine.removed == [f"{0:064x}"]
 

@@ -1,34 +1,34 @@
 """crates.io.
 
 Metadata: one request to the sparse index returns all versions with their requirements, dates and
-yanked flags. With an ETag, an unchanged crate costs an empty response. The index does not contain
-a crate's repository: a listing has it from the dump (as hints), and if somebody requested the crate
-by name, one more request reads it from the manifest in the latest version's crate file. If that
-request fails, the crate is stored without it, and the graph keeps its earlier value.
+yanked flags. With an ETag, an unchanged crate costs an empty response. The index lacks a crate's
+repository. A listing has it from the dump (as hints). If a caller named the crate, one more request
+reads it from the manifest in the latest version's crate file. If that request fails, the graph
+keeps its earlier value.
 
 Requirements: kinds *normal* and *build*, including optional ones and those of all targets; *dev*
-requirements and those from other registries are left out. Ranges: :mod:`.ranges`.
+requirements and those from other registries are skipped. Ranges: :mod:`.ranges`.
 
 Features: those of each version, ``features`` and ``features2`` of the index in one table. Licences
-are not in the index, nor anything but the latest version's in the crate file: they are not read.
+are not read: the index lacks them, and a crate file has only that of its version.
 
 Listing: the database dump, one request and some 1 GB, in the dump's own order. Another dump has
-another order, so a listing whose dump was replaced meanwhile restarts; packages that were listed
-already cost no request then. :mod:`.dump`.
+another order, so a listing restarts if its dump was replaced; packages that were already listed
+then cost no request. :mod:`.dump`.
 
-Changes: a new dump is compared with the point where the last comparison ended. It has versions
-that were published, yanked and un-yanked, and deleted crates. The feed has what was published
-since the dump; the next dump has everything that the feed missed. So a cursor never expires, and
-the feed's window of an hour affects how soon a version is seen, not whether: :mod:`.position`.
-Without news, an update costs two conditional requests. Neither source reports the deletion of a
-single version; the sweep of packages that were not read for long finds it.
+Changes: a new dump is compared with the time at which the last comparison ended. It reports
+published, yanked and un-yanked versions, and deleted crates. The feed reports versions published
+since the dump; the next dump reports those that the feed missed. So a cursor never expires, and the
+feed's window of an hour only affects how soon a version is seen: :mod:`.position`. Without changes,
+an update costs two conditional requests. Neither source reports the deletion of a single version; a
+staleness run finds it.
 
 A response is stale if it lacks the crate, or the version that the feed has announced.
 
 Gone: 404, 410 and 451 alike. Index lines of a newer format than ours are skipped, as Cargo does.
 
-Politeness: the operator names no limit for the index and the files, and asks clients to use them
-instead of the API, which this module never calls. https://crates.io/data-access
+Politeness: the operator states no limit for the index and the files, and recommends them instead of
+the API, which this module never calls. https://crates.io/data-access
 """
 
 from collections.abc import AsyncIterator
@@ -105,7 +105,7 @@ class Crates(Ecosystem):
 
     @classmethod
     def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
-        """The crates that a build with the selected features takes; see :mod:`.features`."""
+        """The crates of a build with the selected features; see :mod:`.features`."""
         return features.installs(version, parts)
 
     @classmethod
@@ -118,11 +118,11 @@ class Crates(Ecosystem):
         return Listing(self.client, self.endpoints).names(cursor)
 
     async def feed_end(self) -> str:
-        """The cursor behind the newest version in the feed."""
+        """The cursor after the newest version in the feed."""
         return await Listing(self.client, self.endpoints).end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """Changes of a new dump, then versions published since it was made."""
+        """Changes of a new dump, then versions published after it."""
         return Listing(self.client, self.endpoints).changes(cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:

@@ -1,7 +1,7 @@
-"""Comparing a dump of the database with what was reported before.
+"""Compares a database dump with the changes that were reported before.
 
-The dump is read twice: first its versions and deletions, to find the crates that have changed, and
-then its crates, to find their names. Memory is proportional to the number of changes.
+The dump is read twice: first its versions and deletions, to find the changed crates, then its
+crates, to find their names. Memory is proportional to the number of changes.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _SAME_EVENT = timedelta(minutes=1)
 """Maximum time between writing a version and its crate when one event writes both."""
 
 MAX_LOOKED_UP = 100_000
-"""New versions that are looked up among those that the feed reported; few others can be."""
+"""Maximum new versions that are compared with those that the feed reported."""
 
 
 class Comparison:
-    """One dump and what was reported before. Call the methods in their order, in a thread.
+    """Compares one dump. Call the methods in order, in a thread.
 
-    The methods' errors are those of :class:`Dump`.
+    The methods raise the errors of :class:`Dump`.
     """
 
     def __init__(self, dump: Dump, made_at: datetime, position: FeedPosition) -> None:
@@ -56,7 +56,7 @@ class Comparison:
     def changed(self, done: int) -> Iterator[tuple[int, Change]]:
         """The crates that have changed, each with its row, without the first ``done`` rows."""
         for crate in self._dump.crates():
-            # A name that is in use again does not belong to a deleted crate any more.
+            # A name that is used again no longer belongs to a deleted crate.
             self.deleted.pop(crate.name.lower(), None)
             for release in self._last.get(crate.number, ()):
                 self.last.append(Published(release.created_at, crate.name, release.version))

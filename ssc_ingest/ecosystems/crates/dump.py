@@ -5,8 +5,8 @@ https://crates.io/data-access. The archive has one folder, named by the time; in
 ``data/<table>.csv``, written by PostgreSQL's ``COPY ... CSV HEADER``: columns may be added and
 moved, and rows have no order. This module does not rely on the order of the tables.
 
-The dump is read forward only, a member at a time, and again for each question; nothing of it is
-stored. Decompressed it has several gigabytes, of which one line is in memory.
+Each method reads the whole dump forward, one member at a time, and stores nothing. Decompressed it
+has several gigabytes, of which one line is in memory.
 """
 
 import csv
@@ -43,7 +43,7 @@ _BLOCK = 1024 * 1024
 """Bytes decompressed at a time."""
 
 _HEADERS = 256 * 1024
-"""Bytes that may stand between the contents of two members."""
+"""Maximum bytes between the contents of two members."""
 
 _OF_VERSIONS = ("crate_id", "num", "created_at", "updated_at", "yanked")
 
@@ -57,7 +57,7 @@ class Crate(NamedTuple):
     name: str
     updated_at: datetime
     links: tuple[str, ...]
-    """Its repository and its home page, as far as they are given."""
+    """Its repository and home page, if given."""
 
 
 class Release(NamedTuple):
@@ -72,7 +72,7 @@ class Release(NamedTuple):
 
 
 class Deletion(NamedTuple):
-    """A row of ``deleted_crates``; another crate may have the name now."""
+    """A row of ``deleted_crates``; another crate may now have the name."""
 
     name: str
     deleted_at: datetime
@@ -164,14 +164,14 @@ def _members(file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
                 continue
             if content := archive.extractfile(member):
                 yield member.name.removeprefix("./").partition("/")[2], content
-    # A damaged header looks like the archive's end; reading on reveals it by the final checksum.
+    # A damaged header looks like the end of the archive; the final checksum reveals it.
     decompressed.allow(MAX_DECOMPRESSED)
     while decompressed.read(_BLOCK):
         pass
 
 
 class _Decompressed:
-    """The decompressed archive; no more than the last allowance, and never more than the limit.
+    """The decompressed archive, readable up to the current allowance and the total limit.
 
     Headers of an archive may announce any size, and tarfile would read them into memory.
     """
@@ -182,7 +182,7 @@ class _Decompressed:
         self._left = MAX_DECOMPRESSED
 
     def allow(self, size: int) -> None:
-        """Allow reading ``size`` more bytes, and the reader's look-ahead."""
+        """Allow ``size`` more bytes, plus the reader's look-ahead."""
         self._allowed = size + _BLOCK
 
     def read(self, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Cargo's features: the dependencies that a build of one crate takes.
+"""Cargo's features: the dependencies of a build of one crate.
 
 https://doc.rust-lang.org/cargo/reference/features.html
 """
@@ -13,7 +13,7 @@ from ssc_ingest.models import Installable, Installed, RequiredPackage
 DEFAULT = "default"
 
 MAX_FEATURES = 20_000
-"""Features and dependencies that one selection may enable; crates.io allows 300 per crate."""
+"""Maximum features and dependencies of one selection; crates.io allows 300 per crate."""
 
 
 @dataclass(slots=True)
@@ -25,11 +25,11 @@ class _Dependency:
     features: frozenset[str]
     enabled: bool = False
     requested: set[str] = field(default_factory=set)
-    """Features that the crate's own features enable on it."""
+    """Features that the requiring crate's features enable on it."""
 
 
 def installs(version: Installable, parts: frozenset[str]) -> list[Installed]:
-    """The crates that a build takes if it selects some features of a version.
+    """The crates of a build with some features of a version.
 
     Dependencies for all targets count, as they do for ``Cargo.lock``.
 
@@ -77,7 +77,7 @@ class _Selection:
     dependencies: dict[str, list[_Dependency]]
 
     def values(self, feature: str) -> list[str]:
-        """What a feature enables; an optional dependency is a feature of its own name."""
+        """The effects of a feature; an optional dependency is a feature of the same name."""
         if feature in self.table:
             return self.table[feature]
         return [f"dep:{feature}"] if feature in self.dependencies else []

@@ -17,7 +17,7 @@ _CRATES = "{https://crates.io/}"
 
 
 class Published(NamedTuple):
-    """A version that was published at ``moment`` (UTC, full seconds)."""
+    """A version published at ``moment`` (UTC, whole seconds)."""
 
     moment: datetime
     name: str

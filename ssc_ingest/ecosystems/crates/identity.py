@@ -1,8 +1,8 @@
 """Names of crates.
 
 Names are case-insensitive, so both the graph's name and the package URL are in
-lower case. ``-`` and ``_`` are different characters (crates.io does not let two crates differ in
-them alone, but it does not find one under the other's spelling either).
+lower case. ``-`` and ``_`` are different characters: crates.io allows no two crates that differ
+only in them, but it finds a crate only by its own spelling.
 https://doc.rust-lang.org/cargo/reference/registry-index.html#name-restrictions
 """
 

@@ -1,6 +1,6 @@
 """The sparse index: one file per crate, one line of JSON per version.
 
-A line that Cargo could not read either is left out; the crate's other versions are read.
+A line that Cargo cannot read is skipped; the crate's other versions are read.
 https://doc.rust-lang.org/cargo/reference/registry-index.html
 """
 
@@ -54,7 +54,7 @@ class IndexLine(WireModel):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version, as its line has it; ``name`` is the registry's spelling of the crate's name."""
+    """One version from its line; ``name`` is the registry's spelling of the crate's name."""
 
     name: str
     vers: str

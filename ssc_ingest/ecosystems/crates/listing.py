@@ -1,4 +1,4 @@
-"""Listing all crates from the dump, and following changes in dump and feed."""
+"""Lists all crates from the dump, and follows changes in dump and feed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +44,7 @@ class Listing:
         self._feed_url = endpoints.url("static", "rss", "updates.xml")
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """All crates of the present dump.
+        """All crates of the current dump.
 
         Raises:
             CursorExpired: the dump was replaced since the cursor was written.
@@ -66,7 +66,7 @@ class Listing:
                 yield NamesPage(names, reached.write(), hints=hints)
 
     async def end(self) -> str:
-        """The cursor behind everything that the feed has now: two requests."""
+        """The cursor at the current end of the feed: two requests."""
         dump_etag = await self._dump_etag()
         position = FeedPosition.at_end(*await self._feed(None))
         return position.model_copy(update={"dump_etag": dump_etag}).write()
@@ -90,7 +90,7 @@ class Listing:
                     ecosystem=IDENTITY.name,
                     since=position.newest.isoformat(),
                     until=items[0].moment.isoformat(),
-                    remedy="the next dump of the database has the missing versions",
+                    remedy="the next database dump has the missing versions",
                 )
             # Of several versions of a crate, the last one is expected.
             versions = {item.name: item.version for item in position.news(items)}
@@ -106,7 +106,7 @@ class Listing:
         return await off_loop(len(body), parse_feed, body, response.url), response.etag
 
     async def _dump_etag(self) -> str | None:
-        """The present dump's validator, so that an old dump need not be downloaded."""
+        """The current dump's validator, which avoids the download of an old dump."""
         try:
             response = await self._client.get(
                 self._dump_url, max_bytes=1, accept=GZIP, byte_range="0-0"
@@ -119,10 +119,10 @@ class Listing:
 async def _compare(
     dump: Dump, etag: str | None, position: FeedPosition
 ) -> AsyncIterator[tuple[tuple[Change, ...], FeedPosition]]:
-    """Changes in the dump since the last comparison, each page with the position behind it."""
+    """Changes in the dump since the last comparison, each page with the position after it."""
     made_at = await asyncio.to_thread(dump.made_at)
     if made_at - MARGIN <= position.compared:
-        # A later dump will have what has happened since.
+        # A later dump will have later changes.
         yield (), position.model_copy(update={"dump_etag": etag})
         return
     comparison = Comparison(dump, made_at, position)

@@ -1,13 +1,13 @@
 """The cursors: progress in the dumps and the feed.
 
-Two sources report changes. The feed is quick, but has the last hour only and no yanked versions;
-the daily dump has everything, a day late. So the cursor has one moment, up to which a comparison
-with a dump has reported everything: the next dump is compared from there, and nothing is lost
-whatever the feed did in between. The cursor also has the later versions that were reported already,
-so that the next dump does not report them again.
+Two sources report changes. The feed is fast, but has only the last hour and no yanked versions; the
+daily dump has everything, a day late. So the cursor has the time up to which a comparison with a
+dump has reported everything. The next dump is compared from there, so gaps in the feed lose
+nothing. The cursor also has the later versions that were already reported, so that the next dump
+does not report them again.
 
-Transactions commit a little later than the moment that they write down, so a dump and the end of
-the feed are trusted only up to :data:`MARGIN` before them.
+Transactions commit a little later than the time that they record. So a dump and the end of the feed
+are complete only up to :data:`MARGIN` before their own times.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from ssc_ingest.ecosystems.cursors import Cursor
 MARGIN = timedelta(minutes=10)
 
 MAX_REPORTED = 5000
-"""Reported versions in a cursor: two days' worth. Older ones would be reported twice."""
+"""Maximum reported versions in a cursor: those of two days. Older ones would be reported twice."""
 
 
 class _Cursor(Cursor):
@@ -31,7 +31,7 @@ class _Cursor(Cursor):
 
 
 class ListingPosition(_Cursor):
-    """``row`` rows of the dump that was made at ``dump`` have been listed."""
+    """The first ``row`` rows of the dump of time ``dump`` have been listed."""
 
     dump: AwareDatetime
     row: int = Field(ge=0)
@@ -45,7 +45,7 @@ class Reported(_Cursor):
 
 
 class FeedPosition(_Cursor):
-    """Progress in following changes; see the module."""
+    """The position in the changes; see the module."""
 
     compared: AwareDatetime
     """Everything up to here has been reported."""
@@ -54,7 +54,7 @@ class FeedPosition(_Cursor):
     dump_etag: str | None = None
     feed_etag: str | None = None
     comparing: AwareDatetime | None = None
-    """The dump of which ``row`` rows were processed."""
+    """The time of the dump whose first ``row`` rows were processed."""
     row: int = Field(0, ge=0)
 
     @classmethod
@@ -70,7 +70,7 @@ class FeedPosition(_Cursor):
         return max((batch.until for batch in self.told), default=self.compared)
 
     def reported_at(self, name: str, version: str) -> datetime | None:
-        """When the version was reported, by the registry's clock; ``None`` if it was not."""
+        """The registry's time when the version was reported; ``None`` if it was not."""
         digest = _digest(name, version)
         return next((batch.until for batch in self.told if digest in batch.digests), None)
 

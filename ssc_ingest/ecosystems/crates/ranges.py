@@ -2,7 +2,7 @@
 
 https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html. A bare version is a caret
 requirement; several comparators are separated by commas and must all hold. As in older versions of
-Cargo, spaces may stand instead of commas.
+Cargo, spaces may replace commas.
 """
 
 import re
@@ -24,7 +24,7 @@ from ssc_ingest.ecosystems.semver import (
 from ssc_ingest.models import ANY_VERSION
 
 MAX_RANGE_LENGTH = 4096
-"""Characters; a longer text is not evaluated but means any version. Cargo takes 32 comparators."""
+"""Maximum characters; a longer text means any version. Cargo accepts 32 comparators."""
 
 MAX_NUMBER = (1 << 64) - 1
 """Cargo's numbers have 64 bits."""
@@ -72,8 +72,8 @@ def parse_range(text: str) -> Alternative | None:
 def to_constraints(*ranges: str) -> str:
     """The constraint for the graph: the union of the ranges, ``any`` if one is not a range.
 
-    A crate that is named several times, for example for different targets, has several ranges;
-    each of them may lead to another version.
+    A crate that is declared several times, for example for different targets, has several ranges,
+    and each may select another version.
     """
     alternatives = [parse_range(text) for text in ranges]
     if any(alternative is None for alternative in alternatives):
@@ -83,7 +83,7 @@ def to_constraints(*ranges: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def says_all(constraints: str, text: str) -> bool:
-    """Whether Cargo takes the same versions for a constraint of the graph as for that range."""
+    """Whether a constraint of the graph selects the same versions for Cargo as that range."""
     if constraints == text:
         return True
     original = parse_range(text)

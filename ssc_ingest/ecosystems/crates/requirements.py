@@ -39,8 +39,8 @@ class Dependency:
         return self.package or self.name
 
     def beyond(self, constraints: str) -> dict[str, Any]:
-        """What the graph's ``declared`` says of it beside these constraints."""
-        # A text that is too long is no range that anybody can evaluate.
+        """Its entry in ``declared`` beside these constraints."""
+        # A text that is too long cannot be evaluated.
         is_told = len(self.req) <= MAX_RANGE_LENGTH and not says_all(constraints, self.req)
         return {
             "text": self.req if is_told else None,
@@ -61,7 +61,7 @@ class RequirementReader:
         self._requirements = SharedRequirements(reference, _requirement)
 
     def read(self, dependencies: Iterable[Dependency]) -> tuple[Requirement, ...]:
-        """The requirements, one per crate; ranges of a repeated crate are united."""
+        """The requirements, one per crate; ranges of a repeated crate become their union."""
         found: dict[str, list[Dependency]] = {}
         for dependency in dependencies:
             if dependency.is_installed:
@@ -70,7 +70,7 @@ class RequirementReader:
         return tuple(requirement for requirement in requirements if requirement)
 
     def report(self) -> None:
-        """Log, once per crate, the names that no crate can have."""
+        """Log invalid names of crates, once per crate."""
         self._requirements.report(IDENTITY.name, self._crate)
 
 

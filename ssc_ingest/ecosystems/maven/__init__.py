@@ -4,11 +4,11 @@ Identity
     ``group:artifact``, case-sensitive (:mod:`.identity`).
 Reading a package
     One request for the list of versions (``maven-metadata.xml``) and one for each new version's
-    POM, plus the parents and bills of materials that no worker has read lately (:mod:`.fetch`),
-    and the list of versions of a parent that is named by a range.
+    POM, plus parents and bills of materials that are not cached (:mod:`.fetch`), and the list of
+    versions of a parent that is named by a range.
 Listing and feed
-    The index, as a whole and in chunks (:mod:`.listing`, :mod:`.index`). A change carries the
-    versions that the index has, which count even if the package's own list lacks them.
+    The index, as a whole and in chunks (:mod:`.listing`, :mod:`.index`). A change has the versions
+    of the index, which count even if the package's own list lacks them.
 Requirements
     The dependencies of the effective POM (:mod:`.pom`) with scope ``compile``, ``runtime`` or none
     that are not optional. A package that is declared several times (with other types or
@@ -28,10 +28,10 @@ Facts
     Licences, inherited or not; of several one may choose. A relocation's message advises against
     the version. A version that the graph has already is not read again.
 Links
-    From the latest version's POM, and from those of its parents that were released with it (they
-    have the same version): an organisation's common parent has an address of its own.
+    From the latest version's POM, and from parents with the same version, which were released with
+    it. A common parent of an organisation has its own address.
 Rules
-    429 is counted by client address. Directories must not be listed, and are not.
+    The limit behind 429 is per client address. Directories must not be listed.
 
 https://maven.apache.org/repositories/layout.html, https://maven.apache.org/pom.html
 """
@@ -88,14 +88,14 @@ class Maven(Ecosystem):
 
     @classmethod
     def name_of_node(cls, properties: Mapping[str, Any]) -> str:
-        """The coordinates, which keep their spelling where the name is in lower case."""
+        """The coordinates in the registry's spelling."""
         name = super().name_of_node(properties)
         coordinates = f"{properties.get('group_id')}:{properties.get('artifact_id')}"
         return coordinates if coordinates.lower() == name.lower() else name
 
     @classmethod
     def sort_key(cls, version: str) -> Key | None:
-        """Maven's order, as the graph's readers see it."""
+        """Maven's order, as implemented by the graph's readers."""
         return sort_key(version)
 
     @classmethod
@@ -110,10 +110,10 @@ class Maven(Ecosystem):
 
     @classmethod
     def latest(cls, ordered: Sequence[Version]) -> VersionName | None:
-        """The usual rule, but a few dates from Maven's early years do not beat all numbers.
+        """The usual rule, except that a few dates from Maven's early years do not count.
 
-        ``commons-io`` has ``20030203.000550`` between 1.0 and 1.1. Projects that number most of
-        their releases by the day (``org.json``) keep them.
+        ``commons-io`` has ``20030203.000550`` between 1.0 and 1.1. In projects whose releases are
+        mostly dates (``org.json``), dates count.
         """
         numbered = [version for version in ordered if not is_date(version.name)]
         return super().latest(numbered if 2 * len(numbered) > len(ordered) else ordered)
@@ -135,13 +135,13 @@ class Maven(Ecosystem):
         return list_index(self._index, cursor, container=container)
 
     async def feed_end(self) -> str:
-        """The cursor behind everything that is published now: 1 request."""
+        """The cursor at the current end: 1 request."""
         return FeedCursor.at_end_of(await self._index.properties()).write()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """The chunks behind the cursor: 1 request, and 1 for each; if one is missing, the index."""
+        """The chunks after the cursor, or the whole index: 1 request, and 1 per file."""
         return changes(self._index, cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
-        """Read a package: 1 request, 1 for each version that is not known, and their parents."""
+        """Read a package: 1 request, 1 per unknown version, and their parents."""
         return await self._reader.read(request)

@@ -1,6 +1,6 @@
-"""Maven's version requirements, read as Maven reads them and written for the graph's readers.
+"""Maven's version requirements, parsed like Maven and written for the graph's readers.
 
-A bare version is Maven's "soft requirement": an installation takes it unless a declaration nearer
+A bare version is Maven's "soft requirement": an installation selects it unless a declaration nearer
 to the root names another one. It becomes the set of that one version, ``[1.2]``. Brackets are sets
 of intervals (https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification); they
 are written in ascending order without overlap, the only form that univers' ``MavenVersionRange``
@@ -17,16 +17,16 @@ from ssc_ingest.ecosystems.maven.versions import Key, sort_key
 from ssc_ingest.models import ANY_VERSION
 
 MAX_RANGE_LENGTH = 4096
-"""Characters; a longer text is not evaluated but means any version."""
+"""Maximum characters; a longer text means any version."""
 
 NEWEST = frozenset({"LATEST", "RELEASE"})
-"""Words for the version that is the newest when Maven runs."""
+"""Words for the newest version at the time when Maven runs."""
 
 _SET = re.compile(r"([\[(])([^\[\]()]*)([\])])")
 
 
 class _Cut(NamedTuple):
-    """A place on the line of versions: just before a version, or just after it."""
+    """A position between versions: directly before or directly after a version."""
 
     version: Key
     after: bool
@@ -48,7 +48,7 @@ class _Interval(NamedTuple):
     def __str__(self) -> str:
         opening = "[" if self.lower and not self.lower.after else "("
         closing = "]" if self.upper and self.upper.after else ")"
-        # The readers accept a "v" in front of a version, but not in a range.
+        # The readers accept a "v" before a version, but not in a range.
         lower, upper = (text.lstrip("vV") for text in (self.lower_text, self.upper_text))
         if self.lower and self.upper and self.lower.version == self.upper.version:
             return f"[{lower}]"
@@ -56,7 +56,7 @@ class _Interval(NamedTuple):
 
 
 def parse_range(text: str) -> list[_Interval] | None:
-    """The versions that a requirement admits, or ``None`` if Maven would not understand it."""
+    """The versions that a requirement admits, or ``None`` if Maven would reject it."""
     text = text.strip()
     if len(text) > MAX_RANGE_LENGTH or text in NEWEST:
         return None
@@ -78,14 +78,14 @@ def parse_range(text: str) -> list[_Interval] | None:
 
 
 def is_range(text: str) -> bool:
-    """Whether it is meant as a set of versions, in brackets."""
+    """Whether the text is a set of versions, in brackets."""
     return text.startswith(("[", "("))
 
 
 def highest_admitted(text: str, versions: Sequence[str]) -> str | None:
     """The highest of these versions in a range; ``None`` if there is none.
 
-    Also ``None`` for a range without an upper bound, of which Maven takes no parent.
+    Also ``None`` for a range without an upper bound, which never names a parent in Maven.
     """
     intervals = parse_range(text)
     if not intervals or intervals[-1].upper is None:
@@ -143,8 +143,8 @@ def _unite(intervals: Iterable[_Interval]) -> list[_Interval]:
 def to_constraints(*requirements: str | None) -> str:
     """The constraint for the graph: the union of the requirements, ``any`` if one has no bound.
 
-    A package that is declared several times (with different classifiers) has several.
-    ``None`` and texts that Maven does not understand (an unresolved property) mean any.
+    A package that is declared several times (with different classifiers) has several requirements.
+    ``None`` and texts that Maven rejects (an unresolved property) mean any version.
     """
     intervals: list[_Interval] = []
     for text in requirements:

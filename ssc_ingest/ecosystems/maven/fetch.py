@@ -1,8 +1,8 @@
-"""Reading one package: its list of versions, their POMs, and what these inherit.
+"""Reads one package: its list of versions, their POMs, and the inherited POMs.
 
-The list of versions (``maven-metadata.xml``) has gaps (:mod:`.metadata`). Versions that the graph
-has therefore count as well, and versions that the list or the index only mentions count if their
-POM exists. A package with capitals in its name costs one more request (:mod:`.lower_case`).
+The list of versions (``maven-metadata.xml``) has gaps (:mod:`.metadata`). So versions in the graph
+also count, and versions that only the index or other fields name count if their POM exists. A
+package with capitals in its name costs one more request (:mod:`.lower_case`).
 """
 
 from collections import Counter
@@ -39,13 +39,14 @@ from ssc_ingest.models import Package, PackageRef, Requirement, Version, Version
 XML = "application/xml"
 
 CONCURRENCY = 8
-"""Concurrent requests for one package's versions; more would only queue at the rate limit."""
+"""Maximum concurrent requests for one package's versions; more would only wait for the rate
+limit."""
 
 RECENT = timedelta(days=7)
-"""After a release, how long missing documents may still appear."""
+"""Time after a release in which missing documents may still appear."""
 
 MAX_AWAITED = 8
-"""Versions of one package; where more are missing, they are missing for good."""
+"""Maximum versions to request again; if more are missing, they are missing permanently."""
 
 MAX_DEPRECATION = 1000
 """Characters of what a publisher says about a relocation."""
@@ -66,14 +67,14 @@ class _Release:
     """As its publisher writes it, and as an SPDX expression."""
     deprecated: str | None = None
     problem: str = ""
-    """Why there is no readable POM."""
+    """The reason why there is no readable POM."""
     is_complete: bool = True
-    """Whether the repository has its POM and everything that the POM refers to."""
+    """Whether the repository has its POM and all referenced POMs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What the POM of one version says, with all that it inherits."""
+    """The data of one version's POM, with inherited values."""
 
     last_modified: datetime | None
     dependencies: tuple[Declaration, ...]
@@ -103,11 +104,11 @@ class _Listing:
     found: VersionList = NOTHING_LISTED
     etag: str | None = None
     unchanged: bool = False
-    """The graph was filled from this list; ``found`` is empty then."""
+    """Whether the graph has read this list; ``found`` is then empty."""
 
 
 class PackageReader:
-    """Reads packages of one repository, and keeps the parsed POMs that several of them share."""
+    """Reads packages of one repository, and caches parsed POMs that several of them share."""
 
     def __init__(self, maven: Ecosystem) -> None:
         self._maven = maven
@@ -116,11 +117,11 @@ class PackageReader:
         self._poms = ParsedPoms()
 
     async def read(self, request: FetchRequest) -> Package | NotModified:
-        """The package; errors are those of :meth:`Ecosystem.fetch`.
+        """Read a package; raises the errors of :meth:`Ecosystem.fetch`.
 
         If the latest version is known, the links are not read (``vendor`` and
         ``repository_url`` are ``None``) unless the request is ``full``, for one more request.
-        Versions that the index has (``expected``) and the list lacks count if their POM exists.
+        Versions of the index (``expected``) that the list lacks count if their POM exists.
         """
         ref, fetched_at = request.ref, now()
         announced = versions_expected(request.expected)
@@ -263,7 +264,7 @@ class PackageReader:
     async def _read_pom(
         self, coordinates: Coordinates, url: str, inheritance: Inheritance
     ) -> _Reading:
-        """The POM with all that it inherits; worked through once, however often this is put off."""
+        """The POM with inherited values; processed only once, even if the extraction is delayed."""
         if (stored := stored_result(url)) and (reading := _unpacked(stored)):
             return reading
         document = await self._client.get_immutable(url, max_bytes=MAX_POM, accept=XML)
@@ -285,7 +286,7 @@ class PackageReader:
         return reading
 
     async def _versions_of(self, name: str) -> Sequence[VersionName]:
-        """The versions that are listed of a package that others refer to by a range."""
+        """The listed versions of a package that a POM references by a range."""
         url = self._endpoints.url("repository", *metadata_path(name))
         try:
             response = await self._client.get(url, max_bytes=MAX_METADATA, accept=XML)
@@ -294,7 +295,7 @@ class PackageReader:
             return ()
 
     async def _read_shared(self, coordinates: Coordinates) -> Pom | None:
-        """A POM that others refer to; ``None`` if the repository has no readable one."""
+        """A referenced POM; ``None`` if the repository has no readable one."""
         url = self._endpoints.url("repository", *coordinates.pom_path)
         try:
             document = await self._client.get_immutable(
@@ -321,14 +322,14 @@ def _awaited(
     found = {
         name
         for name, release in releases.items()
-        # A missing POM does not tell when its version was released: the list's date stands in.
+        # A missing POM has no release date, so the list's date is used.
         if not release.is_complete and is_recent(release.release_date or updated)
     }
     return found if len(found) <= MAX_AWAITED else set()
 
 
 def _unpacked(stored: bytes) -> _Reading | None:
-    """``None`` for what another release of this program has stored."""
+    """Decode a result; ``None`` if another release of this program has stored it."""
     try:
         return _READING.validate_json(stored)
     except ValidationError:

@@ -2,7 +2,7 @@
 
 A package is a group and an artifact, ``group:artifact``. The repository's paths are
 case-sensitive, so names that differ in case are different packages, and the package URL keeps the
-registry's spelling. :mod:`ssc_ingest.ecosystems.lower_case` says which gets the lower-case name.
+registry's spelling. :mod:`ssc_ingest.ecosystems.lower_case` assigns the lower-case name.
 https://maven.apache.org/pom.html#Maven_Coordinates,
 https://maven.apache.org/repositories/layout.html
 """
@@ -52,7 +52,7 @@ IDENTITY = Identity(
 )
 
 MAX_PART_LENGTH = 255
-"""Characters of a group or an artifact; file systems have no longer names."""
+"""Maximum characters of a group or an artifact; file systems have no longer names."""
 
 # Maven's own rule (DefaultModelValidator: [A-Za-z0-9_\-.]+), without names that would lead
 # elsewhere in a path: a group's dots are slashes, an artifact is one segment.
@@ -71,7 +71,7 @@ class Coordinates(NamedTuple):
 
     @property
     def are_usable(self) -> bool:
-        """Whether they name a place in the repository, not a property or range."""
+        """Whether they name a path in the repository, not a property or range."""
         return bool(
             _GROUP.fullmatch(self.group)
             and _ARTIFACT.fullmatch(self.artifact)

@@ -1,4 +1,4 @@
-"""Reading the index in a container, which keeps the work away from the workers.
+"""Reads the index in a container, so that workers do not spend their resources.
 
 A Docker engine (``DOCKER_HOST``, or the local one) builds a small image of this program's own
 reader (:mod:`.index.__main__`), runs it without volumes, and removes the container afterwards. The
@@ -31,10 +31,10 @@ RUN_TIMEOUT = 10_800
 """Seconds for building the image and reading the index."""
 
 BUILD_TIMEOUT = 600
-"""Seconds for which the engine may be silent while it builds."""
+"""Maximum seconds without output of the engine during the build."""
 
 ENGINE_TIMEOUT = 60
-"""Seconds for which it may be silent otherwise."""
+"""Maximum seconds without output at other times."""
 
 IMAGE = f"ssc-ingest-maven-index:{__version__}"
 
@@ -51,10 +51,10 @@ MAX_LINE_LENGTH = 64 * 1024
 """Bytes of a line of the reader's output."""
 
 BATCH_SIZE = 10_000
-"""Names collected before they are sorted in."""
+"""Number of names per batch for sorting."""
 
 MESSAGES_KEPT = 10
-"""Lines of standard error that an error repeats."""
+"""Maximum lines of standard error in an error text."""
 
 # The SDK uses requests, whose errors are OSErrors.
 FAILURES = (DockerException, SocketError, OSError)
@@ -102,7 +102,7 @@ async def read_in_container(url: str, user_agent: str, lines: SortedLines) -> in
             return await asyncio.to_thread(reading.run, user_agent)
     except TimeoutError as error:
         raise RegistryUnavailable(
-            "the index reader's container was not done in time", url=url
+            "the index reader's container did not finish in time", url=url
         ) from error
     except FAILURES as error:
         raise RegistryUnavailable(f"the Docker engine failed: {error}", url=url) from error
@@ -145,13 +145,13 @@ class _Reading:
             container.start()
             count, total = self._read(output)
         finally:
-            # Its own close() leaves the connection open if the engine has ended it.
+            # The SDK's close() leaves the connection open if the engine has ended it.
             output._response.close()  # noqa: SLF001
         status = container.wait(timeout=ENGINE_TIMEOUT)["StatusCode"]
         if status != 0 or count != total:
             said = "; ".join(self._messages) or "nothing"
             raise RegistryUnavailable(
-                f"the index reader ended with status {status} after {count} names; it said: {said}",
+                f"the index reader exited with code {status} after {count} names; it said: {said}",
                 url=self._url,
             )
         return self._lines.finish()
@@ -191,7 +191,7 @@ class _Reading:
             [self._url, "--user-agent", user_agent],
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            # The output is read as it comes; the engine need not keep it.
+            # The output is read at once, so the engine need not store it.
             log_config={"Type": "none"},
             labels={"org.opencontainers.image.title": "SSC Ingest index reader"},
             use_config_proxy=True,

@@ -1,18 +1,18 @@
-"""Listing all packages of the index, and following its changes.
+"""Lists all packages of the index, and follows its changes.
 
 A **listing** reads the whole index once, sorts the packages' names on disk, closes the index and
 returns the names page by page. Its cursor is the last name and the version of the index. If a newer
-index has been published when the listing continues, packages that are new in it come first, since
-one of them could sort before that name.
+index has been published when the listing continues, its new packages come first, because one of
+them could sort before that name.
 
-The **feed** is the chain of the index's chunks. Its cursor is the number of the last chunk that was
-processed, the last name of the next one (names are in order, and a chunk never changes), and the
-time of the index up to which everything was processed, which moves with the last chunk. Old chunks
-are withdrawn (some thirty are available). The whole index then has the same information: the
-publisher makes a chunk of the documents that came into the index after the previous one, and each
-document has the time when it came (``org.apache.maven.index.packer.DefaultIncrementalHandler``). A
-day is allowed for clocks. A new chain means that the publisher started over, so times prove
-nothing: only a new listing helps.
+The **feed** is the chain of the index's chunks. Its cursor has three parts: the number of the last
+processed chunk, the last name of the next one (names are in order, and a chunk never changes), and
+the time of the index up to which everything was processed, which moves with the last chunk. Old
+chunks are deleted (some thirty are available). The whole index then has the same information: a
+chunk has the documents that were added after the previous one, and each document has the time of
+its addition (``org.apache.maven.index.packer.DefaultIncrementalHandler``). A day is allowed for
+clock differences. A new chain means that the publisher started over; then times are meaningless,
+and a new listing is needed.
 
 The removal of a version counts as a change of its package and removes nothing from the graph.
 """
@@ -42,10 +42,10 @@ PAGE_SIZE = 5_000
 """Names or changes on a page."""
 
 MAX_EXPECTED = 100
-"""Versions of one package that a change names; the package's own list has the rest."""
+"""Maximum versions in a change; the package's own list has the others."""
 
 SEPARATOR = "|"
-"""Between versions in :attr:`Change.expected`; no version contains it."""
+"""Separates versions in :attr:`Change.expected`; no version contains it."""
 
 CLOCK_SKEW = 24 * 3600 * 1000
 """Milliseconds by which the publisher's clock may have been set back."""
@@ -69,7 +69,7 @@ class ListingCursor(_Cursor):
 
 
 class FeedCursor(_Cursor):
-    """What was processed: chunks up to ``number``, and packages of the next one up to ``after``."""
+    """Chunks up to ``number``, and packages of the next one up to ``after``, were processed."""
 
     chain: str
     number: int | None
@@ -78,7 +78,7 @@ class FeedCursor(_Cursor):
 
     @classmethod
     def at_end_of(cls, properties: IndexProperties) -> "FeedCursor":
-        """The cursor behind everything that is published."""
+        """The cursor after everything that is published."""
         return cls(chain=properties.chain, number=properties.last, timestamp=properties.timestamp)
 
 
@@ -88,11 +88,11 @@ T = TypeVar("T")
 async def list_index(
     index: PublishedIndex, text: str | None, *, container: bool
 ) -> AsyncIterator[NamesPage]:
-    """All names, or those behind a :class:`ListingCursor`.
+    """All names, or those after a :class:`ListingCursor`.
 
     Raises:
-        CursorExpired: the publisher started over; or there is a newer index, and the container
-            reads it, which does not know times.
+        CursorExpired: the publisher started over; or there is a newer index and the container mode,
+            which does not support times.
         StaleAnswer: the properties are older than the cursor.
     """
     properties = await index.properties()
@@ -149,7 +149,7 @@ async def changes(index: PublishedIndex, text: str) -> AsyncIterator[ChangesPage
 
 
 def _compare(cursor: ListingCursor | FeedCursor, properties: IndexProperties, url: str) -> None:
-    """Raise unless the published index continues the one of the cursor."""
+    """Check that the published index continues the cursor's index."""
     if properties.chain != cursor.chain:
         raise CursorExpired(
             f"the index was started over: chain {properties.chain}, not {cursor.chain}", url=url
@@ -179,7 +179,7 @@ async def _chunk(
 async def _whole(
     index: PublishedIndex, cursor: FeedCursor, properties: IndexProperties
 ) -> AsyncIterator[ChangesPage]:
-    """The content of missing chunks. The cursor moves at the end only: the index may change."""
+    """The contents of missing chunks. The cursor moves only at the end."""
     log.warning("maven_chunks_missing", seen=cursor.number, last=properties.last)
     with SortedLines() as lines:
         reading = await index.read_whole(Changes(cursor.timestamp - CLOCK_SKEW), lines)
@@ -194,13 +194,13 @@ async def _whole(
 
 
 def versions_expected(expected: str | None) -> tuple[VersionName, ...]:
-    """The versions that a change names (:attr:`Change.expected`)."""
+    """The versions in a change (:attr:`Change.expected`)."""
     names = (expected or "").split(SEPARATOR)
     return tuple(VersionName(name) for name in names if is_version(name))
 
 
 def _changes(lines: SortedLines, after: str = "") -> Iterator[Change]:
-    """The changes that lines describe, in order of the packages' names, behind ``after``."""
+    """The changes in some lines, by package name, after ``after``."""
     start = after.encode() + BEHIND_VERSIONS if after else b""
     for name, versions in by_package(lines.after(start), MAX_EXPECTED):
         yield Change(name, expected=SEPARATOR.join(versions) or None)

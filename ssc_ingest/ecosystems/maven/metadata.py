@@ -1,8 +1,8 @@
 """``maven-metadata.xml``: the repository's list of a package's versions.
 
-https://maven.apache.org/repositories/metadata.html. Repository managers and their mergers have
-left gaps in it: versions that the list lacks, although ``latest``, ``release`` or the old single
-``version`` name them. Those are hints; they count if the version's POM exists.
+https://maven.apache.org/repositories/metadata.html. Repository managers and merges have left gaps:
+the list lacks versions that ``latest``, ``release`` or the old single ``version`` name. Such a
+version counts if its POM exists.
 """
 
 import re
@@ -22,12 +22,12 @@ _STAMP = re.compile(r"[0-9]{14}")
 
 @dataclass(frozen=True, slots=True)
 class VersionList:
-    """The versions that the repository lists, and those that it only hints at, without repeats."""
+    """The listed versions, and those that only other fields name, without duplicates."""
 
     listed: tuple[VersionName, ...]
     hinted: tuple[VersionName, ...]
     updated: datetime | None = None
-    """When the list was last changed, if it says."""
+    """Time of the list's last change, if it has one."""
 
 
 def parse_metadata(body: bytes, name: str, url: str) -> VersionList:

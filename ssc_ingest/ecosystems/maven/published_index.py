@@ -1,7 +1,7 @@
 """The published index over HTTP: its properties, the whole index, and its chunks.
 
 Central calls it ``.index/nexus-maven-repository-index``: ``.properties`` (a kilobyte), ``.gz`` (2.6
-GB, weekly to monthly), and ``.<number>.gz`` with the documents that came between two of these.
+GB, weekly to monthly), and ``.<number>.gz`` with the documents added between two publications.
 https://maven.apache.org/repository/central-index.html
 """
 
@@ -39,9 +39,9 @@ class Read:
     """The result of reading a file of the index to its end."""
 
     timestamp: int
-    """The time of the index in milliseconds since 1970; -1 if it does not say."""
+    """The time of the index in milliseconds since 1970; -1 if unknown."""
     lines: int
-    """Distinct lines that it gave."""
+    """Number of distinct lines."""
 
 
 class PublishedIndex:
@@ -56,7 +56,7 @@ class PublishedIndex:
         return self._endpoints.url("index", f"nexus-maven-repository-index{suffix}")
 
     async def properties(self) -> IndexProperties:
-        """The properties of the index that is published now.
+        """The properties of the current index.
 
         Raises:
             RegistryUnavailable: also if there is no index.

@@ -1,16 +1,16 @@
-"""Maven's versions, in the order in which the graph's readers see them.
+"""Maven's versions, in the order of the graph's readers.
 
 The readers use ``MavenVersion`` of univers, a port of Maven's ``ComparableVersion``
 (https://maven.apache.org/pom.html#Version_Order_Specification): a version is a tree of numbers,
-qualifiers and, after a hyphen or between digit and letter, sub-lists. That comparison is not an
-order: ``1.foo < 1-alpha``, ``1-alpha < 1`` and ``1 < 1.foo``, and ``1-0.1`` and ``1-0.2`` are both
-equal to ``1`` but not to each other. It goes wrong where a qualifier after a dot meets a hyphen
-(or a 0) at the same place.
+qualifiers and, after a hyphen or between digit and letter, sub-lists. That comparison is not a
+total order: ``1.foo < 1-alpha``, ``1-alpha < 1`` and ``1 < 1.foo``, and ``1-0.1`` and ``1-0.2`` are
+both equal to ``1`` but not to each other. It fails if a qualifier after a dot is compared with a
+hyphen (or a 0) at the same position.
 
-So the tree is turned into a key in which "end of the version" ranks among the items: items that
+So the tree is converted to a key in which "end of the version" ranks among the items. Items that
 Maven sorts before the plain release (``-alpha``, ``-rc``, also ``.0.alpha``) rank below it, all
-others above it, and each part is ordered as the readers order it. Wherever the readers'
-comparison is consistent, both orders agree.
+others above it, and each part is in the readers' order. Where the readers' comparison is
+consistent, both orders agree.
 """
 
 import re
@@ -20,7 +20,7 @@ from typing import Any
 from univers.versions import InvalidVersion, MavenVersion
 
 MAX_VERSION_LENGTH = 255
-"""Characters; the repository's file system has no longer names."""
+"""Maximum characters; the repository's file system has no longer names."""
 
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[^0-9].*)?")
 
@@ -38,11 +38,11 @@ _EMPTY, _QUALIFIER, _LIST, _NUMBER = range(5, 9)
 
 @lru_cache(maxsize=16_384)
 def sort_key(version: str) -> Key | None:
-    """The version's place in the order, or ``None`` for a text that is not a version."""
+    """The version's position in the order, or ``None`` for a text that is not a version."""
     if not version or len(version) > MAX_VERSION_LENGTH:
         return None
     try:
-        # The readers' own reading of the text; its version is pinned.
+        # The readers' own parser; its version is pinned.
         tree = MavenVersion(version).value._parsed  # noqa: SLF001
     except (InvalidVersion, ValueError):  # ValueError: digits that int() does not take
         return None
@@ -50,7 +50,7 @@ def sort_key(version: str) -> Key | None:
 
 
 def _key(items: tuple[Any, ...]) -> Key:
-    """Ranked from the right, because a zero counts as early if what follows it does."""
+    """Ranked from the right, because a zero counts as early if the next item does."""
     ranked: list[tuple[Any, ...]] = [_END]
     for item in reversed(items):
         following = ranked[-1]
@@ -65,7 +65,7 @@ def _key(items: tuple[Any, ...]) -> Key:
             ranked.append(_rank_qualifier(item))
         elif item:
             ranked.append((_NUMBER, item))
-        elif following != _END:  # nothing: 1.0 is 1
+        elif following != _END:  # no item: 1.0 is 1
             if isinstance(item, str):
                 ranked.append((_EARLY_EMPTY if early else _EMPTY,))
             else:
@@ -83,7 +83,7 @@ def _rank_qualifier(item: str) -> tuple[Any, ...]:
 def is_prerelease(version: str) -> bool:
     """Whether it has a qualifier that Maven sorts before the release.
 
-    Maven sorts other qualifiers (``-preview``, ``-ea``) after it; they count as releases.
+    Maven sorts other qualifiers (``-preview``, ``-ea``) after the release; they count as releases.
     """
     key = sort_key(version)
     return key is not None and _has_early_qualifier(key)

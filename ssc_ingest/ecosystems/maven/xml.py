@@ -1,13 +1,13 @@
-"""Reading the repository's XML, mistakes included.
+"""Parses the repository's XML, including its mistakes.
 
-The repository has documents that no XML parser accepts, from times when nobody checked them: Latin
-letters in a document that claims to be UTF-8, HTML's entities, prefixes that nothing declares
-(``<Xlint:-unchecked/>``, ``combine:children="append"``). Maven reads these, so a document that is
-not well-formed is parsed again with those mistakes repaired.
+The repository has old documents that no XML parser accepts: Latin-1 letters in a document declared
+as UTF-8, HTML's entities, undeclared prefixes (``<Xlint:-unchecked/>``,
+``combine:children="append"``). Maven reads these. So a document that is not well-formed is parsed
+again with those mistakes repaired.
 
-Like Maven, it reads over a document type declaration: the declaration is removed, so nothing that
-it names is fetched, and an entity that it declares is an unknown one, which makes the document
-unreadable wherever it stands.
+Like Maven, it ignores a document type declaration. The declaration is removed, so none of its
+references is fetched. An entity that it declares is then unknown, which makes the document
+unreadable.
 """
 
 import re
@@ -75,7 +75,7 @@ def _repaired(body: bytes) -> bytes:
 
 
 def _without_doctype(content: str) -> str:
-    """Without the document type declaration before the root, whose end Maven finds this way."""
+    """Remove the document type declaration before the root; Maven finds its end in the same way."""
     start = 0
     while found := _BEFORE_ROOT.match(content, start):
         start = found.end()
@@ -90,7 +90,7 @@ def _without_doctype(content: str) -> str:
 
 
 def _without_prefixes(content: str, declared: set[str]) -> str:
-    """Without the colons of prefixes that the document does not declare."""
+    """Remove the colons of undeclared prefixes."""
 
     def plain(found: re.Match[str]) -> str:
         before, prefix, name = found.groups()

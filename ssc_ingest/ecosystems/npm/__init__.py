@@ -2,21 +2,21 @@
 
 Metadata: one request returns everything, ``GET <registry>/<name>`` (the full document; the short
 form for installations has neither dates nor links). With an ETag, an unchanged package costs an
-empty response. Names are case-sensitive; a package with capitals in its name costs one request
-more (:mod:`.lower_case`).
+empty response. Names are case-sensitive; a package with capitals in its name costs one more request
+(:mod:`.lower_case`).
 
-Requirements: ``dependencies`` and ``optionalDependencies`` without bundled ones. The registry does
-not decide the versions of tags, URLs, git references and paths: they become ``any``. ``npm:``
-aliases lead to the real package. Ranges: :mod:`.ranges`. Peer dependencies are what users of the
-package must install themselves: a fact of the version and no requirement of it.
+Requirements: ``dependencies`` and ``optionalDependencies`` without bundled ones. Tags, URLs, git
+references and paths become ``any``, because they name no version. ``npm:`` aliases name the real
+package. Ranges: :mod:`.ranges`. Peer dependencies must be installed by the package's users: they
+are a fact of the version, no requirement.
 
-Latest: the version of the tag ``latest``, which an installation takes even where it is not the
+Latest: the version of the tag ``latest``, which an installation selects even if it is not the
 highest; without that tag, the highest stable one.
 
 Gone: a package without any version left (``time.unpublished``) cannot be installed and counts as
-missing. Versions that only ``time`` mentions were unpublished; the graph keeps them.
+missing. Versions that are only in ``time`` were unpublished; the graph keeps them.
 
-Yanked: npm has no yanked versions. An installation still takes a deprecated version.
+Yanked: npm has no yanked versions. An installation still selects a deprecated version.
 
 Listing and changes: the feed of a replica, :mod:`.feed`.
 
@@ -101,7 +101,7 @@ class Npm(Ecosystem):
 
     @classmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:
-        """The package's name: ``require('@scope/name')``."""
+        """The package's name, as in ``require('@scope/name')``."""
         return ref.registry_name
 
     @cached_property
@@ -148,7 +148,7 @@ class Npm(Ecosystem):
         versions = cls._versions(ref, packument)
         tags = facts.dist_tags(packument.tags, packument.versions)
         latest = VersionName(tags["latest"]) if "latest" in tags else cls.latest(versions)
-        # Mirrors omit what the registry copies from the latest version to the top level.
+        # Mirrors omit fields that the registry copies from the latest version to the top level.
         sources = (packument, packument.versions[latest]) if latest else (packument,)
         repository = clean_repository_url(text for links in sources for text in links.addresses())
         return Package(

@@ -1,4 +1,4 @@
-"""What a manifest says about its version besides requirements, in every shape that occurs.
+"""The facts of a version in its manifest, except requirements, in all forms that occur.
 
 A value of the wrong type counts as absent. https://docs.npmjs.com/cli/configuring-npm/package-json
 """
@@ -9,19 +9,19 @@ from itertools import islice
 from typing import Any
 
 MAX_DEPRECATION = 1000
-"""Characters of the note; a longer one is cut."""
+"""Maximum characters of the deprecation note; a longer one is cut."""
 
 MAX_ENGINES = 2000
-"""Characters; more runtimes than that are none."""
+"""Maximum characters; a longer table of runtimes is ignored."""
 
 MAX_PLATFORMS = 100
 
 MAX_TAGS = 1000
-"""A package with more has made a tag for each of its builds."""
+"""Maximum tags; packages with more have a tag for each build."""
 
 
 def engines(value: Any) -> str | None:
-    """``{"node": ">=18"}``; npm looks at objects only."""
+    """``{"node": ">=18"}``; npm reads only objects."""
     table = _texts(value)
     text = _json(table)
     return text if table and len(text) <= MAX_ENGINES else None
@@ -36,8 +36,8 @@ def platforms(value: Any) -> tuple[str, ...]:
 def license_text(license_: Any, licenses: Any) -> str | None:
     """An SPDX expression or any other text.
 
-    Manifests of before 2015 may have an object ``{"type": "MIT", "url": ...}``, or a list of
-    texts or objects, which means a choice.
+    Manifests from before 2015 may have an object ``{"type": "MIT", "url": ...}``, or a list of
+    texts or objects as alternatives.
     """
     for value in (license_, licenses):
         options = value if isinstance(value, list) else [value]
@@ -47,7 +47,7 @@ def license_text(license_: Any, licenses: Any) -> str | None:
 
 
 def deprecated(value: Any) -> str | None:
-    """The note of a deprecated version; an empty one takes the deprecation back."""
+    """The note of a deprecated version; an empty one ends the deprecation."""
     if value is True:
         return "deprecated"
     return value.strip()[:MAX_DEPRECATION] or None if isinstance(value, str) else None
@@ -60,7 +60,7 @@ def dist_tags(value: Any, versions: Container[str]) -> dict[str, str]:
 
 
 def dist_tags_json(tags: dict[str, str]) -> str | None:
-    """As the package has them; equal tags make equal text."""
+    """In the form of the package; equal tags make equal text."""
     return _json(tags) if tags else None
 
 

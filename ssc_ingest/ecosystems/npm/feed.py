@@ -1,18 +1,18 @@
-"""Listing npm, and following its changes: both use the registry's feed of changes.
+"""Lists npm and follows its changes; both use the registry's feed of changes.
 
 The registry replicates like a CouchDB database: every document has the number of its last change,
 and ``_changes?since=<number>&limit=<count>`` returns documents with a greater number, in order,
 each once (https://docs.couchdb.org/en/stable/api/database/changes.html). From 0, that is a listing
 of all packages that exist or existed. The database's own document has the last number
 (``update_seq``). It shows how much is left, and whether the registry has restarted its numbers, as
-it did in 2016, 2019 and 2021: then the last number is far lower than before.
+in 2016, 2019 and 2021: then the last number is far lower than before.
 
-A slightly lower number (:data:`CACHE_LAG`) comes from a replica or a cache that lags behind; the
-request is repeated later. If the numbers were restarted and have already passed the cursor, nothing
-shows it: the sweep of packages that were not read for long finds the missed changes.
+A slightly lower number (:data:`CACHE_LAG`) comes from a lagging replica or cache; the request is
+repeated later. If restarted numbers have already passed the cursor, the restart is not visible;
+staleness runs then find the missed changes.
 
-The feed's revisions belong to the replica. They are not compared with those of packages, since the
-registry itself may have others (``fetch`` ignores ``expected``).
+The feed's revisions belong to the replica. They are not compared with those of packages, because
+the registry may have others (``fetch`` ignores ``expected``).
 """
 
 from collections.abc import AsyncIterator
@@ -39,10 +39,10 @@ MAX_PAGE = 32 * 1024 * 1024
 MAX_DATABASE = 64 * 1024
 
 CACHE_LAG = 100_000
-"""Numbers by which a response may be older than an earlier one; npm uses some 50,000 a day."""
+"""Maximum difference in numbers for a lagging response; npm uses some 50,000 a day."""
 
 MAX_INVISIBLE = 1_000
-"""Numbers at the end that may belong to changes that clients do not see."""
+"""Numbers at the end that may belong to hidden changes."""
 
 Sequence = int | str
 """A number, or a text that starts with one (``17-g1AAAA``) and must be sent back unchanged."""
@@ -84,7 +84,7 @@ class _Page(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A page: for each document whether it was deleted, and the cursor behind the page."""
+    """A page: for each document whether it was deleted, and the cursor after the page."""
 
     deleted: dict[str, bool]
     cursor: str
@@ -106,7 +106,7 @@ class Feed:
             yield NamesPage(tuple(names), part.cursor, part.total)
 
     async def end(self) -> str:
-        """The present end of the feed."""
+        """The current end of the feed."""
         return _Cursor(since=(await self._present()).update_seq).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
@@ -118,7 +118,7 @@ class Feed:
     # ------------------------------------------------------------------------------------
 
     async def _parts(self, cursor: str) -> AsyncIterator[_Part]:
-        """The pages up to the present end of the feed."""
+        """The pages up to the current end of the feed."""
         since = _Cursor.read(cursor).since
         try:
             place = _number(since, self._changes)
@@ -141,7 +141,7 @@ class Feed:
                 if page.results:
                     raise MalformedMetadata("last_seq: does not advance", url=self._changes)
                 return
-            # A document's last row counts; documents of the database itself are not packages.
+            # The last row of a document counts; documents of the database itself are no packages.
             rows = {row.id: row.deleted for row in page.rows if not row.id.startswith("_")}
             since, place = page.last_seq, reached
             yield _Part(rows, _Cursor(since=since).write(), database.doc_count)
@@ -181,7 +181,7 @@ class Feed:
 
 
 def _number(sequence: Sequence, url: str) -> int:
-    """The number by which sequences are compared."""
+    """The number for comparing sequences."""
     digits = str(sequence).partition("-")[0]
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:  # noqa: PLR2004
         raise MalformedMetadata(f"not a sequence number: {str(sequence)[:40]!r}", url=url)

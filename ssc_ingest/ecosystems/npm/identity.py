@@ -1,9 +1,9 @@
 """Names of npm's packages.
 
-New names are lower case. Names with capitals from before 2017 are packages of their own:
-``JSONStream`` and ``jsonstream`` are two, by different people. So the package URL keeps the
-registry's spelling (libraries that follow the purl specification write npm names in lower case,
-and then mean the other package). Which of them gets the lower-case name: :mod:`.lower_case`.
+New names are in lower case. Names with capitals from before 2017 are separate packages:
+``JSONStream`` and ``jsonstream`` have different authors. So the package URL keeps the registry's
+spelling. (Libraries that follow the purl specification write npm names in lower case, and then mean
+the other package.) :mod:`.lower_case` assigns the lower-case name.
 https://github.com/npm/validate-npm-package-name
 """
 

@@ -1,9 +1,9 @@
-"""npm's document of a package (the "packument"), and the fields of it that are used.
+"""npm's document of a package (the "packument"), with the used fields.
 
-https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document holds
-all versions, as clients have sent them for fifteen years without any check. So the outer structure
-must be valid, a version that is no object or has an invalid key is left out, and an inner field of
-the wrong type counts as absent.
+https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document has all
+versions, as clients have sent them for fifteen years without any check. The outer structure must be
+valid. A version that is no object or has an invalid key is skipped, and an inner field of the wrong
+type counts as absent.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class _Links(WireModel):
     bugs: Any = None
 
     def addresses(self) -> Iterator[str]:
-        """Candidates for the repository's address, the best first."""
+        """Candidates for the repository's address, best first."""
         repositories = self.repository if isinstance(self.repository, list) else [self.repository]
         for value in repositories:
             text = value.get("url") if isinstance(value, dict) else value
@@ -92,7 +92,7 @@ class Packument(_Links):
 
     @property
     def is_unpublished(self) -> bool:
-        """Whether nothing is left of the package but its name."""
+        """Whether only the name of the package is left."""
         return not self.entries
 
     def release_date(self, version: str) -> datetime | None:

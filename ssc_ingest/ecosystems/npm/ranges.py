@@ -24,10 +24,10 @@ from ssc_ingest.ecosystems.semver import (
 from ssc_ingest.models import ANY_VERSION
 
 MAX_RANGE_LENGTH = 8192
-"""Characters; a longer text is not evaluated but means any version. Real ones are below 1,000."""
+"""Maximum characters; a longer text means any version. Real ones are below 1,000."""
 
 MAX_NUMBER = (1 << 53) - 1
-"""node-semver refuses greater ones (``Number.MAX_SAFE_INTEGER``)."""
+"""node-semver rejects greater numbers (``Number.MAX_SAFE_INTEGER``)."""
 
 # "++" and "(?>" do not backtrack, so that no text takes more than linear time.
 _X = r"[0-9]++|[xX*]"
@@ -66,7 +66,7 @@ def to_constraints(*ranges: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def says_all(constraints: str, text: str) -> bool:
-    """Whether npm takes the same versions for a constraint of the graph as for that range."""
+    """Whether a constraint of the graph selects the same versions for npm as that range."""
     if constraints == text:
         return True
     original = parse_range(text)

@@ -1,4 +1,4 @@
-"""The requirements of a package's versions: ``dependencies`` and their relatives in a manifest.
+"""The requirements of a package's versions: ``dependencies`` and related fields of manifests.
 
 https://docs.npmjs.com/cli/configuring-npm/package-json
 """
@@ -22,20 +22,20 @@ from ssc_ingest.ecosystems.shared_requirements import SharedRequirements
 from ssc_ingest.models import PackageRef, Requirement
 
 MAX_PEERS = 1000
-"""Of a version; real ones have some dozens."""
+"""Maximum requirements of a version; real ones have some dozens."""
 
 
 class Declaration(NamedTuple):
-    """A requirement as the manifest has it."""
+    """A requirement in a manifest."""
 
     range: str
     alias: str | None
-    """The name in the manifest, if it is another than the package's."""
+    """The name in the manifest, if it differs from the package's."""
     optional: bool
 
     def beyond(self, constraints: str) -> dict[str, Any]:
-        """What the graph's ``declared`` says of it beside these constraints."""
-        # A text that is too long is no range that anybody can evaluate.
+        """Its entry in ``declared`` beside these constraints."""
+        # A text that is too long cannot be evaluated.
         is_told = len(self.range) <= MAX_RANGE_LENGTH and not says_all(constraints, self.range)
         return {
             "text": self.range if is_told else None,
@@ -52,7 +52,7 @@ class RequirementReader:
         self._requirements = SharedRequirements(reference, _requirement)
 
     def read(self, manifest: Manifest) -> tuple[Requirement, ...]:
-        """The requirements, one per package; ranges of a repeated package are united."""
+        """The requirements, one per package; ranges of a repeated package become their union."""
         found: dict[str, tuple[Declaration, ...]] = {}
         for name, text, optional in _installed(manifest):
             target, range_ = resolve_alias(name, text if isinstance(text, str) else "")
@@ -62,7 +62,7 @@ class RequirementReader:
         return tuple(requirement for requirement in requirements if requirement)
 
     def peers(self, manifest: Manifest) -> str | None:
-        """``peer_requirements`` of the version: what its users must install beside it."""
+        """``peer_requirements`` of the version: packages that its users must install."""
         meta = manifest.peer_dependencies_meta
         table: dict[str, dict[str, Any]] = {}
         for name, text in islice(_by_name(manifest.peer_dependencies).items(), MAX_PEERS):
@@ -77,7 +77,7 @@ class RequirementReader:
         return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     def report(self) -> None:
-        """Log, once per package, the names that npm cannot have."""
+        """Log invalid names, once per package."""
         self._requirements.report(IDENTITY.name, self._package)
 
 
@@ -94,10 +94,10 @@ def _requirement(package: PackageRef, declarations: tuple[Declaration, ...]) -> 
 
 
 def _installed(manifest: Manifest) -> Iterator[tuple[str, Any, bool]]:
-    """Name, range and whether it is optional, of the packages that an installation may fetch.
+    """Name, range and optionality of the packages that an installation may fetch.
 
-    Older clients copied ``optionalDependencies`` into ``dependencies``; a package that stands in
-    both is optional, with the range given there. Bundled packages are inside the version's own
+    Older clients copied ``optionalDependencies`` into ``dependencies``; a package in both is
+    optional, with the range of ``optionalDependencies``. Bundled packages are in the version's own
     archive.
     """
     needed, optional = _by_name(manifest.dependencies), _by_name(manifest.optional_dependencies)

@@ -3,17 +3,17 @@
 Metadata: one request to the registration (the hive with SemVer 2 versions) returns a package's
 index, which has all versions or, for packages with many, the addresses of pages: one request each.
 With an ETag, an unchanged package costs an empty response. Registrations lack a package's
-repository: if the latest version is new, or somebody requested the package by name, one more
-request reads it from that version's nuspec. Without a readable nuspec, the project's URL is used;
-if the nuspec cannot be read at the moment, the graph keeps its value. (:mod:`.fetch`)
+repository. If the latest version is new, or a caller named the package, one more request reads it
+from that version's nuspec. Without a readable nuspec, the project's URL is used; after a temporary
+failure, the graph keeps its value. (:mod:`.fetch`)
 
-Addresses: base URLs are settings, since a service index would cost a request to learn what hardly
-ever changes. If an index was copied from another host (a mirror), its pages' addresses are mapped
+Addresses: base URLs are settings, because a service index would cost a request for facts that
+hardly ever change. If a mirror copied an index from another host, its pages' addresses are mapped
 to the configured host.
 
 Vendor: the repository's owner, otherwise the first author.
 
-Versions have normalised names, so that a release has one name (:mod:`.versions`).
+Versions: names are normalised, so that a release has one name (:mod:`.versions`).
 
 Requirements: those of all target frameworks. Ranges and their union: :mod:`.ranges`. Which groups
 there are, and which of them name a package: :mod:`.requirements`.
@@ -27,11 +27,11 @@ publication dates.
 Gone: 404, 410 and 451; and a package without any version left.
 
 Listing and feed: the catalog, which has every publication, change and deletion of a version
-(:mod:`.feed`). Registrations are made from it, some minutes later. So a registration that lacks an
-announced version is stale, unless it was written so much later that the version must have been
-deleted since. A stale registration cannot be recognised if a version was only unlisted or changed.
+(:mod:`.feed`). Registrations are generated from it, some minutes later. So a registration without
+an announced version is stale, unless it is so much newer that the version must have been deleted. A
+stale registration is not recognised if a version was only unlisted or changed.
 
-Politeness: the operator names no limit for these static documents.
+Politeness: the operator states no limit for these static documents.
 https://learn.microsoft.com/nuget/api/overview
 """
 
@@ -96,11 +96,11 @@ class NuGet(Ecosystem):
 
     @classmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:
-        """The package's id: ``using Newtonsoft.Json;``."""
+        """The package's id, as in ``using Newtonsoft.Json;``."""
         return ref.registry_name
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """The catalog from its beginning: an id is on as many pages as it has commits."""
+        """The catalog from its beginning; an id is on as many pages as it has commits."""
         return Feed(self.client, self.endpoints).names(cursor)
 
     async def feed_end(self) -> str:
@@ -108,7 +108,7 @@ class NuGet(Ecosystem):
         return await Feed(self.client, self.endpoints).end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """What the catalog has behind the cursor."""
+        """The catalog's changes after the cursor."""
         return Feed(self.client, self.endpoints).changes(cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:

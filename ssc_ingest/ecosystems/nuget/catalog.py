@@ -1,13 +1,12 @@
 """The documents of NuGet's catalog: an index of pages, and pages of events of packages.
 
-https://learn.microsoft.com/nuget/api/catalog-resource. A page's items and an index's pages have no
-order but that of their commit times. Many items share one, and commits may differ in the seventh
-digit of a second, which a ``datetime`` does not have: moments are text here, in one form that sorts
-by time (:func:`normalize_stamp`).
+https://learn.microsoft.com/nuget/api/catalog-resource. The items of a page and the pages of an
+index are ordered only by their commit times. Many items share one. Commits may differ in the
+seventh decimal of a second, which a ``datetime`` does not have. So times are text here, in a form
+that sorts by time (:func:`normalize_stamp`).
 
-The server makes these documents, so every field that the specification requires must be present
-with the right type, and lists must have as many entries as announced. An event that is not readable
-is left out, and logged.
+The server generates these documents. So every required field must be present with the right type,
+and lists must have as many entries as announced. An unreadable event is skipped and logged.
 """
 
 import re
@@ -37,7 +36,7 @@ DIGITS = 9
 """Digits of a second's fraction in a normalised stamp; NuGet.org writes up to seven."""
 
 MAX_ID_LENGTH = 1000
-"""Characters; ids have at most 100. The caller leaves out invalid ids."""
+"""Maximum characters; ids have at most 100. The caller skips invalid ids."""
 
 MAX_VERSION_LENGTH = 256
 
@@ -50,17 +49,17 @@ Document = TypeVar("Document", "CatalogIndex", "CatalogPage")
 
 
 def normalize_stamp(text: str) -> str:
-    """A moment in UTC, in the one form that sorts by time.
+    """Normalise a time in UTC to the form that sorts by time.
 
     ``2020-09-10T10:12:24.301149Z`` is ``2020-09-10T10:12:24.301149000``: .NET omits trailing
     zeros.
 
     Raises:
-        ValueError: it is not a moment in UTC.
+        ValueError: it is not a time in UTC.
     """
     match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:50]!r} is not a moment in UTC")
+        raise ValueError(f"{text[:50]!r} is not a time in UTC")
     datetime.fromisoformat(match[1])  # also: no month 13
     return f"{match[1]}.{(match[2] or '').ljust(DIGITS, '0')}"
 
@@ -72,23 +71,23 @@ def check_stamp(text: str) -> str:
         ValueError: it is not.
     """
     if not _NORMAL.fullmatch(text):
-        raise ValueError(f"{text[:50]!r} is not a normalised moment")
+        raise ValueError(f"{text[:50]!r} is not a normalised time")
     datetime.fromisoformat(text[:19])
     return text
 
 
 def moment_of(stamp: str) -> datetime:
-    """The whole second of a stamp, for measuring how long ago it was."""
+    """The whole second of a stamp, to compute its age."""
     return datetime.fromisoformat(stamp[:19]).replace(tzinfo=UTC)
 
 
 def stamp_of(moment: datetime) -> str:
-    """An aware moment as a stamp."""
+    """Convert an aware time to a stamp."""
     return normalize_stamp(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}")
 
 
 WrittenStamp = Annotated[str, Field(max_length=40), AfterValidator(normalize_stamp)]
-"""A stamp as documents have it; reading normalises it."""
+"""A stamp in documents, normalised by the parser."""
 
 
 class Item(WireModel):
@@ -181,17 +180,17 @@ class Announced:
 def names_of(items: Iterable[Item]) -> tuple[str, ...]:
     """The packages of some items, each once, in the spelling of its newest item.
 
-    Deletions do not count: a deleted version was published before.
+    Deletions are skipped, because a deleted version was published before.
     """
     newest = {item.id.lower(): item.id for item in _by_time(items) if item.kind != DELETE}
     return tuple(newest.values())
 
 
 def changes_of(items: Iterable[Item]) -> tuple[Change, ...]:
-    """One change for each package that the items concern, in the order of their newest items.
+    """One change per package of the items, in the order of their newest items.
 
     A deletion removes one version, so only the package's own document says whether the package
-    still exists. A version that was announced before is still expected, unless it was deleted.
+    still exists. An announced version is expected, unless it was deleted later.
     """
     newest: dict[str, tuple[Item, Announced | None]] = {}
     for item in _by_time(items):
@@ -208,5 +207,5 @@ def changes_of(items: Iterable[Item]) -> tuple[Change, ...]:
 
 
 def _by_time(items: Iterable[Item]) -> list[Item]:
-    """The oldest first; of one moment, deletions last, since a deleted version is not expected."""
+    """Oldest first; deletions last among equal times, because a deleted version is not expected."""
     return sorted(items, key=lambda item: (item.stamp, item.kind == DELETE))

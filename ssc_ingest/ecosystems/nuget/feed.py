@@ -1,19 +1,19 @@
-"""Reading NuGet's catalog from a moment on: the whole registry, or its changes.
+"""Reads NuGet's catalog from a given time: the whole registry, or its changes.
 
-A pass reads the index and then, ordered by their stamps, the pages that received items since; it
-requests some pages ahead. A page's stamp is that of its newest item, but older items may be on a
-later page, so a cursor has two stamps:
+A pass reads the index, and then the pages with new items, ordered by their stamps; it requests some
+pages ahead. A page's stamp is that of its newest item, but older items may be on a later page. So a
+cursor has two stamps:
 
 ``since``    all items up to it had been processed when the pass started;
 ``through``  all pages up to it have been processed in this pass.
 
-Continuing at a cursor reads the pages behind ``through``, and from them all items behind
-``since``: none is lost, however the items are distributed. At the end of a pass both are the
-index's stamp, and with the index's ETag the next pass costs one request if nothing has happened. An
-item that was added to a page after the index was read is left to the next pass.
+A continued pass reads the pages after ``through``, and from them all items after ``since``. So no
+item is lost, in any distribution of the items. At the end of a pass both are the index's stamp.
+With the index's ETag, the next pass costs one request if nothing has changed. The next pass also
+handles items that were added to a page after the index was read.
 
-An index that is older than the cursor is stale. If it is more than a day older, it will not catch
-up: the catalog was started over, and only a whole listing can find the changes.
+An index that is older than the cursor is stale. If it is more than a day older, the catalog was
+started over, and only a whole listing can find the changes.
 """
 
 import re
@@ -52,10 +52,10 @@ MAX_PAGE = 16 * 1024 * 1024
 """Bytes of a page; those of NuGet.org have 250 KB."""
 
 CONCURRENCY = 8
-"""Pages that are requested concurrently."""
+"""Number of concurrent requests for pages."""
 
 CACHE_LAG = timedelta(days=1)
-"""Maximum age by which a cached index may be older than one read before."""
+"""Maximum age difference between a cached index and an earlier one."""
 
 JSON = "application/json"
 
@@ -65,14 +65,14 @@ Stamp = Annotated[str, AfterValidator(check_stamp)]
 
 
 class FeedCursor(Cursor):
-    """Progress in the catalog; without stamps, its beginning."""
+    """The position in the catalog; without stamps, its beginning."""
 
     registry = "NuGet"
 
     since: Stamp | None = None
     through: Stamp | None = None
     etag: str | None = None
-    """The index's validator, if everything that it names has been processed."""
+    """The index's validator, if all of its pages have been processed."""
 
 
 class CatalogNames(NamesPage):
@@ -84,12 +84,12 @@ class CatalogNames(NamesPage):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The work of one pass."""
+    """The plan of one pass."""
 
     pages: tuple[PageEntry, ...]
-    """The pages behind the cursor, by stamp."""
+    """The pages after the cursor, by stamp."""
     base: str
-    """The base URL that the index gives for itself."""
+    """The base URL of the index, according to the index."""
     end: FeedCursor
     """The cursor at the end of the pass."""
 
@@ -124,7 +124,7 @@ def plan_pass(cursor: FeedCursor, body: bytes, etag: str | None, url: str) -> Pa
 
 
 def cursors_behind(cursor: FeedCursor, plan: Pass) -> Iterator[FeedCursor]:
-    """The cursor behind each of the pages; it moves behind the last page of one stamp."""
+    """The cursor after each page; it moves after the last page with the same stamp."""
     for entry, following in pairwise(plan.pages):
         if entry.stamp < following.stamp:
             cursor = FeedCursor(since=cursor.since, through=entry.stamp)
@@ -140,11 +140,11 @@ class Feed:
         self._endpoints = endpoints
 
     async def end(self) -> str:
-        """The cursor at the catalog's present end."""
+        """The cursor at the catalog's current end."""
         return (await self._look(FeedCursor())).end.write()
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """The packages on the pages behind a cursor."""
+        """The packages on the pages after a cursor."""
         start = FeedCursor.read(cursor) if cursor else FeedCursor()
         async with aclosing(self._pages(start)) as pages:
             async for items, behind in pages:
@@ -160,7 +160,7 @@ class Feed:
                 yield ChangesPage(changes_of(items), behind.write())
 
     async def _pages(self, cursor: FeedCursor) -> AsyncGenerator[tuple[list[Item], FeedCursor]]:
-        """The new items of each page, and the cursor behind the page."""
+        """The new items of each page, and the cursor after the page."""
         plan = await self._look(cursor)
         cursors = cursors_behind(cursor, plan)
 
@@ -200,5 +200,6 @@ class Feed:
         try:
             return await self._client.get(url, max_bytes=max_bytes, accept=JSON, etag=etag)
         except ResourceNotFound as error:
-            # Not the end of the registry: the address is wrong, or the page has not spread yet.
+            # The registry is not gone: the address is wrong, or the page is not available
+            # everywhere yet.
             raise RegistryUnavailable("a document of the catalog is missing", url=url) from error

@@ -1,4 +1,4 @@
-"""Reading one package: its registration, and the nuspec of its latest version."""
+"""Reads one package: its registration, and the nuspec of its latest version."""
 
 import re
 from collections.abc import Iterable
@@ -49,13 +49,13 @@ MAX_PAGES = 2000
 """NuGet.org puts 64 versions into a page; the largest packages have some 200 pages."""
 
 MAX_NUSPEC = 2 * 1024 * 1024
-"""Bytes; the manifest is a small part of a package, but may hold its release notes."""
+"""Maximum bytes; the manifest may contain release notes."""
 
 CONCURRENCY = 8
 """Concurrent requests for pages of one package."""
 
 MAX_LAG = timedelta(hours=1)
-"""Maximum delay of registrations behind the catalog."""
+"""Maximum delay between catalog and registrations."""
 
 JSON = "application/json"
 
@@ -71,7 +71,7 @@ class RegistrationReader:
         self._endpoints = nuget.endpoints
 
     async def read(self, request: FetchRequest) -> Package | NotModified:
-        """The package; errors are those of :meth:`Ecosystem.fetch`."""
+        """Read a package; raises the errors of :meth:`Ecosystem.fetch`."""
         ref, etag, fetched_at = request.ref, request.etag, now()
         announced = Announced.read(request.expected) if request.expected else None
         url = self._endpoints.url("registration", quote(ref.name), "index.json")
@@ -161,7 +161,7 @@ class RegistrationReader:
         return document.leaves
 
     def _page_url(self, ref: PackageRef, url: str) -> str:
-        """A page's address at the configured base URL, whatever host made the index."""
+        """A page's address at the configured base URL, independent of the index's host."""
         _, found, path = url.rpartition(f"/{quote(ref.name)}/page/")
         if found and _PAGE.fullmatch(f"page/{path}"):
             return self._endpoints.url("registration", quote(ref.name), "page", path)

@@ -56,9 +56,9 @@ _NAME = re.compile(r"\w+(?:[.-]\w+)*")
 
 
 def invariant_lower(text: str) -> str:
-    """The text in lower case as .NET's invariant culture has it: character by character.
+    """The text in lower case by .NET's invariant culture: character by character.
 
-    ``İ`` (a dotted capital I) has no single lower-case character in it, and stays.
+    ``İ`` (a dotted capital I) has no single lower-case character there, and stays.
     """
     return "".join(lower if len(lower := c.lower()) == 1 else c for c in text)
 

@@ -1,4 +1,4 @@
-"""A package's manifest; it has the address of the repository, which registrations lack.
+"""A package's manifest, with the address of the repository, which registrations lack.
 
 https://learn.microsoft.com/nuget/reference/nuspec#repository. The document's namespace changes with
 the version of its schema, and is missing in some: elements are matched by their local names.

@@ -14,9 +14,8 @@ https://learn.microsoft.com/nuget/concepts/package-versioning#version-ranges. Th
 ``[2.0, 1.0]``, other   ``any``: NuGet refuses these
 ======================  ==========================================================
 
-A package that is required for several target frameworks is installed in one version, to which any
-of the ranges may have led: equal ranges stay, different ones become the smallest interval that
-covers all.
+A package that is required for several target frameworks is installed in one version, which any of
+the ranges may select. Equal ranges stay; different ones become the smallest interval around all.
 
 The readers check a range by Maven's order before they evaluate it by NuGet's. Where the two
 disagree (``[1.0.0-preview.2, 1.0.0-rc.1]`` is descending for Maven), the upper bound is omitted.
@@ -36,7 +35,7 @@ NO_VERSION = "(, 0.0.0-0)"
 """The constraint that no version satisfies: none is lower."""
 
 MAX_RANGE_LENGTH = 1024
-"""Characters; a longer text is not evaluated but means any version. Real ones are below 100."""
+"""Maximum characters; a longer text means any version. Real ones are below 100."""
 
 _INTERVAL = re.compile(r"([\[(])([^,\[\]()]*)(,[^,\[\]()]*)?([\])])")
 _FLOATING = re.compile(r"((?:[0-9]+\.){0,3})\*(?:-(?:([0-9A-Za-z.-]*)\*)?)?")
@@ -130,7 +129,7 @@ def _floating(text: str) -> Interval[Version] | None:
 
 
 def _lowest_label(prefix: str) -> str:
-    """The lowest prerelease with that prefix, by NuGet's rules."""
+    """The lowest prerelease with a prefix, by NuGet's rules."""
     return f"{prefix}0" if not prefix or prefix.endswith(".") else prefix
 
 
@@ -149,7 +148,7 @@ def _spell(interval: Interval[Version]) -> str:
 
 
 def _is_understood(text: str) -> bool:
-    """Whether the readers find both bounds of an interval, instead of refusing or misreading it."""
+    """Whether the readers evaluate both bounds of an interval correctly."""
     try:
         native = NugetVersionRange.from_native(text)  # type: ignore[no-untyped-call]
     except ValueError:

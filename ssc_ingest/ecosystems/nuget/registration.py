@@ -1,4 +1,4 @@
-"""NuGet's registrations: a package's index, which contains its versions in pages or links them.
+"""NuGet's registrations: a package's index, which contains or links pages of versions.
 
 https://learn.microsoft.com/nuget/api/registration-base-url-resource. The server makes these
 documents from what authors sent: a version whose entry is not readable is left out.
@@ -26,7 +26,7 @@ from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import PackageRef, VersionName
 
 MAX_VERSION_LENGTH = 256
-"""Characters; NuGet.org accepts 64."""
+"""Maximum characters; NuGet.org accepts 64."""
 
 MAX_DEPRECATION = 1000
 """Characters of the text about a deprecated version; a longer one is cut."""
@@ -41,7 +41,7 @@ NO_LICENSE_URL = "https://aka.ms/deprecateLicenseUrl"
 """What NuGet's tools write where the licence is elsewhere."""
 
 UNLISTED_YEAR = 1900
-"""The year in which NuGet.org dates all unlisted versions."""
+"""The year of the date that NuGet.org gives to all unlisted versions."""
 
 
 class Dependency(WireModel):
@@ -52,7 +52,7 @@ class Dependency(WireModel):
 
     @property
     def ranges(self) -> list[str]:
-        """The range, or several of them of which each is accepted."""
+        """The range, or several alternative ranges."""
         texts = self.range if isinstance(self.range, list) else [self.range]
         return [text if isinstance(text, str) else "" for text in texts] or [""]
 
@@ -114,7 +114,7 @@ class CatalogEntry(WireModel):
 
     @property
     def release_date(self) -> datetime | None:
-        """When it was published, in UTC; unknown for an unlisted version."""
+        """Time of publication in UTC; unknown for an unlisted version."""
         published = self.published
         return published if published and published.year > UNLISTED_YEAR else None
 
@@ -131,7 +131,7 @@ class CatalogEntry(WireModel):
 
     @property
     def first_author(self) -> str | None:
-        """The first of the authors, which are a list or a text with commas."""
+        """The first author, from a list or a text with commas."""
         authors = self.authors if isinstance(self.authors, list) else [self.authors]
         texts = (part for each in authors if isinstance(each, str) for part in each.split(","))
         return next((text for part in texts if (text := part.strip())), None)
@@ -165,7 +165,7 @@ class Index(WireModel):
 
     @property
     def stamp(self) -> str | None:
-        """When it was written, as a normalised stamp, if the source says."""
+        """Time when the index was written, as a normalised stamp, if known."""
         try:
             return normalize_stamp(str(self.commit))
         except ValueError:

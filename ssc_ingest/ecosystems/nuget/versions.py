@@ -2,7 +2,7 @@
 
 The order is that of the graph's readers, ``NugetVersion`` of univers, and NuGet's own: numbers (a
 missing one is 0), then the prerelease by Semantic Versioning's rules, ignoring case. Versions that
-break those rules (``1.0.0-beta.01``) have no place in it.
+break those rules (``1.0.0-beta.01``) have no position in it.
 https://learn.microsoft.com/nuget/concepts/package-versioning
 """
 
@@ -59,7 +59,7 @@ def normalize(text: str) -> VersionName:
 
 @lru_cache(maxsize=32_768)
 def parse_version(text: str) -> Version | None:
-    """The version's place in the order, or ``None`` if it has none.
+    """The version's position in the order, or ``None`` if it has none.
 
     Versions in NuGet's normal form are parsed here, all others by univers.
     """

@@ -7,15 +7,14 @@ Reading a package
     One request to the Simple JSON API (PEP 691) returns all versions and files; one small
     metadata file (PEP 658) per new version has its requirements. A version without a readable
     metadata file is read from the JSON API (:mod:`.fetch`). Wheel metadata takes precedence over
-    the JSON API, which describes the first file that was uploaded. Without either, and where the
-    JSON API has ``null``, the requirements are unknown.
+    the JSON API, which describes the first uploaded file. Without either, or if the JSON API has
+    ``null``, the requirements are unknown.
 Listing and changes
-    One document names all projects with the serial of their last change; :mod:`.listing`.
+    One document has all projects with the serials of their last changes; :mod:`.listing`.
 Rules
-    A unique User-Agent and no bursts of thousands of requests; the XML-RPC and the ``releases``
-    part of the JSON API are not used.
-    A project in quarantine counts as missing; archived and deprecated ones are read like all
-    others (PEP 792).
+    A unique User-Agent and no bursts of thousands of requests. The XML-RPC API and the ``releases``
+    part of the JSON API are not used. A project in quarantine counts as missing; archived and
+    deprecated ones are read like all others (PEP 792).
 
 https://docs.pypi.org/api/
 """
@@ -83,7 +82,7 @@ class PyPI(Ecosystem):
 
     @classmethod
     def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
-        """Its requirements and those of the selected extras; see :mod:`.extras`."""
+        """The version's requirements and those of the selected extras; see :mod:`.extras`."""
         return extras.installs(version, parts)
 
     @classmethod
@@ -100,7 +99,7 @@ class PyPI(Ecosystem):
         return self._listing.names(cursor)
 
     async def feed_end(self) -> str:
-        """The present serial of the registry; one request."""
+        """The current serial of the registry; one request."""
         return await self._listing.end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
@@ -108,5 +107,5 @@ class PyPI(Ecosystem):
         return self._listing.changes(cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
-        """Read a project: 1 request, and 1 for each version that is not known."""
+        """Read a project: 1 request, and 1 per unknown version."""
         return await ProjectReader(self).read(request)

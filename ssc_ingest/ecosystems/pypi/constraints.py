@@ -1,9 +1,9 @@
-"""From PEP 440 specifiers to the ``constraints`` that the graph's readers evaluate.
+"""Converts PEP 440 specifiers to the ``constraints`` for the graph's readers.
 
-The readers (``PypiVersionRange`` of univers 31.1.0) know ``== != <= >= < >`` alone, and of
-those only one lower bound, one upper bound and exclusions between them: two lower bounds are
-an error there, ``==`` beside a bound is read as *or*, several ``!=`` without a bound select
-nothing. So a specifier set is reduced to an interval, and the interval is written:
+The readers (``PypiVersionRange`` of univers 31.1.0) support only ``== != <= >= < >``, with one
+lower bound, one upper bound and exclusions between them. Two lower bounds are an error there,
+``==`` beside a bound means *or*, and several ``!=`` without a bound select nothing. So a specifier
+set is reduced to an interval, and the interval is written:
 
 ====================  ==========================================================
 ``>=1.2,<2``          ``>= 1.2, < 2``
@@ -34,7 +34,7 @@ LOWEST = "0.dev0"
 """No version is lower than this one."""
 
 MAX_LENGTH = 4096
-"""Characters of a specifier set; a longer text is not evaluated but means any version."""
+"""Maximum characters of a specifier set; a longer text means any version."""
 
 
 SpecifierInterval: TypeAlias = Interval[Version]
@@ -94,7 +94,7 @@ def _clause(specifier: Specifier) -> SpecifierInterval:
 
 
 def _series(text: str, prefix: tuple[int, ...]) -> SpecifierInterval:
-    """From a version up to the next value of a prefix's last number: 1.19 -> below 1.20."""
+    """From a version up to the next value of its prefix's last number: 1.19 -> below 1.20."""
     lower = Bound(text, Version(text), inclusive=True)
     epoch = f"{lower.version.epoch}!" if lower.version.epoch else ""
     upper = epoch + ".".join(map(str, (*prefix[:-1], prefix[-1] + 1)))
@@ -102,7 +102,7 @@ def _series(text: str, prefix: tuple[int, ...]) -> SpecifierInterval:
 
 
 def spell(interval: SpecifierInterval) -> str:
-    """The interval as the graph's readers evaluate it."""
+    """The interval in the notation of the graph's readers."""
     if interval.is_empty:
         return f"< {LOWEST}"
     lower, upper, holes = interval.lower, interval.upper, interval.holes

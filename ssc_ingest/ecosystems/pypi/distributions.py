@@ -1,8 +1,8 @@
-"""Finding the version that a file belongs to, and the file that represents a version.
+"""Finds the version of a file, and the file that represents a version.
 
-The Simple API does not give a file's version: it has to be read from the file's name. Today's names
+The Simple API does not state a file's version, so it is parsed from the file's name. Today's names
 are specified; older ones (eggs, Windows installers, RPMs, names with the project's old spelling)
-are read as far as possible.
+are parsed if possible.
 
 - https://packaging.python.org/specifications/binary-distribution-format/#file-name-convention
 - https://packaging.python.org/specifications/source-distribution-format/#source-distribution-file-name
@@ -24,7 +24,7 @@ _BINARY_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _PYTHON3 = re.compile(r"(?:py|cp)3(\d*)")
-# The higher, the better: pure, glibc, musl; all others are 0.
+# Higher is better: pure, glibc, musl; all others are 0.
 _PLATFORMS = {"any": 3, "linux": 2, "musllinux": 1} | dict.fromkeys(
     ("manylinux", "manylinux1", "manylinux2010", "manylinux2014"), 2
 )
@@ -69,7 +69,7 @@ class VersionIndex:
         return found
 
     def _readings(self, filename: str) -> list[str]:
-        """Possible versions in a file name, the likeliest first."""
+        """Possible versions in a file name, most likely first."""
         match = self._prefix.match(filename)
         if match is None:
             return []
@@ -83,7 +83,7 @@ class VersionIndex:
 
 
 def wheel_rank(filename: str) -> tuple[bool, int, int, str]:
-    """Sort key for wheels: those that the newest CPython on Linux would install come first.
+    """Sort key for wheels: those for the newest CPython on Linux come first.
 
     The wheels of a release may differ in their requirements. Pure ones come before those for
     Linux, these before other platforms; then the newest Python; ties go by name.

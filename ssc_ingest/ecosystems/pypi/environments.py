@@ -74,7 +74,7 @@ def environments_of(marker: str) -> frozenset[int]:
     An undefined comparison (``os_name ~= "nt"``) is not true.
     """
     parsed = Marker(marker)
-    # Many markers use one or two variables: the result is the same where those are.
+    # Many markers use one or two variables; the result depends only on these.
     used = [name for name in ENVIRONMENTS[0] if name in marker]
     results: dict[tuple[object, ...], bool] = {}
     return frozenset(

@@ -1,4 +1,4 @@
-"""Extras: the projects that an installation with some extras pulls.
+"""Extras: the projects that an installation with some extras fetches.
 
 https://packaging.python.org/specifications/dependency-specifiers/#extras
 """
@@ -18,7 +18,7 @@ from ssc_ingest.models import Installable, Installed, Purl
 
 
 def installs(version: Installable, extras: frozenset[str]) -> list[Installed]:
-    """The projects that installing a version with some extras may pull on a supported platform.
+    """The projects that an installation with some extras may fetch on a supported platform.
 
     Args:
         version: its requirements, and the table of its extras' requirements.

@@ -1,4 +1,4 @@
-"""Reading one project: its page, and what each of its new versions says about itself."""
+"""Reads one project: its page, and the metadata of each new version."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,8 @@ MAX_METADATA = 2 * 1024 * 1024
 SERIAL_HEADER = "X-PyPI-Last-Serial"
 
 CONCURRENCY = 8
-"""Concurrent requests for one package's versions; more would only queue at the rate limit."""
+"""Maximum concurrent requests for one package's versions; more would only wait for the rate
+limit."""
 
 log = structlog.get_logger()
 
@@ -69,7 +70,7 @@ class ProjectReader:
         self._endpoints = pypi.endpoints
 
     async def read(self, request: FetchRequest) -> Package | NotModified:
-        """The project; errors are those of :meth:`Ecosystem.fetch`.
+        """Read a project; raises the errors of :meth:`Ecosystem.fetch`.
 
         The latest version's metadata has the links and the spelling of the name. If that version
         is known, they are not read (``vendor`` and ``repository_url`` are ``None``) unless the
@@ -143,7 +144,7 @@ class ProjectReader:
     async def _describe(
         self, project_name: str, releases: Iterable[Release], latest: VersionName | None
     ) -> dict[VersionName, _Description | None]:
-        """The metadata of the releases; ``None`` if the registry has none that is readable."""
+        """The metadata of the releases; ``None`` for those without readable metadata."""
 
         async def describe(release: Release) -> _Description | None:
             path = (project_name, quote(release.name, safe=""), "json")
@@ -158,7 +159,7 @@ class ProjectReader:
                     if found := await source():
                         return found
                 except (DigestMismatch, MalformedMetadata, ResponseTooLarge):
-                    pass  # this document will not change any more, but another one may do
+                    pass  # this document will not change, but another one may have the metadata
             return None
 
         releases = list(releases)
@@ -182,7 +183,7 @@ class ProjectReader:
         return await off_loop(len(body), _read_metadata_file, body, file.url)
 
     async def _from_json(self, *path: str, version: VersionName) -> _Description | None:
-        """The document at that path of the JSON API, if it describes this version."""
+        """The document at a path of the JSON API, if it describes this version."""
         url = self._endpoints.url("json", *path)
         try:
             document = await self._client.get_immutable(url, max_bytes=MAX_DOCUMENT)
@@ -206,7 +207,7 @@ class ProjectReader:
 
 
 def _check_serial(serial: str, expected: str | None, url: str) -> None:
-    """Check that a response is as new as the change that led to the request.
+    """Check that a response is at least as new as the announced change.
 
     Raises:
         StaleAnswer: the project's serial is lower than the one that the feed has announced.

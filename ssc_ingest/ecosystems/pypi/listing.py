@@ -1,26 +1,26 @@
-"""Listing all projects of PyPI, and following their changes.
+"""Lists all projects of PyPI, and follows their changes.
 
-Both need one conditional request for one document, the list of all projects with the serial of
-their last change (:mod:`.project_list`). Pages are in the order of PEP 503 names, whatever the
-document's order is.
+Both send one conditional request for one document: the list of all projects with the serials of
+their last changes (:mod:`.project_list`). Pages are in the order of PEP 503 names, independent of
+the document's order.
 
 Listing
-    The cursor is the last name that was listed. Continuing reads a new document: every project
-    that existed all the time is listed exactly once. A project that was created meanwhile with a
-    name before the cursor is not; the feed has it.
+    The cursor is the last listed name. A continued listing reads a new document: every project that
+    existed all the time is listed exactly once. A new project with a name before the cursor is not
+    listed; the feed has it.
 Changes
     A project has changed if its serial is greater than that of the last document that was
     processed. The cursor's serial moves only with the last page, since serials have no order. Until
-    then the cursor has the name up to which the present document was processed. Continuing with a
-    newer document reports, up to that name, changes since the present document, and behind it
-    changes since the last one. A project may be reported twice; none is left out.
+    then the cursor has the name up to which the current document was processed. With a newer
+    document, projects up to that name are compared with the current document, and later ones with
+    the document before. A project may be reported twice; none is missed.
 Deleted projects
-    They vanish from the list, and nothing else reports them. Their nodes stay, as all packages'
-    nodes do; reading one gives a 404.
+    They disappear from the list, and no other source reports them. Their nodes stay, like all
+    packages' nodes; reading one returns a 404.
 Older responses
-    Caches lag behind: a document that is older than the cursor, or than another one that this
-    process has seen, is stale and is requested again later. If its serial is so much lower that
-    no cache can be the reason (:data:`CACHE_LAG`), the registry has restarted its serials: the
+    A document that is older than the cursor, or than another one that this process has read, comes
+    from a lagging cache: it is stale and is requested again later. If its serial is so much lower
+    that no cache can be the reason (:data:`CACHE_LAG`), the registry has restarted its serials: the
     cursor has expired.
 """
 
@@ -41,7 +41,7 @@ PAGE_SIZE = 5_000
 """Projects on a page."""
 
 CACHE_LAG = 100_000
-"""Serials by which a cached document may be older. PyPI gives some 15,000 a day."""
+"""Maximum difference in serials for a cached document. PyPI uses some 15,000 a day."""
 
 
 class _Cursor(Cursor):
@@ -75,7 +75,7 @@ class Listing:
         self._client = client
         self._url = url
         self._newest = 0
-        """The highest serial that this process has seen."""
+        """The highest serial that this process has read."""
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All projects, page by page."""
@@ -93,7 +93,7 @@ class Listing:
                 )
 
     async def end(self) -> str:
-        """The cursor of the present document."""
+        """The cursor of the current document."""
         async with self._current() as (projects, etag):
             serial = self._serial(projects)
             self._check_age(serial)
@@ -142,7 +142,7 @@ class Listing:
     async def _read(
         self, etag: str | None = None
     ) -> AsyncIterator[tuple[ProjectList | None, str | None]]:
-        """The present list and its validator; no list if it still has the validator ``etag``."""
+        """The current list and its validator; no list if it still has the validator ``etag``."""
         async with self._client.download(
             self._url, max_bytes=MAX_DOCUMENT, accept=MEDIA_TYPE, etag=etag
         ) as document:
@@ -161,7 +161,7 @@ class Listing:
         return projects.serial
 
     def _check_age(self, serial: int, seen: int = 0) -> None:
-        """Check that a document is as new as everything that was seen before.
+        """Check that a document is at least as new as all earlier ones.
 
         Raises:
             StaleAnswer: the document is older.

@@ -1,6 +1,6 @@
 """The metadata of one release: its name, links and requirements.
 
-It comes from the core metadata file (PEP 658), or without one from the JSON API.
+The source is the core metadata file (PEP 658), or without one the JSON API.
 
 - https://packaging.python.org/specifications/core-metadata/
 - https://docs.pypi.org/api/json/
@@ -50,7 +50,7 @@ class ReleaseMetadata:
     links: tuple[str, ...] = ()
 
     def describe(self, package: Package) -> Package:
-        """The package with what this release says about it."""
+        """The package with the facts of this release."""
         repository = clean_repository_url(self.links)
         return replace(package, vendor=vendor_of(repository), repository_url=repository)
 
@@ -95,7 +95,7 @@ class _JSONDocument(BaseModel):
 def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetadata]:
     """Read ``/pypi/<project>/json`` or ``/pypi/<project>/<version>/json``.
 
-    PyPI has ``null`` for the requirements of a release that it could not read them from.
+    PyPI has ``null`` for requirements that it could not read.
 
     Returns:
         The version that the document describes, and its metadata.
@@ -106,7 +106,7 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
     info = read_json(_JSONDocument, body, url).info
     lines = None
     if info.requires_dist is not None:
-        # What is no text is no requirement; like other unreadable lines, it is logged.
+        # A value that is not text is no requirement; like other unreadable lines, it is logged.
         lines = tuple(x if isinstance(x, str) else x.reason for x in info.requires_dist)
     links = _links(info.home_page, info.project_urls or {})
     return info.version, ReleaseMetadata(info.name, lines, links)

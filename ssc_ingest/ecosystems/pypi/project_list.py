@@ -1,10 +1,10 @@
 """The list of all projects in the Simple repository API: ``GET /simple/``.
 
-One JSON document of some 40 MB names every project with the serial of its last change,
+One JSON document of some 40 MB has every project with the serial of its last change,
 ``{"meta": {"_last-serial"}, "projects": [{"name", "_last-serial"}, ...]}`` (PEP 691; serials are
 PyPI's own, https://docs.pypi.org/api/index-api/). It is streamed into a table in a private
-temporary file (an anonymous SQLite database), so that memory does not grow with the number of
-projects, and the document's order does not matter.
+temporary file (an anonymous SQLite database). So memory does not grow with the number of projects,
+and the document's order does not matter.
 """
 
 import sqlite3
@@ -20,10 +20,10 @@ from ssc_ingest.ecosystems.concurrency import in_thread
 from ssc_ingest.errors import MalformedMetadata
 
 BATCH_SIZE = 5_000
-"""Projects parsed at a time: some tens of milliseconds."""
+"""Number of projects parsed at a time, in some tens of milliseconds."""
 
 CACHE_KB = 16_384
-"""Memory of the table; the rest of it is on disk."""
+"""Memory of the table; the other parts are on disk."""
 
 MAX_DEPTH = 16
 """Levels of nesting; the document has three."""
@@ -70,16 +70,16 @@ class ProjectList:
         self.total: int = connection.execute("SELECT count(*) FROM project").fetchone()[0]
 
     async def after(self, key: str, count: int) -> list[Project]:
-        """The next projects behind that key."""
+        """The next projects after that key."""
         query = "SELECT key, name, serial FROM project WHERE key > ? ORDER BY key LIMIT ?"
         return await in_thread(self._select, query, (key, count))
 
     async def changed(
         self, after: str, count: int, *, base: int, done: int, done_to: str
     ) -> list[Project]:
-        """The next projects behind ``after`` that have changed since serial ``base``.
+        """The next projects after ``after`` that have changed since serial ``base``.
 
-        Up to the key ``done_to``, those that have changed since serial ``done`` instead.
+        Up to the key ``done_to``, the serial ``done`` counts instead of ``base``.
         """
         values = {
             "after": after, "count": count, "base": base, "done": done, "done_to": done_to,
@@ -121,7 +121,7 @@ async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectL
 
 
 def _load(table: sqlite3.Connection, projects: Iterator[Project], url: str) -> bool:
-    """Load some projects into the table; whether there may be more."""
+    """Load some projects into the table; returns whether there may be more."""
     try:
         batch = list(islice(projects, BATCH_SIZE))
         table.executemany(_INSERT, batch)

@@ -1,4 +1,4 @@
-"""From ``Requires-Dist`` lines to the requirements of a plain installation.
+"""Converts ``Requires-Dist`` lines to the requirements of a plain installation.
 
 https://packaging.python.org/specifications/dependency-specifiers/
 """
@@ -20,8 +20,8 @@ from ssc_ingest.errors import InvalidName
 from ssc_ingest.models import PackageRef, Purl, Requirement
 
 MAX_LINE_LENGTH = 16 * 1024
-"""Of a longer line, only what stands before its marker is read: nested markers make the parser's
-time grow with their length."""
+"""Maximum characters of a line with its marker; of a longer one, only the text before its marker is
+parsed. Nested markers slow the parser down."""
 
 
 # Before PEP 440 any text could follow an operator; the rest of the line is like today.
@@ -55,7 +55,7 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
     - A direct reference (``name @ https://...``) allows any version.
     - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; one
       that is too long, or too deeply nested, applies everywhere unless it is for an extra; a line
-      that is not a requirement at all is left out. All these are in ``unreadable``.
+      that is not a requirement at all is skipped. All these lines are in ``unreadable``.
     """
     by_package: dict[Purl, list[_Line]] = {}
     unreadable: dict[str, None] = {}
@@ -74,8 +74,7 @@ def _join(lines: list[_Line]) -> Requirement:
     return Requirement(lines[0].package, spell(join([line.interval for line in decisive or lines])))
 
 
-# The lines of a project hardly change from release to release, nor popular ones from
-# project to project.
+# The lines of a project hardly change between releases, and popular lines occur in many projects.
 @lru_cache(maxsize=16_384)
 def _read(text: str) -> _Line | None:
     try:

@@ -1,4 +1,4 @@
-"""A project's page in the Simple repository API: all its versions and files in one document.
+"""A project's page in the Simple repository API, with all its versions and files.
 
 https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691, 700, 714, 792)
 """
@@ -35,7 +35,7 @@ VersionText = Annotated[
 
 
 def _splittable(url: str) -> str:
-    urlsplit(url)  # raises ValueError here instead of wherever the address is used
+    urlsplit(url)  # raises ValueError here instead of at a later use of the address
     return url
 
 
@@ -83,7 +83,7 @@ class MetadataFile:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One version, as its files describe it."""
+    """One version, described by its files."""
 
     name: VersionName
     release_date: datetime | None
@@ -153,7 +153,7 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
 
 
 def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
-    """The best metadata file that is announced, otherwise one that may exist.
+    """The best announced metadata file, otherwise one that may exist.
 
     An index older than PEP 714 announces none but may have them; ``false`` means no.
     """
@@ -166,7 +166,7 @@ def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
     digest = digests.get("sha256")
     return MetadataFile(
         url=urljoin(page_url, urldefrag(best.url).url) + ".metadata",
-        # A digest that is no text is announced all the same: no content has it.
+        # A digest that is not text still counts as announced: no content matches it.
         sha256=None if digest is None else str(digest),
     )
 

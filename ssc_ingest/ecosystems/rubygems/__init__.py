@@ -3,7 +3,7 @@
 Metadata: one request to the compact index, ``/info/NAME``, returns all versions with their
 requirements. With an ETag, an unchanged gem costs an empty response. The JSON API has dates and
 links that the index lacks (:mod:`.fetch`). A new version costs two requests, a changed gem without
-a new version one. Names are case-sensitive; a gem with capitals costs one request more
+a new version one. Names are case-sensitive; a gem with capitals costs one more request
 (:mod:`.lower_case`).
 
 Versions: builds for several platforms are one version, named by the number. Its requirements are
@@ -15,23 +15,22 @@ the builds require and need (Ruby, RubyGems), each for itself: :mod:`.builds`.
 
 Licences: from documents of the API that are read anyway.
 
-Listing: ``/names``, one request and some 3 MB, in the list's own order. A listing whose list was
-replaced meanwhile restarts; gems that were listed already cost no request then.
+Listing: ``/names``, one request and some 3 MB, in the list's own order. A listing restarts if its
+list was replaced; gems that were already listed then cost no request.
 
-Changes: the bytes that were added to ``/versions`` since the last time, by a range request: one
-conditional request without changes, otherwise two. If the list was rebuilt, as at the start of each
-month, all gems are reported with the digests of their files, which are also their ETags; so no
-cursor expires. :mod:`.listing`. A gem whose versions were all yanked between the last look at the
-old list and its replacement is not reported; the sweep of packages that were not read for long
-finds it.
+Changes: a range request for the bytes added to ``/versions``. It costs one conditional request
+without changes, otherwise two. If the list was rebuilt, as at the start of each month, all gems are
+reported with the digests of their files, which are also their ETags; so no cursor expires.
+:mod:`.listing`. A gem whose versions were all yanked between the last read of the old list and its
+replacement is not reported; a staleness run finds it.
 
 A response is stale if the gem's file does not have the MD5 that the list has announced. The file
-may also be newer than the list, which looks the same; the caller drops the expectation after some
+may also be newer than the list, which cannot be distinguished; the caller accepts it after some
 attempts.
 
-Yanked: a yanked version is no longer in the file. If the graph has it, it keeps everything that is
-known of it and is marked as yanked, until the file has it again. A gem whose versions were all
-yanked cannot be installed, and counts as missing.
+Yanked: a yanked version is no longer in the file. If the graph has it, the version keeps its data
+and is marked as yanked, until the file has it again. A gem whose versions were all yanked cannot be
+installed, and counts as missing.
 
 Politeness: the API accepts 10 requests a second from one address; to collect everything, the
 operator recommends the dumps of the database.
@@ -84,7 +83,7 @@ class RubyGems(Ecosystem):
 
     @classmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:
-        """The gem's name: ``require 'rspec-core'``."""
+        """The gem's name, as in ``require 'rspec-core'``."""
         return ref.registry_name
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
@@ -92,7 +91,7 @@ class RubyGems(Ecosystem):
         return Listing(self.client, self.endpoints).names(cursor)
 
     async def feed_end(self) -> str:
-        """The cursor at the present end of the list of versions."""
+        """The cursor at the current end of the list of versions."""
         return await Listing(self.client, self.endpoints).end()
 
     def list_changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
@@ -100,5 +99,5 @@ class RubyGems(Ecosystem):
         return Listing(self.client, self.endpoints).changes(cursor)
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
-        """Read the gem's file of the index, and what the API adds for new versions."""
+        """Read the gem's file of the index, and the API's data for new versions."""
         return await GemReader(self).read(request)

@@ -1,4 +1,4 @@
-"""Documents of RubyGems.org's JSON API, for data that the compact index lacks.
+"""Documents of RubyGems.org's JSON API, with data that the compact index lacks.
 
 https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates, licences and the
 metadata of each version's gemspec, ``gems/NAME.json`` links and licences of the latest version.
@@ -30,7 +30,7 @@ class Links(WireModel):
     bug_tracker_uri: Any = None
 
     def addresses(self) -> Iterator[str]:
-        """Candidates for the repository's address, the best first."""
+        """Candidates for the repository's address, best first."""
         candidates = (self.source_code_uri, self.homepage_uri, self.bug_tracker_uri)
         yield from (text for text in candidates if isinstance(text, str))
 
@@ -54,7 +54,7 @@ class ReleasedBuild(WireModel):
 
     @property
     def links(self) -> Links:
-        """The links that the author wrote into the gemspec's metadata."""
+        """The links in the gemspec's metadata, as written by the author."""
         return Links.model_validate(self.metadata if isinstance(self.metadata, dict) else {})
 
 

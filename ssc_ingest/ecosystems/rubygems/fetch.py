@@ -1,4 +1,4 @@
-"""Reading one gem: its file of the compact index, and the JSON API for what the file lacks.
+"""Reads one gem: its file of the compact index, and the JSON API for missing data.
 
 If the file does not date a new version (lines have dates since 2026), ``versions/NAME.json`` does;
 it has licences, and its metadata often has the repository as well. Otherwise ``gems/NAME.json`` has
@@ -6,7 +6,7 @@ the links, and the latest version's licences; it is read if the latest version i
 metadata lacks the links and the gem is read for the first time, or somebody requested it by name,
 ``gems/NAME.json`` is a third request.
 
-If the API fails, dates stay unknown and the graph keeps its links. Its rate limit is not a failure:
+If the API fails, dates stay unknown and the graph keeps its links. A rate limit is not a failure:
 the fetch continues later.
 """
 
@@ -75,7 +75,7 @@ class GemReader:
         self._endpoints = rubygems.endpoints
 
     async def read(self, request: FetchRequest) -> Package | NotModified:
-        """The gem; errors are those of :meth:`Ecosystem.fetch`.
+        """Read a gem; raises the errors of :meth:`Ecosystem.fetch`.
 
         ``request.expected`` is the MD5 of its file.
         """

@@ -1,8 +1,8 @@
 """Names of gems.
 
-The registry is case-sensitive, and a few old gems differ in nothing but case: neither of two such
-gems may get the other's versions. So the package URL keeps the registry's spelling
-(``pkg:gem/ZenTest``). Which of them gets the lower-case name: :mod:`.lower_case`.
+The registry is case-sensitive, and a few old gems differ only in case. So the package URL keeps the
+registry's spelling (``pkg:gem/ZenTest``); otherwise one gem would get the versions of another.
+:mod:`.lower_case` assigns the lower-case name.
 https://guides.rubygems.org/specification-reference/#name
 """
 

@@ -6,10 +6,10 @@ https://guides.rubygems.org/rubygems-org-compact-index-api/#get---inforubygem::
     1.0.0-java rake:>= 0.8&< 14,json:~> 2.0|checksum:84fd0e...,created_at:2026-06-11T12:34:56Z
 
 The text before ``---`` is opaque. Unknown keys after ``|`` are ignored. A line in another form, or
-with a prerelease behind the dash (``1.0.0-beta.1``; RubyGems accepts none), is skipped with a
-warning: the file is as old as the gem, and contains what authors sent. A file without ``---``, or
-without one readable line, is an error. Since a truncated file would be readable, its digest is
-checked if the host announces it.
+with a prerelease after the dash (``1.0.0-beta.1``, which RubyGems rejects), is skipped with a
+warning: old files contain unchecked data of authors. A file without ``---``, or without a readable
+line, is an error. A truncated file would be readable, so its digest is checked if the host
+announces it.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from ssc_ingest.models import PackageRef, VersionName
 logger = structlog.get_logger(__name__)
 
 MAX_VERSION_LENGTH = 200
-"""Characters; real ones have at most some 50."""
+"""Maximum characters; real ones have about 50."""
 
 PURE_RUBY = "ruby"
 """The platform of a build that runs everywhere."""
@@ -51,7 +51,7 @@ _PRERELEASE = re.compile(
     r"(?:a|alpha|b|beta|c|dev|m|milestone|nightly|p|patch|pre|preview|rc|snapshot)?[0-9.-]*",
     re.IGNORECASE,
 )
-"""Text behind the dash of a line that is not a platform: ``beta.1``, ``rc2``, ``1``."""
+"""Text after the dash of a line that is not a platform: ``beta.1``, ``rc2``, ``1``."""
 
 _BEGINNING = re.compile(r"^[^\s|-]+", re.MULTILINE)
 
@@ -142,7 +142,7 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
 
 
 def without_line(numbers: Iterable[VersionName], body: bytes) -> set[VersionName]:
-    """The versions with which no line of the file begins, whether it is readable or not."""
+    """The versions with which no line of the file begins, readable or not."""
     there = {match[0] for match in _BEGINNING.finditer(body.decode(errors="replace"))}
     return {number for number in numbers if number not in there}
 
@@ -152,7 +152,7 @@ def _build(dependencies: str, facts: str) -> Build:
     for dependency in filter(None, dependencies.split(",")):
         name, _, text = dependency.partition(":")
         text = text.strip() or DEFAULT_REQUIREMENT
-        # A gem that is named twice must satisfy both requirements.
+        # A gem that is declared twice must satisfy both requirements.
         requirements[name] = f"{requirements[name]}&{text}" if name in requirements else text
     values = dict(fact.split(":", 1) for fact in facts.split(",") if ":" in fact)
     needs = {name: spelled(values.get(name, "")) for name in ENGINES}

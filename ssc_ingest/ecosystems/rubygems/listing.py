@@ -1,11 +1,11 @@
-"""Listing all gems from ``/names``, and following the lines that are added to ``/versions``.
+"""Lists all gems from ``/names``, and follows the lines added to ``/versions``.
 
-A cursor of changes is a place in ``/versions``: an offset, a digest of the kilobyte before it, and
-the list's head. The next request is for that kilobyte and what follows. If the kilobyte and the
-head, which has the time of the list, are unchanged, the list has only grown. Otherwise everything
-is read again and reported with the digests of the gems' files, by which the caller recognises
-changes. The announced digest of the list is that of the whole list, so it is checked only when all
-of it is read, which happens every month at least.
+A cursor of changes is a position in ``/versions``: an offset, a digest of the kilobyte before it,
+and the list's head. The next request is for that kilobyte and the following bytes. If the kilobyte
+and the head, which has the time of the list, are unchanged, the list has only grown. Otherwise
+everything is read again and reported with the digests of the gems' files, by which the caller
+recognises changes. The announced digest of the list is that of the whole list, so it is checked
+only when all of it is read, which happens every month at least.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ MAX_LIST = 1024 * 1024 * 1024
 """Bytes of a list; ``/versions`` has some 25 MB."""
 
 MAX_ADDED = 4 * 1024 * 1024
-"""Bytes added since the last time that are read in memory; a month's are some 3 MB."""
+"""Maximum added bytes that are read in memory; a month adds some 3 MB."""
 
 PAGE_SIZE = 5000
 """Gems on a page."""
@@ -66,14 +66,14 @@ class _Cursor(Cursor):
 
 
 class ListingPosition(_Cursor):
-    """``names`` names of the list with that SHA-256 have been listed."""
+    """The first ``names`` names of the list with that SHA-256 have been listed."""
 
     sha256: str
     names: int = Field(ge=0)
 
 
 class FeedPosition(_Cursor):
-    """A place in ``/versions``; ``etag`` is the list's validator if the place is its end."""
+    """A position in ``/versions``; ``etag`` is the list's validator if the position is its end."""
 
     head: str
     offset: int = Field(ge=0)
@@ -113,7 +113,7 @@ class Listing:
                 yield NamesPage(tuple(page), reached.write(), total)
 
     async def end(self) -> str:
-        """The cursor at the present end of ``/versions``: two requests."""
+        """The cursor at the current end of ``/versions``: two requests."""
         try:
             tail = await self._part(f"-{OVERLAP}")
             part = _CONTENT_RANGE.fullmatch(tail.headers.get("content-range", ""))
@@ -133,7 +133,7 @@ class Listing:
             return FeedPosition(head=lists.head(), **place._asdict(), etag=etag).write()
 
     async def changes(self, cursor: str) -> AsyncIterator[ChangesPage]:
-        """The gems on the lines behind the cursor, or all gems if the list was replaced."""
+        """The gems on the lines after the cursor, or all gems if the list was replaced."""
         position = FeedPosition.read(cursor)
         response = await self._behind(position)
         if response and response.not_modified:
@@ -142,7 +142,7 @@ class Listing:
         if response and await self._is_head(position.head):
             known = response.body[: position.offset - position.overlap_start]
             if len(known) < position.offset - position.overlap_start:
-                # The same list, but shorter: from a cache that lags behind.
+                # The same list, but shorter: from a lagging cache.
                 logger.info("list_is_older", ecosystem=IDENTITY.name, read_up_to=position.offset)
                 return
             if tail_of(known) == position.tail:
@@ -161,9 +161,9 @@ class Listing:
                 yield page
 
     async def _behind(self, position: FeedPosition) -> Response | None:
-        """The kilobyte before the position and everything behind it, as far as it exists.
+        """The kilobyte before the position and all bytes after it, if they exist.
 
-        ``None``: the host ignores byte ranges, or more was added than fits in memory.
+        ``None``: the host ignores byte ranges, or more was added than the limit.
         """
         try:
             response = await self._part(f"{position.overlap_start}-", etag=position.etag)

@@ -6,11 +6,11 @@ each line. ``/versions`` has, after a head that ends with ``---``::
     rake 0.8.0,0.8.1-java 6b1c8a0f...
     rake -0.8.0 04f1b1cd...
 
-a gem with its new versions (yanked ones with a minus), and the MD5 of its file from then on.
-Lines are added at the end; the last line of a gem is valid. Once a month the list is rebuilt, with
-one line per gem and another ``created_at`` in its head.
+a gem with its new versions (yanked ones with a minus), and the new MD5 of its file. Lines are added
+at the end; the last line of a gem is valid. Once a month the list is rebuilt, with one line per gem
+and another ``created_at`` in its head.
 
-Lists are files, or parts of files, of which one line is in memory.
+Lists are files or parts of files; one line at a time is in memory.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ MAX_LINES = 20_000_000
 """There are some 200,000 gems, and as many new lines in a month."""
 
 MAX_HEAD_LENGTH = 4096
-"""Bytes; it has one short line."""
+"""Maximum bytes of the head, which has one short line."""
 
 OVERLAP = 1024
-"""Bytes before a position that identify it."""
+"""Number of bytes before a position that identify it."""
 
 NO_VERSIONS = hashlib.md5(b"---\n", usedforsecurity=False).hexdigest()
 """The MD5 of a gem's file after the last version was yanked."""
@@ -136,7 +136,7 @@ class Lists:
         return self._base + size - len(behind[2])
 
     def place(self, offset: int) -> Place:
-        """The place with that offset."""
+        """The position with that offset."""
         begin = max(0, offset - OVERLAP)
         reading = self._file.tell()  # an iteration may be in progress
         self._file.seek(max(0, begin - self._base))
@@ -172,5 +172,5 @@ def head_of(begin: bytes, url: str) -> str:
 
 
 def tail_of(data: bytes) -> str:
-    """The digest of the bytes before a place."""
+    """The digest of the bytes before a position."""
     return hashlib.sha256(data[-OVERLAP:]).hexdigest()

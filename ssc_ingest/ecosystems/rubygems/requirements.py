@@ -2,8 +2,8 @@
 
 https://guides.rubygems.org/patterns/#declaring-dependencies,
 https://docs.ruby-lang.org/en/master/Gem/Requirement.html. The readers (``GemVersionRange`` of
-univers 31.1.0) know the same notation, but only one lower bound, one upper bound and exclusions
-between them; they ignore the prerelease of a ``~>``. So requirements are reduced to an interval:
+univers 31.1.0) support the same notation, but only one lower bound, one upper bound and exclusions
+between them. They ignore the prerelease of a ``~>``. So requirements are reduced to an interval:
 
 ==========================  ==========================================================
 ``~> 1.2``                  unchanged
@@ -33,14 +33,14 @@ LOWEST = "0.A"
 """No version of a real gem is lower than this one."""
 
 MAX_REQUIREMENT_LENGTH = 4096
-"""Characters; a longer text is not evaluated but means any version."""
+"""Maximum characters; a longer text means any version."""
 
 _ZERO = GemVersion(())
 _CLAUSE = re.compile(r"(=|!=|>=?|<=?|~>)?\s*([0-9A-Za-z.-]+)")
 
 
 class Range(NamedTuple):
-    """The versions that a requirement admits; ``pessimistic`` is set if ``~>`` of it suffices."""
+    """The versions that a requirement admits; ``pessimistic``: one ``~>`` expresses them."""
 
     interval: Interval[GemVersion]
     pessimistic: str | None = None

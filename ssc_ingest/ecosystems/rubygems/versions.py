@@ -1,7 +1,7 @@
 """Versions of gems, in the order of ``Gem::Version``, which is that of the graph's readers.
 
 A version is a sequence of numbers and words; a word makes it a prerelease. Sequences are compared
-place by place, and a missing place is 0; a word comes before any number, and words are compared by
+item by item, and a missing item is 0. A word comes before any number, and words are compared by
 their characters. So ``1.0.b1 < 1.0.rc < 1 = 1.0 < 1.0.1``. ``1.0-a`` is read as ``1.0.pre.a``.
 https://docs.ruby-lang.org/en/master/Gem/Version.html
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 from itertools import dropwhile, takewhile, zip_longest
 
-# No "-": in the registry, a platform follows it.
+# Without "-", which precedes a platform in the registry.
 NUMBER = r"[0-9]+(?:\.[0-9A-Za-z]+)*"
 
 _VERSION = re.compile(rf"{NUMBER}(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
@@ -21,7 +21,7 @@ _SEGMENT = re.compile(r"[0-9]+|[A-Za-z]+")
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class GemVersion:
-    """A version's place in the order; equal ones have equal ``canonical`` segments."""
+    """A version's position in the order; equal ones have equal ``canonical`` segments."""
 
     canonical: tuple[int | str, ...]
 

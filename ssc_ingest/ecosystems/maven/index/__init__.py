@@ -1,7 +1,7 @@
-"""Reading Maven Central's index: the names of all packages, and the packages that changed.
+"""The reader of Maven Central's index: the names of all packages, and changed packages.
 
 Bytes become documents (:mod:`.gunzip`, :mod:`.documents`), documents become records
 (:mod:`.records`), and records become sorted lines on disk (:mod:`.sorted_lines`), in memory that
-does not depend on the index's size. All of these modules need the standard library only, because
-they also run as a command (:mod:`.__main__`) in the image of ``maven/index_container.py``.
+does not depend on the index's size. These modules use only the standard library, because they also
+run as a command (:mod:`.__main__`) in the image of ``maven/index_container.py``.
 """

@@ -21,7 +21,7 @@ from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import RegistryError
 
 TIMEOUT = 120
-"""Seconds without a byte after which the transfer counts as broken."""
+"""Seconds without data until the transfer counts as broken."""
 
 UNAVAILABLE = 69
 BROKEN_PIPE = 141
@@ -29,7 +29,7 @@ INTERRUPTED = 130
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Only the caller decides which hosts are contacted."""
+    """Rejects redirects, so that only the caller chooses the contacted host."""
 
     def redirect_request(self, *_: object) -> None:
         """Do not follow; the response becomes an error."""

@@ -1,4 +1,4 @@
-"""The index's binary format: a header, then documents of named fields, all of it compressed.
+"""The index's binary format: a header, then documents of named fields, compressed.
 
 .. code-block:: text
 
@@ -9,7 +9,7 @@
 Big-endian, until the end of the file; texts are in Java's modified UTF-8. Written by
 ``org.apache.maven.index.updater.IndexDataWriter`` of https://github.com/apache/maven-indexer.
 
-An index has ten million documents, so unused fields are skipped and never become objects. Three
+An index has ten million documents, so unused fields are skipped without creating objects. Three
 fields of a document are kept, as bytes: ``u``, ``m`` and ``del`` (:mod:`.records`).
 """
 
@@ -52,8 +52,7 @@ _NOT_ARTIFACTS = frozenset({b"DESCRIPTOR", b"allGroups", b"rootGroups"})
 class IndexReader:
     """The documents of one index file, whole or incremental.
 
-    Iterating gives rows of a few thousand documents at a time. Memory does not depend on the
-    file's size.
+    Iteration returns a few thousand documents at a time. Memory does not depend on the file's size.
     """
 
     def __init__(self, file: IO[bytes], *, url: str = "the index") -> None:
@@ -64,7 +63,7 @@ class IndexReader:
             MalformedMetadata: the file is not an index.
         """
         self.documents = 0
-        """Documents so far, including those about the index itself."""
+        """Number of documents so far, including those about the index itself."""
         self._url = url
         self._stream = Gunzip(file, url=url, max_bytes=MAX_EXPANDED)
         self._rest = self._stream.read(CHUNK_SIZE)
@@ -74,7 +73,7 @@ class IndexReader:
             self._rest += more
         version, timestamp = _HEADER.unpack_from(self._rest)
         self.timestamp: int = timestamp
-        """The time of the index in milliseconds since 1970; -1 if it does not say."""
+        """The time of the index in milliseconds since 1970; -1 if unknown."""
         if version != 1:
             raise MalformedMetadata(f"version {version} of the index format, not 1", url=url)
         self._rest = self._rest[_HEADER.size :]
@@ -89,15 +88,15 @@ class IndexReader:
 
         Raises:
             RegistryUnavailable: the file is truncated or damaged.
-            MalformedMetadata: lengths that make no sense.
+            MalformedMetadata: a length is invalid.
         """
         data, needed = self._rest, 0
         while True:
             rows, parsed, needed = self._parse(data)
             if rows:
                 yield rows
-            # A document larger than a chunk is parsed again each time that the data has doubled,
-            # so that the total work stays linear.
+            # A document larger than a chunk is parsed again each time the data has doubled, so the
+            # total work is linear.
             left = len(data) - parsed
             more = self._stream.read(max(CHUNK_SIZE, left))
             if not more:
@@ -113,7 +112,7 @@ class IndexReader:
     def _parse(self, data: bytes) -> tuple[list[Row], int, int]:  # noqa: C901, PLR0912 - see below
         """The complete documents at the beginning, their length, and the size of the next one.
 
-        This is the hot loop; hence local names, and no calls.
+        This is the hot loop, so it uses local names and no calls.
         """
         rows: list[Row] = []
         count_at, field_at = _COUNT.unpack_from, _FIELD.unpack_from

@@ -1,7 +1,7 @@
 """Decompressing a gzip stream in bounded memory, with a check that it is complete.
 
-RFC 1952. The checksum and length at the end of each member distinguish a complete file from a
-truncated one. Standard library only, like the whole reader.
+RFC 1952. The checksum and length at the end of each member distinguish complete from truncated
+files. Like the whole reader, this module uses only the standard library.
 """
 
 import zlib
@@ -63,7 +63,9 @@ class Gunzip:
             if not (self._compressed or self._inflater.eof):
                 self._compressed = self._file.read(READ_SIZE)
                 if not self._compressed:
-                    raise RegistryUnavailable("the file was cut: its end is missing", url=self._url)
+                    raise RegistryUnavailable(
+                        "the file is truncated: its end is missing", url=self._url
+                    )
 
     def _next_member(self) -> bool:
         """Start the next member of the stream; whether there is one."""

@@ -1,4 +1,4 @@
-"""One pass over an index: from its documents to distinct lines in order."""
+"""One pass over an index: converts its documents to distinct lines in order."""
 
 from collections.abc import Iterator
 from typing import IO, NamedTuple
@@ -8,7 +8,7 @@ from ssc_ingest.ecosystems.maven.index.records import Changes, Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 
 REPORT_INTERVAL = 100_000
-"""Documents between two progress reports."""
+"""Number of documents between progress reports."""
 
 
 class Progress(NamedTuple):
@@ -16,13 +16,13 @@ class Progress(NamedTuple):
 
     documents: int
     size: int
-    """Bytes, uncompressed."""
+    """Number of uncompressed bytes."""
 
 
 class Pass:
-    """Reads a file's documents into ``lines`` while it is iterated; a step takes milliseconds.
+    """An iterator that reads a file's documents into ``lines``; a step takes milliseconds.
 
-    A step gives a :class:`Progress` from time to time, otherwise ``None``.
+    Some steps return a :class:`Progress`, the others ``None``.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Pass:
 
     @property
     def timestamp(self) -> int:
-        """The time of the index in milliseconds since 1970; -1 if it does not say."""
+        """The time of the index in milliseconds since 1970; -1 if unknown."""
         return self._reader.timestamp
 
     @property

@@ -42,7 +42,7 @@ class IndexProperties:
     available: frozenset[int]
 
     def chunks_after(self, number: int | None) -> Sequence[int] | None:
-        """The chunks behind one, ascending; ``None`` if one of them is not available."""
+        """The chunks after a number, ascending; ``None`` if one of them is not available."""
         if number is None or self.last is None or number > self.last:
             return None
         numbers = range(number + 1, self.last + 1)

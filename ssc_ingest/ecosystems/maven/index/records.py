@@ -1,10 +1,10 @@
-"""The meaning of the index's documents, and the lines that a pass makes of them.
+"""The meaning of the index's documents, and their conversion to lines.
 
-A document is about the index itself (:mod:`.documents` skips those), or names in ``del`` an
-artifact that was removed, or describes in ``u`` an artifact that was added. Artifacts are written
+A document concerns the index itself (:mod:`.documents` skips those), or names a removed artifact in
+``del``, or describes an added artifact in ``u``. Artifacts are written
 ``group|artifact|version|classifier|extension``, the last part optional, ``NA`` for no classifier.
-``m`` is the time when the document came into the index, in milliseconds since 1970; it is not the
-time of the file.
+``m`` is the time when the document was added to the index, in milliseconds since 1970, not the time
+of the file.
 
 An artifact without classifier is a version; one with a classifier (sources, javadoc) is a further
 file of a version. Names outside ASCII do not exist (:mod:`ssc_ingest.ecosystems.maven.identity`),
@@ -20,9 +20,9 @@ from ssc_ingest.ecosystems.maven.index.documents import Row
 Lines = list[bytes]
 
 SEPARATOR = b"\t"
-"""Between name and version in a line of :class:`Changes`."""
+"""Separates name and version in a line of :class:`Changes`."""
 BEHIND_VERSIONS = b"\n"
-"""A name with this suffix sorts behind all lines of that package and before all others."""
+"""A name with this suffix sorts after all lines of its package and before all later ones."""
 
 # Printable characters without separators: | in the index, : in names, tab and line feed in lines.
 _VERSION = re.compile(rb"([!-9;-{}~]+)\|([!-9;-{}~]+)\|([!-{}~]+)\|NA(?:\|[!-{}~]*)?")
@@ -36,9 +36,9 @@ class _Pass:
 
     def __init__(self) -> None:
         self.skipped = 0
-        """Documents from which neither an addition nor a removal can be read."""
+        """Number of documents with neither an addition nor a removal."""
         self.examples: list[str] = []
-        """A few of these, for messages."""
+        """Some of them, for messages."""
 
     def _skip(self, uinfo: bytes | None) -> None:
         if uinfo is not None and _FURTHER_FILE.fullmatch(uinfo):
@@ -52,10 +52,10 @@ class Names(_Pass):
     """Lines ``group:artifact`` of every package that has a version."""
 
     def __init__(self, known_to: bytes = b"", since: int | None = None) -> None:
-        """All packages, but those up to ``known_to`` only if they came after ``since`` (ms)."""
+        """Select all packages, but those up to ``known_to`` only if added after ``since`` (ms)."""
         super().__init__()
         self._known_to, self._since = known_to, since
-        # The files and versions of a package are mostly adjacent.
+        # The files and versions of a package are usually adjacent.
         self._last = b"|"
 
     def __call__(self, rows: Iterable[Row]) -> Lines:
@@ -83,11 +83,11 @@ class Names(_Pass):
 class Changes(_Pass):
     """Lines ``group:artifact<TAB>version`` of every version that was added.
 
-    A removed version gives a line without version: the package has to be read again.
+    A removed version makes a line without version: the package has to be read again.
     """
 
     def __init__(self, since: int | None = None) -> None:
-        """All documents, or those that came into the index after ``since`` (ms)."""
+        """Select all documents, or those added after ``since`` (ms)."""
         super().__init__()
         self._since = since
         self._last = b"|"
@@ -115,7 +115,7 @@ class Changes(_Pass):
 
 
 def _came_before(modified: bytes | None, since: int | None) -> bool:
-    """Whether a document certainly came into the index by then."""
+    """Whether a document was certainly added by then."""
     return bool(since is not None and modified and modified.isdigit() and int(modified) <= since)
 
 

@@ -1,7 +1,7 @@
 """Distinct lines in order, without holding all of them in memory: an external merge sort.
 
-Lines are collected in a set; when there are many, they are sorted and written to disk, and finally
-the files are merged. Hashes alone decide nothing, so no line is lost to a collision.
+Lines are collected in a set. A full set is sorted and written to disk; finally the files are
+merged. Lines are compared as a whole, so no line is lost by a hash collision.
 """
 
 import heapq
@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import IO, Self
 
 MAX_IN_MEMORY = 250_000
-"""Lines, some 25 MB."""
+"""Maximum lines in memory, some 25 MB."""
 MAX_FILES = 64
-"""Sorted files before they are merged into one."""
+"""Number of sorted files that are merged into one."""
 BATCH_SIZE = 10_000
 """Lines written at a time."""
 
@@ -50,7 +50,7 @@ class SortedLines:
                 self._merge()
 
     def finish(self) -> int:
-        """Sort all lines; returns the number of distinct ones."""
+        """Sort all lines; returns the number of distinct lines."""
         self._spill()
         if len(self._files) != 1:
             self._merge()

@@ -1,1 +1,1 @@
-"""POM files: their model, their parents, and the effective model that requirements come from."""
+"""POM files: their model, their parents, and the effective model with the requirements."""

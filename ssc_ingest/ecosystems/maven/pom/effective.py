@@ -1,4 +1,4 @@
-"""Maven's effective model: a POM together with the POMs that it inherits from.
+"""Maven's effective model: a POM merged with its parents.
 
 https://maven.apache.org/ref/current/maven-model-builder/ defines the order: first inheritance, on
 raw texts (the child's declaration of a dependency replaces its parents'), then interpolation, in
@@ -99,8 +99,8 @@ class EffectivePom:
     def managed(self, key: Key) -> list[Declaration]:
         """The entries for that key of its own and inherited ``dependencyManagement``, in order.
 
-        Several are there only if Maven has no reason to merge lists: neither a parent that manages
-        anything nor an import. They complete each other then.
+        There are several only if Maven does not merge lists, because no parent manages anything and
+        there is no import. They then complete each other.
         """
         found = []
         for index in range(len(self.lineage)):
@@ -110,10 +110,10 @@ class EffectivePom:
         return found[-1:] if next(self.imports, None) else found
 
     def _kept(self, index: int, artifact: str) -> list[Declaration]:
-        """What a POM of the lineage manages under an artifact, where its children do not.
+        """A lineage POM's managed dependencies under an artifact, without its children's.
 
-        Maven merges lists from above: of keys that a POM repeats, the last declaration counts where
-        something is inherited, else the first, for its children.
+        Maven merges lists from the top of the lineage. If a POM repeats a key, the last declaration
+        counts if the POM inherits something; otherwise the first one counts for its children.
         """
         declarations: Iterable[Declaration] = self.lineage[index].managed.get(artifact, ())
         if not declarations:
@@ -163,9 +163,9 @@ class EffectivePom:
         return self._resolved[name]
 
     def _look_up(self, name: str) -> str | None:
-        """As Maven's AbstractStringBasedModelInterpolator: elements, properties, elements.
+        """Elements, properties, elements: as in Maven's AbstractStringBasedModelInterpolator.
 
-        Of the system's properties those have a value that are the same everywhere.
+        Only system properties that are the same everywhere have a value.
         """
         for prefix in _PREFIXES:
             if name.startswith(prefix):

@@ -1,4 +1,4 @@
-"""The addresses of the source that a POM gives (https://maven.apache.org/pom.html#SCM)."""
+"""The addresses of the source code in a POM (https://maven.apache.org/pom.html#SCM)."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ _SCM = re.compile(r"scm:\w+[:|]", re.IGNORECASE)
 
 
 def repository_candidates(pom: EffectivePom) -> Iterator[str]:
-    """Addresses of the repository, the best first.
+    """Addresses of the repository, best first.
 
-    A POM inherits these, but an organisation's common parent would pass on its own address. So
-    only parents with the POM's version count: they were released together with it.
+    POMs inherit addresses, but a common parent of an organisation has its own. So only parents with
+    the POM's version count: they were released with it.
     """
     lineage = pom.released_together
     for name in ("scm.url", "scm.connection", "scm.developerConnection", "url"):

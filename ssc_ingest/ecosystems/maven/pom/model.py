@@ -1,4 +1,4 @@
-"""One POM as the repository has it, before inheritance and interpolation.
+"""One POM of the repository, before inheritance and interpolation.
 
 https://maven.apache.org/ref/current/maven-model/maven.html. Active profiles (:mod:`.profiles`) are
 merged in here, since they apply before inheritance.
@@ -28,7 +28,7 @@ MAX_LICENSES = 100
 """Of one POM; further ones are ignored."""
 
 MAX_VALUE = 4096
-"""Characters of an element that expressions may refer to; a longer one has no value."""
+"""Maximum characters of an element for expressions; a longer one has no value."""
 
 _SIMPLE = ("modelVersion", "packaging", "name", "description", "url", "inceptionYear")
 _OBJECTS = (
@@ -38,7 +38,7 @@ _OBJECTS = (
 
 
 class Key(NamedTuple):
-    """What distinguishes the dependencies of one POM."""
+    """The key of a dependency in one POM."""
 
     group: str
     artifact: str
@@ -93,8 +93,8 @@ class Pom:
     properties: Mapping[str, str]
     dependencies: Mapping[Key, Declaration]
     managed: Mapping[str, tuple[Declaration, ...]]
-    """Managed dependencies and imports by artifact, repeated ones too, in document order; under ""
-    those whose artifact is an expression."""
+    """Managed dependencies and imports by artifact, including repeated ones, in document order;
+    those whose artifact is an expression are under ""."""
     imports: tuple[Declaration, ...]
     """Those of them that are bills of materials, in document order."""
     relocation: Relocation | None
@@ -157,12 +157,12 @@ def parse_pom(body: bytes, url: str) -> Pom:
 
 
 def raw_artifact(declaration: Declaration) -> str:
-    """Under which artifact a POM has a managed dependency."""
+    """The artifact under which a managed dependency is stored."""
     return "" if "${" in declaration.artifact else declaration.artifact
 
 
 def last_of_each(declarations: Iterable[Declaration]) -> list[Declaration]:
-    """Of repeated keys the last declaration, in the place of the first: as when Maven merges."""
+    """The last declaration of each key, at the position of the first, as in Maven's merge."""
     return list({declaration.key: declaration for declaration in declarations}.values())
 
 

@@ -1,11 +1,11 @@
-"""Finding the parents and bills of materials of POMs; a few of them serve very many packages.
+"""Finds the parents and bills of materials of POMs; many packages share them.
 
 All workers share them (:class:`ssc_ingest.http.document_cache.DocumentCache`), and each process
 keeps the most recently used ones in parsed form. A POM that is missing or unreadable contributes
 nothing; a host that does not respond is an error as usual.
 
-A parent may be named by a range of versions: it is the highest listed one in the range now. As for
-Maven, a range without an upper bound names none, and neither does a bill of materials' range.
+A parent may be named by a range: it is the highest listed version in the range. As in Maven, a
+range without an upper bound names no parent, and a range never names a bill of materials.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from ssc_ingest.ecosystems.maven.pom.effective import EffectivePom
 from ssc_ingest.ecosystems.maven.pom.model import Declaration, Pom
 
 MAX_LINEAGE = 32
-"""Parents of one POM; the longest lineages of the repository have about ten."""
+"""Maximum parents of one POM; the longest lineages have about ten."""
 
 MAX_IMPORTS = 500
-"""Bills of materials that are searched for one POM."""
+"""Maximum bills of materials read for one POM."""
 
 Reader = Callable[[Coordinates], Awaitable[Pom | None]]
 Lister = Callable[[str], Awaitable[Sequence[str]]]
@@ -57,7 +57,7 @@ class ParsedPoms:
 
 
 class Inheritance:
-    """What the POMs of one package inherit; requests each document once."""
+    """The inherited POMs of one package; requests each document once."""
 
     def __init__(self, read: Reader, versions_of: Lister, poms: ParsedPoms) -> None:
         """``read`` returns a parent or bill of materials, or ``None`` if there is no such POM.
@@ -71,24 +71,24 @@ class Inheritance:
         self._locks: WeakValueDictionary[Coordinates, asyncio.Lock] = WeakValueDictionary()
         self._missing: set[Coordinates] = set()
         self.is_complete = True
-        """Whether every POM that was needed here exists."""
+        """Whether all POMs that were needed exist."""
 
     def for_one_pom(self) -> "Inheritance":
-        """A copy with its own ``is_complete``; it shares what was found and what is missing."""
+        """A copy with its own ``is_complete`` and shared documents."""
         one = copy(self)
         one.is_complete = True
         return one
 
     @property
     def missing(self) -> frozenset[Coordinates]:
-        """Coordinates of POMs that were referred to and not found."""
+        """Coordinates of referenced POMs that were not found."""
         return frozenset(self._missing)
 
     async def of(self, coordinates: Coordinates, pom: Pom) -> EffectivePom:
         """The POM with its parents, up to the first that is missing or closes a circle."""
         relatives = {coordinates: pom}
         while (reference := pom.parent) and len(relatives) <= MAX_LINEAGE:
-            # The reference is resolved before inheritance: only the child's own values count in it.
+            # The reference is resolved before inheritance, so only the child's own values count.
             child = EffectivePom({coordinates: pom})
             coordinates = await self._newest(Coordinates(*map(child.interpolate, reference)))
             found = None if coordinates in relatives else await self._find(coordinates)
@@ -134,7 +134,7 @@ class Inheritance:
                     imports.append(bill.imports)
 
     async def _newest(self, coordinates: Coordinates) -> Coordinates:
-        """With a range's highest listed version, if there is one."""
+        """Replace a range by its highest listed version, if there is one."""
         group, artifact, version = coordinates
         if not (is_range(version) and coordinates._replace(version="0").are_usable):
             return coordinates

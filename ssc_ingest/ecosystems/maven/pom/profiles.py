@@ -1,7 +1,7 @@
-"""Which profiles of a POM are active: as on one platform, Linux, and on every JDK in support.
+"""The active profiles of a POM: on Linux, and on every supported JDK.
 
-A profile is active if all conditions of its ``activation`` hold, on JDK 11, 17, 21 and 25 alike
-(:data:`JDKS`). Without such a profile, those with ``activeByDefault`` are active.
+A profile is active if all conditions of its ``activation`` hold on each of the JDKs 11, 17, 21 and
+25 (:data:`JDKS`). Without such a profile, those with ``activeByDefault`` are active.
 https://maven.apache.org/guides/introduction/introduction-to-profiles.html
 
 ``jdk``
@@ -14,7 +14,7 @@ https://maven.apache.org/guides/introduction/introduction-to-profiles.html
 ``file``
     No file exists. A path that is not absolute holds neither way: there is no project's folder.
 
-As Maven evaluates them (``org.apache.maven.model.profile.activation``), mistakes included.
+The evaluation follows ``org.apache.maven.model.profile.activation``, including its mistakes.
 """
 
 import re
@@ -34,7 +34,7 @@ PLATFORM = {"os.name": "Linux", "os.arch": "amd64", "file.separator": "/", "path
 _FAMILIES = frozenset(
     {"windows", "win9x", "dos", "mac", "os/2", "netware", "tandem", "z/os", "os/400", "openvms"}
 )
-"""Families of other systems; any other text stands for systems whose name contains it."""
+"""Families of other systems; any other text means systems whose names contain it."""
 
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -84,7 +84,7 @@ class _Bound(NamedTuple):
 
 
 def _bounds(condition: str) -> list[_Bound]:
-    """The bounds of a range, or of what looks like one."""
+    """The bounds of a text that looks like a range."""
     found = []
     for part in condition.rstrip(",").split(","):
         if part.startswith(("[", "(")):
@@ -97,7 +97,7 @@ def _bounds(condition: str) -> list[_Bound]:
 
 
 def _compared(jdk: str, bound: _Bound, outside: int) -> int:
-    """-1, 0 or 1; ``outside`` is the side that an open bound excludes itself from.
+    """Compare: -1, 0 or 1; ``outside`` is the result for a version equal to an open bound.
 
     Raises:
         ValueError: a part of the bound that decides is no number.

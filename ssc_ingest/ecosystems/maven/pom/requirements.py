@@ -47,7 +47,7 @@ class RequirementReader:
         return (Requirement(package, constraints, RELOCATION),) if package else ()
 
     def report(self) -> None:
-        """Log, once per package, the declared names that no package can have."""
+        """Log invalid names, once per package."""
         self._requirements.report(IDENTITY.name, self._ref.purl)
 
 
