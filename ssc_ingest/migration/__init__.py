@@ -1,13 +1,12 @@
-"""Bring a graph that the reference implementation wrote to this program's data contract, in place.
+"""Convert a graph of the reference implementation to this program's data model, in place.
 
-What it left, and what becomes of each thing, is in docs/migration.md. Three passes, each over
-one ecosystem after the other: packages get their identity and duplicates are merged
-(:mod:`.packages`), then their versions (:mod:`.versions`) and these versions' requirements
-(:mod:`.requirements`) are put in order; what is left (:mod:`.strays`) comes last, then the schema.
+docs/migration.md has the rules. The first pass gives packages their identity and merges duplicates
+(:mod:`.packages`). The second pass corrects versions (:mod:`.versions`) and their requirements
+(:mod:`.requirements`). The last pass handles the other nodes (:mod:`.strays`) and the schema. The
+first two passes process one ecosystem after the other.
 
-Every step may be repeated: it compares what is with what ought to be, and writes the
-difference. How far the migration is stands in a node of the graph, written in the same
-transaction as what it speaks of (:mod:`.journal`).
+Every step may be repeated: it compares the graph with its required state and writes the difference.
+A node of the graph stores the progress, in the same transaction as the work (:mod:`.journal`).
 """
 
 from ssc_ingest.migration.journal import SupersededMigration

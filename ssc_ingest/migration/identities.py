@@ -1,4 +1,4 @@
-"""Who a package node is, and what it should look like: pure functions of what the graph has."""
+"""The identity and the required properties of package nodes, as pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import NOT_AVAILABLE, PackageRef, Purl
 
 UNNAMED = "?"
-"""Begins the name of a node that had none: no registry has such names."""
+"""First character of the name for a nameless node; no registry has such names."""
 
 
 @dataclass(frozen=True)
 class PackageNode:
-    """A package as it is in the graph."""
+    """A package node in the graph."""
 
     id: str
     properties: Mapping[str, Any]
     labels: tuple[str, ...]
     edges: int
-    """Relationships to versions and from those who require it."""
+    """Number of relationships to versions and from requiring nodes."""
     strays: int
-    """Requirements of its own: only versions may have any."""
+    """Number of its own requirements; only versions may have any."""
     ecosystem: type[Ecosystem]
 
     @property
@@ -40,12 +40,12 @@ class PackageNode:
 
     @cached_property
     def spelling(self) -> str:
-        """Its name, as the registry would spell it."""
+        """Its name in the registry's spelling."""
         return self.ecosystem.name_of_node(self.properties)
 
     @cached_property
     def ref(self) -> PackageRef | None:
-        """Which package it is; ``None`` if its registry cannot have one of that name."""
+        """The package of the node; ``None`` if the name is invalid in its registry."""
         try:
             return self.ecosystem.ref(self.spelling)
         except InvalidName:
@@ -53,7 +53,7 @@ class PackageNode:
 
     @cached_property
     def purl(self) -> Purl:
-        """Its identity. A name that no registry has is taken as it is: it meets no other's."""
+        """Its identity. An invalid name is used unchanged; it equals no other identity."""
         if self.ref is not None:
             return self.ref.purl
         identity = self.ecosystem.identity
@@ -62,16 +62,16 @@ class PackageNode:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What is to become of the nodes of one package."""
+    """The changes of the nodes of one package."""
 
     survivor: PackageNode
     duplicates: tuple[PackageNode, ...]
     properties: Row
-    """What the survivor has to get; ``None`` removes a property. Empty if nothing."""
+    """Properties to set on the surviving node; ``None`` removes one."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is neither a package that can be, nor of use to anybody."""
+        """Whether the node has an invalid name and no references."""
         nodes = (self.survivor, *self.duplicates)
         return self.survivor.ref is None and not any(node.edges for node in nodes)
 
@@ -82,11 +82,11 @@ def number_of(element_id: str) -> int:
 
 
 def identify(nodes: Iterable[PackageNode], namesakes: Iterable[PackageNode]) -> list[Identity]:
-    """Group nodes by package, and say what each package should have.
+    """Group nodes by package, and compute the changes of each package.
 
     Args:
-        nodes: those of one page, and all others with the purls of these.
-        namesakes: nodes whose name is the lower-case form of some package's of the page.
+        nodes: the nodes of one page, and all others with their purls.
+        namesakes: nodes whose name is the lower-case form of a name on the page.
     """
     groups: dict[Purl, list[PackageNode]] = {}
     for node in nodes:
@@ -98,7 +98,7 @@ def identify(nodes: Iterable[PackageNode], namesakes: Iterable[PackageNode]) -> 
 
 
 def lower_name(node: PackageNode) -> str | None:
-    """The lower-case name that another package may own, where case tells packages apart."""
+    """The lower-case name that another package may own, if the registry distinguishes case."""
     lower = node.spelling.lower()
     if node.ref is None or lower == node.spelling:
         return None
@@ -109,10 +109,10 @@ def lower_name(node: PackageNode) -> str | None:
 
 
 def _best_spelled(group: Iterable[PackageNode]) -> PackageNode:
-    """The node whose spelling is most likely the registry's, whatever is merged in what order.
+    """The node that most likely has the registry's spelling, independent of the order of merges.
 
-    That of a package that this program has read; then one that is not the normalised form,
-    which requirements have; then the first as texts, so that capitals win.
+    First a package that this program has read; then a spelling that is not the normalised form,
+    which requirements have; then the first in text order, which prefers capitals.
     """
 
     def rank(node: PackageNode) -> tuple[bool, bool, str]:
@@ -125,10 +125,10 @@ def _best_spelled(group: Iterable[PackageNode]) -> PackageNode:
 def _names(
     spelled: Mapping[Purl, PackageNode], namesakes: Iterable[PackageNode]
 ) -> dict[Purl, str]:
-    """What readers look each package up by: in lower case, unless that name is another's.
+    """The name of each package: in lower case, unless another package owns that name.
 
-    It belongs to the package that the registry spells so; if there is none, to the one that has
-    it already, or to the first in the order of their spelling.
+    It belongs to the package with that spelling in the registry; if there is none, to the package
+    that already has it, otherwise to the first in text order.
     """
     owners: dict[str, tuple[bool, bool, str, Purl]] = {}
 
@@ -174,7 +174,9 @@ def _identity(group: Sequence[PackageNode], name: str) -> Identity:
         **(best.ref.properties if best.ref else {}),
     }
     if duplicates:
-        wanted["etag"] = None  # versions of others have come: the document must be read again
+        wanted["etag"] = (
+            None  # the node received versions of others, so the document must be read again
+        )
     has = survivor.properties
     changed = {key: value for key, value in wanted.items() if not _same(has.get(key), value)}
     return Identity(survivor, tuple(duplicates), changed)
@@ -186,7 +188,7 @@ def _last_moment(group: Iterable[PackageNode]) -> datetime | None:
 
 
 def local_moment(value: Any) -> datetime | None:
-    """A stored moment as naive UTC; ``None`` for what is no moment."""
+    """A stored time as naive UTC; ``None`` for invalid values."""
     if isinstance(value, DateTime):
         native = value.to_native()
     elif isinstance(value, str):
@@ -200,7 +202,7 @@ def local_moment(value: Any) -> datetime | None:
 
 
 def iso_release_date(value: Any) -> str | None:
-    """A release date in any form that was ever stored, as ISO 8601 in UTC to the millisecond.
+    """Convert any stored form of a release date to ISO 8601 in UTC, in milliseconds.
 
     Numbers (also as text) are milliseconds since 1970, texts without a zone are UTC.
     """
@@ -221,7 +223,7 @@ def iso_release_date(value: Any) -> str | None:
 
 
 def _same(stored: Any, wanted: Any) -> bool:
-    """Whether a property has its value already; a moment also in the right type."""
+    """Whether a property already has its value; a time also in the right type."""
     if isinstance(stored, DateTime):
         return stored.tzinfo is None and stored.to_native() == wanted
     return bool(stored == wanted) and type(stored) is type(wanted)

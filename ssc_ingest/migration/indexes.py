@@ -1,7 +1,7 @@
-"""The indexes by which the migration pages, and the temporary ones among them.
+"""The indexes of the migration, some of them temporary.
 
-The unique constraint on ``purl`` can only come when all purls are there. Until then a plain
-index finds them; it also keeps workers from creating the constraint too early.
+The unique constraint on ``purl`` can be created only after all purls exist. Until then a plain
+index finds them; it also prevents workers from creating the constraint too early.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ SHOW INDEXES YIELD name, labelsOrTypes, properties, type, owningConstraint, stat
 WHERE type = 'RANGE' AND properties = ['purl'] AND size(labelsOrTypes) = 1
 RETURN name, labelsOrTypes[0] AS label, owningConstraint IS NOT NULL AS is_unique
 """
-"""Indexes that serve look-ups by purl."""
+"""Indexes for look-ups by purl."""
 
 
 async def create_indexes(driver: AsyncDriver, labels: Iterable[str]) -> None:
-    """Indexes on name and purl of every package label; returns when they are filled."""
+    """Create indexes on name and purl of every package label; waits until they are filled."""
     labels = tuple(labels)
     with translated("the migration's indexes"):
         answer = await driver.execute_query(PURL_INDEXES, routing_=RoutingControl.READ)
@@ -37,7 +37,7 @@ async def create_indexes(driver: AsyncDriver, labels: Iterable[str]) -> None:
 
 
 async def drop_indexes(driver: AsyncDriver, labels: Iterable[str]) -> None:
-    """Make room for the constraints: no plain index on a purl stays, whoever made it."""
+    """Drop all plain indexes on purls, which would prevent the constraints."""
     wanted = {*labels, "Version"}
     with translated("the migration's indexes"):
         answer = await driver.execute_query(PURL_INDEXES, routing_=RoutingControl.READ)

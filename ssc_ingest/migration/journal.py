@@ -1,8 +1,8 @@
-"""How far a migration is: a node in the graph, written together with the work itself.
+"""The progress of a migration: a node in the graph, written together with the work.
 
-A transaction of the work begins by write-locking the node and ends by writing the position and
-the counts into it, so that both are always true. Who starts a migration takes the node over;
-a process that it was taken from stops at its next transaction. The node goes at the end.
+Each transaction first write-locks the node and finally writes the position and the counts into it,
+so that both are always correct. A new migration takes the node over; the earlier process stops at
+its next transaction. The node is deleted at the end.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ ON CREATE SET state.started = localdatetime.transaction('UTC')
 SET state.owner = $owner
 RETURN properties(state) AS state
 """
-"""Begin a migration, or take one over."""
+"""Start a migration, or take one over."""
 
 OWN = f"""
 MATCH (state:{MIGRATION_LABEL} {{owner: $owner}}) SET state.owner = $owner
@@ -50,17 +50,17 @@ class SupersededMigration(IngestError):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where to go on."""
+    """The position from which to continue."""
 
     step: str
     cursor: str = ""
-    """What was last done inside the step: a name or a purl."""
+    """The last completed key of the step: a name or a purl."""
     done: int = 0
-    """How much of the step that was."""
+    """The number of nodes done in the step."""
 
 
 class Step(NamedTuple):
-    """A statement of a transaction; what its record's ``n`` says is counted under a name."""
+    """A statement of a transaction; ``n`` of its record is added to a counter."""
 
     statement: str
     parameters: Mapping[str, Any]
@@ -70,7 +70,8 @@ class Step(NamedTuple):
 class Journal:
     """The node of one migration.
 
-    All methods raise StoreUnavailable if the server is away, GraphRefused if it refuses.
+    All methods raise StoreUnavailable if the server is unavailable, GraphRefused if it rejects the
+    statement.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:
@@ -78,10 +79,10 @@ class Journal:
         self._owner = uuid4().hex
         self.counts: Counter[str] = Counter()
         self.position: Position | None = None
-        """Where an earlier process has stopped; ``None`` at the very beginning."""
+        """The position where an earlier process stopped; ``None`` at the beginning."""
 
     async def open(self) -> None:
-        """Begin, or go on where somebody has stopped."""
+        """Start, or continue where an earlier process stopped."""
         with translated("the migration's state"):
             answer = await self._driver.execute_query(TAKE, owner=self._owner)
         state = answer.records[0]["state"]
@@ -96,7 +97,7 @@ class Journal:
             self.position = Position(state["step"], state["cursor"], state["done"])
 
     async def read(self, statement: str, **parameters: Any) -> list[Record]:
-        """Ask something."""
+        """Run a read."""
         with translated("a read of the migration"):
             answer = await self._driver.execute_query(
                 statement, parameters, routing_=RoutingControl.READ
@@ -110,10 +111,10 @@ class Journal:
         counts: Mapping[str, int] | None = None,
         position: Position | None = None,
     ) -> Counter[str]:
-        """Send statements as one transaction, with what they are worth and where they lead.
+        """Send statements as one transaction, with their counts and the new position.
 
         Returns:
-            What the statements themselves have counted.
+            The counts of the statements.
 
         Raises:
             SupersededMigration: the migration belongs to another process now.
@@ -153,11 +154,11 @@ class Journal:
         return found
 
     async def write_all(self, statement: str, counted: str | None, **parameters: Any) -> int:
-        """Send a statement that commits by itself again and again; count what it reports.
+        """Send a statement that commits in batches; add its reported counts.
 
-        What it did before it broke off is done, but not counted.
+        Batches before an interruption are done, but not counted.
         """
-        await self.write()  # is it still ours?
+        await self.write()  # check that the node is still ours
         with translated("a part of the migration"):
             async with self._driver.session(
                 bookmark_manager=self._driver.execute_query_bookmark_manager
@@ -169,5 +170,5 @@ class Journal:
         return found
 
     async def close(self) -> None:
-        """The migration is done: nothing of it stays in the graph."""
+        """Delete the node at the end of the migration."""
         await self.write([Step(FORGET, {})])

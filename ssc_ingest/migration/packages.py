@@ -1,6 +1,6 @@
-"""First pass: every package gets its identity, and what is one package becomes one node.
+"""First pass: every package gets its identity, and duplicates become one node.
 
-Pages go by name, in the order of the index, all nodes of one name on the same page.
+Pages are in the order of the index on names; all nodes of one name are on the same page.
 """
 
 from collections import Counter
@@ -53,7 +53,7 @@ CALL (package) {
 } IN TRANSACTIONS OF 1000 ROWS
 RETURN count(*) AS n
 """
-"""What has no name, or no text for one, gets one: else no index would find it. Scans the label."""
+"""Name the nameless nodes, so that an index finds them. Scans the label."""
 
 MOVE = """
 UNWIND $pairs AS pair
@@ -76,7 +76,7 @@ CALL (duplicate, survivor) {
 }
 RETURN coalesce(sum(required + had), 0) AS n
 """
-"""Hang what belongs to duplicates under those that stay; at most so many of each kind and pair."""
+"""Move edges of duplicates to the surviving nodes; at most this number per kind and pair."""
 
 DELETE = """
 UNWIND $ids AS id
@@ -101,7 +101,7 @@ RETURN count(edge) AS n
 
 @dataclass(slots=True)
 class Page:
-    """The next packages by name, and what is to become of them."""
+    """The next packages by name, with their changes."""
 
     cursor: str
     identities: list[Identity]
@@ -109,7 +109,7 @@ class Page:
 
     @property
     def counts(self) -> Counter[str]:
-        """What the page is worth."""
+        """The counts of the page."""
         kept = [identity for identity in self.identities if not identity.is_lost]
         return Counter(
             packages_changed=sum(_is_changed(identity) for identity in kept),
@@ -126,7 +126,7 @@ async def migrate_packages(
     ecosystem: type[Ecosystem],
     position: Position,
 ) -> None:
-    """Migrate the packages of one ecosystem that come after the position."""
+    """Migrate the packages of one ecosystem after the position."""
     label = ecosystem.identity.label
     if not position.cursor:
         statement = for_label(NAME_UNNAMED, label)
@@ -141,7 +141,7 @@ async def migrate_packages(
 
 
 async def read_page(journal: Journal, ecosystem: type[Ecosystem], cursor: str) -> Page | None:
-    """The packages of the next names, or ``None`` behind the last."""
+    """The packages of the next names, or ``None`` after the last one."""
     label = ecosystem.identity.label
     records = await journal.read(for_label(PAGE, label), cursor=cursor, names=NAMES_PER_PAGE)
     if not records:
@@ -155,7 +155,7 @@ async def read_page(journal: Journal, ecosystem: type[Ecosystem], cursor: str) -
     lower = {name for node in nodes.values() if (name := lower_name(node)) is not None}
     named = await journal.read(for_label(WITH_NAMES, label), values=sorted(lower)) if lower else []
     identities = identify(nodes.values(), map(_node_of(ecosystem), named))
-    # A node that has got its lower-case name comes by again, behind the capitals.
+    # A node with a new lower-case name appears again, after the capitals.
     size = sum(record["id"] in first_time for record in records)
     return Page(records[-1]["properties"]["name"], identities, size)
 
@@ -185,12 +185,12 @@ async def _write_page(journal: Journal, page: Page, position: Position) -> None:
     if strays := [i.survivor.id for i in kept if i.survivor.strays]:
         steps.append(Step(DELETE_REQUIREMENTS_OF_PACKAGES, {"ids": strays}, "requirements_deleted"))
     counts = page.counts
-    counts["packages_merged"] = 0  # counted where it is done
+    counts["packages_merged"] = 0  # counted at its deletion
     await journal.write(steps, counts=counts, position=position)
 
 
 async def _move_all(journal: Journal, identity: Identity) -> None:
-    """Bit by bit, so that no transaction becomes too large."""
+    """Move edges in parts, so that no transaction becomes too large."""
     for duplicate in identity.duplicates:
         parameters = {
             "pairs": [[duplicate.id, identity.survivor.id]],
@@ -201,7 +201,7 @@ async def _move_all(journal: Journal, identity: Identity) -> None:
 
 
 async def _merge(journal: Journal, identities: Sequence[Identity]) -> None:
-    """Move what is left, and let the duplicates go, in one transaction."""
+    """Move the remaining edges and delete the duplicates, in one transaction."""
     pairs = [[node.id, i.survivor.id] for i in identities for node in i.duplicates]
     await journal.write(
         [
@@ -214,7 +214,7 @@ async def _merge(journal: Journal, identities: Sequence[Identity]) -> None:
 
 
 def _update(identities: Iterable[Identity]) -> Iterable[Step]:
-    """Properties, then labels; what is right already makes no row."""
+    """Write properties, then labels; correct values make no row."""
     identities = list(identities)
     rows: list[Row] = [
         {"id": i.survivor.id, "properties": i.properties} for i in identities if i.properties
@@ -232,7 +232,7 @@ def _update(identities: Iterable[Identity]) -> Iterable[Step]:
 
 
 def remove_label(label: str) -> str:
-    """The statement that takes a label, whatever it is called, from nodes."""
+    """The statement that removes a label from nodes."""
     quoted = label.replace("`", "``")
     return f"UNWIND $ids AS id MATCH (node) WHERE elementId(node) = id REMOVE node:`{quoted}`"
 
@@ -250,7 +250,7 @@ def _about_invalid(identity: Identity) -> str:
     node = identity.survivor
     title = node.ecosystem.identity.title
     fate = "deleted: nothing refers to it" if identity.is_lost else f"kept as {node.purl}, unread"
-    return f"{node.properties['name']!r} cannot be a package of {title}: {fate}"
+    return f"{node.properties['name']!r} is not a valid package name of {title}: {fate}"
 
 
 def _node_of(ecosystem: type[Ecosystem]) -> Any:

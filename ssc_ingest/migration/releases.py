@@ -1,4 +1,4 @@
-"""What the versions of one package should look like: pure functions of what the graph has."""
+"""The required state of one package's versions, as pure functions."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,15 +14,15 @@ from ssc_ingest.models import PackageRef, VersionName
 
 @dataclass(frozen=True, slots=True)
 class VersionNode:
-    """Something that a package has, as it is in the graph."""
+    """A node that a package has in the graph."""
 
     id: str
     properties: Row
     labels: tuple[str, ...]
     links: int
-    """HAVE relationships from this package."""
+    """Number of HAVE relationships from this package."""
     owners: int
-    """HAVE relationships from all packages."""
+    """Number of HAVE relationships from all packages."""
     requirements: int
 
     @property
@@ -33,19 +33,19 @@ class VersionNode:
 
 @dataclass(slots=True)
 class Releases:
-    """What is to be done with the versions of one package."""
+    """The changes of the versions of one package."""
 
     kept: list[VersionNode] = field(default_factory=list)
-    """The nodes that stay."""
+    """The nodes to keep."""
     merged: list[tuple[str, str]] = field(default_factory=list)
     """(duplicate, survivor) by element id."""
     nameless: list[str] = field(default_factory=list)
     changed: dict[str, Row] = field(default_factory=dict)
     """Properties by element id of a kept node."""
     relabelled: list[str] = field(default_factory=list)
-    """Kept nodes with other labels beside ``Version``."""
+    """Kept nodes with more labels than ``Version``."""
     copied: list[Row] = field(default_factory=list)
-    """Properties of new nodes, which stand for those that belong to another package."""
+    """Properties of new nodes, copies of those that stay with another package."""
 
 
 def plan_releases(
@@ -54,12 +54,12 @@ def plan_releases(
     nodes: Iterable[VersionNode],
     elsewhere: frozenset[str] = frozenset(),
 ) -> Releases:
-    """Compare the versions of a package with what they should be.
+    """Compare the versions of a package with their required state.
 
     Args:
         ecosystem: of the package.
-        ref: the package, with the purl that it has now.
-        nodes: all that it has, ``Version`` or not (those that are not are left alone here).
+        ref: the package, with its current purl.
+        nodes: all its nodes; those that are no ``Version`` are ignored here.
         elsewhere: ids of nodes that stay with another package.
     """
     result = Releases()
@@ -111,7 +111,7 @@ def _release_date(group: Iterable[VersionNode]) -> str | None:
 
 
 def _vulnerabilities(group: Iterable[VersionNode]) -> Row:
-    """Those of all nodes, and the means of the node that has most of them."""
+    """The vulnerabilities of all nodes, and the means of the node with the most of them."""
     known: dict[str, None] = {}
     most = 0
     means: Row = {}

@@ -1,7 +1,7 @@
-"""What versions require: one edge per package, readable constraints, the owner's purl.
+"""The requirements of versions: one edge per package, readable constraints, the owner's purl.
 
-Edges are many and their texts few, so texts travel and edges do not: the server says which
-texts there are, and is told what becomes of each.
+There are many edges with few different constraints. So only the constraints are transferred: the
+server returns the different ones, and receives the new text of each.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ RETURN coalesce(toStringOrNull(edge.constraints), '') AS text, required:%(label)
        coalesce(edge.parent_version_name = row.owner, false) AS owned, count(*) AS edges
 """
 )
-"""Which constraints some versions' requirements have, and whether they are in order."""
+"""The constraints of some versions' requirements, and whether they are correct."""
 
 FIND_DOUBLED = (
     _EDGES
@@ -54,7 +54,7 @@ SET kept.constraints = row.constraints, kept.parent_version_name = row.owner,
 FOREACH (other IN others | DELETE other)
 RETURN coalesce(sum(size(others)), 0) AS n
 """
-"""Leave one of the edges from a version to a package. By element id."""
+"""Keep one of the edges from a version to a package. By element id."""
 
 DELETE_MISFITS = (
     _EDGES
@@ -79,33 +79,33 @@ SET edge.constraints = constraints, edge.parent_version_name = row.owner,
 RETURN count(*) AS n
 """
 )
-"""Write what each text becomes, and whose requirement it is."""
+"""Write the new constraints and the owner of each requirement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A version that requires something."""
+    """A version with requirements."""
 
     id: str
     package: str
-    """Element id of the package that has it."""
+    """Element id of its package."""
     owner: str
-    """Purl of that package."""
+    """Purl of its package."""
     edges: int
 
     @property
     def row(self) -> Row:
-        """The parameter that stands for it."""
+        """Its parameter in the statement."""
         return {"id": self.id, "owner": self.owner}
 
 
 async def repair_requirements(
     journal: Journal, ecosystem: type[Ecosystem], versions: Iterable[Owned]
 ) -> set[str]:
-    """Put the requirements of these versions in order.
+    """Correct the requirements of these versions.
 
     Returns:
-        Element ids of packages that have lost digests with that.
+        Element ids of packages with versions that lost their digests.
     """
     touched: set[str] = set()
     for chunk in chunks(versions, EDGES_PER_TRANSACTION):
@@ -143,7 +143,7 @@ async def _repair(journal: Journal, ecosystem: type[Ecosystem], rows: Sequence[R
 def read_texts(
     ecosystem: type[Ecosystem], surveyed: Iterable[Any]
 ) -> tuple[dict[str, str], Counter[str], bool]:
-    """What becomes of each text, what that counts for, and whether all is in order already."""
+    """The new text of each constraint, the counts, and whether everything is already correct."""
     readable: dict[str, str] = {}
     counts: Counter[str] = Counter()
     in_order = True
@@ -164,14 +164,14 @@ def read_texts(
 def join_texts(ecosystem: type[Ecosystem], texts: Iterable[str]) -> str:
     """One constraint for several edges to the same package: the smallest range around them.
 
-    An edge without a text says nothing.
+    An edge without constraints does not count.
     """
     said = sorted({text for text in texts if text})
     return ecosystem.constraints(*said) if said else ANY_VERSION
 
 
 def chunks(versions: Iterable[Owned], limit: int) -> Iterator[list[Owned]]:
-    """Cut into parts of about so many edges; a version with more is a part of its own."""
+    """Split into parts of about this number of edges; a version with more is its own part."""
     part: list[Owned] = []
     edges = 0
     for version in versions:

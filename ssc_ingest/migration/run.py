@@ -1,4 +1,4 @@
-"""The migration from its first step to its last, beginning wherever an earlier one stopped."""
+"""The whole migration; it continues where an earlier one stopped."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ COUNT_ALL_VERSIONS = "MATCH (version:Version) RETURN count(version) AS n"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One step of the migration; ``name`` is what its position is stored under."""
+    """One step of the migration; its position is stored under ``name``."""
 
     name: str
     title: str
@@ -37,15 +37,15 @@ class Part:
 async def migrate(
     driver: AsyncDriver, ecosystems: Iterable[type[Ecosystem]], progress: Progress
 ) -> Counter[str]:
-    """Bring the whole graph to the data contract. No one else may write to it meanwhile.
+    """Convert the whole graph to the data model. No other program may write to it.
 
-    May be broken off at any moment, and be repeated; what is in order already is only read.
+    May be interrupted at any moment and repeated; correct data is only read.
 
     Returns:
-        What was done, by the keys of :data:`~.progress.COUNTS`, over all attempts.
+        The counts by the keys of :data:`~.progress.COUNTS`, over all attempts.
 
     Raises:
-        StoreUnavailable: the graph is away; run it again.
+        StoreUnavailable: the graph is unavailable; run the migration again.
         SupersededMigration: another process has taken over.
         ConfigurationError: the graph cannot be brought to its schema.
     """
@@ -60,7 +60,7 @@ async def migrate(
     names = [part.name for part in parts]
     if stopped is not None and stopped.step in names:
         parts = parts[names.index(stopped.step) :]
-        progress.say(f"an earlier migration stopped at {parts[0].title}; this one goes on there")
+        progress.say(f"an earlier migration stopped at {parts[0].title}; this one continues there")
     else:
         stopped = None
     for part in parts:

@@ -1,4 +1,4 @@
-"""Last pass: what no package leads to, and the requirements of other services' files."""
+"""Last pass: versions without a package, and the requirements of other services' files."""
 
 from ssc_ingest.migration.journal import Journal, Position
 from ssc_ingest.migration.progress import Progress
@@ -16,7 +16,7 @@ CALL (file) {
 } IN TRANSACTIONS OF 1000 ROWS
 RETURN coalesce(sum(joined), 0) AS n
 """
-"""One edge per file and package: one that says more than "any", the first of those by its text."""
+"""Keep one edge per file and package: the first in text order that is not "any"."""
 
 REPAIR_FILE_REQUIREMENTS = """
 MATCH (file:RequirementFile)
@@ -30,24 +30,24 @@ CALL (file) {
 } IN TRANSACTIONS OF 1000 ROWS
 RETURN coalesce(sum(repaired), 0) AS n
 """
-"""Their texts stay as they are; where there is none, it is "any". Nobody owns them."""
+"""Constraints stay unchanged; missing ones become "any". These edges have no owner."""
 
 DELETE_ORPHANS = """
 MATCH (version:Version) WHERE NOT EXISTS { (version)<-[:HAVE]-() }
 CALL (version) { DETACH DELETE version } IN TRANSACTIONS OF 1000 ROWS
 RETURN count(*) AS n
 """
-"""Versions that no package has. Scans all versions, once."""
+"""Versions without a package. Scans all versions, once."""
 
 
 async def migrate_files(journal: Journal, progress: Progress, position: Position) -> None:
-    """Requirements of files. Only the files are read, not what is required a million times."""
-    del progress, position  # two statements, which find by themselves what there is to do
+    """Repair the requirements of files, starting at the files: packages may have millions of edges."""
+    del progress, position  # two statements that find their own work
     await journal.write_all(JOIN_FILE_REQUIREMENTS, "file_requirements_joined", any=ANY_VERSION)
     await journal.write_all(REPAIR_FILE_REQUIREMENTS, "file_requirements_changed", any=ANY_VERSION)
 
 
 async def delete_orphans(journal: Journal, progress: Progress, position: Position) -> None:
-    """Versions that nobody can reach."""
+    """Delete versions without a package."""
     del progress, position
     await journal.write_all(DELETE_ORPHANS, "versions_deleted")

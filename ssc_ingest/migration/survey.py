@@ -1,7 +1,7 @@
-"""What a migration would do, found out without writing anything, not even an index.
+"""Estimates the changes of a migration without writing anything, not even an index.
 
-Everything is streamed once, in no order, and compared by the functions that the migration
-uses. What follows from merging packages (which versions are then there twice, say) is not foreseen.
+All nodes are streamed once, in any order, and compared by the functions of the migration.
+Consequences of merged packages, such as duplicate versions, are not counted.
 """
 
 from array import array
@@ -50,7 +50,7 @@ RETURN elementId(package) AS id, properties(package) AS properties, labels(packa
     WITH version, required, count(*) AS edges WHERE edges > 1 RETURN 1
   }} AS doubled
 """
-"""Each package with all it has: one scan of the label."""
+"""Each package with all its versions: one scan of the label."""
 
 COUNT_PACKAGES = "MATCH (package:%(label)s) RETURN count(package) AS n"
 
@@ -70,13 +70,13 @@ RETURN coalesce(sum(edges - 1), 0) AS joined, coalesce(sum(wrong), 0) AS changed
 async def survey(
     driver: AsyncDriver, ecosystems: Iterable[type[Ecosystem]], progress: Progress
 ) -> Counter[str]:
-    """Count what a migration would do, by the keys of :data:`~.progress.COUNTS`.
+    """Count the changes of a migration, by the keys of :data:`~.progress.COUNTS`.
 
     Raises:
-        StoreUnavailable: the graph is away.
+        StoreUnavailable: the graph is unavailable.
     """
     counts: Counter[str] = Counter()
-    with translated("a look at the whole graph"):
+    with translated("a scan of the whole graph"):
         for ecosystem in ecosystems:
             counts.update(await _survey_packages(driver, ecosystem, progress))
         progress.begin("requirement files", None)
@@ -99,7 +99,10 @@ async def _survey_packages(
         async for record in records:
             progress.begin(f"{identity.title}: packages and versions", record["n"])
     counts: Counter[str] = Counter()
-    purls, lower = array("Q"), array("Q")  # 8 bytes a package: some millions are no matter
+    purls, lower = (
+        array("Q"),
+        array("Q"),
+    )  # 8 bytes per package, so millions of packages are no problem
     async with _stream(driver, for_label(PACKAGES, identity.label)) as records:
         async for record in records:
             node = _package(record, ecosystem)
@@ -114,7 +117,7 @@ async def _survey_packages(
 
 
 def _repeated(purls: "array[int]", lower: "array[int]") -> tuple[int, int]:
-    """How many nodes are of a package that another node is of, and how many names are another's."""
+    """The number of duplicate nodes, and of names that another package owns."""
     ordered = sorted(purls)
     merged = sum(one == other for one, other in pairwise(ordered))
 
@@ -123,7 +126,7 @@ def _repeated(purls: "array[int]", lower: "array[int]") -> tuple[int, int]:
         return index < len(ordered) and ordered[index] == purl
 
     twins = sum(
-        # Of those whose lower-case name is no package's, the first gets it.
+        # If no package is in lower case, the first one gets the name.
         exists(purl) or (index > 0 and names[index - 1] == purl)
         for names in (sorted(lower),)
         for index, purl in enumerate(names)

@@ -1,6 +1,6 @@
-"""Second pass: each package's versions, in order, once each, and then what these require.
+"""Second pass: each package's versions in order, without duplicates, and their requirements.
 
-Pages go by the packages' purls, which the first pass has made unique.
+Pages are in the order of the packages' purls, which are unique after the first pass.
 """
 
 from collections import Counter
@@ -44,7 +44,7 @@ MATCH (package)-[link:HAVE]->(version)
 WITH package_id, version, count(link) AS links
 RETURN package_id, {_VERSION}
 """
-"""All that some packages have. By element id, then expansion."""
+"""The versions of some packages. By element id, then expansion."""
 
 READ_OWNERS = """
 UNWIND $ids AS id
@@ -55,7 +55,7 @@ RETURN id,
   COLLECT { MATCH (version)-[edge:REQUIRE]->()
             RETURN DISTINCT edge.parent_version_name } AS parents
 """
-"""Which packages have a version, and which of them its requirements name."""
+"""The packages of a version, and those that its requirements name as owner."""
 
 MOVE_REQUIREMENTS = """
 UNWIND $pairs AS pair
@@ -82,7 +82,7 @@ WITH pair, collect(link) AS links
 FOREACH (link IN links[pair[2]..] | DELETE link)
 RETURN coalesce(sum(size(links[pair[2]..])), 0) AS n
 """
-"""Leave so many links from a package to a version: none, or one."""
+"""Keep this number of links from a package to a version: none or one."""
 
 SET_PROPERTIES = """
 UNWIND $rows AS row
@@ -102,12 +102,12 @@ UNWIND $ids AS id
 MATCH (package) WHERE elementId(package) = id
 SET package.etag = null
 """
-"""The next reading must be a full one. By element id."""
+"""Remove the validators, so that the next reading is a full one. By element id."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Packages with their versions, as many as one transaction takes (or one package)."""
+    """Packages with their versions, up to the size of a transaction (or one package)."""
 
     packages: list[Row] = field(default_factory=list)
     versions: int = 0
@@ -119,7 +119,7 @@ async def migrate_versions(
     ecosystem: type[Ecosystem],
     position: Position,
 ) -> None:
-    """Migrate the versions and requirements of one ecosystem's packages behind the position."""
+    """Migrate the versions and requirements of one ecosystem's packages after the position."""
     async for batch in _batches(journal, ecosystem, position.cursor):
         position = Position(
             position.step, batch.packages[-1]["purl"], position.done + batch.versions
@@ -184,7 +184,7 @@ async def _migrate_batch(journal: Journal, ecosystem: type[Ecosystem], batch: Ba
 
 
 async def _write(journal: Journal, plans: dict[str, Releases], unlink: list[list[Any]]) -> None:
-    """Everything but the requirements; nothing at all if nothing is to be changed."""
+    """All changes except requirements; none if nothing has to change."""
     merged = [list(pair) for plan in plans.values() for pair in plan.merged]
     gone = [duplicate for duplicate, _ in merged]
     nameless = [id_ for plan in plans.values() for id_ in plan.nameless]
@@ -229,9 +229,9 @@ def _relabel(plans: Iterable[Releases]) -> list[tuple[str, Row]]:
 async def _elsewhere(
     journal: Journal, found: dict[str, list[VersionNode]]
 ) -> dict[str, frozenset[str]]:
-    """By package, versions that several packages have and that stay with another one.
+    """By package, shared versions that stay with another package.
 
-    They stay with the package that their requirements name as theirs, else with the oldest.
+    They stay with the package that their requirements name as owner, otherwise with the oldest one.
     """
     shared = {node.id for nodes in found.values() for node in nodes if node.owners > node.links}
     if not shared:
@@ -256,7 +256,7 @@ def _keeper(owners: Iterable[list[Any]], parents: Collection[Any]) -> str:
 
 
 def reference(ecosystem: type[Ecosystem], package: Row) -> PackageRef:
-    """A package by what its node says, also if its registry cannot have it."""
+    """The package of a node, even if its name is invalid."""
     identity = ecosystem.identity
     return PackageRef(
         ecosystem=identity.name,
@@ -268,7 +268,7 @@ def reference(ecosystem: type[Ecosystem], package: Row) -> PackageRef:
 
 
 def version_node(record: Any) -> VersionNode:
-    """A version as the statements return it."""
+    """A version from a result of the statements."""
     return VersionNode(
         id=record["id"],
         properties=record["properties"],

@@ -90,7 +90,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
         assert done.returncode == 0, done.stderr
         assert "the graph is correct" in done.stdout
         assert " 3  packages were duplicates and became one with an older node" in done.stdout
-        assert "cannot be a package of PyPI" in done.stderr
+        assert "is not a valid package name of PyPI" in done.stderr
         again = migrate(environment, "--json")
         counts = json.loads(again.stdout)["counts"]
         assert {key for key, n in counts.items() if n} == {"packages_invalid", "packages_twins"}
