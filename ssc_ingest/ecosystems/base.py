@@ -31,7 +31,7 @@ from ssc_ingest.models import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A registry's names in all systems; no other part of the program has them."""
+    """A registry's names in all systems; no other part of the program contains them."""
 
     name: str
     """Name inside the program: queue prefix, setting prefix, CLI choice (``cargo``)."""

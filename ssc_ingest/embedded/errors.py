@@ -30,7 +30,7 @@ class DownloadError(EmbeddedError):
 
 
 class ChecksumMismatch(DownloadError):
-    """A downloaded file differs from the lock; it was deleted."""
+    """A downloaded file differs from the lock file's entry; it was deleted."""
 
 
 class StorageUnusable(EmbeddedError):

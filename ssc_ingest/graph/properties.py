@@ -221,7 +221,7 @@ VERSION = Table(
         "the licence as an SPDX expression, if the text is one",
         read_with="license",
     ),
-    _fact("deprecated", STRING, "the publisher's advice against it, at most 1,000 characters"),
+    _fact("deprecated", STRING, "the publisher's deprecation note, at most 1,000 characters"),
     _fact(
         "features",
         TABLE,

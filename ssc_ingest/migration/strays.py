@@ -41,7 +41,7 @@ RETURN count(*) AS n
 
 
 async def migrate_files(journal: Journal, progress: Progress, position: Position) -> None:
-    """Repair the requirements of files, starting at the files: packages may have millions of edges."""
+    """Repair the requirements of files; reads only the files, not the required packages."""
     del progress, position  # two statements that find their own work
     await journal.write_all(JOIN_FILE_REQUIREMENTS, "file_requirements_joined", any=ANY_VERSION)
     await journal.write_all(REPAIR_FILE_REQUIREMENTS, "file_requirements_changed", any=ANY_VERSION)

@@ -149,10 +149,10 @@ def replay(
 
     [cyan]ssc-ingest dead-letters replay --job 3f2a91c07b5e --dry-run[/cyan]
 
-    An entry that another program put on a stream's dead letters returns to the stream. A replay
-    that fails again is one dead letter, which shows the earlier failures as well.
+    An entry of another program returns to its stream. A task that fails again becomes one dead
+    letter, which also shows the earlier failures.
 
-    Exits with 1 if one of the ids cannot be replayed.
+    The exit code is 1 if one of the ids cannot be replayed.
     """
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
