@@ -1,4 +1,4 @@
-"""How the graph's readers order gems and evaluate their constraints."""
+"""The order of gems and the evaluation of their constraints by the graph's readers."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -12,10 +12,10 @@ version = cache(RubygemsVersion)
 
 
 def selected(constraint: str, versions: Iterable[str]) -> set[str]:
-    """The versions that the readers find in the range.
+    """The versions that the readers select for a constraint.
 
     Raises:
-        Exception: they cannot evaluate it, and then take all versions.
+        Exception: the readers cannot evaluate it; they then select all versions.
     """
     if constraint == "any":
         return set(versions)
@@ -24,13 +24,13 @@ def selected(constraint: str, versions: Iterable[str]) -> set[str]:
 
 
 def admitted(clauses: Iterable[str], versions: Iterable[str]) -> set[str]:
-    """The versions that satisfy a requirement by RubyGems' own rules, as univers has them too."""
+    """The versions that satisfy a requirement by RubyGems' own rules, as implemented by univers."""
     requirement = GemRequirement(*clauses)  # type: ignore[no-untyped-call]
     return {text for text in versions if requirement.satisfied_by(text)}  # type: ignore[no-untyped-call]
 
 
 def releases(versions: Iterable[str]) -> set[str]:
-    """Those of the versions that are no prereleases."""
+    """The given versions without prereleases."""
     return {text for text in versions if not GemVersion(text).prerelease()}  # type: ignore[no-untyped-call]
 
 

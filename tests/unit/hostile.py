@@ -1,4 +1,4 @@
-"""How much work a parser has with a text, as a number that a busy machine does not change."""
+"""Measures the work of a parser as a number that does not depend on the machine's load."""
 
 import gc
 import inspect
@@ -11,9 +11,9 @@ SLACK = 60
 
 
 def calls(parse: Callable[[str], object], text: str) -> int:
-    """Calls of functions, Python's own among them, until the text is parsed.
+    """Count the function calls, including Python's own, while the text is parsed.
 
-    What a single regular expression does shows in the test's time-out alone.
+    The work inside one regular expression shows only in the test's time-out.
     """
     count = 0
 

@@ -1,4 +1,4 @@
-"""A Maven repository in memory and on disk, for the effective models of its POMs."""
+"""A Maven repository in memory and on disk, for effective models."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from ssc_ingest.ecosystems.maven.pom.parents import Inheritance, ParsedPoms
 
 
 class Folder:
-    """POMs by their coordinates; ``asked`` are those that were read as parents or imports."""
+    """POMs by their coordinates; ``asked`` are those read as parents or imports."""
 
     def __init__(self, poms: dict[Coordinates, bytes] | None = None) -> None:
         self.poms = poms or {}
@@ -18,7 +18,7 @@ class Folder:
         self.inheritance = Inheritance(self._read, self._versions_of, ParsedPoms())
 
     def add(self, coordinates: str, body: str, packaging: str = "pom") -> Coordinates:
-        """Put ``<project>body</project>`` at ``group:artifact:version``; jars need not say so."""
+        """Add ``<project>body</project>`` at ``group:artifact:version``; jars need no packaging."""
         kind = f"<packaging>{packaging}</packaging>" if packaging else ""
         found = Coordinates(*coordinates.split(":"))
         group, artifact, version = found
@@ -30,7 +30,7 @@ class Folder:
         return found
 
     def write(self, folder: Path) -> None:
-        """Lay the POMs out as a repository does."""
+        """Write the POMs in the layout of a repository."""
         for coordinates, body in self.poms.items():
             path = folder.joinpath(*coordinates.pom_path)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def managed(*elements: str) -> str:
 
 
 def bill(name: str, version: str) -> str:
-    """The import of a bill of materials, to be managed."""
+    """A managed import of a bill of materials."""
     return dependency(name, version, type="pom", scope="import")
 
 

@@ -1,4 +1,4 @@
-"""Maven itself as judge: its versions, its ranges and its effective models."""
+"""Maven's own library, for comparison of versions, ranges and effective models."""
 
 import os
 import re
@@ -148,7 +148,7 @@ PLATFORM = ("-Dos.name=Linux", "-Dos.arch=amd64", "-Dos.version=6.1")
 
 
 class Refused(Exception):
-    """Maven does not accept the question."""
+    """Maven rejects the input."""
 
 
 class Dependency(NamedTuple):
@@ -173,7 +173,7 @@ class Model(NamedTuple):
 
 
 class MavenJudge:
-    """Asks a running Maven library, one line a question."""
+    """Sends inputs to a running Maven library, one line per input."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -195,7 +195,7 @@ class MavenJudge:
         return int(self._ask("compare", left, right)[0])
 
     def contained(self, requirement: str, versions: tuple[str, ...]) -> set[str]:
-        """The versions in Maven's ``VersionRange``."""
+        """The versions that Maven's ``VersionRange`` contains."""
         return set(self._ask("contains", requirement, *versions))
 
     def dependencies(
@@ -221,7 +221,7 @@ class MavenJudge:
 
 @contextmanager
 def maven_judge(folder: Path) -> Iterator[MavenJudge]:
-    """Start Maven's library, or skip where Maven is not installed (in CI it is)."""
+    """Start Maven's library; skips if Maven is not installed, except in CI."""
     maven, java = shutil.which("mvn"), shutil.which("java")
     if not (maven and java):
         missing = "mvn and java are needed to compare with Maven itself"

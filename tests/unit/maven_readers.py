@@ -1,4 +1,4 @@
-"""How the graph's readers evaluate a constraint of a Maven package."""
+"""The evaluation of a Maven package's constraint by the graph's readers."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,10 +10,10 @@ version = cache(MavenVersion)
 
 
 def selected(constraint: str, versions: Iterable[str]) -> set[str]:
-    """The versions that the readers find in the range.
+    """The versions that the readers select for a constraint.
 
     Raises:
-        Exception: they cannot evaluate it, and then take all versions.
+        Exception: the readers cannot evaluate it; they then select all versions.
     """
     if constraint == "any":
         return set(versions)
@@ -22,7 +22,7 @@ def selected(constraint: str, versions: Iterable[str]) -> set[str]:
 
 
 def compare(left: str, right: str) -> int:
-    """-1, 0 or 1 by the readers' comparison of two versions."""
+    """Compare two versions like the readers: -1, 0 or 1."""
     first, second = version(left), version(right)
     return int(first > second) - int(first < second)
 

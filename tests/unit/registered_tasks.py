@@ -1,4 +1,4 @@
-"""The tasks that a worker has."""
+"""The tasks that a worker registers."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ADDRESSES = {
 
 
 def registered_tasks() -> set[str]:
-    """Their public names; without those that Celery brings with it."""
+    """The public names of all tasks, except Celery's own."""
     with pytest.MonkeyPatch.context() as environment:
         for name, address in ADDRESSES.items():
             environment.setenv(name, address)

@@ -1,4 +1,4 @@
-"""How the graph's readers evaluate a constraint of an npm package or a crate."""
+"""The evaluation of a constraint of an npm package or crate by the graph's readers."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,10 +10,10 @@ version = cache(SemverVersion)
 
 
 def selected(constraint: str, versions: Iterable[str]) -> set[str]:
-    """The versions that the readers find in the range.
+    """The versions that the readers select for a constraint.
 
     Raises:
-        Exception: they cannot evaluate it, and then take all versions.
+        Exception: the readers cannot evaluate it; they then select all versions.
     """
     if constraint == "any":
         return set(versions)

@@ -1,4 +1,4 @@
-"""Every parser of a registry's documents: whatever comes, typed errors are all that goes out."""
+"""Every parser of a registry's documents raises only typed errors, for any input."""
 
 import io
 import json
@@ -52,17 +52,17 @@ LINKS = {"repository": {"url": "git+https://github.com/a/b"}, "homepage": "https
 
 
 def packument(body: bytes) -> None:
-    """With everything that is taken from it."""
+    """Read everything that the program uses of a packument."""
     Npm._read(Npm.ref("x"), Response(URL, 200, body, {}), now())
 
 
 def index(body: bytes) -> None:
-    """Of a crate."""
+    """Read a crate's file of the index."""
     parse_index(body, crate("x"), URL)
 
 
 def registration(body: bytes) -> None:
-    """As an index, and as a page."""
+    """Read a document as an index and as a page."""
     ref = nuget("x")
     with suppress(IngestError):
         releases(parse(PageDocument, body, ref, URL).leaves, ref, URL)
@@ -92,7 +92,7 @@ def gem_document(body: bytes) -> None:
 
 
 def info(body: bytes) -> None:
-    """A gem's file of the compact index."""
+    """Read a gem's file of the compact index."""
     found = parse_info(body, gem("x"), URL)
     reader = GemReader("x")
     for release in found.values():
@@ -101,7 +101,7 @@ def info(body: bytes) -> None:
 
 
 def lists(body: bytes) -> None:
-    """The compact index's lists."""
+    """Read the compact index's lists."""
     found = Lists(io.BytesIO(body), URL)
     list(found.names())
     for line in found.latest_lines(len(found.head())):
@@ -109,31 +109,31 @@ def lists(body: bytes) -> None:
 
 
 def metadata_file(body: bytes) -> None:
-    """Of a release."""
+    """Read a release's metadata file."""
     requirements_of(parse_metadata_file(body, URL).requires_dist or ())
 
 
 def release(body: bytes) -> None:
-    """PyPI's JSON API."""
+    """Read a document of PyPI's JSON API."""
     _, found = parse_json_document(body, URL)
     clean_repository_url(found.links)
     requirements_of(found.requires_dist or ())
 
 
 def feed_page(body: bytes) -> None:
-    """Of npm."""
+    """Read a page of npm's feed."""
     npm_feed._number(read_json(npm_feed._Page, body, URL).last_seq, URL)
 
 
 def events(body: bytes) -> None:
-    """Of NuGet's catalog."""
+    """Read a document of NuGet's catalog."""
     items = catalog.parse(catalog.CatalogPage, body, URL).items
     catalog.changes_of(items)
     catalog.names_of(items)
 
 
 def dump(body: bytes) -> None:
-    """Of crates.io."""
+    """Read a dump of crates.io."""
     list(Dump(io.BytesIO(body), URL).events())
 
 
@@ -276,7 +276,7 @@ ODD: list[Any] = [
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values inside a document, itself included."""
+    """The paths of all values of a document, including the root."""
     yield path
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
@@ -288,7 +288,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(value: Any, path: tuple[Any, ...], other: Any) -> Any:
-    """The document with another value at that path."""
+    """The document with another value at a path."""
     if not path:
         return other
     key, *rest = path
@@ -299,7 +299,7 @@ def changed(value: Any, path: tuple[Any, ...], other: Any) -> Any:
 
 
 def renamed(value: Any, path: tuple[Any, ...], name: str) -> Any:
-    """The document with another key at that path, where an object has one."""
+    """The document with another key at a path, if there is an object."""
     if not path:
         return value
     *outer, key = path
@@ -314,7 +314,7 @@ def renamed(value: Any, path: tuple[Any, ...], name: str) -> Any:
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_one_odd_value_anywhere(kind: str) -> None:
-    """In the place of each field, entry and key in turn, each odd value."""
+    """Each odd value replaces each field, entry and key in turn."""
     read, document = DOCUMENTS[kind]
     read(json.dumps(document).encode())
     for path in places(document):
@@ -332,7 +332,7 @@ def test_one_odd_value_anywhere(kind: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [kind for kind in DOCUMENTS if kind != "gem versions"])
 def test_fields_that_nobody_reads_cost_nothing(kind: str, unread: bytes) -> None:
-    """Halves of characters, foreign bytes, deep nesting, huge numbers."""
+    """Unused fields may have halves of characters, foreign bytes, deep nesting, huge numbers."""
     read, document = DOCUMENTS[kind]
     read(json.dumps(document).encode()[:-1] + b', "readme": ' + unread + b"}\n")
 
@@ -341,7 +341,7 @@ def test_fields_that_nobody_reads_cost_nothing(kind: str, unread: bytes) -> None
 @settings(max_examples=150)
 @given(data=st.data())
 def test_any_bytes_anywhere(kind: str, data: st.DataObject) -> None:
-    """A part of the document is replaced by anything."""
+    """A part of the document is replaced by arbitrary bytes."""
     if kind in TEXTS:
         read, body = TEXTS[kind]
     else:

@@ -1,4 +1,4 @@
-"""Requests that gather while a batch is in progress are the next batch."""
+"""Requests that arrive during a batch form the next batch."""
 
 import asyncio
 from functools import partial
@@ -12,7 +12,7 @@ GONE = StoreUnavailable("graph", "the writer was stopped")
 
 
 class Sender:
-    """Doubles numbers, refuses odd ones, and remembers its batches; waits until it is released."""
+    """Doubles numbers, rejects odd ones, records its batches; can be held until released."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -26,7 +26,7 @@ class Sender:
 
 
 async def test_each_request_has_its_own_answer_or_error() -> None:
-    """Batches are bounded and keep their order; a refused item fails alone."""
+    """Batches are bounded and ordered; a rejected item fails alone."""
     sender = Sender()
     sender.release.set()
     batcher: Batcher[int, int] = Batcher(sender, partial(first, 3))
@@ -37,7 +37,7 @@ async def test_each_request_has_its_own_answer_or_error() -> None:
 
 
 async def test_what_comes_meanwhile_is_the_next_batch() -> None:
-    """However little that is; the batcher can be used again when all is sent."""
+    """Even a single request is; the batcher can be used again after everything is sent."""
     sender = Sender()
     batcher: Batcher[int, int] = Batcher(sender, partial(first, 3))
     waiting = [batcher.put(0)]
@@ -50,7 +50,7 @@ async def test_what_comes_meanwhile_is_the_next_batch() -> None:
 
 
 async def test_closing_sends_all_and_does_not_linger() -> None:
-    """Whatever waits when the batcher is closed."""
+    """Closing the batcher sends all waiting requests at once."""
     sender = Sender()
     batcher: Batcher[int, int] = Batcher(sender, partial(first, 1), linger=60.0)
     waiting = [batcher.put(0), batcher.put(2)]
@@ -66,7 +66,7 @@ async def test_closing_sends_all_and_does_not_linger() -> None:
 async def test_a_stopped_batcher_leaves_nobody_waiting(
     error: Exception | None, expected: type[BaseException]
 ) -> None:
-    """Neither the requests of the batch in progress nor those that wait for the next one."""
+    """The requests of the current and of the next batch fail."""
     sender = Sender()
     batcher: Batcher[int, int] = Batcher(sender, partial(first, 1), stopped=error)
     waiting = [batcher.put(0), batcher.put(2)]

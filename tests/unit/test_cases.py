@@ -1,4 +1,4 @@
-"""Inputs that once went wrong, read as their registry's documents, without any server."""
+"""Inputs that once caused errors, read as documents of their registries, without servers."""
 
 import hashlib
 import json
@@ -28,13 +28,13 @@ VERSION_PATTERN = r"pkg:[a-z]+(/[^/]+)+@[^@]+"
 
 @dataclass
 class Documents:
-    """A registry in memory: documents by path; a number is the status of an error."""
+    """A registry in memory: documents by path; a number is an error status."""
 
     by_path: Mapping[str, bytes | int]
     asked: list[str] = field(default_factory=list)
 
     async def get(self, url: str, **_: Any) -> Any:
-        """The document at that address."""
+        """Return the document at a URL."""
         path = unquote(urlsplit(url).path)
         self.asked.append(path)
         found = self.by_path.get(path, 404)
@@ -47,7 +47,7 @@ class Documents:
         raise ResourceForbidden(f"HTTP {found}", url=url)
 
     async def get_immutable(self, url: str, *, sha256: str | None = None, **_: Any) -> Any:
-        """The same; its digest is checked."""
+        """Return the document at a URL; checks its digest."""
         found = await self.get(url)
         if sha256 and hashlib.sha256(found.body).hexdigest() != sha256:
             raise DigestMismatch("the content does not have its announced SHA-256", url=url)
@@ -55,7 +55,7 @@ class Documents:
 
 
 async def read(ecosystem: str, name: str, by_path: Mapping[str, bytes | int]) -> Package:
-    """The package, read from these documents."""
+    """Read the package from these documents."""
     cls = ecosystems()[ecosystem]
     endpoints = load_endpoints(ecosystem, cls.identity.endpoints, None)
     reader = cls(cast("RegistryClient", Documents(by_path)), endpoints)
@@ -83,7 +83,7 @@ def dates(package: Package) -> dict[str, datetime | None]:
 
 
 async def npm(cases: Path, case: str) -> Package:
-    """The package of a folder with one packument."""
+    """Read the package of a folder with one packument."""
     (path,) = (cases / f"npm-{case}").glob("*.json")
     return await read("npm", path.stem, {f"/{path.stem}": path.read_bytes()})
 
@@ -92,7 +92,7 @@ async def npm(cases: Path, case: str) -> Package:
     "case", ["lone-surrogate", "time-out-of-range", "one-version-null", "odd-version-keys"]
 )
 async def test_npm(cases: Path, case: str) -> None:
-    """Both good versions, whatever else there is."""
+    """Both good versions are read, in spite of the bad ones."""
     package = await npm(cases, case)
     assert requirements(package) == LEAF
     assert package.latest == "1.1.0"
@@ -100,14 +100,14 @@ async def test_npm(cases: Path, case: str) -> None:
 
 
 async def test_npm_skips_are_told(cases: Path) -> None:
-    """Once for a package, with their number."""
+    """The skipped versions are logged once per package, with their number."""
     with capture_logs() as logs:
         await npm(cases, "odd-version-keys")
     assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 4)]
 
 
 async def test_npm_optional_dependencies(cases: Path) -> None:
-    """An installation pulls them, wherever they stand; an optional entry wins."""
+    """An installation fetches them from both fields; an optional entry wins."""
     (path,) = (cases / "npm-optional-dependencies").glob("*.json")
     apart, copied = json.loads(path.read_bytes()), json.loads(path.read_bytes())
     copied["versions"]["1.1.0"]["dependencies"] = {"acme-leaf": "^9.0.0"}
@@ -125,7 +125,7 @@ async def test_npm_optional_dependencies(cases: Path) -> None:
     [({"latest": "1.0.0"}, "1.0.0"), ({"latest": "9.9.9"}, "1.1.0"), ({}, "1.1.0"), (5, "1.1.0")],
 )
 async def test_npm_latest_is_what_the_tag_says(cases: Path, tags: Any, latest: str) -> None:
-    """An installation takes it even where it is not the highest, if it is there."""
+    """The tagged version is the latest if it exists, even if it is not the highest."""
     (path,) = (cases / "npm-lone-surrogate").glob("*.json")
     document = json.loads(path.read_bytes()) | {"dist-tags": tags}
     package = await read("npm", path.stem, {f"/{path.stem}": json.dumps(document).encode()})
@@ -139,7 +139,7 @@ async def test_npm_latest_is_what_the_tag_says(cases: Path, tags: Any, latest: s
 def project(
     folder: Path, page: str = "page.json", served: Mapping[str, int] | None = None
 ) -> tuple[str, dict[str, bytes | int]]:
-    """A page and its metadata files, or files without requirements where the folder has none."""
+    """A page and its metadata files; files without requirements if the folder has none."""
     document = json.loads((folder / page).read_bytes())
     name = document["name"]
     found: dict[str, bytes | int] = {}
@@ -155,7 +155,7 @@ def project(
 
 
 async def test_pypi_hash_mismatch(cases: Path) -> None:
-    """The digest is never ignored: unknown without another source."""
+    """A wrong digest makes the requirements unknown, without another source."""
     name, served = project(cases / "pypi-metadata-hash-mismatch")
     with capture_logs() as logs:
         package = await read("pypi", name, served)
@@ -169,7 +169,7 @@ async def test_pypi_hash_mismatch(cases: Path) -> None:
     ("said", "found"), [(["six"], {"six": "any"}), ([], {}), (None, None), (403, None)]
 )
 async def test_pypi_other_source(cases: Path, status: int, said: Any, found: Any) -> None:
-    """The JSON API stands in for a file that is away; ``null`` there is unknown."""
+    """The JSON API replaces a missing file; its ``null`` means unknown."""
     name, served = project(cases / "pypi-metadata-hash-mismatch", served={"1.1": status})
     info = {"name": name, "version": "1.1", "requires_dist": said}
     body: bytes | int = said if said == 403 else json.dumps({"info": info}).encode()
@@ -186,7 +186,7 @@ async def test_pypi_lines(cases: Path, case: str) -> None:
 
 @pytest.mark.parametrize("page", ["a", "b", "c"])
 async def test_pypi_one_bad_entry(cases: Path, page: str) -> None:
-    """The other versions; ``yanked: null`` is not yanked; a time that is none is unknown."""
+    """The other versions are read; ``yanked: null`` is false; an invalid time is unknown."""
     name, served = project(cases / "pypi-one-bad-entry", f"{page}.json")
     package = await read("pypi", name, served)
     assert requirements(package) == {"1.0": {}, "1.1": {}}
@@ -207,7 +207,7 @@ async def test_pypi_one_bad_entry(cases: Path, page: str) -> None:
     ],
 )
 async def test_cargo(cases: Path, case: str, versions: list[str], latest: str) -> None:
-    """As Cargo reads them."""
+    """The requirements are those that Cargo reads."""
     body = (cases / f"cargo-{case}" / "index").read_bytes()
     name = json.loads(body.split(b"\n")[0])["name"]
     package = await read("cargo", name, {f"/ac/me/{name}": body})
@@ -235,7 +235,7 @@ GOOD = {"acme.good": "[2.0.0, )"}
     ],
 )
 async def test_nuget(cases: Path, case: str, name: str, found: Any) -> None:
-    """The odd dependency is left out; of several ranges, what is around them."""
+    """The odd dependency is skipped; several ranges become the interval around them."""
     body = (cases / f"nuget-{case}" / "reg" / name / "index.json").read_bytes()
     path = f"/v3/registration5-gz-semver2/{name}/index.json"
     assert requirements(await read("nuget", name, {path: body})) == found
@@ -245,7 +245,7 @@ async def test_nuget(cases: Path, case: str, name: str, found: Any) -> None:
 
 
 async def test_gem_dash_in_version(cases: Path) -> None:
-    """A prerelease behind the dash is no platform of the release."""
+    """A prerelease after the dash is no platform of the release."""
     body = (cases / "gem-dash-in-version/gems/info/dashver").read_bytes()
     package = await read("rubygems", "dashver", {"/info/dashver": body})
     assert dates(package) == {"1.0.0": datetime(2022, 4, 1, tzinfo=UTC)}

@@ -1,4 +1,4 @@
-"""What the command line makes of numbers, times, values and its children's log lines."""
+"""Formatting of numbers, times, values and children's log lines by the command line."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_ages_are_in_their_largest_unit(seconds: float, text: str) -> None:
-    """An age has one number and one unit, and never the unit's singular."""
+    """An age has one number and one unit in the right grammatical number."""
     assert output.age(NOW - timedelta(seconds=seconds), now=NOW) == text
 
 
@@ -73,7 +73,7 @@ def test_every_error_has_its_exit_code(error: IngestError, code: ExitCode) -> No
 
 
 def test_an_unavailable_store_comes_with_its_settings() -> None:
-    """The message says which settings to look at."""
+    """The message names the settings of the store."""
     assert "GRAPH_DB_URI" in explain(StoreUnavailable("graph", "refused"))
 
 
@@ -101,7 +101,7 @@ def _shown(levels: object) -> list[str]:
 
 
 def test_until_the_fleet_is_ready_only_warnings_are_shown() -> None:
-    """Each line has its child's name; a traceback belongs to the error above it."""
+    """Each line has its child's name; a traceback belongs to the error before it."""
     shown = _shown(None)
     assert [line.partition(" ")[0] for line in shown] == ["worker"] * 3
     for word, line in zip(("slow", "broken", "Traceback"), shown, strict=True):
@@ -109,6 +109,6 @@ def test_until_the_fleet_is_ready_only_warnings_are_shown() -> None:
 
 
 def test_all_lines_or_errors_alone_can_be_shown() -> None:
-    """Once it is ready everything is shown; the demo shows errors alone."""
+    """Everything is shown when the fleet is ready; the demo shows only errors."""
     assert len(_shown(EVERYTHING)) == len(LINES) - 1  # the empty one
     assert len(_shown(ERRORS)) == 2

@@ -1,4 +1,4 @@
-"""Celery's configuration, as far as it depends on the settings."""
+"""The parts of Celery's configuration that depend on the settings."""
 
 import ssl
 
@@ -31,12 +31,12 @@ def broker(redis_url: str) -> Connection:
     ],
 )
 def test_tls_checks_certificates_unless_told_otherwise(url: str, expected: object) -> None:
-    """`rediss://` is encrypted and checked; what the URL says wins."""
+    """`rediss://` is encrypted and verified; options of the URL win."""
     assert (broker(url).ssl or None) == expected
 
 
 def test_no_password_is_shown() -> None:
-    """What `celery report` prints, and Flower's page of a worker, has none."""
+    """The output of `celery report` and Flower's page of a worker have no password."""
     settings = load_settings(
         None,
         graph_db_uri="bolt://graph",

@@ -1,4 +1,4 @@
-"""What stands on an edge of the graph, read by its ecosystem: native notations and our own."""
+"""Constraints of the graph, parsed by their ecosystem: native and own notations."""
 
 import pytest
 from hypothesis import given
@@ -33,14 +33,14 @@ NATIVE = [
 
 @pytest.mark.parametrize(("name", "text", "expected"), NATIVE)
 def test_native_notations_are_read(name: str, text: str, expected: str) -> None:
-    """As the registry's own tools read them; what nobody can read means any version."""
+    """They are parsed by the registry's rules; unreadable ones mean any version."""
     assert ecosystem(name).constraints(text) == expected
 
 
 @pytest.mark.parametrize("cls", BUILT_IN)
 @given(text=st.text("0123456789.,<>=!~^*x[]()|&- abc", max_size=30))
 def test_a_constraint_is_its_own_constraint(cls: type[Ecosystem], text: str) -> None:
-    """Reading twice changes nothing, so that a repair may be repeated."""
+    """Parsing twice changes nothing, so a repair may be repeated."""
     once = cls.constraints(text)
 
     assert once
@@ -49,20 +49,20 @@ def test_a_constraint_is_its_own_constraint(cls: type[Ecosystem], text: str) -> 
 
 @pytest.mark.parametrize("cls", BUILT_IN)
 def test_any_stays(cls: type[Ecosystem]) -> None:
-    """Any version is any version; so are several requirements of which one is that."""
+    """``any`` stays, also as one of several requirements."""
     assert cls.constraints("any") == "any"
     assert cls.constraints("any", "1.0") == "any"
 
 
 def test_several_become_one() -> None:
-    """The smallest range around all."""
+    """The result is the smallest range around all."""
     assert ecosystem("pypi").constraints(">= 1, < 2", ">= 3, < 4") == ">= 1, < 4"
     assert ecosystem("nuget").constraints("[1.0.0, 2.0.0)", "[3.0.0]") == "[1.0.0, 3.0.0]"
     assert ecosystem("maven").constraints("[1]", "[2]") == "[1],[2]"
 
 
 def test_names_of_nodes() -> None:
-    """The registry's spelling, where there is one; of Maven, the coordinates have it."""
+    """Names are in the registry's spelling, if known; Maven's are from the coordinates."""
     assert ecosystem("npm").name_of_node({"name": "jsonstream"}) == "jsonstream"
     node = {"name": "jsonstream", "registry_name": "JSONStream"}
     assert ecosystem("npm").name_of_node(node) == "JSONStream"
@@ -73,6 +73,6 @@ def test_names_of_nodes() -> None:
 
 
 def test_names_of_versions() -> None:
-    """NuGet's are normalised, the others stay as they are."""
+    """NuGet's are normalised, the others are unchanged."""
     assert ecosystem("nuget").version_name("1.0") == "1.0.0"
     assert ecosystem("pypi").version_name("1.0") == "1.0"

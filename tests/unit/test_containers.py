@@ -1,4 +1,4 @@
-"""The container files, as facts that operators rely on. No Docker engine is needed."""
+"""Facts of the container files that operators depend on. No Docker engine is needed."""
 
 import importlib.util
 import re
@@ -30,7 +30,7 @@ def compose() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def services(compose: dict[str, Any]) -> dict[str, Any]:
-    """Its services by name."""
+    """The services of the file, by name."""
     found = compose["services"]
     assert isinstance(found, dict)
     return found
@@ -42,7 +42,7 @@ def our_services(services: dict[str, Any]) -> dict[str, Any]:
 
 
 def queues_of(service: dict[str, Any]) -> list[str]:
-    """The queues that a service's command names; none if it is not a worker."""
+    """The queues in a service's command; none if it is not a worker."""
     match = re.search(r"--queues (\S+)", str(service["command"]))
     return match[1].split(",") if match else []
 
@@ -57,7 +57,7 @@ def test_compose_file_follows_the_specification() -> None:
 
 
 def test_dockerfile_has_no_known_mistakes() -> None:
-    """Hadolint has nothing to say."""
+    """Hadolint finds no problem."""
     checked = subprocess.run(
         [SCRIPTS / "hadolint", ROOT / "Dockerfile"], capture_output=True, text=True, check=False
     )
@@ -84,7 +84,7 @@ def test_no_service_answers_to_the_name_of_another(services: dict[str, Any]) -> 
 
 
 def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) -> None:
-    """It reads that ecosystem's queues, the urgent one first, and nothing else."""
+    """It reads only that ecosystem's queues, the urgent one first."""
     for name in ecosystems():
         worker = services[f"worker-{name}"]
         assert queues_of(worker) == [queue_name(name, urgency) for urgency in URGENCIES]
@@ -94,24 +94,24 @@ def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) 
 
 
 def test_urgent_work_has_a_worker_of_its_own(services: dict[str, Any]) -> None:
-    """It reads the urgent queues of all ecosystems, so bulk work can never hold them up."""
+    """It reads the urgent queues of all ecosystems, so bulk work never delays them."""
     urgent = [queue_name(name, "urgent") for name in ecosystems()]
     assert queues_of(services["worker-urgent"]) == urgent
 
 
 def test_control_is_a_process_of_its_own(services: dict[str, Any]) -> None:
-    """It also reads the queue that callers without our configuration publish to."""
+    """It also reads the queue of callers without our configuration."""
     assert queues_of(services["control"]) == [CONTROL, DEFAULT]
 
 
 def test_every_queue_is_read(services: dict[str, Any]) -> None:
-    """No work can lie where nobody looks."""
+    """Each queue has a service that reads it."""
     read = {queue for service in our_services(services).values() for queue in queues_of(service)}
     assert read == set(queue_names(ecosystems()))
 
 
 def test_everything_of_the_fleet_runs(services: dict[str, Any]) -> None:
-    """Workers, beat and Flower, each by celery's own command, and no unknown service."""
+    """Workers, beat and Flower run by Celery's own commands; there is no unknown service."""
     commands = {name: service["command"] for name, service in our_services(services).items()}
     assert commands["beat"].startswith("celery -A workers beat")
     assert commands["flower"].startswith("celery -A workers flower")
@@ -121,7 +121,7 @@ def test_everything_of_the_fleet_runs(services: dict[str, Any]) -> None:
 
 
 def test_start_is_ordered_by_health(services: dict[str, Any]) -> None:
-    """Redis first, then workers, then who watches them; everything waited for has a check."""
+    """Redis starts first, then workers, then Flower; every dependency has a health check."""
     for name, service in our_services(services).items():
         assert service["depends_on"][REDIS] == {"condition": "service_healthy"}, name
         for dependency, condition in service["depends_on"].items():
@@ -132,7 +132,7 @@ def test_start_is_ordered_by_health(services: dict[str, Any]) -> None:
 
 
 def test_health_checks_run_what_is_in_the_image(services: dict[str, Any]) -> None:
-    """A module that a check starts exists."""
+    """The module of each check exists."""
     checks = [service["healthcheck"]["test"] for service in our_services(services).values()]
     modules = {check[3] for check in checks if check[1:3] == ["python", "-m"]}
     assert modules
@@ -140,7 +140,7 @@ def test_health_checks_run_what_is_in_the_image(services: dict[str, Any]) -> Non
 
 
 def test_every_process_says_whether_it_works(services: dict[str, Any]) -> None:
-    """Workers by what they take from their queues, beat by its looks at the schedule."""
+    """Workers are checked by their messages, beat by its rounds."""
     for name, service in services.items():
         assert "healthcheck" in service, name
         if name not in {REDIS, "flower"}:
@@ -150,7 +150,7 @@ def test_every_process_says_whether_it_works(services: dict[str, Any]) -> None:
 
 
 def test_metrics_are_told_inside_the_network(services: dict[str, Any]) -> None:
-    """Each container has the same port, which is published nowhere."""
+    """All containers use the same port, which is not published."""
     for name, service in our_services(services).items():
         environment = service["environment"]
         assert (environment["METRICS_HOST"], environment["METRICS_PORT"]) == ("0.0.0.0", "9100")  # noqa: S104
@@ -158,12 +158,12 @@ def test_metrics_are_told_inside_the_network(services: dict[str, Any]) -> None:
 
 
 def test_everything_comes_back_by_itself(services: dict[str, Any]) -> None:
-    """Restarted unless stopped by hand."""
+    """Services restart unless an operator stopped them."""
     assert {service["restart"] for service in services.values()} == {"unless-stopped"}
 
 
 def test_running_tasks_get_their_time_to_stop(services: dict[str, Any]) -> None:
-    """Docker's kill comes after SHUTDOWN_GRACE and the flush of the writer."""
+    """Docker kills only after SHUTDOWN_GRACE and the flush of the writer."""
     grace = Settings.model_fields["shutdown_grace"].default
     for service in our_services(services).values():
         period = re.fullmatch(r"(\d+)s", service["stop_grace_period"])
@@ -179,7 +179,7 @@ def test_nothing_listens_beyond_this_machine(services: dict[str, Any]) -> None:
 
 
 def test_flower_demands_a_password(services: dict[str, Any]) -> None:
-    """Compose refuses to start without one, and says what to do."""
+    """Compose refuses to start without one, and names the variable."""
     credentials = services["flower"]["environment"]["FLOWER_BASIC_AUTH"]
     assert re.fullmatch(r"\$\{FLOWER_USER:-admin\}:\$\{FLOWER_PASSWORD:\?set it .+\}", credentials)
 
@@ -187,7 +187,7 @@ def test_flower_demands_a_password(services: dict[str, Any]) -> None:
 def test_graph_and_vulnerabilities_come_from_the_network(
     compose: dict[str, Any], services: dict[str, Any]
 ) -> None:
-    """The external network holds them; .env may say otherwise, Redis is always this one."""
+    """The external network has them; .env can change their addresses, but not that of Redis."""
     assert compose["networks"] == {"securechain": {"external": True}}
     for name, service in services.items():
         assert service["networks"] == ["securechain"], name
@@ -199,7 +199,7 @@ def test_graph_and_vulnerabilities_come_from_the_network(
 
 
 def test_containers_have_no_more_rights_than_they_need(services: dict[str, Any]) -> None:
-    """No capability, no way to new ones, an init process that reaps and passes signals on."""
+    """They have no capabilities, cannot get new ones, and have an init process."""
     for name, service in our_services(services).items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -213,7 +213,7 @@ def test_logs_do_not_fill_the_disk(services: dict[str, Any]) -> None:
 
 
 def test_image_is_small_and_not_root() -> None:
-    """The last stage has no installer in it and runs as an ordinary user by number."""
+    """The last stage has no installer and runs as a numeric non-root user."""
     last = DOCKERFILE.split("\nFROM ")[-1]
     assert "FROM python:3.13-slim AS build" in DOCKERFILE
     assert last.startswith("python:3.13-slim\n")
@@ -225,7 +225,7 @@ def test_image_is_small_and_not_root() -> None:
 
 
 def test_image_is_built_from_the_lock() -> None:
-    """No version is chosen while building, and neither tools nor private servers come along."""
+    """All versions are from the lock, without development tools and private servers."""
     syncs = re.findall(r"uv sync [^\n]*", DOCKERFILE)
     assert syncs
     for sync in syncs:

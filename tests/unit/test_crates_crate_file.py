@@ -1,4 +1,4 @@
-"""Crate files: the manifest's links, and archives that mean harm."""
+"""Crate files: the manifest's links, and malicious archives."""
 
 import gzip
 import random
@@ -41,13 +41,13 @@ def crate(members: Iterable[bytes]) -> bytes:
     ],
 )
 def test_links_of_the_manifest(manifest: str, links: tuple[str | None, str | None]) -> None:
-    """Repository and homepage, where the manifest has them."""
+    """Repository and homepage are read, if the manifest has them."""
     sources = [member("demo-1.0.0/.cargo_vcs_info.json", b"{}"), member(PATH, manifest.encode())]
     assert read_links(crate([*sources, member("demo-1.0.0/src/lib.rs")]), "demo", "1.0.0") == links
 
 
 def test_nothing_after_the_manifest_is_unpacked() -> None:
-    """An archive that is broken or huge behind its manifest does no harm."""
+    """Broken or huge data after the manifest has no effect."""
     archive = crate([member(PATH, MANIFEST.encode()), member("demo-1.0.0/x", bytes(50_000_000))])
     assert read_links(archive[: len(archive) // 2], "demo", "1.0.0")[0] == "https://github.com/o/r"
 
@@ -76,20 +76,20 @@ def test_nothing_after_the_manifest_is_unpacked() -> None:
     ids=range(17),
 )
 def test_archive_that_cannot_be_used(archive: bytes, reason: str) -> None:
-    """Broken, wrong, huge and deep archives give one typed error."""
+    """Broken, wrong, huge and deep archives raise one typed error."""
     with pytest.raises(MalformedMetadata, match=f"(?i){reason}"):
         read_links(archive, "demo", "1.0.0")
 
 
 def test_link_of_the_wrong_type_counts_as_absent() -> None:
-    """The other one is read."""
+    """The other link is read."""
     manifest = b"[package]\nrepository = 5\nhomepage = 'https://github.com/a/b'"
     found = read_links(crate([member(PATH, manifest)]), "demo", "1.0.0")
     assert found == (None, "https://github.com/a/b")
 
 
 def test_headers_cannot_make_the_reader_allocate() -> None:
-    """A header that announces gigabytes is not believed."""
+    """A header that announces gigabytes allocates nothing."""
     info = tarfile.TarInfo("demo-1.0.0/pax")
     info.type, info.size = tarfile.XHDTYPE, 5_000_000_000
     with pytest.raises(MalformedMetadata):
@@ -97,7 +97,7 @@ def test_headers_cannot_make_the_reader_allocate() -> None:
 
 
 def test_damaged_archives_give_the_typed_error() -> None:
-    """Any damage leads to the links or to the typed error, never to another one."""
+    """Any damage leads to the links or to the typed error."""
     rng = random.Random(1)
     whole = crate([member("demo-1.0.0/a", b"a" * 600), member(PATH, MANIFEST.encode())])
     plain = bytearray(gzip.decompress(whole))

@@ -1,4 +1,4 @@
-"""The dump of crates.io's database, and the feed: whatever is in them."""
+"""The dump of crates.io's database, and the feed, with any contents."""
 
 import csv
 import gzip
@@ -27,7 +27,7 @@ METADATA = '{"timestamp": "2026-11-24T02:00:11.712040Z", "crates_io_commit": "x"
 
 
 def table(*rows: tuple[object, ...]) -> str:
-    """As PostgreSQL writes it."""
+    """A table in PostgreSQL's format."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -90,14 +90,14 @@ def opened(data: bytes) -> Dump:
 
 
 def read_all(dump: Dump) -> None:
-    """Everything that can be asked of a dump."""
+    """Call all methods of a dump."""
     dump.made_at()
     list(dump.crates())
     list(dump.events())
 
 
 def changes(since: str, dump: Dump) -> list[Change]:
-    """What the dump tells to somebody who knows everything up to then."""
+    """The changes that a dump reports to a reader that knows all earlier ones."""
     compared = datetime.fromisoformat(since)
     comparison = Comparison(dump, dump.made_at(), FeedPosition(compared=compared))
     comparison.read_events()
@@ -130,7 +130,7 @@ def test_members_may_come_in_any_order(order: tuple[str, ...]) -> None:
 
 
 def test_moments_are_utc() -> None:
-    """With a fraction of any length, with a zone or without."""
+    """Fractions may have any length, and the zone may be absent."""
     dump = opened(packed(MEMBERS))
     assert [crate.updated_at for crate in dump.crates()] == [
         datetime(2026, 11, 23, 10, 0, 0, 500_000, tzinfo=UTC),
@@ -140,7 +140,7 @@ def test_moments_are_utc() -> None:
 
 
 def test_a_dump_without_deletions_is_one() -> None:
-    """They were not always in it."""
+    """Early dumps have no table of deletions."""
     members = {name: text for name, text in MEMBERS.items() if "deleted" not in name}
     dump = opened(packed(members))
     assert [change.name for change in changes("2026-11-22T02:00:00Z", dump)] == ["serde", "again"]
@@ -151,13 +151,13 @@ def test_a_dump_without_deletions_is_one() -> None:
 
 @given(length=st.integers(0, len(packed(MEMBERS)) - 1))
 def test_half_a_dump_is_none(length: int) -> None:
-    """Wherever it breaks off."""
+    """A dump truncated at any position is an error."""
     with pytest.raises(RegistryUnavailable):
         list(opened(packed(MEMBERS)[:length]).events())
 
 
 def content(data: bytes) -> bytes | None:
-    """What is packed, if all of it comes out."""
+    """The decompressed contents, if the archive is complete."""
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error):
@@ -166,7 +166,7 @@ def content(data: bytes) -> bytes | None:
 
 @given(place=st.integers(10, len(packed(MEMBERS)) - 10), bit=st.integers(0, 7))
 def test_a_damaged_dump_is_none(place: int, bit: int) -> None:
-    """Whichever bit is another one, unless what comes out is the same (runs can be packed so)."""
+    """Any flipped bit is an error, unless the contents are the same."""
     data = bytearray(packed(MEMBERS))
     data[place] ^= 1 << bit
     assume(content(bytes(data)) != content(packed(MEMBERS)))
@@ -176,7 +176,7 @@ def test_a_damaged_dump_is_none(place: int, bit: int) -> None:
 
 @given(data=st.binary(max_size=2000) | st.binary(max_size=2000).map(gzip.compress))
 def test_anything_else_is_none(data: bytes) -> None:
-    """Typed errors, and never an empty registry."""
+    """Other bytes raise typed errors and never mean an empty registry."""
     with pytest.raises(RegistryError):
         read_all(opened(data))
 
@@ -186,7 +186,7 @@ def test_anything_else_is_none(data: bytes) -> None:
     data=st.binary(max_size=200) | st.text("ab,\"'\n\r\0id", max_size=60).map(str.encode),
 )
 def test_any_text_in_place_of_a_table(name: str, data: bytes) -> None:
-    """Typed errors; what has the right columns has at least one row."""
+    """It raises a typed error; a table with the right columns has at least one row."""
     with pytest.raises(RegistryError):
         read_all(opened(packed({**MEMBERS, name: data})))
 
@@ -205,13 +205,13 @@ def test_any_text_in_place_of_a_table(name: str, data: bytes) -> None:
     ],
 )
 def test_tables_that_are_none(name: str, text: str) -> None:
-    """Rows and columns that are missing, and what is no moment."""
+    """Missing rows or columns and invalid times are errors."""
     with pytest.raises(MalformedMetadata, match="dump"):
         read_all(opened(packed({**MEMBERS, name: text})))
 
 
 def test_a_row_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor are more rows than there can be."""
+    """Too long rows and too many rows are errors."""
     monkeypatch.setattr(dumps, "MAX_LINE_LENGTH", 1000)
     with pytest.raises(MalformedMetadata, match="has a line of more than 1000"):
         list(opened(packed(MEMBERS)).crates())
@@ -222,7 +222,7 @@ def test_a_row_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_announced_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive's header may announce gigabytes, and the content may exceed any dump."""
+    """A header may announce gigabytes, and the contents may exceed any dump."""
     header = tarfile.TarInfo("name")
     header.type = tarfile.XHDTYPE
     header.size = 1 << 35
@@ -250,7 +250,7 @@ def rss(*items: str) -> bytes:
 
 
 def item(name: str, version: str, moment: str) -> str:
-    """An item as crates.io writes it."""
+    """An item in crates.io's format."""
     return (
         f"<item><title>x</title><pubDate>{moment}</pubDate><description>&lt;b&gt;</description>"
         f"<crates:name>{name}</crates:name><crates:version>{version}</crates:version></item>"
@@ -258,7 +258,7 @@ def item(name: str, version: str, moment: str) -> str:
 
 
 def test_the_feed_is_read_oldest_first() -> None:
-    """In UTC, whatever zone it is written in."""
+    """Times are in UTC, with any zone in the feed."""
     body = rss(
         item("b", "2.0.0+x", "Tue, 24 Nov 2026 12:00:05 +0200"),
         item("a", "1.0.0", "Tue, 24 Nov 2026 09:00:00 +0000"),
@@ -283,14 +283,14 @@ GOOD = item("a", "1.0.0", "Tue, 24 Nov 2026 09:00:00 +0000")
     ],
 )  # fmt: skip
 def test_what_is_no_feed(body: bytes) -> None:
-    """An item that cannot be read is not passed over."""
+    """An unreadable item is an error."""
     with pytest.raises(MalformedMetadata, match=r"feed|rss"):
         parse_feed(body, URL)
 
 
 @given(st.binary(max_size=300) | st.text("<>rsitem/!& \0", max_size=60).map(str.encode))
 def test_anything_else_is_no_feed(body: bytes) -> None:
-    """A typed error."""
+    """It raises a typed error."""
     with pytest.raises(MalformedMetadata):
         parse_feed(body, URL)
 
@@ -299,7 +299,7 @@ def test_anything_else_is_no_feed(body: bytes) -> None:
 
 
 def published(number: int) -> Published:
-    """A version a minute."""
+    """One version per minute."""
     return Published(MADE_AT + timedelta(minutes=number), f"crate{number}", "1.0.0")
 
 
@@ -310,7 +310,7 @@ def published(number: int) -> Published:
 def test_whatever_parts_of_the_feed_are_seen_each_version_is_told_once(
     looks: list[tuple[int, int]], first: int
 ) -> None:
-    """Copies of any age, overlapping or not; a cursor survives being written down."""
+    """Copies may have any age and overlap; a cursor survives serialisation."""
     begin = tuple(published(number) for number in range(max(0, first - 5), first + 1))
     position = FeedPosition.at_end(begin, None)
     told = {item.name for item in begin}
@@ -326,7 +326,7 @@ def test_whatever_parts_of_the_feed_are_seen_each_version_is_told_once(
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """The oldest is forgotten first, and would be told once more."""
+    """The oldest versions are dropped first, and would be reported again."""
     position = FeedPosition(compared=MADE_AT)
     old, new = [
         tuple(Published(MADE_AT + timedelta(hours=hour), f"{hour}-{n}", "1") for n in range(3000))

@@ -22,7 +22,7 @@ REF = Crates.ref("demo")
 
 
 def line(**fields: Any) -> bytes:
-    """A line of the index for version 1.0.0 of the crate ``demo``, with these fields changed."""
+    """A line of the index for version 1.0.0 of the crate ``demo``, with some fields changed."""
     whole = {
         "name": "demo",
         "vers": "1.0.0",
@@ -62,7 +62,7 @@ def read(*dependencies: dict[str, Any]) -> dict[str, Requirement]:
     ],
 )
 def test_name_gives_purl_and_path(name: str, purl: str, path: str) -> None:
-    """A crate has one package URL in lower case and one place in the index."""
+    """A crate has one package URL in lower case and one path in the index."""
     ref = Crates.ref(name)
     assert (ref.purl, ref.name, ref.registry_name) == (purl, name.lower(), name)
     assert "/".join(index_path(name)) == path
@@ -105,12 +105,12 @@ def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     ],
 )
 def test_which_dependencies_are_taken(dependency: dict[str, Any], found: dict[str, str]) -> None:
-    """Normal and build ones, optional or for one target, under their real names."""
+    """Normal and build ones, including optional ones and those of one target, by real name."""
     assert requirements_of(dependency) == found
 
 
 def test_a_crate_that_is_named_twice_has_one_requirement() -> None:
-    """Per target, per kind or in another spelling: the ranges of one crate unite."""
+    """The ranges of one crate become their union, for all targets, kinds and spellings."""
     assert requirements_of({"target": "cfg(unix)"}, {"target": "cfg(windows)"}) == {
         "pkg:cargo/other": "^1"
     }
@@ -122,7 +122,7 @@ def test_a_crate_that_is_named_twice_has_one_requirement() -> None:
 
 
 def test_requirement_that_cannot_be_a_crate_is_left_out_and_told() -> None:
-    """An impossible name is skipped with a warning; the others stay."""
+    """An invalid name is skipped with a warning; the other requirements stay."""
     with capture_logs() as logs:
         found = requirements_of({"name": "../x"}, {})
     assert found == {"pkg:cargo/other": "^1"}
@@ -155,7 +155,7 @@ def test_kind_and_optional_need_no_declaration(
     kind: str | None,
     optional: bool,  # noqa: FBT001 (a parameter)
 ) -> None:
-    """The edge says them itself."""
+    """The edge has both properties."""
     (requirement,) = read(dependency).values()
     assert (requirement.kind, requirement.optional) == (kind, optional)
     assert requirement.declared is None
@@ -196,14 +196,14 @@ def test_kind_and_optional_need_no_declaration(
 def test_declarations_say_what_the_edge_cannot(
     dependencies: list[dict[str, Any]], declarations: list[dict[str, Any]] | None
 ) -> None:
-    """Only they: targets, features, aliases, and each of several declarations."""
+    """Targets, features, aliases, and all of several declarations are declared; nothing else."""
     (requirement,) = read(*dependencies).values()
     found = None if requirement.declared is None else json.loads(requirement.declared)
     assert found == declarations
 
 
 def test_kinds_and_options_of_several_declarations() -> None:
-    """A crate is a build requirement, or an optional one, if each declaration says so."""
+    """A crate is optional, or a build requirement, if each declaration says so."""
     (mixed,) = read({"kind": "build", "optional": True}, {}).values()
     (same,) = read(*({"kind": "build", "optional": True, "target": t} for t in "ab")).values()
     assert (mixed.kind, mixed.optional) == (None, False)
@@ -230,14 +230,14 @@ def test_equal_requirements_and_tables_are_one_object() -> None:
     ],
 )
 def test_features_of_both_fields(features: Any, features2: Any, table: Any) -> None:
-    """One table, as Cargo merges them; what they enable stays as it is spelled."""
+    """They become one table, merged like Cargo, in their original spelling."""
     (parsed,) = parse_index(line(v=2, features=features, features2=features2), REF, URL).values()
     assert (parsed.features and json.loads(parsed.features)) == table
 
 
 @pytest.mark.parametrize("features", [{"f": ["x" * 2**20]}, {"f": "x"}, ["f"]])
 def test_features_that_nobody_can_read_cost_their_version(features: Any) -> None:
-    """As in Cargo: without them, what an installation takes would be unknown."""
+    """As in Cargo: without them the requirements of an installation would be unknown."""
     with capture_logs() as logs:
         body = b"\n".join([line(vers="1.0.0", features=features), line(vers="1.1.0"), b""])
         assert list(parse_index(body, REF, URL)) == ["1.1.0"]
@@ -248,7 +248,7 @@ def test_features_that_nobody_can_read_cost_their_version(features: Any) -> None
 
 
 def test_each_line_is_a_version() -> None:
-    """Versions with what the index knows of them; a missing field has its documented default."""
+    """Versions have the index's data; a missing field has its documented default."""
     body = b"\n".join(
         [
             line(vers="1.0.0", pubtime="2024-05-06T07:08:09Z"),
@@ -269,7 +269,7 @@ def test_each_line_is_a_version() -> None:
     "future", [line(vers="2.0.0", v=3), line(vers="2.0.0", v=3, deps={"of": "another shape"})]
 )
 def test_lines_of_a_newer_format_are_passed_over(future: bytes) -> None:
-    """A version in a format that nobody knows yet does not hide the others."""
+    """A version in an unknown format does not hide the others."""
     assert list(parse_index(future + b"\n" + line(), REF, URL)) == ["1.0.0"]
 
 
@@ -299,7 +299,7 @@ def test_file_that_is_no_index_is_malformed(body: bytes) -> None:
     ],
 )  # fmt: skip
 def test_one_bad_line_costs_itself(bad: bytes) -> None:
-    """As in Cargo: the crate's other versions are read, and the bad line is told."""
+    """As in Cargo: the other versions are read, and the bad line is logged."""
     with capture_logs() as logs:
         body = b"\n".join([line(vers="1.0.0"), bad, line(vers="1.2.0"), b""])
         assert list(parse_index(body, REF, URL)) == ["1.0.0", "1.2.0"]
@@ -342,7 +342,7 @@ def test_recorded_index(recordings: Path) -> None:
 
 
 def declarations_of(requirements: Iterable[Requirement]) -> set[tuple[Any, ...]]:
-    """Everything that a resolver learns from the requirements, without their ranges."""
+    """All data for a resolver in the requirements, except ranges."""
     return {
         (
             requirement.package.name,
@@ -359,14 +359,14 @@ def declarations_of(requirements: Iterable[Requirement]) -> set[tuple[Any, ...]]
 
 
 def declarations_as_told(requirement: Requirement) -> list[dict[str, Any]]:
-    """``declared``, or what stands for it on the edge."""
+    """``declared``, or the declaration that the edge implies."""
     if requirement.declared:
         return list(json.loads(requirement.declared))
     return [{"kind": requirement.kind or "normal", "optional": requirement.optional}]
 
 
 def declarations_in(document: dict[str, Any]) -> set[tuple[Any, ...]]:
-    """The same, from the line of the index."""
+    """The same data, from the line of the index."""
     return {
         (
             (each.get("package") or each["name"]).lower(),
@@ -384,7 +384,7 @@ def declarations_in(document: dict[str, Any]) -> set[tuple[Any, ...]]:
 
 @given(st.binary(max_size=60) | st.text('{}[]":,namevrsdp0.1\n ', max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
-    """No file ends in another error than the typed one."""
+    """Every file is read, or raises the typed error."""
     try:
         parse_index(line() + b"\n" + body, REF, URL)
     except MalformedMetadata:

@@ -1,4 +1,4 @@
-"""Cargo's version requirements become constraints that select what Cargo selects."""
+"""Cargo's version requirements become constraints that select the same versions."""
 
 import pytest
 from hypothesis import given
@@ -68,7 +68,7 @@ RULES = """
 
 @pytest.mark.parametrize("rule", [line.strip() for line in RULES.strip().splitlines()])
 def test_constraint_of_a_requirement(rule: str) -> None:
-    """Each kind of requirement becomes a constraint by which the readers take the same releases."""
+    """With each kind of requirement, the readers select the same releases as Cargo."""
     requirement, constraint, taken, refused = (column.strip() for column in rule.split("|"))
     assert to_constraints(requirement) == constraint
     found = [version for version in RELEASES if version in selected(constraint, RELEASES)]
@@ -93,13 +93,13 @@ def test_no_bound_is_any(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_requirement_is_any(text: str) -> None:
-    """What Cargo could not read bounds nothing."""
+    """A text that Cargo rejects means any version."""
     assert to_constraints(text) == "any"
 
 
 @pytest.mark.parametrize("text", [">2, <1", "<0.0.0", ">=1.2.3, <1.2.3"])
 def test_contradictions_select_nothing(text: str) -> None:
-    """Requirements that exclude each other leave no version."""
+    """Requirements that exclude each other select no version."""
     assert selected(to_constraints(text), (*RELEASES, *PRERELEASES)) == set()
 
 
@@ -119,7 +119,7 @@ def test_contradictions_select_nothing(text: str) -> None:
 def test_a_crate_that_is_named_twice_has_one_range(
     requirements: tuple[str, ...], constraint: str
 ) -> None:
-    """Requirements for several targets unite: each may bring in a version of its own."""
+    """Requirements for several targets become their union."""
     assert to_constraints(*requirements) == constraint
     if constraint != "any":
         apart = (selected(to_constraints(text), RELEASES) for text in requirements)
@@ -137,21 +137,21 @@ requirements = st.lists(comparator, min_size=1, max_size=3).map(", ".join)
 
 @given(requirements)
 def test_all_comparators_hold(requirement: str) -> None:
-    """The comma means "and": the versions of a list are those that each comparator takes."""
+    """A comma means "and": each comparator must hold."""
     apart = [selected(to_constraints(part), RELEASES) for part in requirement.split(",")]
     assert selected(to_constraints(requirement), RELEASES) == set.intersection(*apart)
 
 
 @given(requirements)
 def test_rewriting_twice_changes_nothing(requirement: str) -> None:
-    """A constraint is a requirement that means itself."""
+    """Translating a constraint again returns the same constraint."""
     constraint = to_constraints(requirement)
     assert constraint in {"any", "<0.0.0-0"} or to_constraints(constraint) == constraint
 
 
 @given(st.text(max_size=30) | st.text("0123.x*^~<>=, -+ab", max_size=30))
 def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
-    """Whatever stands in the index, the readers can evaluate what is written."""
+    """For any text in the index, the readers can evaluate the constraint."""
     selected(to_constraints(text), RELEASES)
 
 
@@ -169,7 +169,7 @@ def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
     ],
 )
 def test_hostile_requirements_take_linear_time(parts: tuple[str, str, str]) -> None:
-    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    """Adversarial texts are parsed in linear time; longer texts are not parsed."""
     assert_linear(parse_range, parts, MAX_RANGE_LENGTH)
     too_long = "x" * (MAX_RANGE_LENGTH + 1)
     assert calls(parse_range, too_long * 250) == calls(parse_range, too_long)

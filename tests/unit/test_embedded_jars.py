@@ -1,4 +1,4 @@
-"""The lock of the graph server's jars, and the cache that is checked against it."""
+"""The lock file of the graph server's jars, and the cache."""
 
 import hashlib
 from pathlib import Path
@@ -13,12 +13,12 @@ DIGEST = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 
 def jar(coordinate: str, content: bytes) -> Jar:
-    """The jar of that content."""
+    """A jar with these contents."""
     return Jar(coordinate, len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_path_in_a_maven_repository() -> None:
-    """A coordinate is found where Maven's repository layout puts it, classifier included."""
+    """The path follows Maven's repository layout, including the classifier."""
     plain = Jar("org.neo4j:neo4j:5.26.30", 1, "")
     classified = Jar("org.neo4j.procedure:apoc-core:5.26.5:core", 1, "")
     assert plain.path == "org/neo4j/neo4j/5.26.30/neo4j-5.26.30.jar"
@@ -27,13 +27,13 @@ def test_path_in_a_maven_repository() -> None:
 
 @given(st.lists(st.builds(Jar, st.builds("{}:{}:1".format, NAME, NAME), st.integers(0), DIGEST)))
 def test_lock_round_trip(jars: list[Jar]) -> None:
-    """Whatever is written to a lock is read from it, in its order; comments are passed over."""
+    """A written lock is read in the same order; comments are ignored."""
     lines = ["# a comment", "", *(f"{jar.sha256} {jar.size} {jar.coordinate}" for jar in jars)]
     assert read_lock("\n".join(lines)) == tuple(jars)
 
 
 def test_the_committed_lock() -> None:
-    """The lock names one Neo4j 5.26, APOC's shaded jar of that line, and nothing twice."""
+    """It has one Neo4j 5.26, APOC's shaded jar of the same line, and no duplicates."""
     jars = read_lock()
     coordinates = [jar.coordinate for jar in jars]
     assert len(set(coordinates)) == len(jars)
@@ -46,7 +46,7 @@ def test_the_committed_lock() -> None:
 
 
 def test_cache_knows_what_is_missing(tmp_path: Path) -> None:
-    """A jar counts as there only with the size and the checksum of the lock."""
+    """A jar is present only with the size and checksum of the lock."""
     cache = JarCache(tmp_path)
     good, absent, short, altered = (jar(f"org:{name}:1", b"content") for name in "abcd")
     for there, content in ((good, b"content"), (short, b"cont"), (altered, b"CONTENT")):

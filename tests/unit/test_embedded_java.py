@@ -1,4 +1,4 @@
-"""Which Java runs the graph server."""
+"""The choice of the graph server's Java."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from ssc_ingest.embedded.java import find_java, major_version
 
 
 def install(home: Path, version: str) -> Path:
-    """A program that presents itself as that version of Java, as the real one does."""
+    """A program with the output of this version of Java."""
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-04-15' >&2\n")
@@ -29,7 +29,7 @@ def _nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "major"), [("17.0.15", 17), ("21", 21), ("1.8.0_452", 1), ("24.0.1", 24)]
 )
 def test_version_is_read(tmp_path: Path, text: str, major: int) -> None:
-    """The major version is what ``java -version`` begins with."""
+    """The major version is the first number of ``java -version``."""
     assert major_version(install(tmp_path, text)) == major
 
 
@@ -50,14 +50,14 @@ def test_java_home_comes_first(tmp_path: Path) -> None:
 
 
 def test_java_that_does_not_fit_is_passed_over(tmp_path: Path) -> None:
-    """Neo4j 5 runs on 17 and 21 only: another version in JAVA_HOME is not taken."""
+    """Neo4j 5 needs 17 or 21, so another version in JAVA_HOME is not used."""
     install(tmp_path / "home", "24.0.1")
     fitting = install(tmp_path / "path", "17.0.1")
     assert find_java(tmp_path / "home") == fitting
 
 
 def test_no_java(tmp_path: Path) -> None:
-    """The error says what was found, what fits, and every way out."""
+    """The error names the found versions, the required ones, and all remedies."""
     install(tmp_path / "path", "11.0.2")
     with pytest.raises(ServerUnavailable, match="Java 11") as raised:
         find_java(None)

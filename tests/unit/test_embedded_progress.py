@@ -1,4 +1,4 @@
-"""How the start of the stack is told."""
+"""The progress of the stack's start."""
 
 import io
 
@@ -8,7 +8,7 @@ from ssc_ingest.embedded import BarProgress, LineProgress, progress_for
 
 
 def test_a_log_gets_lines() -> None:
-    """Without a terminal the download is told in whole lines without control characters."""
+    """Without a terminal, the progress is whole lines without control characters."""
     output = io.StringIO()
     progress = progress_for(Console(file=output, width=40))
     assert isinstance(progress, LineProgress)
@@ -26,7 +26,7 @@ def test_a_log_gets_lines() -> None:
 
 
 def test_a_terminal_gets_one_bar() -> None:
-    """At a terminal the download is one bar, which is full at the end."""
+    """On a terminal, the download is one bar, which is full at the end."""
     output = io.StringIO()
     progress = progress_for(Console(file=output, width=100, force_terminal=True))
     assert isinstance(progress, BarProgress)

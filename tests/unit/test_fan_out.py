@@ -1,4 +1,4 @@
-"""Several requests at a time."""
+"""Concurrent requests for one package."""
 
 import asyncio
 from contextlib import aclosing
@@ -10,7 +10,7 @@ from ssc_ingest.errors import MalformedMetadata, RateLimited
 
 
 async def test_results_come_in_order_and_within_the_limit() -> None:
-    """No more than the limit runs at once, and results stand where their items stood."""
+    """At most the limit runs at once, and results are in the order of the items."""
     running, most = 0, 0
 
     async def double(number: int) -> int:
@@ -28,7 +28,7 @@ async def test_results_come_in_order_and_within_the_limit() -> None:
 
 
 async def test_the_first_error_comes_out_alone() -> None:
-    """The error is the typed one; what was running or waiting is cancelled."""
+    """The error is the typed one; running and waiting calls are cancelled."""
     finished: list[int] = []
 
     async def work(number: int) -> None:
@@ -43,7 +43,7 @@ async def test_the_first_error_comes_out_alone() -> None:
 
 
 async def test_a_refusal_lets_what_runs_end() -> None:
-    """What had permission to ask is not thrown away; nothing more begins."""
+    """Permitted calls complete; no new call starts."""
     begun: list[int] = []
     finished: list[int] = []
     refused = asyncio.Event()
@@ -66,7 +66,7 @@ async def test_a_refusal_lets_what_runs_end() -> None:
 
 
 async def test_results_come_one_by_one_and_ahead() -> None:
-    """In their order, whoever is ready first; no more are begun than were asked for ahead."""
+    """Results are in order; at most the requested number is computed ahead."""
     begun: list[int] = []
 
     async def double(number: int) -> int:
@@ -84,7 +84,7 @@ async def test_results_come_one_by_one_and_ahead() -> None:
 
 
 async def test_an_error_comes_after_what_was_before_it() -> None:
-    """However early it was there; nothing goes on after it, or after a close."""
+    """Earlier results come first; no call starts after the error or a close."""
 
     async def work(number: int) -> int:
         if number == 2:

@@ -1,4 +1,4 @@
-"""Small questions that come together are one query."""
+"""Concurrent small reads become one query."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from ssc_ingest.graph.coalescing import MAX_BATCH, Coalescer
 
 
 class Asked:
-    """Answers with squares, of even numbers only, and remembers what it was asked."""
+    """Returns squares of even numbers only, and records its calls."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -23,7 +23,7 @@ class Asked:
 
 
 async def test_one_query_for_many_questions() -> None:
-    """Everybody gets the own answer, and None where there is none; a key is asked for once."""
+    """Each caller gets its own value or None; each key is read once."""
     asked = Asked()
     coalescer = Coalescer(asked)
     keys = [*range(50), *range(50)]
@@ -33,7 +33,7 @@ async def test_one_query_for_many_questions() -> None:
 
 
 async def test_batches_are_bounded() -> None:
-    """More questions than fit are several queries."""
+    """Too many reads for one query become several queries."""
     asked = Asked()
     coalescer = Coalescer(asked)
     await asyncio.gather(*(coalescer.get(key) for key in range(2 * MAX_BATCH + 1)))
@@ -41,7 +41,7 @@ async def test_batches_are_bounded() -> None:
 
 
 async def test_a_failure_is_everybodys_and_ends_nothing() -> None:
-    """Those who share a query share its failure; the next query works."""
+    """All reads of a query share its failure; the next query works."""
     coalescer = Coalescer(Asked())
     answers = await asyncio.gather(coalescer.get(-1), coalescer.get(2), return_exceptions=True)
     assert all(isinstance(answer, OSError) for answer in answers)
@@ -49,7 +49,7 @@ async def test_a_failure_is_everybodys_and_ends_nothing() -> None:
 
 
 async def test_who_gives_up_takes_nobody_along() -> None:
-    """A cancelled question leaves the answer to the others."""
+    """A cancelled read does not cancel the others."""
     coalescer = Coalescer(Asked())
     first = asyncio.create_task(coalescer.get(4))
     second = asyncio.create_task(coalescer.get(4))
@@ -61,7 +61,7 @@ async def test_who_gives_up_takes_nobody_along() -> None:
 
 
 class Held(Asked):
-    """Answers when it is told to."""
+    """Returns its result on demand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Held(Asked):
 
 
 async def test_a_later_question_gets_a_later_answer() -> None:
-    """What is on its way may be older than the question, so it does not answer it."""
+    """A running query may be older than a new read, so the read waits for the next one."""
     held = Held()
     coalescer = Coalescer(held)
     first = asyncio.create_task(coalescer.get(2))
@@ -87,7 +87,7 @@ async def test_a_later_question_gets_a_later_answer() -> None:
 
 
 async def test_nobody_waits_for_a_query_that_was_stopped() -> None:
-    """When the loop's tasks are cancelled, the waiters do not hang."""
+    """If the loop's tasks are cancelled, waiting reads end, too."""
     held = Held()
     coalescer = Coalescer(held)
     waiter = asyncio.create_task(coalescer.get(2))

@@ -1,4 +1,4 @@
-"""What answers and failures say about a host, and what people are told."""
+"""Conclusions from responses and failures about a host, and their texts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,19 +22,19 @@ QUIET = HostUse(last_minute=0, last_hour=0, paused_until=None)
 
 
 def entries(*answers: str) -> list[str]:
-    """Answers for different documents, the newest first."""
+    """Responses for different documents, newest first."""
     return [f"{answer} {number}" for number, answer in enumerate(answers)]
 
 
 def test_a_host_that_refuses_us() -> None:
-    """Five refusals in a row; one document that is refused five times is not a host."""
+    """Five refusals in a row pause it; five refusals of one document do not."""
     assert refuses_us(entries(*["forbidden"] * 5))
     assert not refuses_us(entries(*["forbidden"] * 4, "fine", "forbidden"))
     assert not refuses_us([entry("forbidden", "http://h/same")] * 10)
 
 
 def test_a_silent_host() -> None:
-    """Three time-outs in a row; connections have no document, so each of them counts."""
+    """Three time-outs in a row; connections have no document, so each counts."""
     assert is_silent(entries(*["late"] * 3, "fine"))
     assert not is_silent(entries("late", "late", "failed", "late"))
     assert not is_silent([entry("late", "http://h/same")] * 10)
@@ -42,7 +42,7 @@ def test_a_silent_host() -> None:
 
 
 def test_an_overloaded_host() -> None:
-    """Three among the last answers, in a row or not."""
+    """Three 503 among the last responses, in a row or not."""
     assert is_overloaded(entries("overloaded", "fine", "overloaded", "fine", "overloaded"))
     assert not is_overloaded(entries("overloaded", "fine", "overloaded"))
 
@@ -62,7 +62,7 @@ def test_an_overloaded_host() -> None:
     ],
 )
 def test_statuses(status: int, answer: Answer) -> None:
-    """A document that is missing is a good answer of its host."""
+    """A missing document is a good response of its host."""
     assert answer_of(status) == answer
 
 
@@ -77,7 +77,7 @@ def test_statuses(status: int, answer: Answer) -> None:
     ],
 )
 def test_failures_of_any_transport(error: Exception, text: str) -> None:
-    """Also of one that is not aiohttp's."""
+    """Failures of other transports than aiohttp are described, too."""
     assert explain(error, "h").text == text
 
 
@@ -110,7 +110,7 @@ def test_failures_of_any_transport(error: Exception, text: str) -> None:
     ids=["nothing", "operator", "unreachable", "asked to wait", "our own rate"],
 )
 def test_why_work_waits(use: HostUse, hold: str | None, text: str) -> None:
-    """Our own rate is told apart from a registry that is away."""
+    """Our own rate limit is distinguished from an unavailable registry."""
     pause = RegistryPause(since=LATER, until=None, reason=hold) if hold else None
     hosts = (Host(name="h", rate=5.0, use=use), Host(name="i", rate=5.0, use=QUIET))
     assert Registry(name="npm", hold=pause, hosts=hosts).obstacle == text

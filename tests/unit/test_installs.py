@@ -1,4 +1,4 @@
-"""The packages that an installation pulls, by features (Cargo) and extras (PyPI)."""
+"""The packages of an installation, by features (Cargo) and extras (PyPI)."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ DEFAULT = frozenset({"default"})
 
 
 def required(purl: str, *declarations: dict[str, Any], optional: bool = False) -> RequiredPackage:
-    """A requirement as the graph has it."""
+    """A requirement in the graph."""
     name = purl.rpartition("/")[2]
     return RequiredPackage(
         label="Package",
@@ -61,13 +61,13 @@ def built(
 def test_an_optional_crate_is_taken_if_a_selected_feature_enables_it(
     features: dict[str, list[str]], parts: frozenset[str], taken: set[str]
 ) -> None:
-    """All spellings of the feature table; others stay out, and cycles end."""
+    """All spellings of the feature table work; other crates are skipped, and cycles end."""
     crates = [crate("plain"), crate("opt", optional=True)]
     assert built(features, crates, frozenset(parts)).keys() == {"plain", *taken}
 
 
 def test_features_of_a_crate_are_those_of_its_enabled_declarations() -> None:
-    """Declared ones, default ones unless they are off, and those that features request."""
+    """Declared ones, default ones unless disabled, and those that features request."""
     crates = [
         crate("serde", {"features": ["derive"]}),
         crate("rand", {"default_features": False}, {"kind": "build", "features": ["std"]}),
@@ -94,7 +94,7 @@ def test_features_name_a_crate_as_the_manifest_does() -> None:
 
 
 def test_extras_pull_their_requirements_if_they_are_selected() -> None:
-    """With markers for some supported platform; an extra may select another one of its project."""
+    """Markers count for any supported platform; an extra may select another of its project."""
     version = Installable(
         requirements=(
             required("pkg:pypi/plain"),
@@ -128,7 +128,7 @@ def test_extras_pull_their_requirements_if_they_are_selected() -> None:
 
 
 def test_an_installation_without_parts_pulls_all_requirements() -> None:
-    """Optional ones as well: npm installs them where it can."""
+    """Optional ones are included: npm installs them if possible."""
     version = Installable(
         requirements=(required("pkg:npm/a"), required("pkg:npm/b", optional=True))
     )

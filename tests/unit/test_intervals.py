@@ -1,4 +1,4 @@
-"""Intervals of versions, on whole numbers: what is in them, between them and around them."""
+"""Intervals of versions, tested with whole numbers: contents, intersection and hull."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ intervals = st.builds(
 
 
 def members(interval: Interval[int]) -> set[int]:
-    """The numbers in it, by the definition of a bound."""
+    """The numbers in an interval, by the definition of a bound."""
     low, high = interval.lower, interval.upper
     return {
         number
@@ -30,7 +30,7 @@ def members(interval: Interval[int]) -> set[int]:
 
 @given(intervals)
 def test_what_is_in_an_interval(interval: Interval[int]) -> None:
-    """Membership, and the properties that spellings depend on."""
+    """Membership, and the properties that are used for spelling."""
     assert {number for number in LINE if number in interval} == members(interval)
     if interval.is_empty:
         assert not members(interval)
@@ -44,7 +44,7 @@ def test_what_is_in_an_interval(interval: Interval[int]) -> None:
 
 @given(st.lists(intervals, max_size=4))
 def test_intersection_is_what_is_in_all(several: list[Interval[int]]) -> None:
-    """Exactly; of none, everything."""
+    """It is exact; without intervals, it contains everything."""
     expected = set(LINE)
     for each in several:
         expected &= members(each)
@@ -53,7 +53,7 @@ def test_intersection_is_what_is_in_all(several: list[Interval[int]]) -> None:
 
 @given(st.lists(intervals, min_size=1, max_size=4))
 def test_hull_is_around_all(several: list[Interval[int]]) -> None:
-    """Nothing is lost, no smaller interval would do, and nobody's hole is kept for others."""
+    """Nothing is lost, no smaller interval would do, and only shared holes stay."""
     around = hull(several)
     union = set[int]().union(*map(members, several))
     assert union <= members(around)

@@ -1,4 +1,4 @@
-"""What publishers write as their licence, and which of it is an SPDX expression."""
+"""Licences as publishers write them, and SPDX expressions among them."""
 
 import pytest
 from hypothesis import given, settings
@@ -24,12 +24,12 @@ from ssc_ingest.ecosystems.licenses import MAX_LICENSE, license_facts
     ],
 )
 def test_known_texts(text: str | None, expected: tuple[str | None, str | None]) -> None:
-    """Expressions get their canonical spelling; nothing is guessed from other texts."""
+    """Expressions get their canonical spelling; other texts are not guessed."""
     assert license_facts(text) == expected
 
 
 def test_the_whole_text_of_a_licence_is_cut() -> None:
-    """It does not grow the graph, nor is it an expression."""
+    """A long text is cut, and is no expression."""
     license_, expression = license_facts("Permission is hereby granted " * 10_000)
     assert license_ is not None
     assert len(license_) <= MAX_LICENSE
@@ -37,7 +37,7 @@ def test_the_whole_text_of_a_licence_is_cut() -> None:
 
 
 def test_an_expression_longer_than_what_is_kept_is_still_one() -> None:
-    """The cut concerns the text; the expression stays whole."""
+    """Only the text is cut; the expression stays complete."""
     text = " AND ".join(["Apache-2.0"] * 20)
     assert license_facts(text) == (text[:MAX_LICENSE].rstrip(), text)
 
@@ -48,7 +48,7 @@ _WORDS = st.sampled_from(["(", ")", "MIT", "isc", "or", "AND", "with", "LLVM-exc
 @given(st.text() | st.lists(_WORDS, max_size=2000).map(" ".join) | st.just("(" * 900 + ")" * 100))
 @settings(deadline=None)
 def test_any_text_is_taken_and_only_valid_expressions_are_expressions(text: str) -> None:
-    """No text raises, and what comes out as an expression is one."""
+    """No text raises, and every returned expression is valid."""
     license_, expression = license_facts(text)
     assert (license_ is None) == (not text.strip())
     assert license_ is None or (license_ == license_.strip() and len(license_) <= MAX_LICENSE)

@@ -1,4 +1,4 @@
-"""What a line of a task's work says about it."""
+"""The fields of log lines about a task."""
 
 from typing import Any
 
@@ -26,5 +26,5 @@ from ssc_ingest.extraction.delivery import log_fields
     ],
 )
 def test_task_and_package(kwargs: dict[str, Any], fields: dict[str, str]) -> None:
-    """The purl where there is one; whatever a caller sends, bounded."""
+    """They have the purl if there is one; a caller's text is cut."""
     assert log_fields("id", kwargs) == {"task_id": "id", **fields}

@@ -1,4 +1,4 @@
-"""Maven's requirements become constraints that select what Maven's own ranges select."""
+"""Maven's requirements become constraints that select the same versions as Maven's ranges."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,7 +20,7 @@ from tests.unit.maven_readers import VERSIONS, selected
     ],
 )  # fmt: skip
 def test_ranges_stay_as_they_are(text: str, maven: MavenJudge) -> None:
-    """Disjoint intervals in ascending order are what the readers understand."""
+    """Disjoint intervals in ascending order are valid for the readers."""
     assert to_constraints(text) == text
     assert selected(text, VERSIONS) == maven.contained(text, VERSIONS)
 
@@ -48,7 +48,7 @@ def test_other_spellings_are_normalised(text: str, constraint: str, maven: Maven
 
 
 def test_release_is_a_qualifier_to_the_readers() -> None:
-    """Today's Maven takes ``RELEASE`` for nothing, the readers sort it after the release."""
+    """Today's Maven ignores ``RELEASE``; the readers sort it after the release."""
     constraint = to_constraints("[1.0.0.RELEASE,2.0.0.RELEASE)")
     assert constraint == "[1.0.0.RELEASE,2.0.0.RELEASE)"
     versions = ["1.0", "1.0.0.RELEASE", "2.0", "2.0.0.RELEASE"]
@@ -69,7 +69,7 @@ def test_release_is_a_qualifier_to_the_readers() -> None:
     ],
 )
 def test_bare_versions_get_brackets(text: str) -> None:
-    """A soft requirement is the version that an install takes."""
+    """A soft requirement is the version that an installation selects."""
     assert to_constraints(text) == to_constraints(f" {text}\n") == f"[{text}]"
     assert selected(f"[{text}]", [text, "0.1-never"]) == {text}
 
@@ -86,12 +86,12 @@ def test_bare_versions_get_brackets(text: str) -> None:
     ],
 )  # fmt: skip
 def test_no_range_is_any(text: str | None) -> None:
-    """What is missing, unresolved or no range to Maven bounds nothing."""
+    """A missing, unresolved or invalid range means any version."""
     assert to_constraints(text) == "any"
 
 
 def test_a_letter_before_a_version_is_left_out() -> None:
-    """The readers pass over the "v" of a version's name, and do not in a range."""
+    """The readers ignore a "v" in a version's name, but not in a range."""
     assert to_constraints("v2") == "[2]"
     assert to_constraints("[0.9],[v2]") == "[0.9],[2]"
     assert selected("[2]", ["v2"]) == {"v2"}
@@ -122,7 +122,7 @@ ranges = st.lists(interval, min_size=1, max_size=3).map(",".join) | bound
 @example(text="(,1.0],[1.2,)")
 @settings(max_examples=300)
 def test_constraints_select_what_maven_selects(text: str, maven: MavenJudge) -> None:
-    """Whatever Maven takes for a range selects the same for the readers; all else is harmless."""
+    """For every valid range, the readers select Maven's versions; other texts are harmless."""
     constraint = to_constraints(text)
     found = selected(constraint, VERSIONS)
     try:
@@ -138,7 +138,7 @@ def test_constraints_select_what_maven_selects(text: str, maven: MavenJudge) -> 
 @given(text=st.text(alphabet="[](),.-1 20av$x", max_size=30))
 @settings(max_examples=300)
 def test_whatever_is_written_is_understood(text: str) -> None:
-    """The readers never meet a constraint that they cannot evaluate."""
+    """The readers can evaluate every constraint."""
     constraint = to_constraints(text)
     assert constraint
     selected(constraint, VERSIONS)
@@ -158,7 +158,7 @@ def test_whatever_is_written_is_understood(text: str) -> None:
     ],
 )
 def test_hostile_ranges_take_linear_time(parts: tuple[str, str, str]) -> None:
-    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    """Adversarial texts are parsed in linear time; longer texts are not parsed."""
     assert_linear(parse_range, parts, MAX_RANGE_LENGTH)
     too_long = "x" * (MAX_RANGE_LENGTH + 1)
     assert calls(parse_range, too_long * 250) == calls(parse_range, too_long)

@@ -1,4 +1,4 @@
-"""Names, lists of versions and POMs of Maven Central, as it spells them."""
+"""Names, lists of versions and POMs of Maven Central."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from ssc_ingest.models import Version
     ],
 )  # fmt: skip
 def test_names(name: str, purl: str, lower: str) -> None:
-    """The package URL keeps the registry's case; what readers look up is in lower case."""
+    """The package URL keeps the registry's case; the look-up name is in lower case."""
     ref = Maven.ref(name)
     assert (ref.purl, ref.name, ref.registry_name) == (purl, lower, name)
     group, artifact = name.split(":")
@@ -49,14 +49,14 @@ def test_names(name: str, purl: str, lower: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_name(name: str) -> None:
-    """What Maven does not allow, and what leads elsewhere in a path, is refused."""
+    """Names that Maven rejects, or that contain path tricks, are rejected."""
     with pytest.raises(InvalidName):
         Maven.ref(name)
 
 
 @given(st.text(alphabet="aA1.-_:/ %@", max_size=20))
 def test_names_stay_inside_the_repository(name: str) -> None:
-    """Whatever is accepted is a path of plain segments."""
+    """Every valid name is a path of plain segments."""
     try:
         path = metadata_path(Maven.ref(name).registry_name)
     except InvalidName:
@@ -69,7 +69,7 @@ def test_names_stay_inside_the_repository(name: str) -> None:
     "version", ["", ".", "..", "1/2", "[1,2)", "${x}", "1 2", "1\n", "1?", "1%2f", "é"]
 )
 def test_what_is_no_place(version: str) -> None:
-    """A version that is no path segment is never asked for."""
+    """A version that is no path segment is never requested."""
     assert not Coordinates("g", "a", version).are_usable
     assert Coordinates("g", "a", "1.0-beta+x_1").are_usable
 
@@ -78,13 +78,13 @@ def test_what_is_no_place(version: str) -> None:
 
 
 def versions(body: str) -> tuple[list[str], list[str]]:
-    """The listed and the hinted versions."""
+    """The listed versions, and those that other fields name."""
     found = parse_metadata(body.encode(), "g:a", "")
     return list(found.listed), list(found.hinted)
 
 
 def test_lists_of_versions() -> None:
-    """Each version once; what only ``release``, ``latest`` or ``version`` names is a hint."""
+    """No duplicates; a version only in ``release``, ``latest`` or ``version`` is a hint."""
     listed = "<versions><version>1</version><version> 2 </version><version>1</version></versions>"
     body = (
         "<metadata><groupId>g</groupId><artifactId>a</artifactId>{}"
@@ -108,7 +108,7 @@ def test_lists_of_versions() -> None:
 @pytest.mark.parametrize("body", ["", "<metadata>", "<project/>", "{}",
     "<metadata><groupId>g</groupId><artifactId>b</artifactId></metadata>"])  # fmt: skip
 def test_what_is_no_list(body: str) -> None:
-    """Not XML, another document, or another package's."""
+    """A text that is not XML, another document, or that of another package."""
     with pytest.raises(MalformedMetadata):
         parse_metadata(body.encode(), "g:a", "")
 
@@ -138,7 +138,7 @@ CENTRAL = "dependabot__dependabot-core/maven/spec/fixtures/maven_central_metadat
 def test_recorded_lists(
     recordings: Path, file: str, name: str, count: int, latest: str | None
 ) -> None:
-    """Lists of the repository as they were recorded."""
+    """Recorded lists of the repository are read."""
     found = parse_metadata((recordings / CENTRAL / file).read_bytes(), name, file)
     assert len(found.listed) == count
     assert found.hinted == (() if count else ("1.5.9-SNAPSHOT",))
@@ -155,7 +155,7 @@ def test_recorded_lists(
     "file", [f"{CENTRAL}/with_release.html", f"{CENTRAL}/../google_metadata/com_google_guava.xml"]
 )
 def test_recorded_documents_that_are_no_lists(recordings: Path, file: str) -> None:
-    """A directory's page, and the list of another repository's protocol."""
+    """A directory's page, and the list of another protocol."""
     with pytest.raises(MalformedMetadata):
         parse_metadata((recordings / file).read_bytes(), "com.google.guava:guava", file)
 
@@ -197,12 +197,12 @@ DECLARED = (
     ],
 )
 def test_mistakes_that_maven_lets_pass(body: bytes, name: str) -> None:
-    """Wrong encodings, HTML's entities, undeclared prefixes, declarations do not cost a POM."""
+    """Wrong encodings, HTML entities, undeclared prefixes and declarations are accepted."""
     assert text(parse_xml(body, "project", ""), "name") == name
 
 
 def test_entities_are_never_expanded() -> None:
-    """Whether in texts or in attributes: a POM that uses them is refused at once."""
+    """A POM with entities in texts or attributes is rejected at once."""
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 30))
     doctype = f'<!DOCTYPE project [<!ENTITY l0 "ha">{laughs}]>'
     for use in ("<name>&l29;</name>", "<name x='&l29;'/>", "<properties><a>&l29;</a></properties>"):
@@ -226,7 +226,7 @@ def test_entities_are_never_expanded() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_pom(body: bytes) -> None:
-    """Not XML, not a POM, or with an entity that only its document type declaration knows."""
+    """A text that is not XML, not a POM, or has an entity of its document type declaration."""
     with pytest.raises(MalformedMetadata):
         parse_pom(body, "")
 
@@ -236,7 +236,7 @@ def test_what_is_no_pom(body: bytes) -> None:
     | st.text(alphabet="<>/project&;!?[]\"'= ", max_size=200).map(str.encode)
 )
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    """Whatever a host sends is a POM or a typed error."""
+    """Any response is a POM or raises a typed error."""
     try:
         parse_pom(body, "")
     except MalformedMetadata:
@@ -245,14 +245,14 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 
 @pytest.mark.recordings
 def test_nested_dependencies_are_passed_over(recordings: Path) -> None:
-    """A recorded POM has a ``dependency`` inside a ``dependency``: neither is one to Maven."""
+    """A recorded POM has a ``dependency`` in a ``dependency``: Maven ignores both."""
     folder = recordings / "aboutcode-org__purldb/minecode/tests/testfiles/maven/parsing/loop"
     pom = parse_pom((folder / "coreplugin-1.0.0.pom").read_bytes(), "")
     assert [(d.group, d.artifact) for d in pom.dependencies.values()] == [("", "")]
 
 
 def test_declarations_are_bounded() -> None:
-    """A POM with more dependencies than any project has is cut."""
+    """Dependencies beyond the limit are ignored."""
     body = "".join(f"<dependency><artifactId>a{n}</artifactId></dependency>" for n in range(25_000))
     pom = parse_pom(f"<project><dependencies>{body}</dependencies></project>".encode(), "")
     assert len(pom.dependencies) == MAX_DECLARATIONS

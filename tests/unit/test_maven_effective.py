@@ -1,4 +1,4 @@
-"""Effective POMs: inheritance, interpolation, management; held against Maven's own models."""
+"""Effective POMs: inheritance, interpolation, management; compared with Maven's own models."""
 
 import tempfile
 from pathlib import Path
@@ -35,7 +35,7 @@ async def versions(folder: Folder, coordinates: Coordinates) -> dict[str, str]:
 
 
 async def test_parents_give_dependencies_properties_and_versions() -> None:
-    """What a POM lacks, the nearest of its parents that has it gives."""
+    """A missing value comes from the nearest parent that has it."""
     folder = Folder()
     folder.add("g:top:1", properties(a="top", b="top") + managed(dependency("x:m", "${a}-${b}")))
     folder.add(
@@ -57,7 +57,7 @@ async def test_parents_give_dependencies_properties_and_versions() -> None:
 
 
 async def test_a_child_overrides_its_parents() -> None:
-    """Dependencies are told apart by type and classifier too; managed scopes are inherited."""
+    """Type and classifier distinguish dependencies; managed scopes are inherited."""
     folder = Folder()
     folder.add(
         "g:p:1",
@@ -86,7 +86,7 @@ async def test_a_child_overrides_its_parents() -> None:
 
 
 async def test_a_missing_parent_costs_what_it_would_have_given() -> None:
-    """The POM's own dependencies stay; it is asked for once, and found out about."""
+    """The POM's own dependencies stay; the parent is requested once and reported."""
     folder = Folder()
     leaf = folder.add(
         "g:leaf:1",
@@ -103,7 +103,7 @@ async def test_a_missing_parent_costs_what_it_would_have_given() -> None:
 
 
 async def test_circles_end() -> None:
-    """A POM that is its own grandparent, and bills of materials that import each other."""
+    """POMs may be their own grandparents, and bills of materials may import each other."""
     folder = Folder()
     folder.add("g:a:1", parent("g:b:1") + properties(x="a"))
     folder.add("g:b:1", parent("g:a:1") + properties(x="b", y="b"))
@@ -122,7 +122,7 @@ async def test_circles_end() -> None:
 
 
 async def test_endless_lineages_are_cut() -> None:
-    """After a number of parents that no project has, the rest counts for nothing."""
+    """Parents beyond the limit are ignored."""
     folder = Folder()
     for number in range(100):
         folder.add(f"g:p:{number}", parent(f"g:p:{number + 1}"))
@@ -131,7 +131,7 @@ async def test_endless_lineages_are_cut() -> None:
 
 
 async def test_endless_imports_are_cut() -> None:
-    """A POM that imports thousands of bills of materials does not keep a worker busy."""
+    """A POM that imports thousands of bills of materials is limited."""
     folder = Folder()
     bills = [bill("g:bill", str(number)) for number in range(5000)]
     leaf = folder.add(
@@ -145,7 +145,7 @@ async def test_endless_imports_are_cut() -> None:
 
 @pytest.mark.parametrize("version", ["${project.version}", "[2,3)", "../../x", "${x}", ""])
 async def test_parents_with_unusable_coordinates_are_missing(version: str) -> None:
-    """A range, an unresolved property or a path is no place in the repository; nothing is asked."""
+    """A range, an unresolved property or a path is not requested."""
     folder = Folder()
     leaf = folder.add("g:leaf:1", parent(f"g:p:{version}") + dependencies(dependency("x:a", "1")))
     assert await versions(folder, leaf) == {"x:a": "1"}
@@ -182,7 +182,7 @@ async def test_parents_with_unusable_coordinates_are_missing(version: str) -> No
     ],
 )
 async def test_expressions(expression: str, expected: str) -> None:
-    """Elements before properties, the child's before the parent's; what is unknown stays."""
+    """Elements come before properties, the child's before the parent's; unknown ones stay."""
     folder = Folder()
     folder.add("g:p:9", properties(version="property", b="${c}", kind="y"))
     leaf = folder.add(
@@ -208,7 +208,7 @@ async def test_expressions(expression: str, expected: str) -> None:
 
 
 async def test_expressions_do_not_explode() -> None:
-    """Properties that double each other, and endless chains, are left unresolved."""
+    """Properties that double each other, and endless chains, stay unresolved."""
     folder = Folder()
     doubling = {f"x{number}": f"${{x{number + 1}}}" * 10 for number in range(50)}
     chain = {f"c{number}": f"${{c{number + 1}}}" for number in range(2000)}
@@ -222,7 +222,7 @@ async def test_expressions_do_not_explode() -> None:
 
 
 async def test_imports_come_after_the_pom_and_in_their_order() -> None:
-    """Own management wins, then the first bill of materials, with what it inherits and imports."""
+    """Own management wins, then the first bill of materials with its parents and imports."""
     folder = Folder()
     folder.add("b:base:1", managed(dependency("x:a", "base"), dependency("x:d", "${v}")))
     folder.add(
@@ -247,7 +247,7 @@ async def test_imports_come_after_the_pom_and_in_their_order() -> None:
 
 
 async def test_bills_are_read_only_if_a_version_is_missing() -> None:
-    """A POM whose dependencies all have versions costs no request for what it imports."""
+    """If all dependencies have versions, imports cost no request."""
     folder = Folder()
     leaf = folder.add(
         "g:leaf:1",
@@ -274,7 +274,7 @@ async def test_bills_of_materials_give_exclusions_where_they_are_read() -> None:
 
 
 async def test_relocation_is_not_inherited() -> None:
-    """What a relocation leaves out is as before; a parent's says nothing about its children."""
+    """Omitted coordinates stay the same; a parent's relocation does not apply to children."""
     moved = "<distributionManagement><relocation>{}</relocation></distributionManagement>".format
     folder = Folder()
     message = "<message>Use ${project.artifactId} of new.g</message>"
@@ -291,7 +291,7 @@ async def test_relocation_is_not_inherited() -> None:
 
 
 async def test_links_of_parents_count_if_they_were_released_together() -> None:
-    """An organisation's parent has its own address, which is not that of each of its projects."""
+    """A common parent of an organisation has its own address."""
     folder = Folder()
     scm = "<scm><url>https://github.com/{}</url></scm><url>https://{}.example</url>".format
     folder.add("o:org:7", scm("o/org", "org"))
@@ -333,7 +333,7 @@ def managing(
     scopes: st.SearchStrategy[str],
     excluded: st.SearchStrategy[list[str]],
 ) -> st.SearchStrategy[list[str]]:
-    """Managed dependencies, each once: that is what Maven demands."""
+    """Managed dependencies without duplicates, as Maven requires."""
     literal = st.sampled_from(["x:a", "x:b", "x:c", "${project.groupId}:d", "${group}:e"])
     one = st.tuples(literal, versions, kinds, scopes, excluded)
     return st.lists(one, max_size=4, unique_by=lambda d: (d[0], d[2])).map(
@@ -357,7 +357,7 @@ some_properties = st.fixed_dictionaries(
 
 @st.composite
 def repositories(draw: st.DrawFn) -> tuple[Folder, list[Coordinates]]:
-    """Lineages of POMs that also import bills of materials, which have parents themselves."""
+    """Lineages of POMs that also import bills of materials with parents."""
     folder, leaves = Folder(), []
     bills: list[str] = []
     for number in range(draw(st.sampled_from(range(4)))):
@@ -420,7 +420,7 @@ async def test_effective_models_are_maven_s(
 async def test_a_parent_s_packaging_is_not_its_children_s(
     packaging: str, maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """Not even where the child says nothing, nor in a text that it inherits: it is a jar then."""
+    """The default is jar, also in an inherited text."""
     folder = Folder()
     folder.add("g:p:1", dependencies(dependency("x:a", "${project.packaging}-1")))
     leaf = folder.add(
@@ -442,7 +442,7 @@ async def test_a_parent_s_packaging_is_not_its_children_s(
 async def test_recorded_poms_are_read_as_maven_reads_them(
     recordings: Path, maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """Every recorded POM that Maven accepts has for us the dependencies that it has for Maven."""
+    """Every recorded POM that Maven accepts has the same dependencies here."""
     folder = Folder()
     files = [
         *(recordings / "dependabot__dependabot-core/maven/spec/fixtures/poms").iterdir(),
@@ -474,7 +474,7 @@ async def test_recorded_poms_are_read_as_maven_reads_them(
 
 
 def test_parsed_poms_are_bounded() -> None:
-    """The process keeps the POMs that it used last, as many as their size allows."""
+    """The process keeps the most recently used POMs, up to a total size."""
     folder = Folder()
     poms = ParsedPoms(capacity=35)
     texts = parse_pom(f"<project>{properties(a='x' * 9000)}</project>".encode(), "")

@@ -1,4 +1,4 @@
-"""Rules of Maven's model builder, one by one, held against the builder itself."""
+"""Rules of Maven's model builder, each compared with the builder itself."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ Found = list[tuple[str, str, str]]
 
 
 async def ours(folder: Folder, place: Coordinates) -> Found:
-    """The dependencies that the reader finds."""
+    """The dependencies found by the reader."""
     found = await folder.dependencies(place)
     return [(f"{d.group}:{d.artifact}", d.version, d.scope or "compile") for d in found]
 
 
 def theirs(maven: MavenJudge, path: Path, place: Coordinates, java: str = JDKS[0]) -> Found:
-    """The dependencies that Maven finds."""
+    """The dependencies found by Maven."""
     found = maven.dependencies(path, place, java)
     return [(f"{d.group}:{d.artifact}", d.version, d.scope) for d in found]
 
@@ -58,7 +58,7 @@ DOCTYPE = b'<!DOCTYPE project [<!ENTITY v "9">]>'
 async def test_documents_that_maven_reads(
     change: tuple[bytes, bytes], maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """Declarations are read over; nobody has to declare a prefix."""
+    """Document type declarations are ignored; prefixes need not be declared."""
     folder = Folder()
     place = folder.add("g:a:1", dependencies(dependency("x:a", "1")))
     folder.poms[place] = folder.poms[place].replace(*change)
@@ -68,7 +68,7 @@ async def test_documents_that_maven_reads(
 
 @pytest.mark.parametrize("use", ["<version>&v;</version>", "<type>&v;</type>", "<x>&v;</x>"])
 def test_documents_that_maven_refuses(use: str, maven: MavenJudge, tmp_path: Path) -> None:
-    """A declared entity is never replaced by what it stands for: the POM counts as unreadable."""
+    """A declared entity is never expanded, and the POM is unreadable."""
     folder = Folder()
     place = folder.add("g:a:1", dependencies(dependency("x:a", "").replace("</d", f"{use}</d")))
     folder.poms[place] = folder.poms[place].replace(ROOT, DOCTYPE + ROOT)
@@ -85,7 +85,7 @@ DEFAULT = "<activeByDefault>true</activeByDefault>"
 
 
 def profile(name: str, activation: str, inside: str = "") -> str:
-    """A profile that brings the dependency ``p:name``."""
+    """A profile with the dependency ``p:name``."""
     return (
         f"<profile><id>{name}</id><activation>{activation}</activation>"
         f"{dependencies(dependency(f'p:{name}', '1'))}{inside}</profile>"
@@ -99,7 +99,7 @@ def element(kind: str, /, **parts: str | None) -> str:
 
 
 def is_active(activation: str, maven: MavenJudge, path: Path) -> tuple[bool, set[bool]]:
-    """Whether such a profile is active for the reader, and on which JDKs it is for Maven."""
+    """Whether a profile is active for the reader, and the JDKs for which it is active in Maven."""
     folder = Folder()
     place = folder.add(
         "g:a:1",
@@ -152,7 +152,7 @@ activations = st.one_of(
 def test_profiles_are_active_as_for_maven(
     conditions: list[str], maven: MavenJudge, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """On Linux, and on all JDKs alike; an active one switches the default off."""
+    """On Linux and on all JDKs; an active one disables the default."""
     found, expected = is_active("".join(conditions), maven, tmp_path_factory.mktemp("profiles"))
     assert found == (expected == {True})
 
@@ -175,14 +175,14 @@ def test_profiles_are_active_as_for_maven(
     ],
 )
 def test_a_profile(activation: str, expected: bool, maven: MavenJudge, tmp_path: Path) -> None:  # noqa: FBT001
-    """The kinds that occur."""
+    """The kinds that occur in practice."""
     found, answers = is_active(activation, maven, tmp_path)
     assert found is expected
     assert (answers == {True}) is expected
 
 
 async def test_what_profiles_give(maven: MavenJudge, tmp_path: Path) -> None:
-    """Properties, elements, dependencies and management, over those of the POM; also a parent's."""
+    """Properties, elements, dependencies and management override the POM's; also a parent's."""
     folder = Folder()
     more = properties(p="profile", q="profile") + managed(dependency("x:m", "2"))
     profiles = profile("one", "<jdk>[9,)</jdk>", more + "<build><finalName>f</finalName></build>")
@@ -233,7 +233,7 @@ PATHS = [
 async def test_expressions_over_elements(
     prefix: str, body: str, maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """A POM's own and inherited elements; some are inherited as a whole, some not at all."""
+    """Own and inherited elements; some are inherited as a whole, some not at all."""
     folder = Folder()
     folder.add("g:p:1", ELEMENTS)
     texts = [dependency(f"e:{path}", f"${{{prefix}{path}}}") for path in PATHS]
@@ -257,7 +257,7 @@ async def test_expressions_over_elements(
 async def test_parents_by_range(
     reference: str, expected: str | None, maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """The highest version in it; where Maven refuses the POM, the parent counts as missing."""
+    """The highest version in it; if Maven rejects the POM, the parent counts as missing."""
     folder = Folder()
     for version in ("1", "1.5", "2-beta", "2", "3"):
         body = properties(v=version) + managed(dependency("x:m", version, scope="runtime"))
@@ -277,7 +277,7 @@ async def test_parents_by_range(
 
 
 async def test_bills_of_materials_have_no_ranges(maven: MavenJudge, tmp_path: Path) -> None:
-    """Maven does not look for the versions of what is imported."""
+    """Maven does not search versions of imports."""
     folder = Folder()
     folder.add("g:b:1", managed(dependency("x:a", "1")))
     place = folder.add("g:a:1", managed(bill("g:b", "[1,2)")) + dependencies(dependency("x:a")))
@@ -310,7 +310,7 @@ async def test_keys_that_are_managed_twice(  # noqa: PLR0917
     maven: MavenJudge,
     tmp_path: Path,
 ) -> None:
-    """The first counts, unless lists are merged: then the last of the nearest POM does."""
+    """The first counts; in merged lists the last one of the nearest POM."""
     folder = Folder()
     folder.add("q:empty:1", "")
     folder.add("q:manages:1", managed(dependency("z:z", "1")))
@@ -331,7 +331,7 @@ async def test_keys_that_are_managed_twice(  # noqa: PLR0917
 
 @pytest.mark.parametrize("up", ["", parent("q:manages:1")])
 async def test_bills_that_are_imported_twice(up: str, maven: MavenJudge, tmp_path: Path) -> None:
-    """In two versions: the first counts, the last where something is inherited."""
+    """Of two versions the first counts; with inheritance, the last."""
     folder = Folder()
     folder.add("q:manages:1", managed(dependency("z:z", "1"), bill("q:b", "1")))
     for version in "123":
@@ -344,7 +344,7 @@ async def test_bills_that_are_imported_twice(up: str, maven: MavenJudge, tmp_pat
 
 
 async def test_scopes_come_from_bills_that_are_read(maven: MavenJudge, tmp_path: Path) -> None:
-    """A dependency with a version takes its scope from a bill that another one needs."""
+    """A dependency with a version takes its scope from a bill that another one requires."""
     folder = Folder()
     folder.add("q:one:1", managed(dependency("x:a", "1", scope="test"), bill("q:deep", "1")))
     folder.add("q:deep:1", managed(dependency("x:b", "1"), dependency("x:c", "1", scope="test")))
@@ -382,7 +382,7 @@ async def test_scopes_come_from_bills_that_are_read(maven: MavenJudge, tmp_path:
 async def test_inputs_that_went_wrong(
     cases: Path, maven: MavenJudge, case: str, place: str, expected: dict[str, str]
 ) -> None:
-    """Each has the dependencies that it has for Maven."""
+    """Each has the same dependencies as in Maven."""
     repository = cases / f"maven-{case}" / "maven2"
     folder = Folder(
         {

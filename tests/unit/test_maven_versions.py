@@ -1,4 +1,4 @@
-"""Maven's versions in the order in which the graph's readers see them."""
+"""Maven's versions in the order of the graph's readers."""
 
 from itertools import pairwise
 
@@ -34,7 +34,7 @@ EQUAL = (
 
 
 def test_documented_order() -> None:
-    """Qualifiers that Maven knows stand before the release, others and numbers after it."""
+    """Known qualifiers come before the release, others and numbers after it."""
     for lower, higher in pairwise(ASCENDING):
         assert sign(lower, higher) == -1, (lower, higher)
         assert compare(lower, higher) == -1, (lower, higher)
@@ -48,7 +48,7 @@ def test_documented_equality(left: str, right: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "9" * 5000, "1." + "²", "a" * (MAX_VERSION_LENGTH + 1)])
 def test_what_is_no_version(text: str) -> None:
-    """What the readers cannot parse, and what no repository can have, has no place."""
+    """Texts that the readers or repositories reject have no position."""
     assert sort_key(text) is None
     assert not is_prerelease(text)
 
@@ -64,7 +64,7 @@ def test_what_is_no_version(text: str) -> None:
     ],
 )  # fmt: skip
 def test_prereleases(version: str, expected: bool) -> None:  # noqa: FBT001
-    """Those with a qualifier that Maven puts before the release, at any depth."""
+    """Versions with a qualifier that Maven sorts before the release, at any depth."""
     assert is_prerelease(version) is expected
 
 
@@ -108,7 +108,7 @@ any_version = st.lists(part, min_size=1, max_size=8).map("".join)
 def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
     data: st.DataObject, length: int, style: st.SearchStrategy[str]
 ) -> None:
-    """Within one style (as many numbers, qualifiers after hyphens or after dots) both agree."""
+    """Within one style (number of parts, hyphens or dots) both agree."""
     release = st.lists(number, min_size=length, max_size=length).map(".".join)
     left, right = (data.draw(st.builds("{}{}".format, release, style)) for _ in range(2))
     assert sign(left, right) == compare(left, right)
@@ -117,7 +117,7 @@ def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
 @given(left=usual | any_version, right=usual | any_version, third=usual | any_version)
 @settings(max_examples=400)
 def test_the_order_is_total(left: str, right: str, third: str) -> None:
-    """Any two versions compare, and three never in a circle."""
+    """Any two versions are comparable, and no three form a cycle."""
     keys = [sort_key(text) for text in (left, right, third)]
     assume(None not in keys)
     assert sign(left, right) == -sign(right, left)
@@ -128,7 +128,7 @@ def test_the_order_is_total(left: str, right: str, third: str) -> None:
 @given(version=usual, release=numbers)
 @settings(max_examples=400)
 def test_every_version_is_on_the_readers_side_of_a_release(version: str, release: str) -> None:
-    """Whatever stands behind its numbers, a version is before or after a number as for them."""
+    """Every version is before or after a plain release, as for the readers."""
     assume(sign(version, release) != 0)
     assert sign(version, release) == compare(version, release)
 
@@ -138,13 +138,13 @@ def test_every_version_is_on_the_readers_side_of_a_release(version: str, release
 def test_where_the_readers_differ_maven_agrees_with_us(
     left: str, right: str, maven: MavenJudge
 ) -> None:
-    """Dots against hyphens is where the readers' comparison runs in a circle."""
+    """The readers' comparison has cycles between dots and hyphens."""
     if sign(left, right) != compare(left, right):
         assert sign(left, right) == maven.compare(left, right)
 
 
 def test_versions_tie_and_stay_apart() -> None:
-    """Two spellings of one number are two versions, in the order of their dates."""
+    """Two spellings of one number are two versions, ordered by date."""
     dated = [
         ("1.0.0", "2020"),
         ("1.0", "2021"),
@@ -169,7 +169,7 @@ def test_versions_tie_and_stay_apart() -> None:
     ],
 )
 def test_latest(versions: list[str], latest: str | None) -> None:
-    """The highest release; a few dates from the early years are below all numbers."""
+    """The highest release; a few dates from the early years do not count."""
     ref = Maven.ref("g:a")
     ordered = [
         Version(name=name, purl=Maven.version_purl(ref, name), release_date=None, requirements=())

@@ -1,4 +1,4 @@
-"""What a process counts, and the small server that tells it."""
+"""The metrics of a process, and the small server that exports them."""
 
 import socket
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from workers.process.activity import Activity
 
 
 class Problems:
-    """What is wrong with a process."""
+    """The problems of a process."""
 
     alive: str | None = None
     ready: str | None = None
@@ -22,13 +22,13 @@ class Problems:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Those of one process."""
+    """The metrics of one process."""
     return Metrics()
 
 
 @pytest.fixture
 def problems() -> Problems:
-    """Nothing is wrong."""
+    """A process without problems."""
     return Problems()
 
 
@@ -46,7 +46,7 @@ def endpoint(metrics: Metrics, problems: Problems) -> Iterator[MonitoringServer]
 
 
 def ask(endpoint: MonitoringServer, path: str) -> tuple[int, str]:
-    """Status and body of an answer."""
+    """Status and body of a response."""
     connection = HTTPConnection("127.0.0.1", endpoint.port, timeout=10)
     try:
         connection.request("GET", path)
@@ -57,7 +57,7 @@ def ask(endpoint: MonitoringServer, path: str) -> tuple[int, str]:
 
 
 def test_what_was_counted_is_told(endpoint: MonitoringServer, metrics: Metrics) -> None:
-    """Tasks with their outcome and duration, packages, requests and waits, by name and host."""
+    """Tasks with outcome and duration, packages, requests and waits, by name and host."""
     metrics.task_started("a.task")
     metrics.task_ended("a.task", "succeeded", 0.2)
     metrics.redelivered()
@@ -87,7 +87,7 @@ def test_what_was_counted_is_told(endpoint: MonitoringServer, metrics: Metrics) 
 
 
 def test_processes_share_nothing(metrics: Metrics) -> None:
-    """Two of them in one interpreter count for themselves."""
+    """Two instances in one interpreter count separately."""
     metrics.redelivered()
     assert metrics.registry.get_sample_value("ssc_redeliveries_total") == 1
     assert Metrics().registry.get_sample_value("ssc_redeliveries_total") == 0
@@ -95,21 +95,21 @@ def test_processes_share_nothing(metrics: Metrics) -> None:
 
 @pytest.mark.parametrize(("path", "check"), [("/healthz", "alive"), ("/readyz", "ready")])
 def test_health(endpoint: MonitoringServer, problems: Problems, path: str, check: str) -> None:
-    """200 while all is well, 503 with the reason when it is not."""
+    """200 without problems, otherwise 503 with the reason."""
     assert ask(endpoint, path) == (200, "ok\n")
     setattr(problems, check, "the loop hangs")
     assert ask(endpoint, path) == (503, "the loop hangs\n")
 
 
 def test_other_pages_are_not_there(endpoint: MonitoringServer) -> None:
-    """Whoever looks for something else is told what there is."""
+    """The response to another path names the existing ones."""
     status, text = ask(endpoint, "/")
     assert status == 404
     assert "/metrics" in text
 
 
 def test_a_taken_port_is_an_error(metrics: Metrics) -> None:
-    """Two processes cannot tell their metrics at one address."""
+    """Two processes cannot use one address."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         MonitoringServer(
             "127.0.0.1",
@@ -121,7 +121,7 @@ def test_a_taken_port_is_an_error(metrics: Metrics) -> None:
 
 
 def test_a_worker_that_takes_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted from when messages were first left waiting, until one is taken."""
+    """The time counts from the first waiting message until a task starts."""
     clock = [100.0]
     monkeypatch.setattr("workers.process.activity.time.monotonic", lambda: clock[0])
     activity = Activity()
@@ -139,7 +139,7 @@ def test_a_worker_that_takes_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_messages_say_how_long_they_wait() -> None:
-    """From when they are in their queue; other programs' messages do not, and junk is harmless."""
+    """The time counts from their queueing; other programs' messages have none."""
     message = TaskMessage(task=EXTRACT, kwargs={}, queue="npm.bulk", task_id="a")
     now, later = (NextMessage.decode(message.encode(delay)) for delay in (0, 3600))
     assert now.task_id == "a"

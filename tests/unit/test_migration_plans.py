@@ -1,4 +1,4 @@
-"""What becomes of old packages and versions: comparisons without a server."""
+"""The changes of old packages and versions, computed without a server."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -58,7 +58,7 @@ def test_the_lower_case_package_owns_the_name_whatever_the_order() -> None:
 
 
 def test_a_name_that_was_given_on_an_earlier_page_stays_given() -> None:
-    """Unless the package that is spelled so turns up."""
+    """It stays unless the package with that spelling appears."""
     given = package(2, "npm", "foo", registry_name="FOO")
     assert names(identify([package(1, "npm", "Foo")], [given])) == {"Foo": "Foo"}
     both = identify([package(3, "npm", "foo"), given], ())
@@ -67,7 +67,7 @@ def test_a_name_that_was_given_on_an_earlier_page_stays_given() -> None:
 
 @pytest.mark.parametrize("order", [*permutations(range(3))])
 def test_merging_in_any_order_gives_one_package(order: tuple[int, ...]) -> None:
-    """The oldest node; the spelling that is not the normalised one, capitals first."""
+    """The oldest node stays, with a spelling that is not normalised, preferably with capitals."""
     nodes = [
         package(5, "pypi", "typing-extensions", vendor="n/a"),
         package(7, "pypi", "typing_extensions", vendor="python"),
@@ -85,7 +85,7 @@ def test_merging_in_any_order_gives_one_package(order: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("cls", BUILT_IN)
 def test_what_is_in_order_is_not_changed(cls: type[Ecosystem]) -> None:
-    """The properties that were set make no row the next time; also for impossible names."""
+    """Properties that were set make no row the next time; also for invalid names."""
     for name in ("group:Some.Name", "some-name", "no name at all!", "?7"):
         node = package(1, cls.identity.name, name, moment=DateTime(2025, 11, 20, 1, 2, 3))
         (found,) = identify([node], ())
@@ -100,7 +100,7 @@ def test_what_is_in_order_is_not_changed(cls: type[Ecosystem]) -> None:
 
 
 def test_moments() -> None:
-    """Naive UTC of whatever was stored; what is no moment is none."""
+    """Any stored form becomes naive UTC; invalid values are removed."""
     expected = datetime(2025, 1, 2, 3, 4, 5)  # noqa: DTZ001 - the graph's are naive
     assert local_moment(DateTime(2025, 1, 2, 3, 4, 5)) == expected
     assert local_moment("2025-01-02T04:04:05+01:00") == expected
@@ -127,12 +127,12 @@ def test_moments() -> None:
     ],
 )
 def test_release_dates(stored: Any, expected: str | None) -> None:
-    """Every form that was ever stored, in the one that the graph has now."""
+    """Every stored form becomes the current one."""
     assert iso_release_date(stored) == expected
 
 
 def test_versions_are_merged_numbered_and_filled() -> None:
-    """Dense numbers in the ecosystem's order; unparsable ones first; every property there."""
+    """Numbers have no gaps, unparsable ones come first, and every property is set."""
     nodes = [
         version(1, "1.10", serial_number=-1),
         version(2, "1.9", vulnerabilities=["a"], mean=float("inf"), weighted_mean=2),
@@ -156,7 +156,7 @@ def test_versions_are_merged_numbered_and_filled() -> None:
 
 
 def test_versions_of_another_package_are_copied() -> None:
-    """Unless there is one of that name besides."""
+    """They are not copied if the package has a version of that name."""
     nodes = [version(1, "1.0"), version(2, "2.0"), version(3, "2.0")]
     ref = ecosystem("pypi").ref("a")
 
@@ -168,7 +168,7 @@ def test_versions_of_another_package_are_copied() -> None:
 
 
 def test_texts_of_doubled_requirements() -> None:
-    """Nothing said says nothing; otherwise the smallest range around all."""
+    """Missing texts do not count; otherwise the smallest range around all."""
     pypi = ecosystem("pypi")
     assert join_texts(pypi, ["", ">=1,<2", ""]) == ">= 1, < 2"
     assert join_texts(pypi, [">=1,<2", "==3"]) == ">= 1, <= 3"
@@ -177,7 +177,7 @@ def test_texts_of_doubled_requirements() -> None:
 
 
 def test_chunks_are_bounded() -> None:
-    """By edges; what has more alone is a chunk of its own."""
+    """The limit is the number of edges; a larger version is its own chunk."""
     versions = [Owned(str(n), "p", "pkg:p", edges) for n, edges in enumerate([3, 3, 9, 1, 4])]
 
     found = [[version.edges for version in chunk] for chunk in chunks(versions, 6)]

@@ -1,4 +1,4 @@
-"""What a version says besides its ranges: optional ones, aliases, peers, and facts of its own."""
+"""The facts of a version besides ranges: optional requirements, aliases, peers, and others."""
 
 import json
 from typing import Any
@@ -45,7 +45,7 @@ def read(**manifest: Any) -> dict[str, Requirement]:
 def test_optional_dependencies_in_both_shapes(
     manifest: dict[str, Any], found: tuple[str, bool]
 ) -> None:
-    """Apart from ``dependencies``, or copied into it, as older clients did: optional wins."""
+    """Separate from ``dependencies``, or copied into it by older clients: optional wins."""
     (requirement,) = read(**manifest).values()
     assert (requirement.constraints, requirement.optional) == found
     assert requirement.declared is None
@@ -53,7 +53,7 @@ def test_optional_dependencies_in_both_shapes(
 
 @pytest.mark.parametrize("bundled", [True, ["a"], {"a": "1"}])
 def test_bundled_optional_dependencies_are_not_fetched(bundled: Any) -> None:
-    """They are in the version's archive as all bundled ones."""
+    """They are in the version's archive, like all bundled ones."""
     assert read(optionalDependencies={"a": "1"}, bundleDependencies=bundled) == {}
 
 
@@ -89,7 +89,7 @@ def test_bundled_optional_dependencies_are_not_fetched(bundled: Any) -> None:
 def test_declarations_say_what_the_edge_cannot(
     manifest: dict[str, Any], declarations: list[dict[str, Any]] | None
 ) -> None:
-    """Only they: a resolver can tell every alias, and every range as npm reads it."""
+    """A resolver finds every alias, and every range as npm evaluates it."""
     (requirement,) = read(**manifest).values()
     assert requirement.package.name == "a"
     found = None if requirement.declared is None else json.loads(requirement.declared)
@@ -97,7 +97,7 @@ def test_declarations_say_what_the_edge_cannot(
 
 
 def test_a_requirement_is_optional_if_all_of_its_declarations_are() -> None:
-    """One that an installation cannot do without makes the package necessary."""
+    """One required declaration makes the package required."""
     both = read(dependencies={"a": "^2"}, optionalDependencies={"b": "npm:a@^1"})
     none = read(optionalDependencies={"a": "^2", "b": "npm:a@^1"})
     assert (both["a"].optional, none["a"].optional) == (False, True)
@@ -114,7 +114,7 @@ _RANGE = st.lists(st.lists(_COMPARATOR, max_size=2).map(" ".join), min_size=1, m
 
 @given(_RANGE)
 def test_a_range_is_told_unless_the_constraint_means_the_same(text: str) -> None:
-    """Without prereleases there is never a doubt, and another range is never the same."""
+    """Ranges without prereleases are always decided; different ranges always differ."""
     constraints = to_constraints(text)
     assert says_all(constraints, text) or "-" in text
     assert not says_all(constraints, "^7.0.0")
@@ -139,7 +139,7 @@ def test_a_range_is_told_unless_the_constraint_means_the_same(text: str) -> None
     ],
 )
 def test_peers_are_facts_of_the_version(peers: Any, meta: Any, table: Any) -> None:
-    """With their ranges as they are; none of them is a requirement."""
+    """They keep their ranges, and none is a requirement."""
     manifest = manifest_of(peerDependencies=peers, peerDependenciesMeta=meta)
     found = RequirementReader("x").peers(manifest)
     assert (None if found is None else json.loads(found)) == table
@@ -166,7 +166,7 @@ def test_peers_are_facts_of_the_version(peers: Any, meta: Any, table: Any) -> No
     ],
 )
 def test_licences_in_every_shape(license_: Any, licenses: Any, text: str | None) -> None:
-    """Texts, objects and lists; several are a choice."""
+    """Texts, objects and lists; several are alternatives."""
     assert facts.license_text(license_, licenses) == text
 
 
@@ -178,7 +178,7 @@ def test_licences_in_every_shape(license_: Any, licenses: Any, text: str | None)
     ],
 )  # fmt: skip
 def test_deprecation(value: Any, note: str | None) -> None:
-    """A note, or the mere fact."""
+    """A note, or only the fact."""
     assert facts.deprecated(value) == note
 
 
@@ -190,7 +190,7 @@ def test_deprecation(value: Any, note: str | None) -> None:
     ],
 )  # fmt: skip
 def test_engines(value: Any, found: str | None) -> None:
-    """Objects of texts, as npm takes them."""
+    """Objects of texts, like npm."""
     assert facts.engines(value) == found
 
 
@@ -202,12 +202,12 @@ def test_engines(value: Any, found: str | None) -> None:
     ],
 )  # fmt: skip
 def test_platforms(value: Any, found: tuple[str, ...]) -> None:
-    """A list or one name."""
+    """A list, or one name."""
     assert facts.platforms(value) == found
 
 
 def test_tags_name_listed_versions() -> None:
-    """A tag that leads to no version is none."""
+    """A tag of an unlisted version is ignored."""
     tags = {"latest": "1.0.0", "next": "2.0.0", "odd": 5, "gone": "0.1.0"}
     assert facts.dist_tags(tags, {"1.0.0", "2.0.0"}) == {"latest": "1.0.0", "next": "2.0.0"}
     assert facts.dist_tags(["latest"], {"1.0.0"}) == {}

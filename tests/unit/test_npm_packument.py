@@ -1,4 +1,4 @@
-"""npm's names and documents: recorded ones, old ones, broken ones."""
+"""npm's names and documents: recorded, old and broken ones."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def requirements_of(**manifest: Any) -> dict[str, str]:
 
 
 def links_of(**document: Any) -> list[str]:
-    """The candidates for the repository's address, as documents give them."""
+    """The candidates for the repository's address in a document."""
     body = json.dumps({"name": "x", "versions": {"1.0.0": {}}, **document}).encode()
     return list(parse_packument(body, "x", URL).addresses())
 
@@ -95,7 +95,7 @@ def test_a_path_is_one_segment(name: str) -> None:
 
 
 def test_requirements_are_the_dependencies_of_an_install() -> None:
-    """Optional ones among them; development, peer and bundled dependencies are left out."""
+    """Optional ones are included; development, peer and bundled ones are not."""
     found = requirements_of(
         dependencies={"a": "^1.0.0", "b": "latest", "inside": "^1.0.0"},
         devDependencies={"c": "1"},
@@ -115,7 +115,7 @@ def test_bundled_packages_are_not_fetched(field: str, bundled: object) -> None:
 
 @pytest.mark.parametrize("bundled", [False, None, [], "a", 7, [["a"]]])
 def test_other_values_bundle_nothing(bundled: object) -> None:
-    """A value that says nothing about what is bundled leaves the dependencies."""
+    """Other values of the field do not change the dependencies."""
     assert requirements_of(dependencies={"a": "^1"}, bundledDependencies=bundled) == {
         "pkg:npm/a": "^1"
     }
@@ -135,12 +135,12 @@ def test_other_values_bundle_nothing(bundled: object) -> None:
     ],
 )
 def test_alias_leads_to_the_real_package(text: str, purl: str, constraint: str) -> None:
-    """``npm:`` names the package that is really installed."""
+    """``npm:`` names the installed package."""
     assert requirements_of(dependencies={"alias": text}) == {purl: constraint}
 
 
 def test_ranges_of_one_package_unite() -> None:
-    """A package that is wanted directly and by an alias has one edge with both ranges."""
+    """A package that is required directly and by an alias has one edge with both ranges."""
     found = requirements_of(dependencies={"a": "^1.0.0", "old": "npm:a@^0.5.0"})
     assert found == {"pkg:npm/a": "^1.0.0 || ^0.5.0"}
 
@@ -169,7 +169,7 @@ def test_odd_dependencies_of_old_manifests(dependencies: object, found: dict[str
 
 
 def test_requirement_that_cannot_be_a_package_is_left_out_and_told() -> None:
-    """Impossible names are skipped with one warning for the package, whatever their number."""
+    """Invalid names are skipped with one warning per package."""
     with capture_logs() as logs:
         reader = RequirementReader("x")
         document = {"name": "x", "versions": {"1.0.0": {"dependencies": {"../a": "1", "b": "^1"}}}}
@@ -183,7 +183,7 @@ def test_requirement_that_cannot_be_a_package_is_left_out_and_told() -> None:
 
 
 def test_equal_requirements_are_one_object() -> None:
-    """Versions that require the same share memory."""
+    """Versions with equal requirements share memory."""
     manifest = {"dependencies": {"a": "^1"}}
     document = {"name": "x", "versions": {"1.0.0": manifest, "1.0.1": manifest}}
     packument = parse_packument(json.dumps(document).encode(), "x", URL)
@@ -215,7 +215,7 @@ def test_equal_requirements_are_one_object() -> None:
     ],
 )
 def test_links_in_every_shape(document: dict[str, Any], links: list[str]) -> None:
-    """Texts, objects and lists hold addresses; other types hold none."""
+    """Texts, objects and lists have addresses; other types have none."""
     assert links_of(**document) == links
 
 
@@ -230,7 +230,7 @@ def test_links_in_every_shape(document: dict[str, Any], links: list[str]) -> Non
     ],
 )  # fmt: skip
 def test_document_that_is_none_is_malformed(body: bytes) -> None:
-    """Errors in the outer shape, truncation, nesting, another package's document: one error."""
+    """Wrong structure, truncation, nesting, another package's document: one error."""
     with pytest.raises(MalformedMetadata) as problem:
         parse_packument(body, "x", URL)
     assert problem.value.url == URL
@@ -252,7 +252,7 @@ def test_document_that_is_none_is_malformed(body: bytes) -> None:
     ],
 )
 def test_release_date(time: object, iso: str | None) -> None:
-    """A date is taken as UTC; what is no date is unknown."""
+    """A date is in UTC; an invalid one is unknown."""
     document = {"name": "x", "versions": {"1.0.0": {}}, "time": time}
     packument = parse_packument(json.dumps(document).encode(), "x", URL)
     date = packument.release_date("1.0.0")
@@ -276,7 +276,7 @@ def test_release_date(time: object, iso: str | None) -> None:
     ],
 )
 def test_recorded_documents(recordings: Path, file: str, versions: int, repository: str) -> None:
-    """Real documents give their versions, dates, requirements and links."""
+    """Recorded documents return their versions, dates, requirements and links."""
     body = (recordings / file).read_bytes()
     document = json.loads(body)
     packument = parse_packument(body, document["name"], URL)
@@ -312,7 +312,7 @@ def test_recorded_documents(recordings: Path, file: str, versions: int, reposito
     )
 )
 def test_any_json_is_read_or_malformed(document: dict[str, Any]) -> None:
-    """No document ends in another error than the typed one."""
+    """Every document is read, or raises the typed error."""
     try:
         packument = parse_packument(json.dumps({"name": "x"} | document).encode(), "x", URL)
     except MalformedMetadata:

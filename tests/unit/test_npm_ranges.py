@@ -1,4 +1,4 @@
-"""npm's ranges become constraints that select what npm's own semver selects."""
+"""npm's ranges become constraints that select the same versions as npm's own semver."""
 
 import json
 import os
@@ -34,7 +34,7 @@ lines.on('line', line => {
 
 @pytest.fixture(scope="session")
 def node_semver() -> Iterator[Judge]:
-    """The versions that npm's own semver finds in a range; ``None`` for an invalid one."""
+    """The versions that npm's own semver selects; ``None`` for an invalid range."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
         missing = "node and npm are needed to compare with npm's own semver"
@@ -71,7 +71,7 @@ def node_semver() -> Iterator[Judge]:
     ],
 )  # fmt: skip
 def test_what_the_readers_understand_stays(text: str, node_semver: Judge) -> None:
-    """A maintainer's own spelling is kept where the readers evaluate it as npm does."""
+    """A maintainer's spelling is kept if the readers evaluate it like npm."""
     assert to_constraints(text) == text
     admitted = node_semver(text) or set()
     assert selected(text, RELEASES) == admitted & set(RELEASES)
@@ -125,7 +125,7 @@ def test_what_the_readers_misread_is_spelled_out(
 
 @pytest.mark.parametrize("text", [">2 <1", "<0.0.0-0", ">1.2.3 <1.2.3", "<0", ">*", "2 - 1"])
 def test_empty_ranges_select_nothing(text: str, node_semver: Judge) -> None:
-    """A range without versions is written as npm writes it, so that readers find none either."""
+    """An empty range has npm's spelling, so the readers select nothing."""
     constraint = to_constraints(text)
     assert selected(constraint, (*RELEASES, *PRERELEASES)) == node_semver(text) == set()
 
@@ -173,7 +173,7 @@ def test_several_ranges_unite() -> None:
     ],
 )
 def test_hostile_ranges_take_linear_time(parts: tuple[str, str, str]) -> None:
-    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    """Adversarial texts are parsed in linear time; longer texts are not parsed."""
     assert_linear(parse_range, parts, MAX_RANGE_LENGTH)
     too_long = "x" * (MAX_RANGE_LENGTH + 1)
     assert calls(parse_range, too_long * 250) == calls(parse_range, too_long)
@@ -203,7 +203,7 @@ ranges = st.lists(sets, min_size=1, max_size=3).map("||".join)
 @example(text="^0.0 || 0.1.x || <=2.0 >=1.2")
 @settings(max_examples=200)
 def test_constraints_select_what_npm_selects(text: str, node_semver: Judge) -> None:
-    """The readers find the releases that npm finds, and every prerelease that npm finds."""
+    """The readers select npm's releases, and all of npm's prereleases."""
     constraint = to_constraints(text)
     admitted = node_semver(text)
     if admitted is None:
@@ -216,12 +216,12 @@ def test_constraints_select_what_npm_selects(text: str, node_semver: Judge) -> N
 
 @given(ranges)
 def test_rewriting_twice_changes_nothing(text: str) -> None:
-    """A constraint is a range that means itself."""
+    """Translating a constraint again returns the same constraint."""
     constraint = to_constraints(text)
     assert constraint == "any" or to_constraints(constraint) == constraint
 
 
 @given(st.text(max_size=40) | st.text("0123.x*^~<>=|- v+ab", max_size=40))
 def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
-    """Whatever stands in a manifest, the readers can evaluate what is written."""
+    """For any text in a manifest, the readers can evaluate the constraint."""
     selected(to_constraints(text), RELEASES)

@@ -1,4 +1,4 @@
-"""NuGet's catalog: its documents, the order of its moments, and where a reader goes on."""
+"""NuGet's catalog: its documents, the order of its times, and cursors."""
 
 import json
 from dataclasses import dataclass, field
@@ -38,14 +38,14 @@ BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def written(ticks: int) -> str:
-    """So many ten-millionths of a second after the beginning, as .NET writes it."""
+    """This number of ten-millionths of a second after the start, in .NET's format."""
     moment = BEGIN + timedelta(seconds=ticks // 10**7)
     fraction = f"{ticks % 10**7:07}".rstrip("0")
     return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' * bool(fraction)}{fraction}Z"
 
 
 def item(name: str, version: str, ticks: int, kind: str = DETAILS) -> dict[str, Any]:
-    """An item as a page has it."""
+    """An item in a page."""
     return {
         "@id": f"https://catalog.example/v3/catalog0/data/{ticks}/{name}.{version}.json",
         "@type": kind,
@@ -57,7 +57,7 @@ def item(name: str, version: str, ticks: int, kind: str = DETAILS) -> dict[str, 
 
 
 def items(*rows: tuple[Any, ...]) -> list[Item]:
-    """Items as they are read."""
+    """Parsed items."""
     return [Item.model_validate(item(*row)) for row in rows]
 
 
@@ -75,7 +75,7 @@ def items(*rows: tuple[Any, ...]) -> list[Item]:
     ],
 )
 def test_moments_have_one_form(text: str, normal: str) -> None:
-    """As catalog and registrations write them; normalising again changes nothing."""
+    """Times of catalog and registrations; normalising again changes nothing."""
     assert normalize_stamp(text) == normal
     assert normalize_stamp(normal) == check_stamp(normal) == normal
 
@@ -94,7 +94,7 @@ def test_what_is_no_moment_in_utc_is_refused(text: str) -> None:
 
 @given(st.integers(0, 10**13), st.integers(-50, 50))
 def test_moments_sort_by_all_their_digits(ticks: int, apart: int) -> None:
-    """Also where a ``datetime`` would see no difference."""
+    """Also digits that a ``datetime`` does not have."""
     other = max(0, ticks + apart)
     order = (normalize_stamp(written(ticks)) > normalize_stamp(written(other))) - (
         normalize_stamp(written(ticks)) < normalize_stamp(written(other))
@@ -104,7 +104,7 @@ def test_moments_sort_by_all_their_digits(ticks: int, apart: int) -> None:
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_our_own_moments_are_stamps(moment: datetime) -> None:
-    """And lead back to the second."""
+    """They can be converted back to the second."""
     assert moment_of(stamp_of(moment)) == moment.replace(microsecond=0)
 
 
@@ -112,7 +112,7 @@ def test_our_own_moments_are_stamps(moment: datetime) -> None:
 
 
 def test_recorded_page_is_read(recordings: Path) -> None:
-    """39 items of 14 commits in no order, whose recorder left out the others."""
+    """39 unordered items of 14 commits; the recording lacks the others."""
     recorded = json.loads((recordings / RECORDED).read_text())
     with pytest.raises(RegistryUnavailable, match="39 entries of 543 announced"):
         parse(CatalogPage, json.dumps(recorded).encode(), URL)
@@ -142,20 +142,20 @@ def test_recorded_page_is_read(recordings: Path) -> None:
 )
 @pytest.mark.parametrize("model", [CatalogIndex, CatalogPage])
 def test_what_is_no_catalog_is_malformed(model: Any, document: bytes) -> None:
-    """None of it is taken for a catalog without pages, or a page without items."""
+    """It never means a catalog without pages, or a page without items."""
     with pytest.raises(MalformedMetadata):
         parse(model, document, URL)
 
 
 def test_a_package_is_named_once_per_page() -> None:
-    """In its newest spelling, whatever the case; a deletion alone names none."""
+    """It has its newest spelling; a deletion alone names no package."""
     found = items(("Demo.core", "2.0", 5), ("demo.Core", "1.0", 3), ("Other", "1.0", 4),
                   ("Gone", "1.0", 6, DELETE))  # fmt: skip
     assert names_of(found) == ("Demo.core", "Other")
 
 
 def test_a_package_changes_once_per_page() -> None:
-    """With its newest version, in the order of what came last."""
+    """It has its newest version, in the order of the last items."""
     found = items(("Demo", "2.0", 5), ("demo", "1.0", 3), ("Other", "1.0", 4))
     assert changes_of(found) == (
         Change("Other", expected=f"1.0 {normalize_stamp(written(4))}"),
@@ -175,7 +175,7 @@ def test_a_package_changes_once_per_page() -> None:
     ],
 )
 def test_a_deleted_version_is_not_expected(rows: list[Any], expected: str | None) -> None:
-    """The package has changed nevertheless, and is not said to be gone."""
+    """The package has changed, but is not reported as gone."""
     (change,) = changes_of(items(*rows))
     version = Announced.read(change.expected).version if change.expected else None
     assert (change.name, change.deleted, version) == ("A", False, expected)
@@ -183,7 +183,7 @@ def test_a_deleted_version_is_not_expected(rows: list[Any], expected: str | None
 
 @given(st.text(max_size=20), st.integers(0, 10**12))
 def test_what_is_expected_is_read_back(version: str, ticks: int) -> None:
-    """Whatever the version looks like, and without a time as well."""
+    """For any version, also without a time."""
     announced = Announced(version.replace(" ", ""), normalize_stamp(written(ticks)))
     assert Announced.read(str(announced)) == announced
     assert Announced.read(announced.version) == Announced(announced.version, None)
@@ -201,12 +201,12 @@ def test_versions_are_found_in_any_spelling() -> None:
 
 @dataclass
 class Catalog:
-    """Pages of (package, moment) pairs, however they are spread."""
+    """Pages of (package, time) pairs in any distribution."""
 
     pages: list[list[tuple[str, int]]] = field(default_factory=list)
 
     def index(self) -> bytes:
-        """The index, its pages in an order of its own."""
+        """The index, with its pages in another order."""
         entries = [
             {"@id": f"{number}", "commitTimeStamp": written(max(t for _, t in page))}
             for number, page in enumerate(self.pages)
@@ -229,7 +229,7 @@ class Catalog:
         return CatalogPage.model_validate(body)
 
     def read(self, cursor: FeedCursor, most: int) -> tuple[list[str], FeedCursor, bool]:
-        """At most so many pages from a cursor on; whether that was all."""
+        """Read at most this number of pages from a cursor; returns whether those were all."""
         ahead = plan_pass(cursor, self.index(), None, URL)
         found, behind = [], cursor
         steps = list(zip(ahead.pages, cursors_behind(cursor, ahead), strict=False))
@@ -246,7 +246,7 @@ LAYOUTS = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=4), min_siz
 def test_no_item_is_lost_wherever_a_reader_stops(
     before: list[list[int]], after: list[list[int]], stops: list[int]
 ) -> None:
-    """Items may stand on any page, and one moment on several; the catalog grows meanwhile."""
+    """Items may be on any page, times on several pages; the catalog grows in between."""
     numbers = iter(range(1000))
     catalog = Catalog([[(f"a{next(numbers)}", t) for t in page] for page in before])
     found: list[str] = []
@@ -271,7 +271,7 @@ def test_no_item_is_lost_wherever_a_reader_stops(
 def test_each_item_is_handed_over_once_if_nobody_stops(
     before: list[list[int]], after: list[list[int]]
 ) -> None:
-    """Two passes, the second with what came in between."""
+    """Two passes; the second one has the items added in between."""
     catalog = Catalog([[("old", t) for t in page] for page in before])
     _, cursor, _ = catalog.read(FeedCursor(), 100)
     catalog.pages += [[("new", t + 30) for t in page] for page in after]
@@ -280,7 +280,7 @@ def test_each_item_is_handed_over_once_if_nobody_stops(
 
 
 def test_a_page_that_grew_since_the_index_was_read_waits() -> None:
-    """Its new items are for the next pass, which has them in its index."""
+    """The next pass has its new items."""
     catalog = Catalog([[("a", 1)], [("b", 2)]])
     ahead = plan_pass(FeedCursor(), catalog.index(), None, URL)
     catalog.pages[1].append(("c", 3))
@@ -289,7 +289,7 @@ def test_a_page_that_grew_since_the_index_was_read_waits() -> None:
 
 
 def test_an_older_index_is_stale() -> None:
-    """Somebody's cache; a day older, the catalog was begun anew."""
+    """A slightly older one is cached; one a day older was started over."""
     day = 24 * 3600 * 10**7
     cursor = plan_pass(FeedCursor(), Catalog([[("a", 2 * day)]]).index(), None, URL).end
     with pytest.raises(StaleAnswer):
@@ -305,6 +305,6 @@ def test_an_older_index_is_stale() -> None:
              '{"seq": 4}'],
 )  # fmt: skip
 def test_a_foreign_cursor_has_expired(text: str) -> None:
-    """It says nothing about what is in the graph."""
+    """It does not belong to this graph."""
     with pytest.raises(CursorExpired):
         FeedCursor.read(text)

@@ -30,7 +30,7 @@ REF = NuGet.ref("Demo")
 
 
 def leaf(**fields: Any) -> dict[str, Any]:
-    """A leaf for version 1.0.0 of the package ``Demo``, with these fields of its entry changed."""
+    """A leaf for version 1.0.0 of the package ``Demo``, with some fields changed."""
     whole = {"id": "Demo", "version": "1.0.0", "listed": True, **fields}
     return {"@id": "x", "catalogEntry": {k: v for k, v in whole.items() if v is not ...}}
 
@@ -41,7 +41,7 @@ def index(*leaves: dict[str, Any]) -> bytes:
 
 
 def entry(**fields: Any) -> Any:
-    """The entry of that leaf as it is read."""
+    """The parsed entry of that leaf."""
     (page,) = parse(Index, index(leaf(**fields)), REF, URL).pages
     (found,) = releases(page.leaves or (), REF, URL).values()
     return found
@@ -68,7 +68,7 @@ def versions_in(body: bytes) -> list[VersionName]:
 
 
 def test_ids_are_in_the_lower_case_of_the_invariant_culture() -> None:
-    """Character by character: a dotted capital I has no lower case there, and stays."""
+    """By character: a dotted capital I has no lower case there, and stays."""
     ref = NuGet.ref("\u0130O.\u00c5\u1e9e")
     assert ref.name == "\u0130o.\u00e5\u00df"
     assert NuGet.ref(ref.name).purl == ref.purl
@@ -95,7 +95,7 @@ def test_ids_are_in_the_lower_case_of_the_invariant_culture() -> None:
     ],
 )
 def test_release_date(published: Any, date: datetime | None) -> None:
-    """In UTC; unknown where the registry has forgotten it."""
+    """In UTC; unknown if the registry dropped it."""
     assert entry(published=published).release_date == date
 
 
@@ -114,7 +114,7 @@ def test_release_date(published: Any, date: datetime | None) -> None:
     ],
 )
 def test_first_author(authors: Any, first: str | None) -> None:
-    """The specification says "string or array of strings"; others count as absent."""
+    """The specification says "string or array of strings"; other types count as absent."""
     assert entry(authors=authors).first_author == first
 
 
@@ -187,7 +187,7 @@ def test_which_dependencies_are_taken(groups: Any, found: Any) -> None:
 
 
 def test_requirement_that_cannot_be_a_package_is_left_out_and_told() -> None:
-    """An impossible id is skipped with a warning; the others stay."""
+    """An invalid id is skipped with a warning; the other requirements stay."""
     with capture_logs() as logs:
         found = requirements_of({"dependencies": [{"id": "../x"}, {"id": "ok"}, {"id": ""}]})
     assert found == {"pkg:nuget/ok": "any"}
@@ -221,7 +221,7 @@ def test_what_is_no_registration_is_malformed(body: bytes) -> None:
 
 @pytest.mark.parametrize("bad", [5, None, {}, leaf(version=None), leaf(id="Other"), leaf(id=5)])
 def test_one_bad_leaf_costs_itself(bad: Any) -> None:
-    """The others are read, and the bad one is told, once for the package."""
+    """The others are read, and the bad one is logged once per package."""
     with capture_logs() as logs:
         assert versions_in(index(leaf(), bad, leaf(version="2.0.0"))) == ["1.0.0", "2.0.0"]
     assert [(log["event"], log["count"]) for log in logs] == [("entries_skipped", 1)]
@@ -244,7 +244,7 @@ def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("bad", [{}, {"range": "[1.0.0, )"}, {"id": 5}, {"id": " "}, 5, None])
 def test_one_bad_dependency_costs_itself(bad: Any) -> None:
-    """What names no package is left out; the version's other requirements stay."""
+    """A dependency without a valid package is skipped; the others stay."""
     assert requirements_of({"dependencies": [bad, {"id": "a", "range": "[2.0.0, )"}]}) == {
         "pkg:nuget/a": "[2.0.0, )"
     }
@@ -255,13 +255,13 @@ def test_one_bad_dependency_costs_itself(bad: Any) -> None:
     [(["[1.0.0, )", "[2.0.0, )"], "[1.0.0, )"), ([], "any"), ([5], "any"), ({}, "any"), (5, "any")],
 )
 def test_ranges_in_every_shape(range_: Any, constraints: str) -> None:
-    """Several ranges give the smallest one around them; what is no text allows any version."""
+    """Several ranges become the smallest one around them; other types mean any version."""
     found = requirements_of({"dependencies": [{"id": "a", "range": range_}]})
     assert found == {"pkg:nuget/a": constraints}
 
 
 def test_registration_of_another_package_is_malformed() -> None:
-    """A mix-up on the way must not give a package the versions of another."""
+    """A package must not get the versions of another."""
     (page,) = parse(Index, index(leaf(id="Other")), REF, URL).pages
     assert page.leaves
     with pytest.raises(MalformedMetadata, match="'Other'"):
@@ -269,7 +269,7 @@ def test_registration_of_another_package_is_malformed() -> None:
 
 
 def test_page_without_items_is_malformed() -> None:
-    """The index may leave them out, the page itself may not."""
+    """Only the index may omit the items."""
     with pytest.raises(MalformedMetadata, match="items"):
         parse(PageDocument, b'{"@id": "p", "count": 64}', REF, URL)
 
@@ -278,7 +278,7 @@ def test_page_without_items_is_malformed() -> None:
     st.binary(max_size=60) | st.text('{}[]":,itemsversonlgEy@dI0.1\n ', max_size=60).map(str.encode)
 )
 def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
-    """No document ends in another error than the typed one."""
+    """Every document is read, or raises the typed error."""
     for broken in (body, index(leaf())[: len(body)] + body):
         try:
             parse(Index, broken, REF, URL)
@@ -322,7 +322,7 @@ REPOSITORY = '<repository type="git" url="https://github.com/o/demo.git" commit=
     ],
 )
 def test_repository_of_a_nuspec(body: bytes, address: str | None) -> None:
-    """Whatever the schema's namespace, the byte order mark and the encoding."""
+    """For every schema namespace, byte order mark and encoding."""
     assert read_repository(body, URL) == address
 
 
@@ -352,7 +352,7 @@ def test_what_is_no_nuspec_is_malformed(body: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_nuspec_or_malformed(body: bytes) -> None:
-    """No document ends in another error than the typed one."""
+    """Every document is read, or raises the typed error."""
     try:
         read_repository(nuspec("")[: len(body)] + body, URL)
     except MalformedMetadata:
@@ -405,7 +405,7 @@ def test_recorded_facts(  # noqa: PLR0917
     version: str,
     requirements: dict[str, str],
 ) -> None:
-    """What was found in the recorded documents by hand."""
+    """Facts that a person found in the recorded documents."""
     entries = recorded(recordings, name)
     assert len(entries) == count
     assert {entry.version for entry in entries.values()} == set(entries), "normalised already"
@@ -432,7 +432,7 @@ def test_recorded_index_points_to_its_pages(recordings: Path) -> None:
 
 @pytest.mark.recordings
 def test_recorded_unlisted_version(recordings: Path) -> None:
-    """One of 640 versions is unlisted, and NuGet.org says that it is of the year 1900."""
+    """One of 640 versions is unlisted, and NuGet.org dates it in the year 1900."""
     names = ("NuGet.Server.Core", "Castle.Core", "Serilog")
     entries = {(n, v): e for n in names for v, e in recorded(recordings, n).items()}
     assert len(entries) == 640
@@ -444,7 +444,7 @@ def test_recorded_unlisted_version(recordings: Path) -> None:
 
 @pytest.mark.recordings
 def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> None:
-    """A leaf of its own, a catalog entry, an answer of the search, and a page of the catalog."""
+    """A leaf, a catalog entry, a search response, and a page of the catalog."""
     folder = recordings / "aboutcode-org__purldb/minecode/tests"
     others = [
         *(folder / "testfiles/nuget").glob("*.json"),
@@ -458,7 +458,7 @@ def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> No
 
 @pytest.mark.recordings
 def test_recorded_answer_for_an_unknown_package(recordings: Path) -> None:
-    """It is XML, with a byte order mark, and no registration."""
+    """It is XML with a byte order mark, and no registration."""
     (path,) = (recordings / "_decoded").glob("*NuGet_GetVersions_NotFound/*")
     body = path.read_bytes()
     assert b"BlobNotFound" in body

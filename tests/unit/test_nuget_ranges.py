@@ -1,4 +1,4 @@
-"""NuGet's ranges become constraints that select what NuGet's VersionRange admits."""
+"""NuGet's ranges become constraints that select the versions that NuGet's VersionRange admits."""
 
 import pytest
 from hypothesis import given, settings
@@ -19,11 +19,11 @@ POOL = (
     "1.0.1", "1.2.0", "1.2.3-beta", "1.2.3", "1.2.3.1", "1.2.4", "1.3.0", "2.0.0-rc.1", "2.0.0",
     "2.1.0", "3.0.0",
 )  # fmt: skip
-"""Ascending; all that the ranges below can tell apart."""
+"""Versions in ascending order, enough to distinguish the ranges below."""
 
 
 def between(first: str, last: str) -> set[str]:
-    """The versions of the pool from one to another."""
+    """The versions of the pool between two versions."""
     return {*POOL[POOL.index(first) : POOL.index(last) + 1]}
 
 
@@ -87,13 +87,13 @@ CASES = [
 def test_constraints_select_what_nuget_admits(
     text: str, constraint: str, expected: set[str]
 ) -> None:
-    """By hand: what the readers find is what the rules cited above admit."""
+    """The readers select the versions that the cited rules admit; expected values are by hand."""
     assert to_constraints(text) == constraint
     assert selected(constraint, POOL) == expected
 
 
 def test_there_are_enough_cases() -> None:
-    """At least thirty, none twice."""
+    """There are at least thirty cases, without duplicates."""
     assert len({case[0] for case in CASES}) == len(CASES) >= 30
 
 
@@ -106,7 +106,7 @@ def test_there_are_enough_cases() -> None:
      "é", "\x00", "[1.0.0-beta.01, )", "[" + "1" * 5000 + ", )", "1" * (MAX_RANGE_LENGTH + 1)],
 )  # fmt: skip
 def test_what_is_no_range_is_any(text: str) -> None:
-    """NuGet would refuse it, or the readers could not compare its bounds."""
+    """NuGet rejects it, or the readers could not compare its bounds."""
     assert to_constraints(text) == "any"
 
 
@@ -138,7 +138,7 @@ def test_target_frameworks_are_covered() -> None:
     ],
 )
 def test_hostile_ranges_take_linear_time(parts: tuple[str, str, str]) -> None:
-    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    """Adversarial texts are parsed in linear time; longer texts are not parsed."""
     assert_linear(parse_range, parts, MAX_RANGE_LENGTH)
     too_long = "x" * (MAX_RANGE_LENGTH + 1)
     assert calls(parse_range, too_long * 250) == calls(parse_range, too_long)
@@ -167,7 +167,7 @@ class Wanted:
 
     @property
     def is_refused(self) -> bool:
-        """Whether NuGet refuses it: descending, or equal bounds of which one is exclusive."""
+        """Whether NuGet rejects it: descending, or equal bounds of which one is exclusive."""
         if not (self.low and self.high):
             return False
         if version(self.low) == version(self.high):
@@ -182,7 +182,7 @@ wanted_ranges = st.builds(Wanted, bounds, bounds, st.sampled_from("[("), st.samp
 @given(wanted_ranges, st.lists(versions, max_size=20))
 @settings(max_examples=300)
 def test_constraints_select_what_the_rule_admits(wanted: Wanted, pool: list[str]) -> None:
-    """Exactly, but where the readers need the upper bound left away."""
+    """Exactly, unless the upper bound had to be omitted for the readers."""
     constraint = to_constraints(wanted.text)
     if wanted.is_refused:
         assert constraint == "any"
@@ -201,7 +201,7 @@ def test_constraints_select_what_the_rule_admits(wanted: Wanted, pool: list[str]
 @given(st.lists(wanted_ranges, min_size=1, max_size=4), st.lists(versions, max_size=20))
 @settings(max_examples=100)
 def test_all_target_frameworks_are_covered(wanted: list[Wanted], pool: list[str]) -> None:
-    """What one of the ranges admits, the readers find."""
+    """The readers select every version that one of the ranges admits."""
     pool = [*pool, *POOL]
     found = selected(to_constraints(*(each.text for each in wanted)), pool)
     assert {t for t in pool if any(w.admits(t) for w in wanted if not w.is_refused)} <= found
@@ -209,12 +209,12 @@ def test_all_target_frameworks_are_covered(wanted: list[Wanted], pool: list[str]
 
 @given(wanted_ranges)
 def test_rewriting_twice_changes_nothing(wanted: Wanted) -> None:
-    """A constraint is a range that means itself."""
+    """Translating a constraint again returns the same constraint."""
     constraint = to_constraints(wanted.text)
     assert constraint == "any" or to_constraints(constraint) == constraint
 
 
 @given(st.text(max_size=30) | st.text("0123.*-ab[](), +", max_size=30))
 def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
-    """Whatever stands in a registration, the readers can evaluate what is written."""
+    """For any text in a registration, the readers can evaluate the constraint."""
     selected(to_constraints(text), POOL)

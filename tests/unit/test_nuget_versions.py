@@ -1,4 +1,4 @@
-"""NuGet's ids, and its versions: one name each, in the order of the graph's readers."""
+"""NuGet's ids and versions: one name each, in the order of the graph's readers."""
 
 from itertools import pairwise
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_an_id_is_refused(name: str) -> None:
 
 
 def test_import_name_is_the_id() -> None:
-    """Most packages' namespace is called as they are."""
+    """Most packages have a namespace of the same name."""
     assert NuGet.fallback_import_name(NuGet.ref("Newtonsoft.Json")) == "Newtonsoft.Json"
 
 
@@ -126,7 +126,7 @@ def test_equal_versions_are_ties(one: str, other: str) -> None:
     ["", " ", "abc", "1.0.0.0.0", "1.0.0-", "1.0.0-beta.01", "1..0", "1.0.0-é", "-1", "1" * 5000],
 )
 def test_what_is_no_version_has_no_place(text: str) -> None:
-    """It comes first in the graph's order, as the readers cannot parse it either."""
+    """It comes first in the graph's order, because the readers cannot parse it."""
     assert NuGet.sort_key(text) is None
     assert not NuGet.is_prerelease(text)
 
@@ -143,20 +143,20 @@ def test_order_is_that_of_the_readers(one: str, other: str) -> None:
 
 @given(versions, versions)
 def test_equal_versions_have_one_name(one: str, other: str) -> None:
-    """Two spellings of one release become one node, and two releases do not."""
+    """Two spellings of one release become one node; two releases do not."""
     same = normalize(one).lower() == normalize(other).lower()
     assert same == (parse_version(one) == parse_version(other))
 
 
 @given(versions)
 def test_normalising_keeps_the_place(text: str) -> None:
-    """The name of a version is where the version is."""
+    """The name of a version has the same position in the order."""
     assert parse_version(normalize(text)) == parse_version(text)
 
 
 @given(st.text(max_size=20) | st.text("0123.abAB-+v ", max_size=20))
 def test_any_text_is_read_as_the_readers_read_it(text: str) -> None:
-    """Valid for both or for neither."""
+    """It is valid for both or for neither."""
     try:
         readable = version(text).value is not None
     except Exception:  # noqa: BLE001 - univers raises what it likes
@@ -170,5 +170,5 @@ def test_any_text_is_read_as_the_readers_read_it(text: str) -> None:
     [("1.0.0", False), ("1.0.0.5", False), ("1.0-beta", True), ("1.0.0+x-y", False)],
 )
 def test_a_hyphen_makes_a_prerelease(text: str, is_prerelease: bool) -> None:  # noqa: FBT001
-    """But not one in the build metadata."""
+    """A hyphen in the build metadata does not."""
     assert NuGet.is_prerelease(text) is is_prerelease

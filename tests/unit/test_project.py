@@ -1,4 +1,4 @@
-"""What a clone brings: commands, licence, locked versions."""
+"""The contents of a clone: commands, licence, locked versions."""
 
 import os
 import re
@@ -14,7 +14,7 @@ COMMANDS = ("setup", "run", "test", "check", "bench", "lock", "clean")
 
 
 def run(*command: str) -> str:
-    """What a command writes that a person types."""
+    """The output of a typed command."""
     # Not with the variables of the make that may run these tests.
     environment = {"PATH": os.environ["PATH"]}
     return subprocess.run(
@@ -24,7 +24,7 @@ def run(*command: str) -> str:
 
 @pytest.mark.parametrize("arguments", [(), ("help",)])
 def test_make_alone_lists_the_commands(arguments: tuple[str, ...]) -> None:
-    """Whoever types make sees what there is, each with a line."""
+    """``make`` prints each command with one line."""
     answer = run("make", *arguments)
     for command in COMMANDS:
         assert re.search(rf"^  make {command} +\S.{{10,}}$", answer, re.MULTILINE), command
@@ -37,7 +37,7 @@ def test_packages_become_arguments_of_up() -> None:
 
 
 def test_uv_is_pinned_as_the_lock_says() -> None:
-    """What pip installs first has the version and the hashes of uv.lock."""
+    """Pip installs uv with the version and hashes of uv.lock."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     (uv,) = (package for package in lock["package"] if package["name"] == "uv")
     pinned = (ROOT / "scripts/uv.txt").read_text()
@@ -55,7 +55,7 @@ def test_licence_is_apache() -> None:
 
 
 def test_copyleft_server_is_an_extra_and_never_imported() -> None:
-    """The GPL's server is started as a process of its own, and only where the user wants it."""
+    """The GPL server is a separate process, installed only on request."""
     assert not any("secantus" in requirement for requirement in PROJECT["project"]["dependencies"])
     assert any("secantusdb==" in r for r in PROJECT["project"]["optional-dependencies"]["embedded"])
     importing = re.compile(r"^\s*(?:import|from) secantus", re.MULTILINE)
@@ -65,12 +65,12 @@ def test_copyleft_server_is_an_extra_and_never_imported() -> None:
 
 
 def test_consumers_version_of_univers_is_pinned() -> None:
-    """Constraints are evaluated by the readers with exactly this one."""
+    """The readers evaluate constraints with exactly this version."""
     assert "univers==31.1.0" in PROJECT["project"]["dependencies"]
 
 
 def test_changelog_begins_with_what_is_not_released() -> None:
-    """Keep a Changelog, with a word to operators."""
+    """Keep a Changelog, with a section for operators."""
     text = (ROOT / "CHANGELOG.md").read_text()
     sections = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
     assert sections[0] == "Unreleased"

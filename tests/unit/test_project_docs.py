@@ -1,4 +1,4 @@
-"""The documentation says what the program does: names, links, events and commands are real."""
+"""The documentation is correct: its names, links, events and commands exist."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ def logged_events() -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link of a page is a file, and its anchor a heading there."""
+    """Every relative link leads to a file, and its anchor to a heading."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
         name, _, anchor = target.partition("#")
         linked = (page.parent / name) if name else page
@@ -57,7 +57,7 @@ def test_every_event_is_documented() -> None:
 
 
 def test_every_ecosystem_is_documented() -> None:
-    """Its label stands in the data model, its queues' worker in the operators' page."""
+    """The data model has its label, the operators' page its queues."""
     for name, cls in ecosystems().items():
         assert f"`{cls.identity.label}`" in read("docs/data-model.md")
         assert f"{name}.urgent" in read("docs/operations.md")
@@ -72,7 +72,7 @@ def test_documented_tasks_are_the_public_ones() -> None:
 
 
 def test_documented_commands_exist() -> None:
-    """README names every command of the program, and none besides."""
+    """README names every command of the program, and no others."""
     group = typer.main.get_command(program)
     documented = set(re.findall(r"`ssc-ingest ([a-z-]+)", read("README.md")))
     assert documented == set(getattr(group, "commands", {}))
@@ -80,7 +80,7 @@ def test_documented_commands_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_typed_commands_exist(page: Path) -> None:
-    """Whatever a page tells to type after ``ssc-ingest`` is a command, and its sub-command one."""
+    """Every ``ssc-ingest`` command on a page exists, including its subcommand."""
     known = getattr(typer.main.get_command(program), "commands", {})
     text = page.read_text(encoding="utf-8")
     for command, sub in re.findall(r"[`/\n ]ssc-ingest ([a-z][a-z-]+)(?: ([a-z][a-z-]*))?", text):
@@ -90,7 +90,7 @@ def test_typed_commands_exist(page: Path) -> None:
 
 
 def test_documented_make_commands_exist() -> None:
-    """What README tells to type is in the Makefile."""
+    """The make commands of README are in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for page in PAGES:
         named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")))
@@ -98,6 +98,6 @@ def test_documented_make_commands_exist() -> None:
 
 
 def test_readme_begins_with_exactly_two_commands() -> None:
-    """A new machine needs no more."""
+    """A new machine needs no other command."""
     section = read("README.md").partition("## Two commands")[2].partition("\n## ")[0]
     assert re.findall(r"```sh\n(.+?)\n```", section, re.DOTALL) == ["make run", "make test"]

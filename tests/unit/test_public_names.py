@@ -83,13 +83,13 @@ def json_keys(*functions: Callable[..., Any]) -> set[str]:
 
 
 def field_names(*classes: type) -> set[str]:
-    """The fields of dataclasses that are written out as they are."""
+    """The fields of dataclasses that become JSON."""
     return {f"{cls.__name__}.{field.name}" for cls in classes for field in fields(cls)}
 
 
 @cache
 def sources() -> str:
-    """All of the program's text."""
+    """The source text of the whole program."""
     found = [*ROOT.glob("ssc_ingest/**/*"), *ROOT.glob("workers/**/*")]
     return "\n".join(path.read_text() for path in found if path.suffix in {".py", ".lua"})
 
@@ -105,7 +105,7 @@ def settings() -> set[str]:
 
 
 def metrics() -> set[str]:
-    """Every metric; those of the whole fleet as they stand in the source."""
+    """Every metric; fleet-wide ones from the source text."""
     own: Any = Metrics().registry
     fleet = (ROOT / "ssc_ingest/monitoring/fleet_metrics.py").read_text()
     names = re.findall(r'_gauge\(\s*(?:self\._?)?registry,\s*"(\w+)"', fleet)
@@ -163,7 +163,7 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
 
 @pytest.mark.parametrize("kind", CURRENT)
 def test_public_names_stay(kind: str) -> None:
-    """Nothing is renamed or missing; what is new is added to the list."""
+    """No name is renamed or missing; new names are in the list."""
     assert sorted(CURRENT[kind]()) == LISTED[kind]
 
 
@@ -176,7 +176,7 @@ def test_keys_in_redis_stay(key: str) -> None:
 
 
 def test_public_modules_stay() -> None:
-    """What plug-ins import and what containers call is where it was."""
+    """The modules that plug-ins import and containers call exist."""
     lines = []
     for module in LISTED["modules"]:
         path, _, name = module.partition(":")

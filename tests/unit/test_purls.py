@@ -33,7 +33,7 @@ VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}([-+!][a-z0-9.]{1,8})?",
     ],
 )
 def test_a_purl_is_read_as_it_is_meant(text: str, canonical: str) -> None:
-    """Valid package URLs, and spellings that can mean only one thing, get the graph's spelling."""
+    """Valid package URLs and unambiguous spellings get the graph's spelling."""
     assert parse_purl(text).purl == canonical
 
 
@@ -60,7 +60,7 @@ def test_a_purl_is_read_as_it_is_meant(text: str, canonical: str) -> None:
     ],
 )
 def test_the_nearest_valid_spelling_is_suggested(text: str, suggestion: str) -> None:
-    """What cannot be read gets the spelling that was most likely meant."""
+    """An unreadable text gets the most likely valid spelling."""
     with pytest.raises(InvalidPurl, match="did you mean") as caught:
         parse_purl(text)
     assert caught.value.suggestion == suggestion
@@ -93,7 +93,7 @@ def test_the_nearest_valid_spelling_is_suggested(text: str, suggestion: str) -> 
     ],
 )
 def test_what_names_no_package_is_refused(text: str, error: type[InvalidArguments]) -> None:
-    """No suggestion is made up for what is hostile or means nothing; the message stays short."""
+    """Hostile or meaningless texts get no suggestion, and the message stays short."""
     with pytest.raises(error) as caught:
         parse_purl(text)
     message = str(caught.value)
@@ -105,7 +105,7 @@ def test_what_names_no_package_is_refused(text: str, error: type[InvalidArgument
 @given(name=NAMES, version=st.none() | VERSIONS)
 @pytest.mark.parametrize("ecosystem", ecosystems().values(), ids=ecosystems().keys())
 def test_what_we_write_we_read(ecosystem: type[Ecosystem], name: str, version: str | None) -> None:
-    """The canonical spelling of a package or version names the same package and version."""
+    """The canonical spelling of a package or version is read back unchanged."""
     try:
         ref = ecosystem.ref(f"{name}:{name}" if ecosystem.identity.name == "maven" else name)
     except InvalidName:
@@ -119,7 +119,7 @@ def test_what_we_write_we_read(ecosystem: type[Ecosystem], name: str, version: s
     text=st.text(max_size=MAX_LENGTH + 10) | st.from_regex(r"(pkg:)?(pypi|npm|cargo)[/:].{0,30}")
 )
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Whatever is typed ends in a canonical purl or an error with a valid suggestion."""
+    """Any text is a canonical purl, or an error with a valid suggestion."""
     error: InvalidArguments | None = None
     canonical: str | None
     try:

@@ -1,4 +1,4 @@
-"""From PEP 440 specifiers to constraints that the graph's readers evaluate the same way."""
+"""PEP 440 specifiers become constraints that the graph's readers evaluate equally."""
 
 import re
 
@@ -20,7 +20,7 @@ numbers = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(
 
 @st.composite
 def versions(draw: st.DrawFn) -> str:
-    """Public versions of every kind, close together so that bounds meet."""
+    """Public versions of every kind, close together so that bounds coincide."""
     epoch = draw(st.sampled_from(["", "", "", "", "1!"]))
     pre = draw(st.sampled_from(["", "", "", "a1", "rc1", "rc2"]))
     post = draw(st.sampled_from(["", "", "", ".post1"]))
@@ -45,7 +45,7 @@ def specifier_sets(*clauses: st.SearchStrategy[str]) -> st.SearchStrategy[Specif
 
 
 def read(constraints: str, version: str) -> bool:
-    """Whether the graph's readers find the version in the range."""
+    """Whether the graph's readers select the version."""
     if constraints == "any":
         return True
     parsed = PypiVersionRange.from_native(constraints)  # type: ignore[no-untyped-call]
@@ -103,9 +103,9 @@ RELEASES = (
     ],
 )
 def test_constraints(specifiers: str, constraints: str) -> None:
-    """Each operator has its spelling, and selects the releases that pip takes.
+    """Each operator has its spelling, and selects the releases that pip selects.
 
-    A hole that the notation cannot say (``!=1.2.*``), and text that is no version, admit more.
+    A hole that the notation cannot express (``!=1.2.*``), and invalid versions, admit more.
     """
     assert spell(interval_of(SpecifierSet(specifiers))) == constraints
     taken = set(SpecifierSet(specifiers).filter(RELEASES))
@@ -118,7 +118,7 @@ def test_constraints(specifiers: str, constraints: str) -> None:
 def test_inclusive_operators_select_what_packaging_selects(
     specifiers: SpecifierSet, version: str
 ) -> None:
-    """With ``== != >= <=`` the readers select exactly the versions that pip does."""
+    """With ``== != >= <=`` the readers select exactly the versions that pip selects."""
     constraints = spell(interval_of(specifiers))
     assert read(constraints, version) == specifiers.contains(version, prereleases=True)
 
@@ -127,7 +127,7 @@ def test_inclusive_operators_select_what_packaging_selects(
 def test_all_operators_select_what_packaging_selects(
     specifiers: SpecifierSet, version: str
 ) -> None:
-    """So it is with the others, except for pre- and post-releases of a bound itself."""
+    """The other operators differ only in pre- and post-releases of a bound."""
     candidate = Version(version)
     interval = interval_of(specifiers)
     edges = {Version(s.version.removesuffix(".*")).base_version for s in specifiers}
@@ -147,7 +147,7 @@ def test_all_operators_select_what_packaging_selects(
 
 @given(specifier_sets(plain, exclusive, compatible, prefixed), versions())
 def test_text_and_interval_agree(specifiers: SpecifierSet, version: str) -> None:
-    """What is written selects what was meant, also at the edges."""
+    """The text selects the versions of the interval, also at its bounds."""
     interval = interval_of(specifiers)
     assert read(spell(interval), version) == (Version(version) in interval)
 
@@ -158,7 +158,7 @@ def test_text_and_interval_agree(specifiers: SpecifierSet, version: str) -> None
     versions(),
 )
 def test_joins(one: SpecifierSet, other: SpecifierSet, version: str) -> None:
-    """An intersection selects what both select, a hull at least what either selects."""
+    """An intersection selects versions of both, a hull at least versions of either."""
     left, right, candidate = interval_of(one), interval_of(other), Version(version)
     both = read(spell(intersection([left, right])), version)
     either = read(spell(hull([left, right])), version)
@@ -168,7 +168,7 @@ def test_joins(one: SpecifierSet, other: SpecifierSet, version: str) -> None:
 
 @given(specifier_sets(plain, exclusive, compatible, prefixed))
 def test_joining_with_itself_or_nothing(specifiers: SpecifierSet) -> None:
-    """A range joined with itself, with all versions or with none is as expected."""
+    """Joining with itself, with all versions or with none has the expected result."""
     interval, nothing = interval_of(specifiers), interval_of(SpecifierSet("<1,>1"))
     assert spell(intersection([interval, interval])) == spell(hull([interval, interval]))
     assert spell(intersection([interval, ALL])) == spell(interval)
@@ -189,7 +189,7 @@ def test_a_gap_between_ranges_is_filled() -> None:
 
 
 def test_nothing_is_lower_than_the_lowest_version() -> None:
-    """The range that stands for *no version* selects none, and its opposite all."""
+    """The range for *no version* selects none, and its opposite selects all."""
     for version in ("0", "0.dev0", "0a0.dev0", "0.0.dev1", "1!0", "0.post1"):
         assert not read("< 0.dev0", version)
         assert read(">= 0.dev0, != 5, != 6", version)

@@ -1,4 +1,4 @@
-"""PyPI's documents: project pages, metadata files, the JSON API; good ones and wrong ones."""
+"""PyPI's documents: project pages, metadata files, the JSON API; valid and wrong ones."""
 
 import codecs
 import json
@@ -40,7 +40,7 @@ def page(*files: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def parse(document: dict[str, Any]) -> ProjectPage:
-    """Read a page as it would arrive."""
+    """Read a page from its bytes."""
     return parse_project_page(json.dumps(document).encode(), URL, "Demo")
 
 
@@ -48,7 +48,7 @@ def parse(document: dict[str, Any]) -> ProjectPage:
 
 
 def test_a_page() -> None:
-    """Dates are the earliest upload's, a version is yanked if all its files are."""
+    """A date is that of the earliest upload; a version is yanked if all its files are."""
     early, late = "2020-01-01T00:00:00.000001Z", "2020-01-02T00:00:00Z"
     found = parse(
         page(
@@ -90,7 +90,7 @@ def test_a_page() -> None:
     ],
 )
 def test_which_file_speaks_for_a_version(files: list[tuple[str, Any]], chosen: str | None) -> None:
-    """One metadata file is read per version, and always the same one."""
+    """One metadata file is read per version, always the same one."""
     for key in ("core-metadata", "data-dist-info-metadata", "dist-info-metadata"):
         entries = [file(name, **({} if is_ is None else {key: is_})) for name, is_ in files]
         for ordered in (entries, entries[::-1]):
@@ -106,7 +106,7 @@ def test_which_file_speaks_for_a_version(files: list[tuple[str, Any]], chosen: s
 
 
 def test_wheels_by_rank() -> None:
-    """Pure before Linux before others, new Pythons before old ones, Python 2 last."""
+    """Pure wheels first, then Linux, then others; newer Pythons first, Python 2 last."""
     best_first = [
         "demo-1-py3-none-any.whl",
         "demo-1-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
@@ -133,7 +133,7 @@ def test_relative_and_marked_file_urls() -> None:
 
 
 def test_versions_without_a_list() -> None:
-    """API 1.0 lists no versions: they are read from the names of the files."""
+    """API 1.0 lists no versions: they are parsed from the names of the files."""
     found = parse(
         page(
             file("Demo-1.0.tar.gz"),
@@ -154,7 +154,7 @@ def test_versions_without_a_list() -> None:
     [("active", False), ("archived", False), ("deprecated", False), ("quarantined", True)],
 )
 def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
-    """Only quarantine takes a project away."""
+    """Only quarantine hides a project."""
     found = parse(page(**{"versions": [], "project-status": {"status": status, "reason": "x"}}))
     assert found == ProjectPage((), withheld)
 
@@ -186,7 +186,7 @@ def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
     ],
 )
 def test_wrong_pages(document: str | dict[str, Any], field: str) -> None:
-    """What is not JSON, or has nothing that can be read, is refused, naming the field."""
+    """A page that is not JSON or has no readable data is rejected, with the field."""
     text = document if isinstance(document, str) else json.dumps(document)
     with pytest.raises(MalformedMetadata, match=field) as error:
         parse_project_page(text.encode(), URL, "demo")
@@ -195,7 +195,7 @@ def test_wrong_pages(document: str | dict[str, Any], field: str) -> None:
 
 @pytest.mark.parametrize("bad", [2, None, "", "..", "../../etc", "1.0\n", "1\0", ".1", "1" * 201])
 def test_one_bad_version_costs_itself(bad: Any) -> None:
-    """The others are read, and the bad one is told."""
+    """The others are read, and the bad one is logged."""
     found = parse(page(versions=["1.0", bad, "2.0"]))
     assert [release.name for release in found.releases] == ["1.0", "2.0"]
     assert len(found.skipped) == 1
@@ -205,7 +205,7 @@ def test_one_bad_version_costs_itself(bad: Any) -> None:
     "bad", [None, 7, {}, {"url": "x"}, {"filename": "demo-2.tar.gz", "url": 7}]
 )
 def test_one_bad_file_costs_itself(bad: Any) -> None:
-    """The others are read, and the bad one is told."""
+    """The others are read, and the bad one is logged."""
     found = parse(page(file("demo-1.tar.gz"), bad))
     assert [release.name for release in found.releases] == ["1"]
     assert len(found.skipped) == 1
@@ -226,7 +226,7 @@ def test_one_bad_file_costs_itself(bad: Any) -> None:
     ],
 )
 def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> None:
-    """It costs neither the file nor the page."""
+    """The file and the page are still read."""
     (release,) = parse(page(file("demo-1.tar.gz", **{"upload-time": None} | fields))).releases
     assert release == Release(VersionName("1"), None, yanked=False, metadata_file=None)
 
@@ -235,20 +235,20 @@ def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> N
     "fields", [{"versions": "1.0"}, {"project-status": "active"}, {"meta": None}]
 )
 def test_a_field_of_the_page_counts_as_absent(fields: dict[str, Any]) -> None:
-    """What is left says enough."""
+    """The other fields suffice."""
     found = parse(page(file("demo-1.tar.gz"), **fields))
     assert ([release.name for release in found.releases], found.withheld) == (["1"], False)
 
 
 def test_a_page_that_is_not_text() -> None:
-    """Bytes that no text can have are refused like everything else."""
+    """Bytes that are not text are rejected with the same error."""
     with pytest.raises(MalformedMetadata):
         parse_project_page(b'{"name": "\xff\xfe"}', URL, "demo")
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_any_json_is_a_page_or_refused(value: Any) -> None:
-    """No value in any place makes reading fail in another way."""
+    """Any value at any position is read, or raises the typed error."""
     for key in ("name", "files", "versions", "meta", "project-status"):
         try:
             parse(page() | {key: value})
@@ -286,13 +286,13 @@ def test_any_json_is_a_page_or_refused(value: Any) -> None:
     ],
 )
 def test_version_of_a_file(project: str, filename: str, version: str | None) -> None:
-    """Names of all times are read; the version comes out as the registry spells it."""
+    """Names of all periods are parsed; the version is in the registry's spelling."""
     versions = ["0.12.1", "0.12.01", "1.0", "2.0-beta1", "1!3.0", "final-cut"]
     assert VersionIndex(project, versions).version_of(filename) == version
 
 
 def recorded_releases(recordings: Path) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
-    """Projects with their files by version, as the JSON API once told them."""
+    """Projects with their files by version, from the JSON API."""
     for path in sorted(recordings.glob("*/**/pypi/*.json")):
         document = json.loads(path.read_bytes())
         if releases := document.get("releases"):
@@ -301,7 +301,7 @@ def recorded_releases(recordings: Path) -> Iterator[tuple[str, dict[str, list[di
 
 @pytest.mark.recordings
 def test_versions_of_recorded_files(recordings: Path) -> None:
-    """For 1,500 files of real projects, with installers of 2005, the version is the true one."""
+    """For 1,500 files of real projects, some from 2005, the version is correct."""
     seen = 0
     for project, releases in recorded_releases(recordings):
         index = VersionIndex(project, releases)
@@ -314,7 +314,7 @@ def test_versions_of_recorded_files(recordings: Path) -> None:
 
 @given(st.text(max_size=20), st.text(max_size=30))
 def test_any_file_name_is_read_or_passed_over(version: str, filename: str) -> None:
-    """No file name makes reading fail."""
+    """No file name raises."""
     index = VersionIndex("demo", [version])
     assert index.version_of(f"demo-{filename}") in {version, None}
     VersionIndex("demo", []).derive(f"demo-{filename}")
@@ -343,7 +343,7 @@ Name: nor-this
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_metadata_file(newline: str) -> None:
-    """Headers count, the description does not; links come in the order of preference."""
+    """Headers are read, the description is not; links are in the order of preference."""
     found = parse_metadata_file(METADATA.replace("\n", newline).encode(), URL)
     assert found.name == "Demo.Package"
     assert found.requires_dist == ("idna (>=2.5)", "six ; extra == 'x'")
@@ -361,14 +361,14 @@ def test_a_metadata_file(newline: str) -> None:
     [codecs.BOM_UTF8, b"\n", b"\r\n \r\n", codecs.BOM_UTF8 + b"\n", b"\n" + codecs.BOM_UTF8],
 )
 def test_what_stands_before_the_headers_is_read_over(before: bytes) -> None:
-    """Editors leave a byte order mark, templates a blank line; installers mind neither."""
+    """A byte order mark or a blank line is ignored, as installers do."""
     assert parse_metadata_file(before + METADATA.encode(), URL) == parse_metadata_file(
         METADATA.encode(), URL
     )
 
 
 def test_a_metadata_file_with_a_byte_that_is_not_text() -> None:
-    """It costs its own line, not the others."""
+    """Only its own line is affected."""
     found = parse_metadata_file(b"Name: demo\nRequires-Dist: a\nRequires-Dist: b\xff\n", URL)
     assert found.requires_dist == ("a", "b\ufffd")
 
@@ -385,14 +385,14 @@ def test_a_metadata_file_with_a_byte_that_is_not_text() -> None:
     ],
 )
 def test_wrong_metadata_files(body: bytes) -> None:
-    """What has no name is not a metadata file, and nobody needs that many requirements."""
+    """A file without a name, or with too many requirements, is rejected."""
     with pytest.raises(MalformedMetadata):
         parse_metadata_file(body, URL)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_metadata_or_refused(body: bytes) -> None:
-    """No bytes make reading fail in another way."""
+    """Any bytes are read, or raise the typed error."""
     for prefix in (b"", b"Name: demo\n", b"Name: demo\nRequires-Dist: "):
         try:
             parse_metadata_file(prefix + body, URL)
@@ -420,7 +420,7 @@ def test_any_bytes_are_metadata_or_refused(body: bytes) -> None:
 def test_recorded_json_documents(
     recordings: Path, filename: str, about: tuple[str, str, int | None], repository: str
 ) -> None:
-    """The JSON API tells a release's version, name, requirements and links."""
+    """A document of the JSON API has a release's version, name, requirements and links."""
     folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
     version, found = parse_json_document((folder / f"{filename}.json").read_bytes(), URL)
     lines = found.requires_dist
@@ -439,7 +439,7 @@ def test_recorded_json_documents(
     ],
 )
 def test_wrong_json_documents(document: str, field: str) -> None:
-    """The text names the field that is wrong."""
+    """The error names the wrong field."""
     with pytest.raises(MalformedMetadata, match=field):
         parse_json_document(document.encode(), URL)
 
@@ -449,14 +449,14 @@ def test_wrong_json_documents(document: str, field: str) -> None:
     [("null", None), ('"idna"', None), ("[]", ()), ('["six"]', ("six",))],
 )
 def test_unknown_requirements_are_not_none(said: str, lines: tuple[str, ...] | None) -> None:
-    """``null`` is what PyPI says of releases that it has not read; an empty list is known."""
+    """``null`` means that PyPI has not read them; an empty list is known."""
     document = f'{{"info": {{"name": "demo", "requires_dist": {said}, "project_urls": []}}}}'
     _, found = parse_json_document(document.encode(), URL)
     assert found.requires_dist == lines
 
 
 def test_one_bad_requirement_costs_itself() -> None:
-    """It is reported like a line that cannot be read."""
+    """It is reported like an unreadable line."""
     document = b'{"info": {"name": "demo", "requires_dist": ["six", 1], "home_page": 5}}'
     _, found = parse_json_document(document, URL)
     assert found.requires_dist

@@ -1,4 +1,4 @@
-"""How PyPI's projects are named, and how their versions are ordered."""
+"""Names of PyPI's projects, and the order of their versions."""
 
 from datetime import UTC, datetime
 
@@ -84,7 +84,7 @@ def test_all_spellings_are_one_package(name: str) -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_name_or_refused(text: str) -> None:
-    """Whatever is asked for, the answer is a purl of one plain segment or a typed error."""
+    """Any text gives a purl of one plain segment, or a typed error."""
     try:
         purl = PyPI.ref(text).purl
     except InvalidName:
@@ -120,7 +120,7 @@ def readers_key(text: str) -> PypiVersion | None:
 
 @given(st.lists(version_texts, max_size=6))
 def test_order_is_the_readers_order(texts: list[str]) -> None:
-    """We parse what the readers' version class parses, and order it as that does."""
+    """Parsing and order are those of the readers' version class."""
     both = []
     for theirs, ours in ((readers_key(text), PyPI.sort_key(text)) for text in texts):
         assert (theirs is None) == (ours is None)
@@ -133,7 +133,7 @@ def test_order_is_the_readers_order(texts: list[str]) -> None:
 
 
 def test_versions_of_before_pep_440_come_first() -> None:
-    """Text that no ordering can parse gets the lowest serial numbers, by date, then text."""
+    """Unparsable texts get the lowest serial numbers, by date, then text."""
     rows = [
         (VersionName("1.0"), "2010-01-01"),
         (VersionName("2004d"), "2004-05-01"),
@@ -157,7 +157,7 @@ def test_versions_of_before_pep_440_come_first() -> None:
 
 
 def test_a_number_of_any_length_is_no_crash() -> None:
-    """More digits than Python converts make a version unparsable, not an error."""
+    """A number with too many digits for Python makes a version unparsable."""
     assert PyPI.sort_key("9" * 5000) is None
     assert PyPI.is_prerelease("9" * 5000) is False
 
@@ -177,7 +177,7 @@ def test_a_number_of_any_length_is_no_crash() -> None:
     ],
 )
 def test_latest(versions: list[str], latest: str | None) -> None:
-    """The version that an install would take: stable and not yanked, if there is one."""
+    """The version that an install selects: stable and not yanked, if possible."""
     found = [
         Version(
             name=VersionName(name),

@@ -1,4 +1,4 @@
-"""The list of all projects of PyPI: read as a stream, refused if anything is wrong with it."""
+"""The list of all projects of PyPI: streamed, and rejected if anything is wrong."""
 
 import io
 import json
@@ -19,7 +19,7 @@ META = {"_last-serial": 900, "api-version": "1.4"}
 
 
 async def read(document: Any) -> tuple[list[Project], ProjectList]:
-    """All projects of a document (or its bytes), by pages of two."""
+    """All projects of a document (or its bytes), in pages of two."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     async with open_project_list(io.BytesIO(body), URL) as projects:
         found: list[Project] = []
@@ -48,7 +48,7 @@ async def test_a_list() -> None:
 
 
 async def test_what_others_may_send() -> None:
-    """The heading behind the projects, fields nobody knows, anything nested in them."""
+    """The header after the projects, unknown fields, any nested values in them."""
     document = {
         "new": [[{"name": "no"}], {"projects": [{"name": "no"}]}, 1, None],
         "projects": [
@@ -64,14 +64,14 @@ async def test_what_others_may_send() -> None:
 
 
 async def test_an_index_without_serials() -> None:
-    """Mirrors have names alone."""
+    """Mirrors have only names."""
     found, projects = await read({"projects": [{"name": "a"}, {"name": "b", "_last-serial": 1}]})
     assert found == [Project("a", "a", None), Project("b", "b", 1)]
     assert (projects.serial, projects.complete) == (None, False)
 
 
 async def test_a_project_that_is_there_twice() -> None:
-    """Two spellings are one project; what changed last counts."""
+    """Two spellings are one project; the last change counts."""
     rows = [{"name": n, "_last-serial": s} for n, s in (("a.b", 3), ("A-b", 5), ("a-B", 4))]
     found, _ = await read({"meta": META, "projects": rows})
     assert [(project.key, project.serial) for project in found] == [("a-b", 5)]
@@ -113,7 +113,7 @@ WRONG: dict[str, Any] = {
 
 @pytest.mark.parametrize("document", WRONG.values(), ids=WRONG)
 async def test_what_is_no_list(document: Any) -> None:
-    """It is refused, with the address in the error."""
+    """It is rejected, with the address in the error."""
     with pytest.raises(MalformedMetadata) as caught:
         await read(document)
     assert caught.value.url == URL
@@ -131,7 +131,7 @@ def written(projects: dict[str, int]) -> bytes:
 
 @given(listed)
 async def test_everything_is_read(projects: dict[str, int]) -> None:
-    """Whatever the order and the spellings are, each project is there once."""
+    """Each project is read once, for any order and spelling."""
     greatest: dict[str, int] = {}
     for name, serial in projects.items():
         key = canonicalize_name(name)
@@ -143,7 +143,7 @@ async def test_everything_is_read(projects: dict[str, int]) -> None:
 
 @given(listed, st.data())
 async def test_half_a_document_is_none(projects: dict[str, int], data: st.DataObject) -> None:
-    """Wherever it breaks off, that is an error."""
+    """A document truncated at any position is an error."""
     body = written(projects)
     with pytest.raises(MalformedMetadata):
         await read(body[: data.draw(st.integers(0, len(body) - 1))])
@@ -153,7 +153,7 @@ async def test_half_a_document_is_none(projects: dict[str, int], data: st.DataOb
 async def test_changed_projects(
     projects: dict[str, int], base: int, done: int, done_to: str
 ) -> None:
-    """Up to one name those after one serial, behind it those after the other."""
+    """Up to a name the changes after one serial, later those after another."""
     keys = {str(canonicalize_name(name)): serial for name, serial in projects.items()}
     expected = [
         key for key, serial in sorted(keys.items()) if serial > (done if key <= done_to else base)
@@ -168,7 +168,7 @@ async def test_changed_projects(
 
 
 async def test_a_list_of_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pieces in which a document is read cannot be seen."""
+    """The result does not depend on the size of the batches."""
     monkeypatch.setattr(project_list, "BATCH_SIZE", 3)
     found, projects = await read(written({f"p{n}": n for n in range(10)}))
     assert [project.serial for project in found] == [*range(10)]

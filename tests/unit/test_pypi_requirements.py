@@ -1,4 +1,4 @@
-"""From Requires-Dist lines to requirements."""
+"""Conversion of Requires-Dist lines to requirements."""
 
 import json
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_markers(marker: str, taken: bool) -> None:  # noqa: FBT001 (a table's c
     ],
 )
 def test_several_lines_for_one_project(lines: list[str], constraints: str) -> None:
-    """There is one requirement per project, whatever the number and order of its lines."""
+    """There is one requirement per project, for any number and order of lines."""
     assert read(*lines) == {"x": constraints}
     assert read(*reversed(lines)) == {"x": constraints}
 
@@ -114,7 +114,7 @@ def test_several_lines_for_one_project(lines: list[str], constraints: str) -> No
     ],
 )
 def test_unreadable_lines(line: str) -> None:
-    """A line that is no dependency specifier is left out and reported; the others count."""
+    """A line that is no dependency specifier is skipped and reported; the others count."""
     found = requirements_of(["idna>=2", line, "six"])
     assert [r.package.name for r in found.installed] == ["idna", "six"]
     assert found.unreadable == (line,)
@@ -129,7 +129,7 @@ def test_unreadable_lines(line: str) -> None:
     ],
 )
 def test_lines_beyond_the_parser(line: str, constraints: str) -> None:
-    """A requirement that nobody can evaluate is an edge all the same, and reported."""
+    """A requirement that cannot be evaluated is still an edge, and is reported."""
     found = requirements_of(["idna>=2", line, "six"])
     assert [(r.package.name, r.constraints) for r in found.installed][1] == ("foo", constraints)
     assert found.unreadable == (line,)
@@ -146,7 +146,7 @@ def test_lines_beyond_the_parser(line: str, constraints: str) -> None:
     ],
 )  # fmt: skip
 def test_markers_of_lock_files_and_long_ones(line: str, found: dict[str, str]) -> None:
-    """Nothing is selected by a lock file here; length alone does not matter."""
+    """No marker of a lock file is true; a long marker is evaluated."""
     assert read(line) == found
 
 
@@ -161,7 +161,7 @@ def test_markers_of_lock_files_and_long_ones(line: str, found: dict[str, str]) -
     ],
 )
 def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa: FBT001
-    """The package is required all the same, in any version; its line is reported."""
+    """Any version of the package is required; the line is reported."""
     found = requirements_of([line])
     assert [(r.package.name, r.constraints) for r in found.installed] == [("pytz", "any")] * taken
     assert found.unreadable == (line,)
@@ -173,7 +173,7 @@ def test_no_lines() -> None:
 
 
 def test_the_reference_environment() -> None:
-    """It is the newest supported CPython on Linux, and every pair of both is there."""
+    """It is the newest supported CPython on Linux; all combinations exist."""
     reference = ENVIRONMENTS[REFERENCE]
     assert (reference["sys_platform"], reference["python_version"]) == ("linux", CPYTHONS[-1])
     pairs = {(e["sys_platform"], e["python_version"]) for e in ENVIRONMENTS}
@@ -195,7 +195,7 @@ def test_the_reference_environment() -> None:
 def test_environments_are_those_where_the_marker_is_true(
     comparisons: list[tuple[str, str, str]], operators: list[str]
 ) -> None:
-    """Answers that are shared between environments are the ones that each would give."""
+    """Shared results equal those of each single environment."""
     clauses = [f'{variable} {operator} "{value}"' for variable, operator, value in comparisons]
     text = clauses[0]
     for operator, clause in zip(operators, clauses[1:], strict=False):
@@ -213,14 +213,14 @@ def test_environments_are_those_where_the_marker_is_true(
 
 @given(st.lists(st.text(max_size=40), max_size=5))
 def test_any_text_is_a_requirement_or_reported(lines: list[str]) -> None:
-    """No line makes reading fail."""
+    """No line raises."""
     found = requirements_of(lines)
     assert set(found.unreadable) <= set(lines)
 
 
 @pytest.mark.recordings
 def test_recorded_requirements(recordings: Path) -> None:
-    """Of celery's 42 recorded lines (most for extras, one from before PEP 440) four are taken."""
+    """Of celery's 42 recorded lines (most for extras, one older than PEP 440) four count."""
     folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
     document = json.loads((folder / "pypi_response_extras.json").read_bytes())
     found = requirements_of(document["info"]["requires_dist"])

@@ -1,4 +1,4 @@
-"""From link fields to repository addresses and vendors."""
+"""Conversion of link fields to repository addresses and vendors."""
 
 import re
 
@@ -38,7 +38,7 @@ REPOSITORY = "https://github.com/owner/repo"
     ],
 )
 def test_every_spelling_becomes_one_address(text: str) -> None:
-    """All ways to write a repository's address lead to the same one, without credentials."""
+    """All spellings of an address give the same result, without credentials."""
     assert clean_repository_url([text]) == REPOSITORY
 
 
@@ -61,7 +61,7 @@ def test_every_spelling_becomes_one_address(text: str) -> None:
     ],
 )
 def test_other_hosts(text: str, expected: str) -> None:
-    """Any host can hold a repository; its port is kept where it serves the web."""
+    """Any host can have a repository; a web port is kept."""
     assert clean_repository_url([text]) == expected
 
 
@@ -100,12 +100,12 @@ def test_other_hosts(text: str, expected: str) -> None:
     ],
 )
 def test_what_is_no_repository(text: str | None) -> None:
-    """Home pages, documentation, prose and nonsense are not taken for a repository."""
+    """Home pages, documentation, prose and nonsense are rejected."""
     assert clean_repository_url([text]) == "n/a"
 
 
 def test_the_first_usable_candidate_wins() -> None:
-    """Candidates are tried in order; a page that looks alike is passed over."""
+    """Candidates are tried in order; similar pages are skipped."""
     first, second = "https://github.com/a/first", "https://github.com/b/second"
     assert clean_repository_url([None, "n/a", first, second]) == first
     assert clean_repository_url(["https://example.org/products/first", second]) == second
@@ -123,7 +123,7 @@ def test_the_first_usable_candidate_wins() -> None:
     ],
 )
 def test_vendor(url: str, expected: str) -> None:
-    """The vendor is the owner on the three large hosts, else not known."""
+    """The vendor is the owner on the three large hosts, otherwise unknown."""
     assert vendor_of(url) == expected
     assert vendor_of(url, "@scope") == ("@scope" if expected == "n/a" else expected)
 
@@ -142,7 +142,7 @@ def test_vendor(url: str, expected: str) -> None:
     ],
 )
 def test_shorthand(text: str, expected: str) -> None:
-    """Short forms are expanded; full addresses pass through."""
+    """Short forms are expanded; full addresses stay."""
     assert clean_repository_url([expand_shorthand(text)]) == expected
 
 
@@ -155,7 +155,7 @@ def test_shorthand(text: str, expected: str) -> None:
     )
 )
 def test_any_text_gives_an_address_or_nothing(candidates: list[str | None]) -> None:
-    """Whatever is written there, the result is ``n/a`` or an address of host, owner, repository."""
+    """The result is ``n/a`` or an address of host, owner, repository."""
     url = clean_repository_url(candidates)
     assert url == "n/a" or re.fullmatch(r"https?://[\w.-]+(:\d+)?/[\w.~%+-]+/[\w.~%+-]+", url)
     assert vendor_of(url)
@@ -171,5 +171,5 @@ def test_any_text_gives_an_address_or_nothing(candidates: list[str | None]) -> N
     ],
 )
 def test_addresses_of_gitweb(address: str) -> None:
-    """The repository is a parameter there; all projects of a host are not one."""
+    """The repository is a parameter there; projects of one host stay separate."""
     assert clean_repository_url([address]) == "https://gitbox.apache.org/repos/asf/commons-io"

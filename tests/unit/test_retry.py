@@ -1,4 +1,4 @@
-"""The table of decisions."""
+"""The decision about each error."""
 
 import pytest
 
@@ -36,7 +36,7 @@ FOR_GOOD = [
 
 @pytest.mark.parametrize("error", FOR_GOOD, ids=lambda e: type(e).__name__)
 def test_what_cannot_help_is_not_repeated(error: Exception) -> None:
-    """An error that the same input would raise again is a dead letter at once."""
+    """An error that the same input would cause again is a dead letter at once."""
     assert isinstance(decide(error, attempts=0, max_attempts=5, waited=0), GiveUp)
 
 
@@ -66,7 +66,7 @@ def test_waiting_uses_up_no_attempts(error: Exception, seconds: float, attempts:
     ids=["no answer", "no sense", "no progress"],
 )
 def test_attempts_are_bounded_and_pauses_grow(error: Exception) -> None:
-    """What brings nothing is asked for again after 5, 10, 20 and 40 seconds."""
+    """A failed request is retried after 5, 10, 20 and 40 seconds."""
     decisions = [decide(error, attempts=n, max_attempts=5, waited=0, jitter=0) for n in range(5)]
     assert [d.seconds for d in decisions if isinstance(d, Again)] == [5, 10, 20, 40]
     assert isinstance(decisions[-1], GiveUp)
@@ -74,7 +74,7 @@ def test_attempts_are_bounded_and_pauses_grow(error: Exception) -> None:
 
 @pytest.mark.parametrize(("waited", "seconds"), [(0, 7), (10, 7), (100, 50), (80_000, 900)])
 def test_a_broken_document_hardly_stops_its_host(waited: float, seconds: float) -> None:
-    """A 503 may be the host's or one document's, which is asked for more and more seldom."""
+    """A 503 may concern one document, whose retries become rare."""
     error = RegistryOverloaded("503", retry_after=7)
     decision = decide(error, attempts=400, max_attempts=5, waited=waited)
     assert decision == Again(seconds, counted=False)

@@ -68,7 +68,7 @@ def test_line_is_read(line: bytes, found: dict[str, str]) -> None:
 
 
 def test_platforms_are_one_version() -> None:
-    """Its requirements are those of the platform ruby, which a line without one is built for.
+    """Its requirements are those of the platform ruby, the default of a line.
 
     "The first - (minus) character splits the VERSION and PLATFORM. The PLATFORM may contain more
     dashes."
@@ -94,12 +94,12 @@ def test_platforms_are_one_version() -> None:
 
 
 def test_what_stands_before_the_dashes_is_opaque() -> None:
-    """As the guide says, they "should be considered opaque"."""
+    """By the guide, this text "should be considered opaque"."""
     assert list(parse_info(b"created_at: x\n1.0 a:= 1|\n---\n2.0 |\n", REF, URL)) == ["2.0"]
 
 
 def test_dates_of_the_index_are_those_of_the_first_build() -> None:
-    """The newer format has ``created_at``; what is no date is none."""
+    """The newer format has ``created_at``; an invalid date is unknown."""
     body = (
         b"---\n"
         b"1.0 |checksum:1,created_at:2026-06-11T12:34:56Z\n"
@@ -120,7 +120,7 @@ def test_dates_of_the_index_are_those_of_the_first_build() -> None:
 
 
 def test_unreadable_line_costs_that_line_alone() -> None:
-    """It is passed over with one warning; the others stay."""
+    """It is skipped with one warning; the others stay."""
     body = b"---\n1.0 |a:1\n1.0|a:1\n v |\n1_0 |a:1\n\xff\xfe\n-1.0 |\n\r\n2.0 |a:1\r\n"
     with capture_logs() as logs:
         assert list(parse_info(body, REF, URL)) == ["1.0", "2.0"]
@@ -154,13 +154,13 @@ def test_what_is_no_index_file_is_malformed(body: bytes) -> None:
 
 
 def test_gem_without_versions_has_none() -> None:
-    """All may be yanked: "It will only be excluded from the file", says the guide."""
+    """All may be yanked: "It will only be excluded from the file" (guide)."""
     assert parse_info(b"---\n", REF, URL) == {}
 
 
 @given(st.binary(max_size=60) | st.text("|:,&-. 01a=>~\n", max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
-    """No file ends in another error than the typed one, and all constraints can be evaluated."""
+    """Every file is read or raises the typed error, and all constraints can be evaluated."""
     releases = parse_info(b"---\n1.0 |a:1\n" + body, REF, URL)
     reader = RequirementReader("demo")
     for release in releases.values():
@@ -172,7 +172,7 @@ def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
 
 
 def test_dates_and_links_of_the_api() -> None:
-    """The first build's date; the metadata of the pure Ruby build first."""
+    """The first build's date, and the metadata of the pure Ruby build first."""
     builds = parse_releases(
         json.dumps(
             [
@@ -203,7 +203,7 @@ def test_dates_and_links_of_the_api() -> None:
 
 
 def test_links_of_a_gem_are_tried_in_turn() -> None:
-    """The source first, then the home page, then the bug tracker; texts only."""
+    """The source first, then the home page, then the bug tracker; only texts count."""
     fields = {"source_code_uri": 5, "homepage_uri": "https://example.org",
               "bug_tracker_uri": "https://github.com/a/b/issues"}  # fmt: skip
     gem = parse_gem(json.dumps({"name": "demo", **fields}).encode(), "demo", URL)
@@ -216,7 +216,7 @@ def test_links_of_a_gem_are_tried_in_turn() -> None:
      b'[{"number": 1, "created_at": "2020-01-01T00:00:00Z"}]'],
 )  # fmt: skip
 def test_what_is_no_list_of_versions_is_malformed(body: bytes) -> None:
-    """Wrong types and missing keys are told, with the field."""
+    """The error names wrong types and missing keys."""
     with pytest.raises(MalformedMetadata) as problem:
         parse_releases(body, URL)
     assert len(str(problem.value)) < 300
@@ -224,7 +224,7 @@ def test_what_is_no_list_of_versions_is_malformed(body: bytes) -> None:
 
 @pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00:00+01:00", None, 5])
 def test_version_without_a_date_has_none(moment: Any) -> None:
-    """And costs the other ones nothing; neither does an entry that is no version."""
+    """The other versions have dates; an entry that is no version is skipped."""
     good = {"number": "2", "created_at": "2020-01-01T00:00:00"}
     body = json.dumps([1, None, {"number": "1", "created_at": moment}, good]).encode()
     assert release_dates(parse_releases(body, URL)) == {"2": datetime(2020, 1, 1, tzinfo=UTC)}
@@ -232,7 +232,7 @@ def test_version_without_a_date_has_none(moment: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"name": 1}', b'{"name": "Demo"}'])
 def test_what_is_no_document_of_the_gem_is_malformed(body: bytes) -> None:
-    """Also that of another gem: names that differ in case are two."""
+    """Also a document of another gem; names that differ in case are different gems."""
     with pytest.raises(MalformedMetadata):
         parse_gem(body, "demo", URL)
 
@@ -320,7 +320,7 @@ def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> No
 
 @pytest.mark.recordings
 def test_recorded_versions(recordings: Path) -> None:
-    """Dates of RubyGems.org's own answers, and the one repository that they name."""
+    """Dates of RubyGems.org's own responses, and the only repository in them."""
     folder = recordings / FOLDER
     dates = {}
     for path in folder.glob("versions-*.json"):

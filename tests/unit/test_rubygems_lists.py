@@ -1,4 +1,4 @@
-"""The compact index's lists of all gems: whatever is in them."""
+"""The compact index's lists of all gems, with any contents."""
 
 import io
 from itertools import pairwise
@@ -23,12 +23,12 @@ def opened(text: str | bytes, base: int = 0) -> Lists:
 
 
 def told(text: str, offset: int = len(HEAD)) -> list[Change]:
-    """What is told behind that place."""
+    """The gems reported after a position."""
     return [line.change for line in opened(text).latest_lines(offset)]
 
 
 def test_a_gems_last_line_counts() -> None:
-    """With the digest of its file, yanked or not; gems of which nothing is left are deleted."""
+    """It has the digest of the file, yanked or not; gems without versions are deleted."""
     text = (
         f"{HEAD}rake 0.8.0,0.8.1-java {ONE}\n.cat 1 {ONE}\ngone 1 {ONE}\n"
         f"rake -0.8.0 {TWO}\ngone -1 {NO_VERSIONS}\n"
@@ -41,7 +41,7 @@ def test_a_gems_last_line_counts() -> None:
 
 
 def test_lines_that_are_odd_lose_no_gem() -> None:
-    """Without a digest the gem is told all the same; a line that is not finished waits."""
+    """A gem without a digest is reported; an incomplete line waits."""
     text = f"{HEAD}a\nb 1.0\r\nc 1.0 {'X' * 32}\n\nd 1.0 {ONE} {TWO}\ne 1.0 {ONE}"
     assert told(text) == [
         Change("a"), Change("b"), Change("c"), Change("d", expected=TWO, etag=f'"{TWO}"'),
@@ -49,7 +49,7 @@ def test_lines_that_are_odd_lose_no_gem() -> None:
 
 
 def test_names_are_read() -> None:
-    """One a line, behind the head."""
+    """One name per line, after the head."""
     assert list(opened("---\n-\n.cat\nZenTest\n").names()) == ["-", ".cat", "ZenTest"]
     assert list(opened(f"{HEAD}rake\r\n").names()) == ["rake"]
     with pytest.raises(MalformedMetadata, match="empty"):
@@ -58,14 +58,14 @@ def test_names_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["", "rake\n", "<html>---\n", "--- \nrake\n", "x\n" * 5000])
 def test_a_list_without_a_head_is_none(text: str) -> None:
-    """An error page, say."""
+    """For example an error page."""
     with pytest.raises(MalformedMetadata, match="---"):
         opened(text).head()
 
 
 @given(st.binary(max_size=200) | st.text("-\n\ra ", max_size=30).map(str.encode))
 def test_anything_is_a_list_or_none(data: bytes) -> None:
-    """A head ends with its line; what comes behind is lines."""
+    """The head ends with its line, and lines follow."""
     try:
         head = head_of(data, URL)
     except MalformedMetadata:
@@ -85,7 +85,7 @@ lines = st.lists(
 def test_nothing_is_lost_wherever_reading_stops(
     written: list[tuple[str, str]], data: st.DataObject
 ) -> None:
-    """From the end of any line the rest is told; a part of the list tells the same."""
+    """From the end of any line the rest is reported; a part gives the same result."""
     text = HEAD + "".join(f"{name} 1.0 {md5}\n" for name, md5 in written)
     whole = list(opened(text).latest_lines(len(HEAD)))
     assert {line.name: line.md5 for line in whole} == dict(written)
@@ -106,7 +106,7 @@ def test_nothing_is_lost_wherever_reading_stops(
 
 
 def test_a_place_is_found_while_somebody_reads() -> None:
-    """Looking back does not lose the line that comes next."""
+    """A look back does not lose the next line."""
     text = HEAD + "".join(f"gem{n} 1.0 {ONE}\n" for n in range(1000))
     whole = opened(text)
     found = []
@@ -117,7 +117,7 @@ def test_a_place_is_found_while_somebody_reads() -> None:
 
 
 def test_lists_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line without end, and lines without end."""
+    """A line without end, and lines without end, are errors."""
     text = f"{HEAD}a 1.0 {ONE}\nb 1.0 {ONE}\n"
     monkeypatch.setattr(lists, "MAX_LINES", 2)
     with pytest.raises(MalformedMetadata, match="longer"):

@@ -18,11 +18,11 @@ POOL = (
     "0.9", "1.0", "1.0.1", "1.1", "1.2.0.rc1", "1.2", "1.2.3", "1.2.9", "1.2.10", "1.3.0", "1.9",
     "2.0.a", "2.0", "2.0.1", "2.1", "3.0.pre", "3.0",
 )  # fmt: skip
-"""Ascending; all that the requirements below can tell apart."""
+"""Versions in ascending order, enough to distinguish the requirements below."""
 
 
 def between(first: str, last: str, *without: str) -> set[str]:
-    """The versions of the pool from one to another."""
+    """The versions of the pool between two versions."""
     return {*POOL[POOL.index(first) : POOL.index(last) + 1]} - {*without}
 
 
@@ -79,7 +79,7 @@ CASES = [
 def test_constraints_select_what_rubygems_admits(
     text: str, constraint: str, expected: set[str]
 ) -> None:
-    """By hand: what the readers find is what the rules cited above admit.
+    """The readers select the versions that the cited rules admit; expected values are by hand.
 
     One difference is accepted: an upper bound that comes from ``~>`` admits prereleases of
     itself.
@@ -91,7 +91,7 @@ def test_constraints_select_what_rubygems_admits(
 
 
 def test_there_are_enough_cases() -> None:
-    """At least thirty, none twice."""
+    """There are at least thirty cases, without duplicates."""
     assert len({case[0] for case in CASES}) == len(CASES) >= 30
 
 
@@ -102,12 +102,12 @@ def test_there_are_enough_cases() -> None:
      "1" * (MAX_REQUIREMENT_LENGTH + 1)],
 )  # fmt: skip
 def test_what_is_no_requirement_is_any(text: str) -> None:
-    """Gem::Requirement would refuse it, so nobody can say what it admits."""
+    """Gem::Requirement rejects it, so it means any version."""
     assert to_constraints(text) == "any"
 
 
 def test_builds_that_differ_are_covered() -> None:
-    """The smallest interval around what the platforms require."""
+    """The result is the smallest interval around the platforms' requirements."""
     assert to_constraints("~> 1.0", "~> 1.0") == "~> 1.0"
     assert to_constraints("~> 1.0", "~> 2.0") == ">= 1.0, < 3"
     assert to_constraints("= 1.0", ">= 2.0&!= 2.1") == ">= 1.0, != 2.1"
@@ -131,7 +131,7 @@ def test_builds_that_differ_are_covered() -> None:
     ],
 )
 def test_hostile_requirements_take_linear_time(parts: tuple[str, str, str]) -> None:
-    """Long texts that lead parsers astray are read at once; what is longer is not looked at."""
+    """Adversarial texts are parsed in linear time; longer texts are not parsed."""
     assert_linear(parse_requirement, parts, MAX_REQUIREMENT_LENGTH)
     too_long = "x" * (MAX_REQUIREMENT_LENGTH + 1)
     assert calls(parse_requirement, too_long * 250) == calls(parse_requirement, too_long)
@@ -148,7 +148,7 @@ pools = st.lists(versions, max_size=30)
 
 
 def real(pool: list[str]) -> list[str]:
-    """These versions and POOL, without those that are lower than any real one."""
+    """These versions and POOL, without those lower than any real one."""
     lowest = parse_version(LOWEST)
     parsed = ((text, parse_version(text)) for text in {*pool, *POOL})
     return [text for text, version in parsed if lowest and version and version >= lowest]
@@ -158,7 +158,7 @@ def real(pool: list[str]) -> list[str]:
 @example(["!= 1.0", "!= 2.0"], ["0.0.0.a"])
 @settings(max_examples=100)
 def test_constraints_select_what_the_rules_admit(wanted: list[str], pool: list[str]) -> None:
-    """The readers find the releases that RubyGems admits, and every prerelease that it admits."""
+    """The readers select RubyGems' releases, and all of its prereleases."""
     constraint = to_constraints("&".join(wanted))
     pool = real(pool)
     found = selected(constraint, pool)
@@ -169,7 +169,7 @@ def test_constraints_select_what_the_rules_admit(wanted: list[str], pool: list[s
 @given(st.lists(requirements, min_size=1, max_size=3), pools)
 @settings(max_examples=50)
 def test_all_builds_are_covered(wanted: list[list[str]], pool: list[str]) -> None:
-    """What one of the platforms admits, the readers find."""
+    """The readers select every version that one of the platforms admits."""
     constraint = to_constraints(*("&".join(clauses) for clauses in wanted))
     pool = real(pool)
     found = selected(constraint, pool)
@@ -179,12 +179,12 @@ def test_all_builds_are_covered(wanted: list[list[str]], pool: list[str]) -> Non
 
 @given(requirements)
 def test_rewriting_twice_changes_nothing(wanted: list[str]) -> None:
-    """A constraint is a requirement that means itself."""
+    """Translating a constraint again returns the same constraint."""
     constraint = to_constraints("&".join(wanted))
     assert constraint == "any" or to_constraints(constraint.replace(", ", "&")) == constraint
 
 
 @given(st.text(max_size=40) | st.text("0123.ab^~<>=!&,- ", max_size=40))
 def test_any_text_gives_a_constraint_that_readers_parse(text: str) -> None:
-    """Whatever stands in the index, the readers can evaluate what is written."""
+    """For any text in the index, the readers can evaluate the constraint."""
     selected(to_constraints(text), POOL)

@@ -1,4 +1,4 @@
-"""Gems' names, and their versions in the order of Gem::Version and of the graph's readers."""
+"""Names of gems, and versions in the order of Gem::Version and the graph's readers."""
 
 from itertools import pairwise
 
@@ -19,14 +19,14 @@ from tests.unit.gem_readers import version, versions
 
 @pytest.mark.parametrize("name", ["rails", "rspec-core", "http_parser.rb", "-", "_", ".cat", "0mq"])
 def test_name_gives_purl(name: str) -> None:
-    """All that RubyGems.org has had as names; the index's guide shows the oddest of them."""
+    """All kinds of names of RubyGems.org; the index's guide has the oddest ones."""
     ref = RubyGems.ref(name)
     assert (ref.purl, ref.name, ref.registry_name) == (f"pkg:gem/{name}", name, name)
     assert RubyGems.name_from_purl(PackageURL.from_string(ref.purl)) == name
 
 
 def test_names_that_differ_in_case_are_two_gems() -> None:
-    """The registry finds ``ZenTest`` and not ``zentest``; a twin must not get its versions."""
+    """The registry has ``ZenTest`` but not ``zentest``, which must not get its versions."""
     assert RubyGems.ref("ZenTest").purl == "pkg:gem/ZenTest"
     assert RubyGems.ref("ZenTest").registry_name == "ZenTest"
     assert RubyGems.ref("ZenTest") != RubyGems.ref("zentest")
@@ -86,7 +86,7 @@ def test_equal_versions_are_ties(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "1..2", "1.", ".1", "1_0", "x.1", "1" * 5000, "1.é"])
 def test_what_is_no_version_has_no_place(text: str) -> None:
-    """It comes first in the graph's order, as the readers cannot parse it either."""
+    """It comes first in the graph's order, because the readers cannot parse it."""
     assert RubyGems.sort_key(text) is None
     assert not RubyGems.is_prerelease(text)
 
@@ -119,7 +119,7 @@ def test_order_is_total(one: str, two: str, three: str) -> None:
 
 @given(st.text(max_size=20) | st.text("0123.abAB-v ", max_size=20))
 def test_any_text_is_read_as_the_readers_read_it(text: str) -> None:
-    """Valid for both or for neither (but for the empty text, which is 0 for them)."""
+    """It is valid for both or for neither, except the empty text, which is 0 for them."""
     try:
         readable = bool(text.strip("vV \t\n")) and bool(version(text))
     except (InvalidVersion, ValueError):
@@ -147,7 +147,7 @@ def test_a_letter_makes_a_prerelease(text: str, is_prerelease: bool) -> None:  #
 
 
 def test_latest_is_the_highest_stable_version() -> None:
-    """A prerelease only when nothing else exists."""
+    """A prerelease counts only if nothing else exists."""
 
     def latest(*names: str) -> str | None:
         ordered = RubyGems.order((VersionName(name), None) for name in names)

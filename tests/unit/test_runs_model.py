@@ -1,4 +1,4 @@
-"""What a run says of itself, computed from its counters."""
+"""The reports of a run, computed from its counters."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def run(counts: Mapping[str, int], **fields: Any) -> Run:
-    """A run with these counters; nothing else has happened in it."""
+    """A run with these counters and no other activity."""
     plain: dict[str, Any] = {
         "id": "1",
         "kind": "ingestion",
@@ -50,12 +50,12 @@ def run(counts: Mapping[str, int], **fields: Any) -> Run:
     ("part", "whole", "percent"), [(0, 0, 0.0), (3, 0, 0.0), (1, 3, 33.33), (7, 7, 100.0)]
 )
 def test_percentages(part: int, whole: int, percent: float) -> None:
-    """Two digits; of nothing 0.0."""
+    """Two digits; 0.0 for an empty whole."""
     assert percentage(part, whole) == percent
 
 
 def test_an_ingestion_adds_up() -> None:
-    """Of a completed listing, the total is the sum of what became of its names."""
+    """The total of a completed listing is the sum of the other counts."""
     counts = {"extracted": 50, "present": 2, "unchanged": 1, "failed": 3, "missing": 4}
     counts |= {"skipped": 30, "invalid": 5, "known_missing": 5, "listed": 100}
     found = run(counts, complete=True, total=99).metrics()
@@ -73,7 +73,7 @@ def test_an_ingestion_adds_up() -> None:
 def test_estimates_of_names_that_repeat_add_up(
     listed: int, skipped: int, total: int, left: int
 ) -> None:
-    """Never fewer names than have ended, never more skipped than were met."""
+    """Never fewer names than ended packages, never more skipped than listed ones."""
     counts = {"extracted": 50, "failed": 1, "missing": 4, "known_missing": 6, "invalid": 3}
     counts |= {"listed": listed, "skipped": skipped}
     found = run(counts, repeats=True, complete=True).metrics()
@@ -87,12 +87,12 @@ def test_estimates_of_names_that_repeat_add_up(
 def test_before_the_end_the_announced_total_stands(
     listed: int, total: int | None, shown: int
 ) -> None:
-    """What the registry announces, unless it has listed more already."""
+    """The total is the announced one, unless more names were listed."""
     assert run({"listed": listed}, total=total).metrics()["total_in_registry"] == shown
 
 
 def test_an_update_counts_what_is_gone_as_processed() -> None:
-    """Errors alone are no success."""
+    """A gone package is a success; an error is not."""
     counts = {"extracted": 5, "unchanged": 2, "gone": 1, "failed": 2, "current": 3}
     found = run(counts, kind="update", mode="changes").metrics()
     assert (found["packages_processed"], found["errors"]) == (8, 2)
@@ -101,7 +101,7 @@ def test_an_update_counts_what_is_gone_as_processed() -> None:
 
 
 def test_pace_and_estimate() -> None:
-    """From what is done with and the time in which somebody worked; pending names are not done."""
+    """Computed from completed packages and the time of execution, without pending ones."""
     begun = run({"listed": 300, "extracted": 150}, total=1000, pending=50, active=60.0)
     assert begun.rate == 2.5
     assert begun.share == 0.25
@@ -114,7 +114,7 @@ def test_pace_and_estimate() -> None:
 
 
 def test_the_report_has_errors_and_notes_only_where_there_are_some() -> None:
-    """It is what a task returns: plain values."""
+    """It is the result of a task, so it has plain values."""
     assert "error" not in run({}).report()
     failed = run({}, state="failed", error="MalformedMetadata: ?").report()
     assert failed["error"] == "MalformedMetadata: ?"

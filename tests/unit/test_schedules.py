@@ -1,4 +1,4 @@
-"""What starts by itself, and when: the names and times that operators know."""
+"""The schedules: names and times that operators know."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 
 @pytest.mark.parametrize(("name", "cron"), EXPECTED.items())
 def test_registries_have_their_names_and_times(name: str, cron: str) -> None:
-    """A run for each registry, weekly and daily; the task and its ecosystem follow the name."""
+    """Each registry has weekly and daily runs; the name determines task and ecosystem."""
     entry = beat_schedule.entries()[name]
     minute, hour, _, _, weekday = cron.split()
     ecosystem, _, kind = name.partition("_")
@@ -57,7 +57,7 @@ def test_registries_have_their_names_and_times(name: str, cron: str) -> None:
 
 
 def test_every_schedule_starts_a_task_that_exists() -> None:
-    """An entry that names an unknown task would make a dead letter each time."""
+    """An unknown task would make a dead letter each time."""
     nowhere = {
         "GRAPH_DB_URI": "bolt://127.0.0.1:9",
         "REDIS_URL": "redis://127.0.0.1:9",
@@ -71,27 +71,27 @@ def test_every_schedule_starts_a_task_that_exists() -> None:
 
 
 def test_weekly_ingestion_is_off_and_the_rest_is_on() -> None:
-    """Reading a whole registry is what somebody must have asked for."""
+    """Reading a whole registry needs an operator's decision."""
     for name in schedules():
         assert is_on(name, None) is not name.endswith("_weekly_ingestion")
 
 
 def test_a_switch_wins_over_the_default() -> None:
-    """In both directions; a schedule that nobody knows any more is beat's own business."""
+    """In both directions, also for a schedule that no longer exists."""
     assert is_on("pypi_weekly_ingestion", "on")
     assert not is_on("pypi_daily_update", "off")
     assert is_on("somebody_elses", None)
 
 
 def test_every_entry_expires_before_the_next() -> None:
-    """A fleet that was stopped finds one message of each at most that is still to be done."""
+    """A stopped fleet later finds at most one pending message of each."""
     for name, entry in beat_schedule.entries().items():
         assert 0 < entry["options"]["expires"] < schedules()[name].when.period
         assert entry["options"]["queue"] == CONTROL
 
 
 def test_registries_can_be_left_out() -> None:
-    """What keeps the fleet in order stays; nothing of it asks a registry."""
+    """Only maintenance stays, without requests to registries."""
     own = beat_schedule.entries(only_own=True)
     assert own
     assert set(own) == set(beat_schedule.entries()) - set(EXPECTED) - OF_ADVISORIES
@@ -110,7 +110,7 @@ def test_advisories_are_synced_every_half_an_hour_and_compared_on_sundays() -> N
 
 
 def test_times_of_a_day() -> None:
-    """The next full hour of that name, on that day of the week, in the schedules' zone."""
+    """The next full hour on the right day of the week, in the schedules' zone."""
     tuesday = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
     assert At(10).following(tuesday, None) == datetime(2026, 3, 25, 10, tzinfo=MADRID)
     assert At(11).following(tuesday, None) == datetime(2026, 3, 24, 11, tzinfo=MADRID)
@@ -120,7 +120,7 @@ def test_times_of_a_day() -> None:
 
 
 def test_periods() -> None:
-    """One period after the last time, or now if that is over or never was."""
+    """One period after the last time; now if that is over or there is none."""
     now = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
     assert Every(60).following(now, now - timedelta(seconds=20)) == now + timedelta(seconds=40)
     assert Every(60).following(now, now - timedelta(hours=2)) == now
@@ -128,12 +128,12 @@ def test_periods() -> None:
 
 
 def test_words() -> None:
-    """When, as people say it."""
+    """The times as text for people."""
     said = [str(when) for when in (Every(60), Every(300), At(2, SUNDAY), At(10))]
     assert said == ["every minute", "every 5 minutes", "Sundays at 02:00", "daily at 10:00"]
 
 
 def test_unknown_names_are_the_callers_mistake() -> None:
-    """The names that exist are in the message."""
+    """The message has the existing names."""
     with pytest.raises(InvalidArguments, match="pypi_daily_update"):
         named("pypi_dayly_update")

@@ -1,4 +1,4 @@
-"""The order of versions and sets of them, against univers, which the graph's readers use."""
+"""The order of versions and sets of them, compared with univers, which the graph's readers use."""
 
 import itertools
 
@@ -47,7 +47,7 @@ loose = st.one_of(
 
 
 def readers_version(text: str) -> SemverVersion | None:
-    """The version as the readers parse it, or ``None`` where they cannot."""
+    """The version parsed by the readers, or ``None``."""
     try:
         return SemverVersion(text)
     except InvalidVersion:
@@ -66,7 +66,7 @@ def test_order_is_that_of_the_readers(first: str, second: str) -> None:
 
 @given(st.lists(complete, max_size=8))
 def test_order_is_total_and_stable(versions: list[str]) -> None:
-    """Sorting gives the order of univers' own sorting, ties in the order they came."""
+    """The result equals univers' own sorting; ties keep their order."""
     keys = {version: parse_version(version) for version in versions}
     ours = sorted(versions, key=lambda v: keys[v] or SemVer(0, 0, 0))
     assert ours == sorted(versions, key=SemverVersion)
@@ -74,7 +74,7 @@ def test_order_is_total_and_stable(versions: list[str]) -> None:
 
 @given(complete)
 def test_version_survives_being_written(version: str) -> None:
-    """A version written out and read again is the same, its build metadata gone."""
+    """A written version is read back equal, without build metadata."""
     parsed = parse_version(version)
     assert parsed is not None
     assert str(parsed) == version.partition("+")[0]
@@ -105,7 +105,7 @@ def test_order_of_the_specification() -> None:
     ],
 )
 def test_incomplete_versions_have_a_place(text: str, same_as: str) -> None:
-    """Incomplete and odd versions fall together with a complete one."""
+    """Incomplete and odd versions equal a complete one."""
     assert parse_version(text) == parse_version(same_as) is not None
 
 
@@ -113,7 +113,7 @@ def test_incomplete_versions_have_a_place(text: str, same_as: str) -> None:
     "text", ["", "latest", "=1.0.0", "-1.0.0", "1.0.0-01", "1.0.0-a..b", "x.1", "9" * 5000]
 )
 def test_other_texts_have_no_place(text: str) -> None:
-    """What univers cannot parse has no key, so that it is ordered before all versions."""
+    """Texts that univers cannot parse have no key and come before all versions."""
     assert parse_version(text) is None
 
 
@@ -136,7 +136,7 @@ def lies_in(version: str, interval: Interval | None) -> bool:
 
 @given(st.lists(intervals, max_size=4))
 def test_spelling_selects_what_is_in_the_intervals(parts: list[Interval]) -> None:
-    """The readers find exactly the versions of the union in the written constraint."""
+    """The readers select exactly the versions of the union."""
     constraint = spell([Alternative(interval) for interval in parts], " ")
     inside = {v for v in (*RELEASES, *PRERELEASES) if any(lies_in(v, i) for i in parts)}
     assert selected(constraint, (*RELEASES, *PRERELEASES)) == inside
@@ -144,7 +144,7 @@ def test_spelling_selects_what_is_in_the_intervals(parts: list[Interval]) -> Non
 
 @given(st.lists(intervals, max_size=4))
 def test_union_is_disjoint_and_ascending(parts: list[Interval]) -> None:
-    """United intervals neither overlap nor touch, and hold the same versions."""
+    """The intervals neither overlap nor touch, and contain the same versions."""
     united = unite(parts)
     assert all(a.upper < b.lower for a, b in itertools.pairwise(united))
     assert unite(united) == united
@@ -161,14 +161,14 @@ def test_intersection_holds_what_is_in_all(parts: list[Interval]) -> None:
 
 
 def test_nothing_and_everything() -> None:
-    """The two ends: no version at all, and every version."""
+    """The extremes: no version, and every version."""
     assert spell([], " ") == NO_VERSION
     assert selected(NO_VERSION, (*RELEASES, *PRERELEASES, "0.0.0-0")) == set()
     assert spell([Alternative(Interval(BOTTOM, TOP))], " ") == ANY_VERSION
 
 
 def test_spelling_that_the_readers_misread_is_not_kept() -> None:
-    """A prerelease that ends in ``.x`` cannot be told to the readers: any version."""
+    """A prerelease that ends in ``.x`` becomes any version."""
     version = parse_version("1.0.0-rc.x")
     assert version is not None
     point = Interval(Cut(version, after=False), Cut(version, after=True))

@@ -1,4 +1,4 @@
-"""Where the servers are: configured, or found by the data directory of a running stack."""
+"""The addresses of the servers: configured, or from a running stack."""
 
 import fcntl
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ ADDRESSES = EmbeddedAddresses(
 
 @pytest.fixture
 def running_stack(tmp_path: Path) -> Iterator[Path]:
-    """A data directory that is held, as a running stack holds it."""
+    """A locked data directory, like that of a running stack."""
     with (tmp_path / LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ADDRESSES.write(tmp_path)
@@ -34,7 +34,7 @@ def running_stack(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_addresses_are_found_in_the_data_directory(running_stack: Path) -> None:
-    """A second process reads what the stack has published."""
+    """A second process reads the addresses that the stack has published."""
     assert EmbeddedAddresses.read(running_stack) == ADDRESSES
 
 
@@ -51,20 +51,20 @@ def test_removed_addresses_are_gone(running_stack: Path) -> None:
 
 
 def test_addresses_of_a_killed_stack_do_not_count(tmp_path: Path) -> None:
-    """Files that nobody holds a lock on were left behind by a killed stack."""
+    """Files without a lock were left behind by a killed stack."""
     (tmp_path / LOCK_FILE).touch()
     ADDRESSES.write(tmp_path)
     assert EmbeddedAddresses.read(tmp_path) is None
 
 
 def test_no_stack_has_ever_run(tmp_path: Path) -> None:
-    """An empty or absent data directory has no addresses."""
+    """An empty or missing data directory has no addresses."""
     assert EmbeddedAddresses.read(tmp_path) is None
     assert EmbeddedAddresses.read(tmp_path / "absent") is None
 
 
 def test_locate_takes_the_embedded_servers(running_stack: Path) -> None:
-    """What is not configured comes from the running stack, without credentials."""
+    """Servers without configuration come from the running stack, without credentials."""
     servers = locate(load_settings(None, data_dir=running_stack))
     assert servers.graph_uri == ADDRESSES.graph_uri
     assert servers.graph_auth is None
@@ -73,7 +73,7 @@ def test_locate_takes_the_embedded_servers(running_stack: Path) -> None:
 
 
 def test_configured_servers_win(running_stack: Path) -> None:
-    """A configured address is used though an embedded server runs, with its credentials."""
+    """A configured address is used with its credentials, even if an embedded server runs."""
     servers = locate(
         load_settings(
             None,
@@ -91,7 +91,7 @@ def test_configured_servers_win(running_stack: Path) -> None:
 
 
 def test_a_data_directory_out_of_reach(tmp_path: Path) -> None:
-    """It is not looked into where all servers are configured; else the setting is named."""
+    """It is not read if all servers are configured; otherwise the error names the setting."""
     out_of_reach = tmp_path / "file" / "data"
     (tmp_path / "file").touch()
     configured = {
@@ -106,7 +106,7 @@ def test_a_data_directory_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    """Without a stack, the error names every missing server, its setting and the command."""
+    """The error names every missing server, its setting and the command."""
     with pytest.raises(ConfigurationError) as raised:
         locate(load_settings(None, data_dir=tmp_path, graph_db_uri="bolt://graph:7687"))
     text = str(raised.value)
@@ -117,7 +117,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_redis_url_from_its_parts() -> None:
-    """Host, port, user and password make one URL, with what is special in them quoted."""
+    """Host, port, user and password make one URL, with special characters quoted."""
     settings = load_settings(
         None,
         redis_host="redis",
@@ -138,5 +138,5 @@ def test_redis_url_from_its_parts() -> None:
     ],
 )
 def test_credentials_are_taken_out(uri: str, shown: str) -> None:
-    """What is shown of an address has no user, no password and no options."""
+    """A shown address has no user, password or options."""
     assert without_credentials(uri) == shown

@@ -1,4 +1,4 @@
-"""Settings: what operators write, what they get, and what they are told when it is senseless."""
+"""Settings: their values, and the errors for invalid ones."""
 
 import re
 import runpy
@@ -58,7 +58,7 @@ PYTHONPATH=/opt/dagster/app
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables of this machine must not decide what these tests see."""
+    """Variables of this machine must not affect these tests."""
     for name in known_names():
         monkeypatch.delenv(name, raising=False)
 
@@ -82,7 +82,7 @@ def template_lines() -> Iterator[tuple[str, str, bool]]:
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> str:
-    """What the operator is told who sets these variables."""
+    """The error for these variables."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError) as caught:
@@ -110,13 +110,13 @@ def test_template_sets_nothing_but_defaults(tmp_path: Path) -> None:
 
 
 def test_template_leaves_server_addresses_out() -> None:
-    """A copied template starts the private servers, because it configures none."""
+    """A copied template configures no server, so it starts the private ones."""
     unset = {name for name, _, is_set in template_lines() if not is_set}
     assert {"GRAPH_DB_URI", "VULN_DB_URI", "REDIS_HOST", "REDIS_URL"} <= unset
 
 
 def test_every_example_in_the_template_is_valid(tmp_path: Path) -> None:
-    """Whoever takes the comment sign away gets a setting that loads."""
+    """An uncommented example loads."""
     for name, value, is_set in template_lines():
         if not is_set:
             env = tmp_path / name
@@ -125,7 +125,7 @@ def test_every_example_in_the_template_is_valid(tmp_path: Path) -> None:
 
 
 def test_documentation_is_what_the_definitions_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """template.env and docs/settings.md are fresh."""
+    """template.env and docs/settings.md are up to date."""
     monkeypatch.setattr("sys.argv", ["settings_docs.py", "--check"])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(ROOT / "scripts/settings_docs.py"), run_name="__main__")
@@ -133,13 +133,13 @@ def test_documentation_is_what_the_definitions_say(monkeypatch: pytest.MonkeyPat
 
 
 def test_every_setting_is_explained() -> None:
-    """No setting stands in the documentation without a sentence."""
+    """Every setting has a sentence in the documentation."""
     unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
     assert unexplained == []
 
 
 def test_env_of_the_reference_implementation_loads_unchanged(tmp_path: Path) -> None:
-    """Its names mean what they meant; what is not ours is ignored."""
+    """Its names keep their meaning; unknown ones are ignored."""
     env = tmp_path / ".env"
     env.write_text(REFERENCE_ENV)
     settings = load_settings(env)
@@ -152,7 +152,7 @@ def test_env_of_the_reference_implementation_loads_unchanged(tmp_path: Path) -> 
 
 
 def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable of the environment is the last word."""
+    """A variable of the environment overrides the file."""
     env = tmp_path / ".env"
     env.write_text("REDIS_GROUP=from-the-file\n")
     monkeypatch.setenv("REDIS_GROUP", "from-the-environment")
@@ -160,7 +160,7 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Container platforms pass unset variables on as empty ones."""
+    """Container platforms pass unset variables as empty ones."""
     for name in known_names():
         monkeypatch.setenv(name, "")
     assert load_settings(None) == Settings(_env_file=None)
@@ -168,7 +168,7 @@ def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("name", ["REDIS_PORT", "FLOWER_PORT"])
 def test_service_link_instead_of_a_port(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What container platforms inject is recognised, and the remedy named."""
+    """The value of a container platform is recognised, and the remedy named."""
     text = refusal(monkeypatch, {name: "tcp://10.0.0.1:6379"})
     assert text.startswith(f"{name}='tcp://10.0.0.1:6379'")
     assert f"set {name} to a number" in text
@@ -202,7 +202,7 @@ def test_service_link_instead_of_a_port(name: str, monkeypatch: pytest.MonkeyPat
 def test_senseless_setting_is_refused_by_name(
     variables: dict[str, str], remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The text names the variable, its value and what it should be."""
+    """The error names the variable, its value and the expected value."""
     assert remedy in refusal(monkeypatch, variables)
 
 
@@ -220,7 +220,7 @@ def test_senseless_setting_is_refused_by_name(
 def test_values_at_the_limit_are_fine(
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is just allowed is not refused."""
+    """The largest and smallest valid values are accepted."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = load_settings(None)
@@ -229,7 +229,7 @@ def test_values_at_the_limit_are_fine(
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line each, so that nobody repairs them one start at a time."""
+    """One line each, so that operators can fix all of them together."""
     text = refusal(monkeypatch, {"REDIS_PORT": "x", "LOG_LEVEL": "LOUD", "TIMEZONE": "Mars"})
     assert [line.partition("=")[0] for line in text.splitlines()] == [
         "REDIS_PORT",
@@ -250,12 +250,12 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_passwords_are_not_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address that is refused may hold a password."""
+    """An invalid address may contain a password."""
     assert "hunter2" not in refusal(monkeypatch, {name: value})
 
 
 def test_printed_settings_hold_no_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that end up in a log or a traceback give nothing away."""
+    """Settings in a log or traceback show no secrets."""
     monkeypatch.setenv("VULN_DB_URI", "mongodb://user:hunter2@mongo")
     monkeypatch.setenv("REDIS_URL", "rediss://:hunter2@redis")
     for name in ("GRAPH_DB_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"):
@@ -265,7 +265,7 @@ def test_printed_settings_hold_no_passwords(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("value", ["ftp://mirror", "mirror", "http://"])
 def test_registry_address_must_be_one(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry's base URL is checked when it is read, and named."""
+    """A registry's base URL is validated when it is read."""
     ecosystem, cls = next(iter(ecosystems().items()))
     name = setting_names(ecosystem, cls.identity.endpoints[0])[0]
     monkeypatch.setenv(name, value)
@@ -275,7 +275,7 @@ def test_registry_address_must_be_one(value: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("value", ["https://ci:hunter2@mirror", "https://ci:hunter2/@mirror"])
 def test_registry_address_has_no_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be the name of the host wherever hosts are shown; the refusal does not show it."""
+    """It would be shown with the host's name; the error does not show it."""
     ecosystem, cls = next(iter(ecosystems().items()))
     name = setting_names(ecosystem, cls.identity.endpoints[0])[0]
     monkeypatch.setenv(name, value)
@@ -285,13 +285,13 @@ def test_registry_address_has_no_password(value: str, monkeypatch: pytest.Monkey
 
 
 def test_a_replica_set_has_many_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MongoDB's addresses may name several, each with its port."""
+    """MongoDB's addresses may have several hosts with ports."""
     monkeypatch.setenv("VULN_DB_URI", "mongodb://one:27017,two:27018/admin?replicaSet=rs0")
     assert load_settings(None).vuln_db_uri is not None
 
 
 def test_an_option_is_one_of_its_choices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first choice is the default; anything else than a choice is named."""
+    """The first choice is the default; the error names a wrong value."""
     option = Option(key="taste", choices=("sweet", "salt"), about="What it is like.")
     endpoints = (Endpoint(key="api", url="https://example.org", rate=1),)
     assert load_endpoints("corn", endpoints, None).chosen(option) == "sweet"
@@ -304,7 +304,7 @@ def test_an_option_is_one_of_its_choices(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Child processes that run elsewhere use the same folders."""
+    """Child processes with another working directory use the same folders."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATA_DIR", "here")
     monkeypatch.setenv("CACHE_DIR", "~/there")

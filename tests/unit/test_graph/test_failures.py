@@ -1,4 +1,4 @@
-"""What each error of the driver services."""
+"""The classification of the driver's errors."""
 
 import pytest
 from neo4j.exceptions import (
@@ -16,7 +16,7 @@ from ssc_ingest.graph.errors import Cause, cause_of, is_deadlock, translate, tra
 
 
 def server_error(code: str, message: str = "because") -> Neo4jError:
-    """An error as the server sends it."""
+    """An error from the server."""
     return Neo4jError._hydrate_neo4j(code=code, message=message)
 
 
@@ -42,7 +42,7 @@ CODES = [
 
 @pytest.mark.parametrize(("code", "cause", "kind"), CODES)
 def test_codes_of_the_server(code: str, cause: Cause, kind: type[IngestError]) -> None:
-    """Each code has one cause, and comes out as one error of ours."""
+    """Each code has one cause and one error of this program."""
     error = server_error(code)
 
     assert cause_of(error) is cause
@@ -60,7 +60,7 @@ def test_codes_of_the_server(code: str, cause: Cause, kind: type[IngestError]) -
     ],
 )
 def test_errors_of_the_driver(error: Exception, kind: type[IngestError]) -> None:
-    """Lost connections are waited for; settings must be changed. The cause is kept."""
+    """Lost connections are retried, settings must be changed. The cause is kept."""
     with pytest.raises(kind) as caught, translated("this"):
         raise error
 
@@ -68,14 +68,14 @@ def test_errors_of_the_driver(error: Exception, kind: type[IngestError]) -> None
 
 
 def test_deadlocks_are_counted() -> None:
-    """They are the one transient error that says something about us."""
+    """They are the only transient error that this program causes."""
     assert is_deadlock(server_error("Neo.TransientError.Transaction.DeadlockDetected"))
     assert not is_deadlock(server_error("Neo.TransientError.General.DatabaseUnavailable"))
     assert not is_deadlock(ValueError())
 
 
 def test_long_messages_are_cut() -> None:
-    """The server quotes what it refused, which may be megabytes."""
+    """The server quotes rejected data, which may be megabytes."""
     error = server_error("Neo.ClientError.Schema.IndexNotApplicable", "x" * 100_000)
 
     text = str(translate(error, "pkg:pypi/web"))
@@ -85,6 +85,6 @@ def test_long_messages_are_cut() -> None:
 
 
 def test_a_bug_stays_a_bug() -> None:
-    """What is not the driver's is not translated."""
+    """An exception of other code is not converted."""
     with pytest.raises(ZeroDivisionError), translated("this"):
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""The queue before the writer."""
+"""The submissions that wait for the writer."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ Arrivals = st.lists(
 def submission(
     name: str, *, urgent: bool = False, rows: int = 1
 ) -> Request[Submission, WriteOutcome]:
-    """A submission that counts for so many rows."""
+    """A submission that counts as this number of rows."""
     change = Change(
         ref=PackageRef(
             ecosystem="e", label="E", purl=Purl(f"pkg:e/{name}"), name=name, registry_name=name
@@ -32,7 +32,7 @@ def submission(
 async def test_everything_is_taken_once_in_the_order_of_its_lane(
     arrivals: list[tuple[str, bool, int]], limit: int
 ) -> None:
-    """Batches keep within their rows, hold a package once, and lose or reorder nothing."""
+    """Batches respect their rows, have a package once, and lose or reorder nothing."""
     put = [submission(name, urgent=urgent, rows=1 + extra) for name, urgent, extra in arrivals]
     waiting = list(put)
 
@@ -52,7 +52,7 @@ async def test_everything_is_taken_once_in_the_order_of_its_lane(
 
 
 async def test_urgent_goes_first_and_bulk_fills_what_is_left() -> None:
-    """One transaction holds both, so that neither waits for the other for ever."""
+    """One transaction has both, so neither waits for ever."""
     waiting = [submission("bulk-1"), submission("bulk-2"), submission("urgent", urgent=True)]
 
     assert [one.item.change.ref.name for one in take(waiting, 2)] == ["urgent", "bulk-1"]
@@ -60,7 +60,7 @@ async def test_urgent_goes_first_and_bulk_fills_what_is_left() -> None:
 
 
 async def test_what_nobody_awaits_any_more_is_dropped() -> None:
-    """A cancelled submitter's package is not written if it was not on its way."""
+    """The package of a cancelled task is not written if its transaction has not started."""
     given_up, other = submission("given-up"), submission("other")
     given_up.answer.cancel()
     waiting: Waiting = [given_up, other]

@@ -1,4 +1,4 @@
-"""Comparing a package with what the graph has of it: any registry, any graph, any limit."""
+"""The comparison of a package with the graph, for any registry, graph and limit."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def ref(name: str) -> PackageRef:
 
 
 def order(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
-    """By number."""
+    """Order versions by number."""
     return sorted((name for name, _ in versions), key=int)
 
 
@@ -57,25 +57,25 @@ def write_of(registry: Mapping[int, Mapping[str, str] | None]) -> Write:
 
 
 def edge(number: int, purl: str, text: str | None, owner: str = "pkg:e/web") -> StoredEdge:
-    """An edge to a package as the graph has it."""
+    """An edge to a package in the graph."""
     return StoredEdge(str(number), "EPackage", purl, wanted(text, owner))
 
 
 def wanted(text: str | None, owner: str = "pkg:e/web") -> Row:
-    """The properties of an edge."""
+    """The required properties of an edge."""
     said = {"constraints": text, "parent_version_name": owner}
     return dict.fromkeys(REQUIREMENT.written) | said
 
 
 class Graph:
-    """What a graph holds after plans were carried out."""
+    """The contents of a graph after some plans."""
 
     def __init__(self) -> None:
         self.versions: dict[VersionName, Row] = {}
         self.edges: dict[str, dict[str, str]] = {}
 
     def carry_out(self, found: Plan) -> None:
-        """Do what the rows say."""
+        """Apply the rows of a plan."""
         for row in found.new_versions:
             assert row["name"] not in self.versions
             self.versions[row["name"]] = {key: row[key] for key in VERSION.written}
@@ -93,7 +93,7 @@ class Graph:
                 del self.edges[purl][gone.purl]
 
     def assert_numbered(self) -> None:
-        """Serial numbers are 0..n-1 in version order."""
+        """Check that serial numbers are 0..n-1 in version order."""
         numbers = {name: version["serial_number"] for name, version in self.versions.items()}
         assert [numbers[VersionName(n)] for n in sorted(numbers, key=int)] == list(
             range(len(numbers))
@@ -104,7 +104,7 @@ class Graph:
 def test_any_history_ends_in_the_union_with_the_last_requirements(
     history: list[dict[int, dict[str, str] | None]], limit: int
 ) -> None:
-    """After every transaction the numbering is dense; after the last, the graph is right."""
+    """Numbers have no gaps after each transaction; after the last one, the graph is right."""
     graph = Graph()
     seen: set[str] = set()
     required: dict[str, dict[str, str]] = {}
@@ -129,7 +129,7 @@ def test_any_history_ends_in_the_union_with_the_last_requirements(
 
 @given(Registry)
 def test_what_is_equal_makes_no_rows(registry: dict[int, dict[str, str] | None]) -> None:
-    """A second reading of the same makes nothing to write."""
+    """Reading the same package again writes nothing."""
     graph = Graph()
     write = write_of(registry)
     graph.carry_out(plan(write, graph.versions, NO_LIMIT))
@@ -143,7 +143,7 @@ def test_what_is_equal_makes_no_rows(registry: dict[int, dict[str, str] | None])
 def test_a_portion_has_at_most_the_limit_or_one_version(
     registry: dict[int, dict[str, str] | None], limit: int
 ) -> None:
-    """The first version is always taken, so that every transaction gets further."""
+    """The first version is always written, so every transaction makes progress."""
     found = plan(write_of(registry), {}, limit)
 
     size = sum(1 + len(row["requirements"]) for row in found.new_versions)
@@ -156,7 +156,7 @@ def test_a_portion_has_at_most_the_limit_or_one_version(
 def test_edges_become_what_is_wanted_once_each(
     required: dict[str, str], present: list[tuple[str, str | None]]
 ) -> None:
-    """Whatever edges there are (duplicates, of somebody else), exactly the wanted ones remain."""
+    """From any edges (duplicates, other owners), exactly the required ones result."""
     becomes = {f"pkg:e/{name}": wanted(text) for name, text in required.items()}
     edges = [edge(n, f"pkg:e/{name}", text) for n, (name, text) in enumerate(present)]
 
@@ -185,7 +185,7 @@ def test_an_edge_that_names_another_owner_is_rewritten() -> None:
 def test_requirements_in_another_order_are_the_same(
     required: dict[str, str], random: Random
 ) -> None:
-    """Registries list them in whatever order; nothing is written because of it."""
+    """The order of a registry's list causes no writes."""
     graph = Graph()
     graph.carry_out(plan(write_of({1: required}), graph.versions, NO_LIMIT))
     shuffled = random.sample(sorted(required.items()), len(required))
@@ -196,7 +196,7 @@ def test_requirements_in_another_order_are_the_same(
 
 
 def test_versions_stay_in_their_order_when_the_registry_forgets_a_date() -> None:
-    """The graph knows the date yet: the version is neither new nor the first of all."""
+    """The graph keeps the date, so the version is not new and keeps its position."""
 
     def by_date(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
         return [name for name, _ in sorted(versions, key=lambda version: version[1] or "")]

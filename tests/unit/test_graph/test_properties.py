@@ -1,4 +1,4 @@
-"""The tables of properties: what a reading sets, keeps and removes, and what it never touches."""
+"""The tables of properties: values that a reading sets, keeps, removes, or never changes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ SEEN = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Model:
-    """Something that registries describe."""
+    """A node that registries describe."""
 
     name: str = "a"
     systems: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ TABLE = Table(
 
 
 def test_a_row_has_the_stored_form_of_what_the_model_says() -> None:
-    """Lists and moments have the graph's types; what is empty or default is absent."""
+    """Lists and times have the graph's types; empty or default values are absent."""
     full = Model(systems=("linux",), licence="MIT", optional=True, seen=SEEN)
 
     assert TABLE.row(full) == {
@@ -52,7 +52,7 @@ def test_a_row_has_the_stored_form_of_what_the_model_says() -> None:
 
 
 def test_a_reading_sets_and_removes_what_follows_and_keeps_what_was_not_read() -> None:
-    """What is equal makes no change; the identity and what others write never does."""
+    """Equal values, the identity and properties of other writers are not changed."""
     stored = {"name": "a", "os": ["linux"], "licence": "MIT", "optional": True, "seen": None}
 
     assert TABLE.changes(TABLE.row(Model()), stored) == {"os": None, "optional": None}
@@ -64,7 +64,7 @@ def test_a_reading_sets_and_removes_what_follows_and_keeps_what_was_not_read() -
 
 
 def test_views_have_the_defaults_of_what_is_absent() -> None:
-    """Only the properties that are asked for, in the models' types."""
+    """They have only the requested properties, in the models' types."""
     wanted = ["name", "os", "licence", "mean", "id"]
 
     assert TABLE.view({"name": "a", "os": ["linux"]}, wanted) == {
@@ -77,7 +77,7 @@ def test_views_have_the_defaults_of_what_is_absent() -> None:
 
 
 def test_cypher_names_every_property() -> None:
-    """New nodes get what the row has, and the defaults of what others write or was not read."""
+    """New nodes get the row's values, and defaults for the other properties."""
     assert TABLE.cypher_node("new") == (
         '{licence: coalesce(new.licence, "n/a"), mean: coalesce(new.mean, 0.0), name: new.name, '
         "os: new.os, optional: new.optional, seen: new.seen, number: new.number}"
@@ -89,13 +89,13 @@ def test_cypher_names_every_property() -> None:
 
 @pytest.mark.parametrize("table", [PACKAGE, VERSION, REQUIREMENT])
 def test_every_property_is_explained_once(table: Table) -> None:
-    """The data model's page is made of these."""
+    """The data model's page is generated from the tables."""
     assert len(set(table.names)) == len(table.names)
     assert all(row.about and "|" not in row.about for row in table.properties)
 
 
 def test_a_stub_has_the_properties_of_its_reference() -> None:
-    """Those of its ecosystem as well."""
+    """They include those of its ecosystem."""
     thing = PackageRef(
         ecosystem="e",
         label="E",

@@ -1,4 +1,4 @@
-"""Rows: what is sent, in which order, in which pieces."""
+"""Rows: their contents, order and chunks."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -26,7 +26,7 @@ def change(label: str, name: str) -> Change:
 
 @given(SIZES, st.integers(1, 12))
 def test_chunks_hold_everything_once_and_in_order(sizes: list[list[int]], limit: int) -> None:
-    """No version is lost, doubled or moved, and no chunk is larger than it must be."""
+    """No version is lost, duplicated or moved, and chunks are not too large."""
     packages: list[tuple[str, list[Row]]] = [
         (
             f"p{n}",
@@ -48,7 +48,7 @@ def test_chunks_hold_everything_once_and_in_order(sizes: list[list[int]], limit:
 
 @given(st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("<>")), max_size=5)))
 def test_required_packages_are_known_by_their_place(sets: list[list[tuple[str, str]]]) -> None:
-    """Each is named once, and every version requires what it did."""
+    """Each is named once, and every version keeps its requirements."""
     versions: list[Row] = [{"name": str(n), "requirements": part} for n, part in enumerate(sets)]
     chunk: list[Row] = [{"purl": f"p{n}", "versions": [v]} for n, v in enumerate(versions)]
 
@@ -67,7 +67,7 @@ def test_required_packages_are_known_by_their_place(sets: list[list[tuple[str, s
 
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("abcd"))), st.randoms())
 def test_locks_are_taken_in_one_order(pairs: list[tuple[str, str]], rng: object) -> None:
-    """By label, then purl, each once, whatever order the changes came in."""
+    """The order is by label, then purl, without duplicates, for any order of changes."""
     changes = [change(label, name) for label, name in pairs]
 
     locks = rows.locks(changes, [("A", "pkg:e/other"), ("B", "pkg:e/a")])
@@ -80,7 +80,7 @@ def test_locks_are_taken_in_one_order(pairs: list[tuple[str, str]], rng: object)
 
 
 def test_a_lock_for_its_own_sake_gives_a_node_no_properties() -> None:
-    """A package that only loses an edge exists; its row must not pretend to know it."""
+    """A package that only loses an edge exists, so its row sets no properties."""
     locks = rows.locks([change("A", "a")], [("A", "pkg:e/b")])
 
     assert locks["A", "pkg:e/b"] == {"purl": "pkg:e/b", "stub": {}, "changes": False}
@@ -89,7 +89,7 @@ def test_a_lock_for_its_own_sake_gives_a_node_no_properties() -> None:
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
 def test_dates_as_text_order_like_dates(one: datetime, other: datetime) -> None:
-    """Serial-number ties are broken by this text."""
+    """This text breaks ties of serial numbers."""
     first, second = iso_date(one), iso_date(other)
     assert first
     assert second
@@ -98,7 +98,7 @@ def test_dates_as_text_order_like_dates(one: datetime, other: datetime) -> None:
 
 
 def test_moments_are_utc_in_the_graph() -> None:
-    """Whatever zone a date has, text and LocalDateTime are those of UTC."""
+    """Text and LocalDateTime are in UTC, for dates with any zone."""
     east = datetime(2026, 5, 4, 9, 0, tzinfo=timezone(timedelta(hours=9)))
 
     assert iso_date(east) == "2026-05-04T00:00:00.000Z"
@@ -108,11 +108,11 @@ def test_moments_are_utc_in_the_graph() -> None:
 
 @given(st.text())
 def test_only_element_ids_reach_the_server(text: str) -> None:
-    """Anything else is a missing parent, whatever characters it holds."""
+    """Any other text is a missing parent."""
     with pytest.raises(ParentNotFound):
         check_edges([ParentEdge(text, "any")])
 
 
 def test_element_ids_of_neo4j_pass() -> None:
-    """Store version, database id, node number."""
+    """They have a store version, a database id and a node number."""
     check_edges([ParentEdge("4:ad6879bb-c33f-46db-98e2-f1850523b5f6:8468", "any")])

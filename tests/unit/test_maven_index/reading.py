@@ -1,4 +1,4 @@
-"""Reading index files: a small one made here, and those that were recorded."""
+"""Index files for tests: a small generated one, and recorded ones."""
 
 import io
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ SMALL: Sequence[Fields] = (
 
 
 def rows_of(content: bytes) -> list[Row]:
-    """What the reader keeps of an index file."""
+    """The rows that the reader returns for an index file."""
     return [row for rows in IndexReader(io.BytesIO(content)) for row in rows]
 
 
 def versions(lines: list[str], most: int = 100) -> dict[str, Sequence[str]]:
-    """What lines of changes say."""
+    """The versions in lines of changes."""
     return dict(by_package((line.encode() for line in lines), most))
 
 

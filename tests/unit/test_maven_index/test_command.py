@@ -1,4 +1,4 @@
-"""The command in the container's image: what it prints, and how it fails."""
+"""The command in the container's image: its output and its failures."""
 
 import io
 import json
@@ -16,14 +16,14 @@ from tests.unit.test_maven_index.reading import SMALL
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """What the Dockerfile copies into the image."""
+    """The files that the Dockerfile copies into the image."""
     with tarfile.open(fileobj=io.BytesIO(build_context())) as tar:
         tar.extractall(tmp_path, filter="data")
     return tmp_path / "reader"
 
 
 def run_reader(image: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The image's entry point, with nothing but the standard library."""
+    """Run the image's entry point with only the standard library."""
     module = ("-m", "ssc_ingest.ecosystems.maven.index")
     # -S: no site-packages.
     return subprocess.run(
@@ -33,7 +33,7 @@ def run_reader(image: Path, *arguments: str | Path) -> subprocess.CompletedProce
 
 
 def test_the_reader_stands_alone(image: Path, tmp_path: Path) -> None:
-    """Lines of JSON on standard output, the last with the total; talk on standard error."""
+    """JSON lines on standard output, the last with the total; messages on standard error."""
     file = tmp_path / "index.gz"
     file.write_bytes(index_file([*SMALL, {"u": "a|b|1|NA"}]))
     result = run_reader(image, file)
@@ -47,7 +47,7 @@ def test_the_reader_stands_alone(image: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [index_file(SMALL)[:-3], b"<html>", None])
 def test_the_reader_fails_in_words(image: Path, tmp_path: Path, content: bytes | None) -> None:
-    """No name of a damaged file is printed; the exit code says so, too."""
+    """It prints no name of a damaged file, and exits with an error code."""
     file = tmp_path / "index.gz"
     if content is not None:
         file.write_bytes(content)
@@ -58,7 +58,7 @@ def test_the_reader_fails_in_words(image: Path, tmp_path: Path, content: bytes |
 
 
 def test_the_reader_explains_itself(image: Path) -> None:
-    """``--help`` says what it prints."""
+    """``--help`` describes the output."""
     result = run_reader(image, "--help")
     assert result.returncode == 0
     assert "names of all packages" in result.stdout

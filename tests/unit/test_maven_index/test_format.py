@@ -1,4 +1,4 @@
-"""The Maven index's format: written here, read by the program, and refused when it is damaged."""
+"""The Maven index's format: generated, read, and rejected if damaged."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ some_documents = st.lists(
 def test_what_is_written_is_read(
     written: list[dict[str, str | bytes]], piece: int, trailing: bytes
 ) -> None:
-    """Any fields in any order, whatever piece of the file is looked at at a time."""
+    """Fields may have any order, and pieces of the file any size."""
     content = index_file(
         [tuple(fields.items()) for fields in written], timestamp=17, trailing=b"\0" + trailing
     )
@@ -44,7 +44,7 @@ def test_what_is_written_is_read(
 
 
 def test_documents_about_the_index_are_no_rows() -> None:
-    """They are counted as documents, and nothing more."""
+    """They are only counted."""
     reader = IndexReader(io.BytesIO(index_file(SMALL)))
     (rows,) = reader
     assert reader.documents == 6
@@ -57,7 +57,7 @@ def test_documents_about_the_index_are_no_rows() -> None:
 
 
 def test_a_file_cut_anywhere_is_an_error() -> None:
-    """There is no length at which a part of the file passes for the whole."""
+    """No truncated file is taken for a complete one."""
     content = index_file(SMALL, timestamp=1300000000003)
     for length in range(len(content)):
         with pytest.raises((RegistryUnavailable, MalformedMetadata)):
@@ -66,7 +66,7 @@ def test_a_file_cut_anywhere_is_an_error() -> None:
 
 
 def test_content_cut_within_a_document_is_an_error() -> None:
-    """A compressed file that is whole, of content that is not, ends well between documents only."""
+    """A complete compressed file may have truncated contents."""
     pieces = [header(), *map(document, SMALL)]
     content = b"".join(pieces)
     ends = {sum(map(len, pieces[:count])) for count in range(1, len(pieces) + 1)}
@@ -80,7 +80,7 @@ def test_content_cut_within_a_document_is_an_error() -> None:
 
 
 def test_a_flipped_bit_is_an_error() -> None:
-    """The check sum is looked at."""
+    """The checksum is verified."""
     content = bytearray(index_file(SMALL))
     content[-8] ^= 1
     with pytest.raises(RegistryUnavailable, match="damaged"):
@@ -98,7 +98,7 @@ def test_a_flipped_bit_is_an_error() -> None:
     ],
 )
 def test_lengths_that_make_no_sense(content: bytes, reason: str) -> None:
-    """They are refused where they stand, before anything of that size is made."""
+    """They are rejected before memory is allocated for them."""
     good = document({"u": "a|b|1|NA"})
     with pytest.raises(MalformedMetadata, match=reason):
         rows_of(gzip.compress(header() + content))
@@ -107,7 +107,7 @@ def test_lengths_that_make_no_sense(content: bytes, reason: str) -> None:
 
 
 def test_a_document_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many fields of a size that one may have are too much together."""
+    """Many fields of a valid size exceed the limit of a document."""
     monkeypatch.setattr(documents, "CHUNK_SIZE", 1000)
     monkeypatch.setattr(documents, "MAX_DOCUMENT", 50_000)
     fits = {"a": "x" * 20_000, "b": "y" * 20_000}
@@ -117,7 +117,7 @@ def test_a_document_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_than_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that expands without end is given up."""
+    """A file that expands without end is rejected."""
     monkeypatch.setattr(documents, "MAX_EXPANDED", 10_000)
     content = gzip.compress(header() + document({"n": ""}) * 100_000)
     with pytest.raises(MalformedMetadata, match="more than 10000 bytes"):
@@ -128,13 +128,13 @@ def test_more_than_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     "content", [b"", b"<html>", b"\1" * 20, gzip.compress(header(version=2), mtime=0)]
 )
 def test_something_else(content: bytes) -> None:
-    """A page, an uncompressed file, a format of the future."""
+    """An HTML page, an uncompressed file, a newer format."""
     with pytest.raises(MalformedMetadata):
         rows_of(content)
 
 
 def test_several_members_are_one_stream() -> None:
-    """Gzip files that were joined have the content of both, cut wherever."""
+    """Concatenated gzip files have the contents of both, at any split."""
     content = header() + b"".join(map(document, SMALL))
     for cut in (1, 40, len(content) - 1):
         joined = gzip.compress(content[:cut]) + gzip.compress(content[cut:])
@@ -144,7 +144,7 @@ def test_several_members_are_one_stream() -> None:
 
 
 def test_a_large_document_among_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents larger than what is looked at at a time are read, too."""
+    """Documents larger than a chunk are read, too."""
     monkeypatch.setattr(documents, "CHUNK_SIZE", 1000)
     large = {"c": "/a/B\n" * 300_000, "u": "org.example|large|1.0|NA"}
     rows = rows_of(index_file([*SMALL, large, *SMALL]))

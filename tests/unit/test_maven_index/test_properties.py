@@ -1,4 +1,4 @@
-"""The index's properties: how recent it is, and which chunks it offers."""
+"""The index's properties: its time and its available chunks."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_recorded_properties(recordings: Path) -> None:
 
 
 def test_properties_without_chunks() -> None:
-    """Publishers need not offer any; separators and escapes are Java's."""
+    """Publishers need not offer chunks; separators and escapes are Java's."""
     body = b"! comment\r\nnexus.index.timestamp : 20260101000000.001 +0200\r\nnexus.index.id\r\n"
     properties = parse_properties(body, "url")
     assert (properties.chain, properties.last, properties.available) == ("", None, frozenset())
@@ -37,13 +37,13 @@ def test_properties_without_chunks() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"nexus.index.timestamp=yesterday", b"\xff\0"])
 def test_no_properties(body: bytes) -> None:
-    """A page, or nothing at all, is not the index's properties."""
+    """A page or an empty body is an error."""
     with pytest.raises(MalformedMetadata, match="not the properties of an index"):
         parse_properties(body, "url")
 
 
 def test_numbers_without_sense() -> None:
-    """Far too many chunks, or too large numbers, are as good as none."""
+    """Too many chunks or too large numbers are ignored."""
     lines = ["nexus.index.timestamp=20260101000000.000 +0000", "nexus.index.chain-id=1"]
     far = [*lines, "nexus.index.last-incremental=999999999999999", "nexus.index.incremental-0=5"]
     assert parse_properties("\n".join(far).encode(), "url").chunks_after(1) is None

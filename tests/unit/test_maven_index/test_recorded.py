@@ -1,4 +1,4 @@
-"""Recorded index files, read by the program and, one step after the other, by the test."""
+"""Recorded index files, read by the program and by a slow reader of the test."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ CHUNK = f"{INDEX}/increment/nexus-maven-repository-index.445.gz"
 
 
 def slowly(content: bytes) -> Iterator[Mapping[bytes, bytes]]:
-    """All fields of all documents: the format, one step after the other."""
+    """All fields of all documents, read without optimisation."""
     stream = io.BytesIO(gzip.decompress(content))
     assert stream.read(1) == b"\1"
     stream.read(8)
@@ -66,7 +66,7 @@ def test_recorded_index(recordings: Path, file: str, counts: tuple[int, int, int
 
 @pytest.mark.recordings
 def test_recorded_chunk_as_changes(recordings: Path) -> None:
-    """A day's chunk: the versions of a package, and nothing that came into the index before."""
+    """A daily chunk has the versions of a package, and no earlier documents."""
     content = (recordings / CHUNK).read_bytes()
     found = versions(gathered(content, Changes()))
     assert found["uk.com.robust-it:cloning"] == ("1.9.5",)

@@ -1,4 +1,4 @@
-"""What the records of an index mean: packages, versions, removals."""
+"""The records of an index: packages, versions, removals."""
 
 import pytest
 from hypothesis import given
@@ -11,13 +11,13 @@ from tests.unit.test_maven_index.reading import gathered, versions
 
 
 def names_in(*uinfos: str | bytes) -> tuple[list[str], int]:
-    """Names of packages among these, and how many were unusable."""
+    """Names of packages in these records, and the number of unusable ones."""
     records = Names()
     return gathered(index_file([[("u", uinfo)] for uinfo in uinfos]), records), records.skipped
 
 
 def test_packages_are_those_with_a_version() -> None:
-    """An artifact with a classifier is a further file of a version and makes no package."""
+    """An artifact with a classifier is a further file and no package."""
     assert names_in(
         "org.example|b|1.0|sources|jar",
         "org.example|b|1.0|NA|jar",
@@ -41,7 +41,7 @@ def test_unusable_coordinates_are_counted(uinfo: str | bytes) -> None:
 
 
 def test_examples_of_the_unusable_can_be_shown() -> None:
-    """A few, short, without control characters."""
+    """They are few and short, without control characters."""
     records = Names()
     gathered(index_file([{"u": "\0ö" + "x" * 1000}] * 20), records)
     assert records.skipped == 20
@@ -51,7 +51,7 @@ def test_examples_of_the_unusable_can_be_shown() -> None:
 
 
 def test_a_removal_is_no_artifact_of_a_listing() -> None:
-    """A document with ``del`` is about a removal, whatever else it has."""
+    """A document with ``del`` is a removal, whatever other fields it has."""
     removed = [("del", "a|gone|1|NA"), ("u", "a|gone|1|NA")]
     records = Names()
     assert gathered(index_file([removed, {"u": "a|b|1|NA"}]), records) == ["a:b"]
@@ -59,13 +59,13 @@ def test_a_removal_is_no_artifact_of_a_listing() -> None:
 
 
 def test_descriptions_of_the_index_come_first() -> None:
-    """What describes the index describes no artifact."""
+    """Documents about the index describe no artifact."""
     both = [("u", "a|b|1|NA"), ("allGroups", "allGroups")]
     assert gathered(index_file([both]), Names()) == []
 
 
 def test_changes_have_versions_and_removals() -> None:
-    """Removals only say that there is something to look at; sources are nothing new."""
+    """A removal is a change without versions; sources are no change."""
     content = index_file(
         [
             {"u": "a|b|1.0|NA", "m": "10"},
@@ -86,7 +86,7 @@ def test_changes_have_versions_and_removals() -> None:
 
 
 def test_changes_since_a_moment() -> None:
-    """What came before is known; what does not say when it came may be new."""
+    """Earlier documents are known; documents without a time may be new."""
     found = [("a|old|1|NA", "99"), ("a|at|1|NA", "100"), ("a|new|1|NA", "101"),
              ("a|odd|1|NA", "x"), ("a|none|1|NA", "")]  # fmt: skip
     content = index_file([{"u": u, "m": m} for u, m in found] + [{"u": "a|unsaid|1|NA"}])
@@ -95,7 +95,7 @@ def test_changes_since_a_moment() -> None:
 
 
 def test_news_of_packages_that_were_listed() -> None:
-    """Up to a name only what is new counts, behind it everything."""
+    """Up to a name only new documents count, after it all."""
     found = [("a|a|1|NA", "1"), ("a|b|1|NA", "1"), ("a|b|2|NA", "9"), ("a|b|3|NA", "1"),
              ("a|c|1|NA", "1"), ("a|a|2|NA", "5"), ("a|B|1|NA", "6")]  # fmt: skip
     content = index_file([{"u": u, "m": m} for u, m in found])
@@ -108,7 +108,7 @@ def test_news_of_packages_that_were_listed() -> None:
     st.integers(2, 3),
 )
 def test_lines_are_sorted_on_disk(lines: list[bytes], in_memory: int, files: int) -> None:
-    """Each once, in order, and from any point on; however few fit into memory."""
+    """Lines are distinct and ordered, from any start, with any memory limit."""
     with SortedLines(in_memory, files) as sorted_lines:
         for line in lines:
             sorted_lines.add([line])
