@@ -1,4 +1,4 @@
-"""What all tests of registries share."""
+"""Fixtures of all tests of registries."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from ssc_ingest.http import client
 
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed requests are sent again at once: only that they are sent again is tested here."""
+    """Failed requests are sent again at once, because these tests do not check the pauses."""
     monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)

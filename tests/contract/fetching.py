@@ -1,4 +1,4 @@
-"""Reading packages from the simulated registries, and comparing them with the truth."""
+"""Reads packages from the simulated registries and compares them with the correct data."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ async def opened(
 async def extracting(
     ecosystem: Ecosystem, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
-    """What extractions with that ecosystem into the test graph need."""
+    """The resources of extractions with this ecosystem into the test graph."""
     about = ecosystem.identity
     async with open_resources(settings, servers, env_file=None) as resources:
         await ensure_schema(resources.driver, [about.label])
@@ -59,7 +59,7 @@ async def extracting(
 
 @contextmanager
 def rate_of(cls: type[Ecosystem], rate: float) -> Iterator[None]:
-    """Its registry may be asked that often a second, although it is simulated on this machine."""
+    """Apply this rate limit to the registry, although it is on loopback."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(rate_limit, "is_loopback", lambda _: False)
         for endpoint in cls.identity.endpoints:
@@ -78,7 +78,7 @@ class Reading:
 async def read_in_turn(
     ecosystem: Ecosystem, cache: redis.Redis, name: str
 ) -> AsyncIterator[Package | None]:
-    """Every execution that the rate limit makes of one reading; all but the last yield None."""
+    """Read a package in several executions under the rate limit; all but the last yield None."""
     ref = ecosystem.ref(name)
     while True:
         checkpoint = await FetchCheckpoint.load(cache, ref.purl)
@@ -104,7 +104,7 @@ async def read(ecosystem: Ecosystem, name: str, **arguments: Any) -> Reading:
 
 
 def as_truth(package: Package) -> PackageTruth:
-    """A package that was read completely, in the simulator's terms."""
+    """A completely read package, in the simulator's form."""
     assert package.vendor is not None
     assert package.repository_url is not None
     return PackageTruth(
@@ -121,9 +121,9 @@ def as_truth(package: Package) -> PackageTruth:
 
 
 def version_as_truth(version: Version) -> VersionTruth:
-    """A version whose requirements were read, or are unknown, in the simulator's terms.
+    """A version with read or unknown requirements, in the simulator's form.
 
-    The simulator has no requirements for releases of which its registry tells none.
+    The simulator has no requirements for releases whose registry states none.
     """
     assert (version.requirements is None) == version.requirements_unknown
     requirements = version.requirements or ()

@@ -1,4 +1,4 @@
-"""Reading listings and feeds to their ends."""
+"""Reads listings and feeds to their ends."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from ssc_ingest.http.request_scope import RequestScope, request_scope
 
 @dataclass
 class Listed:
-    """A listing that was read to its end."""
+    """A completely read listing."""
 
     pages: list[NamesPage] = field(default_factory=list)
     requests: int = 0
@@ -21,7 +21,7 @@ class Listed:
 
 @dataclass
 class Followed:
-    """A feed that was read to its end; ``cursor`` is where to go on."""
+    """A completely read feed; ``cursor`` is the position after it."""
 
     cursor: str
     pages: list[ChangesPage] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A web server on loopback that answers what a test tells it to."""
+"""A web server on loopback with responses set by a test."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ from tests.contract.fetching import AnyEcosystem
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent; ``promised`` bytes are announced where more than the body has."""
+    """A response; ``promised`` bytes are announced if more than the body has."""
 
     body: bytes
     status: int = 200
@@ -67,7 +67,7 @@ class Loopback:
 
 
 def packed(megabytes: int) -> bytes:
-    """So many megabytes of blanks, as gzip sends them."""
+    """This number of megabytes of blanks, compressed with gzip."""
     return gzip.compress(b" " * (megabytes * 1024 * 1024), compresslevel=1)
 
 

@@ -1,4 +1,4 @@
-"""Reading crates over HTTP from the simulated registry, against what it knows is true."""
+"""Reads crates over HTTP from the simulated registry and compares them with its data."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """A registry of 400 crates, of which some require others that it does not have."""
+    """A registry of 400 crates; some require crates that it does not have."""
     with Simulator.start(packages=400, missing=0.02, versions="1-40") as simulator:
         yield simulator
 
@@ -32,7 +32,7 @@ async def crates(
 
 
 def any_name(simulator: Simulator, *traits: str) -> str:
-    """A crate with these traits."""
+    """The name of a crate with these traits."""
     (found,) = simulator.packages("cargo", 1, traits=traits)
     return found.name
 
@@ -62,7 +62,7 @@ async def test_every_crate_is_read_as_it_is(crates: Crates, simulator: Simulator
 async def test_special_crates_are_read_as_they_are(
     crates: Crates, simulator: Simulator, trait: str
 ) -> None:
-    """Each speciality occurs in the registry, and is read truly."""
+    """Each special case occurs in the registry, and is read correctly."""
     name = any_name(simulator, trait)
     package = (await read(crates, name, full=True)).package
     assert as_truth(package) == simulator.truth("cargo", name)
@@ -78,7 +78,7 @@ async def test_short_names_have_folders_of_their_own(crates: Crates, simulator: 
 
 
 async def test_name_is_found_in_any_case(crates: Crates, simulator: Simulator) -> None:
-    """Another spelling of a crate is the same package, and learns the registry's spelling."""
+    """Another spelling is the same package, with the registry's spelling."""
     name = any_name(simulator, "capitals")
     for spelling in (name.lower(), name.upper()):
         ref = (await read(crates, spelling)).package.ref
@@ -86,7 +86,7 @@ async def test_name_is_found_in_any_case(crates: Crates, simulator: Simulator) -
 
 
 async def test_index_alone_does_not_know_the_links(crates: Crates, simulator: Simulator) -> None:
-    """Without the second request vendor and repository are left as the graph has them."""
+    """Without the second request, vendor and repository keep the graph's values."""
     name = any_name(simulator, "repository")
     reading = await read(crates, name)
     assert (reading.package.vendor, reading.package.repository_url) == (None, None)
@@ -129,7 +129,7 @@ async def test_what_was_published_is_read(crates: Crates, simulator: Simulator) 
 async def test_crate_file_is_not_essential(
     crates: Crates, simulator: Simulator, fault: dict[str, Any]
 ) -> None:
-    """If the file with the links cannot be had, the crate is taken without, and that is told."""
+    """Without the file of the links, the crate is read without them, with a warning."""
     name = any_name(simulator, "repository", "requirements")
     simulator.fault(endpoint="cargo.crate", **fault)
     with capture_logs() as logs:

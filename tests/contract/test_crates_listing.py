@@ -1,4 +1,4 @@
-"""All crates and what changes, over HTTP from the simulated registry."""
+"""Listing and changes of crates, over HTTP from the simulated registry."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def universe() -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(universe: Simulator) -> Simulator:
-    """The registry as it was at the beginning, without faults; dumps are made by hand."""
+    """The registry in its first state, without faults; the test makes the dumps."""
     universe.reset()
     universe.rebuild("cargo")
     return universe
@@ -56,7 +56,7 @@ async def crates(
 
 
 def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
-    """So many crates."""
+    """The names of this number of crates."""
     return [found.name for found in simulator.packages("cargo", count, start=start)]
 
 
@@ -64,7 +64,7 @@ def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
 
 
 async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> None:
-    """Each once, in one request."""
+    """Each occurs once, in one request."""
     simulator.add("cargo")
     simulator.delete("cargo", names(simulator, 1)[0])
     simulator.rebuild("cargo")
@@ -75,7 +75,7 @@ async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> No
 
 
 async def test_the_dump_knows_the_repositories(crates: Crates, simulator: Simulator) -> None:
-    """They are in no index file; with the listing, no crate file is read for them."""
+    """The index lacks them; the listing has them, so no crate file is read."""
     links = {
         name: found async for page in crates.list_names(None) for name, found in page.hints.items()
     }
@@ -89,7 +89,7 @@ async def test_the_dump_knows_the_repositories(crates: Crates, simulator: Simula
 
 
 async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, str | None]:
-    """Those of the changed crates that exist, as they are read with the feed's links."""
+    """The vendors of the changed crates, read with the feed's hints."""
     found = {}
     for name, change in changes.items():
         if not change.deleted:
@@ -102,7 +102,7 @@ async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, st
 async def test_a_listing_does_not_go_on_in_another_dump(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """Rows of two dumps have nothing to do with each other: who asked is told to begin again."""
+    """Rows of two dumps are unrelated, so the cursor expires."""
     page = (await listed(crates)).pages[3]
     added = simulator.add("cargo")
     simulator.rebuild("cargo")
@@ -117,7 +117,7 @@ async def test_a_listing_does_not_go_on_in_another_dump(
 
 
 async def test_nothing_has_changed_at_the_end(crates: Crates, simulator: Simulator) -> None:
-    """Two requests find the end, and two more that nothing is new; neither loads the dump."""
+    """Two requests find the end, two more that nothing is new; none loads the dump."""
     simulator.reset_counts()
     cursor = await crates.feed_end()
     assert simulator.counts().total == 2
@@ -127,7 +127,7 @@ async def test_nothing_has_changed_at_the_end(crates: Crates, simulator: Simulat
 
 
 async def test_the_feed_tells_what_was_published(crates: Crates, simulator: Simulator) -> None:
-    """New versions and new crates, with the version to wait for, once each."""
+    """New versions and new crates are reported once, with the expected version."""
     one, other = names(simulator, 2)
     cursor = await crates.feed_end()
     simulator.publish("cargo", one)
@@ -145,7 +145,7 @@ async def test_the_feed_tells_what_was_published(crates: Crates, simulator: Simu
 
 
 async def test_the_dump_tells_everything(crates: Crates, simulator: Simulator) -> None:
-    """Published, yanked, taken back, lost versions, deleted and new crates: these and no others."""
+    """Published, yanked, un-yanked and lost versions, deleted and new crates, nothing else."""
     published, yanked, unyanked, lessened, deleted = names(simulator, 5, start=20)
     version = simulator.truth("cargo", unyanked).versions[0].name
     simulator.yank("cargo", unyanked, version)
@@ -174,7 +174,7 @@ async def test_the_dump_tells_everything(crates: Crates, simulator: Simulator) -
 async def test_what_the_feed_has_told_no_dump_tells_again(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """Unless something has become of it since."""
+    """Unless the version has changed since."""
     calm, busy = names(simulator, 2)
     cursor = await crates.feed_end()
     simulator.publish("cargo", calm)
@@ -188,7 +188,7 @@ async def test_what_the_feed_has_told_no_dump_tells_again(
 
 
 async def test_a_comparison_goes_on_at_every_cursor(crates: Crates, simulator: Simulator) -> None:
-    """Behind each page comes the rest, in whatever process; at the end nothing is left."""
+    """Each page's cursor leads to the rest, in any process."""
     cursor = await crates.feed_end()
     expected = set(names(simulator, 100, start=50))
     for name in expected:
@@ -209,7 +209,7 @@ async def test_a_comparison_goes_on_at_every_cursor(crates: Crates, simulator: S
 async def test_a_comparison_begins_again_with_another_dump(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """A dump that was replaced in the middle of it loses nothing."""
+    """A dump that is replaced in the middle loses nothing."""
     cursor = await crates.feed_end()
     expected = names(simulator, 60)
     for name in expected:
@@ -225,7 +225,7 @@ async def test_a_comparison_begins_again_with_another_dump(
 async def test_what_has_left_the_feed_is_in_the_next_dump(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """More versions than the feed holds came out between two looks at it."""
+    """Between two reads more versions appeared than the feed has."""
     cursor = await crates.feed_end()
     lost = names(simulator, 30)
     for name in (*lost, *names(simulator, 110, start=100)):
@@ -242,7 +242,7 @@ async def test_what_has_left_the_feed_is_in_the_next_dump(
 async def test_what_the_feed_has_dropped_is_in_the_next_dump(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """Nobody can see that an entry is missing; nothing may depend on it."""
+    """A missing entry is not visible in the feed, but in the dump."""
     dropped, kept = names(simulator, 2)
     cursor = await crates.feed_end()
     simulator.publish("cargo", dropped)
@@ -258,7 +258,7 @@ async def test_what_the_feed_has_dropped_is_in_the_next_dump(
 async def test_an_older_copy_of_the_feed_undoes_nothing(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """A cache that lags behind shows what was told already, and nothing is told twice."""
+    """A lagging cache repeats entries, which are not reported again."""
     one, other = names(simulator, 2)
     cursor = await crates.feed_end()
     simulator.publish("cargo", one)
@@ -274,7 +274,7 @@ async def test_an_older_copy_of_the_feed_undoes_nothing(
 async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """What it lacks is in the next one."""
+    """The next dump has the missing versions."""
     name, yanked = names(simulator, 2)
     simulator.rebuild("cargo")
     simulator.publish("cargo", name)
@@ -294,7 +294,7 @@ async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
 async def test_an_answer_without_the_announced_version_is_stale(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """Whether the file is new to us or not, or not there at all."""
+    """For a new, an unchanged and a missing file."""
     name = names(simulator, 1)[0]
     package = (await read(crates, name)).package
     known = [version.name for version in package.versions]
@@ -328,7 +328,7 @@ DAMAGED = {
 async def test_a_damaged_dump_is_no_empty_registry(
     crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """Neither the listing nor the feed takes it for the end."""
+    """Both the listing and the feed raise an error."""
     cursor = await crates.feed_end()
     simulator.publish("cargo", names(simulator, 1)[0])
     simulator.rebuild("cargo")
@@ -361,7 +361,7 @@ async def test_a_damaged_dump_is_no_empty_registry(
 async def test_a_dump_without_crates_is_none(
     crates: Crates, simulator: Simulator, members: dict[str, str]
 ) -> None:
-    """Whatever else is in it."""
+    """It is an error, whatever else the dump has."""
     simulator.fault("body", body=archive(members), endpoint="cargo.dump")
     with pytest.raises((MalformedMetadata, RegistryUnavailable)):
         await listed(crates)
@@ -394,7 +394,7 @@ def archive(members: dict[str, str]) -> bytes:
 async def test_a_damaged_feed_is_not_the_end(
     crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """Neither at the start nor on the way; what the dump has told before is not lost."""
+    """It is an error at any point; changes from the dump are not lost."""
     cursor = await crates.feed_end()
     published = names(simulator, 1)[0]
     simulator.publish("cargo", published)

@@ -19,7 +19,7 @@ objects they would take 100 bytes each."""
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["pypi", "npm"])
 def test_memory_is_bounded(name: str, redis_url: str, clean_redis: None) -> None:
-    """Forty times as many names, and a process that is hardly larger."""
+    """With forty times as many names, the process is hardly larger."""
     growth = {}
     for packages in (SMALL, LARGE):
         with Simulator.start(packages=packages) as simulator:

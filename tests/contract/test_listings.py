@@ -1,7 +1,7 @@
-"""What holds for every listing of a registry and for every feed of changes.
+"""Rules for every listing and feed of a registry.
 
-One suite over all ecosystems with a row in :data:`LISTINGS`. Whatever goes wrong on the way, no
-package is lost: an error is an error and never the end, and the last cursor is where to go on.
+One suite over all ecosystems with a row in :data:`LISTINGS`. No fault loses a package: an error
+is never taken for the end, and reading continues at the last cursor.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -30,7 +30,7 @@ Page = TypeVar("Page", NamesPage, ChangesPage)
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """What an ecosystem's listing and feed are like."""
+    """The properties of an ecosystem's listing and feed."""
 
     page: str | None
     """The constant that holds how many are on a page (``module.NAME``), if there is one."""
@@ -54,7 +54,7 @@ class Listed:
     """Whether the listing is all that ever happened: names come again, and deleted ones stay."""
 
     def names(self, pages: list[NamesPage]) -> list[str]:
-        """The names on all pages, sorted; of a history, each once."""
+        """The names on all pages, sorted; those of a history without duplicates."""
         found = names_on(pages)
         return sorted(set(found) if self.is_history else found)
 
@@ -122,7 +122,7 @@ SetPageSize = Callable[[int], None]
 
 @pytest.fixture
 def page_size(name: str, monkeypatch: pytest.MonkeyPatch) -> SetPageSize:
-    """Set how many names or changes are on a page, where that is ours to say."""
+    """Set the number of names or changes per page, if the program decides it."""
 
     def set_page_size(size: int) -> None:
         if page := LISTINGS[name].page:
@@ -140,13 +140,13 @@ async def reader(
     settings: Settings,
     redis_url: str,
 ) -> AsyncIterator[Ecosystem]:
-    """The ecosystem, reading its simulated registry, with small pages."""
+    """The ecosystem, reading its simulated registry in small pages."""
     async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
         yield reader
 
 
 async def first(pages: AsyncIterator[Page]) -> Page:
-    """The first page, and no more."""
+    """Read only the first page."""
     assert isinstance(pages, AsyncGenerator)
     async with aclosing(pages):
         return await anext(pages)
@@ -173,12 +173,12 @@ def changes_on(pages: list[ChangesPage]) -> dict[str, Change]:
 
 
 def last_cursor(pages: list[ChangesPage], before: str) -> str:
-    """Where to go on after these pages."""
+    """The cursor after these pages."""
     return pages[-1].cursor if pages else before
 
 
 def publish(simulator: Simulator, name: str, start: int, count: int = 1) -> set[str]:
-    """Release a version of some packages; their names."""
+    """Release a version of some packages; returns their names."""
     packages = simulator.packages(name, count, start=start)
     for package in packages:
         simulator.publish(name, package.name)
@@ -189,7 +189,7 @@ def publish(simulator: Simulator, name: str, start: int, count: int = 1) -> set[
 
 
 async def test_all_names_are_listed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
-    """Each that exists once, in the registry's spelling; the number of all is told."""
+    """Each existing name occurs once, in the registry's spelling; the total is announced."""
     row = LISTINGS[name]
     deleted = simulator.packages(name, 1, start=7)[0].name
     simulator.delete(name, deleted)
@@ -210,7 +210,7 @@ async def test_a_listing_goes_on_at_every_cursor(
     settings: Settings,
     redis_url: str,
 ) -> None:
-    """Another process that begins with a page's cursor lists exactly the remaining names."""
+    """Another process with a page's cursor lists exactly the remaining names."""
     pages = await listing(reader)
     assert len(pages) > 1
     for number, page in enumerate(pages):
@@ -222,7 +222,7 @@ async def test_a_listing_goes_on_at_every_cursor(
 async def test_a_listing_goes_on_although_the_registry_has_changed(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """What was there all the time is listed, or else it says that it must begin again."""
+    """Packages that existed all the time are listed, or the cursor expires."""
     begin = await first(reader.list_names(None))
     gone = [found.name for found in simulator.packages(name, 5, start=3)]
     for each in gone:
@@ -242,7 +242,7 @@ async def test_a_listing_goes_on_although_the_registry_has_changed(
 
 
 async def test_nothing_has_changed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
-    """That costs a handful of requests, and brings nothing."""
+    """That costs few requests and returns no changes."""
     cursor = await reader.feed_end()
     for _ in range(2):
         simulator.reset_counts()
@@ -253,7 +253,7 @@ async def test_nothing_has_changed(reader: Ecosystem, name: str, simulator: Simu
 
 
 async def test_exactly_what_has_changed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
-    """Every kind of event that the feed tells; then nothing more."""
+    """Every kind of event in the feed is reported, and nothing else."""
     untold = LISTINGS[name].untold
     published, yanked, shrunk, deleted = (
         found.name for found in simulator.packages(name, 4, start=200, traits=("many-versions",))
@@ -280,7 +280,7 @@ async def test_exactly_what_has_changed(reader: Ecosystem, name: str, simulator:
 async def test_what_is_expected_is_there(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """A package is read as the feed announced it; the answer is not refused as an old one."""
+    """A package has the announced state, so its response is not stale."""
     (found,) = simulator.packages(name, 1, start=60, traits=("requirements",))
     before = await reader.fetch(FetchRequest(reader.ref(found.name)))
     cursor = await reader.feed_end()
@@ -297,7 +297,7 @@ async def test_what_is_expected_is_there(
 async def test_changes_go_on_at_every_cursor(
     reader: Ecosystem, name: str, simulator: Simulator, page_size: SetPageSize
 ) -> None:
-    """From each page's cursor the rest comes, and no more than a page again."""
+    """Each page's cursor leads to the rest, with at most one repeated page."""
     page_size(10)
     cursor = await reader.feed_end()
     changed = publish(simulator, name, 100, 35)
@@ -314,7 +314,7 @@ async def test_changes_go_on_at_every_cursor(
 async def test_changes_while_changes_are_read(
     reader: Ecosystem, name: str, simulator: Simulator, page_size: SetPageSize
 ) -> None:
-    """What changes after a page was taken is found from there: on that page or not."""
+    """Later changes are found from a page's cursor."""
     page_size(10)
     cursor = await reader.feed_end()
     changed = publish(simulator, name, 100, 35)
@@ -329,7 +329,7 @@ async def test_changes_while_changes_are_read(
 async def test_a_sequence_that_begins_anew(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """The cursor has expired; with the feed's new end and a listing everything goes on."""
+    """The cursor expires; the feed's new end and a listing replace it."""
     cursor = await reader.feed_end()
     changed = publish(simulator, name, 100)
     simulator.reset_sequence(name)
@@ -347,7 +347,7 @@ async def test_a_sequence_that_begins_anew(
 async def test_a_stale_page_loses_nothing(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """What a cache does not show yet comes later, from the cursor that was there before."""
+    """Changes that a cache hides are found later from the earlier cursor."""
     begin = await reader.feed_end()
     changed = publish(simulator, name, 100, 3)
     simulator.stale(name)
@@ -361,7 +361,7 @@ async def test_a_stale_page_loses_nothing(
 async def test_a_page_from_before_the_cursor(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """A cache that is older than the cursor does not set it back, and does not end the feed."""
+    """A cache older than the cursor neither moves it back nor ends the feed."""
     publish(simulator, name, 100, 3)
     cursor = await reader.feed_end()
     simulator.stale(name)
@@ -375,9 +375,9 @@ async def test_a_page_from_before_the_cursor(
 
 
 async def test_dropped_entries(reader: Ecosystem, name: str, simulator: Simulator) -> None:
-    """A feed that has lost something is found out, or goes on with what comes after.
+    """A feed with lost entries is detected, or continues with later entries.
 
-    Where it is not found out, the package is found when it is looked at for its age.
+    If it is not detected, a staleness run finds the package.
     """
     cursor = await reader.feed_end()
     dropped = publish(simulator, name, 100)
@@ -406,7 +406,7 @@ FOREIGN = ("", "{}", "[]", "17", "{", '"x"', "nonsense", "\x00", '{"since": []}'
 
 
 async def test_a_foreign_cursor_expires(reader: Ecosystem, name: str) -> None:
-    """A text that is not a cursor of this ecosystem asks for a new listing."""
+    """A text that is no cursor of this ecosystem requires a new listing."""
     for cursor in FOREIGN:
         with pytest.raises(CursorExpired):
             await changing(reader, cursor)
@@ -443,7 +443,7 @@ async def test_no_failure_is_the_end(
     simulator: Simulator,
     fault: dict[str, Any],
 ) -> None:
-    """Each is an error, of the listing and of the feed; without it both are complete."""
+    """Each failure is an error of listing and feed; without it both are complete."""
     cursor = await reader.feed_end()
     changed = publish(simulator, name, 100, 3)
     row = LISTINGS[name]

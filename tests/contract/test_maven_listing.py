@@ -1,4 +1,4 @@
-"""Listing the simulated Maven Central and following its index, over HTTP."""
+"""Lists the simulated Maven Central and follows its index, over HTTP."""
 
 import gzip
 import json
@@ -43,7 +43,7 @@ async def maven(
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of a handful, so that there are many."""
+    """Small pages, so that there are many."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 7)
 
 
@@ -53,7 +53,7 @@ async def listed(maven: Maven, cursor: str | None = None) -> list[str]:
 
 
 async def changed(maven: Maven, cursor: str) -> tuple[dict[str, Change], str]:
-    """The changes since a cursor, by name, and the cursor behind them."""
+    """The changes since a cursor, by name, and the cursor after them."""
     found: dict[str, Change] = {}
     async for page in maven.list_changes(cursor):
         found |= {change.name: change for change in page.changes}
@@ -62,7 +62,7 @@ async def changed(maven: Maven, cursor: str) -> tuple[dict[str, Change], str]:
 
 
 def endpoints(simulator: Simulator) -> dict[str, int]:
-    """Requests by kind since the last look."""
+    """Requests by kind since the last call."""
     counts = dict(simulator.counts().endpoints)
     simulator.reset_counts()
     return counts
@@ -72,7 +72,7 @@ def endpoints(simulator: Simulator) -> dict[str, int]:
 
 
 async def test_all_packages_are_listed(maven: Maven, simulator: Simulator) -> None:
-    """Each once, in the registry's spelling, for two requests; odd documents are passed over."""
+    """Each once, in the registry's spelling, for two requests; odd documents are skipped."""
     names = await listed(maven)
     assert names == sorted(simulator.names("maven"))
     assert len(names) == PACKAGES
@@ -82,7 +82,7 @@ async def test_all_packages_are_listed(maven: Maven, simulator: Simulator) -> No
 async def test_a_listing_goes_on_where_it_was(
     maven: Maven, simulator: Simulator, small_pages: None
 ) -> None:
-    """From any page's cursor the rest comes, each name once; the total is known at once."""
+    """Each page's cursor leads to the rest, without duplicates; the total is known at once."""
     pages = [page async for page in maven.list_names(None)]
     names = [name for page in pages for name in page.names]
     assert {page.total for page in pages} == {PACKAGES}
@@ -94,7 +94,7 @@ async def test_a_listing_goes_on_where_it_was(
 async def test_another_index_while_a_listing_is_under_way(
     maven: Maven, simulator: Simulator, small_pages: None
 ) -> None:
-    """What is new in it before the cursor comes first, then the rest; nothing comes twice."""
+    """New earlier names come first, then the rest; nothing is repeated."""
     pages = [page async for page in maven.list_names(None)]
     names = [name for page in pages for name in page.names]
     simulator.publish("maven", names[3])
@@ -115,7 +115,7 @@ async def test_another_index_while_a_listing_is_under_way(
 async def test_a_truncated_index_is_no_listing(
     maven: Maven, simulator: Simulator, keep: float
 ) -> None:
-    """A transfer that breaks off gives an error and no name; later it works."""
+    """A broken transfer raises an error and returns no name; a retry works."""
     simulator.fault("truncate", endpoint="maven.index", keep=keep)
     with pytest.raises(RegistryUnavailable):
         await listed(maven)
@@ -139,7 +139,7 @@ CONTENT = index_file([{"u": "org.example|one|1.0|NA"}])
 async def test_a_file_that_is_not_the_index(
     maven: Maven, simulator: Simulator, body: bytes, error: type[Exception]
 ) -> None:
-    """Cut where it was made, empty, in another form: never a registry with fewer packages."""
+    """A truncated, empty or other file never means a smaller registry."""
     simulator.fault("body", endpoint="maven.index", body=body)
     with pytest.raises(error):
         await listed(maven)
@@ -147,7 +147,7 @@ async def test_a_file_that_is_not_the_index(
 
 @pytest.mark.parametrize("endpoint", ["maven.properties", "maven.index"])
 async def test_no_index(maven: Maven, simulator: Simulator, endpoint: str) -> None:
-    """Pages and failures are errors; a wrong address names its setting."""
+    """Pages and failures are errors; the error of a wrong address names its setting."""
     number = simulator.fault("status", endpoint=endpoint, status=404)
     with pytest.raises(RegistryUnavailable, match="MAVEN_INDEX_URL"):
         await listed(maven)
@@ -165,7 +165,7 @@ async def test_no_index(maven: Maven, simulator: Simulator, endpoint: str) -> No
 
 
 async def test_nothing_has_changed(maven: Maven, simulator: Simulator) -> None:
-    """One small request finds that out, and no page says so."""
+    """One small request shows it, and there is no page."""
     end = await maven.feed_end()
     simulator.reset_counts()
     assert await changed(maven, end) == ({}, end)
@@ -173,7 +173,7 @@ async def test_nothing_has_changed(maven: Maven, simulator: Simulator) -> None:
 
 
 async def test_chunks_are_applied_in_order(maven: Maven, simulator: Simulator) -> None:
-    """Every event is a change, with the versions that are new; one request for each chunk."""
+    """Every event is a change with its new versions; one request per chunk."""
     end = await maven.feed_end()
     first, second, third = simulator.packages("maven", 3, start=60)
     new = simulator.publish("maven", first.name)
@@ -201,7 +201,7 @@ async def test_chunks_are_applied_in_order(maven: Maven, simulator: Simulator) -
 async def test_the_cursor_moves_with_every_page(
     maven: Maven, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within a chunk by names; the time up to which all was seen moves with the last chunk."""
+    """It moves by names within a chunk; its time moves with the last chunk."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 2)
     end = await maven.feed_end()
     packages = simulator.packages("maven", 10, start=60)
@@ -224,7 +224,7 @@ async def test_the_cursor_moves_with_every_page(
 
 
 async def test_dropped_chunks_are_found_in_the_index(maven: Maven, simulator: Simulator) -> None:
-    """What came into the index since the cursor is read from the whole, and nothing else is."""
+    """The whole index provides exactly the documents added since the cursor."""
     end = await maven.feed_end()
     first, second = simulator.packages("maven", 2, start=60)
     new = simulator.publish("maven", first.name)
@@ -242,7 +242,7 @@ async def test_dropped_chunks_are_found_in_the_index(maven: Maven, simulator: Si
 
 
 async def test_a_chunk_that_is_offered_and_missing(maven: Maven, simulator: Simulator) -> None:
-    """The index has what the chunk had."""
+    """The whole index has its contents."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -252,7 +252,7 @@ async def test_a_chunk_that_is_offered_and_missing(maven: Maven, simulator: Simu
 
 
 async def test_many_chunks_behind(maven: Maven, simulator: Simulator) -> None:
-    """Chunks are offered for a while only; who comes later reads the index."""
+    """Chunks are available for a limited time; a late update reads the index."""
     end = await maven.feed_end()
     packages = simulator.packages("maven", 32, start=60)
     for package in packages:
@@ -265,7 +265,7 @@ async def test_many_chunks_behind(maven: Maven, simulator: Simulator) -> None:
 
 
 async def test_a_new_chain_is_a_new_beginning(maven: Maven, simulator: Simulator) -> None:
-    """Numbers and times of another chain mean nothing; from its end on it can be followed."""
+    """Numbers and times of another chain are meaningless; it can be followed from its end."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -279,7 +279,7 @@ async def test_a_new_chain_is_a_new_beginning(maven: Maven, simulator: Simulator
 
 
 async def test_stale_properties_are_no_end(maven: Maven, simulator: Simulator) -> None:
-    """An old copy of the properties is not taken for the truth, and costs nothing later."""
+    """An old copy of the properties is recognised and has no later effect."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -294,7 +294,7 @@ async def test_stale_properties_are_no_end(maven: Maven, simulator: Simulator) -
 
 
 async def test_an_index_older_than_its_properties(maven: Maven, simulator: Simulator) -> None:
-    """It cannot tell what the missing chunks had: everything has to be looked at."""
+    """It lacks the contents of the missing chunks, so every package is checked."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -306,7 +306,7 @@ async def test_an_index_older_than_its_properties(maven: Maven, simulator: Simul
 
 
 async def test_a_publisher_without_chunks(maven: Maven, simulator: Simulator) -> None:
-    """Then the index is read whenever it was packed anew, and only then."""
+    """The index is read only when it was published anew."""
     lines = "nexus.index.timestamp=202601{day}000000.000 +0000\nnexus.index.chain-id=1\n"
     number = simulator.fault("body", endpoint="maven.properties", body=lines.format(day="01"))
     end = await maven.feed_end()
@@ -329,7 +329,7 @@ async def test_a_publisher_without_chunks(maven: Maven, simulator: Simulator) ->
 async def test_a_damaged_feed_does_not_move_the_cursor(
     maven: Maven, simulator: Simulator, endpoint: str
 ) -> None:
-    """Cut, empty and foreign answers are errors; afterwards all is still there."""
+    """Truncated, empty and foreign responses are errors; later all changes are found."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -345,7 +345,7 @@ async def test_a_damaged_feed_does_not_move_the_cursor(
 
 
 def without(simulator: Simulator, name: str, version: str) -> None:
-    """Let the package's own list lack a version."""
+    """Remove a version from the package's own list."""
     group, _, artifact = name.partition(":")
     versions = [v.name for v in simulator.truth("maven", name).versions if v.name != version]
     listed = "".join(f"<version>{v}</version>" for v in versions)
@@ -358,7 +358,7 @@ def without(simulator: Simulator, name: str, version: str) -> None:
 
 
 async def test_a_version_that_only_the_index_has(maven: Maven, simulator: Simulator) -> None:
-    """It counts, although the package's list lags behind."""
+    """It counts, although the package's list lags."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     truth = simulator.publish("maven", package.name)
@@ -371,7 +371,7 @@ async def test_a_version_that_only_the_index_has(maven: Maven, simulator: Simula
 
 
 async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simulator) -> None:
-    """304 says that the list is old, and not that there is nothing new."""
+    """304 means an old list, not that there are no new versions."""
     (package,) = simulator.packages("maven", 1, start=60)
     first = (await read(maven, package.name)).package
     truth = simulator.publish("maven", package.name)
@@ -392,7 +392,7 @@ async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simul
 
 
 async def test_a_package_that_only_the_index_has(maven: Maven, simulator: Simulator) -> None:
-    """Without any list, the versions that the index names count, if their POM is there."""
+    """Without a list, the index's versions count if their POMs exist."""
     (package,) = simulator.packages("maven", 1, start=60)
     truth = simulator.truth("maven", package.name)
     simulator.fault("status", endpoint="maven.metadata", status=404)

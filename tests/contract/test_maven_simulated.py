@@ -1,4 +1,4 @@
-"""Reading packages of the simulated Maven Central, against what it knows is true."""
+"""Reads packages of the simulated Maven Central and compares them with its data."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -15,7 +15,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """A registry of 200 packages, some requirements unknown to it."""
+    """A registry of 200 packages, some with unknown requirements."""
     with Simulator.start(packages=200, missing=0.02, versions="1-20") as simulator:
         yield simulator
 
@@ -30,7 +30,7 @@ async def maven(
 
 
 def asked(simulator: Simulator, name: str) -> tuple[int, int, int]:
-    """Requests since the last reset, each once: lists, POMs of the package, other POMs."""
+    """Distinct requests since the last reset: lists, the package's POMs, other POMs."""
     requests = simulator.requests()
     paths = [request["path"] for request in requests if request["status"] == 200]
     assert len(paths) == len(set(paths))
@@ -43,10 +43,10 @@ def asked(simulator: Simulator, name: str) -> tuple[int, int, int]:
 
 
 async def test_every_package_is_read_as_it_is(maven: Maven, simulator: Simulator) -> None:
-    """Spellings, links, order, dates and requirements of many packages.
+    """Spellings, links, order, dates and requirements of many packages are correct.
 
-    One request for the list, one for each version, and one for each parent and bill of materials
-    that no package before had.
+    They cost one request for the list, one per version, and one per new parent or bill of
+    materials.
     """
     read_before = 0
     for found in simulator.packages("maven", 60):
@@ -64,7 +64,7 @@ async def test_every_package_is_read_as_it_is(maven: Maven, simulator: Simulator
 
 
 async def test_what_was_published_is_read(maven: Maven, simulator: Simulator) -> None:
-    """An update costs the list and the new POM; nothing new costs an empty answer."""
+    """An update costs the list and the new POM; no change costs an empty response."""
     (found,) = simulator.packages("maven", 1, traits=("requirements",))
     first = (await read(maven, found.name)).package
     simulator.publish("maven", found.name)

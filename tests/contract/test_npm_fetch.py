@@ -1,4 +1,4 @@
-"""Reading npm packages over HTTP from the simulated registry, against what it knows is true."""
+"""Reads npm packages over HTTP from the simulated registry and compares them with its data."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """A registry of 400 packages, some without versions, some requirements unknown to it."""
+    """A registry of 400 packages, some without versions, some with unknown requirements."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
         yield simulator
 
@@ -36,13 +36,13 @@ async def npm(
 
 
 def any_name(simulator: Simulator, *traits: str) -> str:
-    """A package with these traits."""
+    """The name of a package with these traits."""
     (found,) = simulator.packages("npm", 1, traits=traits)
     return found.name
 
 
 def serve(simulator: Simulator, name: str, **document: Any) -> None:
-    """Let the registry answer with this document for a package of that name."""
+    """Let the registry respond with this document for a package."""
     body = json.dumps({"name": name, **document})
     simulator.fault("body", package=Npm.ref(name).purl, body=body, media_type="application/json")
 
@@ -73,13 +73,13 @@ async def test_every_package_is_read_as_it_is(npm: Npm, simulator: Simulator) ->
 async def test_special_packages_are_read_as_they_are(
     npm: Npm, simulator: Simulator, trait: str
 ) -> None:
-    """Each speciality occurs in the registry, and is read truly."""
+    """Each special case occurs in the registry, and is read correctly."""
     name = any_name(simulator, trait)
     assert as_truth((await read(npm, name)).package) == simulator.truth("npm", name)
 
 
 async def test_what_was_published_is_read(npm: Npm, simulator: Simulator) -> None:
-    """A new version, and the absence of an unpublished one, are seen at the next fetch."""
+    """The next fetch has the new version and lacks the unpublished one."""
     name = any_name(simulator, "requirements")
     first = (await read(npm, name)).package
     published = simulator.publish("npm", name)
@@ -94,7 +94,7 @@ async def test_what_was_published_is_read(npm: Npm, simulator: Simulator) -> Non
 async def test_capitals_without_a_twin_are_found_in_lower_case(
     npm: Npm, simulator: Simulator
 ) -> None:
-    """The graph's readers ask in lower case: the only package of that name is found."""
+    """The graph's readers find it by its lower-case name."""
     serve(simulator, "BigName", versions={"1.0.0": {}})
     reading = await read(npm, "BigName")
     assert (reading.package.ref.name, reading.package.ref.registry_name) == ("bigname", "BigName")
@@ -103,7 +103,7 @@ async def test_capitals_without_a_twin_are_found_in_lower_case(
 
 
 async def test_capitals_with_a_twin_keep_their_spelling(npm: Npm, simulator: Simulator) -> None:
-    """The lower-case name belongs to the package that is spelled so."""
+    """The lower-case name belongs to the package with that spelling."""
     serve(simulator, "BigName", versions={"1.0.0": {}})
     serve(simulator, "bigname", versions={"2.0.0": {}})
     twins = [(await read(npm, name)).package for name in ("BigName", "bigname")]
@@ -116,7 +116,7 @@ async def test_capitals_with_a_twin_keep_their_spelling(npm: Npm, simulator: Sim
 
 
 async def test_links_stand_in_the_latest_version_too(npm: Npm, simulator: Simulator) -> None:
-    """Where the document has no links of its own, those of the latest version count."""
+    """If the document has no links, those of the latest version count."""
     old, new = {"repository": "a/old"}, {"repository": {"url": "git+https://github.com/a/new.git"}}
     serve(simulator, "@a/mirrored", versions={"2.0.0": new, "10.0.0-rc.1": old, "1.0.0": old})
     package = (await read(npm, "@a/mirrored")).package
@@ -126,7 +126,7 @@ async def test_links_stand_in_the_latest_version_too(npm: Npm, simulator: Simula
 
 
 async def test_scope_is_the_vendor_of_last_resort(npm: Npm, simulator: Simulator) -> None:
-    """Without a repository the scope tells whose package it is; without a scope nobody knows."""
+    """Without a repository the scope is the vendor; without a scope it is unknown."""
     for name, vendor in (("@acme/thing", "@acme"), ("thing", "n/a")):
         serve(simulator, name, versions={"1.0.0": {}}, homepage="https://example.org")
         package = (await read(npm, name)).package
@@ -137,7 +137,7 @@ async def test_scope_is_the_vendor_of_last_resort(npm: Npm, simulator: Simulator
 
 
 async def test_unpublished_package_is_not_found(npm: Npm, simulator: Simulator) -> None:
-    """A document without versions names a package that nobody can install."""
+    """A package without versions cannot be installed."""
     name = any_name(simulator, "empty")
     with pytest.raises(PackageNotFound):
         await npm.fetch(FetchRequest(npm.ref(name)))
@@ -154,7 +154,7 @@ async def test_unpublished_package_is_not_found(npm: Npm, simulator: Simulator) 
 async def test_what_must_be_there_is_asked_for(
     npm: Npm, simulator: Simulator, fault: dict[str, Any]
 ) -> None:
-    """A document without a name, or whose versions are none, is not taken for a package."""
+    """A document without a name or without versions is no package."""
     name = any_name(simulator, "requirements")
     simulator.fault(**fault)
     with pytest.raises(MalformedMetadata):
@@ -162,7 +162,7 @@ async def test_what_must_be_there_is_asked_for(
 
 
 async def test_wrong_types_inside_are_tolerated(npm: Npm, simulator: Simulator) -> None:
-    """Fields of a wrong type, as old documents have them, count as absent."""
+    """Fields with a wrong type in old documents count as absent."""
     name = any_name(simulator, "repository", "requirements")
     truth = simulator.truth("npm", name)
     simulator.fault("wrong-types", keys=["time", "repository", "homepage", "bugs"])

@@ -1,4 +1,4 @@
-"""npm as a whole: what the feed of its replica may say, and what it has said."""
+"""The feed of npm's replica, with hand-made and recorded responses."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.contract.loopback import Loopback, loopback, reading
 
 @pytest.fixture
 async def server() -> AsyncIterator[Loopback]:
-    """A replica that says what a test wants."""
+    """A replica with responses set by the test."""
     async with loopback() as server:
         yield server
 
@@ -34,7 +34,7 @@ async def npm(
 def serve(
     server: Loopback, end: int | str, pages: dict[int | str, tuple[list[Any], int | str]]
 ) -> None:
-    """Let the database end there, and have these pages (rows, ``last_seq``) by ``since``."""
+    """Set the end of the database and its pages (rows, ``last_seq``) by ``since``."""
     server.answers.clear()
     server.serve("/db", json.dumps({"db_name": "registry", "update_seq": end}))
     for since, (rows, last) in pages.items():
@@ -48,7 +48,7 @@ def row(sequence: int | str, name: str, **more: Any) -> dict[str, Any]:
 
 
 async def changes(npm: Npm, since: int | str) -> tuple[list[list[Change]], int | str]:
-    """The changes on each page, and where to go on."""
+    """The changes on each page, and the next cursor."""
     cursor, found = json.dumps({"since": since}), []
     async for page in npm.list_changes(cursor):
         cursor = page.cursor
@@ -62,7 +62,7 @@ async def names(npm: Npm) -> list[str]:
 
 
 async def test_a_feed(npm: Npm, server: Loopback) -> None:
-    """A document's last row counts; the database's own documents are no packages."""
+    """The last row of a document counts; the database's own documents are no packages."""
     rows = [
         row(4, "_design/app"), row(5, "a"), row(6, "@s/b", deleted=True), row(7, "c"),
         row(8, "a", deleted=True), row(9, "@s/b"),
@@ -78,7 +78,7 @@ async def test_a_feed(npm: Npm, server: Loopback) -> None:
 
 
 async def test_numbers_that_are_texts(npm: Npm, server: Loopback) -> None:
-    """A cluster's sequences are opaque behind their number, and sent back as they came."""
+    """A cluster's sequences are opaque after their number, and are sent back unchanged."""
     serve(
         server,
         "20-g1AA/x==",
@@ -92,13 +92,13 @@ async def test_numbers_that_are_texts(npm: Npm, server: Loopback) -> None:
 
 
 async def test_a_page_without_packages(npm: Npm, server: Loopback) -> None:
-    """The cursor moves on over what is no package."""
+    """The cursor moves past documents that are no packages."""
     serve(server, 9, {3: ([row(5, "_design/x")], 5), 5: ([], 9)})
     assert await changes(npm, 3) == ([[], []], 9)
 
 
 async def test_numbers_that_stand_for_nothing(npm: Npm, server: Loopback) -> None:
-    """The end that is announced need not be reached exactly."""
+    """The announced end need not be reached exactly."""
     end = 7 + feed.MAX_INVISIBLE
     serve(server, end, {3: ([row(7, "a")], 7), 7: ([], 7)})
     assert await changes(npm, 3) == ([[Change("a")]], 7)
@@ -108,7 +108,7 @@ async def test_numbers_that_stand_for_nothing(npm: Npm, server: Loopback) -> Non
 
 
 async def test_nothing_is_asked_for_at_the_end(npm: Npm, server: Loopback) -> None:
-    """The database's own document is enough to see that nothing has changed."""
+    """The database's own document shows that nothing has changed."""
     serve(server, 12, {})
     assert await changes(npm, 12) == ([], 12)
     assert server.asked == {"/db": 1}
@@ -121,7 +121,7 @@ async def test_nothing_is_asked_for_at_the_end(npm: Npm, server: Loopback) -> No
 async def test_an_end_before_the_cursor(
     npm: Npm, server: Loopback, end: int, error: type[Exception]
 ) -> None:
-    """A little before is a replica that lags behind; far before is a registry that counts anew."""
+    """Slightly lower is a lagging replica; far lower is a restarted registry."""
     serve(server, end, {})
     with pytest.raises(error):
         await changes(npm, 1_000_000)
@@ -150,7 +150,7 @@ async def test_an_end_before_the_cursor(
     ids=lambda page: json.dumps(page)[:60],
 )
 async def test_pages_that_make_no_sense(npm: Npm, server: Loopback, page: Any) -> None:
-    """They are refused; a page that does not move on would be asked for without end."""
+    """They are rejected; a page that does not advance would be requested for ever."""
     serve(server, 9, {})
     server.serve("/db/_changes", json.dumps(page))
     with pytest.raises(MalformedMetadata):
@@ -159,7 +159,7 @@ async def test_pages_that_make_no_sense(npm: Npm, server: Loopback, page: Any) -
 
 @pytest.mark.parametrize("end", [None, "", "x", [], {}, 1.5, True, "-3"])
 async def test_ends_that_make_no_sense(npm: Npm, server: Loopback, end: Any) -> None:
-    """A database that does not say where it ends cannot be followed."""
+    """A database without a valid end cannot be followed."""
     serve(server, end, {3: ([], 9)})
     with pytest.raises(MalformedMetadata):
         await npm.feed_end()
@@ -169,7 +169,7 @@ async def test_ends_that_make_no_sense(npm: Npm, server: Loopback, end: Any) -> 
 
 @pytest.mark.recordings
 async def test_a_recorded_page(npm: Npm, server: Loopback, recordings: Path) -> None:
-    """What the replica answered with; its documents, which came with the rows then, are ignored."""
+    """A recorded response; the documents inside its rows are ignored."""
     folder = recordings / "aboutcode-org__purldb/minecode/tests/testfiles/npm"
     body = (folder / "replicate_doc1.json").read_bytes()
     page = json.loads(body)

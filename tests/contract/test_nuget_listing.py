@@ -1,4 +1,4 @@
-"""Listing NuGet and following its catalog over HTTP: nothing is lost, and little is asked for."""
+"""Lists NuGet and follows its catalog over HTTP, without losses and with few requests."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ def listed(pages: list[NamesPage]) -> set[str]:
 
 
 def changed(pages: list[ChangesPage]) -> set[str]:
-    """The names of what has changed."""
+    """The names of the changed packages."""
     return {change.name for page in pages for change in page.changes}
 
 
@@ -86,7 +86,7 @@ def changed(pages: list[ChangesPage]) -> set[str]:
 
 
 async def test_the_listing_is_the_registry(nuget: NuGet, simulator: Simulator) -> None:
-    """All packages, also those that came later; each page once, in the order of their stamps."""
+    """All packages, also later ones; each page once, in the order of stamps."""
     simulator.add("nuget")
     truth = set(simulator.names("nuget"))
     simulator.reset_counts()
@@ -100,7 +100,7 @@ async def test_the_listing_is_the_registry(nuget: NuGet, simulator: Simulator) -
 
 
 async def test_the_listing_goes_on_at_every_cursor(nuget: NuGet, simulator: Simulator) -> None:
-    """What was on the pages before and what comes behind are all packages."""
+    """The pages before a cursor and after it have all packages."""
     truth = set(simulator.names("nuget"))
     pages = await names(nuget)
     for position in range(len(pages)):
@@ -111,7 +111,7 @@ async def test_the_listing_goes_on_at_every_cursor(nuget: NuGet, simulator: Simu
 
 
 async def test_who_lists_may_stop_anywhere(nuget: NuGet, simulator: Simulator) -> None:
-    """Pages that were asked for ahead are not waited for."""
+    """Pages that were requested ahead are cancelled."""
     # Those of the first page and behind it are asked for at once, and answered in any order.
     simulator.fault("stall", endpoint=PAGE_ENDPOINT, after=CONCURRENCY, seconds=600)
     async with aclosing(nuget.list_names(None)) as pages:  # type: ignore[type-var]
@@ -124,7 +124,7 @@ async def test_who_lists_may_stop_anywhere(nuget: NuGet, simulator: Simulator) -
 
 
 async def test_nothing_has_changed(nuget: NuGet, simulator: Simulator) -> None:
-    """One request, which is answered without a body."""
+    """One request, with an empty response."""
     end = await nuget.feed_end()
     simulator.reset_counts()
     assert await changes(nuget, end) == []
@@ -133,13 +133,13 @@ async def test_nothing_has_changed(nuget: NuGet, simulator: Simulator) -> None:
 
 
 async def test_the_end_of_the_listing_is_that_of_the_feed(nuget: NuGet) -> None:
-    """Whoever has listed everything may follow from there."""
+    """Its cursor can be used for changes."""
     pages = await names(nuget)
     assert pages[-1].cursor == await nuget.feed_end()
 
 
 async def test_exactly_the_changes(nuget: NuGet, simulator: Simulator) -> None:
-    """Each edit's package, the newest version expected; nobody is said to be gone."""
+    """Each changed package is reported with its newest version; none as gone."""
     end = await nuget.feed_end()
     found = [package.name for package in simulator.packages("nuget", 6, start=50)]
     published = simulator.publish("nuget", found[0])
@@ -170,7 +170,7 @@ async def test_exactly_the_changes(nuget: NuGet, simulator: Simulator) -> None:
 
 
 async def test_changes_are_what_the_packages_have(nuget: NuGet, simulator: Simulator) -> None:
-    """What the feed expects is read, and what is gone is not found."""
+    """Expected versions are read, and deleted packages are not found."""
     end = await nuget.feed_end()
     present, gone = [package.name for package in simulator.packages("nuget", 2, start=90)]
     simulator.publish("nuget", present)
@@ -185,7 +185,7 @@ async def test_changes_are_what_the_packages_have(nuget: NuGet, simulator: Simul
 
 
 async def test_a_stale_registration_is_told(nuget: NuGet, simulator: Simulator) -> None:
-    """The catalog has announced a version that the package's own document lacks."""
+    """The package's document lacks a version that the catalog announced."""
     end = await nuget.feed_end()
     (name,) = [package.name for package in simulator.packages("nuget", 1, start=20)]
     before = (await read(nuget, name)).package
@@ -202,7 +202,7 @@ async def test_a_stale_registration_is_told(nuget: NuGet, simulator: Simulator) 
 
 
 async def test_one_commit_on_several_pages(nuget: NuGet, simulator: Simulator) -> None:
-    """A package's many versions are deleted at once, over the end of pages; stop after each."""
+    """Many versions are deleted at once, across pages; reading stops after each page."""
     end = await nuget.feed_end()
     many = [p.name for p in simulator.packages("nuget", 400)
             if len(simulator.truth("nuget", p.name).versions) > 30][:4]  # fmt: skip
@@ -218,7 +218,7 @@ async def test_one_commit_on_several_pages(nuget: NuGet, simulator: Simulator) -
 
 
 async def test_the_registry_grows_while_it_is_read(nuget: NuGet, simulator: Simulator) -> None:
-    """What comes during a pass is for the next one; both together are all of it."""
+    """The next pass has the items added during a pass; together they have all."""
     end = await nuget.feed_end()
     found = [package.name for package in simulator.packages("nuget", 120)]
     for name in found[:60]:
@@ -257,7 +257,7 @@ BROKEN: list[tuple[dict[str, Any], type[IngestError]]] = [
 async def test_a_page_that_fails_loses_nothing(
     nuget: NuGet, simulator: Simulator, fault: dict[str, Any], error: type[IngestError]
 ) -> None:
-    """The pages before it have come, the cursor stays before it, and all others come later."""
+    """Earlier pages are returned, the cursor stays before it, later all others follow."""
     truth = set(simulator.names("nuget"))
     number = simulator.fault(**fault, path=r"/page9\.json")
     before, _ = await until_it_fails(nuget.list_names(None), error)
@@ -275,7 +275,7 @@ async def test_a_page_that_fails_loses_nothing(
 async def test_an_index_that_fails_is_no_end(
     nuget: NuGet, simulator: Simulator, fault: dict[str, Any], error: type[IngestError]
 ) -> None:
-    """Neither of the listing nor of the feed."""
+    """It is an error of the listing and of the feed."""
     end = await nuget.feed_end()
     simulator.publish("nuget", next(iter(simulator.names("nuget"))))
     simulator.fault(**fault, endpoint=INDEX_ENDPOINT)
@@ -286,7 +286,7 @@ async def test_an_index_that_fails_is_no_end(
 
 
 async def test_a_stale_index_is_told(nuget: NuGet, simulator: Simulator) -> None:
-    """A cache that lags behind the cursor: later, the same cursor works."""
+    """For a cache behind the cursor, the same cursor works later."""
     simulator.publish("nuget", name := next(iter(simulator.names("nuget"))))
     cursor = await nuget.feed_end()
     simulator.stale("nuget")
@@ -299,7 +299,7 @@ async def test_a_stale_index_is_told(nuget: NuGet, simulator: Simulator) -> None
 
 
 async def test_a_stale_page_is_told(nuget: NuGet, simulator: Simulator) -> None:
-    """The index says that it has something newer."""
+    """The index announces something newer."""
     end = await nuget.feed_end()
     url = nuget.endpoints.url("catalog", "page17.json")
     body = (await nuget.client.get(url, max_bytes=10**7)).body
@@ -310,7 +310,7 @@ async def test_a_stale_page_is_told(nuget: NuGet, simulator: Simulator) -> None:
 
 
 async def test_a_catalog_that_was_begun_anew(nuget: NuGet, simulator: Simulator) -> None:
-    """Only the whole listing can tell what has changed since the cursor."""
+    """Only the whole listing shows the changes since the cursor."""
     end = await nuget.feed_end()
     simulator.reset_sequence("nuget")
     await until_it_fails(nuget.list_changes(end), CursorExpired)
@@ -320,7 +320,7 @@ async def test_a_catalog_that_was_begun_anew(nuget: NuGet, simulator: Simulator)
 
 
 async def test_entries_that_the_feed_loses(nuget: NuGet, simulator: Simulator) -> None:
-    """They move the end, and nothing else."""
+    """They only move the end."""
     end = await nuget.feed_end()
     kept, lost = [package.name for package in simulator.packages("nuget", 2)]
     simulator.publish("nuget", kept)
@@ -374,7 +374,7 @@ async def mirrored(
 
 
 async def test_a_mirror_is_read_where_it_is(mirrored: NuGet, mirror: Loopback) -> None:
-    """Its documents name the host that they were copied from."""
+    """Its documents contain the addresses of the original host."""
     mirror.serve("/copy/index.json", index(f"{ELSEWHERE}/page0.json", f"{ELSEWHERE}/x/page1.json"))
     mirror.serve("/copy/page0.json", page(("A", "1.0"), ("a", "2.0")))
     mirror.serve("/copy/x/page1.json", page(("B", "1.0")))
@@ -392,7 +392,7 @@ async def test_a_mirror_is_read_where_it_is(mirrored: NuGet, mirror: Loopback) -
 async def test_pages_elsewhere_are_not_asked_for(
     mirrored: NuGet, mirror: Loopback, url: str
 ) -> None:
-    """Only the configured hosts, and no path that leads out of the catalog."""
+    """Only configured hosts, and no path outside the catalog."""
     mirror.serve("/copy/index.json", index(url))
     with pytest.raises(IngestError):
         await names(mirrored)
@@ -400,14 +400,14 @@ async def test_pages_elsewhere_are_not_asked_for(
 
 
 async def test_an_empty_catalog_is_empty(mirrored: NuGet, mirror: Loopback) -> None:
-    """It says so itself: a page without names, and where to go on."""
+    """One page without names, and a cursor."""
     mirror.serve("/copy/index.json", index())
     (only,) = await names(mirrored)
     assert (only.names, only.cursor) == ((), await mirrored.feed_end())
 
 
 async def test_what_says_it_has_more_is_not_whole(mirrored: NuGet, mirror: Loopback) -> None:
-    """Pages or items are missing: later, not never."""
+    """Missing pages or items are requested again later."""
     mirror.serve("/copy/index.json", index(count=1))
     with pytest.raises(RegistryUnavailable, match="0 entries of 1"):
         await names(mirrored)
@@ -418,7 +418,7 @@ async def test_what_says_it_has_more_is_not_whole(mirrored: NuGet, mirror: Loopb
 
 
 async def test_sizes_have_caps(mirrored: NuGet, mirror: Loopback) -> None:
-    """Also of what is small while it is on its way."""
+    """They also apply to decompressed data."""
     zipped = {"Content-Encoding": "gzip"}
     mirror.serve("/copy/index.json", packed(MAX_INDEX // 2**20 + 1), headers=zipped)
     with pytest.raises(ResponseTooLarge):
@@ -430,7 +430,7 @@ async def test_sizes_have_caps(mirrored: NuGet, mirror: Loopback) -> None:
 
 
 async def test_requests_count_as_the_run_s_own(nuget: NuGet) -> None:
-    """Also those that are sent ahead: politeness and budgets are the caller's."""
+    """Requests that are sent ahead count, too."""
     with request_scope(RequestScope()) as scope:
         await names(nuget)
     assert scope.requests == 19

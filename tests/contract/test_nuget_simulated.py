@@ -1,4 +1,4 @@
-"""Reading packages of a simulated NuGet source: what becomes of them is the truth."""
+"""Reads packages of a simulated NuGet source and compares them with its data."""
 
 import math
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +17,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """A registry of 400 packages, some without versions, some requirements unknown to it."""
+    """A registry of 400 packages, some without versions, some with unknown requirements."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-300") as simulator:
         yield simulator
 
@@ -32,9 +32,9 @@ async def simulated(
 
 
 async def test_every_package_is_read_as_it_is(simulated: NuGet, simulator: Simulator) -> None:
-    """Spellings, links, order, dates, pages and requirements of 60 packages.
+    """Spellings, links, order, dates, pages and requirements of 60 packages are correct.
 
-    Each takes two requests; those with 128 versions and more, one for each 64 besides.
+    Each costs two requests; those with 128 versions and more, one more per 64 versions.
     """
     pages = 0
     for found in simulator.packages("nuget", 60):

@@ -1,4 +1,4 @@
-"""Reading PyPI projects over HTTP from the simulated registry, against what it knows is true."""
+"""Reads PyPI projects over HTTP from the simulated registry and compares them with its data."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -31,14 +31,14 @@ from tests.simulator.truth import PackageTruth
 
 @pytest.fixture(scope="module")
 def universe() -> Iterator[Simulator]:
-    """A registry of 400 projects, some without versions, some requirements unknown to it."""
+    """A registry of 400 projects, some without versions, some with unknown requirements."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(universe: Simulator) -> Iterator[Simulator]:
-    """The registry as it was at the beginning, without faults."""
+    """The registry in its first state, without faults."""
     universe.reset()
     yield universe
     universe.reset()
@@ -54,12 +54,12 @@ async def pypi(
 
 
 def check(package: Package, truth: PackageTruth) -> None:
-    """A package that was read completely is the true one."""
+    """Check that a completely read package is correct."""
     assert as_truth(package) == truth
 
 
 def one(simulator: Simulator, *traits: str) -> PackageName:
-    """A project with these traits."""
+    """The name of a project with these traits."""
     found = simulator.packages("pypi", 1, traits=traits)
     assert found, f"no simulated project has {traits}"
     return found[0]
@@ -69,9 +69,9 @@ def one(simulator: Simulator, *traits: str) -> PackageName:
 
 
 async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) -> None:
-    """Spellings, links, order, dates, yanks and requirements of 30 projects are the true ones.
+    """Spellings, links, order, dates, yanks and requirements of 30 projects are correct.
 
-    Each takes one request, and one per version.
+    Each costs one request, and one per version.
     """
     packages = {
         purl: simulator.truth("pypi", name) for name, purl in simulator.packages("pypi", 30)
@@ -88,13 +88,13 @@ async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) 
     "form", ["form:wheel", "form:wheels", "form:old-key", "form:sdist", "form:sdist-bare"]
 )
 async def test_every_form_of_release_is_read(pypi: PyPI, simulator: Simulator, form: str) -> None:
-    """Metadata comes from wheels, or from the JSON API where files offer none."""
+    """Metadata comes from wheels, or from the JSON API if files have none."""
     name, _ = one(simulator, form)
     check((await read(pypi, name)).package, simulator.truth("pypi", name))
 
 
 async def test_known_versions_cost_nothing(pypi: PyPI, simulator: Simulator) -> None:
-    """Of a project with one new release two documents are read, and its links with it."""
+    """A project with one new release costs two documents, including its links."""
     name, _ = one(simulator, "repository", "requirements", "form:wheel")
     known = [version.name for version in (await read(pypi, name)).package.versions]
     truth = simulator.publish("pypi", name, requirements=3)
@@ -112,7 +112,7 @@ async def test_known_versions_cost_nothing(pypi: PyPI, simulator: Simulator) -> 
 
 
 async def test_nothing_new_costs_one_request(pypi: PyPI, simulator: Simulator) -> None:
-    """Where all versions are known the links are not read, unless somebody asks for them."""
+    """If all versions are known, only a full request reads the links."""
     name, purl = one(simulator, "repository", "capitals", "form:wheel")
     known = [version.name for version in (await read(pypi, name)).package.versions]
     truth = simulator.truth("pypi", name)
@@ -131,7 +131,7 @@ async def test_nothing_new_costs_one_request(pypi: PyPI, simulator: Simulator) -
 
 
 async def test_an_unchanged_page_is_not_read(pypi: PyPI, simulator: Simulator) -> None:
-    """With the page's validator the registry says that nothing has changed."""
+    """The registry confirms the validator of the page."""
     name, _ = one(simulator, "requirements", "form:wheel")
     package = (await read(pypi, name)).package
     assert package.etag
@@ -147,7 +147,7 @@ async def test_an_unchanged_page_is_not_read(pypi: PyPI, simulator: Simulator) -
 
 
 async def test_a_deleted_version_is_absent(pypi: PyPI, simulator: Simulator) -> None:
-    """What the page no longer lists is not in the package."""
+    """The package lacks versions that the page no longer lists."""
     name, _ = one(simulator, "prerelease", "form:wheel")
     gone = (await read(pypi, name)).package.versions[0].name
     truth = simulator.delete_version("pypi", name, gone)
@@ -155,7 +155,7 @@ async def test_a_deleted_version_is_absent(pypi: PyPI, simulator: Simulator) -> 
 
 
 async def test_a_project_without_versions(pypi: PyPI, simulator: Simulator) -> None:
-    """It is a package without versions; its links are not known."""
+    """It is a package without versions and with unknown links."""
     name, _ = one(simulator, "empty")
     reading = await read(pypi, name)
     assert reading.requests == 1
@@ -164,7 +164,7 @@ async def test_a_project_without_versions(pypi: PyPI, simulator: Simulator) -> N
 
 
 async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator) -> None:
-    """A fetch that was broken off goes on with the versions that are missing."""
+    """An interrupted fetch continues with the missing versions."""
     name, purl = one(simulator, "yanked", "form:wheel")
     versions = len(simulator.truth("pypi", name).versions)
     simulator.fault("status", package=purl, path=r"\.metadata$", after=1, status=500)
@@ -213,7 +213,7 @@ async def test_faults_of_a_version(
     error: type[IngestError],
     endpoint: str,
 ) -> None:
-    """A registry in trouble is one typed error; a document that is bad costs its version.
+    """A failing registry is one typed error; a bad document affects only its version.
 
     Its requirements come from another document, or are unknown; they are never none.
     """
@@ -239,7 +239,7 @@ METADATA, RELEASE = "/files/demo-1.0-py3-none-any.whl.metadata", "/pypi/demo/1.0
 
 @pytest.fixture
 async def server() -> AsyncIterator[Loopback]:
-    """An index with one project of two releases, that announces their metadata without digests."""
+    """An index with one project of two releases, which announces metadata without digests."""
     async with loopback() as server:
         names = [f"demo-{version}-py3-none-any.whl" for version in ("1.0", "2.0")]
         files = [
@@ -289,9 +289,9 @@ async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
     release: dict[str, Any] | None,
     found: str,
 ) -> None:
-    """The JSON API is asked; if it cannot tell either, the requirements are unknown.
+    """The JSON API is used; without it, the requirements are unknown.
 
-    The package's other releases are not concerned.
+    The package's other releases are not affected.
     """
     server.serve(METADATA, **answer)
     if release is not None:
@@ -306,7 +306,7 @@ async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
 
 
 async def test_metadata_that_cannot_be_read_now(demo: PyPI, server: Loopback) -> None:
-    """A registry in trouble is asked again, what is broken is unknown: neither is "none"."""
+    """A failing registry is retried, a broken document is unknown: neither is "none"."""
     server.serve(METADATA, "")
     server.serve(RELEASE, "", status=500)
     with pytest.raises(RegistryUnavailable):
@@ -318,7 +318,7 @@ async def test_metadata_that_cannot_be_read_now(demo: PyPI, server: Loopback) ->
 
 
 async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> None:
-    """Where an announced metadata file is missing, the JSON API is asked."""
+    """If an announced metadata file is missing, the JSON API is used."""
     name, purl = one(simulator, "form:wheel", "requirements")
     simulator.fault("status", package=purl, endpoint="pypi.metadata", status=404)
     check((await read(pypi, name)).package, simulator.truth("pypi", name))
@@ -328,7 +328,7 @@ async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> N
 async def test_a_release_about_which_nothing_is_there(
     pypi: PyPI, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A release without any metadata has unknown requirements; the project's document helps out."""
+    """Its requirements are unknown; other facts come from the project's document."""
     name, purl = one(simulator, "form:wheel", "requirements", "repository")
     truth = simulator.truth("pypi", name)
     for endpoint in ("pypi.metadata", "pypi.version_json"):
@@ -344,7 +344,7 @@ async def test_a_release_about_which_nothing_is_there(
 async def test_lines_that_cannot_be_read(
     pypi: PyPI, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The package keeps its other requirements, and one warning per line is logged."""
+    """The package keeps its other requirements, with one warning per line."""
     name, purl = one(simulator, "form:sdist")
     lines = ["idna>=2", "pytz (>dev)", "!!", "six; extra == 'x'"]
     info = {"name": name, "requires_dist": lines}
@@ -368,7 +368,7 @@ async def test_lines_that_cannot_be_read(
 
 
 async def test_quarantine(pypi: PyPI, simulator: Simulator) -> None:
-    """A project in quarantine is as good as missing; an archived one is read."""
+    """A project in quarantine is missing; an archived one is read."""
     name, purl = one(simulator, "requirements")
     page = {
         "meta": {"api-version": "1.4"},
@@ -387,7 +387,7 @@ async def test_quarantine(pypi: PyPI, simulator: Simulator) -> None:
 
 
 async def test_files_elsewhere_are_not_fetched(pypi: PyPI, simulator: Simulator) -> None:
-    """A page cannot make us ask a host that is not the registry's."""
+    """A page cannot direct requests to another host."""
     name, purl = one(simulator, "requirements")
     normalized = purl.removeprefix("pkg:pypi/")
     entry = {
@@ -403,7 +403,7 @@ async def test_files_elsewhere_are_not_fetched(pypi: PyPI, simulator: Simulator)
 
 
 async def test_requests_for_one_package_are_bounded(pypi: PyPI, simulator: Simulator) -> None:
-    """A project with many versions has a few requests under way, not one per version."""
+    """A project with many versions has few concurrent requests."""
     name = max(
         (found.name for found in simulator.packages("pypi", 60)),
         key=lambda name: len(simulator.truth("pypi", name).versions),

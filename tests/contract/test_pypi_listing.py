@@ -1,4 +1,4 @@
-"""PyPI as a whole: serials, caches that lag behind, and indexes that are not PyPI."""
+"""The listing of PyPI: serials, lagging caches, and indexes that are not PyPI."""
 
 import json
 from collections.abc import AsyncIterator
@@ -24,14 +24,14 @@ JSON = "application/vnd.pypi.simple.v1+json"
 async def pypi(
     simulator: Simulator, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[PyPI]:
-    """PyPI as it is simulated."""
+    """The simulated PyPI."""
     async with opened(PyPI, simulator, settings, redis_url) as reader:
         yield reader
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Loopback]:
-    """An index that says what a test wants."""
+    """An index with responses set by the test."""
     async with loopback() as server:
         yield server
 
@@ -57,7 +57,7 @@ def serve(server: Loopback, serial: int | None, projects: dict[str, int | None])
 
 
 async def changed(reader: PyPI, cursor: str) -> tuple[dict[str, str | None], str]:
-    """What the feed says, and the cursor behind it."""
+    """The changes of the feed, and the cursor after them."""
     found: dict[str, str | None] = {}
     async for page in reader.list_changes(cursor):
         found |= {change.name: change.expected for change in page.changes}
@@ -74,7 +74,7 @@ async def names(reader: PyPI, cursor: str | None = None) -> list[str]:
 
 
 async def test_an_answer_older_than_the_feed(pypi: PyPI, simulator: Simulator) -> None:
-    """A project's page, or the word that it is unchanged, is refused until it is new enough."""
+    """A page or a 304 is stale until it is new enough."""
     (found,) = simulator.packages("pypi", 1, start=70)
     ref = pypi.ref(found.name)
     package = await pypi.fetch(FetchRequest(ref))
@@ -101,7 +101,7 @@ async def test_an_answer_older_than_the_feed(pypi: PyPI, simulator: Simulator) -
 async def test_a_serial_in_the_page_alone(
     index: PyPI, server: Loopback, serial: int | None
 ) -> None:
-    """An index without the header is believed by its page; one that tells nothing, always."""
+    """Without the header, the page's serial counts; without a serial, every response."""
     meta = {"api-version": "1.4"} | ({} if serial is None else {"_last-serial": serial})
     page = {"meta": meta, "name": "a", "files": [], "versions": []}
     server.serve("/simple/a/", json.dumps(page), media_type=JSON)
@@ -117,7 +117,7 @@ async def test_a_serial_in_the_page_alone(
 
 
 async def test_an_unchanged_list_costs_an_empty_answer(pypi: PyPI, simulator: Simulator) -> None:
-    """The validator is in the cursor: one request, answered with 304."""
+    """The validator is in the cursor: one request, with status 304."""
     cursor = await pypi.feed_end()
     simulator.reset_counts()
     assert await changed(pypi, cursor) == ({}, cursor)
@@ -127,7 +127,7 @@ async def test_an_unchanged_list_costs_an_empty_answer(pypi: PyPI, simulator: Si
 async def test_a_cursor_keeps_the_validator_of_what_it_has_seen(
     index: PyPI, server: Loopback
 ) -> None:
-    """A list that is another one without news is asked for conditionally from then on."""
+    """A new list without changes gives the cursor its validator."""
     serve(server, 10, {"a": 1})
     cursor = await index.feed_end()
     serve(server, 10, {"a": 1, "b": 2})
@@ -140,7 +140,7 @@ async def test_a_cursor_keeps_the_validator_of_what_it_has_seen(
 async def test_a_newer_list_in_the_middle(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What changed again before the place is found again; what was done is not."""
+    """Repeated changes before the position are found again; processed ones are not."""
     monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdef", 1))
     cursor = await index.feed_end()
@@ -158,7 +158,7 @@ async def test_a_newer_list_in_the_middle(
 async def test_many_changes_before_the_place(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the old place is reached again, a cursor leads back to where it was."""
+    """Until the old position is reached again, a cursor leads back to it."""
     monkeypatch.setattr(module, "PAGE_SIZE", 2)
     serve(server, 10, dict.fromkeys("abcdefgh", 1))
     cursor = await index.feed_end()
@@ -192,7 +192,7 @@ async def test_many_changes_before_the_place(
 async def test_a_list_from_before(
     index: PyPI, server: Loopback, serial: int, error: type[Exception]
 ) -> None:
-    """A little older is a cache that lags behind; far older is a registry that counts anew."""
+    """Slightly older is a lagging cache; far older is a registry with restarted serials."""
     serve(server, 900_000 + module.CACHE_LAG + 1, {"a": 1})
     cursor = await index.feed_end()
     serve(server, serial, {"a": 1})
@@ -203,7 +203,7 @@ async def test_a_list_from_before(
 
 
 async def test_a_listing_is_not_older_than_the_feed(index: PyPI, server: Loopback) -> None:
-    """Who takes the feed's end and lists then would miss what is between a cache and the end."""
+    """Otherwise changes between a cached list and the feed's end would be missed."""
     serve(server, 10, {"a": 1, "b": 10})
     await index.feed_end()
     serve(server, 9, {"a": 1})
@@ -216,7 +216,7 @@ async def test_a_listing_is_not_older_than_the_feed(index: PyPI, server: Loopbac
 async def test_a_listing_goes_on_after_a_reset(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names have no numbers: only the feed has to begin anew."""
+    """Names have no serials, so only the feed starts again."""
     monkeypatch.setattr(module, "PAGE_SIZE", 1)
     serve(server, 5_000_000, {"a": 1, "b": 10})
     pages = [page async for page in index.list_names(None)]
@@ -226,7 +226,7 @@ async def test_a_listing_goes_on_after_a_reset(
 
 
 async def test_an_index_without_serials(index: PyPI, server: Loopback) -> None:
-    """Its names can be listed; its changes cannot be followed, and it says so."""
+    """Its names can be listed; following its changes is an error."""
     for projects in ({"a": None, "b": 3}, {"b": None}):
         serve(server, 10 if len(projects) > 1 else None, projects)  # type: ignore[arg-type]
         assert await names(index) == [*projects]
@@ -235,7 +235,7 @@ async def test_an_index_without_serials(index: PyPI, server: Loopback) -> None:
 
 
 async def test_an_index_that_speaks_html(index: PyPI, server: Loopback) -> None:
-    """A mirror without the JSON form is told from an empty one."""
+    """A mirror without the JSON form is distinguished from an empty one."""
     server.serve("/simple/", "<!DOCTYPE html><html></html>", media_type="text/html")
     with pytest.raises(MalformedMetadata, match="HTML"):
         await names(index)

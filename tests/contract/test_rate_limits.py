@@ -1,4 +1,4 @@
-"""Reading under a rate that is much lower than what is wanted."""
+"""Reads packages under a rate that is much lower than the demand."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ MOST_TWICE = 3
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """Packages of many versions, which share nothing."""
+    """Packages of many versions without shared documents."""
     with Simulator.start(packages=200, versions="24", requirements="1", plain=True) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for long, or of so few packages none would be refused."""
+    """Short waits, so that even few packages are refused."""
     monkeypatch.setattr(rate_limit, "MAX_WAIT", 0.1)
     monkeypatch.setattr(rate_limit, "MAX_START", 0.1)
 
@@ -42,7 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_no_permission_is_spent_in_vain(
     name: str, simulator: Simulator, settings: Settings, redis_url: str
 ) -> None:
-    """Packages that are refused half-way come to their end, and nothing is thrown away."""
+    """Packages that are refused half-way are completed, and no response is lost."""
     names = [package.name for package in simulator.packages(name, 8, start=100)]
     with rate_of(ecosystem(name), 100_000):
         async with opened(ecosystem(name), simulator, settings, redis_url) as reader:
@@ -66,7 +66,7 @@ async def test_no_permission_is_spent_in_vain(
 
 
 async def _in_time(reader: Ecosystem, cache: redis.Redis, name: str) -> tuple[Package, int]:
-    """A package, read in as many executions as the rate makes of it, and how many more than one."""
+    """Read a package; returns it and the number of additional executions."""
     *refusals, package = [each async for each in read_in_turn(reader, cache, name)]
     assert package
     return package, len(refusals)

@@ -1,4 +1,4 @@
-"""Reading gems over HTTP: which documents are asked for, and what becomes of each answer."""
+"""Reads gems over HTTP: the requested documents, and the results."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ DATE = "2024-05-06T07:08:09.010Z"
 
 @pytest.fixture
 async def registry() -> AsyncIterator[Loopback]:
-    """A registry with one gem, in the form that has no dates in the index."""
+    """A registry with one gem, in the format without dates in the index."""
     async with loopback() as server:
         server.serve(
             "/info/demo",
@@ -83,7 +83,7 @@ def dates(package: Package) -> dict[str, datetime | None]:
 
 
 async def test_gem_is_read(rubygems: RubyGems, registry: Loopback) -> None:
-    """Versions in order, dates, requirements and links of a gem that is new."""
+    """Versions in order, dates, requirements and links of a new gem."""
     package = (await read(rubygems, "demo")).package
     assert package.ref == RubyGems.ref("demo")
     assert [(v.name, v.purl, v.yanked) for v in package.versions] == [
@@ -128,7 +128,7 @@ async def test_facts_are_read(rubygems: RubyGems, registry: Loopback) -> None:
 async def test_new_gem_whose_metadata_name_the_source_costs_two(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """The versions' dates and the repository come with one answer."""
+    """One response has the versions' dates and the repository."""
     source = {"source_code_uri": "https://github.com/o/meta"}
     registry.serve("/api/v1/versions/demo.json", versions("1.0", "1.1.0.rc1", **source))
     reading = await read(rubygems, "demo")
@@ -139,7 +139,7 @@ async def test_new_gem_whose_metadata_name_the_source_costs_two(
 async def test_new_gem_whose_metadata_do_not_costs_three(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """Older gemspecs have a home page only, which is in the gem's own document."""
+    """Older gemspecs have only a home page, in the gem's own document."""
     assert (await read(rubygems, "demo")).requests == 3
     assert registry.asked == dict.fromkeys(registry.answers, 1)
 
@@ -147,7 +147,7 @@ async def test_new_gem_whose_metadata_do_not_costs_three(
 async def test_index_with_dates_costs_two_for_a_new_gem(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """Where the index tells the dates, nobody asks for them."""
+    """If the index has the dates, the API's are not requested."""
     registry.serve("/info/demo", "---\n1.0 |checksum:1,created_at:2026-01-02T03:04:05Z\n")
     reading = await read(rubygems, "demo")
     assert reading.requests == 2
@@ -160,7 +160,7 @@ async def test_index_with_dates_costs_two_for_a_new_gem(
 async def test_one_new_version_costs_two(
     rubygems: RubyGems, registry: Loopback, created_at: str
 ) -> None:
-    """Its date, or if the index tells that, the links as of that version."""
+    """Its date, or if the index has it, the new version's links."""
     registry.serve("/info/demo", f"---\n1.0 |checksum:1\n2.0 |checksum:1{created_at}\n")
     registry.serve("/api/v1/versions/demo.json", versions("1.0", "2.0"))
     reading = await read(rubygems, "demo", known=[VersionName("1.0")])
@@ -180,7 +180,7 @@ async def test_new_old_version_with_a_date_costs_one(
 
 
 async def test_nothing_new_costs_one(rubygems: RubyGems, registry: Loopback) -> None:
-    """What the graph has is left as it is; the requirements cost nothing and are there."""
+    """The graph keeps its values; requirements come with the same response."""
     known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
     reading = await read(rubygems, "demo", known=known)
     assert reading.requests == 1
@@ -199,7 +199,7 @@ async def test_asked_by_name_everything_is_read(rubygems: RubyGems, registry: Lo
 
 
 async def test_unchanged_gem_costs_an_empty_answer(rubygems: RubyGems, registry: Loopback) -> None:
-    """With the validator of what the graph has, the registry need not send it again."""
+    """The request has the graph's validator."""
     package = (await read(rubygems, "demo")).package
     registry.asked.clear()
     answer = await rubygems.fetch(FetchRequest(rubygems.ref("demo"), etag=package.etag))
@@ -218,7 +218,7 @@ async def test_lower_case_name_belongs_to_who_is_spelled_so(
     twin: bool,  # noqa: FBT001
     name: str,
 ) -> None:
-    """For one request more; the requests have the registry's own spelling."""
+    """It costs one more request; requests have the registry's own spelling."""
     registry.serve("/info/ZenTest", "---\n4.12.0 |created_at:2026-01-02T03:04:05Z\n")
     registry.serve("/api/v1/gems/ZenTest.json", gem("ZenTest"))
     if twin:
@@ -236,7 +236,7 @@ async def test_lower_case_name_belongs_to_who_is_spelled_so(
 async def test_version_that_has_left_the_index_is_yanked(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """It stays in its place, without what is not read of it, and is not the latest."""
+    """It keeps its position and its data, and is not the latest."""
     known = [VersionName(name) for name in ("0.9", "1.0", "1.1.0.rc1", "2.0")]
     reading = await read(rubygems, "demo", known=known)
     assert [(v.name, v.yanked, v.requirements is None) for v in reading.package.versions] == [
@@ -253,7 +253,7 @@ async def test_version_that_has_left_the_index_is_yanked(
 async def test_version_whose_line_cannot_be_read_is_not_yanked(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """It is there, in whatever form."""
+    """It still exists."""
     registry.serve("/info/demo", "---\n1.0 |\n2.0|new\n2.1\tnew\n2.2-java\tx\n2.30 |\n")
     known = [VersionName(name) for name in ("1.0", "2.0", "2.1", "2.2", "2.3", "2.30")]
     package = (await read(rubygems, "demo", known=known)).package
@@ -280,7 +280,7 @@ async def test_yanked_version_keeps_what_is_known_of_it(
     clean_graph: None,
     cypher: Cypher,
 ) -> None:
-    """Everything but ``yanked``; when it comes back, it is as it was."""
+    """Only ``yanked`` changes, and changes back if the version returns."""
     lines = [
         "1.0 json:~> 2.0|created_at:2026-01-02T03:04:05Z",
         "1.1 json:~> 2.1|created_at:2026-02-02T03:04:05Z",
@@ -312,7 +312,7 @@ async def test_yanked_version_keeps_what_is_known_of_it(
 
 
 async def test_gem_of_yanked_versions_is_not_found(rubygems: RubyGems, registry: Loopback) -> None:
-    """A file without lines names a gem that nobody can install."""
+    """A gem without lines cannot be installed."""
     registry.serve("/info/demo", "---\n", media_type=TEXT)
     with pytest.raises(PackageNotFound):
         await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
@@ -334,7 +334,7 @@ WRONG_DIGEST = {"Repr-Digest": "sha-512=:eHh4:, sha-256=:eHh4eHh4eHh4eHh4:"}
 async def test_index_that_is_none_is_not_taken_for_a_gem(
     rubygems: RubyGems, registry: Loopback, answer: dict[str, Any], error: type[IngestError]
 ) -> None:
-    """Text that is no index is malformed; what has not the announced digest was damaged."""
+    """Other text is malformed; a wrong digest means a damaged transfer."""
     registry.serve("/info/demo", **answer)
     with pytest.raises(error):
         await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
@@ -358,7 +358,7 @@ async def test_index_that_is_none_is_not_taken_for_a_gem(
 async def test_gem_is_taken_without_what_the_api_cannot_tell(
     rubygems: RubyGems, registry: Loopback, document: str, answer: dict[str, Any]
 ) -> None:
-    """Dates are unknown, or links left as the graph has them; with a warning."""
+    """Dates are unknown, or the graph keeps its links; with a warning."""
     registry.serve(f"/api/v1/{document}/demo.json", **answer)
     with capture_logs() as logs:
         package = (await read(rubygems, "demo")).package
@@ -377,7 +377,7 @@ async def test_gem_is_taken_without_what_the_api_cannot_tell(
 async def test_waiting_for_the_api_is_no_failure(
     rubygems: RubyGems, registry: Loopback, document: str
 ) -> None:
-    """Else a busy hour would leave gems without dates."""
+    """Otherwise gems would lack dates after a busy hour."""
     registry.serve(f"/api/v1/{document}/demo.json", "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):
         await rubygems.fetch(FetchRequest(rubygems.ref("demo")))
@@ -388,7 +388,7 @@ async def test_waiting_for_the_api_is_no_failure(
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """A registry of 400 packages, some without versions, some requirements unknown to it."""
+    """A registry of 400 packages, some without versions, some with unknown requirements."""
     with Simulator.start(packages=400, missing=0.02, empty=0.02, versions="1-40") as simulator:
         yield simulator
 
@@ -403,9 +403,9 @@ async def simulated(
 
 
 async def test_every_gem_is_read_as_it_is(simulated: RubyGems, simulator: Simulator) -> None:
-    """Spellings, links, order, dates, platforms and requirements of 60 gems.
+    """Spellings, links, order, dates, platforms and requirements of 60 gems are correct.
 
-    Each takes two requests or three; those with capitals one more, for a twin in lower case.
+    Each costs two or three requests; a gem with capitals costs one more.
     """
     for found in simulator.packages("rubygems", 60):
         truth = simulator.truth("rubygems", found.name)
@@ -416,7 +416,7 @@ async def test_every_gem_is_read_as_it_is(simulated: RubyGems, simulator: Simula
 
 
 async def test_what_was_published_is_read(simulated: RubyGems, simulator: Simulator) -> None:
-    """A new version costs two requests, and an unchanged gem one with an empty answer."""
+    """A new version costs two requests, an unchanged gem one with an empty response."""
     (found,) = simulator.packages("rubygems", 1, traits=("requirements",))
     first = (await read(simulated, found.name)).package
     published = simulator.publish("rubygems", found.name)

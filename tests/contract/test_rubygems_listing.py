@@ -1,4 +1,4 @@
-"""All gems and what changes, over HTTP from the simulated registry."""
+"""Listing and changes of gems, over HTTP from the simulated registry."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -51,18 +51,18 @@ async def gems(
 
 
 def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
-    """So many gems."""
+    """The names of this number of gems."""
     return [found.name for found in simulator.packages("rubygems", count, start=start)]
 
 
 async def assert_caught_up(gems: RubyGems, found: Followed) -> None:
-    """Behind the last page there is nothing, which one request tells."""
+    """Check with one request that nothing follows the last page."""
     again = await followed(gems, found.cursor)
     assert (again.pages, again.requests) == ([], 1)
 
 
 async def assert_true(gems: RubyGems, change: Change) -> None:
-    """The gem's file is what the change says of it."""
+    """Check that the gem's file has the announced digest."""
     package = (await read(gems, change.name, expected=change.expected)).package
     assert package.etag == change.etag == f'"{change.expected}"'
 
@@ -71,7 +71,7 @@ async def assert_true(gems: RubyGems, change: Change) -> None:
 
 
 async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None:
-    """Each once, in one request, and it is known how many there are."""
+    """Each once, in one request, with the total."""
     simulator.add("rubygems")
     simulator.delete("rubygems", names(simulator, 1)[0])
     found = await listed(gems)
@@ -84,7 +84,7 @@ async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None
 async def test_a_listing_does_not_go_on_in_another_list(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """A name may have come in anywhere: who asked is told to begin again."""
+    """A new name may be anywhere, so the cursor expires."""
     page = (await listed(gems)).pages[3]
     simulator.add("rubygems")
     with pytest.raises(CursorExpired):
@@ -106,7 +106,7 @@ async def test_nothing_has_changed_at_the_end(gems: RubyGems, simulator: Simulat
 
 
 async def test_changes_are_told_once(gems: RubyGems, simulator: Simulator) -> None:
-    """Published, yanked, deleted, added: these and no others, with the digests of their files."""
+    """Published, yanked, deleted and added gems only, with the digests of their files."""
     published, twice, yanked, deleted = names(simulator, 4, start=20)
     cursor = await gems.feed_end()
     simulator.publish("rubygems", published)
@@ -129,7 +129,7 @@ async def test_changes_are_told_once(gems: RubyGems, simulator: Simulator) -> No
 
 
 async def test_following_goes_on_at_every_cursor(gems: RubyGems, simulator: Simulator) -> None:
-    """Behind each page comes the rest, in whatever process; at the end nothing is left."""
+    """Each page's cursor leads to the rest, in any process."""
     cursor = await gems.feed_end()
     expected = names(simulator, 100)
     for name in expected:
@@ -146,7 +146,7 @@ async def test_following_goes_on_at_every_cursor(gems: RubyGems, simulator: Simu
 async def test_a_list_made_anew_is_read_from_the_beginning(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """All gems are told with what their files are now, whatever has come since the last look."""
+    """All gems are reported with their current digests, after any number of changes."""
     published, yanked = names(simulator, 2)
     cursor = await gems.feed_end()
     simulator.publish("rubygems", published)
@@ -170,7 +170,7 @@ async def test_a_list_made_anew_is_read_from_the_beginning(
 async def test_a_list_made_anew_without_news_is_seen_to_be_another(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """Nothing differs but the time in its head: the bytes before the cursor are the same."""
+    """Only the time in its head differs; the bytes before the cursor are equal."""
     cursor = await gems.feed_end()
     simulator.rebuild("rubygems")
     found = await followed(gems, cursor)
@@ -181,7 +181,7 @@ async def test_a_list_made_anew_without_news_is_seen_to_be_another(
 async def test_a_list_made_anew_in_the_middle_of_reading_loses_nothing(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """The cursor of a page is none in another list."""
+    """A page's cursor is invalid in another list."""
     cursor = await gems.feed_end()
     expected = names(simulator, 60)
     for name in expected:
@@ -194,7 +194,7 @@ async def test_a_list_made_anew_in_the_middle_of_reading_loses_nothing(
 async def test_a_line_that_was_lost_is_in_the_list_made_anew(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """Nobody can see that a line is missing; next month everything is told."""
+    """A missing line is not visible; the next monthly list has everything."""
     dropped, kept = names(simulator, 2)
     cursor = await gems.feed_end()
     simulator.publish("rubygems", dropped)
@@ -211,7 +211,7 @@ async def test_a_line_that_was_lost_is_in_the_list_made_anew(
 async def test_a_line_taken_back_makes_everything_suspicious(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """The list is not what it was before the cursor, so all of it is told."""
+    """The list before the cursor has changed, so all gems are reported."""
     one, other = names(simulator, 2)
     cursor = await gems.feed_end()
     simulator.publish("rubygems", one)
@@ -226,7 +226,7 @@ async def test_a_line_taken_back_makes_everything_suspicious(
 async def test_an_older_copy_of_the_list_undoes_nothing(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """A cache that lags behind shows a shorter list: nothing new, and the cursor stays."""
+    """A lagging cache has a shorter list: no changes, and the cursor stays."""
     cursor = await gems.feed_end()
     for name in (many := names(simulator, 40)):
         simulator.publish("rubygems", name)
@@ -244,7 +244,7 @@ async def test_an_older_copy_of_the_list_undoes_nothing(
 async def test_more_than_fits_in_memory_is_read_from_a_file(
     gems: RubyGems, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same is told, from the same place on."""
+    """The same gems are reported, from the same position."""
     cursor = await gems.feed_end()
     expected = set(names(simulator, 60))
     for name in expected:
@@ -261,7 +261,7 @@ async def test_more_than_fits_in_memory_is_read_from_a_file(
 async def test_a_host_that_knows_no_parts_is_followed(
     settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
-    """It sends everything each time; only what is new is told. A last line may be half there."""
+    """It sends the whole list; only new lines count, and the last may be incomplete."""
     one, other, third = (hashlib.md5(text).hexdigest() for text in (b"1", b"2", b"3"))  # noqa: S324
     head = "created_at: 2026-11-01T00:00:05Z\n---\n"
     async with (
@@ -291,7 +291,7 @@ async def test_a_host_that_knows_no_parts_is_followed(
 async def test_another_file_than_was_announced_is_stale(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """Whether the file is new to us or not, or not there at all."""
+    """For a new, an unchanged and a missing file."""
     name = names(simulator, 1)[0]
     package = (await read(gems, name)).package
     assert package.etag
@@ -326,7 +326,7 @@ DAMAGED = [
 async def test_a_damaged_list_is_no_empty_registry(
     gems: RubyGems, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """Neither the listing nor the feed takes it for the end."""
+    """Both the listing and the feed raise an error."""
     cursor = await gems.feed_end()
     simulator.rebuild("rubygems")
     for endpoint in ("rubygems.names", "rubygems.list"):
@@ -340,7 +340,7 @@ async def test_a_damaged_list_is_no_empty_registry(
 async def test_a_list_without_end_is_not_read(
     gems: RubyGems, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is kept has an upper bound."""
+    """The size is limited."""
     monkeypatch.setattr(listing, "MAX_LIST", 1000)
     cursor = await gems.feed_end()
     simulator.rebuild("rubygems")

@@ -1,6 +1,6 @@
-"""The smallest ecosystem lists and follows its registry as the protocol says.
+"""The smallest ecosystem lists and follows its registry as the protocol requires.
 
-Others bring their ecosystems without our tests; this is what the worked example does.
+Plug-ins are not covered by our tests; this is the test of the example.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -30,13 +30,13 @@ def toys() -> Iterator[ToyRegistry]:
 async def toy(
     toys: ToyRegistry, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Toy]:
-    """The ecosystem, reading it."""
+    """The ecosystem, reading that registry."""
     async with reading(Toy, settings, redis_url, api=toys.url) as ecosystem:
         yield ecosystem
 
 
 async def test_names_are_listed_page_by_page(toy: Toy) -> None:
-    """All names, and from any page's cursor those behind it."""
+    """All names, and from any page's cursor the later ones."""
     pages = [page async for page in toy.list_names(None)]
     assert [name for page in pages for name in page.names] == NAMES
     assert {page.total for page in pages} == {len(NAMES)}
@@ -45,7 +45,7 @@ async def test_names_are_listed_page_by_page(toy: Toy) -> None:
 
 
 async def test_changes_are_followed(toy: Toy, toys: ToyRegistry) -> None:
-    """Nothing at the end of the feed; then what came and went, once a page."""
+    """Nothing at the end of the feed; later each change once per page."""
     end = await toy.feed_end()
     assert [page async for page in toy.list_changes(end)] == []
     toys.put("kite", {"1": {}, "2": {"string": ">= 1"}})
@@ -66,7 +66,7 @@ async def test_changes_are_followed(toy: Toy, toys: ToyRegistry) -> None:
 
 
 def test_names() -> None:
-    """Any case is one toy; whatever could lead elsewhere is none."""
+    """Any case is one toy; path tricks are rejected."""
     assert Toy.ref("Kite") == Toy.ref("kite")
     for name in ("", "a/b", "../a", "a%2f", "a" * 5000, "a\n"):
         with pytest.raises(InvalidName):

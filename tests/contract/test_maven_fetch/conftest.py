@@ -1,4 +1,4 @@
-"""Reading that repository."""
+"""Fixtures for reading the test repository."""
 
 from collections.abc import AsyncIterator
 
@@ -45,7 +45,7 @@ async def base_url(repository: Repository) -> AsyncIterator[str]:
 async def workers(
     base_url: str, redis_url: str, settings: Settings, cache: redis.Redis
 ) -> AsyncIterator[list[Maven]]:
-    """The ecosystem, as two processes have it."""
+    """The ecosystem in two processes."""
     endpoints = Endpoints({"repository": base_url}, {"repository": 5})
     state = redis.Redis.from_url(redis_url, decode_responses=True)
     async with state, open_transport(settings) as transport:

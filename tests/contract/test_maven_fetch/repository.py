@@ -1,4 +1,4 @@
-"""A repository of our own making, with Maven Central's manners."""
+"""A test repository that behaves like Maven Central."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,7 @@ DATE = "Mon, 07 Jul 2025 10:11:12 GMT"
 
 @dataclass
 class Repository:
-    """Documents by path; what has none is not found. Counts how often each is asked for."""
+    """Documents by path, with a count of requests for each; others are not found."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
@@ -44,17 +44,17 @@ class Repository:
 
     @staticmethod
     def path(coordinates: str) -> str:
-        """Where the POM of ``group:artifact:version`` is."""
+        """The path of the POM of ``group:artifact:version``."""
         group, artifact, version = coordinates.split(":")
         return f"{group.replace('.', '/')}/{artifact}/{version}/{artifact}-{version}.pom"
 
     @staticmethod
     def list_path(name: str) -> str:
-        """Where the list of versions of ``group:artifact`` is."""
+        """The path of the list of versions of ``group:artifact``."""
         return f"{name.replace('.', '/').replace(':', '/')}/maven-metadata.xml"
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Maven Central's manners: validators, and dates on everything."""
+        """Respond like Maven Central, with validators and dates."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

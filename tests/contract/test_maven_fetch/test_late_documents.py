@@ -1,4 +1,4 @@
-"""Right after a release the list may be ahead of the POMs, or a POM of its parents."""
+"""Shortly after a release, a POM or a parent of the listed version may be missing."""
 
 from datetime import datetime, timedelta
 
@@ -18,12 +18,12 @@ from tests.unit.maven_folder import bill, dependencies, dependency, managed, par
 
 
 def days_ago(days: float) -> datetime:
-    """A moment that many days back."""
+    """A time this number of days ago."""
     return now() - timedelta(days=days)
 
 
 def stamp(moment: datetime) -> str:
-    """As lists of versions have it."""
+    """A time in the format of lists of versions."""
     return f"{moment:%Y%m%d%H%M%S}"
 
 
@@ -40,7 +40,7 @@ RETURN v.name AS name, COLLECT { MATCH (v)-[r:REQUIRE]->() RETURN r.constraints 
 async def test_a_pom_that_is_not_there_yet(
     maven: Maven, repository: Repository, days: float
 ) -> None:
-    """Right after a release the list may be ahead: the next reading asks again."""
+    """Shortly after a release, the next reading requests it again."""
     body = "<url>https://github.com/o/r</url>" + dependencies(dependency("x:a", "1"))
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(days_ago(days)))
     pom = repository.documents.pop(repository.path("g:a:2"))
@@ -66,7 +66,7 @@ async def test_what_was_not_there_yet_gets_into_the_graph(
     clean_graph: None,
     cypher: Cypher,
 ) -> None:
-    """The list has not changed since, but the version has been waited for."""
+    """The list is unchanged, but the version was awaited."""
     body = dependencies(dependency("x:a", "1"))
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(LATELY))
     pom = repository.documents.pop(repository.path("g:a:2"))
@@ -101,7 +101,7 @@ async def test_what_was_not_there_yet_gets_into_the_graph(
 async def test_a_pom_that_is_missing_for_good(
     maven: Maven, repository: Repository, versioning: dict[str, str]
 ) -> None:
-    """Nobody asks for it at each update of the package."""
+    """Updates of the package do not request it again."""
     repository.publish("g:a", "1", "2", **versioning)
     del repository.documents[repository.path("g:a:2")]
     package = (await read(maven, "g:a")).package
@@ -111,7 +111,7 @@ async def test_a_pom_that_is_missing_for_good(
 
 
 async def test_many_missing_poms_are_no_delay(maven: Maven, repository: Repository) -> None:
-    """A release brings a few versions; where more are missing, they were never there."""
+    """A release has few versions; many missing POMs never existed."""
     names = [str(number) for number in range(MAX_AWAITED + 1)]
     repository.publish("g:a", *names, "100", lastUpdated=stamp(LATELY))
     for name in names:
@@ -136,7 +136,7 @@ async def test_a_parent_that_is_not_there_yet(  # noqa: PLR0917
     released: datetime,
     is_awaited: bool,  # noqa: FBT001
 ) -> None:
-    """A version that was released with it is read again; an older one is as it is."""
+    """A recently released version is read again, an older one is not."""
     repository.date = f"{released:%a, %d %b %Y %H:%M:%S} GMT"
     bodies = {
         "parent": parent("g:late:2"),

@@ -1,4 +1,4 @@
-"""Packages whose reading takes longer than one execution may."""
+"""Packages whose extraction takes longer than the time limit."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ VERSIONS = 40
 
 @pytest.fixture
 def large(repository: Repository) -> Repository:
-    """A package of which every version imports a large bill of materials of its own."""
+    """A package of which every version imports its own large bill of materials."""
     names = [str(number) for number in range(VERSIONS)]
     repository.publish("g:a", *names)
     filling = [dependency(f"some.group:artifact-{n}", "1.2.3") for n in range(LARGE // 80)]
@@ -34,7 +34,7 @@ def large(repository: Repository) -> Repository:
 async def test_a_long_reading_ends(
     workers: list[Maven], large: Repository, cache: redis.Redis
 ) -> None:
-    """However often it is cut off: each execution goes on where the last one, anywhere, was."""
+    """After any number of interruptions, each execution continues where the last one stopped."""
     package, executions = None, 0
     while package is None:
         maven = workers[executions % 2]

@@ -1,4 +1,4 @@
-"""Reading packages of Maven Central over HTTP."""
+"""Reads packages of Maven Central over HTTP."""
 
 from datetime import UTC, datetime
 
@@ -33,7 +33,7 @@ from tests.unit.maven_folder import (
 
 
 async def test_a_package_with_parents(maven: Maven, repository: Repository) -> None:
-    """Names, order, dates, links and requirements; one request a document."""
+    """Names, order, dates, links and requirements are correct; one request per document."""
     scm = "<scm><connection>scm:git:git://github.com/acme/things.git</connection></scm>"
     repository.add(
         "org.acme:parent:1.1",
@@ -76,7 +76,7 @@ async def test_a_package_with_parents(maven: Maven, repository: Repository) -> N
 
 
 async def test_links_come_from_the_latest_version(maven: Maven, repository: Repository) -> None:
-    """Its own scm, or that of the parent it was released with; the owner is the vendor."""
+    """Its own scm, or that of a parent of the same release; the owner is the vendor."""
     repository.publish("org.acme:thing", "1", "2", body="<url>https://github.com/old/home</url>")
     repository.add(
         "org.acme:parent:2",
@@ -90,7 +90,7 @@ async def test_links_come_from_the_latest_version(maven: Maven, repository: Repo
 async def test_parents_are_read_once_for_all_workers(
     workers: list[Maven], repository: Repository
 ) -> None:
-    """What one package needed costs no request for another, in this process or in another."""
+    """Shared documents cost no second request, in any process."""
     repository.add("g:parent:1", parent("g:grandparent:1"))
     repository.add("g:grandparent:1", properties(v="5"))
     body = parent("g:parent:1") + dependencies(dependency("x:a", "${v}"))
@@ -105,7 +105,7 @@ async def test_parents_are_read_once_for_all_workers(
 
 
 async def test_an_update_costs_what_changed(maven: Maven, repository: Repository) -> None:
-    """One new version: the list and one POM; nothing new: an empty answer."""
+    """A new version costs the list and one POM; no change costs an empty response."""
     repository.publish("g:a", "1", "2", body=dependencies(dependency("x:a", "1")))
     first = (await read(maven, "g:a")).package
     repository.publish("g:a", "1", "2", "3", body=dependencies(dependency("x:a", "1")))
@@ -123,7 +123,7 @@ async def test_an_update_costs_what_changed(maven: Maven, repository: Repository
 async def test_links_of_a_known_version_are_read_if_asked(
     maven: Maven, repository: Repository
 ) -> None:
-    """Without a new latest version the links stay as they are, unless somebody wants them."""
+    """Without a new latest version, only a full request reads the links."""
     repository.publish("g:a", "1", "2", body="<url>https://github.com/o/r</url>")
     plain = await read(maven, "g:a", known=["1", "2"])
     full = await read(maven, "g:a", known=["1", "2"], full=True)
@@ -133,7 +133,7 @@ async def test_links_of_a_known_version_are_read_if_asked(
 
 
 async def test_a_parent_by_range(maven: Maven, repository: Repository) -> None:
-    """It is the highest listed version in it; the list is read once, and for no other parent."""
+    """It is the highest listed version; only this parent's list is read, once."""
     repository.publish("g:p", "1", "1.5", "2")
     repository.add("g:p:1.5", managed(dependency("x:a", "7")))
     repository.publish(
@@ -149,7 +149,7 @@ async def test_a_parent_by_range(maven: Maven, repository: Repository) -> None:
 async def test_a_document_type_declaration_is_read_over(
     maven: Maven, repository: Repository
 ) -> None:
-    """In a POM, in a parent and in a list; an entity makes only its own version unreadable."""
+    """In a POM, a parent and a list; an entity makes only its own version unreadable."""
     repository.publish("g:a", "1", "2", body=parent("g:p:1") + dependencies(dependency("x:a")))
     repository.add("g:p:1", managed(dependency("x:a", "7")) + "<x:y/>")
     paths = [repository.list_path("g:a"), *map(repository.path, ("g:a:1", "g:a:2", "g:p:1"))]
@@ -218,7 +218,7 @@ async def test_what_the_constraint_does_not_say(maven: Maven, repository: Reposi
 
 
 async def test_versions_that_the_list_lacks(maven: Maven, repository: Repository) -> None:
-    """What the graph has counts, and what the list hints at if the repository has it."""
+    """Versions in the graph count, and hints whose POMs exist."""
     repository.publish("g:a", "1", "2", latest="4", release="3")
     repository.add("g:a:3", dependencies(dependency("x:a", "1")))
     reading = await read(maven, "g:a", known=[VersionName("1.5")])
@@ -239,7 +239,7 @@ async def test_a_list_of_hints_only(maven: Maven, repository: Repository) -> Non
 async def test_a_list_without_versions_is_no_package(
     maven: Maven, repository: Repository, body: bytes
 ) -> None:
-    """A group's list of plugins, or hints at what is not there."""
+    """A group's list of plugins, or hints without POMs."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(PackageNotFound, match="pkg:maven/g/a"):
         await maven.fetch(FetchRequest(maven.ref("g:a")))
@@ -249,7 +249,7 @@ async def test_a_list_without_versions_is_no_package(
 
 
 async def test_capitals(maven: Maven, repository: Repository) -> None:
-    """The lower-case name belongs to the package that is spelled so, if there is one."""
+    """The lower-case name belongs to the package with that spelling, if it exists."""
     repository.publish("com.Acme:Thing", "1")
     alone = await read(maven, "com.Acme:Thing")
     assert (alone.package.ref.name, alone.requests) == ("com.acme:thing", 3)
@@ -300,7 +300,7 @@ async def test_one_bad_pom_costs_one_version(
 async def test_one_bad_parent_costs_what_it_would_give(
     maven: Maven, repository: Repository, body: bytes | None
 ) -> None:
-    """Own dependencies stay, managed ones are required in any version; it is asked for once."""
+    """Own dependencies stay, managed ones allow any version; it is requested once."""
     own = parent("g:parent:1") + dependencies(dependency("x:own", "1"), dependency("x:managed"))
     repository.publish("g:a", *map(str, range(1, 20)), body=own)
     if body is not None:
@@ -320,7 +320,7 @@ async def test_one_bad_parent_costs_what_it_would_give(
     ids=["truncated", "pom", "bomb", "another"],
 )  # fmt: skip
 async def test_a_bad_list_is_no_package(maven: Maven, repository: Repository, body: bytes) -> None:
-    """None of these is taken for a package without versions."""
+    """None of these means a package without versions."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(MalformedMetadata):
         await maven.fetch(FetchRequest(maven.ref("g:a")))
@@ -331,7 +331,7 @@ async def test_a_bad_list_is_no_package(maven: Maven, repository: Repository, bo
 async def test_a_host_that_does_not_answer_is_no_missing_pom(
     maven: Maven, repository: Repository, which: str, status: int, error: type[IngestError]
 ) -> None:
-    """The package is tried again; nothing is written down as without requirements."""
+    """The package is retried, and nothing is stored as without requirements."""
     repository.publish("g:a", "1", "2", body=parent("g:parent:1"))
     repository.add("g:parent:1", "")
     repository.statuses[repository.path(which)] = status
@@ -340,7 +340,7 @@ async def test_a_host_that_does_not_answer_is_no_missing_pom(
 
 
 async def test_a_page_instead_of_a_pom_is_no_pom(maven: Maven, repository: Repository) -> None:
-    """A proxy's page with status 200 says nothing about the version."""
+    """A proxy's page with status 200 is no statement about the version."""
     repository.publish("g:a", "1")
     repository.documents[repository.path("g:a:1")] = b"<!doctype html><p>Please log in"
     with pytest.raises(MalformedMetadata, match="HTML page"):
@@ -348,7 +348,7 @@ async def test_a_page_instead_of_a_pom_is_no_pom(maven: Maven, repository: Repos
 
 
 async def test_a_long_history(maven: Maven, repository: Repository) -> None:
-    """It is read with one request a document, a few at a time."""
+    """It is read with one request per document, with limited concurrency."""
     names = [f"1.{major}.{minor}" for major in range(20) for minor in range(20)]
     repository.publish("g:a", *names)
     for major in range(20):

@@ -1,4 +1,4 @@
-"""A repository that refuses one document, or us altogether (403)."""
+"""A repository that refuses one document, or all requests (403)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ def folder(cases: Path) -> Path:
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Loopback]:
-    """A server of that folder."""
+    """A server for that folder."""
     files = await asyncio.to_thread(lambda: list(folder.rglob("*.*")))
     async with loopback() as server:
         for file in files:
@@ -39,7 +39,7 @@ async def serving(folder: Path) -> AsyncIterator[Loopback]:
 async def test_one_refused_document(
     folder: Path, settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
-    """It costs its own version, and is requested once."""
+    """Only its own version is affected, and it is requested once."""
     async with (
         serving(folder) as server,
         reading(Maven, settings, redis_url, repository=server.url) as maven,
@@ -54,7 +54,7 @@ async def test_one_refused_document(
 async def test_a_repository_that_refuses_us(
     folder: Path, settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
-    """Five packages cost one request each; then the host is left alone."""
+    """Five packages cost one request each; then the host is paused."""
     errors: list[IngestError] = []
     async with serving(folder) as server:
         server.gone = Answer(b"no", 403)

@@ -1,4 +1,4 @@
-"""The documents of a NuGet source, as short as they can be."""
+"""Minimal documents of a NuGet source."""
 
 import json
 from typing import Any
@@ -33,12 +33,12 @@ def index(*pages: dict[str, Any]) -> str:
 
 
 def elsewhere(url: str) -> dict[str, Any]:
-    """A page that is a document of its own."""
+    """The reference to a page in a separate document."""
     return {"@id": url, "count": 2, "lower": "1.0.0", "upper": "2.0.0"}
 
 
 def page(*leaves: dict[str, Any]) -> str:
-    """Such a page."""
+    """A page in a separate document."""
     return json.dumps({"items": leaves})
 
 

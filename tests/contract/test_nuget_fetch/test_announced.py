@@ -1,4 +1,4 @@
-"""A version that the catalog has announced, and a registration that is older."""
+"""A version that the catalog has announced, with an older registration."""
 
 import json
 
@@ -20,7 +20,7 @@ COMMIT, AN_HOUR_AFTER, LATER = (
 
 @pytest.mark.parametrize("expected", ["2.0.0-rc", f"1.0.0.0+build {COMMIT}", None])
 async def test_announced_version_is_there(nuget: NuGet, expected: str | None) -> None:
-    """In whatever spelling the catalog has it."""
+    """It is found in any spelling of the catalog."""
     package = (await read(nuget, "Demo.Core", expected=expected)).package
     assert len(package.versions) == 3
 
@@ -43,7 +43,7 @@ async def test_a_registration_without_the_announced_version_is_stale(
     written: str | None,
     is_stale: bool,  # noqa: FBT001
 ) -> None:
-    """Unless it was written long after: then the version has been taken away again."""
+    """If the registration is much newer, the version has been deleted."""
     document = json.loads(index(inlined(leaf("1.0.0"))))
     registry.serve(INDEX, json.dumps({**document, "commitTimeStamp": written}))
     if is_stale:
@@ -56,7 +56,7 @@ async def test_a_registration_without_the_announced_version_is_stale(
 async def test_not_modified_does_not_hide_that_the_version_is_missing(
     nuget: NuGet, registry: Loopback
 ) -> None:
-    """A stale registration has the ETag that the graph was filled with."""
+    """A stale registration may have the graph's ETag."""
     package = (await read(nuget, "Demo.Core")).package
     known = [version.name for version in package.versions]
     ref, etag = package.ref, package.etag
@@ -70,7 +70,7 @@ async def test_not_modified_does_not_hide_that_the_version_is_missing(
 async def test_a_new_package_may_be_late(
     nuget: NuGet, registry: Loopback, body: str | None
 ) -> None:
-    """Just announced, it is not there yet; announced long ago, it is gone."""
+    """Shortly after the announcement it is stale; much later it is gone."""
     if body:
         registry.serve(INDEX, json.dumps({**json.loads(body), "commitTimeStamp": stamp_of(now())}))
     else:

@@ -1,4 +1,4 @@
-"""What is not there or is broken: a package, its registration, its nuspec."""
+"""Missing or broken documents: a package, its registration, its nuspec."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ ZIPPED = {"Content-Encoding": "gzip"}
 async def test_package_without_versions_is_not_found(
     nuget: NuGet, registry: Loopback, pages: list[dict[str, Any]]
 ) -> None:
-    """Nobody can install it."""
+    """It cannot be installed."""
     registry.serve(INDEX, index(*pages))
     with pytest.raises(PackageNotFound):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
@@ -34,7 +34,7 @@ async def test_package_without_versions_is_not_found(
 async def test_registration_that_is_none_is_malformed(
     nuget: NuGet, registry: Loopback, body: str
 ) -> None:
-    """JSON of another shape, or of another package, is not taken for this package."""
+    """JSON of another form or package is an error."""
     registry.serve(INDEX, body)
     with pytest.raises(MalformedMetadata):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
@@ -59,7 +59,7 @@ async def test_package_is_taken_without_what_the_nuspec_cannot_tell(
     answer: dict[str, Any],
     is_known: bool,  # noqa: FBT001
 ) -> None:
-    """Where a retry cannot help, the project's URL has to do; else the graph's links stay."""
+    """After a permanent failure the project's URL is used, otherwise the graph's links stay."""
     registry.serve(INDEX, index(inlined(leaf("2.0.0-RC", projectUrl="https://github.com/p/q"))))
     registry.serve(NUSPEC, **answer)
     with capture_logs() as logs:
@@ -70,7 +70,7 @@ async def test_package_is_taken_without_what_the_nuspec_cannot_tell(
 
 
 async def test_waiting_for_the_nuspec_is_no_failure(nuget: NuGet, registry: Loopback) -> None:
-    """Else a busy hour would leave packages without a repository."""
+    """Otherwise packages would lack a repository after a busy hour."""
     path = NUSPEC.replace("2.0.0-rc", "1.0.0")
     registry.serve(path, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):

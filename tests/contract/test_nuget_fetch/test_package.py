@@ -1,4 +1,4 @@
-"""Reading a NuGet package over HTTP: what becomes of its documents, and how many are asked for."""
+"""Reads a NuGet package over HTTP: its contents and the number of requests."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from tests.contract.test_nuget_fetch.documents import (
 
 
 async def test_package_is_read(nuget: NuGet, registry: Loopback) -> None:
-    """Versions by their one name, in order; dates, requirements, links and who is unlisted."""
+    """Normalised versions in order, dates, requirements, links and unlisted versions."""
     package = (await read(nuget, "DEMO.core")).package
     assert package.ref == NuGet.ref("Demo.Core")
     assert [(v.name, v.purl, v.yanked) for v in package.versions] == [
@@ -55,7 +55,7 @@ async def test_package_is_read(nuget: NuGet, registry: Loopback) -> None:
 async def test_where_the_repository_is(  # noqa: PLR0917
     nuget: NuGet, registry: Loopback, repository: str, project: Any, vendor: str, found: str
 ) -> None:
-    """The nuspec's, else the project's; its owner is the vendor, else the first author."""
+    """The nuspec's, otherwise the project's; the vendor is its owner or the first author."""
     registry.serve(INDEX, index(inlined(leaf("2.0.0-RC", projectUrl=project))))
     registry.serve(NUSPEC, nuspec(repository), media_type=XML)
     package = (await read(nuget, "demo.core")).package
@@ -63,13 +63,13 @@ async def test_where_the_repository_is(  # noqa: PLR0917
 
 
 async def test_without_authors_the_vendor_is_unknown(nuget: NuGet, registry: Loopback) -> None:
-    """As the graph's readers expect it."""
+    """It has the value that the graph's readers expect."""
     registry.serve(INDEX, index(inlined(leaf("2.0.0-RC", authors=None))))
     assert (await read(nuget, "demo.core")).package.vendor == "n/a"
 
 
 async def test_new_package_costs_two(nuget: NuGet, registry: Loopback) -> None:
-    """The index and the latest version's nuspec."""
+    """One for the index and one for the latest version's nuspec."""
     assert (await read(nuget, "Demo.Core")).requests == 2
     assert registry.asked == dict.fromkeys(registry.answers, 1)
 
@@ -84,7 +84,7 @@ async def test_new_latest_version_costs_two(nuget: NuGet, registry: Loopback) ->
 async def test_no_new_latest_version_costs_one(
     nuget: NuGet, registry: Loopback, known: list[VersionName]
 ) -> None:
-    """What the graph has of the links is left as it is."""
+    """The graph keeps its links."""
     reading = await read(nuget, "Demo.Core", known=known)
     assert reading.requests == 1
     assert (reading.package.vendor, reading.package.repository_url) == (None, None)
@@ -92,7 +92,7 @@ async def test_no_new_latest_version_costs_one(
 
 
 async def test_asked_by_name_the_links_are_read(nuget: NuGet, registry: Loopback) -> None:
-    """They may have been missed by an earlier reading."""
+    """An earlier reading may have missed them."""
     known = [VersionName("1.0.0"), VersionName("1.5.0"), VersionName("2.0.0-RC")]
     reading = await read(nuget, "Demo.Core", known=known, full=True)
     assert reading.requests == 2
@@ -100,7 +100,7 @@ async def test_asked_by_name_the_links_are_read(nuget: NuGet, registry: Loopback
 
 
 async def test_unchanged_package_costs_an_empty_answer(nuget: NuGet, registry: Loopback) -> None:
-    """With the validator of what the graph has, the source need not send it again."""
+    """The request has the graph's validator."""
     package = (await read(nuget, "Demo.Core")).package
     registry.asked.clear()
     answer = await nuget.fetch(FetchRequest(nuget.ref("Demo.Core"), etag=package.etag))

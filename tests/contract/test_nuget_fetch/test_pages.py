@@ -1,4 +1,4 @@
-"""A registration in pages: those in its index, and those that are documents of their own."""
+"""A registration in pages: inside its index, and in separate documents."""
 
 import json
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ FIRST, SECOND = f"{BASE}/0.1.0/0.2.0-b.json", f"{BASE}/2.0.0/3.0.0.json"
 
 @pytest.fixture
 def paged(registry: Loopback) -> Loopback:
-    """The package has two pages of its own, around one that is in the index."""
+    """A package with two separate pages around one inside the index."""
     registry.serve(
         INDEX,
         index(
@@ -50,7 +50,7 @@ def paged(registry: Loopback) -> Loopback:
 
 
 async def test_pages_are_read_where_they_are(nuget: NuGet, paged: Loopback) -> None:
-    """Each on its own: none that is not in the index is lost, none that is there is asked for."""
+    """Separate pages are requested, pages inside the index are not."""
     reading = await read(nuget, "Demo.Core")
     assert [version.name for version in reading.package.versions] == [
         "0.1.0", "0.2.0-b", "1.0.0", "2.0.0", "3.0.0",
@@ -59,7 +59,7 @@ async def test_pages_are_read_where_they_are(nuget: NuGet, paged: Loopback) -> N
 
 
 async def test_page_that_is_not_there_is_tried_again_later(nuget: NuGet, paged: Loopback) -> None:
-    """The index was replaced meanwhile; its versions are not "none"."""
+    """The index was replaced in between; its versions are not "none"."""
     del paged.answers[SECOND]
     with pytest.raises(InconsistentAnswers, match="page"):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
@@ -69,14 +69,14 @@ async def test_page_that_is_not_there_is_tried_again_later(nuget: NuGet, paged: 
 async def test_page_of_another_time_than_the_index_is_tried_again_later(
     nuget: NuGet, paged: Loopback, versions: tuple[str, ...]
 ) -> None:
-    """Its address has its first and last version alone; the index has the number of them."""
+    """Its address has only the first and last version; the index has their number."""
     paged.serve(SECOND, page(*map(leaf, versions)))
     with pytest.raises(InconsistentAnswers, match=f"{len(versions)} versions"):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
 
 
 async def test_index_need_not_count(nuget: NuGet, paged: Loopback) -> None:
-    """Where it does not, a page is taken as it is."""
+    """Without a number, a page is accepted unchanged."""
     document = json.loads(paged.answers[INDEX].body)
     for each in document["items"]:
         del each["count"]
@@ -103,7 +103,7 @@ async def test_broken_page_breaks_the_package(
      "/relative", ""],
 )  # fmt: skip
 async def test_page_elsewhere_is_not_followed(nuget: NuGet, registry: Loopback, url: str) -> None:
-    """No other host is asked, whatever an index says."""
+    """An index cannot direct requests to another host."""
     registry.serve(INDEX, index(elsewhere(url)))
     with request_scope(RequestScope()) as scope, pytest.raises(IngestError):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
@@ -111,7 +111,7 @@ async def test_page_elsewhere_is_not_followed(nuget: NuGet, registry: Loopback, 
 
 
 async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> None:
-    """Before one of them is asked for."""
+    """No page is requested."""
     registry.serve(INDEX, index(*[elsewhere("x")] * (MAX_PAGES + 1)))
     with pytest.raises(ResponseTooLarge):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))
@@ -121,7 +121,7 @@ async def test_too_many_pages_are_refused(nuget: NuGet, registry: Loopback) -> N
 async def resources(
     nuget: NuGet, settings: Settings, servers: Servers, clean_graph: None
 ) -> AsyncIterator[Resources]:
-    """What extractions from that source need."""
+    """The resources of extractions from that source."""
     async with extracting(nuget, settings, servers) as resources:
         yield resources
 
@@ -129,7 +129,7 @@ async def resources(
 async def test_pages_are_not_read_twice(
     nuget: NuGet, paged: Loopback, resources: Resources
 ) -> None:
-    """When the work ends half-way, the next execution goes on."""
+    """After an interruption, the next execution continues."""
     answer = paged.answers[SECOND]
     paged.serve(SECOND, "", status=500)
     ref, checkpoint, cache = nuget.ref("Demo.Core"), FetchCheckpoint(), resources.state.cache
@@ -144,7 +144,7 @@ async def test_pages_are_not_read_twice(
 
 
 async def carried_out(resources: Resources, expected: str | None = None) -> None:
-    """One execution of an extraction that was put off, or will be."""
+    """One execution of an extraction, delayed or not."""
     request = ExtractPackage(ecosystem="nuget", name="Demo.Core", expected=expected)
     await resources.extractor().extract(request, Attempt(urgent=True, requested=True, resume=True))
 
@@ -157,7 +157,7 @@ VERSIONS = "MATCH (v:Version) RETURN v.name AS name ORDER BY v.serial_number"
 async def test_what_does_not_belong_together_is_read_anew(
     resources: Resources, paged: Loopback, cypher: Cypher
 ) -> None:
-    """Index and pages, those of the attempt before as well."""
+    """Index and pages are requested again, including those of the checkpoint."""
     del paged.answers[SECOND]
     with pytest.raises(InconsistentAnswers):
         await carried_out(resources)
@@ -173,7 +173,7 @@ async def test_what_does_not_belong_together_is_read_anew(
 async def test_pages_that_were_stale_are_read_anew(
     resources: Resources, paged: Loopback, cypher: Cypher
 ) -> None:
-    """A version in the middle of a page, or an unlisted one, leaves its address as it was."""
+    """A changed version inside a page does not change the page's address."""
     with pytest.raises(StaleAnswer):
         await carried_out(resources, expected="0.1.5")
     document = json.loads(paged.answers[INDEX].body)
@@ -189,7 +189,7 @@ async def test_pages_that_were_stale_are_read_anew(
 async def test_an_answer_of_an_earlier_attempt_does_not_undo_a_newer_reading(
     resources: Resources, paged: Loopback, cypher: Cypher
 ) -> None:
-    """The attempt goes on with what it had read; meanwhile another one has read what is newer."""
+    """An attempt with an older checkpoint ends after a newer reading of another task."""
 
     async def read(*, carried: bool) -> None:
         request = ExtractPackage(ecosystem="nuget", name="Demo.Core", refresh=True)

@@ -1,4 +1,4 @@
-"""Each ecosystem in turn: what is asked here holds for all, whatever their registries are like."""
+"""Runs the tests for each ecosystem; their rules apply to all registries."""
 
 import pytest
 

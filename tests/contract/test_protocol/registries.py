@@ -1,4 +1,4 @@
-"""What is special about each registry, in a row of :data:`REGISTRIES`, and what is true of it."""
+"""The differences between registries, as rows of :data:`REGISTRIES`, and their correct data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ VERSIONS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
-    """What a registry's documents are, and how many of them a package takes."""
+    """The documents of a registry, and their number per package."""
 
     main: str
     """The document that says which versions there are."""
@@ -98,7 +98,7 @@ def registry(name: str) -> Registry:
 
 @cache
 def truths(name: str) -> tuple[PackageTruth, ...]:
-    """What is true of its packages, most of which exist."""
+    """The correct data of its packages; most of them exist."""
     found = tuple(truth_of(p) for p in map(registry(name).package, range(300)) if p)
     assert len(found) > 250
     return found

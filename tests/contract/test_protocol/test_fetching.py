@@ -1,4 +1,4 @@
-"""What is read is the truth, and each failure is the error that says what to do."""
+"""Packages are read correctly, and each failure is the right typed error."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,7 @@ READ = 40
 
 @pytest.fixture(scope="module")
 def running_simulator() -> Iterator[Simulator]:
-    """Registries with everything that is rare; some requirements are unknown to them."""
+    """Registries with all rare cases; some requirements are unknown to them."""
     with Simulator.start(packages=200, missing=0.02, empty=0.02, versions="1-30") as simulator:
         yield simulator
 
@@ -49,7 +49,7 @@ async def reader(
 async def test_packages_are_read_as_they_are(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """Names, links, versions in order, dates and requirements are the truth."""
+    """Names, links, versions in order, dates and requirements are correct."""
     begin, compared = now(), 0
     for found in simulator.packages(name, READ):
         truth = simulator.truth(name, found.name)
@@ -65,7 +65,7 @@ async def test_packages_are_read_as_they_are(
 async def test_releases_at_run_time_are_read(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """A new version is seen although the validator of the old document was sent."""
+    """A new version is found although the old document's validator was sent."""
     (found,) = simulator.packages(name, 1, start=50, traits=("requirements",))
     first = (await read(reader, found.name)).package
     truth = simulator.publish(name, found.name, requirements=2)
@@ -80,7 +80,7 @@ async def test_releases_at_run_time_are_read(
 async def test_known_versions_are_not_read_again(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """What the graph has is true or left alone, and only what is new is asked for."""
+    """Known versions are correct or not read, and only new ones are requested."""
     (found,) = simulator.packages(name, 1, start=20, traits=("requirements",))
     whole = (await read(reader, found.name)).package
     truth = {version.name: version for version in simulator.truth(name, found.name).versions}
@@ -97,7 +97,7 @@ async def test_known_versions_are_not_read_again(
 async def test_unknown_packages_are_not_found(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """A name that the registry does not have, and one that it had; the error names the package."""
+    """A name that never existed, and one that was deleted; the error names the package."""
     never = reader.ref(open_registry(name).ecosystem.missing_name(7))
     with pytest.raises(PackageNotFound, match=re.escape(never.purl)):
         await reader.fetch(FetchRequest(never))
@@ -141,7 +141,7 @@ FAULTS: list[tuple[dict[str, Any], Errors]] = [
 
 
 def described(value: Any) -> str:
-    """A fault in a few words."""
+    """A short description of a fault."""
     if not isinstance(value, dict):
         return ""
     return "-".join(ascii(part).strip("'")[:20] for part in value.values())
@@ -155,7 +155,7 @@ async def test_failures_are_typed(
     fault: dict[str, Any],
     error: Errors,
 ) -> None:
-    """Each failure of the main document is the error that says what to do."""
+    """Each failure of the main document raises the right error."""
     (found,) = simulator.packages(name, 1, traits=("requirements",))
     simulator.fault(**fault, endpoint=REGISTRIES[name].main)
     with pytest.raises(error):
@@ -165,7 +165,7 @@ async def test_failures_are_typed(
 async def test_half_a_document_is_not_taken_for_a_whole_one(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """Complete as an HTTP answer, but broken off in the middle: versions would be missing."""
+    """A complete HTTP response with a truncated document would lack versions."""
     (found,) = simulator.packages(name, 1, traits=("requirements",))
     simulator.fault("not-json", endpoint=REGISTRIES[name].main)
     with pytest.raises((MalformedMetadata, RegistryUnavailable)):

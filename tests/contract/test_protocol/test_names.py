@@ -1,4 +1,4 @@
-"""What a package is called: by its registry, by its package URL, and in an import."""
+"""The names of a package: the registry's, the package URL, and in imports."""
 
 import re
 
@@ -24,7 +24,7 @@ TRICKS = (
 
 @pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: ascii(trick)[:24])
 def test_tricks_are_no_names(name: str, trick: str) -> None:
-    """What would lead elsewhere in a URL or a path is refused, wherever it stands in a name."""
+    """Text that would change a URL or path is rejected at every position of a name."""
     for form in REGISTRIES[name].names:
         if form == "@{}/name" and trick == "":
             continue
@@ -35,7 +35,7 @@ def test_tricks_are_no_names(name: str, trick: str) -> None:
 @every_ecosystem
 @given(text=st.text(max_size=40) | st.text("azAZ09.-_~!@:/*", max_size=12), data=st.data())
 def test_whatever_is_a_name_is_harmless(name: str, text: str, data: st.DataObject) -> None:
-    """A text is refused, or it has a package URL that leads back to the same package."""
+    """A text is rejected, or its package URL leads to the same package."""
     form = data.draw(st.sampled_from(REGISTRIES[name].names))
     try:
         ref = ecosystem(name).ref(form.format(text))
@@ -50,7 +50,7 @@ def test_whatever_is_a_name_is_harmless(name: str, text: str, data: st.DataObjec
 
 @every_ecosystem
 def test_package_urls_lead_back(name: str) -> None:
-    """From a name to the package URL and back, for packages and for versions."""
+    """Names and package URLs of packages and versions convert in both directions."""
     cls = ecosystem(name)
     for truth in truths(name):
         ref = cls.ref(truth.registry_name)
@@ -70,7 +70,7 @@ def test_package_urls_lead_back(name: str) -> None:
 
 @every_ecosystem
 def test_something_can_be_imported(name: str) -> None:
-    """Where nothing is known of a package's code, its name has to do."""
+    """Without information about its code, a package's name is used."""
     cls = ecosystem(name)
     for truth in truths(name)[:20]:
         guess = cls.fallback_import_name(cls.ref(truth.registry_name))

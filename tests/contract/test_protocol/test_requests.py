@@ -1,4 +1,4 @@
-"""How many requests a package takes: new, with a new version, and as it was."""
+"""The number of requests of a package: new, with a new version, and unchanged."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ PLAIN: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def plain_universe() -> Iterator[Simulator]:
-    """Registries whose arithmetic is simple."""
+    """Registries whose number of requests is easy to compute."""
     with Simulator.start(**PLAIN) as simulator:
         yield simulator
 
@@ -33,14 +33,14 @@ async def counted(
     redis_url: str,
     clean_redis: None,
 ) -> AsyncIterator[Ecosystem]:
-    """The ecosystem, reading the registry whose arithmetic is simple."""
+    """The ecosystem, reading such a registry."""
     plain_universe.reset()
     async with opened(ecosystem(name), plain_universe, settings, redis_url) as reader:
         yield reader
 
 
 def typical(name: str) -> str:
-    """The name of a package for which the numbers of requests are true."""
+    """The name of a package with the expected number of requests."""
     plain = open_registry(name, **PLAIN)
     packages = map(plain.universe.package, range(PLAIN["packages"]))
     is_typical = REGISTRIES[name].typical
@@ -50,7 +50,7 @@ def typical(name: str) -> str:
 async def test_requests_of_a_package(
     counted: Ecosystem, name: str, plain_universe: Simulator
 ) -> None:
-    """One that is new, with a new version, with nothing new, and unchanged."""
+    """A new one, one with a new version, one without news, and an unchanged one."""
     package_name, expected = typical(name), REGISTRIES[name]
     reading = await read(counted, package_name)
     assert plain_universe.counts().endpoints == expected.new

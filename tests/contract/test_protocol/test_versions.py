@@ -1,4 +1,4 @@
-"""Versions and the ranges of them: their order, and what the graph's readers understand."""
+"""Versions and ranges: their order, and their evaluation by the graph's readers."""
 
 from functools import cache
 from itertools import combinations
@@ -14,14 +14,14 @@ from tests.contract.test_protocol.registries import REGISTRIES, every_ecosystem,
 
 @cache
 def versions(name: str) -> tuple[str, ...]:
-    """Versions of many packages, those that nobody can parse among them."""
+    """Versions of many packages, including unparsable ones."""
     return tuple(dict.fromkeys(v.name for truth in truths(name) for v in truth.versions))
 
 
 @every_ecosystem
 @given(data=st.data())
 def test_the_order_is_total(name: str, data: st.DataObject) -> None:
-    """Of two keys one is less or they are equal; less goes on over a third."""
+    """Two keys are less, equal or greater; "less" is transitive."""
     one, two, three = (data.draw(st.sampled_from(versions(name))) for _ in range(3))
     cls = ecosystem(name)
     keys = [key for key in map(cls.sort_key, (one, two, three)) if key is not None]
@@ -37,7 +37,7 @@ def test_the_order_is_total(name: str, data: st.DataObject) -> None:
 @every_ecosystem
 @given(data=st.data())
 def test_the_order_does_not_depend_on_where_it_begins(name: str, data: st.DataObject) -> None:
-    """A package's versions come out in serial order from whatever order they are in."""
+    """A package's versions are sorted equally from any initial order."""
     truth = data.draw(st.sampled_from(truths(name)))
     shuffled = list(truth.versions)
     Random(data.draw(st.integers())).shuffle(shuffled)
@@ -50,7 +50,7 @@ def test_the_order_does_not_depend_on_where_it_begins(name: str, data: st.DataOb
 
 @every_ecosystem
 def test_prereleases_are_told(name: str) -> None:
-    """What a plain install passes over is what comes before a release."""
+    """They are the versions that a plain install skips, before a release."""
     cls = ecosystem(name)
     packages = filter(None, map(registry(name).package, range(300)))
     releases = [release for package in packages for release in package.releases]
@@ -62,7 +62,7 @@ def test_prereleases_are_told(name: str) -> None:
 
 @every_ecosystem
 def test_constraints_are_understood_by_the_readers(name: str) -> None:
-    """Every constraint is ``any``, or a range that ``univers`` reads and finds versions in."""
+    """Every constraint is ``any``, or a range in which ``univers`` finds versions."""
     native, kind = REGISTRIES[name].readers
     candidates = [kind(v) for v in versions(name) if ecosystem(name).sort_key(v) is not None][:20]
     constraints = {
