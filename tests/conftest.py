@@ -1,8 +1,8 @@
-"""What every test may ask for. Servers start only for tests that ask for them.
+"""Fixtures for all tests. Servers start only for tests that use them.
 
-``SSC_TEST_STACK=<data directory>`` uses the embedded stack that is running there (start one with
-``DATA_DIR=<data directory> python -m ssc_ingest.embedded``) instead of starting one for each
-session. Its content is wiped.
+``SSC_TEST_STACK=<data directory>`` uses a running embedded stack instead of starting one per
+session (start it with ``DATA_DIR=<data directory> python -m ssc_ingest.embedded``). Its contents
+are deleted.
 """
 
 import os
@@ -56,7 +56,7 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
-    """Take the operator's settings out of the environment: tests state what they need."""
+    """Remove the operator's settings from the environment."""
     if threading.current_thread() is threading.main_thread():
         # A shell's background jobs ignore Ctrl-C, and would their children, which tests interrupt.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,9 +71,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """``-n auto``: a process more than cores, since tests that kill and restart wait a lot.
+    """``-n auto``: one process more than cores, because many tests wait.
 
-    Not many, as each has servers of its own. (``-n logical`` is a process for each core.)
+    Not more, because each has its own servers. (``-n logical`` is one process per core.)
     """
     if "SSC_TEST_STACK" in os.environ:
         return 0  # one set of servers, which tests empty
@@ -98,7 +98,7 @@ def running_stack() -> EmbeddedAddresses | None:
 
 @contextmanager
 def _server(running: EmbeddedAddresses | None, field: str, data_dir: Path) -> Iterator[str]:
-    """The address of one of the three servers, which is started unless it is running."""
+    """The address of one of the three servers, which is started if needed."""
     if running is None:
         others = {option: address for name, (option, address) in ELSEWHERE.items() if name != field}
         with EmbeddedStack(load_settings(None, data_dir=data_dir, **others)) as stack:
@@ -129,7 +129,7 @@ def graph_uri(
 def vulnerabilities_uri(
     running_stack: EmbeddedAddresses | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """What speaks MongoDB's protocol."""
+    """The MongoDB-protocol server."""
     with _server(running_stack, "vulnerabilities_uri", tmp_path_factory.mktemp("mongo")) as uri:
         yield uri
 
@@ -142,13 +142,13 @@ def servers(graph_uri: str, redis_url: str, vulnerabilities_uri: str) -> Servers
 
 @pytest.fixture(scope="session")
 def redis_servers(redis_url: str) -> Servers:
-    """Redis alone; the other two cannot be reached."""
+    """Only Redis; the other two servers are unreachable."""
     return Servers("bolt://graph.invalid", None, redis_url, "mongodb://mongo.invalid")
 
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a program without servers, and nothing of this machine."""
+    """Settings of a program without servers, independent of this machine."""
     return load_settings(
         None,
         data_dir=tmp_path_factory.mktemp("data"),
@@ -175,12 +175,12 @@ def clean_graph(cypher: Cypher) -> None:
 
 @pytest.fixture
 def clean_redis(redis_url: str) -> None:
-    """All databases of the test Redis empty."""
+    """Empty all databases of the test Redis."""
     empty(redis_url)
 
 
 def empty(redis_url: str) -> None:
-    """Empty all databases of that Redis."""
+    """Empty all databases of a Redis."""
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
 
@@ -197,9 +197,9 @@ def _beside_the_clone(name: str, setting: str, what: str) -> Path:
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """The folder of recorded registry responses, which stands beside the clone.
+    """The folder of recorded registry responses, beside the clone.
 
-    ``SSC_RECORDINGS`` names another place. Where there is none the test skips, or fails if
+    ``SSC_RECORDINGS`` names another folder. Without the folder the test skips, or fails if
     ``SSC_REQUIRE_RECORDINGS=1``.
     """
     return _beside_the_clone("registry-fixtures", "SSC_RECORDINGS", "recorded registry responses")
@@ -207,7 +207,7 @@ def recordings() -> Path:
 
 @pytest.fixture(scope="session")
 def cases() -> Path:
-    """The folder of inputs that went wrong once, which stands beside the clone (``SSC_CASES``)."""
+    """The folder of inputs that once caused errors, beside the clone (``SSC_CASES``)."""
     return _beside_the_clone("cases", "SSC_CASES", "inputs that went wrong")
 
 

@@ -1,6 +1,6 @@
-"""A small Docker engine over HTTP: enough for an image to be built and a container to run.
+"""A small Docker engine over HTTP that can build an image and run a container.
 
-https://docs.docker.com/reference/api/engine/. Nothing is contained: what the Dockerfile copies goes
+https://docs.docker.com/reference/api/engine/. Nothing is isolated: the files of the Dockerfile go
 into a folder, and the entry point runs there as a process of this machine.
 """
 
@@ -46,7 +46,7 @@ class DockerEngine:
         self._started: dict[str, asyncio.Event] = {}
 
     def application(self) -> web.Application:
-        """The part of the engine's API that is needed here."""
+        """The needed part of the engine's API."""
         application = web.Application(client_max_size=10_000_000)
         prefix = "/v{version:[0-9.]+}"
         application.add_routes(
@@ -159,7 +159,7 @@ class DockerEngine:
 
 @contextlib.asynccontextmanager
 async def docker_engine(folder: Path) -> AsyncIterator[tuple[DockerEngine, str]]:
-    """A running engine and its address, as ``DOCKER_HOST`` has it."""
+    """A running engine and its address in the form of ``DOCKER_HOST``."""
     engine = DockerEngine(folder)
     runner = web.AppRunner(engine.application(), shutdown_timeout=0.2)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""What is in the graph, in the shape of the simulator's truth."""
+"""The contents of the graph in the form of the simulator's data."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -31,13 +31,13 @@ RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
 
 
 def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = True) -> None:
-    """The package is in the graph once and is exactly what the truth says.
+    """Check that the graph has the package exactly once, equal to the registry's data.
 
     Args:
         cypher: runs a query.
-        truth: what the registry says.
-        links: whether repository and vendor are to be known (crates.io has them in the crate
-            files, which are read only for packages that were asked for by name).
+        truth: the registry's data.
+        links: whether repository and vendor must be known (crates.io has them in the crate files,
+            which are read only for packages that a caller named).
     """
     label = ecosystem(truth.ecosystem).identity.label
     rows = cypher(PACKAGE % {"label": label, "tables": _TABLES}, purl=truth.purl)
@@ -90,7 +90,7 @@ def _assert_facts(version: dict[str, Any], expected: VersionTruth) -> None:
 def assert_closure_is_filled(
     cypher: Cypher, simulator: Simulator, registry: str, purls: Iterable[str]
 ) -> None:
-    """Each of these packages is in the graph, once and as the simulator says."""
+    """Check that each of these packages is in the graph, exactly once and correct."""
     for purl in sorted(purls):
         name = cypher("MATCH (p {purl: $purl}) RETURN p.registry_name AS name", purl=purl)
         assert name, f"{purl} is not in the graph"
@@ -99,7 +99,7 @@ def assert_closure_is_filled(
 
 
 def snapshot(cypher: Cypher) -> tuple[list[Any], list[Any]]:
-    """Every node and every edge with its identity, for comparing before and after."""
+    """Every node and edge with its identity, to compare before and after."""
     nodes = cypher("MATCH (n) RETURN elementId(n) AS id, n.purl AS purl ORDER BY id")
     edges = cypher(
         "MATCH (a)-[r]->(b) RETURN elementId(r) AS id, elementId(a) AS a, elementId(b) AS b, "

@@ -1,4 +1,4 @@
-"""A graph as the reference implementation leaves it, with the defects that it is known for."""
+"""A graph of the reference implementation, with its known defects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ SET r = $properties
 
 @dataclass
 class ReferenceGraph:
-    """Element ids of what was created, by names of the test's own."""
+    """Element ids of the created nodes, by the test's names."""
 
     cypher: Cypher
     ids: dict[str, str]
@@ -67,7 +67,7 @@ class ReferenceGraph:
         )
 
     def link(self, package: str, version: str) -> None:
-        """One more HAVE."""
+        """Add another HAVE relationship."""
         self.cypher(
             "MATCH (p) WHERE elementId(p) = $p MATCH (v) WHERE elementId(v) = $v "
             "CREATE (p)-[:HAVE]->(v)",
@@ -89,7 +89,7 @@ class ReferenceGraph:
 
 
 def build_reference_graph(cypher: Cypher) -> ReferenceGraph:
-    """Every known defect at least once; see docs/migration.md, whose order this follows."""
+    """Create every known defect at least once, in the order of docs/migration.md."""
     rows = cypher("UNWIND range(1, $n) AS i CREATE (n:Pool) RETURN elementId(n) AS id", n=POOL)
     ids = sorted((row["id"] for row in rows), key=lambda id_: int(id_.split(":")[2]))
     g = ReferenceGraph(cypher, {}, iter(ids))
@@ -102,7 +102,7 @@ def build_reference_graph(cypher: Cypher) -> ReferenceGraph:
 
 
 def _pypi(g: ReferenceGraph) -> None:
-    """Projects that are there under several spellings."""
+    """Projects with several spellings."""
     # PyPI: a listed name with capitals, the same project from a requirement, and a third.
     g.package("django", "PyPIPackage", "Django", vendor="django", import_names=["django"])
     g.package(
@@ -180,7 +180,7 @@ def _others(g: ReferenceGraph) -> None:
 
 
 def _strays(g: ReferenceGraph) -> None:
-    """What is wrong in any ecosystem."""
+    """Defects that are possible in any ecosystem."""
     # What is not a package, belongs to nobody or to too many, or leads nowhere.
     g.package("invalid", "PyPIPackage", "not a name!")
     g.version("invalid-1", "invalid", "1.0", 0)

@@ -66,7 +66,7 @@ def running_fleet(
 
 @pytest.fixture
 def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
-    """That worker, when it has ended what the test before has left, should that have failed."""
+    """That worker, after it has completed the previous test's work, even if that test failed."""
     with Redis.from_url(f"{redis_url}/1") as broker:
         wait_until(lambda: not broker.zcard("unacked_index"), LONG_ENOUGH)
     return running_fleet
@@ -76,9 +76,9 @@ def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
 def shared_fleet(
     idle_fleet: Fleet, simulator: Simulator, clean_graph: None, clean_redis: None
 ) -> Fleet:
-    """That worker, empty queues and an empty graph; for tests that neither kill nor configure it.
+    """That worker, with empty queues and graph, for tests that do not kill or configure it.
 
-    It remembers how new a list of PyPI's projects was: one test of a module may list them.
+    It remembers the serial of a list of PyPI's projects, so one test per module may list them.
     """
     return idle_fleet
 
@@ -94,7 +94,7 @@ async def state(
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    """A Redis of the test's own, which it may kill."""
+    """A separate Redis that the test may kill."""
     with ProcessGroup() as group:
         yield OwnRedis(group, tmp_path / "valkey")
 
@@ -154,7 +154,7 @@ def plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
 
 @pytest.fixture
 def deadly_plugin(fleet: Fleet, toys: ToyRegistry, tmp_path: Path) -> None:
-    """The same with a toy that kills its reader."""
+    """The plug-in with a toy that kills its reader."""
     folder = tmp_path / "plugin"
     _install(fleet, toys, folder, "deadly:Deadly")
     (folder / "deadly.py").write_text(DEADLY)

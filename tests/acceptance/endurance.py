@@ -29,10 +29,10 @@ class Endurance:
     killed: list[str] = field(default_factory=list)
 
     async def ingest(self, packages: int, *, kills: int, seed: int, seconds: float) -> Run:
-        """Ingest, with so many kills at random points and a restart of Redis at another.
+        """Run an ingestion with this number of kills and a restart of Redis at random points.
 
         Returns:
-            The run, ended.
+            The ended run.
         """
         rng = random.Random(seed)
         points = sorted(rng.uniform(0.05, 0.9) for _ in range(kills + 1))
@@ -77,7 +77,7 @@ def _carries_out(worker: WorkerProcess) -> bool:
 
 
 def assert_all_is_there(cypher: Cypher, simulator: Simulator, ecosystem: str, label: str) -> int:
-    """The graph has exactly the registry's packages; returns how many."""
+    """Check that the graph has exactly the registry's packages; returns their number."""
     count = assert_graph_is_the_registry(cypher, simulator, ecosystem)
     (row,) = cypher(f"MATCH (p:{label}) RETURN count(p) AS n, count(p.moment) AS read")
     assert row == {"n": count, "read": count}

@@ -76,7 +76,7 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def freeze(self) -> None:
-        """SIGSTOP: it stays in the middle of its work."""
+        """SIGSTOP: it stops in the middle of its work."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -132,7 +132,7 @@ class Fleet:
 
     @property
     def worker(self) -> WorkerProcess:
-        """The one that was started last."""
+        """The worker that was started last."""
         return self._workers[-1]
 
     def send(self, task: str = "extraction.extract_package", **kwargs: Any) -> str:

@@ -29,7 +29,10 @@ from tests.simulator.client import Simulator
 async def test_programs_without_our_code_call_by_name(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A bare Celery object on the default queue, and ``celery call``: both end in the graph."""
+    """A bare Celery object on the default queue and ``celery call``.
+
+    Both packages are in the graph.
+    """
     (first, _), (second, _) = simulator.packages("pypi", 2, start=30)
     shared_fleet.send(ecosystem="pypi", name=first, dependencies="none")
     kwargs = f'{{"ecosystem": "pypi", "name": "{second}", "dependencies": "none"}}'
@@ -121,7 +124,7 @@ async def test_bad_calls_are_dead_letters(
 async def test_unknown_keywords_are_tolerated(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A caller that is newer than the worker is served."""
+    """A call of a newer program is executed."""
     package = simulator.packages("npm", 1, start=30)[0].name
     shared_fleet.send(ecosystem="npm", name=package, dependencies="none", colour="blue")
     truth = simulator.truth("npm", package)
@@ -135,7 +138,7 @@ async def test_unknown_keywords_are_tolerated(
 async def test_twice_changes_nothing(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A second job and a refresh of the same packages leave every node and edge unchanged."""
+    """A second job and a refresh of the same packages change no node or edge."""
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     await finished(state, await start_job(state, name, "latest"))
     before = snapshot(cypher)
@@ -155,7 +158,7 @@ async def test_twice_changes_nothing(
 async def test_a_paused_host_delays_no_other(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """429 with Retry-After: work waits outside the queue, without attempts, and then is done."""
+    """After 429 with Retry-After, tasks wait outside the queue without attempts, then complete."""
     package = simulator.packages("npm", 1, start=50)[0].name
     truth = simulator.truth("npm", package)
     simulator.fault("status", package=truth.purl, status=429, retry_after="8", times=1)
@@ -176,7 +179,7 @@ async def test_a_paused_host_delays_no_other(
 async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
     shared_fleet: Fleet, simulator: Simulator, state: State
 ) -> None:
-    """Killed between the end of the work and that of the claim: no claim remains."""
+    """After a kill between the end of the work and the release, no claim remains."""
     package = simulator.packages("npm", 1, start=60)[0]
     purl = Purl(package.purl)
     request = ExtractPackage(ecosystem="npm", name=package.name, job_id=new_job_id())
@@ -199,7 +202,7 @@ async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
 async def test_an_update_reads_the_changes(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A new version, and no package that the graph lacks; a second update changes nothing."""
+    """It reads a new version and adds no package; a second update changes nothing."""
     await carried_out(shared_fleet, state, "ingestion", "pypi", limit=40)
     name = cypher("MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS name LIMIT 1")
     changed = simulator.publish("pypi", name[0]["name"])
@@ -234,7 +237,7 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None:
-    """Each one of its type, and no run starts."""
+    """Each is a dead letter of its type, and no run starts."""
     sent = {shared_fleet.send(task, **kwargs): error for task, kwargs, error in BAD_RUNS.values()}
     positional = shared_fleet.stranger.send_task("ingestion.ingest", args=["pypi"])
     sent[str(positional.id)] = "InvalidArguments"
@@ -251,7 +254,7 @@ async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None
 async def test_all_are_replayed_once_and_those_that_fail_again_stay(
     shared_fleet: Fleet, state: State
 ) -> None:
-    """More than one execution replays; none of them replays later failures."""
+    """It takes several executions; none of them replays later failures."""
     message = TaskMessage(task="nobody.knows", kwargs={}, queue="control")
     for _ in range(PORTION + 1):
         await state.dead_letters.add(message, ValueError("a bug"), now=now())

@@ -46,7 +46,7 @@ RETURN constraints, purl, versions
 
 
 def choose(simulator: Simulator, name: str) -> PackageTruth:
-    """A package with prereleases, 50 or more versions, requirements, and yanked ones if any."""
+    """A package with prereleases, at least 50 versions, requirements, and yanked versions."""
     traits = (*WANTED, "yanked") if name in KEPT_WHEN_WITHDRAWN else WANTED
     package = simulator.packages(name, 1, start=300, traits=traits)[0]
     return simulator.truth(name, package.name)
@@ -54,7 +54,7 @@ def choose(simulator: Simulator, name: str) -> PackageTruth:
 
 @pytest.fixture(scope="module")
 def simulated() -> Any:
-    """Registries of realistic sizes: most packages have few versions, some have hundreds."""
+    """Registries with realistic numbers of versions: few for most packages, hundreds for some."""
     with Simulator.start(packages=1500, requirements="1-4") as simulator:
         yield simulator
 
@@ -106,7 +106,7 @@ async def test_a_file_its_package_and_all_requirements(
 
 
 def assert_constraints_are_understood(cypher: Cypher, reader: Any) -> None:
-    """Each parses, and selects a version if one fits."""
+    """Check that each can be parsed, and selects a version if one matches."""
     rows = cypher(REQUIRED)
     assert len(rows) > 5
     selecting = 0
@@ -123,7 +123,7 @@ def assert_constraints_are_understood(cypher: Cypher, reader: Any) -> None:
 
 
 async def extract(fleet: Fleet, state: State, **arguments: Any) -> None:
-    """Send a task as another program does, and wait until its job is finished."""
+    """Send a task like another program, and wait until its job is finished."""
     job_id = fleet.send(**arguments)
 
     async def is_finished() -> bool:

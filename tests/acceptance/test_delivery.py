@@ -24,7 +24,7 @@ from tests.toy.registry import ToyRegistry
 async def test_killed_workers_lose_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Five kills between 10% and 90% of a job of several hundred packages, 8 or more running."""
+    """Five kills during a job of several hundred packages, with 8 or more tasks running."""
     name, closure = root_of_a_large_closure(simulator, "all", at_least=320)
     simulator.latency(60)
     worker = fleet.start()
@@ -102,7 +102,7 @@ async def test_one_poisonous_package_among_good_ones(
 async def test_stopping_under_load_loses_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM: tasks that exceed the grace return to their queue, and nothing waits."""
+    """SIGTERM: tasks that exceed the grace return to their queue; no task stays waiting."""
     name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
     simulator.latency(300)
     worker = fleet.start()

@@ -32,7 +32,7 @@ async def test_an_ingestion_survives_everything(
     cypher: Cypher,
     tmp_path: Path,
 ) -> None:
-    """Workers killed at random points, Redis killed once: graph and metrics are the truth."""
+    """Workers and Redis are killed at random points; graph and metrics are correct."""
     servers = replace(servers, redis_url=own_redis.uri)
     with Simulator.start(packages=PACKAGES, versions="3", requirements="2") as simulator:
         fleet = Fleet(servers, simulator.environment(), tmp_path)

@@ -1,4 +1,4 @@
-"""Work that is lost, deferred or paused is done in the end, by one worker."""
+"""Lost, deferred or paused work is completed, by one worker."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ CREATE (:RequirementFile {name: 'package.json', manager: 'NPM', moment: localdat
 async def test_a_change_that_the_feed_has_lost(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A staleness run, which other commands show, reads the package when it is due."""
+    """A staleness run, visible in other commands, reads the package when it is due."""
     (package,) = simulator.packages("nuget", 1, start=40)
     shared_fleet.send(ecosystem="nuget", name=package.name, dependencies="none")
     await in_graph(cypher, package.purl)
@@ -81,7 +81,7 @@ async def test_a_stub_that_a_requirement_file_points_to(
 async def test_nothing_is_requested_twice(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The list of versions and the POMs that arrived before the host asked us to wait are kept."""
+    """The list and POMs that arrived before the host requested a pause are kept."""
     package = next(
         found
         for found in simulator.packages("maven", 30, start=30)
@@ -108,7 +108,7 @@ async def test_nothing_is_requested_twice(
 async def test_a_paused_registry_gets_no_requests(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, tmp_path: Path
 ) -> None:
-    """Urgent and bulk, new and old work waits meanwhile; afterwards all of it is done."""
+    """Urgent and bulk, new and old tasks wait during the pause and then complete."""
 
     def registries(*arguments: str) -> str:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What runs alone, in a child process, when the state or the turn is not to be had."""
+"""Isolated tasks in a child process, if Redis or the child is not available."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ NOWHERE = "redis://127.0.0.1:1"
 
 @pytest.fixture
 def message(simulator: Simulator) -> TaskMessage:
-    """A task that harms nobody."""
+    """A harmless task."""
     name = simulator.packages("pypi", 1, start=40)[0].name
     return TaskMessage(
         task=EXTRACT,
@@ -29,7 +29,7 @@ def message(simulator: Simulator) -> TaskMessage:
 async def test_a_state_that_is_away_condemns_nobody(
     fleet: Fleet, message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The child cannot reach Redis: the task goes back, it is no poison. The child lives on."""
+    """If the child cannot reach Redis, the task returns and is no poison. The child survives."""
     for name, value in {**fleet.environment, "REDIS_URL": NOWHERE}.items():
         monkeypatch.setenv(name, value)
     alone = Isolation()
@@ -44,7 +44,7 @@ async def test_a_state_that_is_away_condemns_nobody(
 async def test_who_waits_too_long_for_its_turn_is_put_off(
     fleet: Fleet, message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not hold its slot while others run alone."""
+    """It does not occupy its slot while other tasks run alone."""
     monkeypatch.setattr(isolation, "TURN_TIMEOUT", 0.1)
     for name, value in {**fleet.environment, "REDIS_URL": NOWHERE}.items():
         monkeypatch.setenv(name, value)
@@ -64,7 +64,7 @@ async def test_who_waits_too_long_for_its_turn_is_put_off(
 async def test_a_child_that_cannot_start_condemns_nobody(
     message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its settings make no sense, say: the tasks wait."""
+    """For example, its settings are invalid: the tasks wait."""
     monkeypatch.setenv("REDIS_URL", "not an address")
     with pytest.raises(IsolationBusy, match="status"):
         await Isolation().execute(message)

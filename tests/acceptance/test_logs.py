@@ -1,4 +1,4 @@
-"""The log from outside: each line names its task."""
+"""The log: each line names its task."""
 
 import json
 from typing import Any

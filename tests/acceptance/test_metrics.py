@@ -45,7 +45,7 @@ def value(samples: Samples, name: str, **labels: str) -> float | None:
 
 
 async def test_a_worker_reports_its_work(fleet: Fleet, simulator: Simulator, state: State) -> None:
-    """Tasks by outcome, packages, responses, and the hosts that asked us to wait."""
+    """Tasks by outcome, packages, responses, and hosts that requested a pause."""
     port = choose_port(0)
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("npm.urgent")
@@ -117,7 +117,7 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
 
 
 async def test_two_workers_cannot_share_a_port(fleet: Fleet) -> None:
-    """The second works without metrics, and logs that."""
+    """The second one works without metrics, and logs that."""
     fleet.environment["METRICS_PORT"] = str(choose_port(0))
     fleet.start("npm.urgent", name="first@test")
     second = fleet.start("npm.urgent", name="second@test")

@@ -1,4 +1,4 @@
-"""``ssc-ingest migrate`` from outside: the output for operators, and the workers' refusals."""
+"""``ssc-ingest migrate`` as operators use it: its output, and the workers' refusals."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
     tmp_path: Path,
     cypher: Cypher,
 ) -> None:
-    """Exit code 78 and a sentence with the remedy; following it is enough."""
+    """It exits with code 78 and names the remedy, which is sufficient."""
     fleet = Fleet(servers, simulator.environment(), tmp_path)
     try:
         command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--without-mingle"]
@@ -103,7 +103,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
 async def test_it_refuses_beside_workers(
     old_graph: None, environment: dict[str, str], settings: Settings, servers: Servers
 ) -> None:
-    """They would write behind its position; --force overrides."""
+    """They would write to nodes that were already migrated; --force overrides."""
     async with open_state(settings, servers) as state:
         await _worker_is_there(state)
 
@@ -126,7 +126,7 @@ async def _worker_is_there(state: State) -> None:
 def test_it_continues_where_it_was_interrupted(
     old_graph: None, environment: dict[str, str], cypher: Cypher, end: signal.Signals
 ) -> None:
-    """Ctrl-C and kill -9 at some moment; the next run says that it continues, and ends well."""
+    """After Ctrl-C or kill -9 at any moment, the next run continues and completes."""
     cypher(
         "UNWIND range(1, 10000) AS n CREATE (:NPMPackage {name: 'p' + n, moment: localdatetime()})"
         "-[:HAVE]->(:Version {name: '1.' + n, serial_number: 0})"

@@ -45,7 +45,7 @@ async def test_a_feed_that_restarts(
     name: str,
     begin_again: Callable[[Simulator, str], None],
 ) -> None:
-    """The stored position no longer exists: numbers are lower, the file is another one."""
+    """The stored position no longer exists: numbers are lower, or the file is another one."""
     await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
     begin_again(simulator, name)
@@ -61,7 +61,7 @@ async def test_a_feed_that_restarts(
 async def test_an_outdated_page(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """A cache has an older copy of the feed: the next update reads the hidden entries."""
+    """A cache has an older copy of the feed; the next update reads the hidden entries."""
     await carried_out(shared_fleet, state, "ingestion", name)
     publish(simulator, name, 20)
     await carried_out(shared_fleet, state, "update", name)
@@ -78,7 +78,7 @@ async def test_an_outdated_page(
 async def test_an_index_that_breaks_off(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, kind: Kind
 ) -> None:
-    """Maven Central's index, or its newest chunk, ends too early once."""
+    """Maven Central's index, or its newest chunk, is truncated once."""
     if kind == "update":
         await carried_out(shared_fleet, state, "ingestion", "maven")
         publish(simulator, "maven", 20)

@@ -1,4 +1,4 @@
-"""After an outage of a server in the middle of work, the work continues."""
+"""Work continues after an outage of a server."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_a_killed_redis_loses_nothing(
     simulator: Simulator,
     cypher: Cypher,
 ) -> None:
-    """Redis is killed in the middle of a job and is back after seconds: all is done once."""
+    """Redis is killed during a job and restarted after seconds; every task completes once."""
     outage = Outage(fleet_beside, state_beside, simulator)
     await outage.begin_job()
     await asyncio.to_thread(own_redis.restart)
@@ -43,7 +43,7 @@ async def test_a_redis_that_refuses_to_write_stops_no_worker(
     simulator: Simulator,
     cypher: Cypher,
 ) -> None:
-    """A failover: Redis refuses all commands for a while, with and without work in progress."""
+    """During a failover Redis rejects all commands, with and without work in progress."""
     outage = Outage(fleet_beside, state_beside, simulator)
     own_redis.refuse()
     await asyncio.to_thread(outage.worker.wait_for_log, REFUSED)
@@ -56,7 +56,7 @@ async def test_a_redis_that_refuses_to_write_stops_no_worker(
 
 
 class Outage:
-    """A worker with a job of a hundred packages, and its expected end."""
+    """A worker with a job of a hundred packages, and the expected result."""
 
     def __init__(self, fleet: Fleet, state: State, simulator: Simulator) -> None:
         self._fleet = fleet
@@ -72,7 +72,7 @@ class Outage:
         await extracted(self._state, self._job_id, len(self._closure) / 3)
 
     async def assert_done(self, cypher: Cypher) -> None:
-        """All of it, once, by the same worker."""
+        """Check that the same worker has done everything once."""
         self._simulator.latency(0)
         # The sweep, which beat emits every minute, finds messages that Redis had handed out and the
         # worker had not recorded.

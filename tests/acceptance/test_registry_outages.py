@@ -1,4 +1,4 @@
-"""A registry is away in the middle of an ingestion: the work waits, and then goes on."""
+"""A registry is unavailable during an ingestion: the work waits, and then continues."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ OUTAGE = 12.0
 
 
 class Registry:
-    """Simulated registries that can be away."""
+    """Simulated registries that can be unavailable."""
 
     def __init__(self) -> None:
         self._port = choose_port(0)
@@ -43,7 +43,7 @@ class Registry:
         return self.simulator.process.pid
 
     def stop(self) -> None:
-        """Its connections are refused."""
+        """Refuse connections."""
         self.simulator.stop()
 
     def start(self) -> None:
@@ -51,11 +51,11 @@ class Registry:
         self.simulator = self._start()
 
     def freeze(self) -> None:
-        """It accepts connections and sends nothing."""
+        """Accept connections, but send nothing."""
         os.kill(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It responds again."""
+        """Respond again."""
         os.kill(self._pid, signal.SIGCONT)
 
 
@@ -69,7 +69,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def simulator(registry: Registry) -> Simulator:
-    """The one that the fleet reads."""
+    """The simulator that the fleet reads."""
     return registry.simulator
 
 
@@ -87,7 +87,7 @@ async def test_an_outage_of_a_registry(
     away: Callable[[Registry], None],
     back: Callable[[Registry], None],
 ) -> None:
-    """Nothing becomes a dead letter, although two failed attempts would be enough for that."""
+    """There is no dead letter, although two failed attempts would cause one."""
     fleet.environment |= {
         "MAX_ATTEMPTS": "2",
         "HTTP_TIMEOUT_DEFAULT": "1",

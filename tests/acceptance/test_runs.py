@@ -1,4 +1,4 @@
-"""Runs with real workers: what they survive, their counts, and the command line."""
+"""Runs with real workers: interruptions, counts, and the command line."""
 
 import asyncio
 import json
@@ -80,7 +80,7 @@ class CommandLine:
                 process.kill()
 
     async def __call__(self, *arguments: str, returncode: int = 0) -> tuple[str, str]:
-        """Both outputs of a command that ends with this code."""
+        """Run a command with this exit code; returns both outputs."""
         process = self.start(*arguments)
         out, err = await asyncio.to_thread(process.communicate, timeout=LONG_ENOUGH)
         assert process.returncode == returncode, (out, err)
@@ -104,7 +104,7 @@ def run(fleet: Fleet, plugin: None, toys: ToyRegistry, tmp_path: Path) -> Iterat
 async def test_runs_on_the_command_line(
     run: CommandLine, fleet: Fleet, toys: ToyRegistry, state: State, cypher: Cypher
 ) -> None:
-    """A dry run, an ingestion, updates, a package that is gone; lists, status, and mistakes."""
+    """A dry run, an ingestion, updates, a gone package; lists, status, and wrong usage."""
     dry = await run.json("ingest", "toy", "--dry-run")
     assert (dry["listed"], dry["packages"], dry["packages_requests"]) == (5, 5, 5)
     text, _ = await run("ingest", "toy", "--dry-run")

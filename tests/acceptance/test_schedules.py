@@ -1,4 +1,4 @@
-"""The schedule from outside: real beat processes, and what they put on the queue."""
+"""The schedule with real beat processes, and its messages in the queue."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ StartBeat = Callable[[], "subprocess.Popen[bytes]"]
 
 @contextmanager
 def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
-    """Start one more beat with a schedule of half a second; their logs are in ``beat.log``."""
+    """Start another beat with a schedule of half a second; logs go to ``beat.log``."""
     (tmp_path / "quick.py").write_text(QUICK)
     started: list[subprocess.Popen[bytes]] = []
 
@@ -95,18 +95,18 @@ def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
 
 @pytest.fixture
 def start_beat_beside(fleet_beside: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
-    """Beats on a Redis that the test may kill."""
+    """Start beats on a Redis that the test may kill."""
     with starting(fleet_beside, tmp_path) as start:
         yield start
 
 
 async def fired(state: State) -> int:
-    """Messages that beat has put on the queue; nobody reads it."""
+    """Number of beat's messages in the queue, which nobody reads."""
     return (await state.queues.lengths([CONTROL]))[CONTROL]
 
 
 async def fires(state: State, times: int = 3) -> None:
-    """Until it has fired so many times more."""
+    """Wait until this number of further messages."""
     before = await fired(state)
 
     async def is_enough() -> bool:
@@ -116,14 +116,14 @@ async def fires(state: State, times: int = 3) -> None:
 
 
 async def sent(state: State) -> list[tuple[str, str]]:
-    """Task and process of each message that beats have put on the queue, in their order."""
+    """Task and process of each of beat's messages, in their order."""
     texts = await state.queues._redis.lrange(CONTROL, 0, -1)
     headers = [json.loads(text)["headers"] for text in reversed(texts)]
     return [(header["id"], header["origin"]) for header in headers]
 
 
 def logged(log: Path) -> set[str]:
-    """Tasks that beats say they have sent."""
+    """Tasks that beats have logged as sent."""
     documents = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
     return {d["task_id"] for d in documents if d["event"] == "schedule_fired"}
 
@@ -131,7 +131,7 @@ def logged(log: Path) -> set[str]:
 async def test_two_beats_fire_once(
     fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
 ) -> None:
-    """One of them leads; killed, the other goes on; the number of firings is that of one."""
+    """One of them leads; after its kill the other continues; together they fire like one."""
     processes = {process.pid: process for process in (start_beat(), start_beat())}
 
     async def both_are_there() -> bool:
@@ -163,7 +163,7 @@ async def test_two_beats_fire_once(
 async def test_switched_off_it_stays_off(
     fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
 ) -> None:
-    """Over a restart of beat, too; beat says what it passes over; switched on, it fires again."""
+    """Also after a restart of beat, which logs the skipped schedule; enabled, it fires again."""
 
     def schedules(*arguments: str) -> str:
         done = subprocess.run(
@@ -214,7 +214,7 @@ async def test_a_stop_that_python_drops_stops_beat(start_beat: StartBeat, tmp_pa
 async def test_what_stood_still_does_not_wake_up_to_a_pile(
     state: State, start_beat: StartBeat
 ) -> None:
-    """A new schedule waits for its time, and one that missed many times fires once."""
+    """A new schedule waits for its time; one that missed many times fires once."""
 
     async def hourly() -> int:
         return (await state.queues.lengths(["pypi.bulk"]))["pypi.bulk"]
@@ -234,7 +234,7 @@ async def test_what_stood_still_does_not_wake_up_to_a_pile(
 async def test_a_beat_goes_on_where_another_release_stopped(
     state: State, start_beat: StartBeat
 ) -> None:
-    """What fired before the upgrade does not fire again; redbeat's keys, of old, are ignored."""
+    """Schedules that fired before the upgrade do not fire again; redbeat's old keys are ignored."""
 
     async def hourly() -> int:
         return (await state.queues.lengths(["pypi.bulk"]))["pypi.bulk"]
@@ -253,7 +253,7 @@ async def test_a_beat_goes_on_where_another_release_stopped(
 async def test_a_beat_outlives_an_outage_of_redis(
     own_redis: OwnRedis, state_beside: State, start_beat_beside: StartBeat
 ) -> None:
-    """It fires again when Redis is back, and ends when it is asked to while Redis is away."""
+    """It fires again when Redis responds, and stops on request during the outage."""
     beat = start_beat_beside()
     await fires(state_beside, 1)
     await asyncio.to_thread(own_redis.restart)

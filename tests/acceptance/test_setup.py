@@ -1,4 +1,4 @@
-"""Setting a clone up on poor machines."""
+"""The setup of a clone on minimal machines."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ NO_NETWORK = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
 def run(
     *command: str | Path, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A command as a person runs it; both outputs are in ``stdout``."""
+    """Run a command as a person; both outputs are in ``stdout``."""
     # Not with the variables of the make that may run these tests.
     environment = environment or {"PATH": os.environ["PATH"]}
     return subprocess.run(
@@ -27,7 +27,7 @@ def run(
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What setup needs, in a folder with a space in its name."""
+    """The files for the setup, in a folder with a space in its name."""
     folder = tmp_path / "a clone"
     (folder / "scripts").mkdir(parents=True)
     for name in ("uv.lock", "pyproject.toml", "Makefile", "scripts/setup", "scripts/uv.txt"):
@@ -36,7 +36,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def interpreter(tmp_path: Path, prelude: str) -> Path:
-    """A Python that is this one but for a few lines that it executes first."""
+    """This Python, with a few lines that it executes first."""
     path = tmp_path / "some python"
     code = f"import sys; sys._base_executable = '{path}'; {prelude}"
     path.write_text(
@@ -49,12 +49,12 @@ def interpreter(tmp_path: Path, prelude: str) -> Path:
 
 
 def poor_environment(tmp_path: Path, **variables: str) -> dict[str, str]:
-    """No more than a new machine's environment."""
+    """The environment of a new machine."""
     return {"PATH": os.defpath, "HOME": str(tmp_path), **variables}
 
 
 def test_setup_refuses_an_old_python(clone: Path, tmp_path: Path) -> None:
-    """It says which Pythons will do, which one it found, and what to do."""
+    """The message names the supported versions, the found one, and the remedy."""
     old = interpreter(tmp_path, "sys.version_info = (3, 9, 2)")
     result = run("make", "setup", f"PYTHON={old}", cwd=clone)
     assert result.returncode != 0
@@ -64,14 +64,14 @@ def test_setup_refuses_an_old_python(clone: Path, tmp_path: Path) -> None:
 
 
 def test_setup_names_a_missing_python(clone: Path, tmp_path: Path) -> None:
-    """A PYTHON that is none is told apart from one that is too old."""
+    """The message distinguishes a missing PYTHON from one that is too old."""
     result = run(clone / "scripts/setup", environment=poor_environment(tmp_path, PYTHON="/no/such"))
     assert result.returncode == 1
     assert "/no/such does not start" in result.stdout
 
 
 def test_setup_without_venv_says_what_to_install(clone: Path, tmp_path: Path) -> None:
-    """Debian's python3 comes without it; the line to type is in the message."""
+    """Debian's python3 lacks it; the message has the command."""
     bare = interpreter(tmp_path, "sys.modules['ensurepip'] = None")
     environment = poor_environment(tmp_path, PYTHON=str(bare))
     result = run(clone / "scripts/setup", environment=environment)
@@ -82,7 +82,7 @@ def test_setup_without_venv_says_what_to_install(clone: Path, tmp_path: Path) ->
 
 
 def test_setup_without_a_network_says_so(clone: Path, tmp_path: Path) -> None:
-    """Neither a traceback nor silence."""
+    """The message has no traceback."""
     environment = poor_environment(tmp_path, PYTHON=sys.executable, **NO_NETWORK)
     result = run(clone / "scripts/setup", environment=environment)
     assert result.returncode == 1
@@ -92,7 +92,7 @@ def test_setup_without_a_network_says_so(clone: Path, tmp_path: Path) -> None:
 
 
 def test_second_setup_does_nothing(clone: Path, tmp_path: Path) -> None:
-    """What is complete for this lock, in this place, is left alone without a word."""
+    """A complete setup for this lock and folder is not repeated, without output."""
     binaries = clone / ".venv/bin"
     binaries.mkdir(parents=True)
     (binaries / "python").symlink_to(sys.executable)

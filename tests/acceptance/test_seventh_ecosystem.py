@@ -1,7 +1,7 @@
 """An ecosystem that the program does not contain, added by one file beside it.
 
-The file is ``tests/toy/toy.py``. Nothing of the program is patched: its own command and its own
-workers run in processes of their own, which differ from an operator's in their environment alone.
+The file is ``tests/toy/toy.py``. The program is not patched: its own command and workers run as
+separate processes, which differ from an operator's only in their environment.
 """
 
 import json
@@ -48,7 +48,7 @@ class CommandLine:
 
 @pytest.fixture
 def run(fleet: Fleet, plugin: None, toys: ToyRegistry, tmp_path: Path) -> CommandLine:
-    """The program beside which the file was put; the registry has a few toys."""
+    """The program with the file beside it; the registry has a few toys."""
     toys.put("wheel", {"1": {}, "2": {}})
     toys.put("string", {"1": {}})
     toys.put("kite", {"1": {"string": ">= 1"}})
@@ -59,7 +59,7 @@ def run(fleet: Fleet, plugin: None, toys: ToyRegistry, tmp_path: Path) -> Comman
 def test_a_file_beside_the_program_is_an_ecosystem(
     run: CommandLine, fleet: Fleet, toys: ToyRegistry, cypher: Cypher
 ) -> None:
-    """Queues, worker, graph, status, schedule and dead letters work as for the built-in ones."""
+    """Queues, worker, graph, status, schedule and dead letters work as for built-in ones."""
     fleet.start()  # without queues: it reads all that there are
     job = run.json("extract", "pkg:toy/Truck", "pkg:toy/yo-yo", "--wait", returncode=1)
     assert job["roots"] == ["pkg:toy/truck", "pkg:toy/yo-yo"]
@@ -109,7 +109,7 @@ def test_a_file_beside_the_program_is_an_ecosystem(
 
 
 def test_its_settings_and_its_names_are_known(run: CommandLine) -> None:
-    """Mistakes in its address and names are explained; without the file it is unknown."""
+    """Errors in its address and names are explained; without the file it is unknown."""
     refused = run("check", "--json", TOY_API_RATE="0")
     assert refused.returncode == 78
     assert "TOY_API_RATE" in refused.stderr

@@ -1,4 +1,4 @@
-"""``ssc-ingest up``: one foreground process tree that starts, works, and leaves no process."""
+"""``ssc-ingest up``: one foreground process tree that leaves no process behind."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Up:
         return self.log.read_text()
 
     def wait_for(self, text: str) -> None:
-        """Wait until it has written that."""
+        """Wait until its output contains the text."""
         deadline = time.monotonic() + START
         while text not in self.output:
             assert self.process.poll() is None, self.output
@@ -60,7 +60,7 @@ class Up:
         return {" ".join(child.cmdline()): child for child in below}
 
     def child(self, words: str) -> psutil.Process:
-        """The child whose command line has these words."""
+        """The child with these words in its command line."""
         (found,) = [child for line, child in self.children().items() if words in line]
         return found
 
@@ -168,7 +168,7 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
 
 
 def test_kill_leaves_nothing(alone: dict[str, str], tmp_path: Path) -> None:
-    """However it ends, its servers and workers are gone a moment later."""
+    """After any kind of end, its servers and workers end a moment later."""
     with Up(environment=alone, folder=tmp_path) as up:
         up.wait_for("Neo4j is ready")
         up.wait_for("worker is ready")
@@ -256,7 +256,7 @@ def test_servers_that_are_killed_under_load(
 def test_demo_without_a_terminal(
     connected: dict[str, str], simulator: Simulator, tmp_path: Path, cypher: Any
 ) -> None:
-    """The packages are in the graph, the next steps are shown, and it ends by itself with 0."""
+    """The packages are in the graph, suggestions are shown, and it exits with 0."""
     package = simulator.packages("npm", 1, start=50)[0]
     with Up("--demo", package.purl, environment=connected, folder=tmp_path) as up:
         assert up.process.wait(START) == 0, up.output
@@ -271,7 +271,7 @@ def test_demo_without_a_terminal(
 
 
 def test_demo_without_a_network(connected: dict[str, str], tmp_path: Path) -> None:
-    """The fleet starts all the same; failed packages are reported, and the code is not 0."""
+    """The fleet starts nevertheless; failed packages are reported, and the exit code is not 0."""
     nowhere = {
         name: "http://127.0.0.1:9"
         for name in connected

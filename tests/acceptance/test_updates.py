@@ -1,6 +1,6 @@
 """Whole registries: an ingestion adds all packages, an update reads the changes since.
 
-The simulator counts what was asked, and says what the graph must hold.
+The simulator counts the requests and knows the correct graph.
 """
 
 import math
@@ -51,9 +51,10 @@ def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
 async def test_ingestion_and_updates(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:
-    """The ingestion adds all; no change costs a handful of requests, 1% about 1% of them.
+    """The ingestion adds everything; an update without changes costs few requests.
 
-    A deleted package and an unpublished version keep their nodes; a new package is skipped.
+    An update of 1% costs about 1% of the requests. A deleted package and an unpublished version
+    keep their nodes; a new package is skipped.
     """
     ingestion = await carried_out(shared_fleet, state, "ingestion", name)
     packages = assert_graph_is_the_registry(cypher, simulator, name)

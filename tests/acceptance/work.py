@@ -1,4 +1,4 @@
-"""Submitting work to a fleet, and waiting for it."""
+"""Submits work to a fleet, and waits for it."""
 
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ MAY_STAY = (
 
 
 async def start_job(state: State, name: str, dependencies: Any, eco: str = "pypi") -> str:
-    """Submit a package as the command line does; returns the job's id."""
+    """Submit a package like the command line; returns the job's id."""
     request = ExtractPackage(
         ecosystem=eco, name=name, dependencies=dependencies, job_id=new_job_id()
     )
@@ -50,7 +50,7 @@ async def get_job(state: State, job_id: str) -> Job:
 
 
 async def finished(state: State, job_id: str, seconds: float = LONG_ENOUGH) -> Job:
-    """Wait until nothing of the job is pending; returns it."""
+    """Wait until no package of the job is pending; returns the job."""
 
     async def is_finished() -> bool:
         return (await get_job(state, job_id)).finished
@@ -60,7 +60,7 @@ async def finished(state: State, job_id: str, seconds: float = LONG_ENOUGH) -> J
 
 
 async def assert_nothing_is_left(state: State) -> None:
-    """No message, claim, deferred request, pending package or dead letter anywhere."""
+    """Check that no message, claim, deferred request, pending package or dead letter is left."""
     assert not any((await state.queues.lengths(QUEUES)).values())
     assert await state.queues.delayed() == 0
     assert await state.queues.unacknowledged() == 0
@@ -81,7 +81,7 @@ async def lasting(redis: Redis) -> list[str]:
 
 
 async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
-    """Wait until every message is acknowledged; also those that returned to their queues."""
+    """Wait until every message is acknowledged, including those that returned to their queues."""
 
     async def is_settled() -> bool:
         # In this order: a message is in its queue or noted as taken, and moves in one step.
@@ -92,7 +92,7 @@ async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
 
 
 async def extracted(state: State, job_id: str, count: float) -> None:
-    """Wait until that many packages of the job are in the graph."""
+    """Wait until this number of packages of the job is in the graph."""
 
     async def is_extracted() -> bool:
         return (await get_job(state, job_id)).counts["extracted"] >= count
@@ -123,7 +123,7 @@ def root_of_a_large_closure(
 async def carried_out(
     fleet: Fleet, state: State, kind: Kind, name: str, **arguments: object
 ) -> Run:
-    """Wait for the end of a run that was requested by its task's name; returns it."""
+    """Wait for the end of a run that was requested by its task's name; returns the run."""
     task_id = fleet.send(KINDS[kind].task, ecosystem=name, **arguments)
 
     async def ended() -> Run | None:
@@ -139,7 +139,7 @@ async def carried_out(
 
 
 def assert_graph_is_the_registry(cypher: Cypher, simulator: Simulator, name: str) -> int:
-    """The graph has everything of the registry; returns the number of packages."""
+    """Check that the graph has the whole registry; returns the number of packages."""
     count = 0
     for truth in simulator.truths(name):
         assert_graph_holds(cypher, truth)

@@ -1,4 +1,4 @@
-"""The state in Redis, on the test server."""
+"""Fixtures with the state in Redis, on the test server."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from ssc_ingest.settings import Settings
 async def state(
     clean_redis: None, settings: Settings, redis_servers: Servers
 ) -> AsyncIterator[State]:
-    """Empty state."""
+    """The state database, empty."""
     async with open_state(settings, redis_servers) as state:
         yield state
 

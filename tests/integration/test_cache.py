@@ -16,7 +16,7 @@ KEY = "import_names:maven:com.example:Core:1.0"
 
 
 class Reading:
-    """Reads import names, and counts how often."""
+    """Reads import names, and counts its calls."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names

@@ -1,4 +1,4 @@
-"""A handful of small crates, read from crates.io itself; Cargo checks our ranges."""
+"""A few small crates, read from crates.io itself; Cargo checks our ranges."""
 
 import os
 import random
@@ -32,7 +32,7 @@ async def crates(state: State, settings: Settings) -> AsyncIterator[Crates]:
 
 
 async def fetch(crates: Crates, name: str) -> Package:
-    """Read a crate with its links, or skip where there is no network."""
+    """Read a crate with its links; skips without a network."""
     try:
         package = await crates.fetch(FetchRequest(crates.ref(name), full=True))
     except RegistryUnavailable as error:
@@ -61,7 +61,7 @@ async def test_a_small_crate(crates: Crates) -> None:
 
 
 async def test_a_crate_with_capitals(crates: Crates) -> None:
-    """The registry's spelling is learnt from the index, and yanked versions are known."""
+    """The index has the registry's spelling and the yanked versions."""
     package = await fetch(crates, "inflector")
     assert (package.ref.name, package.ref.registry_name) == ("inflector", "Inflector")
     assert package.repository_url == "https://github.com/whatisinternet/inflector"
@@ -101,7 +101,7 @@ semver = "1"
 
 @pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A program around the crate with which Cargo reads requirements."""
+    """A program around the crate with which Cargo parses requirements."""
     cargo = shutil.which("cargo")
     if cargo is None or subprocess.run([cargo, "--version"], check=False).returncode:
         missing = "cargo is needed to compare with Cargo's own reading of requirements"
@@ -123,7 +123,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def requirements(count: int) -> Iterator[str]:
-    """Requirements of every kind, close together so that bounds meet."""
+    """Requirements of every kind, close together so that bounds coincide."""
     rng = random.Random(20)
     for _ in range(count):
         comparators = []
@@ -140,10 +140,10 @@ def requirements(count: int) -> Iterator[str]:
 
 
 def test_constraints_select_what_cargo_takes(judge: Path) -> None:
-    """The readers find the releases that Cargo takes, and the prereleases that it takes.
+    """The readers select Cargo's releases and prereleases.
 
-    (But for contradictions such as ``1, =1.0.0-rc``, where Cargo means the prereleases of
-    1.0.0 by ``1`` too.)
+    The exception is contradictions such as ``1, =1.0.0-rc``, in which ``1`` means the prereleases
+    of 1.0.0 for Cargo.
     """
     versions = (*RELEASES, *PRERELEASES)
     asked = [*requirements(1000), "*", "1.*.*"]

@@ -45,7 +45,7 @@ async def _fail(state: State, message: TaskMessage, error: Exception | None = No
 
 
 async def test_everything_is_kept(state: State) -> None:
-    """Input, error, traceback, attempts and times can be read back unchanged."""
+    """Input, error, traceback, attempts and times are read back unchanged."""
     letter_id = await _fail(state, _message("rich"))
     letter = await state.dead_letters.get(letter_id)
     assert letter is not None
@@ -75,13 +75,13 @@ async def test_failures_return_to_their_stream(state: State, settings: Any) -> N
 
 
 async def test_an_invalid_origin_does_not_lose_the_letter(state: State) -> None:
-    """It is stored with all others."""
+    """It is stored in the general stream."""
     letter_id = await _fail(state, _message("rich", origin={"stream": 7}))
     assert letter_id.startswith("dead-letters/")
 
 
 async def test_listed_by_subject(state: State) -> None:
-    """More than a page of them, newest first, by ecosystem and by error."""
+    """More than one page, newest first, by ecosystem and by error."""
     for n in range(120):
         await _fail(state, _message(f"p{n}"), None if n % 2 else ValueError("a bug"))
     await _fail(state, TaskMessage(task=EXTRACT, kwargs={"ecosystem": "npm"}, queue="control"))
@@ -144,7 +144,7 @@ async def test_a_replay_needs_ids_or_a_filter(state: State) -> None:
 
 
 async def test_deleting(state: State) -> None:
-    """Only letters that existed count."""
+    """Only existing dead letters count."""
     letter_id = await _fail(state, _message("a"))
     assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
     assert await state.dead_letters.get(letter_id) is None
@@ -153,7 +153,7 @@ async def test_deleting(state: State) -> None:
 async def test_what_other_programs_put_there_returns_to_its_stream(
     state: State, settings: Settings
 ) -> None:
-    """Two fields: listed with the others, but by no filter; the raw message is replayed."""
+    """They are listed without filters; a replay returns the raw message."""
     own = await _fail(state, _message("rich"))
     stream = f"{settings.redis_stream}-dlq"
     entry: Any = await state.streams.xadd(stream, {"data": "not JSON", "error": "KeyError: 'x'"})
@@ -174,7 +174,7 @@ async def test_what_other_programs_put_there_returns_to_its_stream(
 
 
 async def test_what_has_no_input_stays(state: State, settings: Settings) -> None:
-    """The replay says why."""
+    """The replay gives the reason."""
     stream = f"{settings.redis_stream}-dlq"
     entry: Any = await state.streams.xadd(stream, {"error": "KeyError: 'data'"})
     strange: Any = await state.streams.xadd("other-dlq", {"data": "{}", "error": "not ours"})
@@ -190,7 +190,7 @@ async def test_what_has_no_input_stays(state: State, settings: Settings) -> None
 
 
 async def test_a_replay_that_fails_again_keeps_its_history(state: State) -> None:
-    """It is one letter, with every failure; the oldest are left out beyond a bound."""
+    """It is one dead letter with every failure, up to a maximum number."""
     letter_id = await _fail(state, _message("rich"), ValueError("first"))
     for n in range(MAX_FAILURES + 2):
         letter = await state.dead_letters.get(letter_id)
@@ -223,12 +223,12 @@ async def test_listed_by_job_run_and_age(state: State) -> None:
 
 
 def letter_moment(entry: str) -> datetime:
-    """When an entry was added, as its id says."""
+    """The time when an entry was added, from its id."""
     return datetime.fromtimestamp(int(entry.partition("-")[0]) / 1000, UTC)
 
 
 async def test_what_cannot_be_published_stays(state: State, broker: redis.Redis) -> None:
-    """The queue refuses it; the letter is there for the next replay, as it was."""
+    """If the queue rejects it, the dead letter stays unchanged for the next replay."""
     letter_id = await _fail(state, _message("rich"))
     before = await state.dead_letters.get(letter_id)
     await broker.set("pypi.urgent", "no list")
@@ -241,7 +241,7 @@ async def test_what_cannot_be_published_stays(state: State, broker: redis.Redis)
 
 
 async def test_a_long_traceback_keeps_its_end(state: State) -> None:
-    """There is the error; where the work began is known anyway."""
+    """The end has the error."""
     letter_id = await _fail(state, _message("rich"), ValueError(f"begins {'x' * 30_000} ends"))
     letter = await state.dead_letters.get(letter_id)
     assert letter is not None
@@ -250,7 +250,7 @@ async def test_a_long_traceback_keeps_its_end(state: State) -> None:
 
 
 async def test_an_error_type_is_the_whole_name(state: State) -> None:
-    """Neither what contains the name nor what is contained in it."""
+    """Longer and shorter names do not match."""
     names = ("NotFound", "PackageNotFound", "PackageNotFoundAgain")
     ids = [await _fail(state, _message(name), type(name, (Exception,), {})()) for name in names]
     found = [
@@ -261,7 +261,7 @@ async def test_an_error_type_is_the_whole_name(state: State) -> None:
 
 @pytest.mark.parametrize("letter_id", ["nope", "1-", "job:1/1-0", "-dlq/x", "dead-letters/"])
 async def test_a_text_that_is_no_id_names_nothing(state: State, letter_id: str) -> None:
-    """It is neither an error of Redis nor a way to other keys."""
+    """It causes no error of Redis and reaches no other keys."""
     await state.redis.hset("job:1", "created_at", "1")
     assert await state.dead_letters.get(letter_id) is None
     assert await state.dead_letters.delete([letter_id]) == 0

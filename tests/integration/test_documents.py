@@ -1,4 +1,4 @@
-"""Documents that workers share, in a real Redis."""
+"""Shared documents, in a real Redis."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def test_compression_loses_nothing(document: Document) -> None:
 
 
 async def test_processes_share_documents(state: State) -> None:
-    """Also after the first process has ended; for a day after the last use."""
+    """Also after the end of the first process; for a day after the last use."""
     first, second = DocumentCache(state.cache), DocumentCache(state.cache)
     assert await second.get(URL) is None
     assert await first.put(URL, DOCUMENT)
@@ -59,7 +59,7 @@ async def test_hot_documents_cost_nothing(state: State) -> None:
 
 
 async def test_large_documents_are_shared(state: State) -> None:
-    """For an hour after their last use, and not in the process; the largest ones are not kept."""
+    """They expire an hour after their last use and are not kept in the process."""
     documents = DocumentCache(state.cache)
     large = Document(b"<version>1</version>" * (MAX_SIZE // 20), DOCUMENT.last_modified)
     assert await documents.put(URL, large)
@@ -109,7 +109,7 @@ async def test_a_checkpoint_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
-    """With their age, over several executions; not for the one that received them, nor for ever."""
+    """They keep their age over several executions, and are not returned to the current one."""
     purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
     answer = StoredResponse("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
     first = FetchCheckpoint()
@@ -130,7 +130,7 @@ async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
 
 
 async def test_results_replace_documents(state: State) -> None:
-    """What was made of a document takes its place, also where the document was saved before."""
+    """The result of a document replaces it, also in an earlier checkpoint."""
     purl, other = Purl("pkg:maven/g/a"), f"{URL}2"
     assert not FetchCheckpoint().has_grown
     first = FetchCheckpoint()
@@ -151,7 +151,7 @@ async def test_results_replace_documents(state: State) -> None:
 
 
 async def test_results_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package's documents may be larger together than what is kept of them at a time."""
+    """The total of a package's documents may exceed the limit of the checkpoint."""
     monkeypatch.setattr("ssc_ingest.http.checkpoint.MAX_SIZE", 1000)
     checkpoint = FetchCheckpoint()
     for number in range(100):

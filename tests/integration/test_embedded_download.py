@@ -1,4 +1,4 @@
-"""Downloading the jars from a Maven repository on loopback, over real HTTP."""
+"""Downloads of jars from a Maven repository on loopback, over real HTTP."""
 
 import hashlib
 import random
@@ -21,7 +21,7 @@ from ssc_ingest.embedded.progress import Advance
 
 
 class Repository:
-    """A Maven repository of random jars, which can be told to misbehave."""
+    """A Maven repository of random jars, with configurable faults."""
 
     def __init__(self, count: int = 20) -> None:
         source = random.Random(count)
@@ -57,7 +57,7 @@ class Repository:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers like Maven Central: whole files, ranges, 404; and the configured faults."""
+    """Responds like Maven Central: whole files, ranges, 404; and the configured faults."""
 
     protocol_version = "HTTP/1.1"
     server: "RepositoryServer"
@@ -120,7 +120,7 @@ class RepositoryServer(ThreadingHTTPServer):
 
 
 class Recorder:
-    """A progress that adds up."""
+    """A progress that adds up the bytes."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -180,7 +180,7 @@ def test_download(repository: Repository, cache: JarCache) -> None:
 
 
 def test_only_missing_jars_are_downloaded(repository: Repository, cache: JarCache) -> None:
-    """A second download requests nothing; a damaged jar is downloaded again."""
+    """A second download sends no request; a damaged jar is downloaded again."""
     download = JarDownload(cache, repository.url)
     download.ensure(repository.jars, Recorder())
     repository.requests.clear()
@@ -208,7 +208,7 @@ def test_an_interrupted_download_continues(
 
 
 def test_a_foreign_partial_file_is_discarded(repository: Repository, cache: JarCache) -> None:
-    """A partial file of other content is discarded, and the jar downloaded from the start."""
+    """A partial file with other contents is discarded, and the jar downloaded completely."""
     jar = max(repository.jars, key=lambda jar: jar.size)
     partial(cache, jar).write_bytes(b"x" * 1000)
     progress = Recorder()
@@ -219,7 +219,7 @@ def test_a_foreign_partial_file_is_discarded(repository: Repository, cache: JarC
 
 
 def test_complete_part(repository: Repository, cache: JarCache) -> None:
-    """A part that needs nothing more (416 is all a server can say) becomes the jar."""
+    """A complete part (the server responds with 416) becomes the jar."""
     jar = repository.jars[0]
     body = repository.files[f"/{jar.path}"]
     partial(cache, jar).write_bytes(body)
@@ -233,7 +233,7 @@ def test_complete_part(repository: Repository, cache: JarCache) -> None:
 
 @pytest.mark.parametrize("extra", [0, 1], ids=["complete", "longer"])
 def test_complete_part_of_another_file(repository: Repository, cache: JarCache, extra: int) -> None:
-    """A part of the right size, or a longer one, that does not fit is downloaded again."""
+    """A part with the right or a larger size and wrong contents is downloaded again."""
     jar = repository.jars[0]
     partial(cache, jar).write_bytes(b"x" * (jar.size + extra))
     progress = Recorder()
@@ -244,7 +244,7 @@ def test_complete_part_of_another_file(repository: Repository, cache: JarCache, 
 
 
 def test_server_that_has_no_rest(repository: Repository, cache: JarCache) -> None:
-    """Where the mirror's file is no longer than the part (416), its checksum decides."""
+    """If the mirror's file is not longer than the part (416), its checksum decides."""
     jar = repository.jars[0]
     body = repository.files[f"/{jar.path}"]
     repository.files[f"/{jar.path}"] = body[:-1]
@@ -257,7 +257,7 @@ def test_server_that_has_no_rest(repository: Repository, cache: JarCache) -> Non
 
 
 def test_rest_that_is_refused(repository: Repository, cache: JarCache) -> None:
-    """A 416 that does not fit the part is answered by downloading all of it."""
+    """After a 416 that does not match the part, the whole file is downloaded."""
     jar = repository.jars[0]
     partial(cache, jar).write_bytes(repository.files[f"/{jar.path}"][:-1])
     repository.faults[f"/{jar.path}"] = ["416"]
@@ -298,7 +298,7 @@ def test_a_long_retry_after_is_an_error(repository: Repository, cache: JarCache)
 
 
 def test_wrong_checksum(repository: Repository, cache: JarCache) -> None:
-    """A jar that differs from the lock is an error that names it, and is not kept."""
+    """A jar that differs from the lock is an error with its name, and is deleted."""
     jar = repository.jars[0]
     repository.files[f"/{jar.path}"] = b"x" * jar.size
     with pytest.raises(ChecksumMismatch, match=f"{jar.path}.*{jar.sha256}"):
@@ -309,7 +309,7 @@ def test_wrong_checksum(repository: Repository, cache: JarCache) -> None:
 
 @pytest.mark.parametrize("size", ["longer", "shorter"])
 def test_wrong_size(repository: Repository, cache: JarCache, size: str) -> None:
-    """A file of another size than in the lock is rejected, and not read without end."""
+    """A file whose size differs from the lock is rejected, and not read without end."""
     jar = repository.jars[0]
     repository.files[f"/{jar.path}"] = b"x" * (jar.size + 1 if size == "longer" else 1)
     with pytest.raises(ChecksumMismatch):
@@ -343,7 +343,7 @@ def test_proxies_never_apply_to_loopback(
 
 
 def test_two_at_once(repository: Repository, cache: JarCache) -> None:
-    """Of two that start at the same moment one downloads; both have all the jars."""
+    """Of two concurrent processes one downloads; both have all the jars."""
     recorders = [Recorder(), Recorder()]
     threads = [
         threading.Thread(

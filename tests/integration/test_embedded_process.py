@@ -37,7 +37,7 @@ def group() -> Iterator[ProcessGroup]:
 
 
 def python(code: str) -> list[str]:
-    """The command that runs a piece of Python."""
+    """The command that runs Python code."""
     return [sys.executable, "-u", "-c", code]
 
 
@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_until_gone(group: int, *, seconds: float) -> list[int]:
-    """Wait until the group is empty; returns the members that are left after that time."""
+    """Wait until the group is empty; returns the members that are left at the time limit."""
     deadline = time.monotonic() + seconds
     while (left := members(group)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -71,7 +71,7 @@ def wait_until_gone(group: int, *, seconds: float) -> list[int]:
 
 
 def test_output_arrives_line_by_line(group: ProcessGroup) -> None:
-    """Both output streams reach the callback, line by line, whatever their bytes are."""
+    """Both output streams reach the callback, line by line, with any bytes."""
     lines: list[str] = []
     code = r"import os; os.write(1, b'one\n'); os.write(2, b'two \xff\nthree')"
     child = group.start("child", python(code), on_line=lines.append)
@@ -94,13 +94,13 @@ def test_output_that_cannot_be_passed_on(group: ProcessGroup, error: BaseExcepti
 
 
 def test_program_that_does_not_exist(group: ProcessGroup, tmp_path: Path) -> None:
-    """A program that cannot be started is a failure of that child."""
+    """A program that cannot be started is an error with the child's name."""
     with pytest.raises(ServerFailed, match="beat cannot be started"):
         group.start("beat", [str(tmp_path / "absent")])
 
 
 def test_stop_asks_first(group: ProcessGroup) -> None:
-    """A child that reacts to SIGTERM ends by itself."""
+    """A child that handles SIGTERM is not killed."""
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
@@ -141,7 +141,7 @@ def test_environment_and_folder(group: ProcessGroup, tmp_path: Path) -> None:
 
 
 def test_close_ends_everything() -> None:
-    """Closing a group leaves nothing of it, grandchildren included."""
+    """Closing a group ends all members, including grandchildren."""
     with ProcessGroup() as group:
         spawn = "import subprocess, sys; print('ready'); subprocess.run(sys.argv[1:])"
         child = group.start("child", [*python(spawn), *SLEEP])
@@ -151,7 +151,7 @@ def test_close_ends_everything() -> None:
 
 
 def test_ctrl_c_reaches_the_parent_only() -> None:
-    """The children are not in the terminal's foreground group: their parent stops them."""
+    """The children are not in the terminal's foreground group; their parent stops them."""
     with ProcessGroup() as group:
         child = group.start("child", SLEEP)
         assert os.getpgid(child.pid) == group.id != os.getpgid(0)

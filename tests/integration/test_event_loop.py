@@ -1,4 +1,4 @@
-"""The workers' event loop: connections that are reset while idle, and those through proxies."""
+"""The workers' event loop: connections that are reset while idle, also through proxies."""
 
 import asyncio
 import select
@@ -32,7 +32,7 @@ LONG_ENOUGH = 60
 
 
 class Resetting:
-    """Forwards bytes until it resets its connections, like a firewall that has lost its state."""
+    """Forwards bytes until it resets its connections, like a firewall that lost its state."""
 
     def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
@@ -52,7 +52,7 @@ class Resetting:
         self._serving.clear()
 
     async def reset(self) -> None:
-        """Reset all connections, and wait until the loop knows."""
+        """Reset all connections, and wait until the loop has noticed."""
         before = self.resets
         self._serving.clear()
         async with asyncio.timeout(LONG_ENOUGH):
@@ -81,7 +81,7 @@ class Resetting:
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run it as a worker does."""
+    """Run a coroutine like a worker."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(work)
 
@@ -118,7 +118,7 @@ def test_graph(settings: Settings, servers: Servers) -> None:
 
 
 def test_registries_behind_a_proxy(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection to the proxy becomes one to the registry, with TLS from then on."""
+    """The connection to the proxy becomes one to the registry, with TLS."""
     heard: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:

@@ -24,7 +24,7 @@ def check(
 
 
 async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers) -> None:
-    """Another machine's heartbeat does not count, nor that of a worker that signed off."""
+    """Heartbeats of another machine and of a stopped worker do not count."""
 
     def worker(name: str) -> Worker:
         return Worker(hostname=name, pid=1, queues=("a",), concurrency=1, started_at=time.time())
@@ -50,7 +50,7 @@ def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
 
 
 async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> None:
-    """It has a heartbeat, and takes none of the messages in its queues."""
+    """It has a heartbeat, but takes no messages from its queues."""
     mine = f"pypi@{socket.gethostname()}"
     worker = Worker(hostname=mine, pid=1, queues=("a",), concurrency=1, started_at=time.time())
     await beat(state.redis, worker, running=0, stalled_for=3600)
@@ -62,7 +62,7 @@ async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> Non
 
 
 async def test_beat_is_healthy_while_it_checks_the_schedule(state: State, servers: Servers) -> None:
-    """Also a beat that stands by; a worker does not count, nor does another machine's beat."""
+    """A standby beat counts; a worker and another machine's beat do not."""
     here = socket.gethostname()
     worker = Worker(hostname=f"a@{here}", pid=1, queues=(), concurrency=1, started_at=0)
     await beat(state.redis, worker)

@@ -1,4 +1,4 @@
-"""Requests to registries: a real HTTP server that misbehaves, and the fleet's rate limit."""
+"""Requests to registries: a misbehaving real HTTP server, and the fleet's rate limit."""
 
 import time
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ def url(simulator: Simulator) -> str:
 
 
 async def pass_the_pause(state: State) -> None:
-    """As if the pauses of hosts were over."""
+    """End all pauses of hosts."""
     for key in [key async for key in state.redis.scan_iter("pause:*")]:
         await state.redis.delete(key)
 
@@ -104,7 +104,7 @@ async def test_temporary_failures(
     kind: str,
     fields: dict[str, Any],
 ) -> None:
-    """Each is retried, and becomes one kind of error in the end: never an empty document."""
+    """Each is retried and finally raises one typed error: never an empty document."""
     simulator.fault(kind, **fields)
     with pytest.raises(RegistryUnavailable):
         await client.get(url, max_bytes=MEGABYTE)
@@ -140,7 +140,7 @@ async def test_a_paused_host(
     retry_after: str | None,
     seconds: float,
 ) -> None:
-    """All workers leave the host alone for as long as it says, or for a time of ours."""
+    """All workers pause the host for the stated time, or for a time of ours."""
     fields = {"retry_after": retry_after} if retry_after else {}
     simulator.fault("status", status=status, times=1, **fields)
     for _ in range(3):
@@ -154,7 +154,7 @@ async def test_a_paused_host(
 async def test_a_503_concerns_its_document(
     client: RegistryClient, simulator: Simulator, url: str, retry_after: str | None
 ) -> None:
-    """Others are read meanwhile, unless three of the host's last ten answers are 503."""
+    """Other documents are read, unless three of the host's last ten responses are 503."""
     fields = {"retry_after": retry_after} if retry_after else {}
     simulator.fault("status", status=503, path="-broken$", **fields)
     for _ in range(2):
@@ -172,7 +172,7 @@ async def test_a_503_concerns_its_document(
 async def test_eight_good_answers_forget_a_503(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """What is older than the last ten answers does not count."""
+    """Only the last ten responses count."""
     simulator.fault("status", status=503, path="-broken$")
     for _ in range(4):
         with pytest.raises(RegistryOverloaded):
@@ -185,7 +185,7 @@ async def test_eight_good_answers_forget_a_503(
 
 
 async def test_a_refused_document(client: RegistryClient, simulator: Simulator, url: str) -> None:
-    """One 403 is the document's: it is not requested again, and others are read."""
+    """One 403 concerns its document: it is not requested again, and others are read."""
     simulator.fault("status", status=403, path="-secret$")
     for _ in range(7):
         with pytest.raises(ResourceForbidden, match=r"127.0.0.1:\d+ refuses this document"):
@@ -197,7 +197,7 @@ async def test_a_refused_document(client: RegistryClient, simulator: Simulator, 
 async def test_a_host_that_refuses_us(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """Five 403 in a row for different documents pause it like a 429; a good answer between not."""
+    """Five 403 in a row for different documents pause it like a 429."""
     simulator.fault("status", status=403, path="-secret")
     for number in range(4):
         with pytest.raises(ResourceForbidden):
@@ -291,7 +291,7 @@ async def test_redirects_stay_on_known_hosts(
 
 
 async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: str) -> None:
-    """Content with another digest than announced may be right the next time."""
+    """Contents with another digest than announced may be right the next time."""
     with pytest.raises(RegistryUnavailable, match="SHA-256"):
         await client.get_immutable(url, max_bytes=MEGABYTE, sha256="0" * 64)
 
@@ -299,7 +299,7 @@ async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: 
 async def test_the_next_execution_uses_the_checkpoint(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """It has the immutable documents of this one, and knows which are missing."""
+    """It has the immutable documents of this one, and knows the missing ones."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
     first = FetchCheckpoint()
@@ -325,7 +325,7 @@ async def test_the_next_execution_uses_the_checkpoint(
 async def test_a_scope_may_wait_longer(
     client: RegistryClient, simulator: Simulator, url: str
 ) -> None:
-    """A silent server is given up; in a scope with its own time-out, only after that."""
+    """A request to a silent server fails after the time-out of its scope."""
     simulator.latency(1500)
     with pytest.raises(RegistryUnavailable, match="no response in time"):
         await client.get(url, max_bytes=MEGABYTE)

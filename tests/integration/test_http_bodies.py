@@ -1,6 +1,6 @@
-"""Large documents, parts of documents and packed ones: a server that breaks off where it is told.
+"""Large, partial and compressed documents, from a server that breaks transfers.
 
-An answer that is not whole is never taken for a document.
+An incomplete response is never taken for a document.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Host:
-    """Responds in turn, repeats the last response for ever; keeps the headers of each request."""
+    """Sends responses in turn, repeats the last one for ever, records request headers."""
 
     url: str = ""
     answers: list[Answer] = field(default_factory=list)
@@ -144,7 +144,7 @@ async def downloaded(client: RegistryClient, host: Host, **arguments: str) -> As
 
 
 async def test_a_download(client: RegistryClient, host: Host) -> None:
-    """The whole document, from the beginning of the file, with its headers."""
+    """The whole document, with the file at its start, and the headers."""
     host.answers = [whole()]
     async with client.download(host.url, max_bytes=CAP) as document:
         assert document.file.read() == BODY
@@ -180,7 +180,7 @@ async def test_a_download_continues(client: RegistryClient, host: Host) -> None:
 
 
 def unfinished(body: bytes = BODY) -> Answer:
-    """All bytes of the document, and then the connection is reset instead of the end."""
+    """All bytes of the document, then a reset instead of the end."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         sent = web.StreamResponse(headers={"ETag": str(Document.tagged(body).etag)})
@@ -195,7 +195,7 @@ def unfinished(body: bytes = BODY) -> Answer:
 
 
 def no_rest(size: int) -> Answer:
-    """There is nothing behind the document's size."""
+    """A 416: the range starts at the document's end."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=416, text="<p>no", headers={"Content-Range": f"bytes */{size}"})
@@ -204,7 +204,7 @@ def no_rest(size: int) -> Answer:
 
 
 async def test_a_download_of_which_nothing_is_missing(client: RegistryClient, host: Host) -> None:
-    """416 to the question for the rest means that the document was complete."""
+    """A 416 for the rest means that the document was complete."""
     host.answers = [unfinished(), no_rest(len(BODY)), whole()]
     async with downloaded(client, host, accept="application/json") as body:
         assert body == BODY
@@ -213,7 +213,7 @@ async def test_a_download_of_which_nothing_is_missing(client: RegistryClient, ho
 
 @pytest.mark.parametrize("size", [len(BODY) - 1, len(BODY) + 1])
 async def test_a_rest_that_is_refused(client: RegistryClient, host: Host, size: int) -> None:
-    """416 that names another size is about another document: it is begun again."""
+    """A 416 with another size concerns another document, so the download restarts."""
     host.answers = [unfinished(), no_rest(size), whole(OTHER)]
     async with downloaded(client, host) as body:
         assert body == OTHER
@@ -221,7 +221,7 @@ async def test_a_rest_that_is_refused(client: RegistryClient, host: Host, size: 
 
 
 async def test_a_download_of_a_changed_document(client: RegistryClient, host: Host) -> None:
-    """If the document changes in between, the download restarts: halves of two are never joined."""
+    """If the document changes in between, the download restarts: parts are never mixed."""
     host.answers = [broken(0.5), whole(OTHER)]
     async with downloaded(client, host) as body:
         assert body == OTHER
@@ -264,7 +264,7 @@ async def test_a_wrong_part_of_a_download(client: RegistryClient, host: Host) ->
 
 
 async def test_a_download_that_always_breaks(client: RegistryClient, host: Host) -> None:
-    """After some tries it is an error, and leaves no file."""
+    """After some tries it is an error, and no file is left."""
     host.answers = [broken(0.5)]
     with pytest.raises(RegistryUnavailable):
         async with downloaded(client, host):
@@ -330,7 +330,7 @@ async def test_an_error_page_is_no_download(client: RegistryClient, host: Host) 
 
 
 async def test_a_compressed_download(client: RegistryClient, host: Host) -> None:
-    """It is decompressed; after a break it restarts: its parts are not the document's."""
+    """It is decompressed; after a break it restarts, because ranges do not match."""
     host.answers = [
         broken(0.5, gzip.compress(BODY), **{"Content-Encoding": "gzip"}),
         packed(gzip.compress(BODY)),
@@ -356,7 +356,7 @@ ENDS_EARLY = {
 async def test_a_compressed_body_that_ends_early(
     client: RegistryClient, host: Host, body: bytes
 ) -> None:
-    """The response is complete, the body is not: half a document is not treated as a whole one."""
+    """The response is complete, the body is not: this is an error."""
     host.answers = [packed(body)]
     with pytest.raises(RegistryUnavailable):
         await client.get(host.url, max_bytes=CAP)
@@ -395,7 +395,7 @@ UNPACKED = {
 
 @pytest.mark.parametrize("answer", UNPACKED.values(), ids=UNPACKED)
 async def test_compressed_bodies(client: RegistryClient, host: Host, answer: Answer) -> None:
-    """Every offered encoding is understood."""
+    """Every requested encoding is decoded."""
     host.answers = [answer]
     assert (await client.get(host.url, max_bytes=CAP)).body == BODY
 
@@ -404,7 +404,7 @@ async def test_compressed_bodies(client: RegistryClient, host: Host, answer: Ans
 async def test_an_encoding_that_was_not_offered(
     client: RegistryClient, host: Host, encoding: str
 ) -> None:
-    """Bytes in an unknown encoding are no document."""
+    """Bytes in an unknown encoding are an error."""
     host.answers = [packed(BODY, encoding)]
     with pytest.raises(RegistryUnavailable, match=encoding):
         await client.get(host.url, max_bytes=CAP)
@@ -412,7 +412,7 @@ async def test_an_encoding_that_was_not_offered(
 
 
 async def test_a_compressed_body_without_end(client: RegistryClient, host: Host) -> None:
-    """Bytes that decompress to nothing are counted as they arrive."""
+    """Bytes that decompress to nothing are counted, too."""
     host.answers = [packed(gzip.compress(b"") * 5_000)]
     with pytest.raises(ResponseTooLarge):
         await client.get(host.url, max_bytes=CAP)

@@ -41,7 +41,7 @@ async def test_a_deferred_request_stays_until_it_is_acknowledged(state: State) -
 
 
 async def test_a_redelivery_knows_its_own_claim(state: State) -> None:
-    """The task whose worker was killed claims the package again under its id."""
+    """The redelivered task claims the package again under its id."""
     assert await state.claims.claim(RICH, "task", "")
     assert await state.claims.claim(RICH, "task", "")
     assert await state.claims.release(RICH, "task") == []
@@ -85,7 +85,7 @@ async def test_no_request_is_lost_between_claim_and_release(state: State) -> Non
 
 
 async def test_a_claim_lapses_unless_it_is_renewed(state: State) -> None:
-    """A worker that was killed blocks its package for one lease, taken, repeated or renewed."""
+    """A killed worker blocks its package for one lease, after each kind of claim."""
     key = f"inflight:{RICH}"
     for claims_again in (state.claims.claim(RICH, "owner", ""), state.claims.renew(RICH, "owner"),
                          state.claims.claim(RICH, "owner", "")):  # fmt: skip
@@ -95,7 +95,7 @@ async def test_a_claim_lapses_unless_it_is_renewed(state: State) -> None:
 
 
 async def test_requests_that_cannot_be_published_stay(state: State, broker: redis.Redis) -> None:
-    """The queue refuses them; the next owner of the package, or the sweep, publishes them."""
+    """If the queue rejects them, the next owner or the sweep publishes them."""
     request = TaskMessage(task="t", kwargs={}, queue="pypi.urgent", task_id="second").to_json()
     await state.claims.claim(RICH, "first", "")
     await state.claims.claim(RICH, "second", request)

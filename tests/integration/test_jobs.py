@@ -24,7 +24,7 @@ async def _follow(
 
 
 async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
-    """Root, two requirements, then the end; the counters count each package once."""
+    """A package and two requirements end; each is counted once."""
     jobs, job_id = state.jobs, new_job_id()
     assert await _enter(jobs, job_id, A) == "asked"
     assert await _follow(jobs, job_id, [B, C]) == [B, C]
@@ -46,7 +46,7 @@ async def test_a_job_is_finished_when_nothing_is_pending(state: State) -> None:
 
 
 async def test_a_finished_package_is_not_repeated(state: State) -> None:
-    """A redelivered task of a finished package has nothing to do, unless it insists."""
+    """A redelivered task of a finished package has nothing to do, unless forced."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await jobs.finish(job_id, A, Outcome.EXTRACTED)
@@ -58,7 +58,7 @@ async def test_a_finished_package_is_not_repeated(state: State) -> None:
 
 
 async def test_a_redelivered_parent_publishes_its_pending_children_again(state: State) -> None:
-    """Children are followed once; the second delivery of the parent repeats the pending ones."""
+    """Requirements are followed once; the second delivery repeats the pending ones."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     assert await _follow(jobs, job_id, [B, C]) == [B, C]
@@ -75,7 +75,7 @@ async def test_a_redelivered_parent_publishes_its_pending_children_again(state: 
 async def test_beyond_the_budget_is_left_over(
     state: State, budget: Budget, followed: list[Purl]
 ) -> None:
-    """The first requirements fit, the rest is left over and reported; cycles cost nothing."""
+    """Requirements within the budget are published, others left over; cycles cost nothing."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     await jobs.finish(job_id, A, Outcome.EXTRACTED, counts={"requests": 7})
@@ -127,7 +127,7 @@ async def test_everything_expires(state: State) -> None:
 
 
 async def test_unknown_job(state: State) -> None:
-    """No job has that id."""
+    """An unknown id has no job."""
     assert await state.jobs.get("nothing") is None
     assert await state.jobs.ids() == []
 
@@ -151,7 +151,7 @@ async def test_more_silent_jobs_than_one_page_are_found(state: State) -> None:
 
 
 async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) -> None:
-    """Asked for once more, or replayed from the dead letters."""
+    """After another request, or a replay."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     for tries_again in (jobs.reopen(job_id, A), _enter(jobs, job_id, A, insist=True)):
@@ -170,7 +170,7 @@ async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) 
 
 
 async def test_parts_that_are_selected_later_are_followed_again(state: State) -> None:
-    """In whichever order a package is followed and selected, no part is missed."""
+    """No part is missed, in any order of following and selecting."""
     jobs, job_id = state.jobs, new_job_id()
 
     async def select(purl: Purl, *parts: str) -> set[Purl]:

@@ -11,7 +11,7 @@ LONG = 60
 
 
 async def test_one_at_a_time(state: State) -> None:
-    """A second holder does not start; other locks are free, and so is this one afterwards."""
+    """A second holder does not start; other locks are free, and this one is free afterwards."""
     async with exclusive(state.redis, "work", LONG):
         with pytest.raises(LockHeld):
             await _work(state)
@@ -21,14 +21,14 @@ async def test_one_at_a_time(state: State) -> None:
 
 
 async def test_a_failure_frees_the_lock(state: State) -> None:
-    """However the block ends."""
+    """The lock is free after any end of the block."""
     with pytest.raises(ValueError, match="a bug"):
         await _work(state, ValueError("a bug"))
     await _work(state)
 
 
 async def test_the_block_ends_before_its_lock(state: State) -> None:
-    """It is cancelled in time, and its lock, which would have expired, is free."""
+    """The block is cancelled in time, and its lock is free."""
     left: list[int] = []
 
     async def work() -> None:

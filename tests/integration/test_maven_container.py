@@ -1,4 +1,4 @@
-"""The container mode of the Maven index's reader, on a Docker engine of the test's own."""
+"""The container mode of the Maven index's reader, on the test's own Docker engine."""
 
 import asyncio
 import socket
@@ -57,9 +57,9 @@ async def listed(maven: Maven, cursor: str | None = None) -> list[str]:
 async def test_names_come_from_the_container(
     maven: Maven, simulator: Simulator, engine: DockerEngine
 ) -> None:
-    """The image is built of our reader and run without volumes; nothing of the container is left.
+    """The image has our reader and no volumes; the container is removed.
 
-    The names, their cursors and the User-Agent are as without a container.
+    Names, cursors and the User-Agent are the same as without a container.
     """
     pages = [page async for page in maven.list_names(None)]
     (page,) = pages
@@ -78,7 +78,7 @@ async def test_names_come_from_the_container(
 async def test_the_readers_output_is_in_the_error(
     maven: Maven, simulator: Simulator, engine: DockerEngine
 ) -> None:
-    """A cut index fails there as here, and the container is removed all the same."""
+    """A truncated index fails in the same way, and the container is removed."""
     simulator.fault("truncate", endpoint="maven.index", keep=0.5)
     with pytest.raises(RegistryUnavailable, match=r"exited with code 69 .*is truncated"):
         await listed(maven)
@@ -89,7 +89,7 @@ async def test_the_readers_output_is_in_the_error(
     "output", [b"", b'{"name": "a:b"}\n', b'{"name": "a:b"}\n{"total": 2}\n', b'{"total": 1}\n']
 )
 async def test_output_that_was_cut(maven: Maven, engine: DockerEngine, output: bytes) -> None:
-    """Without the right total at its end, the output is not whole, whatever the exit code."""
+    """Without the right total at its end, the output is incomplete, with any exit code."""
     engine.output = output
     with pytest.raises(RegistryUnavailable, match="exited with code 0 after"):
         await listed(maven)
@@ -97,7 +97,7 @@ async def test_output_that_was_cut(maven: Maven, engine: DockerEngine, output: b
 
 @pytest.mark.parametrize("output", [b"x" * 100_000, b"Traceback ...\n", b"[]\n", b'{"name": 1}\n'])
 async def test_output_of_something_else(maven: Maven, engine: DockerEngine, output: bytes) -> None:
-    """Lines without end and lines that are not names are rejected."""
+    """Lines without end and lines that are no names are rejected."""
     engine.output = output
     with pytest.raises(RegistryUnavailable, match="index reader"):
         await listed(maven)
@@ -124,7 +124,7 @@ async def test_a_container_that_does_not_end(
 
 
 async def test_a_cancelled_listing_leaves_no_container(maven: Maven, engine: DockerEngine) -> None:
-    """Stopping a worker stops the container, too."""
+    """Stopping a worker also stops the container."""
     engine.hangs = True
     listing = asyncio.create_task(listed(maven))
     await engine.running.wait()

@@ -1,4 +1,4 @@
-"""A handful of packages, read from Maven Central itself; Maven checks the result."""
+"""A few packages, read from Maven Central itself; Maven checks the result."""
 
 import os
 import re
@@ -43,7 +43,7 @@ async def maven(state: State, settings: Settings) -> AsyncIterator[Maven]:
 
 
 async def fetch(maven: Maven, name: str) -> Package:
-    """Read a package with its latest version only, or skip where there is no network."""
+    """Read a package with only its latest version; skips without a network."""
     ref = maven.ref(name)
     url = maven.endpoints.url("repository", *metadata_path(name))
     try:
@@ -66,9 +66,9 @@ async def fetch(maven: Maven, name: str) -> Package:
 
 
 def resolved_by_maven(folder: Path, coordinates: str) -> set[tuple[str, str]]:
-    """Package and constraint of each direct dependency that Maven resolves for a project.
+    """Package and constraint of each direct dependency that Maven resolves for a package.
 
-    The project depends on nothing else, so a dependency of its one dependency keeps its version.
+    The project depends on nothing else, so no version is changed by mediation.
     """
     maven = shutil.which("mvn")
     if maven is None:
@@ -103,7 +103,7 @@ def resolved_by_maven(folder: Path, coordinates: str) -> set[tuple[str, str]]:
 async def test_requirements_are_what_maven_resolves(
     maven: Maven, name: str, repository: str, tmp_path: Path
 ) -> None:
-    """Packages with deep parents: the latest version requires what Maven resolves for it."""
+    """For packages with deep parents, the latest version's requirements equal Maven's."""
     package = await fetch(maven, name)
     assert package.repository_url == f"https://github.com/{repository}"
     assert package.vendor == repository.partition("/")[0]
@@ -123,7 +123,7 @@ async def test_a_relocated_package(maven: Maven) -> None:
 
 
 async def test_a_package_with_capitals(maven: Maven) -> None:
-    """Found in lower case, since no other package has that name; spelled as in the registry."""
+    """It has the lower-case name, because no other package has it, and the registry's spelling."""
     package = await fetch(maven, "com.zaxxer:HikariCP")
     assert package.ref.name == "com.zaxxer:hikaricp"
     assert package.ref.purl == "pkg:maven/com.zaxxer/HikariCP"

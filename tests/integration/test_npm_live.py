@@ -1,4 +1,4 @@
-"""A handful of small packages, read from the npm registry itself."""
+"""A few small packages, read from the npm registry itself."""
 
 from collections.abc import AsyncIterator
 
@@ -25,7 +25,7 @@ async def npm(state: State, settings: Settings) -> AsyncIterator[Npm]:
 
 
 async def fetch(npm: Npm, name: str) -> Package:
-    """Read a package, or skip where there is no network."""
+    """Read a package; skips without a network."""
     try:
         package = await npm.fetch(FetchRequest(npm.ref(name)))
     except RegistryUnavailable as error:
@@ -52,7 +52,7 @@ async def test_a_small_package(npm: Npm) -> None:
 
 
 async def test_a_scoped_package(npm: Npm) -> None:
-    """A scope is found in its path form and kept in the package URL."""
+    """A scope is read by its path form and kept in the package URL."""
     package = await fetch(npm, "@sindresorhus/is")
     assert package.ref.purl == "pkg:npm/%40sindresorhus/is"
     assert package.repository_url == "https://github.com/sindresorhus/is"

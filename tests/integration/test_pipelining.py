@@ -26,7 +26,7 @@ async def redis(
 
 
 async def test_every_command_gets_its_own_answer(redis: PipeliningRedis) -> None:
-    """Also with more commands than one pipeline holds."""
+    """Also with more commands than one pipeline has."""
     numbers = [str(n) for n in range(3 * MAX_BATCH)]
     await asyncio.gather(*(redis.set(n, f"value {n}") for n in numbers))
     assert await asyncio.gather(*(redis.get(n) for n in numbers)) == [f"value {n}" for n in numbers]
@@ -45,7 +45,7 @@ async def test_one_round_trip_for_all(redis: PipeliningRedis) -> None:
 
 
 async def test_an_error_belongs_to_its_command(redis: PipeliningRedis) -> None:
-    """A refused command fails alone, and so does one that cannot be encoded."""
+    """A rejected command fails alone, and so does one that cannot be encoded."""
     await redis.set("text", "words")
     found = await asyncio.gather(
         redis.set("a", "1"),

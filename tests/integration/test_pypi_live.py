@@ -1,4 +1,4 @@
-"""A handful of small projects, read from PyPI itself."""
+"""A few small projects, read from PyPI itself."""
 
 from collections.abc import AsyncIterator
 
@@ -25,7 +25,7 @@ async def pypi(state: State, settings: Settings) -> AsyncIterator[PyPI]:
 
 
 async def fetch(pypi: PyPI, name: str) -> Package:
-    """Read a project, or skip where there is no network."""
+    """Read a project; skips without a network."""
     try:
         package = await pypi.fetch(FetchRequest(pypi.ref(name)))
     except RegistryUnavailable as error:
@@ -37,7 +37,7 @@ async def fetch(pypi: PyPI, name: str) -> Package:
 
 
 async def test_a_project_with_dots_in_its_name(pypi: PyPI) -> None:
-    """The project's own spelling is found from the normalised one."""
+    """The project's own spelling is read for the normalised one."""
     package = await fetch(pypi, "ruamel-yaml-jinja2")
     assert package.ref.name == package.ref.registry_name == "ruamel.yaml.jinja2"
     assert package.ref.purl == "pkg:pypi/ruamel-yaml-jinja2"

@@ -23,7 +23,7 @@ async def test_published_in_order(state: State) -> None:
 
 
 async def test_due_messages_move_to_their_queues(state: State, broker: redis.Redis) -> None:
-    """Messages that are due move, unchanged and entirely; the others stay."""
+    """Due messages move unchanged; the others stay."""
     await state.queues.delay(_message("due\nwith a line break", task_id="1"), -1)
     await state.queues.delay(_message("later", task_id="2"), 60)
     assert await state.queues.move_due() == 1

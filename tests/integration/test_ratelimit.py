@@ -1,4 +1,4 @@
-"""The fleet's rate limit, on a real Redis. Times are Redis's own; the test measures none."""
+"""The fleet's rate limit, on a real Redis. Times are those of Redis; the test measures none."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from ssc_ingest.resources import State
 
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
-    """The burst is granted at once, then with growing delays, then nothing."""
+    """The burst is granted at once, then requests are delayed, then refused."""
     begin = time.monotonic()
     taken = [await state.limiter.take("h", rate=10, urgent=True)]
     while taken[-1].granted:
@@ -30,7 +30,7 @@ async def test_tokens_run_out_for_everybody(state: State) -> None:
 
 
 async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
-    """When bulk has to wait, urgent work does not."""
+    """When bulk work has to wait, urgent work does not."""
     while (await state.limiter.take("h", rate=10, urgent=False)).delay == 0:
         pass
     assert (await state.limiter.take("h", rate=10, urgent=True)).delay == 0
@@ -57,7 +57,7 @@ async def test_refused_requests_return_in_turn(state: State) -> None:
 
 
 async def test_started_work_goes_first(state: State) -> None:
-    """Work that has read something does not queue behind new work."""
+    """Work that has read a document does not queue behind new work."""
     while (await state.limiter.take("h", rate=2, urgent=False)).delay < MAX_START:
         pass
     assert not (await state.limiter.take("h", rate=2, urgent=False, begun=False)).granted
@@ -81,7 +81,7 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(state: State) -> None:
 
 
 async def test_pauses_without_a_named_time_grow(state: State) -> None:
-    """Consecutive pauses double; a second response during a pause does not count again."""
+    """Consecutive pauses double; a second response during a pause does not count."""
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
     assert await state.limiter.pause("h", 60, doubling=True) == pytest.approx(60, abs=5)
     await state.redis.delete("pause:h")
@@ -89,7 +89,7 @@ async def test_pauses_without_a_named_time_grow(state: State) -> None:
 
 
 async def test_a_zero_retry_after_gives_a_short_pause(state: State) -> None:
-    """Registries do send ``Retry-After: 0``."""
+    """Registries send ``Retry-After: 0``."""
     assert await state.limiter.pause("h", 0) <= 0.001
 
 
@@ -104,7 +104,7 @@ async def test_loopback_has_no_rate_but_can_be_paused(state: State) -> None:
 
 
 async def test_an_operators_pause_is_the_registrys(state: State) -> None:
-    """On all its hosts, urgent work too, until it ends; other registries of the host continue."""
+    """It applies to all its hosts and urgent work; other registries of the host continue."""
 
     async def granted(registry: str) -> bool:
         permission = await state.limiter.take("h", rate=100, urgent=True, registry=registry)
@@ -124,7 +124,7 @@ async def test_an_operators_pause_is_the_registrys(state: State) -> None:
 
 
 async def test_an_operators_pause_can_expire(state: State) -> None:
-    """Work tries again when it does, and not later."""
+    """Work is retried at that time, and not later."""
     await state.limiter.hold("npm", reason="", seconds=20)
     refused = await state.limiter.take("h", rate=100, urgent=True, registry="npm")
     assert 10 < refused.delay <= 20

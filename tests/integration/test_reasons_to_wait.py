@@ -1,4 +1,4 @@
-"""What ``extract --wait`` says while nothing moves."""
+"""The reasons that ``extract --wait`` shows without progress."""
 
 import pytest
 
@@ -14,7 +14,7 @@ HOST = "registry.npmjs.org"
 
 @pytest.fixture
 async def waiting(state: State) -> State:
-    """A worker that reads npm's queue, and a task that waits."""
+    """A worker that reads npm's queue, and a waiting task."""
     worker = Worker(hostname="w", pid=1, queues=("npm.urgent",), concurrency=1, started_at=1)
     await beat(state.redis, worker)
     await state.queues.delay(TaskMessage(task=EXTRACT, kwargs={}, queue="npm.urgent"), 60)
@@ -22,36 +22,36 @@ async def waiting(state: State) -> State:
 
 
 async def reason(state: State) -> str:
-    """What a person who waits for a package of npm is told."""
+    """The reason that is shown for a package of npm."""
     return await _reason_to_wait(state, named_packages(["pkg:npm/express"]))
 
 
 async def test_nothing_is_known(waiting: State) -> None:
-    """The next attempt may be due later for many reasons."""
+    """There may be many reasons for a later attempt."""
     assert "a registry or a store is slow" in await reason(waiting)
 
 
 async def test_our_own_rate(waiting: State) -> None:
-    """It is not the registry's fault."""
+    """The message does not blame the registry."""
     while (await waiting.limiter.take(HOST, rate=1, urgent=False)).granted:
         pass
     assert await reason(waiting) == f"1 task waits: each waits for its turn (rate limit of {HOST})"
 
 
 async def test_a_registry_that_is_away(waiting: State) -> None:
-    """With the cause."""
+    """The message has the cause."""
     await waiting.limiter.unreachable(HOST, f"{HOST} refuses connections")
     expected = f"1 task waits: {HOST} refuses connections; one request at a time tests it"
     assert await reason(waiting) == expected
 
 
 async def test_a_registry_that_asks_us_to_wait(waiting: State) -> None:
-    """Until when."""
+    """The message has the end of the pause."""
     await waiting.limiter.pause(HOST, 100)
     assert f"1 task waits: {HOST} requested a pause until " in await reason(waiting)
 
 
 async def test_an_operators_pause(waiting: State) -> None:
-    """With the operator's reason."""
+    """The message has the operator's reason."""
     await waiting.limiter.hold("npm", reason="their incident", seconds=None)
     assert await reason(waiting) == "1 task waits: npm is paused by an operator: their incident"

@@ -1,4 +1,4 @@
-"""Supervision of real programs: order, readiness, deaths, ports."""
+"""Supervision of real programs: order, readiness, exits, ports."""
 
 import os
 import signal
@@ -44,12 +44,12 @@ def supervisor() -> Iterator[Supervisor]:
 
 
 def python(code: str, port: int) -> list[str]:
-    """The command that runs a piece of Python."""
+    """The command that runs Python code."""
     return [sys.executable, "-c", code, str(port)]
 
 
 def program(name: str, code: str = FOREVER) -> Program:
-    """A piece of Python that is ready when it says so."""
+    """Python code that is ready when it prints so."""
     return Program(
         name=name,
         command=lambda port: python(code, port),
@@ -61,7 +61,7 @@ def program(name: str, code: str = FOREVER) -> Program:
 
 
 def death_of(supervisor: Supervisor) -> ServerFailed:
-    """What is told of the child that ends soon."""
+    """The error for the child that exits soon."""
     deadline = time.monotonic() + 30
     while not (failure := supervisor.failed()):
         assert time.monotonic() < deadline
@@ -70,7 +70,7 @@ def death_of(supervisor: Supervisor) -> ServerFailed:
 
 
 def test_each_is_announced_when_it_is_ready(supervisor: Supervisor) -> None:
-    """Whichever is ready first is told first; nobody waits for the slower ones."""
+    """Each is reported as soon as it is ready, independent of slower ones."""
     slow = program("slow", "import time; time.sleep(1); " + FOREVER)
     lines: list[str] = []
     for each in (slow, program("quick")):
@@ -81,7 +81,7 @@ def test_each_is_announced_when_it_is_ready(supervisor: Supervisor) -> None:
 
 
 def test_a_child_that_ends_before_it_is_ready(supervisor: Supervisor) -> None:
-    """The error has its name, process, status and what it wrote."""
+    """The error has its name, process, status and output."""
     supervisor.start(program("beat", "print('no such database'); raise SystemExit(3)"))
     pid = supervisor.children["beat"].pid
     expected = rf"beat ended with status 3 \(process {pid}\); it wrote:\nno such database"
@@ -91,7 +91,7 @@ def test_a_child_that_ends_before_it_is_ready(supervisor: Supervisor) -> None:
 
 
 def test_a_child_that_ends_while_another_starts(supervisor: Supervisor) -> None:
-    """Waiting for one program notices the death of every other."""
+    """Waiting for one program detects the exit of every other."""
     supervisor.start(program("beat", "raise SystemExit(3)"))
     supervisor.start(program("worker", "import time; time.sleep(600)"))
     with pytest.raises(ServerFailed, match="beat ended with status 3"):
@@ -99,7 +99,7 @@ def test_a_child_that_ends_while_another_starts(supervisor: Supervisor) -> None:
 
 
 def test_a_child_that_does_not_get_ready(supervisor: Supervisor) -> None:
-    """Waiting is bounded."""
+    """Waiting has a time limit."""
     beat = program("beat", "import time; print('looking', flush=True); time.sleep(600)")
     supervisor.start(replace(beat, start_timeout=0.5))
     with pytest.raises(ServerFailed, match=r"beat was not ready after 0\.5 s; it wrote:"):
@@ -108,7 +108,7 @@ def test_a_child_that_does_not_get_ready(supervisor: Supervisor) -> None:
 
 
 def test_a_child_that_is_killed(supervisor: Supervisor) -> None:
-    """The signal is named."""
+    """The error names the signal."""
     supervisor.start(program("worker"))
     supervisor.wait_ready(["worker"], print)
     assert supervisor.failed() is None
@@ -119,7 +119,7 @@ def test_a_child_that_is_killed(supervisor: Supervisor) -> None:
 
 
 def test_waiting_can_be_given_up() -> None:
-    """Another thread ends the waiting; nothing is started any more."""
+    """Another thread cancels the waiting, and no program starts afterwards."""
     cancelled = Event()
     supervisor = Supervisor(cancelled=cancelled)
     try:
@@ -171,7 +171,7 @@ def test_stopping_in_order(supervisor: Supervisor, tmp_path: Path) -> None:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which somebody listens."""
+    """A port in use."""
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
@@ -191,7 +191,7 @@ def listener(port: int) -> Program:
 
 
 def choosing(*ports: int) -> Callable[[int], int]:
-    """A choice of ports that is outdated a moment later."""
+    """A choice of ports that become used a moment later."""
     choices = iter(ports)
     return lambda _: next(choices)
 
@@ -199,7 +199,7 @@ def choosing(*ports: int) -> Callable[[int], int]:
 def test_a_port_that_is_taken_in_the_last_moment(
     supervisor: Supervisor, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program is started again on another port."""
+    """The program is restarted on another port."""
     with socket.socket() as socket_:
         socket_.bind((LOOPBACK, 0))
         free = socket_.getsockname()[1]
@@ -222,7 +222,7 @@ def test_ports_that_are_always_taken(
 
 
 def test_a_server_that_ends_once_it_was_ready(supervisor: Supervisor) -> None:
-    """Its clients know its port: it does not move to another one, whatever it writes."""
+    """Its clients know its port, so it is not restarted on another one."""
     code = "import signal, sys\nsignal.signal(signal.SIGUSR1, lambda *_: sys.exit('in use'))\n"
     server = replace(listener(0), port_taken="in use")
     supervisor.start(replace(server, command=lambda port: python(code + LISTEN, port)))

@@ -1,4 +1,4 @@
-"""Recovering work that a crash left behind, on a real Redis."""
+"""Recovery of lost work after a crash, on a real Redis."""
 
 import time
 
@@ -13,7 +13,7 @@ RICH, MDURL = Purl("pkg:pypi/rich"), Purl("pkg:pypi/mdurl")
 
 
 async def _silent_job(state: State, settings: Settings) -> str:
-    """A job with a root and a requirement pending, without activity for long."""
+    """A job with a package and a requirement pending, without activity for a long time."""
     request = ExtractPackage(ecosystem="pypi", name="rich", dependencies="all", job_id="job")
     await state.jobs.enter("job", RICH, request=request.keywords(), dependencies="all")
     await state.redis.sadd("job:job:seen", MDURL)
@@ -24,7 +24,7 @@ async def _silent_job(state: State, settings: Settings) -> str:
 
 
 async def test_lost_packages_of_a_job_are_requeued(state: State, settings: Settings) -> None:
-    """Root and requirement, with their arguments, once per silence."""
+    """Both packages, with their arguments, once per period."""
     await _silent_job(state, settings)
     swept = await state.recovery(settings).sweep()
     assert (swept.wishes, swept.packages) == (0, 2)
@@ -34,7 +34,7 @@ async def test_lost_packages_of_a_job_are_requeued(state: State, settings: Setti
 
 
 async def test_work_in_progress_is_left_alone(state: State, settings: Settings) -> None:
-    """A claimed package and a delayed task are not lost."""
+    """Claimed packages and delayed tasks are not lost."""
     await _silent_job(state, settings)
     await state.claims.claim(RICH, "somebody", "")
     delayed = job_message(
@@ -45,7 +45,7 @@ async def test_work_in_progress_is_left_alone(state: State, settings: Settings) 
 
 
 async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None:
-    """While urgent work waits in a queue, a silent job may only be waiting."""
+    """While urgent work is queued, a job without activity may only be waiting."""
     await _silent_job(state, settings)
     waiting = ExtractPackage(ecosystem="npm", name="x", job_id="other")
     await state.queues.publish([job_message(Purl("pkg:npm/x"), waiting)])
@@ -63,7 +63,7 @@ async def test_finished_jobs_are_left_alone(state: State, settings: Settings) ->
 async def test_deferred_requests_without_an_owner_are_requeued(
     state: State, settings: Settings
 ) -> None:
-    """The owner is gone; the requests return to their queue."""
+    """They return to their queue."""
     request = ExtractPackage(ecosystem="pypi", name="rich", refresh=True)
     wish = job_message(RICH, request.model_copy(update={"job_id": "j"}))
     await state.claims.claim(RICH, "owner", "")

@@ -1,4 +1,4 @@
-"""Taking messages from their queues: a message is always in its queue or recorded as taken."""
+"""Fetching messages: each is always in its queue or recorded as taken."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def broker(redis_url: str, clean_redis: None) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def channel(redis_url: str, broker: redis.Redis) -> Iterator[Any]:
-    """A channel as a worker has it."""
+    """The channel of a worker."""
     with Connection(
         f"{redis_url}/1", transport="workers.overrides.transport:Transport"
     ) as connection:
@@ -49,7 +49,7 @@ def consume(channel: Any, *, no_ack: bool) -> list[Any]:
 
 
 def test_a_popped_message_is_recorded_before_it_is_read(channel: Any, broker: redis.Redis) -> None:
-    """A worker that is killed before it reads the answer loses nothing."""
+    """A worker that is killed before reading the response loses nothing."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     consume(channel, no_ack=False)
     channel.connection.cycle.on_poll_start()
@@ -77,7 +77,7 @@ def test_a_message_is_delivered_and_acknowledged(channel: Any, broker: redis.Red
 
 
 def test_text_that_is_no_message_is_set_aside(channel: Any, broker: redis.Redis) -> None:
-    """Text that was pushed by hand stops no worker, and is not lost."""
+    """Text that was pushed by hand stops no worker, and is kept."""
     texts = ["not JSON", '"a text"', '{"properties": {}}']
     broker.lpush(MESSAGE.queue, *texts, MESSAGE.encode())
     delivered = consume(channel, no_ack=False)
@@ -118,7 +118,7 @@ def test_a_message_that_python_cannot_read_is_set_aside(
 def test_a_message_that_celery_cannot_read_takes_no_slot(
     channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
-    """It is set aside, whatever is missing, and whatever Celery raises."""
+    """It is set aside, for any missing part and any error of Celery."""
     text = TEXT % b"1"
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
     ids: list[str] = []
@@ -142,7 +142,7 @@ def test_a_message_that_celery_cannot_read_takes_no_slot(
 def test_an_unreadable_message_does_not_block_recovery(
     text: bytes, channel: Any, broker: redis.Redis
 ) -> None:
-    """A worker was killed before it had set the message aside; its other messages are restored."""
+    """After a kill before it was set aside, the worker's other messages are restored."""
     consume(channel, no_ack=False)
     broker.lpush(MESSAGE.queue, MESSAGE.encode(), text)
     for _ in range(2):
@@ -158,7 +158,7 @@ def test_an_unreadable_message_does_not_block_recovery(
 
 
 def malformed(redis_url: str) -> list[Any]:
-    """The messages that were set aside, as they were pushed."""
+    """The messages that were set aside, unchanged."""
     with redis.Redis.from_url(f"{redis_url}/1") as client:
         return list(client.lrange("malformed", 0, -1))
 
@@ -205,7 +205,7 @@ def test_a_worker_that_dies_while_restoring_blocks_no_other(
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])
 def test_a_slot_is_freed_while_redis_is_unavailable(tmp_path: Path, end: str) -> None:
-    """Otherwise a worker that lost all its slots would never check its connection again."""
+    """Otherwise a worker without slots would never check its connection again."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, tmp_path)
         with (
@@ -230,7 +230,7 @@ def test_a_slot_is_freed_while_redis_is_unavailable(tmp_path: Path, end: str) ->
 
 
 def test_work_that_outlives_its_connection_is_acknowledged(tmp_path: Path) -> None:
-    """Redis goes away while requests are in flight, the worker closes, its tasks end later."""
+    """Redis fails during requests, the worker closes, and its tasks end later."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, tmp_path / "valkey")
         url = f"{own_redis.uri}/1"

@@ -1,4 +1,4 @@
-"""Hosts that cannot be reached: real sockets that refuse, are silent, or are not TLS."""
+"""Unreachable hosts: real sockets that refuse, are silent, or do not speak TLS."""
 
 import asyncio
 import socket
@@ -25,20 +25,20 @@ class Client:
         self.state, self._settings, self._stack = state, settings, stack
 
     async def get(self, url: str, rate: float = 100.0) -> bytes:
-        """Request a document, at so many requests a second."""
+        """Request a document, at this number of requests a second."""
         quick = self._settings.model_copy(update={"http_timeout_default": 0.5})
         transport = await self._stack.enter_async_context(open_transport(quick))
         client = RegistryClient(transport, self.state.limiter, {urlsplit(url).netloc: rate})
         return (await client.get(url, max_bytes=MEGABYTE)).body
 
     async def failure(self, url: str, rate: float = 100.0) -> IngestError:
-        """The error of a request that fails."""
+        """The error of a failing request."""
         with pytest.raises(IngestError) as caught:
             await self.get(url, rate)
         return caught.value
 
     async def pass_the_pause(self) -> None:
-        """As if the pauses of hosts were over."""
+        """End all pauses of hosts."""
         for key in [key async for key in self.state.redis.scan_iter("pause:*")]:
             await self.state.redis.delete(key)
 
@@ -52,7 +52,7 @@ async def client(state: State, settings: Settings) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def address() -> str:
-    """``127.0.0.1:port``, where nobody listens."""
+    """``127.0.0.1:port`` without a listener."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         host, port = server.getsockname()
     return f"{host}:{port}"
@@ -68,7 +68,7 @@ def silent() -> Iterator[str]:
 
 @asynccontextmanager
 async def answering(address: str, status: int = 200) -> AsyncIterator[list[str]]:
-    """A server at the address; the paths that were requested from it."""
+    """A server at the address; returns the requested paths."""
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -87,7 +87,7 @@ async def answering(address: str, status: int = 200) -> AsyncIterator[list[str]]
 
 
 async def test_causes_are_told_apart(client: Client, address: str, silent: str) -> None:
-    """Refused, unknown, not TLS: each with the host, and without a second try."""
+    """Refused, unknown name, no TLS: each with the host, and without a second try."""
     refused = await client.failure(f"http://{address}/x")
     assert isinstance(refused, RegistryUnreachable)
     assert str(refused) == f"{address} refuses connections"
@@ -105,7 +105,7 @@ async def test_causes_are_told_apart(client: Client, address: str, silent: str) 
 
 
 async def test_a_connection_that_is_not_accepted(client: Client) -> None:
-    """Time-outs of connections count whatever the document: the third one pauses the host."""
+    """Time-outs of connections have no document; the third one pauses the host."""
     with closing(socket.socket()) as full, ExitStack() as stack:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -121,7 +121,7 @@ async def test_a_connection_that_is_not_accepted(client: Client) -> None:
 
 
 async def test_a_silent_document_and_a_silent_host(client: Client, silent: str) -> None:
-    """One document that never arrives is that document's fault; three are the host's."""
+    """Time-outs of one document do not pause the host; three documents do."""
     for _ in range(2):
         assert isinstance(await client.failure(f"http://{silent}/a"), RegistryUnavailable)
     assert isinstance(await client.failure(f"http://{silent}/b"), RegistryUnavailable)
@@ -142,7 +142,7 @@ async def test_gateways_without_their_registry(client: Client, address: str) -> 
 
 
 async def test_an_outage_and_its_end(client: Client, address: str) -> None:
-    """Pauses grow; after each, one request tries the host; its answer ends all of it."""
+    """Pauses grow; after each, one request tests the host; its response ends the outage."""
     url = f"http://{address}/x"
     pauses = []
     for _ in range(9):
@@ -174,7 +174,7 @@ async def test_an_outage_and_its_end(client: Client, address: str) -> None:
 
 
 async def test_any_answer_shows_that_a_host_is_reached(client: Client, address: str) -> None:
-    """Also an error of the host's own."""
+    """Also an error response of the host."""
     await client.failure(f"http://{address}/x")
     await client.pass_the_pause()
     async with answering(address, 500) as asked:
@@ -183,7 +183,7 @@ async def test_any_answer_shows_that_a_host_is_reached(client: Client, address: 
 
 
 async def test_our_own_rate_is_not_the_hosts_fault(client: Client) -> None:
-    """Who waits for a token waits for its turn."""
+    """A request without a token waits for its turn."""
     rate = 0.01  # so that no token comes meanwhile
     while (await client.state.limiter.take("registry.invalid", rate=rate, urgent=True)).granted:
         pass

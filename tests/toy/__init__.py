@@ -1,1 +1,1 @@
-"""A made-up seventh ecosystem: its module (:mod:`.toy`) and its registry (:mod:`.registry`)."""
+"""A fictitious seventh ecosystem: its module (:mod:`.toy`) and its registry (:mod:`.registry`)."""

@@ -1,7 +1,7 @@
-"""The registry of toys: a small web server in a process of its own.
+"""The registry of toys: a small web server in a separate process.
 
 ``python -m tests.toy.registry`` prints its address and stops when standard input ends.
-``PUT /packages/NAME`` and ``DELETE /packages/NAME`` change what it has.
+``PUT /packages/NAME`` and ``DELETE /packages/NAME`` change its contents.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ class Shop(ThreadingHTTPServer):
 
     @property
     def serial(self) -> int:
-        """Of the newest change."""
+        """The serial of the newest change."""
         return len(self.events)
 
     def change(self, name: str, package: dict[str, Any] | None) -> None:
-        """Put a package on the shelf, or take it away."""
+        """Add, change or remove a package."""
         with self.lock:
             serial = self.serial + 1
             if package is None:
@@ -60,11 +60,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Something is there."""
+        """Respond that the document exists."""
         self._answer(b"")
 
     def do_GET(self) -> None:
-        """A package, a page of names, or a page of changes."""
+        """Send a package, a page of names, or a page of changes."""
         url = urlsplit(self.path)
         kind, _, name = url.path.strip("/").partition("/")
         after = parse_qs(url.query).get("after", [""])[0]
@@ -76,18 +76,18 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(json.dumps(found).encode())
 
     def do_PUT(self) -> None:
-        """A package, new or with new versions."""
+        """Add a package or new versions."""
         package = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.change(Path(self.path).name, package)
         self._answer(b"{}")
 
     def do_DELETE(self) -> None:
-        """A package that is no longer made."""
+        """Remove a package."""
         self.server.change(Path(self.path).name, None)
         self._answer(b"{}")
 
     def log_message(self, *arguments: object) -> None:
-        """Nobody reads it."""
+        """Discard the server's log."""
 
     def _find(self, kind: str, name: str, after: str) -> dict[str, Any] | None:
         shop = self.server
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class ToyRegistry:
-    """A running registry of toys; ends with its block, at the latest with our process."""
+    """A running registry of toys; ends with its block, at the latest with this process."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.toy.registry"]
@@ -126,7 +126,7 @@ class ToyRegistry:
         self._http = httpx.Client(base_url=self.url, trust_env=False)
 
     def put(self, name: str, releases: dict[str, dict[str, str]]) -> None:
-        """Sell a package with these releases: ``{"1": {"ball": ">= 1"}}`` has requirements."""
+        """Add a package with these releases: ``{"1": {"ball": ">= 1"}}`` has requirements."""
         moment = "2026-01-0{}T00:00:00Z"
         document = {
             "maker": "Lathe & Sons",
@@ -138,7 +138,7 @@ class ToyRegistry:
         self._http.put(f"/packages/{name}", json=document).raise_for_status()
 
     def delete(self, name: str) -> None:
-        """Sell it no longer."""
+        """Remove a package."""
         self._http.delete(f"/packages/{name}").raise_for_status()
 
     def __enter__(self) -> Self:

@@ -1,12 +1,12 @@
-"""The fictitious registry of toys: the smallest ecosystem that is complete.
+"""The fictitious registry of toys: the smallest complete ecosystem.
 
-Tests put this one file beside the program, as another distribution would; an author of an ecosystem
-may start with it. Its registry is :mod:`tests.toy.registry`.
+Tests install this one file beside the program, like another distribution; it is also a template for
+authors of an ecosystem. Its registry is :mod:`tests.toy.registry`.
 
 Metadata: one document per package has all versions and their requirements. Listing: names in
 alphabetical order, a page after a name. Feed: every change has a serial, a page after a serial.
 
-Gone: 404. Politeness: it is made of wood.
+Gone: 404. Politeness: no limits.
 """
 
 import re
@@ -146,7 +146,7 @@ class Toy(Ecosystem):
 
     @classmethod
     def constraints(cls, *texts: str) -> str:
-        """A range as it is written; different ranges become any."""
+        """A range is copied; different ranges become any."""
         ranges = {text if _RANGE.fullmatch(text) else ANY_VERSION for text in texts}
         return ranges.pop() if len(ranges) == 1 else ANY_VERSION
 

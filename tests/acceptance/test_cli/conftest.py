@@ -66,7 +66,7 @@ async def state(
 
 @pytest.fixture
 async def graph(clean_graph: None, settings: Settings, servers: Servers) -> None:
-    """A package of 12 versions, whose newest requires a package that is a stub."""
+    """A package of 12 versions; the newest requires a stub."""
     pypi = ecosystems()["pypi"]
     ref, required = pypi.ref("example"), pypi.ref("required")
     order: Order = pypi.order

@@ -1,4 +1,4 @@
-"""The program, run as its users run it, and its output."""
+"""Runs the program like its users, and returns its output."""
 
 import subprocess
 import sys
@@ -38,5 +38,5 @@ def run_process(
 
 
 def tables_fit(text: str, columns: int) -> bool:
-    """Whether no line is longer than the terminal is wide."""
+    """Whether no line is longer than the width of the terminal."""
     return all(len(line) <= columns for line in text.splitlines())

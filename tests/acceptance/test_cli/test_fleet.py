@@ -77,7 +77,7 @@ def test_status_without_a_server(clean_redis: None, run: Run) -> None:
 
 
 async def test_check_finds_nothing_wrong(graph: None, state: State, run: Run) -> None:
-    """Every check has a line, and all of them are ok."""
+    """Every check has a line, and all are ok."""
     await whole_fleet(state)
     done = run("check", "--offline", "--json")
     outcomes = {(check["subject"], check["outcome"]) for check in json.loads(done.stdout)}
@@ -89,7 +89,7 @@ async def test_check_finds_nothing_wrong(graph: None, state: State, run: Run) ->
 
 
 async def test_check_suggests_fixes(graph: None, state: State, run: Run, cypher: Any) -> None:
-    """Wrong data fail the check; a missing contact is a warning; a missing server ends with 69."""
+    """Wrong data fail the check; a missing contact is a warning; a missing server exits with 69."""
     await whole_fleet(state)
     cypher(
         "MATCH (:PyPIPackage {purl: 'pkg:pypi/example'})-[:HAVE]->(v:Version {name: '1.5'}) "
@@ -109,7 +109,7 @@ async def test_check_suggests_fixes(graph: None, state: State, run: Run, cypher:
 async def test_check_requests_the_registries(
     graph: None, state: State, run: Run, simulator: Any
 ) -> None:
-    """Each configured registry address gets one request; one that does not respond ends with 69."""
+    """Each configured address gets one request; one that does not respond exits with 69."""
     await whole_fleet(state)
     registries = simulator.environment()
     done = run("check", **registries)
@@ -129,7 +129,7 @@ ABSENT = {
 
 @pytest.mark.parametrize("absent", ABSENT)
 async def test_what_is_absent_is_named(graph: None, state: State, run: Run, absent: str) -> None:
-    """By both commands, as text, as JSON and by the exit code."""
+    """Both commands show it as text, as JSON and in the exit code."""
     await whole_fleet(state)
     match absent:
         case "workers":
@@ -151,9 +151,9 @@ async def test_what_is_absent_is_named(graph: None, state: State, run: Run, abse
 
 
 async def test_what_does_not_go_on_is_named(graph: None, state: State, run: Run) -> None:
-    """Paused registries and hosts, a beat without the lock, and runs that ended with errors.
+    """Paused registries and hosts, a beat without the lock, and runs with errors.
 
-    They are warnings: they fail a check only if it is strict.
+    They are warnings, which fail only a strict check.
     """
     await whole_fleet(state)
     await set_beat(state, leads=False)

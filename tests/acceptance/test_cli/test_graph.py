@@ -10,7 +10,7 @@ from tests.acceptance.test_cli.running import Run, tables_fit
 
 
 def test_show_a_package(graph: None, run: Run) -> None:
-    """The facts, the newest versions, the requirements of the latest; unknown is not zero."""
+    """It shows facts, the newest versions, and the latest requirements; unknown is not zero."""
     shown = run("show", "pkg:PyPI/Example")
     assert shown.returncode == 0
     assert "\x1b" not in shown.stdout
@@ -25,7 +25,7 @@ def test_show_a_package(graph: None, run: Run) -> None:
 
 
 def test_show_as_json(graph: None, run: Run) -> None:
-    """The same as one JSON document, and the packages that require it."""
+    """It is one JSON document, including dependents."""
     shown = json.loads(run("show", "pkg:pypi/required", "--dependents", "--json").stdout)
     assert shown["is_stub"] is True
     assert shown["moment"] is None
@@ -67,7 +67,7 @@ def test_show_the_facts(graph: None, run: Run) -> None:
 
 
 def test_show_a_missing_package(graph: None, run: Run) -> None:
-    """A package or version that the graph lacks ends with 1 and suggests a command."""
+    """A package or version that the graph lacks exits with 1 and suggests a command."""
     absent = run("show", "pkg:npm/absent")
     assert absent.returncode == 1
     assert "ssc-ingest extract pkg:npm/absent" in absent.stderr
@@ -108,7 +108,7 @@ def test_query_reads(graph: None, run: Run) -> None:
     ],
 )
 def test_query_never_writes(graph: None, run: Run, cypher: Any, statement: str) -> None:
-    """The server refuses statements that write, and the program says so."""
+    """The server rejects statements that write, and the program shows that."""
     done = run("query", statement)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

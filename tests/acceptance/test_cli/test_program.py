@@ -51,7 +51,7 @@ def test_help_loads_no_clients(environment: dict[str, str]) -> None:
 def test_a_missing_graph_is_one_sentence(
     run: Run, settings: Mapping[str, str], code: int, said: str
 ) -> None:
-    """An unreachable or unconfigured server is named with its setting, without a traceback."""
+    """The message names an unavailable server and its setting, without a traceback."""
     done = run("show", "pkg:pypi/example", **settings)
     assert done.returncode == code
     assert said in done.stderr
@@ -61,7 +61,7 @@ def test_a_missing_graph_is_one_sentence(
 
 
 def test_a_process_ends_with_the_code(environment: dict[str, str], tmp_path: Path) -> None:
-    """The exit code is the process's; a traceback is shown only on request."""
+    """The process has the exit code; a traceback is shown only on request."""
     settings = {**environment, "GRAPH_DB_URI": "http://x"}
     done = run_process(settings, "show", "pkg:pypi/example")
     assert (done.returncode, done.stdout) == (78, "")
@@ -71,7 +71,7 @@ def test_a_process_ends_with_the_code(environment: dict[str, str], tmp_path: Pat
 
 
 def test_missing_redis_is_one_sentence(run: Run) -> None:
-    """Commands that need Redis say so when it is unavailable."""
+    """Commands that need Redis report that it is unavailable."""
     for command in (["jobs", "list"], ["extract", "pkg:pypi/x"], ["dead-letters", "list"]):
         done = run(*command, REDIS_URL=f"redis://user:secret@{NOWHERE}")
         assert done.returncode == 69

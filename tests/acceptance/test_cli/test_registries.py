@@ -31,7 +31,7 @@ async def test_registries(state: State, run: Run) -> None:
 
 
 async def test_cache(state: State, run: Run) -> None:
-    """The number of entries of each kind, the entries that match, and clearing them."""
+    """It shows the number of entries of each kind and matching entries, and clears them."""
     await state.cache.set("import_names:pypi:a:1", b"[]", ex=3600)
     await state.cache.set("import_names:npm:a:1", b"[]", ex=3600)
     sums = json.loads(run("cache", "list", "--json").stdout)

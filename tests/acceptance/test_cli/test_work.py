@@ -1,4 +1,4 @@
-"""Work: submitted by ``extract``, followed as a job, and found again as a dead letter."""
+"""Work that is submitted by ``extract``, shown as a job, and found as a dead letter."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.acceptance.test_cli.running import PROGRAM, Run
 
 
 async def test_extract_puts_work_on_the_urgent_queue(state: State, run: Run) -> None:
-    """One job, one message for each package; no worker reads the queue, and the output says so."""
+    """One job, one message per package; without a reader of the queue, the output says so."""
     done = run("extract", "pkg:npm/@types/node@1.0", "pkg:cargo/Itoa", "pkg:cargo/itoa", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -29,7 +29,7 @@ async def test_extract_puts_work_on_the_urgent_queue(state: State, run: Run) -> 
 
 
 async def test_wait_reports_how_the_job_ended(state: State, environment: dict[str, str]) -> None:
-    """Waiting ends with the job; a failed package is named with its reason and ends with 1."""
+    """Waiting ends with the job; a failed package is shown with its reason and exits with 1."""
     with subprocess.Popen(  # noqa: ASYNC220 - it is read only when it has ended
         [PROGRAM, "extract", "pkg:pypi/a", "pkg:pypi/b", "--wait"],
         env=environment,
@@ -59,7 +59,7 @@ async def _only_job(state: State, packages: int) -> str:
 
 
 async def test_jobs(state: State, run: Run) -> None:
-    """Jobs are listed, the newest first, and shown; an unknown one ends with 1."""
+    """Jobs are listed, newest first, and shown; an unknown one exits with 1."""
     assert "no jobs" in run("jobs", "list").stdout
     first = json.loads(run("extract", "pkg:pypi/a", "--json").stdout)["job_id"]
     second = json.loads(run("extract", "pkg:pypi/b", "--refresh", "--json").stdout)["job_id"]
@@ -122,7 +122,7 @@ async def test_dead_letters_of_other_programs(state: State, run: Run) -> None:
 
 
 async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> None:
-    """The reason is shown; if they were named, the exit code says it, too."""
+    """The reason is shown; if they were named, the exit code is 1."""
     entry: Any = await state.streams.xadd("package-extraction-dlq", {"error": "no data"})
     letter_id = f"package-extraction-dlq/{entry}"
     every = run("dead-letters", "replay", "--all")
@@ -137,7 +137,7 @@ async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> N
 
 
 async def test_dead_letters_by_job_and_age(state: State, run: Run) -> None:
-    """A filter of each kind; an unreadable age is a usage error that says how to write it."""
+    """Each filter works; an unreadable age is a usage error that shows the format."""
     first = await dead_letter(state, "first")
 
     def found(*options: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which packages a job follows, on real stores and a registry of a few crates."""
+"""The packages that a job follows, on real stores and a registry of a few crates."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ from tests.conftest import Cypher
 
 @dataclass(frozen=True)
 class Crate:
-    """A crate: requirements of each version, the oldest first, and features of all."""
+    """A crate: requirements of each version, oldest first, and features of all."""
 
     versions: tuple[Mapping[str, Mapping[str, Any]], ...]
     features: Mapping[str, list[str]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class FewCrates(Crates):
     """A registry with :data:`CRATES`."""
 
     async def fetch(self, request: FetchRequest) -> Package:
-        """One of the crates."""
+        """Read one of the crates."""
         if (crate := CRATES.get(request.ref.name)) is None:
             raise PackageNotFound(request.ref.purl)
         versions = tuple(
@@ -88,7 +88,7 @@ class FewCrates(Crates):
 async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
-    """Real stores, empty, and the registry."""
+    """Real empty stores, and the registry."""
     async with open_resources(settings, servers, env_file=None) as resources:
         await ensure_schema(resources.driver, ["CargoPackage"])
         cargo = resources.ecosystems["cargo"]
@@ -97,7 +97,7 @@ async def resources(
 
 
 async def carry_out(resources: Resources, name: str, dependencies: Any, order: int) -> Job:
-    """Handle all messages of a new job, the newest (-1) or the oldest (0) of a queue first."""
+    """Handle all messages of a new job, from the end (-1) or start (0) of a queue."""
     cargo = resources.ecosystems["cargo"]
     job_id = await submit(
         [request_for(cargo.ref(name), dependencies=dependencies)],
@@ -115,7 +115,7 @@ async def carry_out(resources: Resources, name: str, dependencies: Any, order: i
 
 
 async def taken(resources: Resources, urgency: str) -> list[TaskMessage]:
-    """The messages of a queue, which is empty afterwards."""
+    """Take all messages of a queue."""
     broker: Any = resources.state.queues._redis
     queue = f"cargo.{urgency}"
     texts = [json.loads(text) for text in await broker.lrange(queue, 0, -1)]
@@ -124,14 +124,14 @@ async def taken(resources: Resources, urgency: str) -> list[TaskMessage]:
 
 
 def decoded(envelope: dict[str, Any], queue: str) -> TaskMessage:
-    """A message as a worker sees it."""
+    """A message in the form that a worker receives."""
     _, kwargs, _ = json.loads(base64.b64decode(envelope["body"]))
     headers = envelope["headers"]
     return TaskMessage(task=headers["task"], kwargs=kwargs, queue=queue, task_id=headers["id"])
 
 
 def read(cypher: Cypher) -> set[str]:
-    """The crates that were read, not only required."""
+    """The crates that were read, without stubs."""
     rows = cypher("MATCH (c:CargoPackage) WHERE c.moment IS NOT NULL RETURN c.name AS name")
     return {row["name"] for row in rows}
 
@@ -140,9 +140,9 @@ def read(cypher: Cypher) -> set[str]:
 async def test_a_job_follows_the_packages_that_an_installation_pulls(
     resources: Resources, cypher: Cypher, order: int
 ) -> None:
-    """Features that another crate selects count, in whichever order the crates are read.
+    """Features selected by other crates count, in any order of reading.
 
-    The direct requirements of all versions are filled in addition, and not followed.
+    The direct requirements of all versions are extracted in addition, and not followed.
     """
     job = await carry_out(resources, "app", "latest", order)
     assert read(cypher) == {"app", "web", "tools", "http", "tls", "ancient", "unused"}
@@ -155,7 +155,7 @@ async def test_a_job_follows_the_packages_that_an_installation_pulls(
 async def test_direct_requirements_have_a_limit_of_their_own(
     resources: Resources, cypher: Cypher
 ) -> None:
-    """The newest versions' come first; the rest is reported."""
+    """Those of the newest versions come first; the others are reported."""
     limited = resources.settings.model_copy(
         update={"job_max_packages": 1, "job_max_direct_requirements": 2}
     )
@@ -169,14 +169,14 @@ async def test_direct_requirements_have_a_limit_of_their_own(
 async def test_nothing_is_filled_for_jobs_that_follow_nothing(
     resources: Resources, cypher: Cypher
 ) -> None:
-    """``none`` means none."""
+    """With ``none``, no requirement is extracted."""
     job = await carry_out(resources, "app", "none", 0)
     assert (job.seen, job.direct) == (1, 0)
     assert read(cypher) == {"app"}
 
 
 async def test_a_job_of_all_versions_leaves_the_urgent_queues(resources: Resources) -> None:
-    """One large job must not delay others; what was requested by name stays urgent."""
+    """One large job must not delay others; requested packages stay urgent."""
     cargo = resources.ecosystems["cargo"]
     await submit(
         [request_for(cargo.ref("app"), dependencies="all")],
@@ -191,7 +191,7 @@ async def test_a_job_of_all_versions_leaves_the_urgent_queues(resources: Resourc
 
 
 async def test_a_missing_direct_requirement_is_done(resources: Resources) -> None:
-    """It stays a stub; neither the job nor the dead letters hear of it."""
+    """It stays a stub, without a failure of the job or a dead letter."""
     jobs = resources.state.jobs
     purl = Purl("pkg:cargo/lost")
     assert await jobs.fill("job", [purl], resources.budget, redelivered=False) == [purl]

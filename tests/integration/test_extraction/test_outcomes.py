@@ -1,4 +1,4 @@
-"""Outcomes of deliveries, as the job, the metrics, cooldowns and dead letters record them."""
+"""Outcomes of deliveries in the job, the metrics, cooldowns and dead letters."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ class Scripted(PyPI):
     """A registry with one package."""
 
     async def fetch(self, *_: Any, **__: Any) -> Package:
-        """The package ``large``."""
+        """Read the package ``large``."""
         ref = self.ref("large")
         required = tuple(Requirement(self.ref(f"part{n}"), "any") for n in range(REQUIREMENTS))
         versions = tuple(
@@ -69,7 +69,7 @@ class Scripted(PyPI):
 async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
-    """Real stores, empty, and the scripted registry."""
+    """Real empty stores, and the scripted registry."""
     async with open_resources(settings, servers, env_file=None) as resources:
         await ensure_schema(resources.driver, ["PyPIPackage"])
         pypi = resources.ecosystems["pypi"]
@@ -78,13 +78,13 @@ async def resources(
 
 
 def counted(resources: Resources, ending: str, ecosystem: str = "pypi") -> float:
-    """How many packages of an ecosystem ended so, by the metrics."""
+    """The number of an ecosystem's packages with this outcome in the metrics."""
     labels = {"ecosystem": ecosystem, "ending": ending}
     return resources.metrics.registry.get_sample_value("ssc_packages_total", labels) or 0.0
 
 
 async def enter(resources: Resources, **arguments: Any) -> TaskMessage:
-    """The message of a new job for the package."""
+    """Create a job for the package; returns its message."""
     job_id = new_job_id()
     request = ExtractPackage(
         ecosystem="pypi", name="large", job_id=job_id, **{"dependencies": "none", **arguments}
@@ -96,7 +96,7 @@ async def enter(resources: Resources, **arguments: Any) -> TaskMessage:
 
 
 async def job_of(resources: Resources, message: TaskMessage) -> Job:
-    """The job that a message belongs to."""
+    """The job of a message."""
     job = await resources.state.jobs.get(str(message.kwargs["job_id"]))
     assert job
     return job
@@ -112,7 +112,7 @@ async def job_of(resources: Resources, message: TaskMessage) -> Job:
 async def test_what_says_nothing_about_the_package_starts_no_cooldown(
     resources: Resources, error: IngestError
 ) -> None:
-    """The task is a dead letter and its job is told; a staleness run may read the package."""
+    """The task is a dead letter and its job counts it; staleness runs still read the package."""
     message = await enter(resources)
     await resources.delivery_handler().give_up(message, error)
     assert await resources.state.dead_letters.count() == 1
@@ -122,7 +122,7 @@ async def test_what_says_nothing_about_the_package_starts_no_cooldown(
 
 
 async def test_a_crash_is_counted_and_starts_a_cooldown(resources: Resources) -> None:
-    """A task that kills its process ends as every other failure does."""
+    """A task that kills its process has the same effects as other failures."""
     message = await enter(resources)
     await resources.delivery_handler().give_up(message, WorkerCrashed("status -9"))
     job = await job_of(resources, message)
@@ -132,7 +132,7 @@ async def test_a_crash_is_counted_and_starts_a_cooldown(resources: Resources) ->
 
 
 async def test_a_message_without_an_ecosystem_is_counted(resources: Resources) -> None:
-    """Nobody knows whose package it was; the end is counted all the same."""
+    """It is counted for an unknown ecosystem."""
     message = replace(await enter(resources), kwargs={"name": "large"})
     await resources.delivery_handler().handle(message, redelivered=False)
     assert await resources.state.dead_letters.count() == 1
@@ -140,7 +140,7 @@ async def test_a_message_without_an_ecosystem_is_counted(resources: Resources) -
 
 
 async def test_a_package_beyond_the_budget_is_counted(resources: Resources) -> None:
-    """A requirement that a job's requests do not suffice for is left over."""
+    """A requirement beyond the job's budget of requests is left over."""
     resources = replace(
         resources, settings=resources.settings.model_copy(update={"job_max_requests": 0})
     )
@@ -164,7 +164,7 @@ async def locked(driver: AsyncDriver) -> AsyncIterator[None]:
 
 
 async def take_delayed(servers: Servers, task_id: str) -> TaskMessage:
-    """The delayed message of a task, as the worker that takes it reads it."""
+    """The delayed message of a task, in the form that a worker receives."""
     async with Redis.from_url(servers.redis(1), decode_responses=True) as broker:
         entry = await broker.hget("delayed:messages", task_id)
     message = json.loads(str(entry).partition("\n")[2])
@@ -189,9 +189,9 @@ async def test_counts_are_those_of_all_pieces(
     monkeypatch: pytest.MonkeyPatch,
     rows: int,
 ) -> None:
-    """An attempt is cut off while a transaction is under way, which commits all the same.
+    """An attempt is cancelled during a transaction, which commits nevertheless.
 
-    Whatever the next attempt finds, the job's package was extracted, with the counts of the whole.
+    In all cases, the job counts the package as extracted, with the counts of all attempts.
     """
     monkeypatch.setattr(transaction, "ROWS_PER_PACKAGE", rows)
     message = await enter(resources)

@@ -26,7 +26,7 @@ Requires = Mapping[str, str] | None
 
 
 def ref(name: str, ecosystem: str = "pypi", **properties: str) -> PackageRef:
-    """A package whose name and purl are what they seem."""
+    """A package with this name and purl."""
     return PackageRef(
         ecosystem=ecosystem,
         label=LABELS[ecosystem],
@@ -38,7 +38,7 @@ def ref(name: str, ecosystem: str = "pypi", **properties: str) -> PackageRef:
 
 
 def order(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
-    """PEP 440, what cannot be parsed first, as :meth:`Ecosystem.order` has it."""
+    """PEP 440, unparsable versions first, like :meth:`Ecosystem.order`."""
 
     def key(version: tuple[VersionName, str | None]) -> tuple[bool, Parsed, str, str]:
         name, date = version

@@ -19,7 +19,7 @@ class Proxy:
         self._message: bytes | None = None
 
     def cut_after(self, message: bytes) -> None:
-        """Pass the next such message on, and drop its connection before the answer comes."""
+        """Forward the next such message, and close its connection before the response."""
         self._message = message
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

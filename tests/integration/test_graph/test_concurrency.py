@@ -1,4 +1,4 @@
-"""Several writers at once, on the same dependencies and on the same packages."""
+"""Concurrent writers, with the same dependencies and the same packages."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ HOT = [f"hot-{n:02d}" for n in range(60)]
 
 
 async def write_all(writer: GraphWriter, packages: list[Package]) -> None:
-    """Write packages with some submitters at a time."""
+    """Write packages with this number of submitters."""
     remaining = iter(packages)
 
     async def submit() -> None:
@@ -33,7 +33,7 @@ async def write_all(writer: GraphWriter, packages: list[Package]) -> None:
 async def test_writers_on_the_same_dependencies_never_deadlock(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Packages that require each other and 60 common ones, with edges that come and go."""
+    """Packages require each other and 60 common ones, with changing edges."""
     rng = random.Random(3)
 
     def requires() -> dict[str, str]:
@@ -110,7 +110,7 @@ async def test_writers_of_the_same_tables_never_deadlock(
 
 
 class Waiting(Attempt):
-    """Waits a thousand seconds for its locks, as the server tells it."""
+    """A transaction whose server reports a thousand seconds of waiting for locks."""
 
     async def _lock(self, locks: Locks) -> None:
         await super()._lock(locks)
@@ -120,7 +120,7 @@ class Waiting(Attempt):
 async def test_waiting_for_the_locks_of_others_is_no_work(
     clean_graph: None, driver: AsyncDriver
 ) -> None:
-    """It would make transactions smaller, and with that the waiting more frequent."""
+    """It would reduce the size of transactions, and so cause more waiting."""
     batch = Batch([prepare(package("web", {"1.0": {"core": "any"}}), order)])
     async with driver.session() as session, await session.begin_transaction() as transaction:
         attempt = Waiting(batch, transaction)
@@ -133,7 +133,7 @@ async def test_waiting_for_the_locks_of_others_is_no_work(
 async def test_the_newest_reading_of_a_package_wins(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Writers that read one package at different times agree on the last, and on one numbering."""
+    """Writers with different readings of one package agree on the newest, and on its numbers."""
     readings = [
         package(
             "web",
@@ -167,7 +167,7 @@ async def test_the_newest_reading_of_a_package_wins(
 async def test_the_same_package_submitted_twice_at_once_is_written_once(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """One transaction holds a package once; the second submission finds it done."""
+    """A transaction has a package once; the second submission finds it written."""
     web = package("web", {"1.0": {"core": "any"}})
 
     outcomes = await asyncio.gather(*(writer.write(web, order=order) for _ in range(3)))
@@ -177,7 +177,7 @@ async def test_the_same_package_submitted_twice_at_once_is_written_once(
 
 
 async def test_urgent_packages_do_not_wait_behind_bulk(writer: GraphWriter, cypher: Cypher) -> None:
-    """What is urgent goes with the next transaction, however much bulk is waiting."""
+    """Urgent ones are in the next transaction, with any amount of waiting bulk work."""
     writer._rows = 100  # four packages of these in a transaction
     finished: list[str] = []
     first = asyncio.Event()
@@ -202,7 +202,7 @@ async def test_urgent_packages_do_not_wait_behind_bulk(writer: GraphWriter, cyph
 async def test_a_requirement_and_its_package_in_one_transaction(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A package that another one of the same batch requires has its own name, not a stub's."""
+    """A required package of the same batch has its own name, not a stub's."""
     core = package("Core", ["1.0"])
     core = replace(core, ref=replace(core.ref, name="the-core"))
 

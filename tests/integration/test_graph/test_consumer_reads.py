@@ -1,7 +1,7 @@
-"""The queries of the services that read the graph, in their shape, on a graph of ours.
+"""The queries of the services that read the graph.
 
-They are those services' queries, not this program's: written down here so that a change of
-the data contract shows up as a failing test. Reads that a service makes through APOC need it.
+These are the services' own queries, written down here so that a change of the data contract fails a
+test. Services that read through APOC need it.
 """
 
 from dataclasses import replace
@@ -120,7 +120,7 @@ TEXTS: dict[str, Any] = dict.fromkeys(
 async def seeded(
     request: pytest.FixtureRequest, writer: GraphWriter, cypher: Cypher
 ) -> dict[str, Any]:
-    """A requirement file, the package it requires, and what that requires, of one ecosystem."""
+    """A requirement file, its package, and that package's requirements, of one ecosystem."""
     ecosystem = request.param
     manager = LABELS[ecosystem].removesuffix("Package")
     file = cypher(FILE, n="requirements", m=manager)[0]["id"]
@@ -160,13 +160,13 @@ def with_facts(package: Package) -> Package:
 
 
 def ask(cypher: Cypher, query: str, seeded: dict[str, Any]) -> dict[str, Any]:
-    """Run a read as its service does: for one record."""
+    """Run a read like its service, for one record."""
     (record,) = cypher(query % seeded, **seeded)
     return record
 
 
 async def test_package_status(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """All properties of package and versions, each of a type that becomes JSON (read 1)."""
+    """All properties of package and versions, with types that become JSON (read 1)."""
     found = ask(cypher, PACKAGE_STATUS, seeded)["package"]
 
     assert found["purl"] == seeded["purl"]
@@ -220,7 +220,7 @@ async def test_expand_a_file(seeded: dict[str, Any], cypher: Cypher) -> None:
 
 
 async def test_expand_a_package(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """Versions with all that the service filters by (read 6)."""
+    """Versions with all properties that the service filters by (read 6)."""
     found = ask(cypher, EXPAND_PACKAGE, seeded)["versions"]
 
     assert {version["name"] for version in found} == {"1.0", "2.0"}
@@ -228,7 +228,7 @@ async def test_expand_a_package(seeded: dict[str, Any], cypher: Cypher) -> None:
 
 
 async def test_supply_chain_information(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """Packages and versions around a file, to a depth (read 7)."""
+    """Packages and versions around a file, up to a depth (read 7)."""
     found = [row for row in ask(cypher, SSC_INFO, seeded)["found"] if row]
 
     assert {row["package"] for row in found if "package" in row} == {"web", "core"}
@@ -237,7 +237,7 @@ async def test_supply_chain_information(seeded: dict[str, Any], cypher: Cypher) 
 
 
 async def test_the_solvers_model(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """Every indirect requirement names a package that the model has versions of (read 8)."""
+    """Every indirect requirement names a package whose versions are in the model (read 8)."""
     model = ask(cypher, SMT_MODEL, seeded)
 
     packages = {row["dependency"] for row in model["have"]}
@@ -254,13 +254,13 @@ async def test_the_solvers_model(seeded: dict[str, Any], cypher: Cypher) -> None
 
 
 async def test_version_by_serial_number_and_back(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """The solver's answer becomes a version name, and a name a number (reads 9 and 10)."""
+    """The solver's number becomes a version name, and a name a number (reads 9 and 10)."""
     assert ask(cypher, VERSION_BY_SERIAL_NUMBER, seeded) == {"name": "2.0"}
     assert ask(cypher, SERIAL_NUMBER_OF_VERSION, seeded) == {"number": 1}
 
 
 async def test_existence_is_asked_by_name(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """One node for a name and label (read 11)."""
+    """One node per name and label (read 11)."""
     assert ask(cypher, EXISTS, seeded) == {"packages": 1}
 
 
@@ -280,12 +280,12 @@ async def test_a_service_may_link_and_unlink_files(
 
 
 async def test_import_names(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """What source code imports, with the package's own name (read 13)."""
+    """Names that source code imports, including the package's own name (read 13)."""
     assert ask(cypher, IMPORT_NAMES, seeded) == {"names": ["web", "web", ""]}
 
 
 async def test_a_stub_has_a_list_of_import_names(writer: GraphWriter, cypher: Cypher) -> None:
-    """Null would swallow the name that is added to it."""
+    """A null would discard names that a service appends."""
     await writer.write(package("web", {"1.0": {"core": "any"}}), order=order)
 
     found = cypher(IMPORT_NAMES % {"label": "PyPIPackage"}, name="core")
@@ -293,14 +293,14 @@ async def test_a_stub_has_a_list_of_import_names(writer: GraphWriter, cypher: Cy
 
 
 async def test_vulnerabilities_of_a_version(seeded: dict[str, Any], cypher: Cypher) -> None:
-    """A list that can be walked, empty before anything is attributed (read 14)."""
+    """A list that can be iterated, empty before attribution (read 14)."""
     assert ask(cypher, VULNERABILITIES, seeded) == {"id": "(none)"}
 
 
 async def test_labels_and_relationships_are_those_of_the_contract(
     seeded: dict[str, Any], cypher: Cypher
 ) -> None:
-    """One label per node, and no relationships but the agreed ones."""
+    """One label per node, and only the agreed relationships."""
     rows = cypher("MATCH (n) RETURN DISTINCT labels(n) AS labels")
     assert sorted(row["labels"] for row in rows) == sorted(
         [[seeded["label"]], ["RequirementFile"], ["RequirementTable"], ["Version"]]
@@ -335,7 +335,7 @@ async def test_constraints_arrive_as_the_solver_evaluates_them(
     range_class: Any,
     constraints: str,
 ) -> None:
-    """The text is what the ecosystem wrote; with the versions of the graph it selects some."""
+    """The text is in the ecosystem's notation, and selects some of the graph's versions."""
     core = package("core", ["0.9.0", "1.0.0"], ecosystem=ecosystem)
     web = package("web", {"1.0.0": {"core": constraints}}, ecosystem=ecosystem)
     await writer.write(web, order=order)

@@ -1,4 +1,4 @@
-"""Facts of requirements and versions: written sparsely, changed, removed, kept where not read."""
+"""Facts of requirements and versions: sparse, changed, removed, and kept if not read."""
 
 import json
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def crate(
 
 
 def edges(cypher: Cypher) -> dict[str, dict[str, Any]]:
-    """All properties of the edges of ``web`` 1.0, by the name of what it requires."""
+    """All properties of the edges of ``web`` 1.0, by the name of the required package."""
     rows = cypher(
         "MATCH (:Version {name: '1.0'})-[r:REQUIRE]->(d) RETURN d.name AS name, properties(r) AS r"
     )
@@ -72,7 +72,7 @@ def version(cypher: Cypher, name: str = "1.0") -> dict[str, Any]:
 
 
 def facts_of(cypher: Cypher, name: str = "1.0") -> dict[str, Any]:
-    """Those properties of a version that are facts; tables as their text."""
+    """The properties of a version that are facts; tables as text."""
     tables = {row["digest"]: row["table"] for row in cypher(TABLES)}
     found = {key: value for key, value in version(cypher, name).items() if key in VERSION_FACTS}
     return {
@@ -82,12 +82,12 @@ def facts_of(cypher: Cypher, name: str = "1.0") -> dict[str, Any]:
 
 
 def plain(name: str = "core", constraints: str = "any") -> Requirement:
-    """A requirement with nothing special."""
+    """A requirement without special facts."""
     return Requirement(ref(name), constraints)
 
 
 async def test_facts_are_written_changed_and_removed(writer: GraphWriter, cypher: Cypher) -> None:
-    """An edge has a property only where it says something; nothing stays of what is no more."""
+    """An edge has only properties with values, and outdated ones are removed."""
     rich = Requirement(ref("rich"), ">= 1", kind="build", optional=True, declared=DECLARED)
     expected = {"constraints": ">= 1", "parent_version_name": "pkg:pypi/web"}
     await writer.write(crate({"1.0": (rich, plain())}), order=order)
@@ -109,7 +109,7 @@ async def test_facts_are_written_changed_and_removed(writer: GraphWriter, cypher
 async def test_facts_of_versions_follow_their_documents(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Those of a version that was not read stay; those of one that was read again follow it."""
+    """Versions that were not read keep their facts; others follow the new document."""
     both = {"1.0": VERSION_FACTS, "2.0": VERSION_FACTS}
     await writer.write(crate({"1.0": (), "2.0": ()}, both), order=order)
     assert facts_of(cypher) == VERSION_FACTS
@@ -127,7 +127,7 @@ async def test_facts_of_versions_follow_their_documents(
 async def test_a_fact_of_the_package_document_needs_no_other(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """PyPI's page of a project has the Python versions of those whose metadata is not read."""
+    """PyPI's page has the Python versions of releases whose metadata is not read."""
     await writer.write(crate({"1.0": None}), order=order)
     facts = {"1.0": {"requires_python": ">=3.8"}}
     await writer.write(crate({"1.0": None}, facts, fetched_at=LATER), order=order)
@@ -136,7 +136,7 @@ async def test_a_fact_of_the_package_document_needs_no_other(
 
 
 async def test_what_is_default_has_no_property(writer: GraphWriter, cypher: Cypher) -> None:
-    """Versions without facts have the properties that they always had."""
+    """Versions without facts have the same properties as before."""
     await writer.write(crate({"1.0": (plain(),)}), order=order)
 
     assert version(cypher).keys() == {
@@ -148,7 +148,7 @@ async def test_what_is_default_has_no_property(writer: GraphWriter, cypher: Cyph
 
 
 async def test_dist_tags_are_the_registrys(writer: GraphWriter, cypher: Cypher) -> None:
-    """They move from version to version, and go."""
+    """Tags move between versions, and are removed."""
     query = "MATCH (p {name: 'web'}) RETURN p.dist_tags AS tags"
     tags = '{"latest":"1.0"}'
     await writer.write(crate({"1.0": ()}, dist_tags=tags), order=order)
@@ -159,7 +159,7 @@ async def test_dist_tags_are_the_registrys(writer: GraphWriter, cypher: Cypher) 
 
 
 async def test_tables_are_shared_by_their_content(writer: GraphWriter, cypher: Cypher) -> None:
-    """Equal ones are one node without relationships; a version names another one or none."""
+    """Equal tables are one node without relationships; a version names one or none."""
     feature = {"features": FEATURES}
     web = crate({"1.0": (), "2.0": ()}, {"1.0": feature, "2.0": feature})
     await writer.write(web, order=order)
@@ -178,7 +178,7 @@ async def test_tables_are_shared_by_their_content(writer: GraphWriter, cypher: C
 
 
 def older(cypher: Cypher) -> None:
-    """Make the graph what earlier releases wrote: no facts, and digests without a format."""
+    """Convert the graph to an earlier release: no facts, and digests without a format."""
     cypher(
         "MATCH (v:Version) SET v.requirements_digest = right(v.requirements_digest, 16) "
         "REMOVE v.features, v.license, v.license_spdx, v.requires_python, v.engines, v.os, v.cpu, "
@@ -189,14 +189,14 @@ def older(cypher: Cypher) -> None:
 
 
 def digests(cypher: Cypher) -> dict[str, str]:
-    """Formats by version; those without have none."""
+    """Formats of digests by version."""
     return {row["name"]: row["digest"][:-16] for row in cypher(DIGESTS)}
 
 
 async def test_a_graph_of_an_earlier_release_is_filled_by_one_reading(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Facts that were not there appear, the digests get their format, and that is all."""
+    """Missing facts appear, and digests get their format; nothing else changes."""
     rich = Requirement(ref("rich"), ">= 1", kind="build", optional=True, declared=DECLARED)
     web = crate({"1.0": (rich, plain()), "2.0": (plain(),)}, {"2.0": VERSION_FACTS})
     await writer.write(replace(web, versions=(*web.versions,)), order=order)
@@ -223,7 +223,7 @@ async def test_a_graph_of_an_earlier_release_is_filled_by_one_reading(
 async def test_what_was_not_asked_for_stays_to_be_filled(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A version that is asked for and not to be had is not asked for again, and says so."""
+    """A version without a readable document is marked and not requested again."""
     left = "MATCH (p {name: 'web'}) RETURN p.versions_without_facts AS n"
     names = ["1.0", "2.0", "3.0", "4.0"]
     await writer.write(crate({name: (plain(),) for name in names}), order=order)

@@ -1,4 +1,4 @@
-"""What the writer does when the graph is away, refuses something, or nobody waits any more."""
+"""The writer if the graph is unavailable, rejects data, or callers are cancelled."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -35,7 +35,7 @@ async def proxy(servers: Servers) -> AsyncIterator[Proxy]:
 async def test_one_bad_package_is_refused_alone(
     writer: GraphWriter, cypher: Cypher, bad: str
 ) -> None:
-    """The batch is halved until the package that the graph refuses is alone."""
+    """The batch is halved until the rejected package is alone."""
     packages = [package(f"p{n:02d}", {"1.0": {"core": "any"}}) for n in range(20)]
     packages[13] = replace(packages[13], ref=replace(packages[13].ref, name=bad))
 
@@ -54,7 +54,7 @@ async def test_one_bad_package_is_refused_alone(
 async def test_a_bug_of_an_ecosystem_reaches_its_own_caller(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """An ordering that breaks under the lock comes out as it is; the others are written."""
+    """An error of the ordering reaches only its caller; the others are written."""
     await writer.write(package("broken", ["1.0", "2.0"]), order=order)
 
     def broken(versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
@@ -78,7 +78,7 @@ async def test_a_bug_of_an_ecosystem_reaches_its_own_caller(
 
 
 async def test_a_version_of_somebody_else_is_refused(writer: GraphWriter, cypher: Cypher) -> None:
-    """A version node without package (broken data) is not taken over silently."""
+    """A version node without package (broken data) is not overwritten silently."""
     cypher("CREATE (:Version {purl: 'pkg:pypi/web@1.0', name: '1.0'})")
 
     with pytest.raises(GraphRefused, match=r"pkg:pypi/web.*already exists"):
@@ -90,7 +90,7 @@ async def test_a_version_of_somebody_else_is_refused(writer: GraphWriter, cypher
 async def test_a_commit_whose_answer_is_lost_counts_once(
     clean_graph: None, proxy: Proxy, servers: Servers, settings: Settings, cypher: Cypher
 ) -> None:
-    """The batch is sent again, finds itself done, and tells what the first attempt did."""
+    """The batch is repeated, finds itself written, and returns the first attempt's outcomes."""
     async with (
         open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver,
         GraphWriter(driver) as writer,
@@ -111,7 +111,7 @@ async def test_a_commit_whose_answer_is_lost_counts_once(
 async def test_a_broken_connection_is_a_new_attempt(
     clean_graph: None, proxy: Proxy, servers: Servers, settings: Settings, cypher: Cypher
 ) -> None:
-    """A connection lost in the middle of the rows costs nothing but time."""
+    """A connection that is lost in the middle of the rows only costs time."""
     async with (
         open_driver(replace(servers, graph_uri=proxy.uri), settings) as driver,
         GraphWriter(driver) as writer,
@@ -127,7 +127,7 @@ async def test_a_broken_connection_is_a_new_attempt(
 async def test_a_graph_that_is_away_is_told_to_every_waiter(
     servers: Servers, settings: Settings
 ) -> None:
-    """After the time for retries all who wait get the typed error; the writer goes on living."""
+    """After the time for retries all waiting tasks get the typed error; the writer continues."""
     nowhere = replace(servers, graph_uri="bolt://127.0.0.1:1")
     async with (
         open_driver(nowhere, settings) as driver,
@@ -147,7 +147,7 @@ async def test_a_graph_that_is_away_is_told_to_every_waiter(
 async def test_a_time_limit_of_the_server_is_not_the_packages_fault(
     writer: GraphWriter, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """What the server could not finish in time, here for a lock, may be tried again."""
+    """A transaction that the server ended, here because of a lock, may be retried."""
     await writer.write(package("core", ["1.0"]), order=order)
     async with (
         driver.session() as session,
@@ -165,7 +165,7 @@ async def test_a_time_limit_of_the_server_is_not_the_packages_fault(
 async def test_an_address_that_makes_no_sense_is_a_setting(
     servers: Servers, settings: Settings
 ) -> None:
-    """The process refuses to start, and says which setting."""
+    """The process refuses to start, and names the setting."""
     with pytest.raises(ConfigurationError, match="GRAPH_DB_URI"):
         async with open_driver(replace(servers, graph_uri="mysql://localhost"), settings):
             pass
@@ -174,7 +174,7 @@ async def test_an_address_that_makes_no_sense_is_a_setting(
 async def test_a_waiter_that_gives_up_does_not_disturb_the_batch(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Cancelling one submitter leaves the others' packages alone."""
+    """Cancelling one submitter does not affect the others' packages."""
     waiters = [
         asyncio.create_task(writer.write(package(f"p{n}", ["1.0"]), order=order)) for n in range(9)
     ]
@@ -189,7 +189,7 @@ async def test_a_waiter_that_gives_up_does_not_disturb_the_batch(
 
 
 async def test_closing_writes_what_was_submitted(driver: AsyncDriver, cypher: Cypher) -> None:
-    """Nothing that was accepted is lost, and nothing is accepted afterwards."""
+    """All accepted submissions are written; later ones are rejected."""
     cypher("MATCH (n) DETACH DELETE n")
     writer = GraphWriter(driver)
     waiters = [
@@ -206,7 +206,7 @@ async def test_closing_writes_what_was_submitted(driver: AsyncDriver, cypher: Cy
 
 
 async def test_a_refused_transaction_leaves_no_trace(writer: GraphWriter, cypher: Cypher) -> None:
-    """Not even the stubs of a refused package stay."""
+    """Even the stubs of a rejected package are rolled back."""
     bad = package("bad", {"1.0": {"core": "any"}}, vendor=NOT_AVAILABLE)
     bad = replace(bad, ref=replace(bad.ref, name=TOO_LONG))
 

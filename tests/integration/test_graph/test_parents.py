@@ -1,4 +1,4 @@
-"""Edges that other services ask for: from a version or a requirement file to a package."""
+"""Edges from callers: from a version or a requirement file to a package."""
 
 import asyncio
 from datetime import timedelta
@@ -36,7 +36,7 @@ def version_id(cypher: Cypher, purl: str) -> str:
 async def test_a_requirement_file_gets_package_versions_and_edge_together(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """The edge carries the constraints verbatim and no parent; the file's moment stays."""
+    """The edge has the constraints verbatim and no parent; the file's moment stays."""
     outcome = await writer.write(
         package("web", ["1.0"]), order=order, edges=[ParentEdge(file, ">=1.0;  weird")]
     )
@@ -54,7 +54,7 @@ async def test_a_requirement_file_gets_package_versions_and_edge_together(
 async def test_an_edge_from_a_version_names_the_owner_of_that_version(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """The parent's name is the purl of the package that has the version."""
+    """The parent's name is the purl of the version's package."""
     await writer.write(package("app", ["1.0"]), order=order)
     parent = version_id(cypher, "pkg:pypi/app@1.0")
 
@@ -68,7 +68,7 @@ async def test_an_edge_from_a_version_names_the_owner_of_that_version(
 async def test_a_package_that_is_there_is_only_linked(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Linking again updates the one edge; nothing else of the package changes."""
+    """Linking again updates the edge; the package does not change."""
     await writer.write(package("web", {"1.0": {"core": "any"}}), order=order)
     web = "MATCH (p {name: 'web'})-[:HAVE]->(v) RETURN p, v"
     before = cypher(web)
@@ -83,7 +83,7 @@ async def test_a_package_that_is_there_is_only_linked(
 async def test_an_older_reading_still_brings_its_edges(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """The edge is what the caller asked for, whatever the age of what was fetched."""
+    """The edge is written, even if the reading is older than the graph's."""
     await writer.write(package("web", ["1.0"]), order=order)
 
     outcome = await writer.write(
@@ -99,7 +99,7 @@ async def test_an_older_reading_still_brings_its_edges(
 async def test_many_files_and_packages_in_one_transaction(
     writer: GraphWriter, cypher: Cypher, clean_graph: None
 ) -> None:
-    """Each source and package get one edge, also when they are asked for twice."""
+    """Each pair of source and package has one edge, even after two requests."""
     ids = [
         row["id"]
         for row in cypher(
@@ -138,7 +138,7 @@ async def test_many_files_and_packages_in_one_transaction(
 async def test_a_missing_or_malformed_parent_leaves_nothing_behind(
     writer: GraphWriter, cypher: Cypher, parent: str
 ) -> None:
-    """The submission fails alone, nothing of it is written, and its neighbours are."""
+    """Only this submission fails, and nothing of it is written."""
     web = package("web", {"1.0": {"core": "any"}})
 
     failed, written = await asyncio.gather(
@@ -156,7 +156,7 @@ async def test_a_missing_or_malformed_parent_leaves_nothing_behind(
 async def test_a_parent_with_an_id_of_this_graph_that_is_not_there(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A deleted or never used id is missing, with the version or the file before it gone."""
+    """A deleted or unused id is a missing parent."""
     database = file.rsplit(":", 1)[0]
     cypher("MATCH (f:RequirementFile) DELETE f")
     for number in (file.rsplit(":", 1)[1], "99999999", "999999999999999999"):
@@ -170,7 +170,7 @@ async def test_a_parent_with_an_id_of_this_graph_that_is_not_there(
 async def test_only_versions_and_requirement_files_require(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A package or repository as parent is as good as none: no new kinds of relationships."""
+    """A package or repository as parent counts as missing."""
     await writer.write(package("app", ["1.0"]), order=order)
     (row,) = cypher("MATCH (p {name: 'app'}) RETURN elementId(p) AS id")
 
@@ -181,7 +181,7 @@ async def test_only_versions_and_requirement_files_require(
 async def test_one_missing_parent_of_several_is_enough(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A submission is written as a whole or not at all."""
+    """A submission is written completely or not at all."""
     missing = "4:00000000-0000-0000-0000-000000000000:1"
 
     with pytest.raises(ParentNotFound):
@@ -197,7 +197,7 @@ async def test_one_missing_parent_of_several_is_enough(
 async def test_a_file_never_requires_a_package_without_versions(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """It would make the file's whole model unsatisfiable; a neighbour is not affected."""
+    """The file could not be solved; other submissions are not affected."""
     failed, written = await asyncio.gather(
         writer.write(package("empty", []), order=order, edges=[ParentEdge(file, "any")]),
         writer.write(package("web", ["1.0"]), order=order, edges=[ParentEdge(file, "any")]),
@@ -213,7 +213,7 @@ async def test_a_file_never_requires_a_package_without_versions(
 async def test_what_is_of_one_ecosystem_never_requires_what_is_of_another(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Neither a file nor a version; nothing is written, and a neighbour is not affected."""
+    """Neither a file nor a version; nothing is written, and others are not affected."""
     await writer.write(package("app", ["1.0"]), order=order)
     version = version_id(cypher, "pkg:pypi/app@1.0")
 
@@ -239,7 +239,7 @@ async def test_what_is_of_one_ecosystem_never_requires_what_is_of_another(
 async def test_a_file_may_require_what_its_manager_does_not_exclude(
     writer: GraphWriter, cypher: Cypher, clean_graph: None, properties: str
 ) -> None:
-    """A list of all that is in a product names packages of any ecosystem."""
+    """A list of a product's contents has packages of any ecosystem."""
     (row,) = cypher(f"CREATE (f:RequirementFile {properties}) RETURN elementId(f) AS id")
     web = package("web", ["1.0"], ecosystem="npm")
     outcome = await writer.write(web, order=order, edges=[ParentEdge(row["id"], "any")])
@@ -250,7 +250,7 @@ async def test_a_file_may_require_what_its_manager_does_not_exclude(
 async def test_what_was_never_read_cannot_be_linked(
     file: str, writer: GraphWriter, cypher: Cypher, name: str
 ) -> None:
-    """No bare stub under a requirement file."""
+    """A requirement file never gets a bare stub."""
     await writer.write(package("web", {"1.0": {"core": "any"}}), order=order)
 
     with pytest.raises(GraphRefused, match="has not been read"):
@@ -262,7 +262,7 @@ async def test_what_was_never_read_cannot_be_linked(
 async def test_the_registry_has_the_last_word_on_a_versions_requirements(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """What a caller attached to a version is compared with the registry at the next reading."""
+    """Edges from callers are compared with the registry at the next reading."""
     await writer.write(package("app", {"1.0": {"web": ">= 1"}}), order=order)
     await writer.write(package("web", ["1.0"]), order=order)
     await writer.write(package("extra", ["1.0"]), order=order)

@@ -1,4 +1,4 @@
-"""What extraction and runs read."""
+"""The reads of extraction and runs."""
 
 from datetime import timedelta
 
@@ -17,12 +17,12 @@ WEB = {
 
 
 async def test_an_unknown_package_has_no_state(reader: GraphReader, writer: GraphWriter) -> None:
-    """What the graph never heard of is ``None``."""
+    """A package that is not in the graph is ``None``."""
     assert await reader.package_state(ref("unheard-of")) is None
 
 
 async def test_a_stub_has_an_empty_state(reader: GraphReader, writer: GraphWriter) -> None:
-    """A package that is only required has no moment, and nothing of it is known."""
+    """A package that is only required has no moment and no versions."""
     await writer.write(package("web", WEB), order=order)
 
     state = await reader.package_state(ref("core"))
@@ -34,7 +34,7 @@ async def test_a_stub_has_an_empty_state(reader: GraphReader, writer: GraphWrite
 async def test_a_read_package_tells_moment_validator_and_versions(
     reader: GraphReader, writer: GraphWriter
 ) -> None:
-    """Versions whose requirements were not read are not among the known ones."""
+    """Versions with unread requirements are not among the known ones."""
     fetched = FETCHED + timedelta(microseconds=123456)
     await writer.write(
         package("web", WEB | {"3.0": None}, etag='W/"7"', latest="2.0", fetched_at=fetched),
@@ -52,7 +52,7 @@ async def test_a_read_package_tells_moment_validator_and_versions(
 async def test_requirements_of_all_versions_newest_first(
     reader: GraphReader, writer: GraphWriter
 ) -> None:
-    """Each package once; those that the newest versions require come first."""
+    """Each package once; those of the newest versions come first."""
     await writer.write(package("web", WEB, latest="2.0"), order=order)
     await writer.write(package("Extras", ["1.0"]), order=order)
     await writer.write(package("novel", ["1.0"]), order=order)
@@ -70,7 +70,7 @@ async def test_requirements_of_all_versions_newest_first(
 
 
 async def test_requirements_of_the_latest_version(reader: GraphReader, writer: GraphWriter) -> None:
-    """What an install of the package would pull; nothing for what was never read."""
+    """The packages of an install; none for a package that was never read."""
     await writer.write(package("web", WEB, latest="2.0"), order=order)
 
     found = await reader.installable("PyPIPackage", ref("web").purl)
@@ -83,7 +83,7 @@ async def test_requirements_of_the_latest_version(reader: GraphReader, writer: G
 async def test_a_stub_keeps_the_spelling_of_its_requirement(
     reader: GraphReader, writer: GraphWriter
 ) -> None:
-    """Following a requirement asks the registry with the name that was required."""
+    """Requests to the registry use the required name."""
     await writer.write(package("web", {"1.0": {"Django": ANY_VERSION}}), order=order)
 
     (found,) = await reader.requirements(ref("web"))
@@ -95,7 +95,7 @@ async def test_a_stub_keeps_the_spelling_of_its_requirement(
 async def test_unread_are_stubs_and_strangers(
     reader: GraphReader, writer: GraphWriter, label: str
 ) -> None:
-    """Of many purls, those whose packages an ingestion run must still read."""
+    """Of many purls, those that an ingestion must still read."""
     ecosystem = next(name for name, value in LABELS.items() if value == label)
     await writer.write(package("web", {"1.0": {"core": "any"}}, ecosystem=ecosystem), order=order)
     purls = [Purl(f"pkg:{ecosystem}/{name}") for name in ("web", "core", "unheard-of")]

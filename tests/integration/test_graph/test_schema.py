@@ -37,7 +37,7 @@ def drop_schema(cypher: Cypher) -> None:
 
 
 async def test_the_server_says_who_it_is(driver: AsyncDriver) -> None:
-    """Version, edition and APOC, which the readers of the graph need."""
+    """Version, edition and APOC, which the graph's readers need."""
     server = await ping(driver)
 
     assert server.version.startswith("5.26.")
@@ -70,7 +70,7 @@ async def test_every_label_gets_its_indexes(
 async def test_processes_may_create_the_schema_at_once(
     bare_label: str, driver: AsyncDriver
 ) -> None:
-    """Workers start together; whoever comes second finds what it wanted."""
+    """Workers start together, and all of them succeed."""
     await asyncio.gather(*(ensure_schema(driver, [bare_label]) for _ in range(6)))
     await ensure_schema(driver, [bare_label])
 
@@ -80,7 +80,7 @@ async def test_processes_may_create_the_schema_at_once(
 async def test_a_graph_without_purls_is_refused(
     bare_label: str, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Packages of the reference implementation must be migrated before anything is written."""
+    """Packages of the reference implementation must be migrated first."""
     cypher(f"CREATE (:{bare_label} {{name: 'Requests', moment: localdatetime()}})")
 
     with pytest.raises(ConfigurationError, match=r"'Requests'.*`ssc-ingest migrate`"):
@@ -92,7 +92,7 @@ async def test_a_graph_without_purls_is_refused(
 async def test_two_packages_with_one_purl_are_refused(
     bare_label: str, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """A constraint that cannot hold is an operator's problem, told as one."""
+    """A violated constraint is reported as an operator's problem."""
     cypher(f"UNWIND [1, 2] AS n CREATE (:{bare_label} {{purl: 'pkg:pypi/a'}})")
 
     with pytest.raises(ConfigurationError, match="cannot be made unique"):
@@ -100,7 +100,7 @@ async def test_two_packages_with_one_purl_are_refused(
 
 
 async def test_a_label_is_a_plain_word(driver: AsyncDriver) -> None:
-    """Labels become part of statements, so nothing else may be in them."""
+    """Labels become part of statements, so other characters are rejected."""
     with pytest.raises(ValueError, match="cannot be a graph label"):
         await ensure_schema(driver, ["A) DETACH DELETE (n"])
 
@@ -119,7 +119,7 @@ def all_statements() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def populated(driver: AsyncDriver, cypher: Cypher) -> Iterator[None]:
-    """Something for the planner to count: where there is nothing, a scan is as good."""
+    """Nodes for the planner's statistics: on an empty graph it prefers scans."""
     cypher("MATCH (n) DETACH DELETE n")
     cypher(
         "UNWIND range(1, 100) AS n "
@@ -135,7 +135,7 @@ def populated(driver: AsyncDriver, cypher: Cypher) -> Iterator[None]:
 async def test_no_statement_scans(
     driver: AsyncDriver, populated: None, name: str, text: str
 ) -> None:
-    """The planner finds every node by an index or an id (counts may walk an index)."""
+    """The planner finds every node by an index or an id (counts may read a whole index)."""
     async with driver.session() as session:
         result = await session.run("EXPLAIN " + text % {"label": "PyPIPackage"})
         plan = (await result.consume()).plan
@@ -155,7 +155,7 @@ def operators_of(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_inventory_of_statements_is_complete() -> None:
-    """Every statement is in one of the two tables, so that tests and tools see all of them."""
+    """Every statement is in one of the two tables, so tests and tools find all of them."""
     constants = {
         name
         for name, text in vars(statements).items()
@@ -168,7 +168,7 @@ def test_the_inventory_of_statements_is_complete() -> None:
 
 
 def test_indexes_are_computed_from_labels() -> None:
-    """A new ecosystem brings its indexes by its label alone."""
+    """A new ecosystem's indexes follow from its label."""
     indexes = required_indexes(["NewPackage"])
     assert {index.label for index in indexes} >= {"NewPackage", "Version"}
     for index in indexes:

@@ -1,4 +1,4 @@
-"""What a second reading changes, and what it must leave alone."""
+"""The changes of a second reading, and the data that it keeps."""
 
 import asyncio
 from dataclasses import replace
@@ -38,7 +38,7 @@ def edges(cypher: Cypher) -> list[tuple[str, str, str, str]]:
 async def test_a_version_in_the_middle_renumbers_what_is_behind_it(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Serial numbers stay dense and in version order; the nodes stay the same."""
+    """Serial numbers have no gaps and are in order; the nodes stay the same."""
     ids = "MATCH (v:Version) RETURN v.name AS name, elementId(v) AS id"
     await writer.write(package("web", ["1.0", "2.0", "3.0"]), order=order)
     before = {row["name"]: row["id"] for row in cypher(ids)}
@@ -56,7 +56,7 @@ async def test_a_version_in_the_middle_renumbers_what_is_behind_it(
 async def test_the_given_order_of_versions_does_not_matter(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Serial numbers follow the ecosystem's order, whatever the order of the document."""
+    """Serial numbers follow the ecosystem's order, for any order of the document."""
     await writer.write(package("web", ["1.10", "1.9", "1.0rc1", "1.0"]), order=order)
 
     assert list(serials(cypher, "pkg:pypi/web")) == ["1.0rc1", "1.0", "1.9", "1.10"]
@@ -65,7 +65,7 @@ async def test_the_given_order_of_versions_does_not_matter(
 async def test_versions_that_cannot_be_parsed_come_first(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Unparsable names take the lowest serial numbers, also when they come later."""
+    """Unparsable names have the lowest serial numbers, even if they are newer."""
     await writer.write(package("web", ["1.0"]), order=order)
     await writer.write(package("web", ["1.0", "final", "2004?"], fetched_at=LATER), order=order)
 
@@ -73,7 +73,7 @@ async def test_versions_that_cannot_be_parsed_come_first(
 
 
 async def test_versions_that_left_the_registry_stay(writer: GraphWriter, cypher: Cypher) -> None:
-    """The union of registry and graph is numbered, and the requirements of the gone stay."""
+    """Versions of registry and graph are numbered together; deleted ones keep requirements."""
     await writer.write(package("web", {"1.0": {"core": "any"}, "2.0": {}, "3.0": {}}), order=order)
 
     outcome = await writer.write(package("web", ["2.5", "3.0"], fetched_at=LATER), order=order)
@@ -84,7 +84,7 @@ async def test_versions_that_left_the_registry_stay(writer: GraphWriter, cypher:
 
 
 async def test_a_known_release_date_is_not_forgotten(writer: GraphWriter, cypher: Cypher) -> None:
-    """A registry that has no date (any more) does not take away the one that is known."""
+    """A registry without a date does not remove a known one."""
     dated = package("web", ["1.0"])
     undated = package("web", ["1.0"], fetched_at=LATER)
     await writer.write(dated, order=order)
@@ -97,7 +97,7 @@ async def test_a_known_release_date_is_not_forgotten(writer: GraphWriter, cypher
 
 
 async def test_a_yank_and_its_withdrawal_are_followed(writer: GraphWriter, cypher: Cypher) -> None:
-    """``yanked`` is what the registry says now."""
+    """``yanked`` is the registry's current value."""
     query = "MATCH (v:Version) RETURN v.yanked AS yanked"
     await writer.write(package("web", ["1.0"]), order=order)
     await writer.write(package("web", ["1.0"], yanked=["1.0"], fetched_at=LATER), order=order)
@@ -108,7 +108,7 @@ async def test_a_yank_and_its_withdrawal_are_followed(writer: GraphWriter, cyphe
 
 
 async def test_edges_become_equal_to_the_requirements(writer: GraphWriter, cypher: Cypher) -> None:
-    """New ones appear, changed ones change in place, vanished ones go, the rest is untouched."""
+    """New edges are added, changed ones updated, missing ones removed, others stay."""
     await writer.write(
         package("web", {"1.0": {"same": "any", "changed": ">= 1", "gone": "any"}}), order=order
     )
@@ -136,7 +136,7 @@ async def test_edges_become_equal_to_the_requirements(writer: GraphWriter, cyphe
 
 
 async def test_requirements_that_were_not_read_stay(writer: GraphWriter, cypher: Cypher) -> None:
-    """``None`` means unchanged, also beside new versions; an empty tuple means none at all."""
+    """``None`` means unchanged, also beside new versions; an empty tuple means none."""
     await writer.write(
         package("web", {"1.0": {"core": "any"}, "2.0": {"core": "any"}}), order=order
     )
@@ -153,7 +153,7 @@ async def test_requirements_that_were_not_read_stay(writer: GraphWriter, cypher:
 
 
 async def test_an_unchanged_package_costs_no_writes_of_versions(writer: GraphWriter) -> None:
-    """Lock, look, set the moment: three statements, however many versions there are."""
+    """Lock, compare, set the moment: three statements for any number of versions."""
     many = {f"{n}.0": {"core": f">= {n}"} for n in range(200)}
     await writer.write(package("web", many), order=order)
 
@@ -166,7 +166,7 @@ async def test_an_unchanged_package_costs_no_writes_of_versions(writer: GraphWri
 async def test_what_vulnerability_attribution_wrote_stays(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Reading a package again resets neither its vulnerabilities nor its services."""
+    """A reading changes neither vulnerabilities nor other services' properties."""
     await writer.write(package("web", {"1.0": {"core": "any"}, "2.0": {}}), order=order)
     cypher(
         "MATCH (v:Version {name: '1.0'}) "
@@ -185,7 +185,7 @@ async def test_what_vulnerability_attribution_wrote_stays(
 
 
 async def test_not_modified_moves_only_the_moment(writer: GraphWriter, cypher: Cypher) -> None:
-    """After a 304 the package counts as read at that time, and nothing else has changed."""
+    """A 304 counts as a reading at that time, and nothing else changes."""
     everything = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN n, r{.*} ORDER BY elementId(n)"
     await writer.write(package("web", {"1.0": {"core": "any"}}, etag="1"), order=order)
     before = cypher(everything)
@@ -208,7 +208,7 @@ async def test_not_modified_moves_only_the_moment(writer: GraphWriter, cypher: C
 async def test_what_was_never_read_cannot_be_touched(
     writer: GraphWriter, cypher: Cypher, name: str
 ) -> None:
-    """Neither a stub nor a package that is not there becomes a read package by a 304."""
+    """A 304 does not turn a stub or a missing package into a read one."""
     await writer.write(package("web", {"1.0": {"core": "any"}}), order=order)
 
     with pytest.raises(GraphRefused, match="has not been read"):
@@ -220,7 +220,7 @@ async def test_what_was_never_read_cannot_be_touched(
 
 
 async def test_edges_of_another_writer_are_put_right(writer: GraphWriter, cypher: Cypher) -> None:
-    """Versions without digest (not written by us) are compared edge by edge."""
+    """Versions without digest (from another writer) are compared edge by edge."""
     await writer.write(package("web", {"1.0": {"core": "any", "more": ">= 1"}}), order=order)
     cypher(
         "MATCH (v:Version {name: '1.0'})-[r:REQUIRE]->(d {name: 'core'}) "
@@ -243,7 +243,7 @@ async def test_edges_of_another_writer_are_put_right(writer: GraphWriter, cypher
 
 
 async def test_a_package_that_is_gone_says_since_when(writer: GraphWriter, cypher: Cypher) -> None:
-    """The mark stays what it was at first, whoever looks again, and goes with the next reading."""
+    """The mark keeps its first time, and the next successful reading removes it."""
     state = "MATCH (p:PyPIPackage {name: 'web'}) RETURN p.moment AS moment, p.gone_since AS since"
     await writer.write(package("web", ["1.0"]), order=order)
     outcome = await writer.mark_gone(ref("web"), LATER)
@@ -261,7 +261,7 @@ async def test_a_package_that_is_gone_says_since_when(writer: GraphWriter, cyphe
 
 
 async def test_what_was_never_read_cannot_be_gone(writer: GraphWriter, cypher: Cypher) -> None:
-    """No node comes to be."""
+    """No node is created."""
     with pytest.raises(GraphRefused):
         await writer.mark_gone(ref("web"), LATER)
     assert cypher("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
@@ -270,7 +270,7 @@ async def test_what_was_never_read_cannot_be_gone(writer: GraphWriter, cypher: C
 async def test_unknown_requirements_are_marked_until_they_are_known(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """The mark is absent where they are known, and never replaces what was known."""
+    """The mark is absent if they are known, and known ones are never replaced."""
 
     def state() -> dict[str, Any]:
         (row,) = cypher(
@@ -305,7 +305,7 @@ async def test_one_of_case_twins_has_the_lower_case_name(
     first: str,
     at_once: bool,  # noqa: FBT001
 ) -> None:
-    """The same one, whichever was read first; the other has its own spelling."""
+    """Always the same one, in any order of reading; the other has its own spelling."""
     second = "O_O" if first == "O_o" else "O_o"
     twins = [package(name, ["1.0"], ecosystem="gem") for name in (first, second)]
     if at_once:

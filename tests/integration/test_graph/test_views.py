@@ -1,4 +1,4 @@
-"""What people see of the graph, and what audits find in it."""
+"""The reads for people, and the audits."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ async def test_a_package_with_its_newest_versions(
 
 
 async def test_a_version_and_what_it_requires(views: GraphViews, writer: GraphWriter) -> None:
-    """One version by its purl, and the packages behind it."""
+    """One version by its purl, and its required packages."""
     await writer.write(package("web", WEB), order=order)
 
     version = await views.version(Purl("pkg:pypi/web@2.0"))
@@ -84,7 +84,7 @@ async def test_facts_are_seen_and_unknown_ones_too(views: GraphViews, writer: Gr
 
 
 async def test_what_is_not_there_is_none(views: GraphViews, writer: GraphWriter) -> None:
-    """No package, version, requirement or dependent of an unknown purl."""
+    """An unknown purl has no package, version, requirement or dependent."""
     assert await views.package("PyPIPackage", Purl("pkg:pypi/x"), versions=1) is None
     assert await views.version(Purl("pkg:pypi/x@1")) is None
     assert await views.requirements(Purl("pkg:pypi/x@1")) == []
@@ -95,7 +95,7 @@ async def test_what_is_not_there_is_none(views: GraphViews, writer: GraphWriter)
 async def test_dependents_are_packages_with_their_newest_version_that_requires(
     views: GraphViews, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Each dependent once, by purl, however many of its versions require the package."""
+    """Each dependent once, by purl, for any number of requiring versions."""
     await writer.write(package("web", WEB), order=order)
     await writer.write(package("app", {"1.0": {"core": "any"}, "2.0": {}}), order=order)
     await writer.write(package("zoo", {"1.0": {"core": "any"}}), order=order)
@@ -123,7 +123,7 @@ async def test_dependents_are_packages_with_their_newest_version_that_requires(
 
 
 async def test_counts_by_ecosystem(views: GraphViews, writer: GraphWriter) -> None:
-    """Read packages and stubs apart, per ecosystem, with the age of what was read."""
+    """Read packages and stubs separately, by ecosystem, with the age of readings."""
     await writer.write(package("web", WEB), order=order)
     await writer.write(package("app", {"1.0": {"core": "any"}}, ecosystem="npm"), order=order)
 
@@ -137,7 +137,7 @@ async def test_counts_by_ecosystem(views: GraphViews, writer: GraphWriter) -> No
 
 
 async def test_any_query_that_reads(views: GraphViews, writer: GraphWriter) -> None:
-    """Columns and rows, cut at the limit, with a word on whether there were more."""
+    """Columns and rows, cut at the limit, with a flag for more rows."""
     await writer.write(package("web", WEB), order=order)
 
     rows = await views.query("MATCH (v:Version) RETURN v.name AS n ORDER BY n", limit=3)
@@ -164,7 +164,7 @@ async def test_any_query_that_reads(views: GraphViews, writer: GraphWriter) -> N
 async def test_the_server_refuses_what_writes(
     views: GraphViews, writer: GraphWriter, cypher: Cypher, statement: str
 ) -> None:
-    """A read-only session is read-only on the server, whatever the statement calls."""
+    """A read-only session is read-only on the server, for any statement."""
     await writer.write(package("web", ["1.0"]), order=order)
 
     with pytest.raises(GraphRefused):
@@ -188,7 +188,7 @@ async def test_a_query_that_takes_too_long_is_stopped(
 
 
 async def findings(driver: AsyncDriver) -> dict[str, int | None]:
-    """How much each audit found, where it is anything."""
+    """The number of violations by audit, if not 0."""
     found = [
         await audit(driver, subject, statement, timeout=20)
         for subject, statement in questions(["PyPIPackage"])
@@ -197,7 +197,7 @@ async def findings(driver: AsyncDriver) -> dict[str, int | None]:
 
 
 async def test_a_graph_of_ours_passes_the_audits(driver: AsyncDriver, writer: GraphWriter) -> None:
-    """What the writer leaves behind keeps all the promises."""
+    """The writer's graph has no violations."""
     await writer.write(package("web", WEB), order=order)
     await writer.write(package("core", ["1.0"]), order=order)
 
@@ -249,7 +249,7 @@ async def test_a_graph_of_ours_passes_the_audits(driver: AsyncDriver, writer: Gr
 async def test_each_audit_finds_its_damage(
     driver: AsyncDriver, writer: GraphWriter, cypher: Cypher, damage: str, subject: str
 ) -> None:
-    """Every broken promise is found by the audit that asks for it, and by no other."""
+    """Every violation is found by its audit only."""
     await writer.write(package("web", WEB), order=order)
 
     cypher(damage)

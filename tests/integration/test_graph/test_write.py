@@ -1,4 +1,4 @@
-"""What a package looks like in the graph once it is written."""
+"""A written package in the graph."""
 
 import asyncio
 import re
@@ -31,7 +31,7 @@ def versions_of(cypher: Cypher, purl: str) -> list[dict[str, Any]]:
 async def test_a_package_has_the_properties_of_the_contract(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Package and versions have the names, types and defaults that the readers rely on."""
+    """Package and versions have the names, types and defaults of the readers."""
     await writer.write(package("Web", WEB, etag='"abc"', yanked=["1.0"]), order=order)
 
     (row,) = cypher("MATCH (p:PyPIPackage {purl: 'pkg:pypi/Web'}) RETURN p, labels(p) AS labels")
@@ -66,7 +66,7 @@ async def test_a_package_has_the_properties_of_the_contract(
 async def test_requirements_carry_constraints_and_the_owner_of_their_version(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """An edge names the purl of the package that has the version it starts from."""
+    """An edge has the purl of the package that owns its version."""
     await writer.write(package("web", WEB), order=order)
 
     edges = cypher(
@@ -90,7 +90,7 @@ async def test_requirements_carry_constraints_and_the_owner_of_their_version(
 async def test_a_required_package_is_a_stub_until_it_is_written(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """A stub has provisional properties and no moment; reading the package completes that node."""
+    """A stub has provisional properties and no moment; a reading completes the same node."""
     await writer.write(package("web", {"1.0": {"Core": ANY_VERSION}}), order=order)
 
     stub_query = "MATCH (p:PyPIPackage {purl: 'pkg:pypi/Core'}) RETURN p, elementId(p) AS id"
@@ -118,7 +118,7 @@ async def test_a_required_package_is_a_stub_until_it_is_written(
 async def test_the_properties_of_an_ecosystem_are_on_packages_and_stubs(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """What a reference brings beside its names stands on the node."""
+    """Further properties of a reference are on the node."""
     coordinates = {"group_id": "org.Example", "artifact_id": "Thing"}
     thing = replace(package("thing", ["1"]), ref=ref("thing", **coordinates))
 
@@ -129,7 +129,7 @@ async def test_the_properties_of_an_ecosystem_are_on_packages_and_stubs(
 
 
 async def test_writing_twice_changes_nothing(writer: GraphWriter, cypher: Cypher) -> None:
-    """Counts, identities and edges are the same after the same package came again, newer."""
+    """Counts, identities and edges stay the same after a newer, equal reading."""
     await writer.write(package("web", WEB), order=order)
     before = snapshot(cypher)
 
@@ -146,7 +146,7 @@ async def test_writing_twice_changes_nothing(writer: GraphWriter, cypher: Cypher
 
 
 async def test_something_older_changes_nothing(writer: GraphWriter, cypher: Cypher) -> None:
-    """The result of an earlier fetch that arrives late does not undo what a later one found."""
+    """A late result of an earlier fetch does not undo a later one."""
     await writer.write(package("web", WEB, vendor="new"), order=order)
     before = cypher("MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN n, r{.*} ORDER BY elementId(n)")
 
@@ -161,7 +161,7 @@ async def test_something_older_changes_nothing(writer: GraphWriter, cypher: Cyph
 
 
 async def test_moments_compare_across_time_zones(writer: GraphWriter, cypher: Cypher) -> None:
-    """The moment is stored in UTC without a zone, whatever zone the fetch was told in."""
+    """The moment is stored in UTC without a zone, for fetches in any zone."""
     east = timezone(timedelta(hours=9))
     fetched = datetime(2026, 5, 4, 9, 0, 0, 123456, tzinfo=east)
     await writer.write(package("web", WEB, fetched_at=fetched), order=order)
@@ -171,7 +171,7 @@ async def test_moments_compare_across_time_zones(writer: GraphWriter, cypher: Cy
 
 
 async def test_what_was_not_read_stays(writer: GraphWriter, cypher: Cypher) -> None:
-    """A fetch that did not read links and import names leaves them, and the registry's name."""
+    """A fetch without links and import names keeps them, and the registry's name."""
     await writer.write(package("Web", WEB), order=order)
     bare = package("Web", WEB, vendor=None, repository_url=None, import_names=())
     bare = replace(bare, ref=replace(bare.ref, registry_name="wEB"))
@@ -186,7 +186,7 @@ async def test_what_was_not_read_stays(writer: GraphWriter, cypher: Cypher) -> N
 
 
 async def test_what_the_registry_no_longer_says_goes(writer: GraphWriter, cypher: Cypher) -> None:
-    """A repository that was taken back, and a validator that is not sent any more, go."""
+    """A withdrawn repository and a missing validator are removed."""
     await writer.write(package("web", WEB, etag="1"), order=order)
     later = FETCHED + timedelta(1)
 
@@ -222,7 +222,7 @@ async def test_a_package_may_require_itself(writer: GraphWriter, cypher: Cypher)
 async def test_a_version_or_requirement_listed_twice_is_written_once(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Of two rows for one version, or two edges to one package, the first counts."""
+    """The first of two rows for one version, or two edges to one package, counts."""
     web = package("web", {"1.0": {"core": ">= 1"}})
     (version,) = web.versions
     assert version.requirements is not None
@@ -238,7 +238,7 @@ async def test_a_version_or_requirement_listed_twice_is_written_once(
 async def test_packages_that_differ_in_case_alone_are_two(
     writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Identity is the purl: case twins keep their own versions."""
+    """The purl is the identity, so each keeps its own versions."""
     lower, upper = package("json", ["1.0"]), package("JSON", ["9.0"])
 
     await writer.write(lower, order=order)
@@ -249,7 +249,7 @@ async def test_packages_that_differ_in_case_alone_are_two(
 
 
 async def test_a_requirement_of_another_ecosystem_is_a_mistake(writer: GraphWriter) -> None:
-    """A version requires packages of its own registry only."""
+    """A version requires only packages of its own registry."""
     foreign = package("left-pad", {"1.0": {"right-pad": "any"}}, ecosystem="npm")
     web = package("web", ["1.0"])
     mixed: tuple[Version, ...] = (
@@ -262,7 +262,7 @@ async def test_a_requirement_of_another_ecosystem_is_a_mistake(writer: GraphWrit
 
 
 async def test_ecosystems_share_a_transaction(writer: GraphWriter, cypher: Cypher) -> None:
-    """Packages of several labels go together."""
+    """A transaction may have packages of several labels."""
     outcomes = await asyncio.gather(
         *(
             writer.write(package(f"p{n}", {"1.0": {"core": "any"}}, ecosystem=e), order=order)
@@ -279,7 +279,7 @@ async def test_ecosystems_share_a_transaction(writer: GraphWriter, cypher: Cyphe
 async def test_a_very_large_package_takes_several_transactions(
     writer: GraphWriter, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Portions leave dense serial numbers, and the package counts as read after the last one."""
+    """Serial numbers never have gaps; the package counts as read after the last one."""
     monkeypatch.setattr("ssc_ingest.graph.transaction.ROWS_PER_PACKAGE", 25)
     many = {f"{n}.0": {f"dep{n % 7}": "any", "core": f">= {n}"} for n in range(40)}
 

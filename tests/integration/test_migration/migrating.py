@@ -1,4 +1,4 @@
-"""Migrating a graph, and reading the result."""
+"""Migrates a graph, and reads the result."""
 
 import json
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class Migrated(NamedTuple):
 
 
 def drop_schema(cypher: Cypher) -> None:
-    """No constraint and no index on any label of ours."""
+    """Drop all constraints and indexes of our labels."""
     for row in cypher("SHOW CONSTRAINTS YIELD name"):
         cypher(f"DROP CONSTRAINT {row['name']}")
     for row in cypher("SHOW INDEXES YIELD name, type WHERE type = 'RANGE'"):
@@ -92,7 +92,7 @@ def package(cypher: Cypher, purl: str) -> dict[str, Any]:
 
 
 async def assert_contract(driver: AsyncDriver) -> None:
-    """The schema is there, and the audits find nothing."""
+    """Check that the schema exists, and that the audits find nothing."""
     await ensure_schema(driver, LABELS)
     assert await missing_indexes(driver, LABELS) == []
     for subject, statement in questions(LABELS):

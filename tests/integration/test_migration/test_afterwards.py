@@ -14,7 +14,7 @@ from tests.reference_graph import ReferenceGraph
 async def test_a_second_migration_changes_nothing(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Not even element ids of edges; and it says so."""
+    """Even the element ids of edges stay, and the output says so."""
     await run(driver)
     before = content(cypher)
     ids = cypher("MATCH (n) RETURN elementId(n) AS id ORDER BY id")

@@ -1,4 +1,4 @@
-"""A migration that is killed, refused half-way or taken over has the same result."""
+"""A migration that is killed, rejected half-way or taken over has the same result."""
 
 import asyncio
 import re
@@ -24,11 +24,11 @@ from tests.reference_graph import ReferenceGraph, build_reference_graph
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 def use_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many pages and transactions, also for a small graph."""
+    """Use many pages and transactions for a small graph."""
     monkeypatch.setattr(packages, "NAMES_PER_PAGE", 2)
     monkeypatch.setattr(packages, "EDGES_PER_TRANSACTION", 1)
     monkeypatch.setattr(versions_module, "PACKAGES_PER_PAGE", 3)
@@ -37,7 +37,7 @@ def use_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def killed_after(writes: int, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A migration that is killed after so many transactions."""
+    """A migration that is killed after this number of transactions."""
     original = Journal.write
     left = writes
 
@@ -54,14 +54,14 @@ async def killed_after(writes: int, driver: AsyncDriver, monkeypatch: pytest.Mon
 
 
 def without_numbers(found: tuple[list[str], list[str]]) -> list[set[str]]:
-    """The content without the node whose name is its element id."""
+    """The contents without the node whose name is its element id."""
     return [{line for line in part if not re.search(r"(\?|%3F)\d", line)} for part in found]
 
 
 async def test_workers_are_refused_before_and_after_half_of_it(
     old: ReferenceGraph, driver: AsyncDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The remedy in the refusal helps."""
+    """The remedy in the error works."""
     with pytest.raises(ConfigurationError, match="ssc-ingest migrate"):
         await ensure_schema(driver, LABELS)
     with pytest.raises(Killed):
@@ -108,7 +108,7 @@ async def test_a_killed_migration_continues_to_the_same_result(
 async def test_the_later_migration_takes_over(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Two at once do no harm: the first stops at its next transaction."""
+    """With two at once, the first stops at its next transaction."""
     first, second = Journal(driver), Journal(driver)
     await first.open()
     await second.open()

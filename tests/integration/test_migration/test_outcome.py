@@ -13,7 +13,7 @@ from tests.integration.test_migration.migrating import NODES, Migrated, assert_c
 async def test_all_properties_are_those_of_the_contract(
     migrated: Migrated, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Types that become JSON, no digests, nothing temporary; and the readers' reads succeed."""
+    """Types become JSON, there are no digests or temporary data, and the readers' reads succeed."""
     await assert_contract(driver)
     known = [p for p in VERSION.properties if p.default is not None and p.type is not FLAG]
     always = {p.name for p in known} | {"release_date"}  # a flag is absent unless it is true
@@ -45,7 +45,7 @@ def test_the_readers_queries_find_what_they_want(
     purl: str,
     version: str,
 ) -> None:
-    """By name, by purl, from a requirement file: complete, and of one piece for a solver."""
+    """By name, by purl, and from a requirement file, complete for a solver."""
     asked = {
         "file": migrated.ids[file],
         "label": label,

@@ -5,7 +5,7 @@ from tests.integration.test_migration.migrating import Migrated, package
 
 
 def test_duplicates_of_a_package_become_its_oldest_node(migrated: Migrated, cypher: Cypher) -> None:
-    """With the properties of both, the registry's spelling, the later moment, and all versions."""
+    """It has all properties and versions, the registry's spelling and the later moment."""
     django = package(cypher, "pkg:pypi/django")
     assert (django["id"], django["labels"]) == (migrated.ids["django"], ["PyPIPackage"])
     assert (django["name"], django["registry_name"]) == ("django", "Django")
@@ -32,7 +32,7 @@ def test_duplicates_of_a_package_become_its_oldest_node(migrated: Migrated, cyph
 
 
 def test_packages_that_differ_in_case_stay_two(migrated: Migrated, cypher: Cypher) -> None:
-    """The lower-case one owns the name; one without a twin is looked up in lower case."""
+    """The lower-case one owns the name; a single one is looked up in lower case."""
     upper, lower = package(cypher, "pkg:npm/JSONStream"), package(cypher, "pkg:npm/jsonstream")
     assert (upper["id"], upper["name"]) == (migrated.ids["JSONStream"], "JSONStream")
     assert (lower["id"], lower["name"]) == (migrated.ids["jsonstream"], "jsonstream")
@@ -59,7 +59,7 @@ def test_maven_and_nuget(migrated: Migrated, cypher: Cypher) -> None:
 
 
 def test_misplaced_nodes_and_edges(migrated: Migrated, cypher: Cypher) -> None:
-    """Impossible names, foreign labels, shared versions, edges that start or end wrongly."""
+    """Invalid names, foreign labels, shared versions, edges with a wrong start or end."""
     invalid = package(cypher, "pkg:pypi/not%20a%20name%21")
     assert invalid["id"] == migrated.ids["invalid"]
     assert "moment" not in invalid

@@ -1,4 +1,4 @@
-"""The statements that are sent for each page read no more than that page."""
+"""Statements per page read only that page."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -7,7 +7,7 @@ from tests.integration.test_migration.migrating import Migrated, package
 def test_requirements_are_one_per_package_readable_and_owned(
     migrated: Migrated, cypher: Cypher
 ) -> None:
-    """In the readers' notation; several on one package are the smallest range around them."""
+    """In the readers' notation; several for one package become the smallest range around them."""
     found = package(cypher, "pkg:pypi/django")["versions"]
     typing, me = "pkg:pypi/typing-extensions", "pkg:pypi/django"
     assert found["1.9"]["requires"] == [[typing, ">= 3, < 4", me]]
@@ -29,7 +29,7 @@ def test_requirements_are_one_per_package_readable_and_owned(
 
 
 def test_requirement_files_keep_their_texts(migrated: Migrated, cypher: Cypher) -> None:
-    """One edge to the surviving package, verbatim and nobody's; the file itself is untouched."""
+    """One edge per package, verbatim and without owner; the file does not change."""
     rows = cypher(
         "MATCH (f:RequirementFile)-[r:REQUIRE]->(p) "
         "RETURN elementId(f) AS f, p.purl AS p, properties(r) AS r ORDER BY p"

@@ -1,4 +1,4 @@
-"""A scripted registry, the real stores, and a worker that does what is in the queues."""
+"""A scripted registry, real stores, and a worker that executes queued tasks."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ from tests.integration.test_runs.registry import Content, Scripted
 
 
 class Bench:
-    """Runs of one registry, carried out step by step."""
+    """Runs of one registry, executed step by step."""
 
     def __init__(self, resources: Resources, content: Content, broker: Any) -> None:
         self.resources = resources
@@ -44,23 +44,23 @@ class Bench:
         self.handler = self.resources.delivery_handler()
 
     async def start(self, kind: Kind, limit: int | None = None) -> Run:
-        """A new run."""
+        """Start a new run."""
         run, is_new = await self.runs.start(kind, "pypi", limit=limit)
         assert is_new
         return run
 
     def engine(self, run: Run, **options: float) -> Engine:
-        """Somebody who carries the run out."""
+        """An engine that executes the run."""
         return Engine(self.resources.run_services("pypi"), run, **{"poll": 0.01, **options})
 
     async def get(self, run: Run) -> Run:
-        """The run as it stands."""
+        """The current state of the run."""
         found = await self.runs.get(run.id)
         assert found
         return found
 
     async def messages(self, *queues: str) -> list[TaskMessage]:
-        """Take what is in the queues."""
+        """Take all queued messages."""
         found = []
         for queue in queues or queue_names(ecosystems()):
             while raw := await self._broker.rpop(queue):
@@ -80,7 +80,7 @@ class Bench:
         return found
 
     async def work(self) -> list[Result]:
-        """Do all that is in the queues, and what becomes due at once."""
+        """Execute all queued tasks, and those that become due at once."""
         results = []
         while messages := await self.messages():
             results += await asyncio.gather(
@@ -89,31 +89,31 @@ class Bench:
         return results
 
     async def until(self, run: Run, condition: Callable[[Run], bool]) -> None:
-        """Wait until the run is so."""
+        """Wait until the run satisfies a condition."""
         async with asyncio.timeout(120):
             while not condition(await self.get(run)):  # noqa: ASYNC110 - it is in Redis
                 await asyncio.sleep(0.005)
 
     async def work_until(self, engine: "asyncio.Task[Run]") -> Run:
-        """Do what comes until the run is carried out."""
+        """Execute queued tasks until the run is executed."""
         while not engine.done():
             await self.work()
             await asyncio.sleep(0.01)
         return engine.result()
 
     async def carry_out(self, run: Run, **options: float) -> Run:
-        """Carry a run out, and do its packages."""
+        """Execute a run, and its packages' tasks."""
         return await self.work_until(asyncio.create_task(self.engine(run, **options).carry_out()))
 
     async def hurry(self) -> None:
-        """Let everything that waits for its time be due."""
+        """Make all delayed work due."""
         names = await self._broker.zrange("delayed", 0, -1)
         for name in names:
             await self._broker.zadd("delayed", {name: 0})
         await self.state.queues.move_due()
 
     async def lapse(self, run: Run) -> None:
-        """Whoever carried the run out was killed a minute ago."""
+        """Expire the lease, as if its worker was killed a minute ago."""
         await self.state.redis.delete(keys(run.id)[3])
 
 
@@ -135,12 +135,12 @@ async def bench(
 
 
 class Killed(BaseException):
-    """The process is killed here."""
+    """The process is killed at this point."""
 
 
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is killed does not let go of its lease."""
+    """A killed process does not release its lease."""
 
     async def keep(self: RunLease) -> None:
         pass

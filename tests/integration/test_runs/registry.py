@@ -1,4 +1,4 @@
-"""A registry in memory, with a listing and a feed that do what a test tells them to."""
+"""A registry in memory, with a scripted listing and feed."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from ssc_ingest.models import Package, Version, VersionName
 
 
 class NamesAgain(NamesPage):
-    """A page with names that are on other pages as well."""
+    """A page whose names are also on other pages."""
 
     repeats: ClassVar[bool] = True
 
 
 @dataclass
 class Content:
-    """What the registry has. Cursors are positions in ``names`` and in ``feed``."""
+    """The contents of the registry. Cursors are positions in ``names`` and in ``feed``."""
 
     names: list[str] = field(default_factory=list)
     page_size: int = 10
@@ -51,13 +51,13 @@ class Content:
     """How often a listing was opened."""
 
     def say(self, position: int = 0) -> None:
-        """Raise the next error, if there is one."""
+        """Raise the next scripted error, if there is one."""
         if self.errors and position >= self.errors_from:
             raise self.errors.pop(0)
 
 
 class Scripted(PyPI):
-    """PyPI by its names and versions, with other content."""
+    """PyPI's names and versions, with scripted contents."""
 
     reads_import_names = True
 
@@ -96,7 +96,7 @@ class Scripted(PyPI):
             yield ChangesPage(changes, str(position))
 
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
-        """The package, which requires nothing."""
+        """Read the package, which requires nothing."""
         ref, etag, expected = request.ref, request.etag, request.expected
         content, name = self.content, ref.registry_name
         content.fetched.append(name)

@@ -1,4 +1,4 @@
-"""Run control: each change of a record comes with the message that belongs to it."""
+"""Run control: each change of a record also publishes its message."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def queued(state: State) -> int:
 
 
 async def test_a_run_is_queued_once(state: State) -> None:
-    """A task that begins a run carries it out itself; a second caller gets the current run."""
+    """A task that starts a run executes it; a second caller gets the current run."""
     control = state.run_control()
     run, is_new = await control.begin("ingestion", "pypi", limit=3)
     assert (is_new, run.limit, await queued(state)) == (True, 3, 1)
@@ -24,7 +24,7 @@ async def test_a_run_is_queued_once(state: State) -> None:
 
 
 async def test_only_a_resumed_run_is_queued_again(state: State) -> None:
-    """Each transition tells the new state, and refuses what the old one does not allow."""
+    """Each transition returns the new state, and fails in a wrong state."""
     control = state.run_control()
     run, _ = await control.begin("ingestion", "pypi")
     with pytest.raises(WrongState, match="is running: you can resume a run that is paused"):
@@ -45,7 +45,7 @@ async def test_only_a_resumed_run_is_queued_again(state: State) -> None:
 
 
 async def test_a_run_is_handed_over_when_its_lease_is_released(state: State) -> None:
-    """Not while somebody holds it, nor when it is paused."""
+    """Not while the lease is held, nor when the run is paused."""
     control = state.run_control()
     run, _ = await control.begin("update", "npm", task_id="mine")
     async with RunLease(state.runs, run).held():

@@ -1,4 +1,4 @@
-"""Ingestions: what they list, compare and publish, and what they count."""
+"""Ingestions: their listing, comparison, publishing and counts."""
 
 import asyncio
 import time
@@ -22,12 +22,12 @@ IN_GRAPH = "MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS na
 
 
 def named(count: int, prefix: str = "package") -> list[str]:
-    """Names as PyPI lists them."""
+    """Names in the form of PyPI's list."""
     return [f"{prefix}-{number:04}" for number in range(count)]
 
 
 async def test_everything_that_the_graph_lacks_is_taken_in(bench: Bench, cypher: Cypher) -> None:
-    """All of an empty graph's first run, nothing of its second, what is new of its third."""
+    """All packages in the first run, none in the second, new ones in the third."""
     bench.content.names = named(57)
     run = await bench.carry_out(await bench.start("ingestion"))
     assert (run.state, run.pending, run.owner) == ("finished", 0, None)
@@ -53,7 +53,7 @@ async def test_everything_that_the_graph_lacks_is_taken_in(bench: Bench, cypher:
 
 
 async def test_an_empty_registry_has_no_rate(bench: Bench) -> None:
-    """Percentages of nothing are 0.0."""
+    """Percentages of zero are 0.0."""
     run = await bench.carry_out(await bench.start("ingestion"))
     assert run.state == "finished"
     assert run.metrics()["ingestion_rate"] == 0.0
@@ -62,7 +62,7 @@ async def test_an_empty_registry_has_no_rate(bench: Bench) -> None:
 async def test_stubs_are_lacking_and_known_missing_ones_are_left_alone(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """A stub is read; what the registry did not have a moment ago is counted as missing."""
+    """A stub is read; a package in the not-found cache is counted as missing."""
     cypher("CREATE (:PyPIPackage {purl: 'pkg:pypi/package-0000', name: 'package-0000'})")
     bench.content.names = named(3)
     bench.content.deleted = {"package-0001"}
@@ -76,7 +76,7 @@ async def test_stubs_are_lacking_and_known_missing_ones_are_left_alone(
 
 
 async def test_what_cannot_be_a_name_is_counted(bench: Bench) -> None:
-    """It ends nothing; two spellings of one project are one package."""
+    """Invalid names are counted; two spellings of a project are one package."""
     bench.content.names = ["good", "../../etc/passwd", "Go.Od", "go-od", "x" * 600]
     run = await bench.carry_out(await bench.start("ingestion"))
     metrics = run.metrics()
@@ -86,7 +86,7 @@ async def test_what_cannot_be_a_name_is_counted(bench: Bench) -> None:
 
 
 async def test_failures_are_dead_letters_and_errors(bench: Bench) -> None:
-    """The run goes on; a replayed letter does not go into a run that has ended."""
+    """The run continues; a replayed dead letter does not count in an ended run."""
     bench.content.names = named(5)
     bench.content.versions["package-0002"] = ["1", "1"]
     bench.content.etags["package-0002"] = "\ud800"  # what no graph takes
@@ -100,7 +100,7 @@ async def test_failures_are_dead_letters_and_errors(bench: Bench) -> None:
 
 
 async def test_the_high_water_mark_is_never_exceeded(bench: Bench) -> None:
-    """However long the listing, only so many packages are in queue; then the rest comes."""
+    """With any length of the listing, only this number of packages is queued."""
     bench.content.names = named(500)
     bench.content.page_size = 200
     bench.set(run_high_water=37)
@@ -118,7 +118,7 @@ async def test_the_high_water_mark_is_never_exceeded(bench: Bench) -> None:
 
 
 async def test_a_limited_run_stops_there(bench: Bench) -> None:
-    """At most so many new ones, of whichever page; another run takes in the rest."""
+    """It publishes at most the limit; another run adds the others."""
     bench.content.names = named(50)
     run = await bench.carry_out(await bench.start("ingestion", limit=23))
     assert run.metrics()["new_packages_ingested"] == 23
@@ -131,7 +131,7 @@ async def test_a_limited_run_stops_there(bench: Bench) -> None:
 
 
 async def test_the_feed_begins_before_the_listing(bench: Bench) -> None:
-    """What changes while the registry is listed is in the first update; a stored cursor stays."""
+    """Changes during the listing are in the first update; a stored cursor stays."""
     bench.content.names = named(20)
     bench.content.feed = [*bench.content.feed]
     run = await bench.start("ingestion")
@@ -166,7 +166,7 @@ async def test_killed_anywhere_it_goes_on(
     kill: tuple[type, str, int, bool],
     worked: str,
 ) -> None:
-    """Nothing is lost, nothing counted twice, whether or not workers came on in between."""
+    """Nothing is lost or counted twice, with or without workers in between."""
     cls, method, number, before = kill
     bench.content.names = [*named(64), "in-the-graph", "../bad"]
     bench.content.page_size = 16
@@ -222,7 +222,7 @@ async def test_killed_anywhere_it_goes_on(
 
 
 async def test_an_old_owner_changes_nothing_any_more(bench: Bench, dying: None) -> None:
-    """Its lease has lapsed and another has taken over: it stops without a word."""
+    """After its lease has expired and another worker took over, it stops."""
     bench.content.names = named(40)
     bench.set(run_high_water=5)
     run = await bench.start("ingestion")
@@ -237,7 +237,7 @@ async def test_an_old_owner_changes_nothing_any_more(bench: Bench, dying: None) 
 
 
 async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> None:
-    """Also who writes nothing for long notices, and stops; asked again the run goes on."""
+    """An engine that writes nothing for long also stops; the next one continues."""
     bench.content.names = named(3)
     bench.content.errors = [RateLimited("wait", retry_after=300)]
     run = await bench.start("ingestion")
@@ -252,7 +252,7 @@ async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> N
 
 
 async def test_two_starters_make_one_run(bench: Bench) -> None:
-    """Of many at once one begins it; the others are told which."""
+    """One of many concurrent callers starts it; the others get its id."""
     started = await asyncio.gather(*(bench.runs.start("ingestion", "pypi") for _ in range(20)))
     assert sum(is_new for _, is_new in started) == 1
     assert len({run.id for run, _ in started}) == 1
@@ -263,7 +263,7 @@ async def test_two_starters_make_one_run(bench: Bench) -> None:
 
 
 async def test_a_paused_run_publishes_nothing_and_goes_on_where_it_was(bench: Bench) -> None:
-    """What is in the queues is done; the rest comes when it is resumed."""
+    """Queued packages complete; the others follow after resuming."""
     bench.content.names = named(60)
     bench.set(run_high_water=7)
     run = await bench.start("ingestion")
@@ -283,7 +283,7 @@ async def test_a_paused_run_publishes_nothing_and_goes_on_where_it_was(bench: Be
 
 
 async def test_a_cancelled_run_leaves_nothing(bench: Bench) -> None:
-    """Its messages are taken and dropped; another run of the kind may begin."""
+    """Its messages are dropped, and another run of the kind may start."""
     bench.content.names = named(60)
     bench.set(run_high_water=20)
     run = await bench.start("ingestion")
@@ -308,7 +308,7 @@ async def test_a_cancelled_run_leaves_nothing(bench: Bench) -> None:
 async def test_a_registry_that_makes_it_wait(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """The listing is opened again at the last cursor, without the pages that are done."""
+    """The listing is reopened at the last cursor, without completed pages."""
     monkeypatch.setattr("ssc_ingest.runs.engine.FIRST_PAUSE", 0.01)
     bench.content.names = named(30)
     run = await bench.start("ingestion")
@@ -323,7 +323,7 @@ async def test_a_registry_that_makes_it_wait(
 
 
 async def test_a_listing_that_makes_no_sense_fails_the_run(bench: Bench) -> None:
-    """What was published is done and counted; the text is kept; the next run begins anew."""
+    """Published packages complete and count; the error is kept; the next run starts anew."""
     bench.content.names = named(30)
     bench.content.errors = []
     bench.set(run_high_water=10)
@@ -342,7 +342,7 @@ async def test_a_listing_that_makes_no_sense_fails_the_run(bench: Bench) -> None
 
 
 async def test_what_kills_whoever_carries_it_out_fails(bench: Bench, dying: None) -> None:
-    """A run that never comes on is not restarted for ever."""
+    """A run without progress is not restarted for ever."""
     bench.content.names = named(3)
     run = await bench.start("ingestion")
     await bench.state.redis.hset(f"run:{run.id}", mapping={"stuck": 11, "started_at": 1})
@@ -353,7 +353,7 @@ async def test_what_kills_whoever_carries_it_out_fails(bench: Bench, dying: None
 
 
 async def test_old_records_are_dropped(bench: Bench) -> None:
-    """Those beyond the number that is kept, but never one that runs."""
+    """Only a maximum number of records is kept, but running runs stay."""
     bench.runs._kept = 3
     running, _ = await bench.runs.start("ingestion", "npm")
     for _ in range(5):
@@ -367,7 +367,7 @@ async def test_old_records_are_dropped(bench: Bench) -> None:
 
 
 async def test_a_run_that_took_long_is_not_old_when_it_ends(bench: Bench) -> None:
-    """Many have begun and ended meanwhile: those that ended first are dropped first."""
+    """The records of the runs that ended first are deleted first."""
     bench.runs._kept = 3
     bench.content.names = named(7)
     long = await bench.start("ingestion")
@@ -383,7 +383,7 @@ async def test_a_run_that_took_long_is_not_old_when_it_ends(bench: Bench) -> Non
 
 
 async def test_a_run_that_ended_long_ago_is_dropped(bench: Bench) -> None:
-    """Not one that began long ago."""
+    """A run that only started long ago is kept."""
     bench.runs._kept_for = 100.0
     ended = await bench.carry_out(await bench.start("ingestion"))
     old = await bench.carry_out(await bench.start("ingestion"))
@@ -397,7 +397,7 @@ async def test_a_run_that_ended_long_ago_is_dropped(bench: Bench) -> None:
 
 
 async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> None:
-    """As in a history: what became of a name is told once, on however many pages it is."""
+    """As in a catalog: each name counts once, on any number of pages."""
     bench.content.names = named(9)
     bench.content.deleted = {"package-0008"}
     await bench.carry_out(await bench.start("ingestion"))
@@ -423,7 +423,7 @@ async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> Non
 
 
 async def test_a_page_is_closed_once_also_if_its_answer_is_lost(bench: Bench) -> None:
-    """Whoever asks again, because the connection broke, counts nothing twice, moves nothing."""
+    """A repeated request after a broken connection changes nothing."""
     run = await bench.start("ingestion")
     lease = RunLease(bench.runs, run)
     async with lease.held():
@@ -438,7 +438,7 @@ async def test_a_page_is_closed_once_also_if_its_answer_is_lost(bench: Bench) ->
 
 
 async def test_packages_are_admitted_once_also_if_the_answer_is_lost(bench: Bench) -> None:
-    """Whoever asks again gets the same answer, as long as nothing is marked as published."""
+    """A repeated request gets the same response while nothing is marked as published."""
     run = await bench.start("ingestion")
     items = [
         Item(Purl(f"pkg:pypi/{name}"), ExtractPackage(ecosystem="pypi", name=name, run_id=run.id))

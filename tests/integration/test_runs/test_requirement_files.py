@@ -1,4 +1,4 @@
-"""Stubs that requirement files point to are found within a minute, and filled."""
+"""Stubs of requirement files are found within a minute, and extracted."""
 
 from datetime import datetime, timedelta
 
@@ -29,17 +29,17 @@ async def _schema(bench: Bench) -> None:
 
 
 async def look(bench: Bench) -> Look:
-    """One minute's look."""
+    """One check of requirement files."""
     return await bench.resources.requirement_files().fill_stubs()
 
 
 def file(cypher: Cypher, *names: str, seconds: float = 0) -> None:
-    """A file that requires some packages, written so long after the first moment."""
+    """A file that requires some packages, written this long after the first moment."""
     cypher(CREATE, moment=MOMENT + timedelta(seconds=seconds), names=list(names))
 
 
 async def asked(bench: Bench) -> list[str]:
-    """The packages whose messages are there, all urgent; they are taken."""
+    """Take the urgent messages; returns their packages."""
     messages = await bench.messages()
     assert {m.queue for m in messages} <= {"pypi.urgent"}
     assert {m.kwargs["dependencies"] for m in messages} <= {"all"}
@@ -47,7 +47,7 @@ async def asked(bench: Bench) -> list[str]:
 
 
 async def test_a_stub_is_filled(bench: Bench, cypher: Cypher) -> None:
-    """Its versions are in the graph, on the node that the file points to; the edge is untouched."""
+    """Its versions are in the graph, on the same node; the edge does not change."""
     bench.content.names = ["a"]
     file(cypher, "a")
     (before,) = cypher("MATCH (f)-[e:REQUIRE]->(p) RETURN elementId(e) AS e, elementId(p) AS p")
@@ -66,7 +66,7 @@ async def test_a_stub_is_filled(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
-    """Also by several files, and while it waits in its queue; and again if nothing comes of it."""
+    """Also for several files and while queued; again if it stays a stub."""
     file(cypher, "a", "b")
     file(cypher, "a", seconds=1)
     await look(bench)
@@ -80,7 +80,7 @@ async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
 async def test_what_is_read_or_known_to_be_missing_is_left_alone(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """So is a package that has just failed; and what is no package of ours."""
+    """So is a package in a cooldown, and one of an unsupported ecosystem."""
     file(cypher, "read", "missing", "failing", "stub")
     cypher("MATCH (p:PyPIPackage {name: 'read'}) SET p.moment = localdatetime()")
     cypher("MATCH (f:RequirementFile) CREATE (f)-[:REQUIRE]->(:OtherPackage {purl: 'pkg:x/y'})")
@@ -92,7 +92,7 @@ async def test_what_is_read_or_known_to_be_missing_is_left_alone(
 
 
 async def test_what_the_registry_lacks_is_no_dead_letter(bench: Bench, cypher: Cypher) -> None:
-    """Many files name packages of their own house; that is remembered, for a week."""
+    """Many files name private packages; these are stored as missing for a week."""
     file(cypher, "private")
     await look(bench)
     await bench.work()
@@ -106,7 +106,7 @@ async def test_what_the_registry_lacks_is_no_dead_letter(bench: Bench, cypher: C
 
 @pytest.fixture
 def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two files to a read, and two reads to a look."""
+    """Two files per read, and two reads per check."""
     monkeypatch.setattr(requirement_files, "BATCH_SIZE", 2)
     monkeypatch.setattr(requirement_files, "MAX_READS", 2)
 
@@ -114,7 +114,7 @@ def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_many_files_take_several_looks(
     bench: Bench, cypher: Cypher, small_reads: None
 ) -> None:
-    """Each goes on behind the last, also where all were written in the same moment."""
+    """Each check continues after the last file, also among files of the same time."""
     names = [f"p{n}" for n in range(13)]
     for name in names:
         file(cypher, name)
@@ -126,7 +126,7 @@ async def test_many_files_take_several_looks(
 
 
 async def test_no_more_is_asked_for_than_there_is_room(bench: Bench, cypher: Cypher) -> None:
-    """While urgent work waits, files wait too; none is passed over."""
+    """While urgent work waits, files wait too; none is skipped."""
     bench.set(run_high_water=3)
     names = [f"p{n}" for n in range(7)]
     file(cypher, *names[:4])
@@ -143,7 +143,7 @@ async def test_no_more_is_asked_for_than_there_is_room(bench: Bench, cypher: Cyp
 async def test_edges_that_come_late_are_found(
     bench: Bench, cypher: Cypher, small_reads: None
 ) -> None:
-    """The file's moment was noted before its last edge was written."""
+    """The file's moment was set before its last edge was written."""
     file(cypher, "a")
     file(cypher, "b", seconds=600)
     await look(bench)
@@ -164,7 +164,7 @@ async def test_edges_that_come_late_are_found(
 async def test_old_files_are_looked_at_in_turn(
     bench: Bench, cypher: Cypher, small_reads: None
 ) -> None:
-    """An edge that came long after its file is found too, and the turn begins anew."""
+    """An edge that was added long after its file is found by the rotation."""
     for n in range(5):
         file(cypher, f"p{n}", seconds=7200 * n)
     for _ in range(2):
@@ -186,7 +186,7 @@ async def test_old_files_are_looked_at_in_turn(
 
 
 async def test_a_claimed_stub_is_filled_once(bench: Bench, cypher: Cypher) -> None:
-    """Somebody else asks for the same package meanwhile: one reading serves both."""
+    """Another caller requests the same package: one reading serves both."""
     bench.content.names = ["a"]
     file(cypher, "a")
     await look(bench)

@@ -1,4 +1,4 @@
-"""Staleness runs: whom they look at, in which order, and within which budget."""
+"""Staleness runs: their packages, order and budget."""
 
 import asyncio
 import time
@@ -26,20 +26,20 @@ MANY = 100_000
 
 
 def purl(name: str) -> str:
-    """The package's."""
+    """The purl of a package."""
     return f"pkg:pypi/{name}"
 
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages and strides of three; each stub costs two requests."""
+    """Pages and reads of three packages; each stub costs two requests."""
     monkeypatch.setattr(staleness, "PAGE", 3)
     monkeypatch.setattr(staleness, "SCAN_SIZE", 3)
     monkeypatch.setattr(PyPI, "requests_per_package", 2)
 
 
 def read_ago(cypher: Cypher, bench: Bench, days: dict[str, float]) -> None:
-    """Packages that were last read so many days before now, and that their registry has."""
+    """Packages of the registry that were last read this number of days ago."""
     now = datetime.now(UTC).replace(tzinfo=None)
     rows = [
         {"purl": purl(name), "name": name, "moment": now - timedelta(days=ago)}
@@ -50,14 +50,14 @@ def read_ago(cypher: Cypher, bench: Bench, days: dict[str, float]) -> None:
 
 
 def stubs(cypher: Cypher, bench: Bench, names: Iterable[str]) -> None:
-    """Packages that are only required, and that their registry has."""
+    """Stubs of packages that the registry has."""
     rows = [{"purl": purl(name), "name": name} for name in names]
     cypher("UNWIND $rows AS row CREATE (p:PyPIPackage) SET p = row", rows=rows)
     bench.content.names += [row["name"] for row in rows]
 
 
 async def swept(bench: Bench, limit: int = MANY, **options: float) -> Run:
-    """Carry out a run, with somebody who does its packages one after another."""
+    """Execute a run and its packages' tasks."""
     bench.content.fetched.clear()
     run = await bench.start("staleness", limit)
     engine = asyncio.create_task(bench.engine(run, **options).carry_out())
@@ -69,7 +69,7 @@ async def swept(bench: Bench, limit: int = MANY, **options: float) -> Run:
 
 
 async def test_the_oldest_come_first(bench: Bench, cypher: Cypher) -> None:
-    """By the time of the last look, then by purl; what was looked at lately is left alone."""
+    """By the time of the last reading, then by purl; recently read ones are skipped."""
     read_ago(cypher, bench, {f"p{n}": 30 - n for n in range(10)} | {"new": 1, "newer": 6.9})
     cypher("MATCH (p:PyPIPackage) WHERE p.name IN ['p4', 'p5', 'p6'] SET p.moment = $m", m=BEGIN)
     run = await swept(bench)
@@ -90,7 +90,7 @@ async def test_the_oldest_come_first(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_refreshes_are_conditional_and_bulk(bench: Bench, cypher: Cypher) -> None:
-    """With the validator of the last reading, on the queue that waits for everything else."""
+    """They use the validator of the last reading, on the bulk queue."""
     read_ago(cypher, bench, {"a": 20, "b": 30})
     cypher("MATCH (p:PyPIPackage {name: 'a'}) SET p.etag = 'x'")
     bench.content.etags["a"] = "x"
@@ -107,7 +107,7 @@ async def test_refreshes_are_conditional_and_bulk(bench: Bench, cypher: Cypher) 
 
 
 async def test_a_lost_change_heals(bench: Bench, cypher: Cypher) -> None:
-    """Versions that no feed told of are found when the package's time has come."""
+    """Versions that no feed reported are found when the package is due."""
     read_ago(cypher, bench, {"a": 20})
     bench.content.versions["a"] = ["1", "2"]
     await swept(bench)
@@ -116,7 +116,7 @@ async def test_a_lost_change_heals(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_the_budget_is_kept(bench: Bench, cypher: Cypher) -> None:
-    """Day by day all are looked at, and none twice before all others."""
+    """Over the days all packages are read, and none twice before all others."""
     names = [f"p{n:02}" for n in range(20)]
     read_ago(cypher, bench, {name: 60 - n for n, name in enumerate(names)})
     found = []
@@ -128,7 +128,7 @@ async def test_the_budget_is_kept(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_stubs_get_half_of_the_budget(bench: Bench, cypher: Cypher) -> None:
-    """They come first, but do not keep the others from being looked at."""
+    """They come first, but leave room for the others."""
     stubs(cypher, bench, [f"s{n:02}" for n in range(12)])
     read_ago(cypher, bench, {f"r{n:02}": 50 - n for n in range(12)})
     await swept(bench, 8)  # two stubs, of two requests each; four others
@@ -138,7 +138,7 @@ async def test_stubs_get_half_of_the_budget(bench: Bench, cypher: Cypher) -> Non
 
 
 async def test_the_walk_over_stubs_goes_round(bench: Bench, cypher: Cypher) -> None:
-    """It begins where it stopped the day before, and comes back to what was added behind it."""
+    """It continues from the day before, and wraps around to stubs added earlier."""
     stubs(cypher, bench, ["m1", "m2", "m3", "m4"])
     await swept(bench, 8)
     assert bench.content.fetched == ["m1", "m2"]
@@ -152,7 +152,7 @@ async def test_the_walk_over_stubs_goes_round(bench: Bench, cypher: Cypher) -> N
 
 
 async def test_missing_stubs_rest_for_a_week(bench: Bench, cypher: Cypher) -> None:
-    """The registry lacks them; when that is forgotten they are tried again."""
+    """The registry lacks them; after a week they are requested again."""
     stubs(cypher, bench, ["a", "b"])
     bench.content.deleted = {"a"}
     run = await swept(bench)
@@ -167,7 +167,7 @@ async def test_missing_stubs_rest_for_a_week(bench: Bench, cypher: Cypher) -> No
 
 
 async def test_gone_packages_are_looked_at_too(bench: Bench, cypher: Cypher) -> None:
-    """They may come back; being gone, their time comes again later."""
+    """They may come back, so they are read again when they are stale."""
     read_ago(cypher, bench, {"a": 20})
     bench.content.deleted = {"a"}
     run = await swept(bench)
@@ -182,7 +182,7 @@ async def test_gone_packages_are_looked_at_too(bench: Bench, cypher: Cypher) -> 
 async def test_a_failing_package_does_not_block_the_others(
     bench: Bench, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stays the oldest, and is left alone for a day, then for two."""
+    """It stays the oldest, but is skipped for a day, then for two."""
     read_ago(cypher, bench, {"bad": 90, "b": 30, "c": 20})
     fetch = type(bench.resources.ecosystems["pypi"]).fetch
 
@@ -207,7 +207,7 @@ async def test_a_failing_package_does_not_block_the_others(
 
 
 async def test_no_budget_is_no_work(bench: Bench, cypher: Cypher) -> None:
-    """The operator has switched it off."""
+    """The operator has disabled staleness runs."""
     read_ago(cypher, bench, {"a": 20})
     stubs(cypher, bench, ["s"])
     run = await swept(bench, 0)
@@ -215,7 +215,7 @@ async def test_no_budget_is_no_work(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_a_killed_run_goes_on(bench: Bench, cypher: Cypher, dying: None) -> None:
-    """Wherever it was killed, each package is looked at, and counted once."""
+    """After a kill at any point, each package is read and counted once."""
     names = [f"p{n:02}" for n in range(10)]
     read_ago(cypher, bench, {name: 60 - n for n, name in enumerate(names)})
     stubs(cypher, bench, ["s1", "s2"])
@@ -259,7 +259,7 @@ async def test_the_portion_follows_from_the_rate(bench: Bench) -> None:
 
 
 async def test_unknown_requirements_are_read_again(bench: Bench, cypher: Cypher) -> None:
-    """After 1, 7 and 30 days, however lately the package was read; then not any more."""
+    """After 1, 7 and 30 days, even for recently read packages; then no more."""
     bench.content.etags["a"] = "x"
     bench.content.unknown.add("a")
     read_ago(cypher, bench, {"a": 20})
@@ -280,7 +280,7 @@ async def test_unknown_requirements_are_read_again(bench: Bench, cypher: Cypher)
 
 
 async def test_requirements_that_have_become_known_are_not(bench: Bench, cypher: Cypher) -> None:
-    """Nothing of them is left but their edges."""
+    """Only their edges remain."""
     bench.content.unknown.add("a")
     bench.content.etags["a"] = "x"
     read_ago(cypher, bench, {"a": 20})

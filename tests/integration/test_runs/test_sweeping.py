@@ -1,4 +1,4 @@
-"""The sweep: runs that nobody carries out, and packages that no queue holds any more."""
+"""The sweep: runs without a worker, and packages without a message."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from tests.integration.test_runs.conftest import Bench
 
 
 async def silent(bench: Bench, names: int = 5) -> str:
-    """A run of which all is published and nothing has happened for long."""
+    """A run whose packages are all published, without activity for a long time."""
     bench.content.names = [f"package-{number}" for number in range(names)]
     run = await bench.start("ingestion")
     engine = asyncio.create_task(bench.engine(run).carry_out())
@@ -23,13 +23,13 @@ async def silent(bench: Bench, names: int = 5) -> str:
 
 
 async def age(bench: Bench, run_id: str) -> None:
-    """Nothing has happened for longer than a killed worker's messages need to come back."""
+    """Let the time of the last activity be longer ago than killed messages take to return."""
     moment = time.time() - bench.resources.settings.visibility_timeout - MARGIN - 1
     await bench.state.redis.hset(f"run:{run_id}", "touched_at", str(moment))
 
 
 async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None:
-    """One message with the run's own task id, whose result is kept; none while it is held."""
+    """One message with the run's task id, whose result is stored; none while the lease is held."""
     run_id = await silent(bench)
     await bench.messages()
     swept = await bench.state.recovery(bench.resources.settings).sweep()
@@ -45,7 +45,7 @@ async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None
 
 
 async def test_lost_packages_of_a_run_are_published_again(bench: Bench) -> None:
-    """With their arguments, once per silence; not those that wait or are being worked on."""
+    """With their arguments, once per period; delayed and claimed ones are skipped."""
     run_id = await silent(bench)
     lost = await bench.messages("pypi.bulk")
     assert len(lost) == 5
@@ -62,13 +62,13 @@ async def test_lost_packages_of_a_run_are_published_again(bench: Bench) -> None:
 
 
 async def test_a_full_queue_is_no_loss(bench: Bench) -> None:
-    """While its packages wait in their queue, a silent run may just have to wait."""
+    """While its packages are queued, a run without activity may only be waiting."""
     await silent(bench)
     assert (await bench.state.recovery(bench.resources.settings).sweep()).packages == 0
 
 
 async def test_a_dry_run_changes_nothing(bench: Bench) -> None:
-    """It tells packages, requests and hours for what a run would do now."""
+    """It returns the number of packages, requests and hours of a run."""
     bench.content.names = [f"package-{number}" for number in range(30)] + ["../bad"]
     first = await estimate(bench.resources.run_services("pypi"), "update")
     assert (first.packages, bool(first.note)) == (0, True)

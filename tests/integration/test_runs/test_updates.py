@@ -1,4 +1,4 @@
-"""Updates: where they begin and end, what they ask for, and what becomes of what is gone."""
+"""Updates: their start and end, their requests, and gone packages."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ RETURN elementId(p) AS id, p.moment AS moment, p.gone_since AS gone_since, p.eta
 
 @pytest.fixture
 async def filled(bench: Bench) -> Bench:
-    """All of a registry in the graph, its feed begun, nobody asked since."""
+    """The graph has the whole registry and its feed's cursor; requests are reset."""
     bench.content.names = [*NAMES]
     bench.content.etags = {name: f"{name}-1" for name in NAMES}
     bench.content.feed = [Change(name) for name in NAMES]
@@ -36,19 +36,19 @@ async def filled(bench: Bench) -> Bench:
 
 
 async def updated(bench: Bench) -> Run:
-    """The next update, carried out."""
+    """Execute the next update."""
     return await bench.carry_out(await bench.start("update"))
 
 
 def release(bench: Bench, name: str, *versions: str, **change: Any) -> None:
-    """A package has these versions now, and the feed says so."""
+    """Publish these versions of a package, with a change in the feed."""
     bench.content.versions[name] = ["1", *versions]
     bench.content.etags[name] = f"{name}-{versions[-1]}"
     bench.content.feed.append(Change(name, **change))
 
 
 async def test_the_first_update_only_notes_where_the_feed_ends(bench: Bench) -> None:
-    """Without a completed ingestion nothing is touched; the next one goes on there."""
+    """Without an ingestion it reads no package; the next update continues there."""
     bench.content.feed = [Change(name) for name in NAMES]
     run = await updated(bench)
     assert (run.state, run.pages) == ("finished", 0)
@@ -64,7 +64,7 @@ async def test_the_first_update_only_notes_where_the_feed_ends(bench: Bench) -> 
 async def test_the_first_update_begins_where_the_first_ingestion_did(
     bench: Bench, cypher: Cypher, ingestion: str
 ) -> None:
-    """What changed after the ingestion had read it is brought in, whatever became of that."""
+    """Changes after the ingestion's reading are found, in any state of the ingestion."""
     bench.content.names = [*NAMES]
     bench.content.page_size = 5
     bench.set(run_high_water=5)
@@ -98,7 +98,7 @@ async def test_the_first_update_begins_where_the_first_ingestion_did(
 
 
 async def test_only_what_has_changed_is_asked_for(filled: Bench, cypher: Cypher) -> None:
-    """Known packages with news; not those that are new, nor those whose document we have."""
+    """Known packages with changes; not new ones, nor those with a current document."""
     release(filled, "package-03", "2", "3")
     release(filled, "package-07", "2")
     filled.content.names.append("brand-new")
@@ -132,7 +132,7 @@ async def test_only_what_has_changed_is_asked_for(filled: Bench, cypher: Cypher)
 async def test_new_packages_come_in_where_the_setting_says_so(
     filled: Bench, cypher: Cypher
 ) -> None:
-    """Also one that the registry did not have a moment ago, but not one that it deleted."""
+    """Also one in the not-found cache, but not one that the registry deleted."""
     filled.set(updates_add_packages=True)
     filled.content.names += ["brand-new", "not-there-yet"]
     await filled.state.not_found.add(filled.resources.ecosystems["pypi"].ref("not-there-yet").purl)
@@ -147,7 +147,7 @@ async def test_new_packages_come_in_where_the_setting_says_so(
 
 
 async def test_what_is_gone_stays_and_says_since_when(filled: Bench, cypher: Cypher) -> None:
-    """Nodes, versions and elementIds stay; when the package comes back, the mark goes."""
+    """Nodes, versions and elementIds stay; if the package returns, the mark is removed."""
     before = cypher(PACKAGE, name="package-05")[0]
     filled.content.deleted.add("package-05")
     filled.content.feed.append(Change("package-05", deleted=True))
@@ -172,7 +172,7 @@ async def test_what_is_gone_stays_and_says_since_when(filled: Bench, cypher: Cyp
 
 
 async def test_a_package_that_changes_again_is_asked_again(filled: Bench, cypher: Cypher) -> None:
-    """On two pages of one run: what was asked for the first one does not count for the second."""
+    """On two pages of one run: the first request does not count for the second."""
     filled.content.page_size = 1
     release(filled, "package-01", "2")
     filled.content.feed.append(Change("package-01"))
@@ -194,7 +194,7 @@ async def test_a_package_that_changes_again_is_asked_again(filled: Bench, cypher
 async def test_a_stale_answer_is_asked_for_again_and_in_the_end_taken(
     filled: Bench, cypher: Cypher
 ) -> None:
-    """Three attempts with pauses; no dead letter, whatever happens."""
+    """Three attempts with pauses, and no dead letter."""
     filled.set(max_attempts=2)
     release(filled, "package-01", "2", expected="serial 7")
     release(filled, "package-02", "2", expected="serial 8")
@@ -214,7 +214,7 @@ async def test_a_stale_answer_is_asked_for_again_and_in_the_end_taken(
 
 
 async def test_a_cancelled_update_does_not_move_the_feed(filled: Bench) -> None:
-    """What it had not done is in the next one."""
+    """The next update has the changes that it had not processed."""
     release(filled, "package-01", "2")
     run = await filled.start("update")
     engine = asyncio.create_task(filled.engine(run).carry_out())
@@ -229,7 +229,7 @@ async def test_a_cancelled_update_does_not_move_the_feed(filled: Bench) -> None:
 
 
 async def test_a_failed_update_goes_on_behind_what_it_has_done(filled: Bench) -> None:
-    """A feed that makes no sense ends the run, visibly; the next one begins at that page."""
+    """A malformed feed fails the run; the next one starts at that page."""
     filled.content.page_size = 1
     release(filled, "package-01", "2")
     release(filled, "package-02", "2")
@@ -251,7 +251,7 @@ async def test_a_failed_update_goes_on_behind_what_it_has_done(filled: Bench) ->
 async def test_a_feed_that_has_lost_something_means_the_whole_listing(
     filled: Bench, monkeypatch: pytest.MonkeyPatch, dying: None, killed: str
 ) -> None:
-    """Every known package is asked, none is added, and the feed goes on at its end of before."""
+    """Every known package is requested, none added; the feed continues at its earlier end."""
     filled.content.feed += [Change(name) for name in NAMES[:5]]
     filled.content.first = 28
     filled.content.names.append("brand-new")
@@ -288,7 +288,7 @@ async def test_a_feed_that_has_lost_something_means_the_whole_listing(
 
 
 async def test_a_listing_that_must_begin_again_counts_once(bench: Bench) -> None:
-    """CursorExpired in the middle of an ingestion: nothing is lost, nothing counted twice."""
+    """CursorExpired in the middle of an ingestion: nothing is lost or counted twice."""
     bench.content.names = [*NAMES]
     run = await bench.start("ingestion")
     engine = asyncio.create_task(bench.engine(run).carry_out())
@@ -304,7 +304,7 @@ async def test_a_listing_that_must_begin_again_counts_once(bench: Bench) -> None
 async def test_whatever_became_of_a_name_is_counted_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Taken in, there before, missing now or before, a dead letter, no name: listed twice."""
+    """Added, present, missing, failed and invalid names, listed twice."""
     monkeypatch.setattr("ssc_ingest.runs.engine.FIRST_PAUSE", 0.01)
     bench.content.names = NAMES[:4]
     bench.content.deleted = {"package-03"}
@@ -333,7 +333,7 @@ async def test_whatever_became_of_a_name_is_counted_once(
 async def test_an_update_that_lists_all_twice_counts_once(
     filled: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every package is asked again; its versions are new only once."""
+    """Every package is requested again; its versions are new only once."""
     monkeypatch.setattr("ssc_ingest.runs.engine.FIRST_PAUSE", 0.01)
     filled.content.first = len(NAMES) + 1
     filled.content.versions["package-00"] = ["1", "2"]
@@ -358,7 +358,7 @@ async def test_an_update_that_lists_all_twice_counts_once(
 
 
 async def test_the_end_of_an_older_message_leaves_a_newer_change(filled: Bench) -> None:
-    """A package changes again while its first message is in work: the second is waited for."""
+    """A package changes again during its first task: the run waits for the second one."""
     filled.content.page_size = 1
     release(filled, "package-01", "2")
     filled.content.feed.append(Change("package-01"))
