@@ -115,7 +115,7 @@ class State:
     standings: Streams
     """How the streams of other services stand."""
     streams: Redis
-    """The streams of other services, and their dead letters."""
+    """The database with the streams of other services and their dead letters."""
     stream_entries: Redis
     """The same as bytes, for reading entries; it does not retry."""
     cache: Redis

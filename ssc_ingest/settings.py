@@ -75,20 +75,19 @@ class Settings(BaseSettings):
     db_default_query_timeout_ms: int = Field(30_000, ge=1)
     """Time limit of a query, in milliseconds."""
 
-    # Advisories (OSV): what is known about vulnerable and malicious packages.
+    # Advisories (OSV) about vulnerable and malicious packages.
     osv_url: str = "https://storage.googleapis.com/osv-vulnerabilities"
     """Address of an OSV bucket, or of a mirror of one."""
     osv_rate: float = Field(20, gt=0)
     """Maximum requests a second to its host."""
     osv_path: Path | None = Field(None, examples=["/srv/osv"])
-    """Folder or zip file with a copy of the bucket, read instead of OSV_URL."""
+    """Folder or zip file with a copy of the bucket, instead of OSV_URL."""
     osv_max_requests: int = Field(1000, ge=0)
-    """Changed records of one ecosystem above which its whole dump is read instead."""
+    """Number of changed records of an ecosystem from which its whole dump is read instead."""
     vulnerabilities_brake: float = Field(0.1, ge=0, le=1)
-    """Share (0 to 1) of an ecosystem's records above which a sync withdraws and removes none."""
+    """Maximum share (0 to 1) of an ecosystem's records that one sync may withdraw or remove."""
     malware_score: float = Field(10.0, ge=0, le=10)
-    """What an advisory about a malicious package counts in `mean` and `weighted_mean` if it has no
-    score of its own."""
+    """Score in the means for an advisory about a malicious package without a score."""
 
     # Redis: queues, state, and the stream of other services. Without an address, `ssc-ingest up`
     # starts a private server.
@@ -111,15 +110,15 @@ class Settings(BaseSettings):
     redis_cache_db: int = Field(3, ge=0)
     """Cache database. May be flushed; must differ from the other three."""
     redis_stream: str = Field("package-extraction", min_length=1, max_length=64)
-    """Stream on which other services request packages; so is its spelling with _ in place of -."""
+    """Stream for package requests of other services; its name with _ instead of - is read, too."""
     redis_group: str = Field("extractors", min_length=1)
     """Consumer group of that stream."""
     redis_consumer: str = Field("package-consumer", min_length=1)
-    """Beginning of the consumers' names in the group; host and process follow."""
+    """Prefix of the consumers' names in the group, before host and process."""
     stream_redis_url: SecretStr | None = Field(None, examples=["redis://:password@redis:6379/0"])
-    """Address of the Redis with that stream, if it is another one; a path overrides REDIS_DB."""
+    """Address of another Redis that has the stream; a path overrides REDIS_DB."""
     stream_high_water: int = Field(1000, ge=1)
-    """Messages in the urgent queues above which the stream is not read."""
+    """Number of messages in the urgent queues from which the stream is not read."""
     stream_retention_days: float = Field(7, ge=0)
     """Days until processed entries are removed from the stream; 0 keeps them."""
 

@@ -26,7 +26,7 @@ WIDE = 200
 """Width of output that does not go to a terminal."""
 
 NOT_SYNCED = "not synced"
-"""Vulnerabilities that were never searched for are unknown, not zero."""
+"""Shown instead of 0 while vulnerabilities are unknown."""
 
 Row = Sequence[object]
 

@@ -117,8 +117,8 @@ class FetchRequest:
     ref: PackageRef
     _: KW_ONLY
     known: Collection[VersionName] = ()
-    """Versions whose requirements the graph has. Where reading requirements costs a request per
-    version, ``fetch`` skips these (their ``requirements`` are ``None``)."""
+    """Versions whose requirements the graph has. If requirements cost a request per version,
+    ``fetch`` skips these (their ``requirements`` are ``None``)."""
     reread: Collection[VersionName] = ()
     """Further versions that the graph has, which ``fetch`` reads again, listed or not."""
     etag: str | None = None

@@ -136,7 +136,7 @@ class RunMember:
         return False
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
-        """The run counts the package unless a newer message for it is pending."""
+        """Count the package, unless a newer message for it is pending."""
         del reason  # the dead letter has it
         amounts = {
             "versions": counts.total_versions,

@@ -150,8 +150,8 @@ VERSION = Table(
         "mean",
         FLOAT,
         Update.ELSEWHERE,
-        "mean of the CVSS 3 scores of its advisories, `sum(s)/n`, [one for each flaw]"
-        "(vulnerabilities.md#scores); 0.0 where there are none",
+        "mean of the CVSS 3 scores of its advisories, `sum(s)/n`, [one per flaw]"
+        "(vulnerabilities.md#scores); 0.0 without any",
         default=0.0,
     ),
     Property(
@@ -199,15 +199,15 @@ VERSION = Table(
         "then mean nothing. Absent if they are known",
         default=False,
     ),
-    _fact("requires_python", STRING, "PyPI: the Python versions that it supports, PEP 440"),
+    _fact("requires_python", STRING, "PyPI: supported Python versions, PEP 440"),
     _fact(
         "engines",
         STRING,
-        "npm, RubyGems: JSON object of the runtimes' ranges by name; of gems, `ruby` and "
+        "npm, RubyGems: JSON object of the runtimes' ranges by name; for gems `ruby` and "
         "`rubygems`",
     ),
-    _fact("os", STRINGS, "npm: systems that it installs on; `!name` for all but one"),
-    _fact("cpu", STRINGS, "npm: processors that it installs on, as `os`"),
+    _fact("os", STRINGS, "npm: supported systems; `!name` means all but one"),
+    _fact("cpu", STRINGS, "npm: supported processors, in the form of `os`"),
     Property(
         "license",
         STRING,
@@ -237,14 +237,14 @@ VERSION = Table(
     _fact(
         "frameworks",
         TABLE,
-        "NuGet: JSON list of the target frameworks that the version has [groups of "
-        "requirements](#target-frameworks) for; absent if one group is for all of them",
+        "NuGet: JSON list of the target frameworks with [groups of "
+        "requirements](#target-frameworks); absent if one group applies to all",
     ),
     _fact(
         "builds",
         TABLE,
-        "RubyGems: JSON object of the [builds](#builds-of-gems) by platform; absent if all require "
-        "and need the same as the one of pure Ruby",
+        "RubyGems: JSON object of the [builds](#builds-of-gems) by platform; absent if all are "
+        "equal to the pure Ruby build",
     ),
 )
 """Properties of versions."""
@@ -263,8 +263,8 @@ REQUIREMENT = Table(
         "kind",
         STRING,
         Update.FOLLOW,
-        "`build` (crates.io), `runtime` or `relocation` (Maven: the version is nothing but a "
-        "pointer to that package); absent on a plain requirement",
+        "`build` (crates.io), `runtime` or `relocation` (Maven: the version only points to that "
+        "package); absent on a plain requirement",
     ),
     Property(
         "optional",

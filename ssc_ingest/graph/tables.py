@@ -83,7 +83,7 @@ class Table:
         self.properties = properties
         self.names = tuple(p.name for p in properties)
         self.written = tuple(p.name for p in properties if p.update is not Update.ELSEWHERE)
-        """Those that readings set and compare, in the order of :meth:`stored`."""
+        """The properties that readings set and compare, in the order of :meth:`stored`."""
         self.elsewhere = tuple(p.name for p in properties if p.update is Update.ELSEWHERE)
         """Those that readings leave alone."""
         self.defaults = {

@@ -56,9 +56,9 @@ BOOLEAN = Type("boolean")
 FLAG = Type("boolean, absent where false")
 """A flag that few nodes or edges have; it is absent on all others."""
 STRINGS = Type("list of strings", encode=_filled, decode=tuple)
-"""An empty list from a registry is an unknown one."""
+"""A list whose empty value from a registry means unknown."""
 FEW = Type("list of strings, absent where empty", encode=_filled, decode=tuple)
-"""Of few nodes; all others do not have it."""
+"""A flag that few nodes have; it is absent on all others."""
 TABLE = Type("string, `digest` of a `RequirementTable`", encode=table_digest)
 """Large text that many versions share; stored in separate nodes."""
 LIST = Type("list of strings", encode=list, decode=tuple)

@@ -116,7 +116,7 @@ class VersionView:
     requirements: int
     """Number of packages that it requires."""
     requirements_unknown: bool
-    """The registry has no readable statement of the requirements."""
+    """Whether the registry has no readable statement of the requirements."""
     facts_known: bool
     """Whether an absent one of the following is none, and not unknown. Not of the licences, which
     are unknown where they are absent."""

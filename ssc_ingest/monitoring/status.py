@@ -48,7 +48,7 @@ class WorkStatus:
     audit: AuditReport | None
     """The last audit of the vulnerabilities; ``None`` if there was none."""
     problems: list[Problem]
-    """Everything that an operator should know, the worst first."""
+    """All problems for operators, worst first."""
     facts_surveyed: dict[str, bool]
     """Whether the versions that lack facts have been counted, by ecosystem."""
     streams: list[StreamStatus] = field(default_factory=list)

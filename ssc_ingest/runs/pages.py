@@ -24,7 +24,7 @@ class Page:
     total: int | None = None
     """Number of names in the whole listing, if known."""
     repeats: bool = False
-    """Whether its names may be on other pages of the listing as well."""
+    """Whether other pages of the listing may repeat its names."""
     versions_to_fill: int = 0
     """Most versions without facts of each package that are read again."""
 

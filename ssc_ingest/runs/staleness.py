@@ -84,7 +84,7 @@ class Cursor(BaseModel):
     spent: float = 0
     """Estimated requests of the packages found so far."""
     reread: float = 0
-    """Those for packages with unknown requirements."""
+    """Part of them for packages with unknown requirements."""
     filled: Purl = Purl("")
     """The package with versions without facts that was last looked at."""
     fill_begun: Purl = Purl("")

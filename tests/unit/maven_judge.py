@@ -201,7 +201,7 @@ class MavenJudge:
     def dependencies(
         self, repository: Path, coordinates: tuple[str, str, str], java: str = "17.0.17"
     ) -> list[Dependency]:
-        """The dependencies of the effective model of a POM in that folder, under that JDK."""
+        """The dependencies of the effective model of a POM in the folder, under a JDK."""
         return self.model(repository, coordinates, java).dependencies
 
     def model(

@@ -138,7 +138,7 @@ def dump(body: bytes) -> None:
 
 
 def leaf(**fields: Any) -> dict[str, Any]:
-    """A version of NuGet."""
+    """A version of a NuGet registration."""
     dependencies = [{"id": "a", "range": "[1.0, )"}]
     groups = [{"targetFramework": "net8.0", "dependencies": dependencies}, {}]
     alternate = {"id": "y", "range": "*"}

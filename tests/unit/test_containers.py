@@ -37,7 +37,7 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 
 
 def our_services(services: dict[str, Any]) -> dict[str, Any]:
-    """Those that run this program's image."""
+    """The services that run this program's image."""
     return {name: service for name, service in services.items() if name != REDIS}
 
 
@@ -65,7 +65,7 @@ def test_dockerfile_has_no_known_mistakes() -> None:
 
 
 def test_redis_keeps_work_over_a_restart(compose: dict[str, Any], services: dict[str, Any]) -> None:
-    """Append-only file on a named volume; healthy when it answers."""
+    """It has an append-only file on a named volume, and a health check."""
     redis = services[REDIS]
     assert redis["image"] == "redis:7-alpine"
     assert redis["command"][1:3] == ["--appendonly", "yes"]

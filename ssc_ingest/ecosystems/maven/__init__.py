@@ -18,12 +18,11 @@ Requirements
     version) stands beside it (:mod:`.pom.requirements`).
     Profiles are those that are active on Linux, on JDK 11, 17, 21 and 25 alike
     (:mod:`.pom.profiles`).
-What is missing
+Missing documents
     A version whose POM is missing or unreadable has unknown requirements. A version whose parent or
-    bill of materials is missing keeps what its own POM says; dependencies that lack a version then
-    allow any version. The package's other versions are not affected.
-    Right after a release, a list may be ahead of the documents. The next reading therefore
-    requests the missing ones again.
+    bill of materials is missing keeps the contents of its own POM; dependencies without a version
+    then allow any version. The package's other versions are not affected. Shortly after a release,
+    a list may be newer than the documents, so the next reading requests the missing ones again.
 Facts
     Licences, inherited or not; of several one may choose. A relocation's message advises against
     the version. A version that the graph has already is not read again.

@@ -2,8 +2,8 @@
 
 https://guides.rubygems.org/rubygems-org-api/: ``versions/NAME.json`` has dates, licences and the
 metadata of each version's gemspec, ``gems/NAME.json`` links and licences of the latest version.
-Authors' metadata may contain anything, so a link that is not text counts as absent, and so does a
-version that is not readable.
+Authors' metadata may contain anything, so a link that is not text and an unreadable version count
+as absent.
 """
 
 from collections.abc import Iterable, Iterator

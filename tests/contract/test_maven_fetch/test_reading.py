@@ -165,7 +165,7 @@ async def test_a_document_type_declaration_is_read_over(
 async def test_a_relocated_version_requires_its_new_place(
     maven: Maven, repository: Repository
 ) -> None:
-    """It has no other requirements; what the relocation leaves out is as before."""
+    """It has no other requirements; omitted coordinates stay the same."""
     message = "<message>Moved\n   to new.g</message>"
     target = f"<relocation><groupId>new.g</groupId>{message}</relocation>"
     moved = f"<distributionManagement>{target}</distributionManagement>"

@@ -120,7 +120,7 @@ class Inheritance:
         return [_completed(declaration, managed[declaration.key]) for declaration in declared]
 
     async def bills(self, pom: EffectivePom) -> AsyncIterator[EffectivePom]:
-        """What it imports, what that imports, and so on, in order of precedence, each once."""
+        """Direct and indirect imports, in order of precedence, each once."""
         seen = {pom.coordinates}
         imports = [pom.imports]
         while imports and len(seen) <= MAX_IMPORTS:

@@ -30,7 +30,7 @@ class RequirementReader:
         self._requirements = SharedRequirements(reference, _requirement)
 
     def read(self, declarations: Iterable[Declaration]) -> tuple[Requirement, ...]:
-        """The requirements, one per package; versions of a repeated declaration are united."""
+        """The requirements, one per package; ranges of a repeated package become their union."""
         by_name: dict[str, tuple[Declaration, ...]] = {}
         for declaration in declarations:
             optional = declaration.optional.lower() == "true"
