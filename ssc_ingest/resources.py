@@ -113,11 +113,11 @@ class State:
     """The state database."""
     edge_order: EdgeOrder
     standings: Streams
-    """How the streams of other services stand."""
+    """The state of the streams of other services."""
     streams: Redis
     """The database with the streams of other services and their dead letters."""
     stream_entries: Redis
-    """The same as bytes, for reading entries; it does not retry."""
+    """A client that returns bytes, for reading entries; it does not retry."""
     cache: Redis
     """The client returns bytes, not text."""
 
@@ -126,7 +126,7 @@ class State:
         return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
 
     def stream_consumers(self, settings: Settings) -> list[StreamConsumer]:
-        """What reads the streams of other services, each on its own."""
+        """Reads the streams of other services, each separately."""
         return stream_consumers(
             settings,
             self.stream_entries,
@@ -251,7 +251,7 @@ class Resources:
         )
 
     def facts_survey(self) -> FactsSurvey:
-        """What finds packages with versions without facts."""
+        """Finds packages that have versions without facts."""
         labels = {name: cls.identity.label for name, cls in ecosystems().items()}
         return FactsSurvey(FactsReader(self.driver), self.state.redis, labels)
 

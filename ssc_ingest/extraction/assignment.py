@@ -54,7 +54,7 @@ class Member(Protocol):
         """Whether the budget of requests is used up."""
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
-        """Count the package, once however often this is called; returns whether it was."""
+        """Count the package, only once; returns whether this call counted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class JobMember:
             self.ref.purl,
             request=self.request.keywords(),
             dependencies=self.request.dependencies,
-            # A message of a stream is a job of its own, whose second delivery has nothing to do.
+            # A stream message is its own job, so its second delivery has nothing to do.
             force=self.request.origin is None
             and (self.request.refresh or self.request.parent_id is not None),
         )
@@ -137,7 +137,7 @@ class RunMember:
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """Count the package, unless a newer message for it is pending."""
-        del reason  # the dead letter has it
+        del reason  # the dead letter has the error
         amounts = {
             "versions": counts.total_versions,
             "new_versions": counts.new_versions,
@@ -158,7 +158,7 @@ class Request:
     members: tuple[Member, ...]
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str = "") -> bool:
-        """Tell all members how the extraction ended; returns whether one has counted it."""
+        """Report the outcome to the job and the run; returns whether one of them counted it."""
         return any([await member.ended(outcome, counts, reason) for member in self.members])
 
 

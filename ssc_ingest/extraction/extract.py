@@ -34,7 +34,7 @@ from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.rereading import Rereading
 
 VERSIONS_BY_NAME = 50
-"""Documents of versions without facts that are read again for a package asked for by name."""
+"""Maximum documents of versions without facts that are read again for a named package."""
 
 log = structlog.get_logger(__name__)
 
@@ -226,8 +226,8 @@ class Extractor:
     ) -> tuple[FetchRequest, bool]:
         """The request, and whether it skips versions with unknown requirements for now.
 
-        After their rest they are read again although no document has changed. So are versions
-        without facts, some at a time where each costs a request.
+        After their pause they are read again even if no document has changed. Versions without
+        facts are also read again, a few at a time if each costs a request.
         """
         request = FetchRequest(
             ref,
@@ -257,7 +257,7 @@ class Extractor:
         return replace(request, known=known, reread=reread, etag=etag), rests
 
     async def _mark_gone(self, ref: PackageRef, edges: list[ParentEdge], *, urgent: bool) -> None:
-        """The graph keeps what it has of the package, and a caller may still require it."""
+        """The graph keeps the package, and a caller may still require it."""
         await self._rereading.forget(ref)
         await self._writer.mark_gone(ref, now(), urgent=urgent)
         if edges:
@@ -269,7 +269,7 @@ class Extractor:
     ) -> None:
         if rests:
             return
-        # What is provisional is read again anyway.
+        # Provisional versions are read again anyway.
         known = state.known if state else ()
         if any(
             v.requirements_unknown and not v.provisional and v.name not in known
@@ -339,12 +339,12 @@ class Extractor:
         )
 
     async def _parent_edges(self, arguments: ExtractPackage, ref: PackageRef) -> list[ParentEdge]:
-        """The edge that the caller asks for, unless a later message asks for it, too."""
+        """The edge that the caller requests, unless a later message requests it, too."""
         parent_id, origin = arguments.parent_id, arguments.origin
         if not parent_id:
             return []
         if origin and await self._edge_order.is_superseded(parent_id, ref.purl, origin.entry):
             log.info("edge_superseded", parent_id=parent_id)
             return []
-        # Verbatim: the service that owns the parent compares this text with its own.
+        # Verbatim, because the service that owns the parent compares this text with its own.
         return [ParentEdge(parent_id, arguments.constraints or ANY_VERSION)]

@@ -45,9 +45,9 @@ class FleetMetrics:
         runs: the positions of updates.
         limiter: the pauses of registries.
         redis: the state database.
-        streams: those of other services.
-        views: of the graph.
-        freshness_goal: age beyond which a package is stale.
+        streams: the streams of other services.
+        views: reads the graph.
+        freshness_goal: the age from which a package is stale.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class FleetMetrics:
         self._stream_messages = _gauge(
             registry,
             "stream_messages",
-            "Messages of the stream so far, by what became of them.",
+            "Messages of the stream so far, by outcome.",
             *("stream", "outcome"),
         )
         self._stream_readers = _gauge(

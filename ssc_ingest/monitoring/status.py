@@ -50,7 +50,7 @@ class WorkStatus:
     problems: list[Problem]
     """All problems for operators, worst first."""
     facts_surveyed: dict[str, bool]
-    """Whether the versions that lack facts have been counted, by ecosystem."""
+    """Whether the versions without facts have been counted, by ecosystem."""
     streams: list[StreamStatus] = field(default_factory=list)
     """The streams on which other services request packages."""
 

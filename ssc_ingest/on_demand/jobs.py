@@ -232,7 +232,7 @@ class Jobs:
         return [Purl(purl) for purl in await self._fill(keys=keys, args=args)]
 
     async def filled(self, job_id: str, purl: Purl) -> bool:
-        """Note that a direct requirement has ended; returns whether it was pending."""
+        """Count the end of a direct requirement; returns whether it was pending."""
         return bool(await self._redis.srem(_direct_keys(job_id)[1], purl))
 
     async def exhausted(self, job_id: str, budget: Budget) -> bool:
@@ -249,10 +249,10 @@ class Jobs:
         reason: str = "",
         counts: Mapping[str, int] | None = None,
     ) -> bool:
-        """Note how a package ended; the job is finished when none is pending.
+        """Count the outcome of a package; the job is finished when no package is pending.
 
         Returns:
-            Whether the package was pending: ``False`` at the second call.
+            Whether the package was pending; ``False`` at the second call.
         """
         pairs = [item for pair in {outcome.value: 1, **(counts or {})}.items() for item in pair]
         args = [time.time(), purl, outcome.value, reason, TTL, *pairs]

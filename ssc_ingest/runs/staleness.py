@@ -1,17 +1,16 @@
 """The pages of a staleness run: packages that were not read for a long time, within a daily budget.
 
-A feed may lose an entry, and then nothing ever tells of that change. So a part of all packages is
-checked again each day: packages with unknown requirements whose rest has ended, with at most a
-quarter of the day's requests (:mod:`ssc_ingest.work.rereading`); packages with versions that an
-earlier release read without their facts, with at most two fifths; stubs, which were never read,
-with at most half of the rest; then the packages that were read longest ago. Left out are stubs that
-their registry lacked a short time ago, packages in their cooldown, and packages that were read
-within ``FRESHNESS_GOAL_DAYS``.
+A feed may lose an entry, and no other source reports that change. So some packages are read again
+each day, in this order: packages with unknown requirements that are due (at most a quarter of the
+day's requests, :mod:`ssc_ingest.work.rereading`), packages with versions from earlier releases
+without facts (at most two fifths), stubs (at most half of the rest), then the packages that were
+read longest ago. Stubs in the not-found cache, packages in a cooldown, and packages that were read
+within ``FRESHNESS_GOAL_DAYS`` are skipped.
 
-Stubs are found by a walk over all packages in the order of their purls, which ends where it began:
-``staleness:<ecosystem>`` is the purl behind which the next day's walk begins. So are packages with
-versions without facts, behind ``filled`` of :mod:`.facts`. Where each version has a document of its
-own, a package's newest :data:`VERSIONS_TO_FILL` of these versions are read again in its turn.
+A scan over all packages in the order of their purls finds the stubs. It wraps around:
+``staleness:<ecosystem>`` is the purl after which the next day's scan starts. Packages with versions
+without facts are found in the same way, after ``filled`` of :mod:`.facts`. If each version has its
+own document, a package's newest :data:`VERSIONS_TO_FILL` of these versions are read again per turn.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -43,10 +42,11 @@ SCAN_SIZE = 10_000
 SHARE_OF_UNKNOWN = 0.25
 SHARE_OF_FACTS = 0.4
 SHARE_OF_STUBS = 0.5
-"""Of the day's requests, or of the rest of them, so that each has some left for those behind it."""
+"""Shares of the day's requests, or of the remaining ones, so that each kind leaves some for the
+next."""
 
 VERSIONS_TO_FILL = 5
-"""Documents of versions without facts that are read for one package in its turn."""
+"""Number of documents of versions without facts that are read per package and turn."""
 
 DAY = 24 * 3600
 
@@ -86,11 +86,11 @@ class Cursor(BaseModel):
     reread: float = 0
     """Part of them for packages with unknown requirements."""
     filled: Purl = Purl("")
-    """The package with versions without facts that was last looked at."""
+    """The last package with versions without facts."""
     fill_begun: Purl = Purl("")
-    """Behind which one that began."""
+    """The purl after which that part started."""
     fill: float = 0
-    """Requests for these."""
+    """Part of them for versions without facts."""
 
     def to(self, **fields: object) -> "Cursor":
         """A copy of the cursor with these fields changed."""
@@ -158,7 +158,7 @@ class StalePackages:
         return found, cursor.to(stage="facts", spent=spent, reread=spent)
 
     async def _without_facts(self, cursor: Cursor, budget: float) -> tuple[list[Aged], Cursor]:
-        """The next packages with versions without facts, and the cursor behind them."""
+        """The next packages with versions without facts, and the cursor after them."""
         is_first = cursor.stage == "facts"
         through = LAST_PURL if is_first else cursor.fill_begun
         aged = await self._facts.without_facts(self._label, cursor.filled, PAGE, through=through)
@@ -175,7 +175,7 @@ class StalePackages:
         return found, cursor.to(stage="walk", filled=cursor.fill_begun)
 
     def _affordable(self, packages: Sequence[Aged], budget: float) -> tuple[list[Aged], float]:
-        """The first of some packages, as far as so many requests go, and what these cost."""
+        """The first of some packages, up to this number of requests, and their total requests."""
         spent = 0.0
         for count, package in enumerate(packages):
             cost = 1 + min(package.without_facts, self._fills)

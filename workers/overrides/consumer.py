@@ -1,11 +1,11 @@
-"""Celery's consumer, but it sends task events in batches, and drops no message.
+"""Celery's consumer, which sends task events in batches and drops no message.
 
-Celery sends every event (three a task) at once, which costs a worker as much as fetching the
-task's message. A delay of a fifth of a second does not matter to those who watch events.
+Celery sends every event (three per task) at once, which costs a worker as much as fetching the
+task's message. Readers of events do not notice a delay of a fifth of a second.
 
-A message that cannot be carried out becomes a dead letter. One that is to be carried out later
-waits in the delayed set: Celery would keep it unacknowledged, so that it would be delivered, and
-carried out, once more after each visibility timeout.
+A message that cannot be executed becomes a dead letter. A message with a later time waits in the
+delayed set: Celery would keep it unacknowledged, so it would be delivered and executed again after
+each visibility timeout.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ SEND_EVENTS_EVERY = 0.2
 """Seconds between batches; a full buffer of Celery (24 events) is sent sooner."""
 
 LONGEST_COUNTDOWN = 1.0
-"""Seconds for which a message waits inside the worker."""
+"""Maximum seconds for which a message waits inside the worker."""
 
 log = structlog.get_logger(__name__)
 
 
 class Consumer(CeleryConsumer):
-    """Keeps every message, and sends events in batches; named in the configuration."""
+    """Keeps every message, and sends events in batches; the configuration refers to it by name."""
 
     app: Any
     event_dispatcher: Any
@@ -48,7 +48,7 @@ class Consumer(CeleryConsumer):
         super().stop()
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
-        """The function that takes a message: Celery's, for the messages that it can handle."""
+        """The function for received messages: Celery's, for messages that it can handle."""
         handle = super().create_task_handler(*args, **kwargs)
 
         def on_task_received(message: Any) -> Any:
@@ -63,7 +63,7 @@ class Consumer(CeleryConsumer):
         return on_task_received
 
     def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's
-        """It is no task of any protocol."""
+        """The message is no task of any protocol."""
         self._keep(message, InvalidArguments("it is not a message of Celery"))
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
@@ -76,15 +76,15 @@ class Consumer(CeleryConsumer):
             self.event_dispatcher.send("task-failed", uuid=task_id, exception=exception)
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
-        """Celery cannot make a task of it."""
+        """Celery cannot create a task from the message."""
         self._keep(message, InvalidArguments(str(exc)))
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Its content has a forbidden type, or another one than it says."""
+        """Its content has a forbidden type, or not the declared one."""
         self._keep(message, InvalidArguments(f"its body cannot be decoded: {exc}"))
 
     def _keep(self, message: Any, error: InvalidArguments) -> None:
-        """Make it a dead letter; it is acknowledged afterwards, so that a crash loses nothing."""
+        """Make the message a dead letter, then acknowledge it, so that a crash loses nothing."""
         letter = letter_of(message)
         log.warning("message_refused", task=letter.task, task_id=letter.task_id, error=str(error))
         self.app.runtime.keep(letter, error)

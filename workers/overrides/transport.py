@@ -209,10 +209,10 @@ class Connection(KombuConnection):
 
 
 class Router(routes.Router):
-    """Celery's router, but a worker publishes to queues of other programs as well.
+    """Celery's router, which lets a worker also publish to queues of other programs.
 
-    They name such a queue for the task that follows one of ours; Celery would end a task that is
-    done as a failure. Everybody else gets Celery's error for a queue that is misspelt.
+    Other programs name such a queue for the task that follows one of ours; with Celery's router,
+    the completed task would fail. Other processes keep Celery's error for a misspelt queue.
     """
 
     app: Any
