@@ -1,7 +1,7 @@
-"""Reading a zip file entry by entry, in memory that does not grow with the number of entries.
+"""Reads a zip file entry by entry, in memory that does not grow with the number of entries.
 
-The standard library's reader holds all entries at once, 600 bytes each: a dump of half a million
-records costs 300 MB before the first one is read. This reader walks through the central directory
+The standard library's reader keeps all entries in memory, 600 bytes each: a dump of half a million
+records costs 300 MB before the first one is read. This reader iterates over the central directory
 and reads the data of one entry at a time. Stored and deflated entries, ZIP64; no encryption.
 Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3 and 4.5.
 """
@@ -29,7 +29,7 @@ _ZIP64_FIELD = 1
 _ENCRYPTED = 1
 _UTF8 = 0x800
 _WINDOW = 256 * 1024
-"""Bytes of the directory that are read at a time; an entry has at most three times 64 KiB."""
+"""Bytes of the directory per read; an entry has at most three times 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Entry:
     compressed_size: int
     size: int
     offset: int
-    """Of its local header."""
+    """Position of its local header."""
 
 
 class ZipEntries:
     """A zip file.
 
     Args:
-        file: open for reading; may be positioned anywhere.
+        file: open for reading, at any position.
         where: its address or path, for errors.
 
     Raises:
@@ -82,16 +82,16 @@ class ZipEntries:
             yield entry
 
     def read(self, entry: Entry, max_bytes: int) -> bytes:
-        """The data of an entry; errors are those of :meth:`chunks`."""
+        """The data of an entry; raises the errors of :meth:`chunks`."""
         return b"".join(self.chunks(entry, max_bytes))
 
     def chunks(self, entry: Entry, max_bytes: int) -> Iterator[bytes]:
         """The data of an entry, piece by piece.
 
         Raises:
-            ResponseTooLarge: it has more than ``max_bytes``, as announced or unpacked.
-            RegistryUnavailable: the entry is damaged, encrypted or packed in another way; pieces
-                may have been returned before.
+            ResponseTooLarge: its announced or decompressed size exceeds ``max_bytes``.
+            RegistryUnavailable: the entry is damaged, encrypted or compressed in another way;
+                pieces may have been returned before.
         """
         if entry.size > max_bytes or entry.compressed_size > max_bytes:
             raise ResponseTooLarge(f"{entry.name:.200} has {entry.size} bytes", url=self._where)
@@ -124,7 +124,7 @@ class ZipEntries:
             raise self._damaged(f"{entry.name:.200}: {error}") from error
 
     def _packed(self, entry: Entry) -> Iterator[bytes]:
-        """The data as it stands in the file."""
+        """The raw data in the file."""
         head = self._read(entry.offset, _LOCAL.size)
         if len(head) < _LOCAL.size or not head.startswith(b"PK\3\4"):
             raise self._damaged(f"{entry.name:.200} is not where the directory says")
@@ -149,7 +149,7 @@ class ZipEntries:
         return count, size, offset
 
     def _end64(self, locator_at: int) -> tuple[int, int, int] | None:
-        """The same of a ZIP64 file; ``None`` if it is none, only as large as can be."""
+        """The same for a ZIP64 file; ``None`` if it is no ZIP64 file."""
         locator = self._read(locator_at, _END64_LOCATOR.size) if locator_at >= 0 else b""
         if not locator.startswith(b"PK\6\7"):
             return None
@@ -160,7 +160,7 @@ class ZipEntries:
         return count, size, offset
 
     def _entry(self, window: bytes) -> tuple[Entry, int]:
-        """The first entry of a part of the directory, and its length there."""
+        """The first entry of a part of the directory, and its length."""
         if len(window) < _CENTRAL.size or not window.startswith(b"PK\1\2"):
             raise self._damaged("its directory has fewer entries than announced")
         fields = _CENTRAL.unpack_from(window)
@@ -176,7 +176,7 @@ class ZipEntries:
         return Entry(text, method, flags, crc, compressed, size, offset), length
 
     def _large(self, extra: bytes, size: int, compressed: int, offset: int) -> tuple[int, int, int]:
-        """The three fields, with those that are too large for 32 bits from the ZIP64 field."""
+        """The three fields; values too large for 32 bits come from the ZIP64 field."""
         values = [size, compressed, offset]
         if _FULL32 not in values:
             return size, compressed, offset

@@ -23,13 +23,13 @@ class Check:
     outcome: Outcome
     finding: str
     remedy: str = ""
-    """What to do if it is not ok."""
+    """The suggested fix, if it is not ok."""
     exit_code: ExitCode = ExitCode.FAILED
-    """The exit code of the command if the check failed."""
+    """Exit code of the command if the check fails."""
 
 
 def ok(subject: str, finding: str) -> Check:
-    """Nothing is wrong."""
+    """A successful check."""
     return Check(subject=subject, outcome=Outcome.OK, finding=finding)
 
 
@@ -39,7 +39,7 @@ def warning(subject: str, finding: str, remedy: str) -> Check:
 
 
 def failed(subject: str, finding: str, remedy: str, exit_code: ExitCode = ExitCode.FAILED) -> Check:
-    """It does not work."""
+    """A failed check."""
     return Check(
         subject=subject,
         outcome=Outcome.FAILED,

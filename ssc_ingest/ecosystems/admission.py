@@ -1,9 +1,9 @@
-"""Which versions of a package a constraint admits, as intervals of serial numbers.
+"""The versions of a package that a constraint admits, as intervals of serial numbers.
 
-The graph's readers evaluate constraints with univers, version by version. Its answer can change
-only at a version that the constraint names. So one version between each two of these is asked
-about, and those that are equal to one; a package with a thousand versions costs a handful of
-questions for each constraint.
+The graph's readers evaluate constraints with univers, version by version. The result can change
+only at a version that the constraint names. So only versions equal to these, and one version
+between each two of them, are evaluated: a few evaluations per constraint, even for a thousand
+versions.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,7 +16,7 @@ from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.models import ANY_VERSION, VersionName
 
 Span = tuple[int, int]
-"""The first and the last of some serial numbers."""
+"""The first and the last serial number of an interval."""
 
 
 class Admission:
@@ -34,7 +34,7 @@ class Admission:
     def spans(self, constraints: str) -> list[Span]:
         """The admitted versions, as ascending spans that do not touch.
 
-        Readers take all versions where ``constraints`` cannot be read, or a version cannot.
+        Readers select all versions if ``constraints`` or a version cannot be parsed.
         """
         everything = [(0, len(self._names) - 1)] if self._names else []
         kind = self._ecosystem.range_class
@@ -54,7 +54,7 @@ class Admission:
         return spans
 
     def _uniform(self, parsed: Any) -> Iterator[tuple[int, int]]:
-        """Half-open runs of serial numbers on which univers cannot change its answer."""
+        """Half-open ranges of serial numbers with the same result of univers."""
         cuts = {0, len(self._names)}
         for constraint in parsed.constraints:
             key = self._ecosystem.sort_key(constraint.version.string)
@@ -62,7 +62,7 @@ class Admission:
                 cuts.update(range(len(self._names)))
             else:
                 first, end = bisect_left(self._keys, key), bisect_right(self._keys, key)
-                # Versions that tie in the order need not be equal for univers: 1.0.0 and 1.0.0+b.
+                # Versions that tie in the order may differ for univers: 1.0.0 and 1.0.0+b.
                 cuts.update(range(first, end + 1))
         yield from pairwise(sorted(cuts))
 
@@ -72,7 +72,7 @@ class Admission:
 
     @cached_property
     def _parsed(self) -> list[Any] | None:
-        """The versions as univers reads them; ``None`` if it cannot read one."""
+        """The versions parsed by univers; ``None`` if one cannot be parsed."""
         kind = self._ecosystem.range_class
         try:
             return [kind.version_class(name) for name in self._names] if kind else None

@@ -1,7 +1,7 @@
-"""Entries of projects' manifests that name no package of a registry.
+"""Detects entries of projects' manifests that name no package of a registry.
 
-Other services read manifests and request every entry, also those that stand for something else:
-an option of the installer, a path, an address, a property of a build.
+Other services request every entry of a manifest, also options of an installer, paths, addresses,
+and properties of a build.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from ssc_ingest.errors import InvalidName
 
 MAX_SHOWN = 100
-"""Characters of a text that an error repeats."""
+"""Maximum characters of the text in an error."""
 
 _ADDRESS = re.compile(
     r"(?:[a-z][a-z0-9+.-]*:)?//|git@|git\+|(?:file|link|portal|path):|\.{0,2}/|[a-z]:\\",
@@ -25,10 +25,10 @@ _PROTOCOL = re.compile(
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that stands for something else.
+    """Reject a name that is no package name.
 
     Raises:
-        InvalidName: the text says for what.
+        InvalidName: the text has the reason.
     """
     shown = _shown(name)
     if not name:
@@ -42,10 +42,10 @@ def check_name(name: str) -> None:
 
 
 def check_constraints(name: str, constraints: str) -> None:
-    """Refuse a range that says that the package does not come from the registry.
+    """Reject a range of a package that is not from the registry.
 
     Raises:
-        InvalidName: the text says where it comes from.
+        InvalidName: the text names the source.
     """
     if match := _PROTOCOL.match(constraints):
         raise InvalidName(

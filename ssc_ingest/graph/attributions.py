@@ -1,4 +1,4 @@
-"""What the graph has of versions that advisories may affect: reads for attribution and audits."""
+"""Reads of versions and their vulnerabilities, for attribution and audits."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MATCH (package:%(label)s {{purl: purl}}) WHERE package.moment IS NOT NULL
 RETURN purl, package{{.name, .registry_name, .group_id, .artifact_id}} AS names,
        COLLECT {{ MATCH (package)-[:HAVE]->(version:Version) RETURN [{_VALUES}] }} AS versions
 """
-"""The versions of packages, and what they have of advisories. Unique index on ``purl``."""
+"""The versions of packages, with their properties from advisories. Unique index on ``purl``."""
 
 PACKAGES_BEHIND = """
 MATCH (package:%(label)s) WHERE package.purl > $behind
@@ -39,12 +39,12 @@ DRAW_PACKAGES = """
 MATCH (package:%(label)s) WHERE rand() < $share AND package.moment IS NOT NULL
 RETURN package.purl AS purl
 """
-"""About a share of all packages that were read, by chance; a scan of the label."""
+"""A random share of all packages that were read; a scan of the label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributedVersion:
-    """A version, and the properties of ``VERSION.elsewhere`` that the graph has of it."""
+    """A version, with its properties of ``VERSION.elsewhere`` in the graph."""
 
     name: VersionName
     purl: Purl
@@ -63,7 +63,7 @@ class AttributedPackage:
 
 @dataclass(frozen=True, slots=True)
 class PurlPage:
-    """The packages that were read on a part of a walk, and its last purl; ``None`` at the end."""
+    """The packages of a part of the scan that were read, and its last purl; ``None`` at the end."""
 
     purls: tuple[Purl, ...]
     last: Purl | None
@@ -73,14 +73,14 @@ class AttributionReader:
     """Every method is one small transaction, but :meth:`draw`.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:
         self._driver = driver
 
     async def packages(self, label: str, purls: Iterable[Purl]) -> list[AttributedPackage]:
-        """Those of some packages (hundreds at a time) that the graph has and that were read."""
+        """The given packages (hundreds at a time) that were read into the graph."""
         records = await self._read(for_label(ATTRIBUTED_VERSIONS, label), purls=list(purls))
         return [
             AttributedPackage(
@@ -99,7 +99,7 @@ class AttributionReader:
         ]
 
     async def page(self, label: str, behind: Purl, most: int) -> PurlPage:
-        """The packages that were read among the ``most`` behind a purl; an empty one begins."""
+        """The read packages among the next ``most`` after a purl; an empty one starts."""
         (row,) = await self._read(for_label(PACKAGES_BEHIND, label), behind=behind, most=most)
         return PurlPage(tuple(row["purls"]), row["last"] if row["seen"] == most else None)
 
@@ -111,7 +111,7 @@ class AttributionReader:
     async def draw(self, label: str, share: float) -> list[Purl]:
         """About a share (0 to 1) of the packages that were read, by chance.
 
-        Looks at the whole label: seconds for millions.
+        Scans the whole label, in seconds for millions.
         """
         records = await self._read(for_label(DRAW_PACKAGES, label), share=share)
         return [row["purl"] for row in records]

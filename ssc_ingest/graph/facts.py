@@ -1,7 +1,7 @@
-"""Packages of which earlier releases read versions without the facts of this one.
+"""Packages with versions that earlier releases read without the facts of this release.
 
-``versions_without_facts`` of a package counts these versions, and an index finds such packages. The
-writer keeps it up to date; in a graph that was there before, :class:`FactsReader` sets it once.
+``versions_without_facts`` of a package is the number of these versions, and an index finds such
+packages. The writer keeps it up to date; in an existing graph, :class:`FactsReader` sets it once.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ RETURN max(package.purl) AS last, count(package) AS looked_at,
          MATCH (package)-[:HAVE]->(version:Version) WHERE {outdated_in_cypher("version")}
        }} THEN package.purl END) AS outdated
 """
-"""Those of the next packages by purl that have versions without facts. Unique index on ``purl``."""
+"""The packages with versions without facts among the next ones by purl. Unique index on
+``purl``."""
 
 MARK = f"""
 UNWIND $purls AS purl
@@ -36,7 +37,7 @@ WITH package, COUNT {{
 }} AS versions
 SET package.versions_without_facts = CASE WHEN versions > 0 THEN versions END
 """
-"""Count the versions without facts, behind the lock of each package and in the order of the locks.
+"""Count the versions without facts under the lock of each package, in the order of the locks.
 
 Unique index on ``purl``.
 """
@@ -59,11 +60,11 @@ class Surveyed:
     outdated: tuple[Purl, ...]
     """The packages that have versions without facts."""
     last: Purl | None
-    """Where to go on behind; ``None`` at the end."""
+    """The purl after which to continue; ``None`` at the end."""
 
 
 class FactsReader:
-    """Finds and marks what lacks facts; every method is one small transaction.
+    """Finds and marks packages that lack facts; every method is one small transaction.
 
     Raises, all methods:
         StoreUnavailable: the server is away or busy.
@@ -73,7 +74,7 @@ class FactsReader:
         self._driver = driver
 
     async def survey(self, label: str, behind: Purl, most: int) -> Surveyed:
-        """Look at the next ``most`` packages whose purl is behind one; an empty one begins."""
+        """Scan the next ``most`` packages after a purl; an empty one starts."""
         (row,) = await self._send(for_label(SURVEY, label), behind=behind, most=most)
         last = row["last"] if row["looked_at"] == most else None
         return Surveyed(tuple(map(Purl, row["outdated"])), last)
@@ -85,13 +86,13 @@ class FactsReader:
     async def without_facts(
         self, label: str, behind: Purl, most: int, *, through: Purl = LAST_PURL
     ) -> list[Aged]:
-        """At most so many packages that have versions without facts, by purl.
+        """Packages that have versions without facts, by purl.
 
         Args:
             label: of the packages.
-            behind: the purl to go on behind; an empty one begins.
-            most: how many.
-            through: the last purl to look at.
+            behind: the purl after which to continue; empty: start.
+            most: maximum number of packages.
+            through: the last purl to scan.
         """
         statement = for_label(WITHOUT_FACTS, label)
         records = await self._send(statement, behind=behind, most=most, through=through)

@@ -1,9 +1,9 @@
-"""The survey of a graph that earlier releases filled: which packages have versions without facts.
+"""The survey of a graph from earlier releases: finds packages with versions without facts.
 
-It walks over all packages of an ecosystem once, a part of a second at a time, and marks those that
-are to be read again (:mod:`ssc_ingest.graph.facts`). ``facts:<ecosystem>`` is a hash: ``format`` of
-the digests that it looks for, ``surveyed``, the purl behind which it goes on, ``done`` at its end,
-and ``filled``, the purl behind which the next staleness run reads packages again.
+It scans all packages of an ecosystem once, for a part of a second at a time, and marks those that
+must be read again (:mod:`ssc_ingest.graph.facts`). ``facts:<ecosystem>`` is a hash: ``format`` of
+the required digests, ``surveyed``, the purl after which the survey continues, ``done`` at its end,
+and ``filled``, the purl after which the next staleness run reads packages again.
 """
 
 import time
@@ -17,10 +17,10 @@ from ssc_ingest.graph.facts import FactsReader
 from ssc_ingest.models import Purl
 
 STRIDE = 2_000
-"""Packages that one read looks at."""
+"""Number of packages per read."""
 
 MARKED = 500
-"""Packages that one transaction marks, which others wait for."""
+"""Number of packages that one transaction marks and locks."""
 
 SECONDS = 2.0
 """Time for the survey in each sweep."""
@@ -37,7 +37,7 @@ async def surveyed(redis: Redis, ecosystems: Iterable[str]) -> dict[str, bool]:
 
 
 async def _state(redis: Redis, ecosystem: str) -> dict[str, str]:
-    """The hash's fields; none if it is that of another format."""
+    """The hash's fields; none if it has another format."""
     found: Any = await redis.hgetall(key(ecosystem))
     return found if found.get("format") == FORMAT else {}
 
@@ -51,13 +51,13 @@ class FactsSurvey:
         self._labels = labels
 
     async def advance(self, seconds: float = SECONDS) -> int:
-        """Go on for a while, at least by one part of each ecosystem whose survey has not ended.
+        """Continue for a while, by at least one part of each unfinished ecosystem.
 
         Returns:
-            The number of packages that were found to have versions without facts.
+            The number of packages found with versions without facts.
 
         Raises:
-            StoreUnavailable: the graph is away or busy; the survey goes on where it was.
+            StoreUnavailable: the graph is unavailable or busy; the next call continues.
         """
         end = time.monotonic() + seconds
         found = 0

@@ -1,4 +1,4 @@
-"""What ``check`` finds out about the streams on which other services request packages."""
+"""Checks of the streams on which other services request packages."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
 THEIR_HOST = "redis"
-"""The name that the other services' stack gives to its Redis, in the network that we share."""
+"""The name of the other services' Redis in the shared network."""
 
 THEIR_PORT = 6379
 
 TIMEOUT = 2.0
-"""Seconds for an answer."""
+"""Seconds until the server must respond."""
 
 
 async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
-    """Whether the streams can be read and are read, and whether it is the right server."""
+    """Check that the streams are readable, have readers, and are on the right server."""
     from redis.exceptions import RedisError
 
     from ssc_ingest.resources import open_state
@@ -47,7 +47,7 @@ async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterat
             for stream in await state.standings.standings():
                 yield _of_stream(stream, shown(url))
     except RedisError:
-        return  # the check of our own Redis says so
+        return  # the check of our own Redis reports it
     if other := await other_redis(url, THEIR_HOST, THEIR_PORT):
         yield other
 
@@ -65,7 +65,7 @@ def _of_stream(stream: "StreamStatus", address: str) -> Check:
     if not stream.is_read:
         return warning(
             subject,
-            f"nobody reads it; {finding}",
+            f"it has no reader; {finding}",
             "start control: `ssc-ingest up`, or a worker of the queue control",
         )
     if any(reader.state == "waiting" for reader in stream.readers):
@@ -78,10 +78,10 @@ def _of_stream(stream: "StreamStatus", address: str) -> Check:
 
 
 async def other_redis(stream_url: str, host: str, port: int) -> Check | None:
-    """A warning if another Redis than the stream's answers to the name that producers use.
+    """A warning if another Redis than the stream's responds at the producers' host name.
 
     Args:
-        stream_url: where we read the stream.
+        stream_url: the address from which we read the stream.
         host: the name of the other services' Redis.
         port: its port.
     """
@@ -96,18 +96,18 @@ async def other_redis(stream_url: str, host: str, port: int) -> Check | None:
             if there.get("run_id") == (await ours.info("server")).get("run_id"):
                 return None
         except AuthenticationError:
-            pass  # it is there, and not ours: we can ask ours
+            pass  # it responds, and so does ours
         except (RedisError, OSError):
             return None
     return warning(
         "stream",
-        f"another Redis answers as {host}:{port}; the stream is read at {shown(stream_url)}",
+        f"another Redis responds as {host}:{port}; the stream is read at {shown(stream_url)}",
         f"if the producers write to that one, set STREAM_REDIS_URL=redis://{host}:{port}",
     )
 
 
 def client(url: str) -> "Redis":
-    """A client that gives up at once."""
+    """A client without retries."""
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff

@@ -1,14 +1,14 @@
-"""Maven's own order of versions, by which the bounds of advisories are meant.
+"""Maven's own order of versions, which advisories use.
 
 The specification is https://maven.apache.org/pom.html#Version_Order_Specification. A version is a
 sequence of numbers and qualifiers. Dots, hyphens and changes between digits and letters separate
-them, and a change counts as a hyphen. Empty parts are 0. Values that mean nothing (0, ``final``,
-``ga``, ``release``) are dropped from the end, and before each hyphen.
+them, and a change counts as a hyphen. Empty parts are 0. Null values (0, ``final``, ``ga``,
+``release``) are removed from the end, and before each hyphen.
 
-Maven's ``ComparableVersion`` is not an order where a qualifier follows a dot: ``1.foo < 1-alpha``,
+Maven's ``ComparableVersion`` is no total order if a qualifier follows a dot: ``1.foo < 1-alpha``,
 ``1-alpha < 1`` and ``1 < 1.foo``. So the end of a version ranks among the items here: items that
 Maven sorts before the plain release (``-alpha``, also ``.0.alpha``) rank below it, all others above
-it. Wherever Maven's comparison is consistent, this order agrees with it.
+it. If Maven's comparison is consistent, this order agrees with it.
 
 Serial numbers follow another order, that of the graph's readers (:mod:`.versions`).
 """
@@ -31,7 +31,7 @@ _ALIASES = {"cr": "rc", "ga": "", "final": "", "release": ""}
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
 """Before a digit."""
 
-# Kinds of items in ascending order. What is early makes a version precede the plain release.
+# Kinds of items in ascending order. "Early" items make a version precede the plain release.
 _EARLY_QUALIFIER, _EARLY_HYPHEN, _EARLY_ZERO, _ENDS, _QUALIFIER, _HYPHEN, _NUMBER = range(7)
 _END = (_ENDS, 0)
 _NOTHING: frozenset[int | str] = frozenset({0, ""})
@@ -42,7 +42,7 @@ _Part = int | str | None
 
 @lru_cache(maxsize=32_768)
 def comparable_version(version: str) -> ComparableVersion:
-    """The version's place in the order; two texts that Maven takes for equal have equal places.
+    """The version's position in the order; texts that are equal for Maven have equal positions.
 
     Raises:
         ValueError: a number has more digits than Python converts; no version of the repository has.
@@ -54,7 +54,7 @@ def comparable_version(version: str) -> ComparableVersion:
 
 
 def _rank(part: _Part, *, is_early: bool) -> tuple[int, int | str]:
-    """``is_early``: what follows is early, which passes through a part that means nothing."""
+    """``is_early``: the next item is early; null values do not change that."""
     if part is None:
         return _EARLY_HYPHEN if is_early else _HYPHEN, 0
     if isinstance(part, int):
@@ -74,7 +74,7 @@ def _parts(version: str) -> Iterator[_Part]:
         if not match[0]:
             break  # the end
         if is_first and separator:
-            yield 0  # nothing stands before the first separator
+            yield 0  # there is no item before the first separator
             is_first = False
         value: int | str = int(number or 0) if text is None else _ALIASES.get(text, text)
         if text in _SHORT and _DIGIT.match(version, match.end()):
@@ -86,7 +86,7 @@ def _parts(version: str) -> Iterator[_Part]:
 
 
 def _without_nothing(parts: list[_Part]) -> list[_Part]:
-    """Without what means nothing at the end and before each hyphen, and the hyphens before it."""
+    """Remove null values at the end and before each hyphen, and the hyphens before them."""
     kept: list[_Part] = []
     for part in reversed(parts):
         ends_list = not kept or kept[-1] is None

@@ -1,4 +1,4 @@
-"""npm's aliases: ``npm:real@range`` where a range is expected.
+"""npm's aliases: ``npm:real@range`` instead of a range.
 
 https://docs.npmjs.com/cli/configuring-npm/package-json#dependencies
 """
@@ -13,7 +13,7 @@ def resolve_alias(name: str, text: str) -> tuple[str, str]:
 
     Args:
         name: of the requirement.
-        text: its range, or what stands in place of one.
+        text: its range, or an alias.
 
     Returns:
         The name and the range of the real package.

@@ -1,12 +1,11 @@
 """The requirements of one version, from its groups of dependencies.
 
-A group is for one target framework, or for projects that no other group fits. An installation takes
-the nearest group that fits its project, and no other:
-https://learn.microsoft.com/nuget/create-packages/dependencies. So a package that is not required in
-every group, or not in the same versions, has a declaration for each group that names it; and the
-version has the list of its groups, since one without dependencies is on no requirement.
+A group is for one target framework, or for projects that match no other group. An installation uses
+only the nearest matching group: https://learn.microsoft.com/nuget/create-packages/dependencies. If
+the groups require a package differently, it has a declaration for each of its groups. The version
+has the list of its groups, because a group without dependencies is on no requirement.
 
-The groups of registrations have no assets to include or exclude: those are in packages' nuspecs.
+The groups of registrations lack included and excluded assets, which are only in nuspecs.
 """
 
 import json
@@ -23,12 +22,12 @@ from ssc_ingest.models import PackageRef, Requirement
 
 
 class Requirements(NamedTuple):
-    """What a version requires."""
+    """The requirements of a version."""
 
     found: tuple[Requirement, ...] | None
-    """One per package, for all target frameworks; ``None`` if the groups are not readable."""
+    """One per package, for all target frameworks; ``None`` if the groups are unreadable."""
     frameworks: str | None
-    """As :attr:`ssc_ingest.models.Version.frameworks`."""
+    """The value of :attr:`ssc_ingest.models.Version.frameworks`."""
 
 
 class _Declaration(NamedTuple):
@@ -47,7 +46,7 @@ class RequirementReader:
         self._unreadable: list[str] = []
 
     def read(self, entry: CatalogEntry) -> Requirements:
-        """The requirements of a version. Dependencies that name no package are left out."""
+        """The requirements of a version. Dependencies with an invalid name are skipped."""
         groups = entry.dependency_groups
         if isinstance(groups, Unreadable):
             return Requirements(None, None)
@@ -70,7 +69,7 @@ class RequirementReader:
         return Requirements(requirements, self._table(frameworks) if requirements else None)
 
     def report(self) -> None:
-        """Log, once per package, what was left out."""
+        """Log skipped dependencies, once per package."""
         self._requirements.report(IDENTITY.name, self._package)
         log_skipped(IDENTITY.name, self._package, self._unreadable)
 
@@ -82,7 +81,7 @@ class RequirementReader:
                 yield dependency
 
     def _table(self, frameworks: tuple[str, ...]) -> str | None:
-        """One object for equal lists; ``None`` for a single group that fits every project."""
+        """One object for equal lists; ``None`` for a single group for all projects."""
         if frameworks == (EVERY,):
             return None
         if frameworks not in self._frameworks:
@@ -93,7 +92,7 @@ class RequirementReader:
 def _declarations(
     by_framework: dict[str, tuple[str, ...]], groups: int
 ) -> tuple[_Declaration, ...]:
-    """The declarations of one package; those that every group has alike, once."""
+    """The declarations of one package; a declaration of all groups only once."""
     alike = set(by_framework.values())
     if len(by_framework) == groups and len(alike) == 1:
         return tuple(_Declaration(None, text) for text in alike.pop())

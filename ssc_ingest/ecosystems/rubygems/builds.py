@@ -1,9 +1,9 @@
-"""What the builds of one version require: together, as requirements, and each for itself.
+"""The requirements of a version's builds: together, and of each build.
 
-An installation takes the build for its platform if there is one that fits its Ruby, otherwise the
-pure Ruby build. A version's requirements are those of the pure Ruby build; so what other builds
-require stands in a table, with the Ruby that they need. If there is no pure Ruby build, the
-requirements are those of all builds.
+An installation selects the build for its platform if its Ruby version matches, otherwise the pure
+Ruby build. A version's requirements are those of the pure Ruby build; a table has those of other
+builds, with their Ruby versions. Without a pure Ruby build, the requirements are those of all
+builds.
 """
 
 import json
@@ -19,7 +19,7 @@ from ssc_ingest.models import PackageRef, Requirement
 
 
 class Requirements(NamedTuple):
-    """What a version requires; the texts are those of the same names in ``models.Version``."""
+    """The requirements of a version; fields are explained in ``models.Version``."""
 
     found: tuple[Requirement, ...]
     engines: str | None
@@ -28,7 +28,7 @@ class Requirements(NamedTuple):
 
 class _Declaration(NamedTuple):
     platform: str | None
-    """``None``: it is the only one, or all builds have it alike."""
+    """``None``: it is the only build, or all builds are equal."""
     text: str
 
 
@@ -41,7 +41,7 @@ class RequirementReader:
         self._tables: dict[str, str] = {}
 
     def read(self, release: Release) -> Requirements:
-        """The requirements of a version; names that no gem can have are left out."""
+        """The requirements of a version; invalid names are skipped."""
         pure = release.builds.get(PURE_RUBY)
         builds = {PURE_RUBY: pure} if pure else release.builds
         found = [
@@ -58,7 +58,7 @@ class RequirementReader:
         )
 
     def report(self) -> None:
-        """Log, once per gem, the names that no gem can have."""
+        """Log invalid names, once per gem."""
         self._requirements.report(IDENTITY.name, self._package)
 
     def _table(self, value: Any) -> str:
@@ -72,7 +72,7 @@ def _are_alike(build: Build, pure: Build | None) -> bool:
 
 
 def _facts(builds: Mapping[str, Build]) -> dict[str, Any]:
-    """The table of the builds; what is empty is left out."""
+    """The table of the builds; empty values are omitted."""
     parts = {
         platform: {
             "requirements": {name: spelled(text) for name, text in build.requirements.items()},
@@ -87,7 +87,7 @@ def _facts(builds: Mapping[str, Build]) -> dict[str, Any]:
 
 
 def _by_gem(builds: Mapping[str, Build]) -> dict[str, tuple[_Declaration, ...]]:
-    """The declarations of each gem; one that all builds have alike, once."""
+    """The declarations of each gem; a declaration of all builds only once."""
     texts: dict[str, dict[str, str]] = {}
     for platform, build in builds.items():
         for name, text in build.requirements.items():

@@ -1,1 +1,1 @@
-"""The stream on which other services request packages: reading it, and saying how it stands."""
+"""The stream on which other services request packages: its reader and its status."""

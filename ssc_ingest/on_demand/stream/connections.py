@@ -1,6 +1,6 @@
 """Connections to the Redis with the streams, which may be another service's server.
 
-If that is away, it is noticed within seconds and not waited for.
+An outage is detected within seconds, and no other work waits for it.
 """
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -11,13 +11,13 @@ MAX_CONNECTIONS = 32
 """Connections of one process."""
 
 TIMEOUT = 10.0
-"""Seconds for an answer; longer than a blocking read."""
+"""Seconds until the server must respond; longer than a blocking read."""
 
 CONNECT_TIMEOUT = 5.0
 
 
 def text_client(url: str) -> Redis:
-    """A client for everything but entries. Bytes that are no text are read as escapes."""
+    """A client for everything except entries. Bytes that are not text are read as escapes."""
     retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries=2)
     pool = BlockingConnectionPool.from_url(
         url,

@@ -1,7 +1,7 @@
-"""The consumer of one stream: reads on as long as the queues have room.
+"""The consumer of one stream: reads while the queues have room.
 
-A stream that cannot be read (its server is away, its key is no stream) costs nothing but itself:
-the consumer says so once, and tries again.
+A stream that cannot be read (its server is unavailable, its key is no stream) does not affect
+others: the consumer logs it once, and tries again.
 """
 
 import asyncio
@@ -21,32 +21,32 @@ from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.queues import Queues
 
 BATCH = 100
-"""Messages handed over at once."""
+"""Maximum number of messages handed over at once."""
 
 BLOCK = 2.0
-"""Seconds that a read waits for the first message."""
+"""Seconds for which a read waits for the first message."""
 
 FULL_PAUSE = 0.25
-"""Seconds until the queues are looked at again when they are full."""
+"""Seconds until full queues are checked again."""
 
 FAILURE_PAUSE = 2.0
-"""Seconds until a stream that could not be read is tried again."""
+"""Seconds until an unreadable stream is tried again."""
 
 MAX_DELIVERIES = 5
-"""Deliveries of an entry, none of them acknowledged, after which it becomes a dead letter."""
+"""Number of unacknowledged deliveries after which an entry becomes a dead letter."""
 
 UPKEEP_EVERY = 60.0
-"""Seconds between two trimmings of the stream."""
+"""Seconds between trimmings of the stream."""
 
 FORGOTTEN_AFTER = 3600.0
-"""Seconds without a read after which a consumer's name is removed from the group."""
+"""Seconds without a read until a consumer's name is removed from the group."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class HighWater:
-    """The most messages that may be in some queues together while the stream is read."""
+    """Maximum total number of messages in some queues while the stream is read."""
 
     queues: tuple[str, ...]
     most: int
@@ -54,19 +54,19 @@ class HighWater:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a consumer takes, and when it takes over from others."""
+    """The limits of a consumer, and the time until it takes over entries of others."""
 
     marks: tuple[HighWater, ...]
     reclaim_after: float
     """Seconds after which a pending entry is taken from its reader; longer than a hand-over."""
     retention: float
-    """Seconds for which acknowledged entries are kept; 0: for ever."""
+    """Seconds until acknowledged entries are removed; 0: never."""
     consumer_prefix: str
-    """Beginning of the names of our consumers."""
+    """Prefix of the names of our consumers."""
 
 
 class StreamConsumer:
-    """Consumes one stream, in a loop (:meth:`run`) or a portion of it (:meth:`process`)."""
+    """Consumes one stream, in a loop (:meth:`run`) or a limited number (:meth:`process`)."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class StreamConsumer:
 
     @property
     def stream(self) -> str:
-        """Name of the stream."""
+        """The name of the stream."""
         return self._group.name
 
     async def run(self) -> None:
@@ -108,11 +108,11 @@ class StreamConsumer:
     async def process(self, limit: int, seconds: float) -> StreamCounts:
         """Hand over at most ``limit`` messages; wait for the first one for at most ``seconds``.
 
-        Nothing is read while the queues are full.
+        Reads nothing while the queues are full.
 
         Raises:
-            RedisError, TimeoutError: the stream or the state cannot be reached, or the key is no
-                stream.
+            RedisError, TimeoutError: the stream or the state is unreachable, or the key is no
+            stream.
         """
         limit = min(limit, await self._room())
         counts = StreamCounts()
@@ -148,10 +148,10 @@ class StreamConsumer:
             self._upkeep_at = time.monotonic() + UPKEEP_EVERY
 
     async def _room(self) -> int:
-        """How many messages may be handed over.
+        """The number of messages that may be handed over.
 
-        It also finds out whether our own stores answer, before entries are claimed: each claim
-        counts as a delivery.
+        This also checks our own Redis before entries are claimed, because each claim counts as a
+        delivery.
         """
         marks = self._limits.marks
         lengths = await self._queues.lengths([name for mark in marks for name in mark.queues])
@@ -167,7 +167,7 @@ class StreamConsumer:
         return await self._group.read(count, seconds)
 
     async def _reclaim(self, limit: int) -> StreamCounts:
-        """Take over what readers that have died left pending."""
+        """Take over the pending entries of dead readers."""
         counts = StreamCounts()
         idle = self._limits.reclaim_after
         try:
@@ -195,7 +195,7 @@ class StreamConsumer:
         return counts
 
     async def _upkeep(self) -> None:
-        """Trim the stream, remove consumers that are gone, deliver letters that were kept back."""
+        """Trim the stream, remove dead consumers, and deliver kept dead letters."""
         if self._limits.retention:
             await self._group.trim(self._limits.retention)
         await self._group.remove_consumers(self._limits.consumer_prefix, FORGOTTEN_AFTER)

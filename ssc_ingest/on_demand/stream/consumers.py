@@ -1,4 +1,4 @@
-"""The consumers of a process: one for each stream, with the limits of the settings."""
+"""The consumers of a process: one per stream, with the limits of the settings."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from ssc_ingest.work.queues import Queues
 
 FRESH_SHARE = 50
 """Times ``STREAM_HIGH_WATER``: the mark of the fresh queues. A message may add JOB_MAX_PACKAGES
-packages there, and a daily update is no reason to let callers wait."""
+packages there, and a daily update must not delay callers."""
 
 DAY = 24 * 3600
 
@@ -65,7 +65,7 @@ def stream_consumers(
 
 
 def consumer_name(settings: Settings) -> str:
-    """The name of this process in the group; no two processes have the same."""
+    """The unique name of this process in the group."""
     return f"{settings.redis_consumer}-{socket.gethostname()}-{os.getpid()}"
 
 

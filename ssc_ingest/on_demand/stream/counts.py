@@ -1,6 +1,6 @@
-"""What became of the messages of a stream: in total, and within the last minutes.
+"""Counts of a stream's messages by outcome: in total, and within the last minutes.
 
-``stream:counts:<stream>`` is a hash of all counts; ``stream:counts:<stream>:<minute>`` is one of a
+``stream:counts:<stream>`` is a hash of all counts; ``stream:counts:<stream>:<minute>`` is that of a
 minute, numbered from 1970, which expires after an hour.
 """
 
@@ -14,7 +14,7 @@ TTL = 3600
 """Seconds for which the counts of a minute are kept."""
 
 WINDOW = 5
-"""Minutes: the period of the schedule."""
+"""Number of minutes; the period of the schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +24,17 @@ class StreamCounts:
     successful: int = 0
     """The package is in the graph, and so is the edge from its parent."""
     failed: int = 0
-    """Extraction failed, or no reader survived the message; it is a dead letter."""
+    """Dead letters because the extraction failed or the message killed its readers."""
     validation_errors: int = 0
-    """Messages that make no sense; dead letters."""
+    """Invalid messages, which are dead letters."""
     unsupported_types: int = 0
-    """Messages about packages of unsupported registries; dead letters."""
+    """Messages about packages of unsupported registries, which are dead letters."""
     handed_over: int = 0
-    """Messages whose work was put on a queue; those that have ended count above, too."""
+    """Messages whose task was queued; ended ones also count above."""
     reclaimed: int = 0
-    """Messages taken over from a reader that had died."""
+    """Messages taken over from dead readers."""
     vanished: int = 0
-    """Messages that another program had deleted before they were acknowledged."""
+    """Messages that another program deleted before they were acknowledged."""
 
     @property
     def total_processed(self) -> int:
@@ -43,7 +43,7 @@ class StreamCounts:
 
     @property
     def success_rate(self) -> float:
-        """Percentage of :attr:`total_processed`; 0.0 of none."""
+        """Percentage of :attr:`total_processed`; 0.0 if that is 0."""
         total = self.total_processed
         return round(100 * self.successful / total, 2) if total else 0.0
 
@@ -53,7 +53,7 @@ class StreamCounts:
         )
 
     def document(self) -> dict[str, Any]:
-        """All counts, as JSON has them."""
+        """All counts, for JSON."""
         return {
             "total_processed": self.total_processed,
             **asdict(self),
@@ -68,7 +68,7 @@ class StreamMetrics:
         self._redis = redis
 
     async def add(self, stream: str, counts: StreamCounts) -> None:
-        """Add to the total and to the present minute."""
+        """Add to the total and to the current minute."""
         amounts = {name: amount for name, amount in asdict(counts).items() if amount}
         if not amounts:
             return
@@ -85,7 +85,7 @@ class StreamMetrics:
         return _decode(await self._redis.hgetall(_total(stream)))
 
     async def recent(self, stream: str, minutes: int = WINDOW) -> StreamCounts:
-        """The counts of the present minute and those before it."""
+        """The counts of the current minute and of earlier ones."""
         now = int(time.time()) // 60
         async with self._redis.pipeline(transaction=False) as pipeline:
             for minute in range(now - minutes + 1, now + 1):

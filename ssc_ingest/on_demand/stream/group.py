@@ -1,7 +1,8 @@
-"""One stream as one consumer of the group sees it: the commands, and what they must not do.
+"""The commands of one consumer of a stream's group.
 
 Entries are read as bytes, because a producer may write anything. Trimming and removing consumers
-are scripts: what another reader does between a look and the deed would lose entries.
+are scripts: otherwise an action of another reader between the check and the command could lose
+entries.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,7 +30,7 @@ class Entry:
 
     id: str
     data: bytes | None
-    """Its field ``data``; ``None`` if it has none."""
+    """The field ``data``; ``None`` if it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,16 @@ class Claimed:
 
     entry: Entry | None
     vanished: Sequence[str] = ()
-    """Ids of entries that were pending and whose content is gone (trimmed or deleted)."""
+    """Ids of pending entries whose contents were trimmed or deleted."""
 
 
 class StreamGroup:
     """A stream, a group, and a consumer of it.
 
     Args:
-        redis: the database of the stream; answers are bytes, and nothing is retried.
+        redis: the database of the stream; returns bytes and does not retry.
         name: of the stream.
-        group: of consumers, in which each entry is delivered to one.
+        group: the consumer group, in which each entry is delivered to one consumer.
         consumer: the name of this process in the group.
     """
 
@@ -58,9 +59,9 @@ class StreamGroup:
         self.consumer = consumer
 
     async def create(self) -> None:
-        """Create the stream and the group where they are missing.
+        """Create the stream and the group if they are missing.
 
-        The group then gets all entries of the stream.
+        A new group receives all entries of the stream.
 
         Raises:
             ResponseError: the key is no stream.
@@ -75,9 +76,9 @@ class StreamGroup:
         """New entries, at most ``count``; waits for the first one for at most ``seconds``.
 
         Raises:
-            ResponseError: the stream or its group is gone.
+            ResponseError: the stream or its group was deleted.
         """
-        block = round(min(seconds, MAX_BLOCK) * 1000) or None  # 0 would mean: for ever
+        block = round(min(seconds, MAX_BLOCK) * 1000) or None  # 0 would block for ever
         answer: Any = await self._redis.xreadgroup(
             self.group, self.consumer, {self.name: ">"}, count=count, block=block
         )
@@ -90,8 +91,8 @@ class StreamGroup:
     async def claim(self, idle: float) -> AsyncIterator[Claimed]:
         """Take over entries that were delivered ``idle`` seconds ago and never acknowledged.
 
-        One by one: an entry that kills its reader leaves the others as they are. Each claim counts
-        as a delivery.
+        They are claimed one by one, so that an entry that kills its reader does not affect the
+        others. Each claim counts as a delivery.
         """
         start = "0-0"
         while True:
@@ -99,7 +100,7 @@ class StreamGroup:
                 self.name, self.group, self.consumer, round(idle * 1000), start_id=start, count=1
             )
             start = _text(answer[0])
-            # Redis 6.2 does not name entries without content: it delivers nothing in their place.
+            # Redis 6.2 returns nothing for entries without contents.
             entries = [_entry(*row) for row in answer[1] if row[1] is not None]
             vanished = [_text(entry_id) for entry_id in answer[2]] if len(answer) > 2 else []  # noqa: PLR2004
             entry = entries[0] if entries else None
@@ -109,7 +110,7 @@ class StreamGroup:
                 return
 
     async def overdelivered(self, idle: float, deliveries: int, count: int) -> list[str]:
-        """Ids of pending entries that were delivered so often; their content is not read."""
+        """Ids of pending entries with too many deliveries; their contents are not read."""
         found: list[str] = []
         start = "-"
         while len(found) < count:
@@ -133,23 +134,23 @@ class StreamGroup:
         return outcome
 
     async def acknowledge(self, ids: Sequence[str]) -> None:
-        """These entries need no further delivery."""
+        """Acknowledge these entries."""
         if ids:
             await self._redis.xack(self.name, self.group, *ids)
 
     async def trim(self, retention: float) -> int:
-        """Remove entries older than so many seconds that no group still needs; returns how many.
+        """Remove entries older than this that no group still needs; returns their number.
 
-        Never beyond the oldest pending or the last delivered entry of any group.
+        Keeps the oldest pending and all undelivered entries of every group.
         """
         seconds, microseconds = await self._redis.time()
         before = seconds * 1000 + microseconds // 1000 - round(retention * 1000)
         return int(await self._trim(keys=[self.name], args=[f"{max(before, 0)}-0"]))
 
     async def remove_consumers(self, prefix: str, idle: float) -> int:
-        """Remove our consumers that have read nothing for so long; returns how many.
+        """Remove our consumers that have read nothing for this time; returns their number.
 
-        Not those with pending entries, which would be lost with them.
+        Keeps those with pending entries, which would be lost with them.
         """
         args: list[str | int] = [self.group, prefix, round(idle * 1000)]
         return int(await self._remove_consumers(keys=[self.name], args=args))
@@ -168,7 +169,7 @@ class StreamGroup:
 
 
 def is_missing(error: ResponseError) -> bool:
-    """Whether a command failed because the stream or its group is gone."""
+    """Whether a command failed because the stream or its group was deleted."""
     text = str(error)
     return text.startswith(("NOGROUP", "UNBLOCKED")) or "no such key" in text.lower()
 

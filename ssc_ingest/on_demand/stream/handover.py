@@ -1,8 +1,8 @@
-"""Handing messages over: from entries of the stream to tasks in the queues.
+"""The hand-over of messages: from entries of the stream to tasks in the queues.
 
-An entry is acknowledged when its work is safe: its job is recorded, its task is in a queue and has
-the raw message with it. Whatever fails before that leaves the entry pending, to be delivered again.
-What fails afterwards is a dead letter of the stream that the message came from.
+An entry is acknowledged when its work is safe: its job is recorded, and its task is in a queue with
+the raw message. After an earlier failure the entry stays pending and is delivered again. A later
+failure is a dead letter of the message's stream.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ class Handover:
     """Hands over the entries of one stream.
 
     Args:
-        group: the stream, and the consumer to which its entries were delivered.
-        queues: where the tasks go.
-        jobs: each message is a job of its own.
+        group: the stream, and the consumer of its entries.
+        queues: receive the tasks.
+        jobs: each message is its own job.
         edges: the order of messages about one edge.
-        metrics: what counts the messages.
-        timeout: seconds for the entries of one call; an entry may be claimed by another reader only
-            when it has been pending for longer.
+        metrics: counts the messages.
+        timeout: seconds for the entries of one call; other readers claim an entry only when it has
+            been pending for longer.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Handover:
         self._timeout = timeout
 
     async def hand_over(self, entries: Sequence[Entry], *, reclaimed: bool = False) -> StreamCounts:
-        """Put the work of some entries on the queues; the rest becomes dead letters.
+        """Queue the tasks of entries; invalid entries become dead letters.
 
         Args:
-            entries: as they were delivered.
-            reclaimed: an earlier reader may have handed them over and died before it could
-                acknowledge them.
+            entries: the delivered entries.
+            reclaimed: an earlier reader may have handed them over and died before acknowledging
+                them.
 
         Raises:
             RedisError, TimeoutError: entries that were not acknowledged stay pending.
@@ -115,7 +115,7 @@ class Handover:
         return counts
 
     async def vanished(self, ids: Sequence[str]) -> StreamCounts:
-        """Count entries whose content is gone, of which no dead letter can be made."""
+        """Count entries without contents, which cannot become dead letters."""
         counts = StreamCounts(vanished=len(ids))
         if ids:
             log.warning("messages_vanished", stream=self._group.name, entries=list(ids)[:10])
@@ -125,7 +125,7 @@ class Handover:
     async def _prepare(
         self, entry: Entry, ref: PackageRef, request: ExtractPackage, *, reclaimed: bool
     ) -> TaskMessage | None:
-        """Record the job; the task to publish, or ``None`` if that was done and has ended."""
+        """Record the job; returns the task to publish, or ``None`` if it has already ended."""
         assert request.job_id  # noqa: S101 - the decoder sets it
         membership = await self._jobs.enter(
             request.job_id,

@@ -1,8 +1,8 @@
-"""Messages of the stream: the text ``data`` of an entry, and the request that it makes.
+"""Messages of the stream: the text ``data`` of an entry, and its request.
 
-Two generations of producers write it, and both run. Every key but ``node_type`` and ``package`` may
-be absent, null or empty; ``vendor``, ``repository_url``, ``moment`` and ``parent_version`` say
-nothing that the registry or the graph does not know better, and are accepted in every form.
+Two generations of producers are in use. Every key except ``node_type`` and ``package`` may be
+absent, null or empty. ``vendor``, ``repository_url``, ``moment`` and ``parent_version`` are
+accepted in every form and ignored, because the registry and the graph have better values.
 """
 
 import json
@@ -20,13 +20,13 @@ DATA = "data"
 """The field of an entry."""
 
 MAX_DATA = 64 * 1024
-"""Bytes of a message; real ones have some 400."""
+"""Maximum bytes of a message; real ones have some 400."""
 
 MAX_CONSTRAINTS = 8192
 """Characters."""
 
 MAX_SHOWN = 100
-"""Characters of a text that an error repeats."""
+"""Maximum characters of the text in an error."""
 
 
 class _Message(BaseModel):
@@ -42,10 +42,10 @@ class _Message(BaseModel):
 
 
 def decode(stream: str, entry_id: str, data: bytes | None) -> tuple[PackageRef, ExtractPackage]:
-    """The package that an entry requests, and the arguments of its task.
+    """The requested package of an entry, and the arguments of its task.
 
-    Each entry is a job of its own, whose id follows from the entry, so that an entry that is
-    delivered twice is one job.
+    Each entry is its own job, whose id follows from the entry's id, so an entry that is delivered
+    twice is one job.
 
     Args:
         stream: name of the stream.
@@ -53,7 +53,7 @@ def decode(stream: str, entry_id: str, data: bytes | None) -> tuple[PackageRef, 
         data: its field ``data``; ``None`` if it has none.
 
     Raises:
-        InvalidMessage: it requests nothing that can be done; the text says why.
+        InvalidMessage: the request is invalid; the text has the reason.
     """
     if data is None:
         raise InvalidMessage(f"Validation error: the entry has no field {DATA!r}")
@@ -84,7 +84,7 @@ def decode(stream: str, entry_id: str, data: bytes | None) -> tuple[PackageRef, 
 
 
 def job_id(stream: str, entry_id: str) -> str:
-    """The id of an entry's job: a producer knows it from the answer to ``XADD``."""
+    """The id of an entry's job; a producer can compute it from the response to ``XADD``."""
     return f"{stream}-{entry_id}"
 
 

@@ -1,8 +1,8 @@
-"""Names of the streams: producers and documentation disagree about hyphen and underscore."""
+"""The names of the streams: producers use both hyphen and underscore."""
 
 
 def stream_names(name: str) -> list[str]:
-    """The name of the setting first, then the same name with the other separator.
+    """The configured name, then the same name with the other separator.
 
     ``package-extraction`` has the twin ``package_extraction``, and the reverse.
     """

@@ -1,7 +1,7 @@
-"""The processes that read the streams, as they say themselves.
+"""The processes that read the streams, by their own reports.
 
 ``stream:reader:<stream>:<consumer>`` expires unless it is renewed. Redis' own list of consumers
-also has those that died long ago.
+also has dead ones.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 GONE_AFTER = 30
-"""Seconds without a sign after which a reader is considered dead."""
+"""Seconds without a report until a reader is considered dead."""
 
 State = Literal["reading", "waiting", "failing"]
 
@@ -27,24 +27,25 @@ class StreamReader:
     stream: str
     consumer: str
     state: State
-    """``waiting``: the queues are full; ``failing``: ``error`` says why nothing can be read."""
+    """``waiting``: the queues are full; ``failing``: the stream cannot be read because of
+    ``error``."""
     error: str | None = None
     seen_at: float = 0.0
 
 
 class StreamReaders:
-    """Notes and lists readers. ``redis`` is the state database."""
+    """Stores and lists readers. ``redis`` is the state database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def note(self, reader: StreamReader) -> None:
-        """A reader is there."""
+        """Report a running reader."""
         document = json.dumps({**asdict(reader), "seen_at": time.time()})
         await self._redis.set(_key(reader.stream, reader.consumer), document, ex=GONE_AFTER)
 
     async def forget(self, stream: str, consumer: str) -> None:
-        """A reader stops."""
+        """Remove a stopped reader."""
         await self._redis.delete(_key(stream, consumer))
 
     async def all(self) -> Sequence[StreamReader]:

@@ -1,4 +1,4 @@
-"""How the streams stand: length, lag, pending entries, readers, and what became of the messages."""
+"""The status of the streams: length, lag, pending entries, readers, and counts of messages."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,31 +15,31 @@ from ssc_ingest.work.dead_letters import STREAM_SUFFIX
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:
-    """A stream as it stands; numbers are ``None`` where they are unknown."""
+    """The status of a stream; unknown numbers are ``None``."""
 
     name: str
     group: str
     error: str | None = None
-    """Why the stream cannot be read; the other numbers of it are unknown then."""
+    """The reason why the stream cannot be read; its other numbers are then unknown."""
     entries: int | None = None
-    """Length of the stream, with entries that are acknowledged."""
+    """Length of the stream, including acknowledged entries."""
     lag: int | None = None
-    """Entries not delivered yet. Redis does not know it after entries were deleted."""
+    """Number of undelivered entries; Redis does not know it after entries were deleted."""
     pending: int | None = None
-    """Entries delivered and not acknowledged."""
+    """Number of entries delivered and not acknowledged."""
     dead_letters: int | None = None
     readers: tuple[StreamReader, ...] = ()
     total: StreamCounts = field(default_factory=StreamCounts)
     recent: StreamCounts = field(default_factory=StreamCounts)
-    """Of the last five minutes."""
+    """Counts of the last five minutes."""
 
     @property
     def is_read(self) -> bool:
-        """Whether a process reads it, or would if the queues had room."""
+        """Whether a process reads it, or waits for room in the queues."""
         return any(reader.state != "failing" for reader in self.readers)
 
     def document(self) -> dict[str, Any]:
-        """The status as JSON has it."""
+        """The status for JSON."""
         return {
             **asdict(self),
             "is_read": self.is_read,
@@ -74,7 +74,7 @@ class Streams:
         self.readers = readers
 
     async def standings(self) -> list[StreamStatus]:
-        """Every stream, whether or not its server answers.
+        """Every stream, even if its server does not respond.
 
         Raises:
             RedisError: our own state cannot be read.
@@ -106,10 +106,10 @@ class Streams:
         try:
             groups: Any = await self._redis.xinfo_groups(name)
         except ResponseError as error:
-            if is_missing(error):  # nothing was ever written, and nobody has read
+            if is_missing(error):  # nothing was ever written or read
                 return {"lag": 0, "pending": 0}
             raise
         for group in groups:
             if group["name"] == self._group:
                 return {"lag": group.get("lag"), "pending": group["pending"]}
-        return {"lag": None, "pending": 0}  # nobody has read yet
+        return {"lag": None, "pending": 0}  # nothing was read yet
