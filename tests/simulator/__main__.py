@@ -8,7 +8,7 @@ from tests.simulator.server import serve
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a stop signal."""
     options, tied = Options.from_arguments()
     if sys.platform == "win32":
         run = asyncio.run

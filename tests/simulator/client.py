@@ -135,10 +135,10 @@ class Simulator:
     ) -> list[PackageName]:
         """The first packages from an index on that have all traits (see ``truth.traits``).
 
-        The lowest indexes are what everybody requires.
+        Many packages require those with the lowest indexes.
 
         Raises:
-            LookupError: there is none, and so nothing that a test could find out.
+            LookupError: there is no such package.
         """
         query = {"ecosystem": ecosystem, "count": count, "start": start, "trait": list(traits)}
         found = [PackageName(**package) for package in self._get("packages", **query)]
@@ -147,11 +147,11 @@ class Simulator:
         return found
 
     def truth(self, ecosystem: str, name: str) -> PackageTruth:
-        """What the graph must hold of one package."""
+        """The correct data of one package in the graph."""
         return PackageTruth.from_json(self._get("truth", ecosystem=ecosystem, name=name))
 
     def truths(self, ecosystem: str) -> Iterator[PackageTruth]:
-        """What the graph must hold of all packages that exist, asked for piece by piece."""
+        """The correct data of all existing packages, requested in parts."""
         start = 0
         while found := self._get(
             "truths", ecosystem=ecosystem, start=start, count=TRUTHS_AT_A_TIME
@@ -160,7 +160,7 @@ class Simulator:
             start = found[-1]["index"] + 1
 
     def names(self, ecosystem: str) -> Iterator[str]:
-        """The names of all packages that exist, as the registry spells them, piece by piece."""
+        """The names of all existing packages in the registry's spelling, in parts."""
         start = 0
         while found := self._get("names", ecosystem=ecosystem, start=start, count=NAMES_AT_A_TIME):
             yield from (name for _, name in found)
@@ -195,7 +195,7 @@ class Simulator:
         return number
 
     def clear_faults(self, number: int | None = None) -> None:
-        """Take back one fault, or all."""
+        """Remove one fault, or all."""
         self._send("DELETE", "faults" if number is None else f"faults/{number}")
 
     def latency(self, milliseconds: float, ecosystem: str | None = None) -> None:
@@ -207,52 +207,52 @@ class Simulator:
         self._send("DELETE", "counts")
 
     def reset(self) -> None:
-        """Counts, faults, latency and edits as at the start."""
+        """Restore the initial counts, faults, latency and contents."""
         self._send("POST", "reset")
 
     def publish(
         self, ecosystem: str, name: str, *, requirements: int | None = None
     ) -> PackageTruth:
-        """Release a new highest version; the package's new truth."""
+        """Release a new highest version; returns the package's new data."""
         return self._edit("publish", ecosystem=ecosystem, name=name, requirements=requirements)
 
     def yank(self, ecosystem: str, name: str, version: str, *, yanked: bool = True) -> PackageTruth:
-        """Withdraw a version, or take that back; the package's new truth."""
+        """Yank or un-yank a version; returns the package's new data."""
         return self._edit("yank", ecosystem=ecosystem, name=name, version=version, yanked=yanked)
 
     def delete_version(self, ecosystem: str, name: str, version: str) -> PackageTruth:
-        """Take a version away; the package's new truth."""
+        """Delete a version; returns the package's new data."""
         return self._edit("delete", ecosystem=ecosystem, name=name, version=version)
 
     def delete(self, ecosystem: str, name: str) -> None:
-        """Take a package away."""
+        """Delete a package."""
         self._send("POST", "delete", ecosystem=ecosystem, name=name)
 
     def add(self, ecosystem: str) -> PackageTruth:
-        """A package that did not exist before."""
+        """Add a new package."""
         return self._edit("add", ecosystem=ecosystem)
 
     def reset_sequence(self, ecosystem: str) -> None:
-        """Let the registry count anew: all sequence numbers are far lower, in the same order."""
+        """Restart the registry's sequence numbers, far lower and in the same order."""
         self._send("POST", "reset_sequence", ecosystem=ecosystem)
 
     def stale(self, ecosystem: str, on: bool = True, *, events: int = 0) -> None:  # noqa: FBT001, FBT002
-        """Let listings and feeds be as they were after the first ``events`` edits, or stop that.
+        """Show listings and feeds as they were after the first ``events`` edits, or stop that.
 
-        Documents of packages are as they are now.
+        Documents of packages are not affected.
         """
         self._send("POST", "stale", ecosystem=ecosystem, on=on, events=events)
 
     def rebuild(self, ecosystem: str) -> None:
-        """Let the registry make anew what it makes only now and then.
+        """Regenerate what the registry generates only from time to time.
 
-        That is the database dump of crates.io, which is made in no other way from then on, and
+        This is the database dump of crates.io, which is then no longer generated automatically, and
         RubyGems' list of versions.
         """
         self._send("POST", "rebuild", ecosystem=ecosystem)
 
     def drop_feed_entries(self, ecosystem: str, count: int = 1) -> None:
-        """Let the feed lose its last entries; nothing will ever tell of them again."""
+        """Remove the last entries from the feed for ever."""
         self._send("POST", "drop_feed_entries", ecosystem=ecosystem, count=count)
 
     # The OSV bucket ---------------------------------------------------------------------

@@ -53,13 +53,13 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """Looks at a simulation and changes it."""
+    """Reads and changes a simulation."""
 
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
 
     async def handle(self, path: str, request: web.BaseRequest) -> web.Response:
-        """Answer one request; mistakes of the client come back as 400 or 404 with a text."""
+        """Answer one request; invalid requests return 400 or 404 with a text."""
         body = await request.read()
         try:
             arguments: dict[str, Any] = orjson.loads(body) if body else {}
@@ -209,7 +209,7 @@ class Control:
     def _disturb(
         self, what: str, *, ecosystem: str, on: bool = True, events: int = 0, count: int = 1
     ) -> None:
-        """Let the registry's listings and feeds be something else than the truth."""
+        """Make the registry's listings and feeds differ from its contents."""
         registry = self._named(ecosystem)
         match what:
             case "reset_sequence":

@@ -1,4 +1,4 @@
-"""What was asked for, and how it was answered."""
+"""The requests and their responses."""
 
 from collections import Counter, deque
 from typing import Any, NamedTuple
@@ -19,10 +19,10 @@ class Asked(NamedTuple):
 
 
 class Counts:
-    """Counters of the requests that came in since the start or the last reset.
+    """Counters of requests since the start or the last reset.
 
-    All but ``total`` and ``in_flight`` know only those that are over. Statuses are those that
-    were sent, also by faults; 0 is a connection that was reset first.
+    Except ``total`` and ``in_flight`` they count completed requests. Statuses are those that were
+    sent, also by faults; 0 is a reset connection.
     """
 
     def __init__(self) -> None:
@@ -35,13 +35,13 @@ class Counts:
         self.last: deque[Asked] = deque(maxlen=KEPT_REQUESTS)
 
     def begin(self) -> None:
-        """A request has come in."""
+        """Count a new request."""
         self.total += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
     def end(self, asked: Asked) -> None:
-        """It has been answered, or the connection was broken."""
+        """Count its response, or a broken connection."""
         self.in_flight -= 1
         self.endpoints[asked.endpoint] += 1
         self.statuses[asked.status] += 1

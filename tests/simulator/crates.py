@@ -98,7 +98,7 @@ class Crates(Ecosystem):
         return super().candidates(name)
 
     def normalize(self, name: str) -> str:
-        """Names are found in any case, but ``-`` and ``_`` are told apart by the index."""
+        """Names are case-insensitive, but the index distinguishes ``-`` and ``_``."""
         return name.lower()
 
     def purl(self, name: str) -> str:
@@ -106,7 +106,7 @@ class Crates(Ecosystem):
         return f"pkg:cargo/{name.lower()}"
 
     def settings(self, base_url: str) -> dict[str, str]:
-        """Three base URLs."""
+        """The three base URLs."""
         return {
             "CARGO_INDEX_URL": f"{base_url}/index",
             "CARGO_CRATES_URL": f"{base_url}/static/crates",
@@ -135,7 +135,7 @@ class Crates(Ecosystem):
         return Link(*(choices[0] if rng.random() < 0.5 else rng.choice(choices)))
 
     def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
-        """Ranges as everywhere; besides, all the columns that a dependency has in the index."""
+        """Ranges as in other ecosystems, with the other columns of the index."""
         spelling, _ = super().requirement(rng, plain=plain)
         return spelling, NORMAL if plain or rng.random() < 0.7 else rng.choice(FORMS)
 
@@ -144,7 +144,7 @@ class Crates(Ecosystem):
         return [entry for entry in NOISE if rng.random() < 0.4]
 
     def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
-        """A line in a format of the future, which a reader must skip."""
+        """A line in a future format, which a reader must skip."""
         if rng.random() > 0.03:
             return ()
         released = releases[-1].released
@@ -328,7 +328,7 @@ def _features(release: Release) -> tuple[dict[str, list[str]], dict[str, list[st
 
 
 def index_path(name: str) -> str:
-    """Where a lower-case name stands in the index."""
+    """The path of a lower-case name in the index."""
     if len(name) <= 2:
         return f"{len(name)}/{name}"
     if len(name) == 3:

@@ -1,9 +1,9 @@
-"""What crates.io's static host tells of all crates: the database dump and the feed.
+"""The database dump and the feed of crates.io's static host.
 
-https://crates.io/data-access. The feed is as the database is now. So is the dump, until the
-control API's ``rebuild`` is used: from then on a dump is only made by that. Here a quarter of an
-hour passes between two events. Crates to which nothing has happened have one made-up version in
-the dump, for making theirs would take long.
+https://crates.io/data-access. The feed shows the current database. So does the dump, until the
+control API's ``rebuild`` is used: from then on only that makes dumps. Two events are a quarter of
+an hour apart. Unchanged crates have one made-up version in the dump, because generating theirs
+would take long.
 """
 
 import csv
@@ -57,7 +57,7 @@ class Clock:
         self._history = shelf.history
 
     def moment(self, sequence: int) -> datetime:
-        """When an event with that number was."""
+        """The time of the event with this number."""
         seconds = (self._history.moment_of(sequence) - BEGINNING).total_seconds()
         return BEGINNING + seconds * APART
 
@@ -104,7 +104,7 @@ def feed(shelf: Shelf) -> Callable[[Mapping[str, str]], Document]:
 
 
 def _items(shelf: Shelf, clock: Clock) -> Iterator[Item]:
-    """What exists of what was published, the newest first."""
+    """The existing published versions, newest first."""
     history = shelf.history
     for event in reversed(history.feed):
         package = shelf.package(event.package)
@@ -160,7 +160,7 @@ def dump(shelf: Shelf) -> Callable[[Mapping[str, str]], Document]:
 
 
 def _archive(shelf: Shelf, events: Sequence[Event]) -> Iterator[bytes]:
-    """The archive, packed, a piece at a time."""
+    """The compressed archive, in pieces."""
     packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
     made_at = Clock(shelf).dump(events)
     folder = f"{made_at:%Y-%m-%d-%H%M%S}"
@@ -246,7 +246,7 @@ def _versions(shelf: Shelf, events: Sequence[Event]) -> Iterator[Row]:
 def _as_of(
     shelf: Shelf, release: Release, events: Sequence[Event], later: Sequence[Event]
 ) -> tuple[datetime, datetime, bool] | None:
-    """When it came, when it changed, whether it was yanked, as of the dump; None: not there."""
+    """Creation, update and yanked flag at the time of the dump; None: not there."""
     created_at, clock = OLD, Clock(shelf)
     for event in events:
         if event.kind == "add" or (event.kind == "publish" and event.version == release.version):
@@ -276,5 +276,5 @@ def _version(
 
 
 def _stamp(moment: datetime) -> str:
-    """As PostgreSQL writes it: ``2026-11-24 02:00:11.71204+00``."""
+    """A time in PostgreSQL's format: ``2026-11-24 02:00:11.71204+00``."""
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"

@@ -1,4 +1,4 @@
-"""Sending an answer, or failing to, on the socket of a request."""
+"""Sends a response, or a fault, on the socket of a request."""
 
 import asyncio
 import gzip
@@ -43,9 +43,9 @@ def conditional(document: Document, headers: Mapping[str, str]) -> Document:
 
 
 def part(document: Document, headers: Mapping[str, str]) -> Document:
-    """The part that the client asks for, if the document has parts (RFC 9110, 14: one range).
+    """The requested part, if the document has parts (RFC 9110, 14: one range).
 
-    A condition that no longer holds (``If-Range``) gives everything. The body is in memory.
+    If a condition no longer holds (``If-Range``), the whole document. The body is in memory.
     """
     whole = document.whole()
     wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("Range", "").replace(" ", ""))
@@ -70,7 +70,7 @@ def part(document: Document, headers: Mapping[str, str]) -> Document:
 
 
 async def deliver(request: web.BaseRequest, document: Document) -> web.StreamResponse:
-    """Answer with the document, a part of it, or the word that the client has it already."""
+    """Respond with the document, a part of it, or 304."""
     document = conditional(document, request.headers)
     if document.pieces is None or document.ranges or request.method == "HEAD":
         return response(part(document, request.headers))
@@ -95,7 +95,7 @@ def response(document: Document) -> web.Response:
 
 
 async def fail(request: web.BaseRequest, fault: Fault, make: Make) -> web.StreamResponse:
-    """Answer in the fault's way."""
+    """Respond with the fault."""
     if send := BY_HAND.get(fault.kind):
         return await send(request, fault, make())
     if fault.kind == "stall":
@@ -143,9 +143,9 @@ def _replacement(request: web.BaseRequest, fault: Fault, make: Make) -> Document
 
 
 def _each_object(body: bytes, keys: list[str], change: Callable[[Any], Any] | None) -> bytes:
-    """Change or drop fields of a JSON document, or of each line of JSON; ``a.b`` is ``b`` in ``a``.
+    """Change or remove fields of a JSON document or of JSON lines; ``a.b`` is ``b`` in ``a``.
 
-    Of a list, fields of each element. Text that is no JSON becomes bytes that are no text.
+    In a list, fields of each element. Text that is not JSON becomes bytes that are not text.
     """
     lines = [body] if body.count(b"\n") < 2 else body.rstrip(b"\n").split(b"\n")
     try:
@@ -167,7 +167,7 @@ def _each_object(body: bytes, keys: list[str], change: Callable[[Any], Any] | No
 
 
 def _other_type(value: Any) -> Any:
-    """Something else than what belongs there."""
+    """A value of another type."""
     match value:
         case dict():
             return ["unexpected"]
@@ -181,7 +181,7 @@ def _other_type(value: Any) -> Any:
 async def _begin(
     request: web.BaseRequest, document: Document, length: int | None, **headers: str
 ) -> web.StreamResponse:
-    """Send the head alone. ``length`` None is chunked."""
+    """Send only the head. A ``length`` of None is chunked."""
     if document.etag is not None:
         headers["ETag"] = document.etag
     answer = web.StreamResponse(

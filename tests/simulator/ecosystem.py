@@ -1,4 +1,4 @@
-"""What an ecosystem is to the simulator: its spellings, and how its registry writes them."""
+"""The interface of a simulated ecosystem: its spellings and its wire format."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An answer of the registry: status, body, media type, further headers."""
+    """A response of the registry: status, body, media type, further headers."""
 
     body: bytes
     media_type: str = JSON
@@ -54,7 +54,7 @@ class Document:
         media_type: str = JSON,
         **headers: str,
     ) -> "Document":
-        """A document too large for memory; ``state`` is what its validator is made of."""
+        """A document too large for memory; ``state`` determines its validator."""
         tagged = cls.tagged(state.encode(), media_type, **headers)
         return replace(tagged, body=b"", pieces=pieces)
 
@@ -78,10 +78,10 @@ def moved(location: str) -> Document:
 
 
 class Route(NamedTuple):
-    """What a request is for: the kind of document, the package, and how to make the answer.
+    """The meaning of a request: the kind of document, the package, and the response.
 
-    ``package`` is a purl, also where the registry does not have the package. ``document`` gets
-    the request's headers (case-insensitive).
+    ``package`` is a purl, also if the registry does not have the package. ``document`` receives the
+    request's headers (case-insensitive).
     """
 
     endpoint: str
@@ -90,7 +90,7 @@ class Route(NamedTuple):
 
 
 class Shelf(ABC):
-    """What an ecosystem's routes see of the running registry."""
+    """The running registry, as an ecosystem's routes see it."""
 
     options: Options
     history: History
@@ -100,10 +100,11 @@ class Shelf(ABC):
 
     @abstractmethod
     def listed(self, events: Sequence[Event] | None = None) -> Iterator[Listed]:
-        """All packages that exist, in order of their indexes, made one by one.
+        """All existing packages in the order of their indexes, generated one by one.
 
-        ``events``: what of the history is taken into account, ``history.shown`` by default;
-        registries whose listing is their feed give ``history.feed``.
+        ``events``: the considered part of the history, by default ``history.shown``; registries
+            whose
+        listing is their feed use ``history.feed``.
         """
 
     @abstractmethod
@@ -112,11 +113,11 @@ class Shelf(ABC):
 
     @abstractmethod
     def package(self, index: int) -> Package | None:
-        """The package with that index as it is now; ``None`` if it does not exist."""
+        """The current package with that index; ``None`` if it does not exist."""
 
     @abstractmethod
     def original(self, index: int) -> Package:
-        """The package with that index as it was at the start, or when it was added."""
+        """The package with that index at the start, or when it was added."""
 
     @abstractmethod
     def find(self, name: str) -> Package | None:
@@ -128,7 +129,7 @@ class Shelf(ABC):
 
 
 class Ecosystem(ABC):
-    """One registry. A subclass says how things are spelled, and writes the documents."""
+    """One registry. A subclass defines its spellings and writes its documents."""
 
     # Identity ---------------------------------------------------------------------------
     name: ClassVar[str]
@@ -171,7 +172,7 @@ class Ecosystem(ABC):
         """The registry's own spelling of a package's name; ends in its index in most cases."""
 
     def name_in_graph(self, options: Options, index: int) -> str:
-        """What the graph's readers look the package up as: lower case."""
+        """The name for look-ups in the graph: lower case."""
         return self.name_of(options, index).lower()
 
     def candidates(self, name: str) -> Sequence[int]:
@@ -180,7 +181,7 @@ class Ecosystem(ABC):
         return (int(match[1]),) if match else ()
 
     def normalize(self, name: str) -> str:
-        """Equal for the spellings by which the registry finds a package."""
+        """Equal for all spellings by which the registry finds a package."""
         return name
 
     def missing_name(self, target: int) -> str:
@@ -203,15 +204,15 @@ class Ecosystem(ABC):
 
     @abstractmethod
     def link(self, rng: Random, name: str, owner: str, repository: str) -> Link:
-        """Choose where and how a package names its repository, if it does."""
+        """Choose the field and form of a package's repository, if any."""
 
     def no_link(self, name: str) -> Link:
-        """What is known of a package that says nothing."""
+        """The known vendor of a package without a repository."""
         del name
         return Link("", "", "n/a", "n/a")
 
     def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
-        """Choose how a range is written, and in what form the requirement is."""
+        """Choose the spelling of a range, and the form of the requirement."""
         if plain or rng.random() < 0.7:
             return rng.choice(self.ordinary), "plain"
         return rng.choice(self.rare), "plain"
@@ -219,7 +220,7 @@ class Ecosystem(ABC):
     def settled(
         self, version: str, form: str, requirements: tuple[Requirement, ...]
     ) -> tuple[Requirement, ...]:
-        """What a release with that version and form really requires of what it writes."""
+        """The real requirement of a release with this version and form."""
         del version, form
         return requirements
 
@@ -229,7 +230,7 @@ class Ecosystem(ABC):
         return name
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """Lines that a package has besides, and that a plain install does not follow."""
+        """Lines that a plain install ignores."""
         del rng
         return ()
 
@@ -239,7 +240,7 @@ class Ecosystem(ABC):
         return self.release_forms[0]
 
     def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
-        """Releases that the document mentions although they are none."""
+        """Entries of the document that are no releases."""
         del rng, releases
         return ()
 
@@ -270,9 +271,9 @@ class Ecosystem(ABC):
 
     @abstractmethod
     def route(self, path: str, shelf: Shelf) -> Route | None:
-        """What a path (percent-encoded, after the prefix, with leading slash) stands for."""
+        """The meaning of a path (percent-encoded, after the prefix, with leading slash)."""
 
     def answer(self, path: str, query: Mapping[str, str], shelf: Shelf) -> Route | None:
-        """What a request stands for; overridden where the query (decoded) matters."""
+        """The meaning of a request; overridden if the query (decoded) matters."""
         del query
         return self.route(path, shelf)

@@ -51,7 +51,7 @@ Kind = Literal[
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One way to fail, for the requests that match all that is given."""
+    """One kind of failure, for requests that match all given fields."""
 
     kind: Kind
     # What it matches.
@@ -89,7 +89,7 @@ class Fault:
     done: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what would never do anything."""
+        """Reject a fault without any effect."""
         if self.kind not in get_args(Kind):
             raise ValueError(f"{self.kind!r} is not one of {', '.join(get_args(Kind))}")
         if self.path is not None:
@@ -97,7 +97,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Fault":
-        """Read what a client sent.
+        """Read a client's fault.
 
         Raises:
             ValueError: an unknown field or kind.
@@ -109,18 +109,18 @@ class Fault:
 
     @property
     def silent(self) -> bool:
-        """Whether not even a status is sent."""
+        """Whether no status is sent."""
         return self.kind == "reset" and self.at == "head"
 
     @property
     def payload(self) -> bytes | None:
-        """The body that was given, if any."""
+        """The given body, if any."""
         if self.body_base64 is not None:
             return b64decode(self.body_base64)
         return None if self.body is None else self.body.encode()
 
     def matches(self, path: str, ecosystem: str, endpoint: str, package: str | None) -> bool:
-        """Whether this request is meant."""
+        """Whether the fault applies to this request."""
         return (
             (self.ecosystem is None or self.ecosystem == ecosystem)
             and (self.endpoint is None or self.endpoint == endpoint)
@@ -129,7 +129,7 @@ class Fault:
         )
 
     def strikes(self, seed: int) -> bool:
-        """Count a matching request; whether it fails."""
+        """Count a matching request; returns whether it fails."""
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.done >= self.times):
             return False
@@ -142,7 +142,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, in the order in which they were made."""
+    """The active faults, in the order of their creation."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -150,18 +150,18 @@ class Faults:
         self._made = 0
 
     def add(self, fault: Fault) -> int:
-        """Put a fault in force; its number takes it back."""
+        """Activate a fault; returns its number."""
         self._made += 1
         fault.number = self._made
         self.active[fault.number] = fault
         return fault.number
 
     def remove(self, number: int) -> Fault | None:
-        """Take one back."""
+        """Remove one fault."""
         return self.active.pop(number, None)
 
     def clear(self) -> None:
-        """Take all back."""
+        """Remove all faults."""
         self.active.clear()
 
     def choose(self, path: str, ecosystem: str, endpoint: str, package: str | None) -> Fault | None:

@@ -1,8 +1,8 @@
 """RubyGems' two lists of all gems.
 
-https://guides.rubygems.org/rubygems-org-compact-index-api/. ``/versions`` has a line for every
-gem as of the time when it was last made anew (the start, or the control API's ``rebuild``), and
-one for each event since then. A line that was sent once stays as it is.
+https://guides.rubygems.org/rubygems-org-compact-index-api/. ``/versions`` has a line for every gem
+at the time of its last generation (the start, or the control API's ``rebuild``), and one per later
+event. A sent line never changes.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def versions(shelf: Shelf) -> Callable[[Mapping[str, str]], Document]:
 
 
 def _all(shelf: Shelf) -> Iterator[str]:
-    """Head, and the gems as of the last time that the list was made anew."""
+    """The head, and the gems at the time of the last generation."""
     history = shelf.history
     created_at = history.moment_of(history.start + len(history.rebuilt))
     created_at += timedelta(seconds=history.rebuilds) / 1000
@@ -76,7 +76,7 @@ def _all(shelf: Shelf) -> Iterator[str]:
 
 
 def _line(shelf: Shelf, event: Event, *, is_last: bool) -> str:
-    """What an event adds. Only the last one of a gem has to have the right digest."""
+    """The line of an event. Only a gem's last line must have the right digest."""
     package, name = shelf.package(event.package), shelf.name_of(event.package)
     if package is None:
         return f"{name} -0.0.0 {NO_VERSIONS}\n"

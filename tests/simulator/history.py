@@ -1,8 +1,8 @@
-"""What has happened in a registry since the start, in order, and what it shows of that.
+"""The events of a registry since its start, and the part of them that it shows.
 
 A registry numbers everything in one sequence, whatever its documents call the numbers (serial,
-``seq``, commit). The packages that are there at the start were its first events, in the order
-of their indexes; each edit at run time is one more.
+``seq``, commit). The packages of the start are its first events, in the order of their indexes;
+each edit at run time is one more.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ RESETS = 50
 
 
 class Event(NamedTuple):
-    """One edit: its place in the sequence, when it was, and what it did to which package.
+    """One edit: its number, time, kind and package.
 
-    ``package`` is the package's index; ``version`` the one that was published, yanked, deleted.
+    ``package`` is the package's index; ``version`` the published, yanked or deleted one.
     """
 
     sequence: int
@@ -35,10 +35,10 @@ class Event(NamedTuple):
 
 
 class History:
-    """The edits of one registry. Its memory grows with them, and not with the packages."""
+    """The edits of one registry. Its memory grows with them, not with the packages."""
 
     def __init__(self, packages: int) -> None:
-        """Begin with that many packages and no edits."""
+        """Start with this number of packages and no edits."""
         self.packages = packages
         self.clear()
 
@@ -55,26 +55,26 @@ class History:
     # Numbers ----------------------------------------------------------------------------
 
     def first_sequence(self, index: int) -> int:
-        """The number of a package that was there at the start, until its first edit."""
+        """The number of a package of the start, until its first edit."""
         return self._offset + index + 1
 
     def index_of(self, sequence: int) -> int | None:
-        """The package that was there at the start and has this number, whatever came later."""
+        """The package of the start with this number, independent of later edits."""
         index = sequence - self._offset - 1
         return index if 0 <= index < self.packages else None
 
     def moment_of(self, sequence: int) -> datetime:
-        """When that number was given; resets change numbers, and not when things happened."""
+        """The time of a number; resets change numbers, but not times."""
         return BEGINNING + timedelta(seconds=sequence - self._offset)
 
     @property
     def start(self) -> int:
-        """The number of the last package that was there at the start."""
+        """The number of the last package of the start."""
         return self._offset + self.packages
 
     @property
     def end(self) -> int:
-        """The number of the last event that is shown; also if the feed has dropped it."""
+        """The number of the last shown event, even if the feed has dropped it."""
         shown = self.shown
         return shown[-1].sequence if shown else self.start
 
@@ -87,28 +87,28 @@ class History:
 
     @property
     def shown(self) -> Sequence[Event]:
-        """Those that listings and feeds show: all, or only the first while they are stale."""
+        """The events in listings and feeds: all, or only the first ones while they are stale."""
         return self._events if self._shown is None else self._events[: self._shown]
 
     @property
     def feed(self) -> Sequence[Event]:
-        """Those that are shown and that the feed has not dropped."""
+        """The shown events that the feed has not dropped."""
         return [e for number, e in enumerate(self.shown) if number not in self._dropped]
 
     @property
     def state(self) -> str:
-        """A text that is another one as soon as anything is shown differently (for ETags)."""
+        """A text that changes with everything that is shown (for ETags)."""
         dropped = ",".join(map(str, sorted(self._dropped)))
         return f"{self.packages}/{self._offset}/{len(self.shown)}/{dropped}"
 
     @property
     def rebuilt(self) -> Sequence[Event]:
-        """Those that are in what the registry makes anew only now and then."""
+        """The events in the documents that are generated only from time to time."""
         return self._events[: max(self._rebuilt_of_shown, default=0)]
 
     @property
     def rebuilds(self) -> int:
-        """How often that was made anew."""
+        """The number of these generations."""
         return len(self._rebuilt_of_shown)
 
     @property
@@ -118,27 +118,27 @@ class History:
     # Changing ---------------------------------------------------------------------------
 
     def record(self, index: int, kind: Kind, version: str | None = None) -> Event:
-        """Something has happened now."""
+        """Add an event at the current time."""
         sequence = self.start + len(self._events) + 1
         event = Event(sequence, self.moment_of(sequence), index, kind, version)
         self._events.append(event)
         return event
 
     def reset(self) -> None:
-        """Number everything anew, from far below; the order stays."""
+        """Restart the numbers, far lower and in the same order."""
         self._offset -= STRIDE
         self._events = [e._replace(sequence=e.sequence - STRIDE) for e in self._events]
 
     def rebuild(self) -> None:
-        """Make anew what is made only now and then: a dump, a list."""
+        """Regenerate the documents that are generated only from time to time."""
         self._rebuilt.append(len(self._events))
 
     def show(self, count: int | None) -> None:
-        """Let listings and feeds be as they were after so many edits; ``None``: as they are."""
+        """Show listings and feeds after this number of edits; ``None``: all."""
         self._shown = count
 
     def drop(self, count: int) -> None:
-        """Take the last events, so many of those that it still has, out of the feed for good."""
+        """Remove this number of the last events from the feed for ever."""
         kept = [n for n in range(len(self._events)) if n not in self._dropped]
         self._dropped.update(kept[-count:] if count else ())
 
@@ -153,7 +153,7 @@ def last_of_each(events: Sequence[Event]) -> dict[int, Event]:
 
 
 class Listed(NamedTuple):
-    """A package (its index, name, last event) as listings have it: nothing has to be made."""
+    """A package (its index, name, last event) in listings, without generating it."""
 
     package: int
     name: str

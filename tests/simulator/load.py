@@ -1,7 +1,7 @@
-"""How many requests a second the simulator answers: ``python -m tests.simulator.load``.
+"""Measures the simulator's requests a second: ``python -m tests.simulator.load``.
 
-A benchmark of the program means something only while the simulator is well ahead of it. The
-client is a bare loop over keep-alive connections, so that it is not what is measured.
+A benchmark of the program is meaningful only if the simulator is much faster. The client is a bare
+loop over keep-alive connections, so that it does not limit the result.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CONNECTIONS = 16
 
 
 async def ask(host: str, port: int, paths: Iterator[str], accept: str) -> int:
-    """Ask for paths over one connection until there are none left; bytes of the bodies."""
+    """Request paths over one connection; returns the bytes of the bodies."""
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
     received = 0
     for path in paths:
@@ -50,7 +50,7 @@ async def measure(url: str, paths: Sequence[str], accept: str) -> tuple[float, f
 
 
 def workloads(simulator: Simulator, packages: int) -> Iterator[tuple[str, str, list[str]]]:
-    """Name, media type, and paths; each document once, as a run over a registry asks for them."""
+    """Name, media type, and paths; each document once, like a run over a registry."""
     settings = simulator.environment()
     bases = {name: urlsplit(url).path for name, url in settings.items()}
     names = {

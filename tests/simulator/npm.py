@@ -87,7 +87,7 @@ class Npm(Ecosystem):
         return f"{first}-{second}-{index}"
 
     def candidates(self, name: str) -> Sequence[int]:
-        """The index in the name, or the next: that of the lower-case twin."""
+        """The index in the name, or the next one, for the lower-case name."""
         return [index + more for index in super().candidates(name) for more in (0, 1)]
 
     def name_in_graph(self, options: Options, index: int) -> str:
@@ -138,7 +138,7 @@ class Npm(Ecosystem):
         return Link(*(choices[0] if rng.random() < 0.5 else rng.choice(choices)))
 
     def no_link(self, name: str) -> Link:
-        """A scope tells who the vendor is."""
+        """The vendor is the scope."""
         return Link("", "", "n/a", name.partition("/")[0] if name.startswith("@") else "n/a")
 
     def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
@@ -151,16 +151,16 @@ class Npm(Ecosystem):
         return (rng.choice(self.ordinary) if form == TWICE else spelling), form
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """What only the package's own developers, or its users, install."""
+        """Packages that only developers, or only users, install."""
         return [entry for entry in NOISE if rng.random() < 0.4]
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
-        """Some are deprecated, which is a note to their users and no withdrawal."""
+        """Some are deprecated, which is only a note."""
         del number, style
         return DEPRECATED if not plain and rng.random() < 0.05 else "plain"
 
     def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
-        """Unpublished versions: they have a date and nothing else."""
+        """Unpublished versions, which have only a date."""
         if rng.random() > 0.05:
             return ()
         first = releases[0]
@@ -193,7 +193,7 @@ class Npm(Ecosystem):
         return Page(package, base_url)
 
     def answer(self, path: str, query: Mapping[str, str], shelf: Shelf) -> Route | None:
-        """The replica, and what needs no query."""
+        """Responses of the replica, and those without a query."""
         match path:
             case "/_replicate":
                 return Route("npm.database", None, lambda _: feed.database(shelf))
@@ -210,7 +210,7 @@ class Npm(Ecosystem):
 
 
 class Packument:
-    """``/<name>``, abbreviated when the client prefers that."""
+    """``/<name>``, abbreviated if the client prefers that."""
 
     def __init__(self, shelf: Shelf, name: str) -> None:
         self.shelf, self.name = shelf, name
@@ -269,7 +269,7 @@ class Page:
 
     @cached_property
     def abbreviated(self) -> Document:
-        """What an installing client asks for: no dates, no repository."""
+        """The document for installing clients: no dates, no repository."""
         document = {
             "name": self.package.name,
             "dist-tags": _tags(self.package),
@@ -346,7 +346,7 @@ def semver(number: Number) -> str:
 
 
 def _link(link: Link) -> dict[str, Any]:
-    """The field of the packument and of each manifest that the link stands in."""
+    """The field with the link in the packument and in each manifest."""
     match link.field:
         case "repository.url":
             return {"repository": {"type": "git", "url": link.wire}}

@@ -53,7 +53,7 @@ def _end(shelf: Shelf) -> int:
 
 
 def _rows(shelf: Shelf, since: int) -> Iterator[dict[str, Any]]:
-    """Everything with a greater number, each document once: where it was changed last."""
+    """All documents with a greater number, each once at its last change."""
     history = shelf.history
     last = last_of_each(history.feed)
     first = max(history.first_sequence(0), since // STEP)

@@ -1,4 +1,4 @@
-"""What a simulated universe looks like: its size and shape, and the seed that it grows from."""
+"""The options of a simulated universe: its size, shape and seed."""
 
 import argparse
 import re
@@ -11,9 +11,9 @@ LONG_TAIL = "long-tail"
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How many of something: ``15`` exactly, ``2-30`` evenly spread, or ``long-tail``.
+    """A number of something: ``15`` exactly, ``2-30`` uniformly distributed, or ``long-tail``.
 
-    ``long-tail`` is what registries look like: half have six or fewer, some have hundreds.
+    ``long-tail`` resembles registries: half have six or fewer, some have hundreds.
     """
 
     low: int
@@ -22,10 +22,10 @@ class Amount:
 
     @classmethod
     def parse(cls, text: str) -> "Amount":
-        """Read one of the three spellings.
+        """Read one of the three forms.
 
         Raises:
-            ValueError: it is none of them.
+            ValueError: another form.
         """
         if text == LONG_TAIL:
             return cls(1, 300, long_tail=True)
@@ -70,7 +70,7 @@ class Options:
     port: int = _option(0, "port to listen on; 0 is any free one")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be served."""
+        """Reject options that cannot be served."""
         Amount.parse(self.versions)
         Amount.parse(self.requirements)
         if self.packages < 1:

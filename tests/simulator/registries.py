@@ -1,4 +1,4 @@
-"""The inventory of simulated registries, and a way to read one without a server."""
+"""The inventory of simulated registries, and access without a server."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ BY_NAME: dict[str, Ecosystem] = {cls.name: cls() for cls in ECOSYSTEMS}
 
 
 def open_registries(options: Options, base_url: str) -> dict[str, Registry]:
-    """All of them, by the name of the ecosystem."""
+    """All registries by the name of the ecosystem."""
     return {cls.name: Registry(cls(), options, base_url) for cls in ECOSYSTEMS}
 
 
 def open_registry(
     ecosystem: str, base_url: str = "http://simulator.invalid", **options: Any
 ) -> Registry:
-    """One, in this process: its truth is that of a server with the same options."""
+    """One registry in this process, equal to that of a server with the same options."""
     return open_registries(Options(**options), base_url)[ecosystem]

@@ -1,4 +1,4 @@
-"""One ecosystem while it runs: packages made when asked for, and releases made at run time."""
+"""One running ecosystem: packages generated on demand, and edits at run time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,9 +19,9 @@ KEPT_PAGES = 512
 
 
 class Registry(Shelf):
-    """The universe of one ecosystem, and what has happened in it since the start.
+    """The universe of one ecosystem, and its edits since the start.
 
-    Memory does not depend on the size of the universe, only on the number of edits.
+    Memory grows with the edits, not with the size of the universe.
     """
 
     def __init__(self, ecosystem: Ecosystem, options: Options, base_url: str) -> None:
@@ -55,11 +55,11 @@ class Registry(Shelf):
         return None if index is None else self.package(index)
 
     def name_of(self, index: int) -> str:
-        """The registry's spelling of a package's name, whether the package exists or not."""
+        """The registry's spelling of a package's name, even if the package does not exist."""
         return self.universe.name_of(index)
 
     def listed(self, events: Sequence[Event] | None = None) -> Iterator[Listed]:
-        """All packages that exist as of these events (default: those that are shown)."""
+        """All packages that exist after these events (by default the shown ones)."""
         history = self.history
         last = last_of_each(history.shown if events is None else events)
         added = sorted(index for index in last if index >= history.packages)
@@ -80,7 +80,7 @@ class Registry(Shelf):
         return self._page(package.index, package.edition)
 
     def _make_package(self, index: int) -> Package:
-        """As it was at the start, or when it was added."""
+        """Generate the package of the start, or the added one."""
         sequence = self.history.first_sequence(index)
         if index >= self.history.packages:
             added = (e for e in self.history.events if e.package == index and e.kind == "add")
@@ -95,14 +95,14 @@ class Registry(Shelf):
     # Changing ---------------------------------------------------------------------------
 
     def publish(self, name: str, *, requirements: int | None = None) -> Package:
-        """Release a new highest version, with that many requirements."""
+        """Release a new highest version, with this number of requirements."""
         package = self._require(name)
         release = self.universe.successor(package, requirements)
         releases = (*package.releases, release)
         return self._edit(package, releases, "publish", release.version)
 
     def yank(self, name: str, version: str, *, yanked: bool = True) -> Package:
-        """Withdraw a version, or take that back."""
+        """Yank or un-yank a version."""
         package = self._require(name)
         self._release(package, version)
         changed = (
@@ -111,20 +111,20 @@ class Registry(Shelf):
         return self._edit(package, tuple(changed), "yank" if yanked else "unyank", version)
 
     def delete_version(self, name: str, version: str) -> Package:
-        """Take a version away without a trace."""
+        """Delete a version without a trace."""
         package = self._require(name)
         self._release(package, version)
         left = tuple(r for r in package.releases if r.version != version)
         return self._edit(package, left, "delete-version", version)
 
     def delete(self, name: str) -> None:
-        """Take a package away: the registry answers 404."""
+        """Delete a package: the registry responds with 404."""
         index = self._require(name).index
         self._edited[index] = None
         self.history.record(index, "delete")
 
     def add(self) -> Package:
-        """A package that did not exist before."""
+        """Add a new package."""
         self.history.record(self.size, "add")
         self.size += 1
         package = self.package(self.size - 1)
@@ -132,7 +132,7 @@ class Registry(Shelf):
         return package
 
     def reset_sequence(self) -> None:
-        """Begin to count anew: everything has a far lower number, in the same order."""
+        """Restart the numbers, far lower and in the same order."""
         self.history.reset()
         self._package.cache_clear()
         self._page.cache_clear()
@@ -143,7 +143,7 @@ class Registry(Shelf):
         }
 
     def restore(self) -> None:
-        """Undo all that happened since the start; what was made is kept where it still holds."""
+        """Undo all edits; generated packages stay cached if still valid."""
         numbered_from, happened = self.history.first_sequence(0), bool(self.history.events)
         self._edited.clear()
         self.history.clear()

@@ -98,7 +98,7 @@ class RubyGems(Ecosystem):
         return f"{first}{'-_-.'[more % 4]}{second}{index}"
 
     def candidates(self, name: str) -> Sequence[int]:
-        """The index in the name, or the next: that of the lower-case twin."""
+        """The index in the name, or the next one, for the lower-case name."""
         return [index + more for index in super().candidates(name) for more in (0, 1)]
 
     def name_in_graph(self, options: Options, index: int) -> str:
@@ -112,7 +112,7 @@ class RubyGems(Ecosystem):
         return f"pkg:gem/{name}"
 
     def settings(self, base_url: str) -> dict[str, str]:
-        """The index and the API are two hosts."""
+        """The index and the API have two hosts."""
         return {
             "RUBYGEMS_INDEX_URL": f"{base_url}/index",
             "RUBYGEMS_API_URL": f"{base_url}/api/v1",
@@ -132,7 +132,7 @@ class RubyGems(Ecosystem):
         return f"{text}.{stage.name.lower()}{separator}{serial}"
 
     def link(self, rng: Random, name: str, owner: str, repository: str) -> Link:
-        """In the gemspec's metadata, or a field of the gem alone (``field`` begins with gem.)."""
+        """In the gemspec's metadata, or in a field of only the gem (``field`` begins with gem.)."""
         del name
         github = f"https://github.com/{owner}/{repository}"
         gitlab = f"https://gitlab.com/{owner}/{repository}"
@@ -151,7 +151,7 @@ class RubyGems(Ecosystem):
         return Link(*(choices[0] if rng.random() < 0.4 else rng.choice(choices)))
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """What a build for one platform requires beside one for all."""
+        """Additional requirements of a platform's build."""
         return [entry for entry in NOISE if rng.random() < 0.4]
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
@@ -223,7 +223,7 @@ class Page:
         return [build for r in published if not r.yanked for build in builds_of(r)]
 
     def numbers(self, version: str | None) -> list[str]:
-        """The builds of one version, or of all, as the list of versions has them."""
+        """The builds of one version, or of all, in the form of the list of versions."""
         return [_number(b) for b in self.builds if version in {None, b.release.version}]
 
     @cached_property

@@ -25,7 +25,7 @@ NO_SUCH_PATH = Document(b"the simulator has nothing here\n", "text/plain", statu
 
 
 class Simulation:
-    """The registries with everything that can be changed while they run."""
+    """The registries with all state that can be changed at run time."""
 
     def __init__(self, options: Options, base_url: str) -> None:
         self.options = options
@@ -90,10 +90,10 @@ class Simulation:
 
 @contextlib.asynccontextmanager
 async def serving(options: Options) -> AsyncIterator[Simulation]:
-    """A simulation that answers at ``base_url`` while the block runs.
+    """A simulation that is served at ``base_url`` during the block.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
     listener = socket.create_server((options.host, options.port), backlog=BACKLOG)
     host, port = listener.getsockname()[:2]

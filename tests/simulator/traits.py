@@ -1,4 +1,4 @@
-"""What is special about a package, for tests that look for one."""
+"""Traits of packages, for tests that search for special cases."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ TRAITS: dict[str, Callable[[Package], bool]] = {
 
 
 def traits(package: Package) -> frozenset[str]:
-    """The names of all that hold; also ``form:...`` of its releases and requirements."""
+    """The names of all traits of a package; also ``form:...`` of its releases and requirements."""
     names = {name for name, holds in TRAITS.items() if holds(package)}
     for release in package.releases:
         names.add(f"form:{release.form}")

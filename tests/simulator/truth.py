@@ -1,4 +1,4 @@
-"""What a correct graph holds, as the simulator knows it without reading its own documents."""
+"""The contents of a correct graph, computed without reading the simulator's own documents."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,9 +18,7 @@ Following = Literal["all", "latest"]
 class VersionTruth:
     """One Version node. ``requirements``: purl of the required package -> ``constraints``.
 
-    ``release_date`` is ``None`` where the registry no longer tells. ``facts`` are the other
-    properties, ``edges`` those of requirements that have some, by purl; JSON texts are values.
-    Both are ``None`` for ecosystems whose simulator does not tell them.
+    ``release_date`` is ``None`` if the registry no longer states it.
     """
 
     name: str
@@ -72,7 +70,7 @@ class PackageTruth:
 
 
 def truth_of(package: Package) -> PackageTruth:
-    """What the graph must hold of a package."""
+    """The correct data of a package in the graph."""
     return PackageTruth(
         ecosystem=package.ecosystem,
         purl=package.purl,
@@ -102,10 +100,10 @@ def _version(package: Package, release: Release) -> VersionTruth:
 
 
 def closure(registry: Registry, name: str, mode: Following) -> frozenset[str]:
-    """Purls of the packages that a job for one package must fill, itself included.
+    """Purls of the packages that a job for one package must extract, including itself.
 
-    ``all`` follows every version's requirements, ``latest`` those of the latest version.
-    Packages that the registry does not have are left out.
+    ``all`` follows every version's requirements, ``latest`` those of the latest version. Packages
+    that the registry does not have are skipped.
 
     Raises:
         LookupError: the registry does not have the package.

@@ -1,8 +1,8 @@
-"""Packages, releases and requirements as they truly are, each a pure function of the seed.
+"""The true packages, releases and requirements, as pure functions of the seed.
 
-Nothing here parses a version or a range. Releases come into being in ascending order, and a
-requirement is chosen from a table of pairs (what the registry writes, what the graph must
-hold), so that the truth is known before anything is written.
+This module parses no version or range. Releases are generated in ascending order, and requirements
+are chosen from tables of pairs (the registry's spelling, the graph's spelling), so the correct data
+is known before a document is written.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,11 +40,10 @@ class Bounds(NamedTuple):
 
 
 class Spelling(NamedTuple):
-    """A range as the registry writes it, and as the graph must hold it (None: not at all).
+    """A range in the registry's and in the graph's spelling (None: not in the graph).
 
-    ``text`` is the range alone where it does not admit the versions of ``graph``. All are format
-    strings with ``M m p`` (major, minor, patch), ``M1 m1 p1`` (each plus one) and ``n`` (the
-    required package's name).
+    Both are format strings with ``M m p`` (major, minor, patch), ``M1 m1 p1`` (each plus one) and
+    ``n`` (the required package's name).
     """
 
     wire: str
@@ -53,7 +52,7 @@ class Spelling(NamedTuple):
 
 
 def written(spelling: Spelling, bounds: Bounds, name: str) -> tuple[str, str | None, str | None]:
-    """What the registry says, what the graph must hold, and what ``declared`` adds to it."""
+    """The registry's text, and the graph's text."""
     major, minor, patch = bounds
     numbers = {"M": major, "m": minor, "p": patch, "n": name}
     numbers |= {"M1": major + 1, "m1": minor + 1, "p1": patch + 1}
@@ -76,7 +75,7 @@ class Requirement(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A field that names a repository, and what must be made of it."""
+    """A field with a repository, and the address that results."""
 
     field: str
     wire: str
@@ -88,8 +87,8 @@ class Link(NamedTuple):
 class Release:
     """One version.
 
-    ``stage`` is ``None`` for a version that nobody can parse; ``form`` is the way in which it
-    was published; ``noise`` are lines of its metadata that no edge may come from.
+    ``stage`` is ``None`` for an unparsable version; ``form`` is the kind of publication; ``noise``
+    are lines of its metadata that make no edge.
     """
 
     version: str
@@ -102,12 +101,12 @@ class Release:
 
     @property
     def stable(self) -> bool:
-        """Whether a plain install may take it."""
+        """Whether a plain install may select it."""
         return self.stage is not None and self.stage >= Stage.FINAL
 
     @property
     def prerelease(self) -> bool:
-        """Whether it comes before a final one."""
+        """Whether it precedes a final release."""
         return self.stage is not None and self.stage < Stage.FINAL
 
 
@@ -115,8 +114,8 @@ class Release:
 class Package:
     """One package; ``releases`` in serial order (unparsable versions first).
 
-    ``decoys`` are releases that the registry's document mentions and that are none:
-    unpublished ones, or lines in a format of the future.
+    ``decoys`` are entries of the document that are no releases: unpublished ones, or lines in a
+    future format.
     """
 
     ecosystem: str
@@ -150,12 +149,12 @@ class Package:
 
     @cached_property
     def targets(self) -> frozenset[int]:
-        """Indexes of the packages that any release requires; -1 for those that do not exist."""
+        """Indexes of the packages that any release requires; -1 for missing ones."""
         return frozenset(r.target for release in self.releases for r in release.requirements)
 
 
 class _Wish(NamedTuple):
-    """A requirement that a package has in all of its versions, with growing bounds."""
+    """A requirement of all versions of a package, with growing bounds."""
 
     target: int
     name: str
@@ -173,7 +172,7 @@ class _Wish(NamedTuple):
 
 
 class _Demand(NamedTuple):
-    """What the versions of a package require: ``each`` so many of the wishes, and the noise."""
+    """The requirements of a package's versions: ``each`` of the wishes, and the noise."""
 
     each: int
     wishes: Sequence[_Wish]
@@ -186,7 +185,7 @@ class _Demand(NamedTuple):
 
 
 class Universe:
-    """All packages of one ecosystem. Makes them anew on every call; keeps none."""
+    """All packages of one ecosystem, generated anew on every call."""
 
     def __init__(self, ecosystem: "Ecosystem", options: Options) -> None:
         self.ecosystem = ecosystem
@@ -199,7 +198,7 @@ class Universe:
         return self.ecosystem.name_of(self.options, index)
 
     def index_of(self, name: str) -> int | None:
-        """The package that a spelling of a name means, in a universe without end."""
+        """The package of a spelling, in a universe without end."""
         normalize = self.ecosystem.normalize
         for index in self.ecosystem.candidates(name):
             if normalize(self.name_of(index)) == normalize(name):
@@ -207,7 +206,7 @@ class Universe:
         return None
 
     def package(self, index: int) -> Package:
-        """The package with that index, as it is before anything happens to it."""
+        """The package with that index, before any edit."""
         eco, plain = self.ecosystem, self.options.plain
         rng = Random(f"{self.options.seed}/{eco.name}/{index}")
         name = self.name_of(index)
@@ -236,9 +235,9 @@ class Universe:
         )
 
     def successor(self, package: Package, requirements: int | None = None) -> Release:
-        """A release that a package could make next: a new major version, a day after its last.
+        """A possible next release of a package: a new major version, a day after its last one.
 
-        ``requirements``: how many; default is as many as the package's versions have.
+        ``requirements``: their number, by default that of the package's versions.
         """
         rng = Random(f"{self.options.seed}/{package.purl}/{package.edition}")
         demand = self._demand(rng, package.index, package.name, count=requirements)
@@ -259,7 +258,7 @@ class Universe:
     # Requirements -----------------------------------------------------------------------
 
     def _demand(self, rng: Random, index: int, name: str, *, count: int | None = None) -> _Demand:
-        """Two wishes more than a version has, so that versions differ."""
+        """Two more requirements than a version has, so that versions differ."""
         eco, plain = self.ecosystem, self.options.plain
         if count is None:
             count = self._requirements.draw(rng)

@@ -1,4 +1,4 @@
-"""How version numbers and dates of a package go on, from its first release to its last."""
+"""The sequence of a package's version numbers and dates."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ LAST_RELEASES = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 class Stage(IntEnum):
-    """Where a release stands before or after the final one of the same number, in order."""
+    """The position of a release before or after the final one of the same number."""
 
     DEV = 0
     ALPHA = 1
@@ -26,7 +26,7 @@ class Stage(IntEnum):
 
 
 class Number(NamedTuple):
-    """A version as an idea; an ecosystem spells it. ``build`` counts from 1, 0 is none."""
+    """An abstract version, spelled by an ecosystem. ``build`` counts from 1, 0 is none."""
 
     epoch: int
     major: int
@@ -81,7 +81,7 @@ def _next(rng: Random, number: Number) -> Number:
 
 
 def dates(rng: Random, count: int, resolution: timedelta) -> list[datetime]:
-    """Ascending, all different, in the resolution that the registry writes."""
+    """Ascending, distinct, in the resolution of the registry."""
     whole = LAST_RELEASES - FIRST_RELEASES
     begin = FIRST_RELEASES + whole * (0.8 * rng.random())
     step = (LAST_RELEASES - begin) * (0.3 + 0.7 * rng.random()) / max(count, 1)

@@ -1,8 +1,7 @@
-"""Documents as large as the largest of npm, with what these are full of.
+"""Documents as large as the largest of npm, with similar contents.
 
-A packument repeats for each version all that its ``package.json`` says: scripts, development
-dependencies, exports, contributors, long ago the readme as well. Little of it is needed, and a
-reader has to get past it.
+A packument repeats the whole ``package.json`` for each version: scripts, development dependencies,
+exports, contributors, formerly also the readme. Readers use little of it.
 """
 
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from tests.simulator.words import ADJECTIVES, NOUNS
 
 
 def heavier(body: bytes, size: int) -> bytes:
-    """The same packument with more in its manifests: ``size`` bytes, or a little more.
+    """The same packument with larger manifests: ``size`` bytes, or a little more.
 
     Raises:
-        ValueError: the document has no versions to fill, or has that size already.
+        ValueError: the document has no versions, or already has that size.
     """
     document: dict[str, Any] = orjson.loads(body)
     manifests: dict[str, dict[str, Any]] = document.get("versions", {})
@@ -38,7 +37,7 @@ def heavier(body: bytes, size: int) -> bytes:
 
 
 def _package_json(version: str) -> dict[str, Any]:
-    """What else authors write."""
+    """Further fields of authors."""
     modules = [f"{adjective}-{noun}" for adjective, noun in zip(ADJECTIVES, NOUNS, strict=True)]
     return {
         "gitHead": version.encode().hex().ljust(40, "0")[:40],
@@ -53,7 +52,7 @@ def _package_json(version: str) -> dict[str, Any]:
 
 
 def _lines() -> Iterator[str]:
-    """Lines of a readme, no two of them alike."""
+    """Distinct lines of a readme."""
     for number in count():
         adjective, noun = ADJECTIVES[number % 32], NOUNS[number // 32 % 32]
         yield f'{number}. "{noun}" is *{adjective}*: `require("{noun}-{number}").{adjective}()`\n'

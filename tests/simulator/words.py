@@ -1,4 +1,4 @@
-"""Words that names are made of."""
+"""Words for names."""
 
 from zlib import crc32
 

@@ -1,4 +1,4 @@
-"""The simulator's crates.io: archives that open, digests that fit, lines beside a real one."""
+"""The simulator's crates.io: readable archives, matching digests, and real lines for comparison."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ def index_files() -> Shown:
 
 
 def test_index_files(index_files: Shown) -> None:
-    """A line a version, with the true dates, yanks and dependencies."""
+    """One line per version, with the true dates, yanks and dependencies."""
     for package, truth, page in index_files:
         lines = [json.loads(line) for line in page.index.body.splitlines()]
         known = {line["vers"]: line for line in lines if line.get("v", 1) <= 2}
@@ -89,7 +89,7 @@ def test_short_crate_names() -> None:
 
 @pytest.mark.recordings
 def test_index_lines_have_the_recorded_set(recordings: Path, index_files: Shown) -> None:
-    """A recorded line of the index (2019) has no field that the simulator's lack."""
+    """The simulator has all fields of a recorded line of the index (2019)."""
     recorded = (recordings / "kornelski__crates.io-index/se/rd/serde_json").read_text()
     line = json.loads(recorded.splitlines()[-1])
     for _, _, page in index_files:

@@ -1,4 +1,4 @@
-"""What a simulated registry remembers: events in order, listings without making packages."""
+"""The history of a simulated registry: ordered events, and listings without generating packages."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def edited(ecosystem: str = "npm") -> Registry:
 
 @every_ecosystem
 def test_edits_are_events(ecosystem: str) -> None:
-    """Each edit is one more number, later than all before, and the package has it."""
+    """Each edit has a new highest number, which the package has, too."""
     history = (registry := edited(ecosystem)).history
     assert [event.kind for event in history.events] == [
         "publish", "yank", "unyank", "delete-version", "delete", "add",
@@ -47,7 +47,7 @@ def test_edits_are_events(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_listings_agree_with_the_packages(ecosystem: str) -> None:
-    """What is listed is what there is, with the same names and numbers."""
+    """Listings have the existing packages, with their names and numbers."""
     registry = edited(ecosystem)
     packages = filter(None, map(registry.package, range(registry.size)))
     assert [(p.index, p.name, p.sequence) for p in packages] == [
@@ -56,7 +56,7 @@ def test_listings_agree_with_the_packages(ecosystem: str) -> None:
 
 
 def test_a_stale_registry_shows_less() -> None:
-    """Its end, its feed and its listing are as they were; the packages are as they are."""
+    """Its end, feed and listing are those of before; the packages are current."""
     registry = edited()
     before = [listed.name for listed in open_registry("npm", packages=10).listed()]
     registry.history.show(0)
@@ -68,7 +68,7 @@ def test_a_stale_registry_shows_less() -> None:
 
 
 def test_dropped_entries_are_lost_to_the_feed_alone() -> None:
-    """The last ones that are left; the end and the listing stay."""
+    """The last remaining ones are dropped; the end and the listing stay."""
     history = (registry := edited()).history
     end, listed = history.end, list(registry.listed())
     history.drop(2)
@@ -93,7 +93,7 @@ def test_a_reset_lowers_all_numbers_and_keeps_the_order() -> None:
 
 
 def test_restoring_forgets_everything() -> None:
-    """The registry is as it was at the start, also to those who hold a validator."""
+    """The registry is as at the start, also for clients with a validator."""
     fresh = open_registry("npm", packages=10)
     registry = edited()
     registry.reset_sequence()
@@ -105,7 +105,7 @@ def test_restoring_forgets_everything() -> None:
 
 @given(st.lists(st.integers(0, 5)))
 def test_last_events(indexes: list[int]) -> None:
-    """One for each package, in the order in which they happened."""
+    """One per package, in their order."""
     history = open_registry("npm", packages=10).history
     events = [history.record(index, "publish") for index in indexes]
     last = last_of_each(events)
@@ -115,7 +115,7 @@ def test_last_events(indexes: list[int]) -> None:
 
 
 def test_a_million_packages_are_there_at_once() -> None:
-    """Nothing is made before it is asked for."""
+    """Nothing is generated before it is requested."""
     registry = open_registry("pypi", packages=1_000_000)
     assert next(registry.listed()).package == 0
     assert registry.package(999_999) is not None

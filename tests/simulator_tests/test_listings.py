@@ -16,7 +16,7 @@ SIMPLE_JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    """A client that follows nothing."""
+    """A client that follows no redirects."""
     with httpx.Client(trust_env=False, timeout=10) as client:
         yield client
 
@@ -52,7 +52,7 @@ def test_all_projects(simulator: Simulator, http: httpx.Client, projects: str) -
 
 
 def test_projects_as_html(simulator: Simulator, http: httpx.Client, projects: str) -> None:
-    """Without an Accept header it is HTML, and another document than the JSON."""
+    """Without an Accept header it is HTML, a different document from the JSON."""
     html, data = http.get(projects), http.get(projects, headers=SIMPLE_JSON)
     assert html.headers["content-type"].startswith("text/html")
     assert html.headers["etag"] != data.headers["etag"]
@@ -110,7 +110,7 @@ def test_parts_of_files(simulator: Simulator, http: httpx.Client, projects: str)
 
 
 def test_the_feed_of_changes(simulator: Simulator, http: httpx.Client, changes: str) -> None:
-    """Every document once, in order, in consecutive pages; the end is where it says."""
+    """Every document once, in order, in consecutive pages, up to the announced end."""
     rows: list[dict[str, Any]] = []
     since = 0
     while True:
@@ -172,7 +172,7 @@ def test_the_history(simulator: Simulator) -> None:
 
 
 def test_invalid_commands(simulator: Simulator) -> None:
-    """An unknown registry, and an unknown command."""
+    """An unknown registry, and an unknown command, are errors."""
     with pytest.raises(LookupError, match="no ecosystem"):
         simulator.reset_sequence("cpan")
     with pytest.raises(LookupError, match="nothing at"):

@@ -1,7 +1,7 @@
-"""The simulator's Maven Central, beside its truth and real documents.
+"""The simulator's Maven Central, compared with its data and real documents.
 
-The truth is worked out again by a small reading of the POMs, which knows what Maven documents of
-inheritance and interpolation and nothing of the program.
+A small reader of POMs computes the requirements again. It knows Maven's documentation of
+inheritance and interpolation, and nothing of the program.
 """
 
 import re
@@ -28,7 +28,7 @@ Shown = list[tuple[Package, PackageTruth, Page]]
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """A repository of its own."""
+    """A separate repository."""
     return open_registry("maven", versions="1-30")
 
 
@@ -58,7 +58,7 @@ class Dependency(NamedTuple):
 
 
 class Pom:
-    """A POM with all that it inherits."""
+    """A POM with its inherited values."""
 
     def __init__(self, registry: Registry, group: str, artifact: str, version: str) -> None:
         self.registry = registry
@@ -75,7 +75,7 @@ class Pom:
         self.known = {"groupId": group, "artifactId": artifact, "version": version}
 
     def properties(self) -> dict[str, str]:
-        """Its own before its parent's."""
+        """Its own properties, before its parent's."""
         inherited = self.parent.properties() if self.parent else {}
         own = {
             etree.QName(e).localname: e.text or "" for e in self.root.iterfind("{*}properties/*")
@@ -83,7 +83,7 @@ class Pom:
         return inherited | own
 
     def declared(self, *paths: str) -> Iterator[tuple[str, ...]]:
-        """The texts of dependencies at these paths, here and in the parents."""
+        """The texts of dependencies at these paths, in the POM and its parents."""
         for path in paths:
             for element in self.root.iterfind(path):
                 names = ("groupId", "artifactId", "type", "version", "scope", "optional")
@@ -94,7 +94,7 @@ class Pom:
             yield from self.parent.declared(*paths)
 
     def dependencies(self) -> list[Dependency]:
-        """As an install would see them."""
+        """The dependencies of an install."""
         properties = self.properties() | {
             f"{prefix}{name}": value
             for prefix in ("", "project.", "pom.")
@@ -129,7 +129,7 @@ class Pom:
 
 
 def as_utf8(body: bytes) -> bytes:
-    """Without what an XML parser stumbles over: Latin letters that are declared as UTF-8."""
+    """Replace Latin-1 letters that are declared as UTF-8, which XML parsers reject."""
     try:
         etree.fromstring(body)
     except etree.XMLSyntaxError:
@@ -143,7 +143,7 @@ def texts(element: etree._Element) -> list[str]:
 
 
 def constraint(versions: list[str]) -> str:
-    """What the graph holds of a package's versions in a POM."""
+    """The graph's constraint for a package's versions in a POM."""
     tidy = ["".join(version.split()) for version in versions]
     if any(not v or "$" in v or v in {"(,)", "LATEST", "RELEASE"} for v in tidy):
         return "any"
@@ -151,7 +151,7 @@ def constraint(versions: list[str]) -> str:
 
 
 def test_poms(registry: Registry, projects: Shown) -> None:
-    """What a POM requires, with its parents and bills of materials, is what is true."""
+    """The requirements of a POM, with its parents and bills of materials, are correct."""
     for package, truth, page in projects:
         for release, version in zip(package.releases, truth.versions, strict=True):
             pom = Pom(registry, page.group, page.artifact, release.version)
@@ -170,7 +170,7 @@ def test_poms(registry: Registry, projects: Shown) -> None:
 
 
 def test_lists_of_versions(projects: Shown) -> None:
-    """All versions, or all but the one that the list names as the newest release."""
+    """All versions, or all except the one that the list names as the newest release."""
     hidden = 0
     for package, truth, page in projects:
         root = etree.fromstring(page.metadata.body)
@@ -187,7 +187,7 @@ def test_lists_of_versions(projects: Shown) -> None:
 
 
 def test_a_parent_that_is_not_there(registry: Registry, projects: Shown) -> None:
-    """Some releases name a parent that the repository does not have."""
+    """Some releases have a parent that the repository lacks."""
     orphans = 0
     for package, _, page in projects:
         for release in package.releases:
@@ -213,7 +213,7 @@ def test_shared_documents(registry: Registry, projects: Shown) -> None:
 
 
 def test_encodings(projects: Shown) -> None:
-    """POMs come in several encodings, and one in many lies about its own."""
+    """POMs have several encodings, and a few declare a wrong one."""
     bodies = [newest_pom(page) for _, _, page in projects]
     assert {re.findall(rb'encoding="([\w-]+)"', body[:60])[:1] == [] for body in bodies} == {
         True,
@@ -233,7 +233,7 @@ def newest_pom(page: Page) -> bytes:
 
 
 def test_documents_never_change() -> None:
-    """A parent at some coordinates is the same before and after a release: caches keep it."""
+    """A parent is the same before and after a release, so caches keep it."""
     registry = open_registry("maven", packages=60, versions="3")
     for index in range(60):
         package = registry.package(index)
@@ -249,7 +249,7 @@ def test_documents_never_change() -> None:
 
 
 def test_paths_tell_case(registry: Registry) -> None:
-    """Another case is another path, and a path that is no place of the layout is nothing."""
+    """A path with another case is not found, and neither is one outside the layout."""
     names = map(registry.universe.name_of, range(PACKAGES))
     name = next(name for name in names if name != name.lower())
     group, _, artifact = name.partition(":")
@@ -278,7 +278,7 @@ def test_lists_have_the_recorded_elements(recordings: Path, projects: Shown) -> 
 
 @pytest.mark.recordings
 def test_poms_have_recorded_elements(recordings: Path, projects: Shown) -> None:
-    """What stands in a simulated POM stands in real ones, or is in Maven's description."""
+    """All elements of simulated POMs are in real ones, or in Maven's description."""
     folder = recordings / "aboutcode-org__purldb/minecode/tests/testfiles/maven/pom"
     real: set[str] = set()
     for path in folder.glob("*.pom"):
@@ -295,7 +295,7 @@ def test_poms_have_recorded_elements(recordings: Path, projects: Shown) -> None:
 
 
 def names_in(root: etree._Element) -> set[str]:
-    """Local names of the elements, those of properties left out."""
+    """Local names of the elements, without those of properties."""
     for element in root.iterfind(".//{*}properties"):
         element.clear()
     return {etree.QName(element).localname for element in root.iter("*")}

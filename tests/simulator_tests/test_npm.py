@@ -1,4 +1,4 @@
-"""The simulator's npm, beside its truth and real packuments."""
+"""The simulator's npm, compared with its data and real packuments."""
 
 import json
 from datetime import datetime
@@ -27,7 +27,7 @@ def packuments() -> Shown:
 
 
 def test_packuments(packuments: Shown) -> None:
-    """Versions, dates and tags are the true ones; dependencies are those and an alias's name."""
+    """Versions, dates, tags and dependencies are correct, including aliases."""
     for package, truth, page in packuments:
         document = json.loads(page.full.body)
         assert document["name"] == package.name
@@ -54,7 +54,7 @@ def installed(key: str, wire: str) -> str:
 
 
 def test_abbreviated_packuments(packuments: Shown) -> None:
-    """What installing clients get has the same versions, and neither dates nor repository."""
+    """Installing clients get the same versions, without dates and repository."""
     for _, _, page in packuments:
         full, short = json.loads(page.full.body), json.loads(page.abbreviated.body)
         assert page.abbreviated.media_type == ABBREVIATED
@@ -66,7 +66,7 @@ def test_abbreviated_packuments(packuments: Shown) -> None:
 
 @pytest.mark.recordings
 def test_packuments_have_the_recorded_keys(recordings: Path, packuments: Shown) -> None:
-    """What the simulator writes in a packument stands in real ones too."""
+    """All keys of a simulated packument are in real ones."""
     folder = recordings / "dependabot__dependabot-core/npm_and_yarn/spec/fixtures/npm_responses"
     real = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
     real = [document for document in real if "versions" in document]

@@ -1,4 +1,4 @@
-"""The simulator's NuGet.org, beside its truth and real documents."""
+"""The simulator's NuGet.org, compared with its data and real documents."""
 
 import codecs
 import json
@@ -43,7 +43,7 @@ def entries(page: Page) -> list[dict[str, Any]]:
 
 
 def test_registrations(registrations: Shown) -> None:
-    """Each version with its date, its listing and what it requires for all frameworks."""
+    """Each version has its date, its listing, and its requirements for all frameworks."""
     for package, truth, page in registrations:
         for entry, version in zip(entries(page), truth.versions, strict=True):
             assert entry["id"] == package.name
@@ -61,7 +61,7 @@ def test_registrations(registrations: Shown) -> None:
 
 
 def test_groups(registrations: Shown) -> None:
-    """There are groups for all frameworks and for some, and frameworks that differ."""
+    """Groups for all frameworks, for some, and frameworks with different groups exist."""
     groups = [e["dependencyGroups"] for _, _, page in registrations for e in entries(page)]
     assert {len(each) for each in groups} == {1, 3}
     assert {"targetFramework" in group for each in groups for group in each} == {True, False}
@@ -70,7 +70,7 @@ def test_groups(registrations: Shown) -> None:
 
 
 def test_pages() -> None:
-    """From 128 versions on, the index names pages of 64; each is found at its address."""
+    """From 128 versions on, the index has pages of 64, each at its address."""
     for count in (INLINED, INLINED + 1, 3 * PER_PAGE):
         registry = open_registry("nuget", versions=str(count), packages=3)
         package = registry.package(2)
@@ -112,7 +112,7 @@ def test_nuspecs(registrations: Shown) -> None:
 
 
 def test_only_lower_case_is_found() -> None:
-    """The registry is made of files: an id with capitals in its address is another file."""
+    """An address with capitals in the id is not found."""
     registry = open_registry("nuget", packages=50)
     name = next(p.name for p in map(registry.package, range(50)) if p and p.name != p.name.lower())
     for path, there in ((name.lower(), True), (name, False)):
@@ -124,7 +124,7 @@ def test_only_lower_case_is_found() -> None:
 
 @pytest.mark.recordings
 def test_registrations_have_the_recorded_keys(recordings: Path, registrations: Shown) -> None:
-    """Recorded registrations have no field that the simulator's lack."""
+    """The simulator has all fields of recorded registrations."""
     folder = recordings / "_decoded/google__osv.dev~go~osv~ecosystem~testdata~TestNuGet_GetVersions"
     inlined = json.loads(next(folder.glob("001_*")).read_bytes())
     paged = json.loads(next(folder.glob("003_*")).read_bytes())
@@ -148,7 +148,7 @@ def test_registrations_have_the_recorded_keys(recordings: Path, registrations: S
 
 @pytest.mark.recordings
 def test_the_error_is_the_recorded_one(recordings: Path) -> None:
-    """An unknown id is answered with the same document."""
+    """The response for an unknown id is the recorded one."""
     name = "google__osv.dev~go~osv~ecosystem~testdata~TestNuGet_GetVersions_NotFound"
     (path,) = (recordings / "_decoded" / name).iterdir()
     recorded, simulated = (etree.fromstring(body) for body in (path.read_bytes(), NOT_FOUND.body))

@@ -1,4 +1,4 @@
-"""The simulator's PyPI, read by other readers than the program's, and beside a real answer."""
+"""The simulator's PyPI, read by other readers than the program's, and compared with real data."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def projects() -> Shown:
 
 
 def test_project_pages(projects: Shown) -> None:
-    """Versions, dates and yanks of a project page are the true ones (PEP 691 and 700)."""
+    """Versions, dates and yanks of a project page are correct (PEP 691 and 700)."""
     for package, truth, page in projects:
         document = json.loads(page.simple_json.body)
         assert document["name"] == canonicalize_name(package.name)
@@ -57,7 +57,7 @@ def test_project_pages(projects: Shown) -> None:
 
 
 def version_of(filename: str, known: dict[str, Any]) -> str:
-    """The version of a distribution file, as it is spelled among the known ones."""
+    """The version of a distribution file, in the spelling of the known ones."""
     if filename.endswith(".whl"):
         _, version, _, _ = parse_wheel_filename(filename)
     else:
@@ -76,7 +76,7 @@ def _parsed(version: str) -> Version | None:
 
 
 def test_metadata_files(projects: Shown) -> None:
-    """A metadata file has its announced digest, is valid, and requires what the truth says."""
+    """A metadata file has its announced digest, is valid, and has the correct requirements."""
     read = 0
     for package, truth, page in projects:
         document = json.loads(page.simple_json.body)
@@ -158,12 +158,12 @@ def test_html_pages(projects: Shown) -> None:
     ],
 )
 def test_negotiation(accept: str | None, expected: str) -> None:
-    """The form of a project page is what Accept prefers, and HTML if it names none of them."""
+    """The format of a project page follows Accept; the default is HTML."""
     assert negotiate(accept) == expected
 
 
 def test_spellings_of_a_project() -> None:
-    """A project is found by any spelling, which never matters for its purl."""
+    """A project is found by any spelling, and its purl is always the same."""
     shelf = open_registry("pypi")
     for index in range(100):
         package = shelf.package(index)
@@ -175,7 +175,7 @@ def test_spellings_of_a_project() -> None:
 
 @pytest.mark.recordings
 def test_json_api_has_the_recorded_set(recordings: Path, projects: Shown) -> None:
-    """A recorded answer of PyPI's JSON API and the simulator's have the same fields."""
+    """A recorded response of PyPI's JSON API has the same fields."""
     folder = recordings / "dependabot__dependabot-core/python/spec/fixtures/pypi"
     recorded = json.loads((folder / "pypi_response_luigi.json").read_bytes())
     package, _, page = projects[0]

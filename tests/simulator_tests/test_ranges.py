@@ -1,7 +1,7 @@
-"""The tables of ranges, against implementations of each ecosystem's own rules.
+"""The tables of ranges, compared with implementations of each ecosystem's own rules.
 
-The left side of each pair is evaluated by a reader of the ecosystem's grammar, the right side by
-``univers``, as the graph's readers do. Neither is the program's own.
+A reader of the ecosystem's grammar evaluates the left side of each pair, ``univers`` the right
+side, like the graph's readers. Neither is the program's own.
 """
 
 import re
@@ -51,7 +51,7 @@ WINDOWS = {**LINUX, "sys_platform": "win32", "os_name": "nt"}
 
 
 def spelled(spelling: Spelling) -> tuple[str, str | None]:
-    """Both sides with numbers in them."""
+    """Both sides, with numbers."""
     wire, graph, _ = written(spelling, BOUNDS, "project")
     return wire, graph
 
@@ -59,7 +59,7 @@ def spelled(spelling: Spelling) -> tuple[str, str | None]:
 def by_graph_readers(
     constraint: str, native: type, version: type, releases: Sequence[str] = RELEASES
 ) -> set[str]:
-    """The versions that the graph's readers find."""
+    """The versions that the graph's readers select."""
     if constraint == "any":
         return set(releases)
     versions = native.from_native(constraint)  # type: ignore[attr-defined]
@@ -68,9 +68,10 @@ def by_graph_readers(
 
 @pytest.mark.parametrize("spelling", [*pypi.ORDINARY, *pypi.RARE], ids=str)
 def test_pypi(spelling: Spelling) -> None:
-    """As pip on Linux would read it, on Windows if it means nothing there.
+    """Evaluated like pip on Linux, or on Windows if it has no effect on Linux.
 
-    A clause ``!=1.2.*`` cannot be said to the graph's readers: they see some versions more.
+    A clause ``!=1.2.*`` cannot be expressed for the graph's readers, which select some more
+    versions.
     """
     wire, constraint = spelled(spelling)
     assert constraint
@@ -91,7 +92,7 @@ def test_pypi(spelling: Spelling) -> None:
 
 @pytest.mark.parametrize("spelling", pypi.NOISE, ids=str)
 def test_pypi_noise(spelling: Spelling) -> None:
-    """Lines without an edge hold nowhere on today's CPythons, unless an extra is asked for."""
+    """Lines without an edge are false on today's CPythons, unless an extra is requested."""
     wire, constraint = spelled(spelling)
     assert constraint is None
     marker = Requirement("project" + wire).marker
@@ -105,7 +106,7 @@ NPM = dict.fromkeys((*npm_ranges.ORDINARY, *npm_ranges.RARE))
 
 @pytest.mark.parametrize("spelling", NPM, ids=str)
 def test_npm(spelling: Spelling) -> None:
-    """As node-semver reads it; what node-semver does not take for a range is ``any``."""
+    """Evaluated by node-semver; other texts are ``any``."""
     wire, constraint = spelled(spelling)
     assert constraint
     if wire.startswith("npm:"):
@@ -121,7 +122,7 @@ def test_npm(spelling: Spelling) -> None:
 
 @pytest.mark.parametrize("spelling", [*crates.ORDINARY, *crates.RARE], ids=str)
 def test_crates(spelling: Spelling) -> None:
-    """As Cargo reads it: a bare version is a caret range, build metadata means nothing."""
+    """Evaluated by Cargo's rules: a bare version is a caret range, build metadata is ignored."""
     wire, constraint = spelled(spelling)
     assert constraint
     clauses = [clause.strip().partition("+")[0] for clause in wire.split(",")]
@@ -142,7 +143,7 @@ GEM_OPERATORS: dict[str, Callable[[GemVersion, GemVersion], bool]] = {
 
 @pytest.mark.parametrize("spelling", [*rubygems.ORDINARY, *rubygems.RARE], ids=str)
 def test_rubygems(spelling: Spelling) -> None:
-    """Every clause holds; ``~> a.b.c`` is ``>= a.b.c`` and below ``a.(b+1)``."""
+    """Every clause must hold; ``~> a.b.c`` is ``>= a.b.c`` and below ``a.(b+1)``."""
     wire, constraint = spelled(spelling)
     assert constraint
     gem: Callable[[str], GemVersion] = GemVersion
@@ -160,7 +161,7 @@ NUGET_RELEASES = (*RELEASES, "2.1.3-alpha", "2.1.3-beta.1", "2.1.3.7", "2.1.3.8"
 
 
 def admitted_by_nuget(text: str) -> list[str]:
-    """The releases in a range, ascending."""
+    """The releases in a range, in ascending order."""
     if text.strip("*") != text:  # "1.2.*"
         prefix = text.removesuffix("*")
         return [v for v in NUGET_RELEASES if f"{v}.".startswith(prefix) and "-" not in v]
@@ -179,9 +180,9 @@ def admitted_by_nuget(text: str) -> list[str]:
 
 @pytest.mark.parametrize("spelling", dict.fromkeys((*nuget.ORDINARY, *nuget.RARE)), ids=str)
 def test_nuget(spelling: Spelling) -> None:
-    """As an interval; of a floating version all that it may float to, without prereleases.
+    """Evaluated as an interval; a floating version admits all versions to which it may float.
 
-    Of two target frameworks, the lowest and the highest version are those that any of them takes.
+    For two target frameworks, the bounds are the lowest and highest version of either.
     """
     wire, constraint = spelled(spelling)
     assert constraint
@@ -203,7 +204,7 @@ MAVEN_RELEASES = (
 
 
 def admitted_by_maven(text: str) -> set[str]:
-    """The releases in the sets of a requirement; of a bare version that one alone."""
+    """The releases in the sets of a requirement; a bare version admits only itself."""
     if text[0] not in "[(":
         text = f"[{text}]"
     admitted = set()
@@ -221,7 +222,7 @@ def admitted_by_maven(text: str) -> set[str]:
 
 @pytest.mark.parametrize("spelling", dict.fromkeys((*maven.ORDINARY, *maven.RARE)), ids=str)
 def test_maven(spelling: Spelling) -> None:
-    """Sets as Maven reads them; of a package that is declared twice, both."""
+    """Sets by Maven's rules; for a package that is declared twice, both."""
     wire, constraint = spelled(spelling)
     assert constraint
     found = by_graph_readers(constraint, MavenVersionRange, MavenVersion, MAVEN_RELEASES)
@@ -234,7 +235,7 @@ def test_maven(spelling: Spelling) -> None:
 
 @pytest.mark.parametrize("spelling", maven.UNRESOLVED, ids=str)
 def test_maven_unresolved(spelling: Spelling) -> None:
-    """What no property completes leaves any version possible."""
+    """An unresolved property admits any version."""
     wire, constraint = spelled(spelling)
     assert constraint == "any"
     assert not wire or "${" in wire

@@ -1,4 +1,4 @@
-"""The simulator's RubyGems.org, beside its truth and real documents."""
+"""The simulator's RubyGems.org, compared with its data and real documents."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def lines(page: Page) -> list[dict[str, str]]:
 
 
 def test_files_of_the_index(gems: Shown) -> None:
-    """A line for each version and platform; the pure Ruby line has the true requirements."""
+    """A line per version and platform; the pure Ruby line has the correct requirements."""
     platforms = set()
     for _, truth, page in gems:
         for version in truth.versions:
@@ -63,7 +63,7 @@ def test_files_of_the_index(gems: Shown) -> None:
 
 
 def test_validators(gems: Shown) -> None:
-    """The index's validator is the MD5 of the file, as the list of all versions has it."""
+    """The index's validator is the file's MD5, as in the list of all versions."""
     for _, _, page in gems:
         digest = hashlib.md5(page.info.body, usedforsecurity=False).hexdigest()
         assert page.info.etag == f'"{digest}"'
@@ -84,7 +84,7 @@ def test_lists_of_versions(gems: Shown) -> None:
 
 
 def test_dates_in_the_index(gems: Shown) -> None:
-    """Where lines tell dates, they are those of the list of versions."""
+    """Dates in lines equal those of the list of versions."""
     dated = [page for _, _, page in gems if "created_at:" in page.info.body.decode()]
     assert 0 < len(dated) < PACKAGES
     for page in dated:
@@ -95,7 +95,7 @@ def test_dates_in_the_index(gems: Shown) -> None:
 
 
 def test_links(gems: Shown) -> None:
-    """The gem's document names the repository; older versions' metadata name another."""
+    """The gem's document has the repository; older versions' metadata have another one."""
     for _, truth, page in gems:
         gem = json.loads(page.gem.body)
         assert gem["version"] == truth.latest
@@ -126,14 +126,14 @@ def test_yanked_versions() -> None:
 
 
 def test_ways_to_publish(gems: Shown) -> None:
-    """Some versions are built for platforms, some for these alone."""
+    """Some versions have builds for platforms, some only those."""
     forms = {release.form for package, _, _ in gems for release in package.releases}
     assert {PLATFORMS, NATIVE} <= forms
 
 
 @pytest.mark.recordings
 def test_documents_have_the_recorded_keys(recordings: Path, gems: Shown) -> None:
-    """A recorded document of the API has no field that the simulator's lack."""
+    """The simulator has all fields of recorded documents of the API."""
     folder = recordings / "dependabot__dependabot-core/bundler/spec/fixtures"
     path = folder / "rubygems_responses/versions-guard-bundler.json"
     builds = json.loads(path.read_bytes())
@@ -146,7 +146,7 @@ def test_documents_have_the_recorded_keys(recordings: Path, gems: Shown) -> None
 
 @pytest.mark.recordings
 def test_recorded_files_have_such_lines(recordings: Path) -> None:
-    """The lines that the simulator writes are of the form that real ones have."""
+    """The simulator's lines have the form of recorded ones."""
     folder = recordings / "dependabot__dependabot-core/bundler/spec/fixtures/rubygems_responses"
     found = 0
     for path in folder.glob("info-*"):

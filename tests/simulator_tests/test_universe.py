@@ -1,4 +1,4 @@
-"""Simulated packages: a function of the seed, in the shape asked for, in their true order."""
+"""Simulated packages: functions of the seed, in the requested shape and true order."""
 
 import re
 from collections import Counter
@@ -36,7 +36,7 @@ every_ecosystem = pytest.mark.parametrize("ecosystem", [cls.name for cls in ECOS
 
 @every_ecosystem
 def test_the_same_seed_gives_the_same_packages(ecosystem: str) -> None:
-    """A universe is a function of its options, whatever was asked for before."""
+    """A universe depends only on its options, not on earlier calls."""
     one, other = open_registry(ecosystem).universe, open_registry(ecosystem).universe
     other.package(500)
     assert [one.package(i) for i in range(50)] == [other.package(i) for i in range(50)]
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_packages(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_the_same_seed_gives_the_same_bytes(ecosystem: str) -> None:
-    """Two simulators with one seed cannot be told apart by their documents."""
+    """Two simulators with one seed serve equal documents."""
 
     def documents() -> list[bytes]:
         registry = open_registry(ecosystem)
@@ -96,7 +96,7 @@ def test_names_are_distinct(ecosystem: str) -> None:
 @pytest.mark.parametrize("name", ["", "x", "never-published-7", "amber-falcon-007", "../7", "@7"])
 @every_ecosystem
 def test_other_names_lead_nowhere(ecosystem: str, name: str) -> None:
-    """A name that only looks like one of ours is not found."""
+    """Similar names are not found."""
     assert open_registry(ecosystem, packages=10_000).find(name) is None
 
 
@@ -112,7 +112,7 @@ def test_exact_amounts(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_a_huge_package(ecosystem: str) -> None:
-    """The last package has as many versions as are asked for; the others are as they were."""
+    """The last package has the requested number of versions; the others are unchanged."""
     *others, huge = packages(ecosystem, 20, packages=20, huge=5000)
     assert len(huge.releases) == len({r.version for r in huge.releases}) == 5000
     assert "huge" in traits(huge)
@@ -121,7 +121,7 @@ def test_a_huge_package(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_small_universes(ecosystem: str) -> None:
-    """A universe of one package requires nothing; one of three requires what there is."""
+    """A universe of one package requires nothing; one of three requires existing ones."""
     (only,) = packages(ecosystem, 1, packages=1, requirements="5")
     assert only.targets <= {0}
     for package in packages(ecosystem, 3, packages=3, requirements="5"):
@@ -152,7 +152,7 @@ def test_every_kind_of_package_occurs(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_few_packages_are_required_by_many(ecosystem: str) -> None:
-    """Popularity follows a power law: the first percent gets more than a fifth of all edges."""
+    """Popularity follows a power law: the first percent has over a fifth of all edges."""
     required = Counter(
         target for package in packages(ecosystem, 1000, versions="2") for target in package.targets
     )
@@ -162,7 +162,7 @@ def test_few_packages_are_required_by_many(ecosystem: str) -> None:
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_the_order_of_pypi_is_that_of_pep_440(seed: int) -> None:
-    """Serial order is the order of ``packaging``; what it cannot parse comes first, by date."""
+    """Serial order is that of ``packaging``; unparsable versions come first, by date."""
     for package in packages("pypi", 150, seed=seed):
         odd = [r for r in package.releases if r.stage is None]
         regular = package.releases[len(odd) :]
@@ -203,7 +203,7 @@ def test_the_order_of_semver_is_that_of_semver(ecosystem: str, seed: int) -> Non
     [("maven", MavenVersion), ("rubygems", RubygemsVersion), ("nuget", NugetVersion)],
 )
 def test_the_order_is_that_of_the_graph_readers(ecosystem: str, version: type, seed: int) -> None:
-    """Serial order is the order of ``univers``; words in versions make prereleases, mostly."""
+    """Serial order is that of ``univers``; words in versions mostly make prereleases."""
     words = re.compile("(?!Final|RELEASE|sp|SP|SR)[A-Za-z]+")
     for package in packages(ecosystem, 150, seed=seed):
         versions = [version(r.version) for r in package.releases]
@@ -230,7 +230,7 @@ def test_latest(ecosystem: str) -> None:
 @pytest.mark.parametrize("mode", ["all", "latest"])
 @every_ecosystem
 def test_a_closure_is_closed(ecosystem: str, mode: str) -> None:
-    """What a package of a closure requires is in it, except what the registry does not have."""
+    """It has the requirements of its packages, except missing ones."""
     universe = open_registry(ecosystem, packages=200, missing=0.05)
     universe.delete(universe.universe.name_of(3))
     by_purl = {p.purl: p for i in range(200) if (p := universe.package(i))}
@@ -247,7 +247,7 @@ def test_a_closure_is_closed(ecosystem: str, mode: str) -> None:
 
 @every_ecosystem
 def test_missing_packages_are_required_and_do_not_exist(ecosystem: str) -> None:
-    """A share of requirements names what was never published."""
+    """Some requirements name packages that were never published."""
     universe = open_registry(ecosystem, missing=0.2)
     required = {
         purl for i in range(50) for purl in truth_of(universe.universe.package(i)).requirements
@@ -260,7 +260,7 @@ def test_missing_packages_are_required_and_do_not_exist(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_memory_does_not_grow_with_the_universe(ecosystem: str) -> None:
-    """Of 100,000 packages a fixed number is kept."""
+    """Of 100,000 packages a fixed number is cached."""
     universe = open_registry(ecosystem, packages=100_000, versions="2", requirements="2")
     for index in range(0, 100_000, 90):
         package = universe.package(index)
@@ -272,7 +272,7 @@ def test_memory_does_not_grow_with_the_universe(ecosystem: str) -> None:
 
 @every_ecosystem
 def test_edits(ecosystem: str) -> None:
-    """Releases, withdrawals and deletions change the truth, and can be undone."""
+    """Releases, yanks and deletions change the data, and can be undone."""
     universe = open_registry(ecosystem, packages=20, versions="4")
     name = universe.universe.name_of(5)
     before = universe.find(name)
@@ -303,14 +303,14 @@ def test_edits(ecosystem: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "5-", "9-3", "1.5", "long"])
 def test_amounts_that_make_no_sense(text: str) -> None:
-    """A mistake in an option is an error, not a guess."""
+    """An invalid option is an error."""
     with pytest.raises(ValueError, match="is not a number, a range"):
         Amount.parse(text)
 
 
 @given(low=st.integers(0, 1000), more=st.integers(0, 1000), seed=st.integers())
 def test_amounts_stay_in_their_range(low: int, more: int, seed: int) -> None:
-    """What is drawn is between the bounds, which are the same for an exact number."""
+    """Drawn numbers are between the bounds, which are equal for an exact number."""
     rng = Random(seed)
     assert low <= Amount.parse(f"{low}-{low + more}").draw(rng) <= low + more
     assert Amount.parse(str(low)).draw(rng) == low
@@ -318,6 +318,6 @@ def test_amounts_stay_in_their_range(low: int, more: int, seed: int) -> None:
 
 
 def test_options_survive_the_command_line() -> None:
-    """The child process gets what the client was told."""
+    """The child process receives the client's options."""
     options = Options(seed=9, packages=5, versions="2-3", plain=True, missing=0.5)
     assert Options.from_arguments(options.as_arguments()) == (options, False)

@@ -103,7 +103,7 @@ class Maven(Ecosystem):
         return f"org.{first}:{second}-{index}"
 
     def candidates(self, name: str) -> Sequence[int]:
-        """The index in the name, or the next: that of the lower-case twin."""
+        """The index in the name, or the next one, for the lower-case name."""
         return [index + more for index in super().candidates(name) for more in (0, 1)]
 
     def name_in_graph(self, options: Options, index: int) -> str:
@@ -159,11 +159,11 @@ class Maven(Ecosystem):
         return Link(field.removeprefix("scm."), wire, repository_url, vendor)
 
     def no_link(self, name: str) -> Link:
-        """The vendor of last resort is the first word of the group."""
+        """By default the vendor is the first word of the group."""
         return Link("", "", "n/a", name.partition(":")[0].partition(".")[0])
 
     def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
-        """Besides the text of a version, the place where it stands."""
+        """The text of a version, and its position in the POM."""
         spelling, form = super().requirement(rng, plain=plain)
         choice = 0.0 if plain else rng.random()
         if choice > 0.95:
@@ -205,7 +205,7 @@ class Maven(Ecosystem):
         return forms.ORDINARY if plain else rng.choices(self.release_forms, weights)[0]
 
     def decoys(self, rng: Random, releases: Sequence[Release]) -> tuple[Release, ...]:
-        """A version that is named and nowhere, as after a deployment that failed."""
+        """A version that is named but does not exist, as after a failed deployment."""
         if rng.random() > 0.05:
             return ()
         return (
@@ -278,7 +278,7 @@ class Metadata:
 
 
 class Pom:
-    """The POM of a release, of a project's parent or bill of materials, or one of everybody's."""
+    """The POM of a release, a project's parent, a bill of materials, or a shared parent."""
 
     def __init__(self, shelf: Shelf, place: Coordinates) -> None:
         self.shelf, self.place = shelf, place

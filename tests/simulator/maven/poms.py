@@ -1,4 +1,4 @@
-"""What Maven Central holds: ``maven-metadata.xml``, and POMs that inherit from each other.
+"""The documents of Maven Central: ``maven-metadata.xml``, and POMs that inherit from each other.
 
 https://maven.apache.org/repositories/metadata.html and https://maven.apache.org/pom.html
 """
@@ -58,7 +58,7 @@ class Page:
 
     @cached_property
     def metadata(self) -> Document:
-        """``maven-metadata.xml``; versions stand in the order of publication."""
+        """``maven-metadata.xml``; versions are in the order of publication."""
         names = [release.version for release in self._published]
         latest = [decoy.version for decoy in self.package.decoys] or names
         listed = "".join(
@@ -135,7 +135,7 @@ class Page:
         return self._team(release.version) if self.package.index % 2 else None
 
     def _team(self, child: str) -> Coordinates:
-        """The parent of everybody in a team, for a child with that version."""
+        """The parent of all projects of a team, for a child with this version."""
         team = self.package.index % TEAMS
         version = crc32(child.encode()) % TEAM_VERSIONS + 1
         return Coordinates(f"{SHARED_GROUP}.team{team}", TEAM, str(version))
@@ -176,7 +176,7 @@ class Page:
 
 
 def shared(place: Coordinates) -> Document | None:
-    """A POM that many projects share, if there is one at that place."""
+    """A POM that many projects share, if there is one at this path."""
     model = Model(place, "pom")
     top = Coordinates(SHARED_GROUP, CORPORATE, "1")
     if place in TEAM_PARENTS:
@@ -199,7 +199,7 @@ def shared(place: Coordinates) -> Document | None:
 
 
 def _require(model: Model, requirement: Requirement, key: str) -> None:
-    """Declare a dependency, its version where the requirement's form says."""
+    """Declare a dependency, with its version at the position of the requirement's form."""
     name, wire = requirement.name, requirement.wire
     own = f"${{{key}.version}}"
     match requirement.form:
@@ -230,7 +230,7 @@ def _require(model: Model, requirement: Requirement, key: str) -> None:
 
 
 def _mention(model: Model, requirement: Requirement) -> None:
-    """Write what looks like a dependency, and what no install follows."""
+    """Write an element that looks like a dependency, but is ignored by installs."""
     name, wire, form = requirement.name, requirement.wire, requirement.form
     # The same package may be required for real besides.
     tests = "<type>test-jar</type>"

@@ -38,29 +38,29 @@ UNUSABLE: Sequence[Fields] = (
 
 
 class Packing(NamedTuple):
-    """One publication of the index: its number, and how many events it has seen."""
+    """One publication of the index: its number, and its number of events."""
 
     number: int
     events: int
 
     @property
     def moment(self) -> datetime:
-        """By the index's own clock."""
+        """The time by the index's own clock."""
         return BEGINNING + (self.number - FIRST_CHUNK) * WEEK
 
     @property
     def milliseconds(self) -> int:
-        """The same, as the index writes times."""
+        """The time in the format of the index."""
         return (self.moment - EPOCH) // timedelta(milliseconds=1)
 
     @property
     def added(self) -> int:
-        """When what is new in it came into the index, in milliseconds."""
+        """The time when its new documents were added, in milliseconds."""
         return self.milliseconds - 1000
 
 
 class Publisher:
-    """What has been published of one repository's index so far."""
+    """The publications of one repository's index so far."""
 
     def __init__(self) -> None:
         self._chain = ""
@@ -68,7 +68,7 @@ class Publisher:
         self._made: tuple[Any, bytes] | None = None
 
     def properties(self, shelf: Shelf) -> Document:
-        """What is published; packs first, unless the registry is stale."""
+        """The current properties; publishes first, unless the registry is stale."""
         history = shelf.history
         packings = self._published(shelf)
         if len(history.shown) == len(history.events) > packings[-1].events:
@@ -90,7 +90,7 @@ class Publisher:
         return Document.tagged("\n".join([*lines, ""]).encode(), "text/plain")
 
     def whole(self, shelf: Shelf) -> Document:
-        """All that is published; that of a large universe is made while it is sent."""
+        """The whole index; for a large universe generated while it is sent."""
         last = self._published(shelf)[-1]
         state = (self._chain, last, tuple(shelf.history.events))
 
@@ -112,7 +112,7 @@ class Publisher:
         return Document.tagged(self._made[1], GZIP)
 
     def chunk(self, shelf: Shelf, number: int) -> Document | None:
-        """One chunk, if it is offered."""
+        """One chunk, if it is available."""
         events = self._events(shelf, number)
         packing = next((p for p in self._published(shelf) if p.number == number), None)
         if packing is None or not events:
@@ -135,7 +135,7 @@ class Publisher:
         return shown or self._packings[:1]
 
     def _events(self, shelf: Shelf, number: int) -> Sequence[Event]:
-        """What is new in a chunk; nothing if it is not offered."""
+        """The new events of a chunk; none if it is not available."""
         packings = self._published(shelf)
         at = number - packings[0].number
         if not 1 <= at < len(packings):

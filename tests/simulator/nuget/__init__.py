@@ -119,7 +119,7 @@ class NuGet(Ecosystem):
         return spelling, form
 
     def respell(self, rng: Random, name: str) -> str:
-        """Authors mind the case of an id as little as NuGet does."""
+        """Ids are case-insensitive, so authors use any case."""
         return name if rng.random() < 0.8 else name.lower()
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
@@ -161,9 +161,9 @@ class NuGet(Ecosystem):
 
 
 class ServiceIndex:
-    """``/v3/index.json``: where everything else is.
+    """``/v3/index.json``: the addresses of all resources.
 
-    Clients take it from their configuration; only the program's own settings matter here.
+    The program takes them from its settings instead.
     """
 
     def __init__(self, eco: NuGet) -> None:
@@ -185,7 +185,7 @@ class ServiceIndex:
 
 
 class Blob:
-    """A document of one package; only the lower-case path finds it."""
+    """A document of one package, found only by its lower-case path."""
 
     def __init__(self, shelf: Shelf, name: str, kind: str, key: str = "") -> None:
         self.shelf, self.name, self.kind, self.key = shelf, name, kind, key

@@ -1,8 +1,8 @@
-"""The catalog of NuGet.org: everything that ever happened, in pages that say when.
+"""The catalog of NuGet.org: all events, in pages with times.
 
 https://learn.microsoft.com/nuget/api/catalog-resource. The packages of the start were published in
-commits of several, with one time each, that do not end where pages do; each edit is a commit.
-Pages and items stand in no order. Nothing is made before it is asked for.
+commits of several packages, with one time each, which do not end at page ends; each edit is a
+commit. Pages and items are in no order. Everything is generated on demand.
 """
 
 import re
@@ -37,7 +37,7 @@ DETAILS, DELETE = "nuget:PackageDetails", "nuget:PackageDelete"
 
 
 class Item(NamedTuple):
-    """What happened to one version."""
+    """An event of one version."""
 
     sequence: int
     kind: str
@@ -46,13 +46,13 @@ class Item(NamedTuple):
 
 
 def stamp(sequence: int) -> str:
-    """The time of a commit, without zeros at its end, as .NET writes it."""
+    """The time of a commit without trailing zeros, in .NET's format."""
     moment = BEGINNING + timedelta(seconds=sequence // A_SECOND)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.838714{sequence % A_SECOND}".rstrip("0") + "Z"
 
 
 class Catalog:
-    """Index and pages, of what the registry shows at the moment."""
+    """Index and pages of the shown events."""
 
     def __init__(self, shelf: Shelf, base_url: str) -> None:
         self.shelf = shelf
@@ -62,7 +62,7 @@ class Catalog:
 
     @property
     def count(self) -> int:
-        """Items in all."""
+        """The number of all items."""
         return self.shelf.history.packages + len(self.edits)
 
     def index(self) -> Document:
@@ -112,7 +112,7 @@ class Catalog:
         }
 
     def _sequence(self, position: int) -> int:
-        """The number of the commit that an item belongs to, by the item's place."""
+        """The number of an item's commit, by the item's position."""
         packages = self.shelf.history.packages
         if position >= packages:
             return self.edits[position - packages].sequence
@@ -129,7 +129,7 @@ class Catalog:
                 yield self.edits[position - packages]
 
     def _edit(self, event: Event) -> Iterator[Item]:
-        """An item for each version that an edit was about."""
+        """An item per version of an edit."""
         kind = DELETE if event.kind in {"delete", "delete-version"} else DETAILS
         versions = [event.version] if event.version else self._versions(event.package)
         if event.kind == "delete":
@@ -145,7 +145,7 @@ class Catalog:
             yield Item(event.sequence, kind, event.package, version)
 
     def _versions(self, index: int) -> list[str]:
-        """The versions that a package had at first."""
+        """The versions of a package at the start."""
         if self.shelf.options.plain and index < self.shelf.history.packages:
             return [ANY_VERSION]
         return [release.version for release in self.shelf.original(index).releases]

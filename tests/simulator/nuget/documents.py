@@ -1,4 +1,4 @@
-"""What NuGet.org answers with: registrations in pages, and nuspecs."""
+"""NuGet.org's documents: registrations in pages, and nuspecs."""
 
 import codecs
 import re
@@ -53,7 +53,7 @@ class Page:
 
     @cached_property
     def index(self) -> Document:
-        """All versions, or the addresses of the pages that have them."""
+        """All versions, or the addresses of their pages."""
         return _gzipped(
             {
                 "@id": f"{self.registration}/index.json",
@@ -68,7 +68,7 @@ class Page:
 
     @cached_property
     def pages(self) -> dict[str, Document]:
-        """The pages by ``<lowest>/<highest>``, of packages that have so many versions."""
+        """The pages by ``<lowest>/<highest>``, of packages with many versions."""
         if self._inlined:
             return {}
         return {
@@ -209,7 +209,7 @@ class Page:
 
 
 def wire_version(release: Release) -> str:
-    """A release's version as its author wrote it."""
+    """A release's version in its author's spelling."""
     version = release.version
     numbers, dash, label = version.partition("-")
     parts = numbers.split(".")
@@ -248,7 +248,7 @@ def _gzipped(value: Any) -> Document:
 
 
 def _moment(moment: datetime) -> str:
-    """Fractions without zeros at the end, as .NET writes them."""
+    """Fractions without trailing zeros, in .NET's format."""
     text = moment.isoformat(timespec="milliseconds")
     return re.sub(r"\.?0*(?=\+)", "", text)
 

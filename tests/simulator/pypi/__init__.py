@@ -122,7 +122,7 @@ class PyPI(Ecosystem):
         return name.upper().replace("-", "_")
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """Extras, and environments that nobody has any more."""
+        """Requirements of extras, and of environments that are no longer used."""
         return [(spelling, "plain") for spelling in NOISE if rng.random() < 0.25]
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:

@@ -1,4 +1,4 @@
-"""What PyPI answers with: project pages, the JSON API's documents, and core metadata."""
+"""PyPI's documents: project pages, the JSON API, and core metadata."""
 
 import hashlib
 import re
@@ -41,7 +41,7 @@ class File(NamedTuple):
 class Page:
     """The documents of one project.
 
-    Files announce the digests of their metadata, so that the metadata is made with the page.
+    Files announce the digests of their metadata, so the metadata is generated with the page.
     """
 
     def __init__(self, package: Package, normalized: str, base_url: str) -> None:
@@ -280,9 +280,9 @@ def _lines(release: Release) -> list[str]:
 
 
 def project_list(shelf: Shelf, media_type: str) -> Document:
-    """The list of all projects, in JSON or HTML, written while it is sent.
+    """The list of all projects, in JSON or HTML, generated while it is sent.
 
-    It is in no order that a client could rely on, as PEP 691 leaves it open.
+    As PEP 691 allows, it is in no particular order.
     """
     history = shelf.history
     serial = history.end
@@ -304,7 +304,7 @@ def project_list(shelf: Shelf, media_type: str) -> Document:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The text of a list: a head, a line for each project, something between, and a tail."""
+    """The text of a list: a head, a line per project, separators, and a tail."""
 
     shelf: Shelf
     head: str
@@ -324,7 +324,7 @@ class _Parts:
 
 
 def negotiate(accept: str | None) -> str:
-    """The media type that PyPI answers with: HTML when nothing it offers is asked for."""
+    """The media type of PyPI's response: HTML if no offered type is requested."""
     if accept == SIMPLE_JSON:
         return SIMPLE_JSON
     wanted: dict[str, float] = {}

@@ -35,7 +35,7 @@ def test_documents_and_counts(
 def test_conditional_requests(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str
 ) -> None:
-    """The response for a document that the client has is an empty 304, until it changes."""
+    """For a known document the response is an empty 304, until it changes."""
     first = http.get(urls[endpoint])
     etag = first.headers["etag"]
     for tags in (etag, f"W/{etag}", f'"other", {etag}', "*"):
@@ -48,7 +48,7 @@ def test_conditional_requests(
 
 @pytest.mark.parametrize("ecosystem", ECOSYSTEMS)
 def test_a_release_at_run_time(simulator: Simulator, http: httpx.Client, ecosystem: str) -> None:
-    """After a release the validator no longer holds, and the truth has one version more."""
+    """After a release the validator is outdated, and the data has one more version."""
     package = simulator.packages(ecosystem, 1, start=100)[0]
     url = document_url(simulator, ecosystem, package.name)
     accept = {"Accept": SIMPLE_JSON} if ecosystem == "pypi" else {}
@@ -138,7 +138,7 @@ def test_the_index_is_made_of_files(simulator: Simulator, http: httpx.Client) ->
 
 
 def test_truth_and_closures(simulator: Simulator) -> None:
-    """The client's truth is complete: the requirements of a package are in its closure."""
+    """The client's data is complete: the requirements of a package are in its closure."""
     for ecosystem in ECOSYSTEMS:
         found = simulator.packages(ecosystem, 1, start=300, traits=("requirements",))[0]
         truth = simulator.truth(ecosystem, found.name)
@@ -149,7 +149,7 @@ def test_truth_and_closures(simulator: Simulator) -> None:
 
 
 def test_all_truths() -> None:
-    """The truth of a whole registry, in pieces, is that of each package but deleted ones."""
+    """The data of a whole registry in parts equals that of each package, without deleted ones."""
     with Simulator.start(packages=450, versions="2", requirements="1") as small:
         gone = small.packages("npm", 1, start=200)[0]
         small.delete("npm", gone.name)

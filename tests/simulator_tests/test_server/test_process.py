@@ -19,7 +19,7 @@ pytest_plugins = ("tests.simulator.fixtures",)
 def test_two_processes_serve_the_same_bytes(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str]
 ) -> None:
-    """Documents depend on the options alone (and some on the address)."""
+    """Documents depend only on the options (and some on the address)."""
     with Simulator.start(packages=1000, seed=7) as other:
         for url in urls.values():
             one = http.get(url).content.replace(simulator.url.encode(), b"")
@@ -92,7 +92,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 
 def test_invalid_options() -> None:
-    """A simulator that cannot start says why and leaves no process behind."""
+    """A simulator that cannot start prints the reason and leaves no process."""
     with pytest.raises(ValueError, match="is not a number, a range"):
         Simulator.start(versions="many")
     with Simulator.start(packages=1) as simulator:

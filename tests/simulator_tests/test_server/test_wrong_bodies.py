@@ -53,7 +53,7 @@ def test_not_json(
 def test_fields_of_another_type_or_missing(
     simulator: Simulator, http: httpx.Client, urls: dict[str, str], endpoint: str
 ) -> None:
-    """Valid JSON of the wrong shape: all fields, or the named ones."""
+    """Valid JSON of the wrong form: all fields, or the named ones."""
 
     def objects() -> list[dict[str, object]]:
         answer = http.get(urls[endpoint], headers={"Accept": SIMPLE_JSON})
@@ -114,7 +114,7 @@ def test_oversized_bodies(
 
 
 def test_heavy_documents(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """The same package in any number of megabytes, with the contents of real documents."""
+    """The same package with any number of megabytes, and realistic contents."""
     whole = http.get(urls["npm.packument"]).json()
     simulator.fault("heavy", megabytes=5, times=1)
     heavy = http.get(urls["npm.packument"])
