@@ -20,9 +20,9 @@ class VersionNode:
     properties: Row
     labels: tuple[str, ...]
     links: int
-    """Number of Number of HAVE relationships from this package."""
+    """Number of HAVE relationships from this package."""
     owners: int
-    """Number of Number of HAVE relationships from all packages."""
+    """Number of HAVE relationships from all packages."""
     requirements: int
 
     @property

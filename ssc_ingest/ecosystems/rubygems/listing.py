@@ -66,7 +66,7 @@ class _Cursor(Cursor):
 
 
 class ListingPosition(_Cursor):
-    """The first The first ``names`` names of the list with that SHA-256 have been listed."""
+    """The first ``names`` names of the list with that SHA-256 have been listed."""
 
     sha256: str
     names: int = Field(ge=0)
