@@ -41,7 +41,7 @@ class SharedRequirements(Generic[DeclarationT]):
         return self._known[key]
 
     def package(self, name: str) -> PackageRef | None:
-        """The package of a name, or ``None`` if no package has it, which is reported."""
+        """The package of a name; ``None`` for an invalid name, which is reported."""
         try:
             return self._reference(name)
         except InvalidName:

@@ -217,7 +217,7 @@ def test_ports_that_are_always_taken(
     """After some ports it is an error."""
     monkeypatch.setattr("ssc_ingest.embedded.supervisor.choose_port", choosing(*[taken] * 3))
     supervisor.start(listener(taken))
-    with pytest.raises(PortTaken, match="server: every port"):
+    with pytest.raises(PortTaken, match="server: other programs took every chosen port"):
         supervisor.wait_ready(["server"], print)
 
 

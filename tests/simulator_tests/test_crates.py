@@ -22,7 +22,7 @@ Shown = list[tuple[Package, PackageTruth, Page]]
 
 @pytest.fixture(scope="module")
 def index_files() -> Shown:
-    """Packages with their truth and their documents."""
+    """Packages with their correct data and their documents."""
     registry = open_registry("cargo")
     packages = filter(None, map(registry.package, range(PACKAGES)))
     found = [(package, truth_of(package), registry.page(package)) for package in packages]

@@ -34,7 +34,7 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="module")
 def projects(registry: Registry) -> Shown:
-    """Packages with their truth and their documents."""
+    """Packages with their correct data and their documents."""
     packages = filter(None, map(registry.package, range(PACKAGES)))
     found = [(package, truth_of(package), registry.page(package)) for package in packages]
     assert len(found) > PACKAGES / 2

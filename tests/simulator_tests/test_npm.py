@@ -18,7 +18,7 @@ Shown = list[tuple[Package, PackageTruth, Page]]
 
 @pytest.fixture(scope="module")
 def packuments() -> Shown:
-    """Packages with their truth and their documents."""
+    """Packages with their correct data and their documents."""
     registry = open_registry("npm")
     packages = filter(None, map(registry.package, range(PACKAGES)))
     found = [(package, truth_of(package), registry.page(package)) for package in packages]

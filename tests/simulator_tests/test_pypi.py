@@ -31,7 +31,7 @@ Shown = list[tuple[Package, PackageTruth, Page]]
 
 @pytest.fixture(scope="module")
 def projects() -> Shown:
-    """Packages with their truth and their documents."""
+    """Packages with their correct data and their documents."""
     registry = open_registry("pypi")
     packages = filter(None, map(registry.package, range(PACKAGES)))
     found = [(package, truth_of(package), registry.page(package)) for package in packages]

@@ -26,7 +26,7 @@ Shown = list[tuple[Package, PackageTruth, Page]]
 
 @pytest.fixture(scope="module")
 def gems() -> Shown:
-    """Gems with their truth and their documents."""
+    """Gems with their correct data and their documents."""
     registry = open_registry("rubygems")
     packages = filter(None, map(registry.package, range(PACKAGES)))
     found = [(package, truth_of(package), registry.page(package)) for package in packages]

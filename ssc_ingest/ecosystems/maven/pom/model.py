@@ -210,7 +210,7 @@ def _declarations(model: etree._Element, *path: str) -> list[Declaration]:
 
 
 def _exclusions(dependency: etree._Element) -> tuple[str, ...]:
-    """The exclusions of a dependency that name something; nothing else has an effect."""
+    """The exclusions of a dependency that name a group and an artifact; others have no effect."""
     found = children(dependency, "exclusions", "exclusion")[:MAX_EXCLUSIONS]
     names = ((text(each, "groupId"), text(each, "artifactId")) for each in found)
     return tuple(f"{group}:{artifact}" for group, artifact in names if group and artifact)

@@ -1,4 +1,4 @@
-"""Finds the parents and bills of materials of POMs; many packages share them.
+"""Finds the parents and bills of materials of POMs, which many packages use.
 
 All workers share them (:class:`ssc_ingest.http.document_cache.DocumentCache`), and each process
 keeps the most recently used ones in parsed form. A POM that is missing or unreadable contributes
