@@ -28,13 +28,13 @@ PORTS_TRIED = 3
 
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before a program is started again: doubled after each restart in a row."""
+"""Seconds before the first restart of a program; doubled for each consecutive restart."""
 
 CALM = 60.0
-"""Seconds of work after which earlier restarts no longer count."""
+"""Seconds of uptime after which earlier restarts no longer count."""
 
 EX_CONFIG = 78
-"""A program that exits with it (sysexits.h) would do so again."""
+"""Exit code (sysexits.h) of a program that would fail again; it is not restarted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,9 @@ class Program:
     port_taken: str = ""
     """Text that it prints before it exits because its port is in use."""
     environment: Mapping[str, str] | None = None
-    """Replaces the inherited environment."""
+    """The environment, instead of the inherited one."""
     restarts: int | None = 0
-    """Restarts in a row, if it ends by itself once it was ready; ``None``: any number."""
+    """Maximum number of consecutive restarts after an unexpected exit; ``None``: no limit."""
     on_line: OnLine | None = None
     """Called with each line that it writes."""
     on_stopped: Callable[[], None] = lambda: None
@@ -81,7 +81,7 @@ class _Member:
     attempt: int
     ready: bool = False
     restarts: int = 0
-    """In a row."""
+    """Consecutive restarts."""
     since: float = 0.0
     """When it was started or became ready, by the monotonic clock."""
     due: float | None = None
@@ -108,7 +108,7 @@ class Supervisor:
         cancelled: Event | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Start the group's watchdog, and no program yet.
+        """Start the watchdog of the group, but no program.
 
         Args:
             tell: called with a line for people when a program has ended, and when it works again.
@@ -203,7 +203,7 @@ class Supervisor:
         return None
 
     def _tended(self, member: _Member) -> _Member:
-        """The member after everything was done for it that is due.
+        """Do the due work for a member; returns its new state.
 
         Raises:
             ServerFailed: its program has ended and is not to be started again.
@@ -227,11 +227,10 @@ class Supervisor:
         return member
 
     def _restart(self, member: _Member) -> _Member:
-        """Plan a restart of the program of a child that has ended by itself, if a rule says so.
+        """Plan the restart of a program that ended unexpectedly, if a rule allows it.
 
-        This is the place for such rules. A program whose port is taken by the time it starts gets
-        another port. A program that was ready once is started again after a pause, on its port,
-        which its clients know.
+        A program whose port is already in use gets another port. A program that was ready is
+        restarted after a pause, on the same port, because its clients know it.
 
         Raises:
             ServerFailed: no rule applies, or the program cannot be started again.
@@ -242,7 +241,7 @@ class Supervisor:
                 raise child.failure()
             if member.attempt == PORTS_TRIED:
                 raise PortTaken(
-                    f"{program.name}: every port that was chosen was taken a moment later",
+                    f"{program.name}: other programs took every chosen port",
                     name=program.name,
                 )
             return self._launch(program, attempt=member.attempt + 1)

@@ -31,9 +31,9 @@ def up(
 
     [cyan]ssc-ingest up --demo pkg:pypi/iniconfig pkg:cargo/itoa[/cyan]
 
-    A process that ends by itself is named and restarted; servers come back on their data.
+    A process that ends unexpectedly is reported and restarted; servers keep their data.
 
-    Exits with 0 after Ctrl-C or SIGTERM, with 1 if one of its processes cannot be (re)started.
+    The exit code is 0 after Ctrl-C or SIGTERM, and 1 if a process cannot be (re)started.
     """
     from ssc_ingest.cli.up.process_tree import run
     from ssc_ingest.on_demand.submit import named_packages

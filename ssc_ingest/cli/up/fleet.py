@@ -33,7 +33,7 @@ QUICK_GRACE = 5.0
 """Seconds for beat and Flower to end; they have no work in progress."""
 
 WORKER_RESTARTS = 10
-"""In a row. Beat and Flower are restarted any number of times: nothing else needs them."""
+"""Maximum of consecutive restarts. Beat and Flower have none: no other process needs them."""
 
 FLOWER_MAX_TASKS = 10_000
 """Number of tasks that Flower keeps; its default takes ten times the memory."""

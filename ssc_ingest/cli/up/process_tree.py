@@ -131,7 +131,7 @@ class Up:
         asyncio.run(configured_stores_answer(self._settings, servers))
         self._headline(f"{step}starting workers, beat and Flower")
         fleet = self._fleet = Fleet(self._settings, servers, self._logs, self.warn)
-        # A first look at the program must not start to read whole registries.
+        # A first trial of the program must not read whole registries.
         names = fleet.start_workers(only_own_schedules=demo)
         asyncio.run(self._ensure_schema(servers))
         fleet.wait_ready(names, self.say)

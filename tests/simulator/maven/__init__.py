@@ -177,7 +177,7 @@ class Maven(Ecosystem):
     def settled(
         self, version: str, form: str, requirements: tuple[Requirement, ...]
     ) -> tuple[Requirement, ...]:
-        """What depends on the release: its version, its parent, whether it went elsewhere."""
+        """The values that depend on the release: its version, its parent, its relocation."""
         if form == forms.RELOCATED and requirements:
             return (requirements[0]._replace(constraint=f"[{version}]"),)
         orphan = form == forms.ORPHAN
@@ -195,7 +195,7 @@ class Maven(Ecosystem):
         return tuple(found)
 
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """Scopes that an install leaves out, and everything else with coordinates in it."""
+        """Scopes that an install ignores, and all other elements with coordinates."""
         return [(NOISE, form) for form in forms.NO_DEPENDENCIES if rng.random() < 0.15]
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
