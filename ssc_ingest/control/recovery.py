@@ -45,7 +45,7 @@ class Recovered:
     """Number of deferred requests without an owner."""
     packages: int
     runs: int
-    """Runs whose lease had lapsed."""
+    """Number of runs with an expired lease."""
     syncs: int
     """Syncs of advisories that nobody carried out."""
 

@@ -42,7 +42,7 @@ class WorkStatus:
     runs: list[Run]
     """Runs that are running or paused."""
     feeds: dict[str, Feed]
-    """Where updates go on, of the ecosystems whose feed is followed."""
+    """Positions of updates, by ecosystem with a stored feed."""
     unattributed: int
     """Packages that wait for what advisories say about their versions."""
     audit: AuditReport | None
