@@ -9,6 +9,12 @@ Reading a package
     metadata file is read from the JSON API (:mod:`.fetch`). Wheel metadata takes precedence over
     the JSON API, which describes the first file that was uploaded. Without either, and where the
     JSON API has ``null``, the requirements are unknown.
+Facts
+    What a constraint cannot say of a requirement (marker, extras, ``~=``) is in its ``declared``;
+    what applies with an extra only is in the version's ``extra_requirements``. A version's
+    ``requires_python`` is that of the file that the newest CPython on Linux would install; its
+    licence is from its metadata. The project's status (archived, deprecated, quarantined) with its
+    reason is the ``deprecated`` of every version.
 Listing and changes
     One document names all projects with the serial of their last change; :mod:`.listing`.
 Rules

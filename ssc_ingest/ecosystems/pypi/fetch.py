@@ -116,7 +116,7 @@ class ProjectReader:
             versions=tuple(
                 version
                 if version.name in known
-                else _with_requirements(version, descriptions[version.name])
+                else _described(version, descriptions[version.name])
                 for version in versions
             ),
             latest=latest,
@@ -134,6 +134,8 @@ class ProjectReader:
                 release_date=release.release_date,
                 requirements=None,
                 yanked=release.yanked,
+                requires_python=release.requires_python,
+                deprecated=page.advice,
             )
             for release in page.releases
         }
@@ -232,7 +234,16 @@ def _describe(metadata: ReleaseMetadata) -> _Description:
     return _Description(metadata, None if lines is None else requirements_of(lines))
 
 
-def _with_requirements(version: Version, description: _Description | None) -> Version:
-    if description is None or description.requirements is None:
+def _described(version: Version, description: _Description | None) -> Version:
+    if description is None:
         return replace(version, requirements_unknown=True)
-    return replace(version, requirements=description.requirements.installed)
+    metadata, requirements = description.metadata, description.requirements
+    return replace(
+        version,
+        requirements=requirements.installed if requirements else None,
+        requirements_unknown=requirements is None,
+        requires_python=version.requires_python or metadata.requires_python,
+        license=metadata.license,
+        license_spdx=metadata.license_spdx,
+        extra_requirements=requirements.extras if requirements else None,
+    )

@@ -1,4 +1,4 @@
-"""The metadata of one release: its name, links and requirements.
+"""The metadata of one release: its name, links, licence and requirements.
 
 It comes from the core metadata file (PEP 658), or without one from the JSON API.
 
@@ -8,13 +8,14 @@ It comes from the core metadata file (PEP 658), or without one from the JSON API
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from packaging.metadata import parse_email
 from pydantic import BaseModel, ConfigDict, Field
 
+from ssc_ingest.ecosystems.licenses import MAX_LICENSE, license_facts
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.wire import Entry, OrNone, read_json
 from ssc_ingest.errors import MalformedMetadata
@@ -22,6 +23,9 @@ from ssc_ingest.models import Package
 
 MAX_REQUIREMENTS = 10_000
 """Requirements of one release; the largest meta-packages have about a thousand."""
+
+MAX_REQUIRES_PYTHON = 200
+"""Characters; a longer specifier counts as absent."""
 
 # Labels of links that lead to the code, best first (aliases: PEP 753).
 _PREFERRED_LABELS = (
@@ -42,12 +46,16 @@ _NOT_IN_LABELS = re.compile(r"[\W_]+")
 class ReleaseMetadata:
     """``links``: candidates for the repository's address, best first.
 
-    ``requires_dist`` is ``None`` if the requirements are unknown.
+    ``requires_dist`` is ``None`` if the requirements are unknown. ``license`` and ``license_spdx``
+    are as in :class:`~ssc_ingest.models.Version`.
     """
 
     name: str
     requires_dist: tuple[str, ...] | None = ()
     links: tuple[str, ...] = ()
+    requires_python: str | None = None
+    license: str | None = None
+    license_spdx: str | None = None
 
     def describe(self, package: Package) -> Package:
         """The package with what this release says about it."""
@@ -71,8 +79,16 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     requires_dist = tuple(raw.get("requires_dist", ()))
     if len(requires_dist) > MAX_REQUIREMENTS:
         raise MalformedMetadata(f"Requires-Dist: more than {MAX_REQUIREMENTS} lines", url=url)
+    text, spdx = _license(
+        raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])
+    )
     return ReleaseMetadata(
-        name, requires_dist, _links(raw.get("home_page"), raw.get("project_urls", {}))
+        name,
+        requires_dist,
+        _links(raw.get("home_page"), raw.get("project_urls", {})),
+        _requires_python(raw.get("requires_python")),
+        text,
+        spdx,
     )
 
 
@@ -84,6 +100,10 @@ class _Info(BaseModel):
     home_page: OrNone[str] = None
     project_urls: OrNone[dict[str, Any]] = None
     requires_dist: OrNone[Annotated[list[Entry[str]], Field(max_length=MAX_REQUIREMENTS)]] = None
+    requires_python: OrNone[str] = None
+    license: OrNone[str] = None
+    license_expression: OrNone[str] = None
+    classifiers: OrNone[list[Entry[str]]] = None
 
 
 class _JSONDocument(BaseModel):
@@ -109,7 +129,42 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
         # What is no text is no requirement; like other unreadable lines, it is logged.
         lines = tuple(x if isinstance(x, str) else x.reason for x in info.requires_dist)
     links = _links(info.home_page, info.project_urls or {})
-    return info.version, ReleaseMetadata(info.name, lines, links)
+    classifiers = [text for text in info.classifiers or () if isinstance(text, str)]
+    text, spdx = _license(info.license_expression, info.license, classifiers)
+    return info.version, ReleaseMetadata(
+        info.name, lines, links, _requires_python(info.requires_python), text, spdx
+    )
+
+
+def _requires_python(text: str | None) -> str | None:
+    text = (text or "").strip()
+    return text if 0 < len(text) <= MAX_REQUIRES_PYTHON else None
+
+
+def _license(
+    expression: str | None, text: str | None, classifiers: Iterable[str]
+) -> tuple[str | None, str | None]:
+    """The licence from the best of three fields.
+
+    Classifiers name several licences without saying whether one may choose, so they come last,
+    except before the whole text of a licence.
+    """
+    if expression:
+        return license_facts(expression)
+    text = "" if _is_unsaid(text) else " ".join((text or "").split())
+    named = [
+        classifier.rpartition("::")[2].strip()
+        for classifier in classifiers
+        if classifier.startswith("License ::")
+    ]
+    named = [name for name in dict.fromkeys(named) if name != "OSI Approved"]
+    if named and not 0 < len(text) <= MAX_LICENSE:
+        return license_facts("; ".join(named))
+    return license_facts(text)
+
+
+def _is_unsaid(text: str | None) -> bool:
+    return (text or "").strip().upper() in {"", "UNKNOWN"}
 
 
 def _links(home_page: str | None, project_urls: Mapping[str, Any]) -> tuple[str, ...]:

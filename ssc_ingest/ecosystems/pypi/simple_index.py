@@ -19,9 +19,13 @@ from pydantic import (
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
+from ssc_ingest.ecosystems.pypi.metadata import MAX_REQUIRES_PYTHON
 from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, read_json, unreadable
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
+
+MAX_ADVICE = 1000
+"""Characters of a project's status."""
 
 MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
 
@@ -46,6 +50,9 @@ class _File(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_splittable)]
     upload_time: Moment = Field(None, alias="upload-time")
     yanked: OrNone[bool | str] = None
+    requires_python: OrNone[Annotated[str, StringConstraints(max_length=MAX_REQUIRES_PYTHON)]] = (
+        Field(None, alias="requires-python")
+    )
     metadata_file: OrNone[bool | dict[str, Any]] = Field(
         None,
         validation_alias=AliasChoices(
@@ -61,6 +68,7 @@ class _Meta(BaseModel):
 
 class _Status(BaseModel):
     status: str = "active"
+    reason: OrNone[str] = None
 
 
 class _Page(BaseModel):
@@ -89,6 +97,8 @@ class Release:
     release_date: datetime | None
     yanked: bool
     metadata_file: MetadataFile | None
+    requires_python: str | None = None
+    """Of the file that the newest CPython on Linux would install: files may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,8 @@ class ProjectPage:
     withheld: bool
     serial: int | None = None
     skipped: tuple[str, ...] = ()
+    advice: str | None = None
+    """What the project's status says against using it, with the reason if one is given."""
 
 
 def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
@@ -127,7 +139,15 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
         withheld=page.project_status is not None and page.project_status.status == "quarantined",
         serial=page.meta.last_serial if page.meta else None,
         skipped=skipped,
+        advice=_advice(page.project_status),
     )
+
+
+def _advice(said: _Status | None) -> str | None:
+    if said is None or said.status not in {"archived", "deprecated", "quarantined"}:
+        return None
+    reason = " ".join((said.reason or "").split())
+    return ": ".join(filter(None, (said.status, reason)))[:MAX_ADVICE].rstrip()
 
 
 def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
@@ -149,6 +169,7 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
         release_date=min(dates, default=None),
         yanked=bool(files) and all(file.yanked not in (None, False) for file in files),
         metadata_file=_metadata_file(files, page_url),
+        requires_python=(min(files, key=_rank).requires_python or None) if files else None,
     )
 
 
