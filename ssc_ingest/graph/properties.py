@@ -194,8 +194,8 @@ VERSION = Table(
         "requirements_unknown",
         FLAG,
         Update.WRITER,
-        "`true` if the registry has no readable statement of the requirements: that there are no "
-        "edges then means nothing. Absent where they are known",
+        "`true` if the registry has no readable statement of all requirements: there may be more "
+        "than the edges say. Absent where they are known",
         default=False,
     ),
     _fact("requires_python", STRING, "PyPI: the Python versions that it supports, PEP 440"),

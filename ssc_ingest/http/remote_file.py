@@ -15,6 +15,7 @@ from ssc_ingest.errors import (
     DigestMismatch,
     MalformedArchive,
     RangeNotSatisfiable,
+    RegistryUnavailable,
     ResponseTooLarge,
 )
 from ssc_ingest.http.client import RegistryClient
@@ -22,6 +23,9 @@ from ssc_ingest.http.responses import Response
 
 END = 32 * 1024
 """Bytes read first of a file of unknown size, from its end."""
+
+_REFUSALS = {400, 405, 406, 412, 501}
+"""Statuses of servers that do not understand requests for parts."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
@@ -150,6 +154,11 @@ class RemoteFile:
                 self._url, max_bytes=max(length, self._max_whole), byte_range=wanted
             )
         except RangeNotSatisfiable:
+            await self._read_whole()
+            return
+        except RegistryUnavailable as error:
+            if error.status not in _REFUSALS:
+                raise
             await self._read_whole()
             return
         self._budget.correct(length - len(response.body))

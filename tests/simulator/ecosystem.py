@@ -159,6 +159,8 @@ class Ecosystem(ABC):
     """Ways to publish a release, the ordinary one first."""
     form_without_metadata: ClassVar[str | None] = None
     """The way whose requirements nobody can know."""
+    forms_in_doubt: ClassVar[Sequence[str]] = ()
+    """Ways whose requirements are unknown, whatever is known of them."""
     tells_facts: ClassVar[bool] = False
     """Whether :meth:`facts`, :meth:`edge` and :meth:`dist_tags` say all that is to be known."""
     resolution: ClassVar[timedelta] = timedelta(seconds=1)

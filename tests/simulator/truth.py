@@ -20,7 +20,8 @@ class VersionTruth:
 
     ``release_date`` is ``None`` where the registry no longer tells. ``facts`` are the other
     properties, ``edges`` those of requirements that have some, by purl; JSON texts are values.
-    Both are ``None`` for ecosystems whose simulator does not tell them.
+    Both are ``None`` for ecosystems whose simulator does not tell them. ``unknown``: there may be
+    more requirements.
     """
 
     name: str
@@ -30,6 +31,7 @@ class VersionTruth:
     requirements: dict[str, str]
     facts: dict[str, Any] | None = None
     edges: dict[str, dict[str, Any]] | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def _version(package: Package, release: Release) -> VersionTruth:
         requirements={r.purl: r.constraint for r in required if r.constraint is not None},
         facts=ecosystem.facts(package, release) if ecosystem.tells_facts else None,
         edges=edges if ecosystem.tells_facts else None,
+        unknown=release.form in ecosystem.forms_in_doubt,
     )
 
 

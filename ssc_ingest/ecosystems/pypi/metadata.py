@@ -1,8 +1,9 @@
 """The metadata of one release: its name, links, licence and requirements.
 
-It comes from the core metadata file (PEP 658), or without one from the JSON API.
+It comes from the core metadata file (PEP 658), the JSON API, or a file of the release.
 
 - https://packaging.python.org/specifications/core-metadata/
+- https://packaging.python.org/specifications/source-distribution-format/
 - https://docs.pypi.org/api/json/
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from packaging.metadata import parse_email
+from packaging.metadata import RawMetadata, parse_email
 from pydantic import BaseModel, ConfigDict, Field
 
 from ssc_ingest.ecosystems.licenses import MAX_LICENSE, license_facts
@@ -38,6 +39,8 @@ _PREFERRED_LABELS = (
     "issues",
     "bugtracker",
 )
+_METADATA_VERSION = re.compile(r"\s*(\d{1,3})\.(\d{1,3})\b", re.ASCII)
+_FIRST_STATIC = (2, 2)
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _NOT_IN_LABELS = re.compile(r"[\W_]+")
 
@@ -69,15 +72,39 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: it has no name, or too many requirements.
     """
+    raw = _headers(body)
+    return _metadata(raw, tuple(raw.get("requires_dist", ())), url)
+
+
+def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
+    """Read the ``PKG-INFO`` of a source distribution.
+
+    Its requirements are those of the release if it says so: since version 2.2, what it has is
+    static, unless it is named as dynamic. Otherwise they are unknown.
+
+    Raises:
+        MalformedMetadata: it has no name, or too many requirements.
+    """
+    raw = _headers(body)
+    version = _METADATA_VERSION.match(raw.get("metadata_version", ""))
+    dynamic = {field.strip().lower() for field in raw.get("dynamic", ())}
+    is_static = version is not None and (int(version[1]), int(version[2])) >= _FIRST_STATIC
+    lines = tuple(raw.get("requires_dist", ()))
+    return _metadata(raw, lines if is_static and "requires-dist" not in dynamic else None, url)
+
+
+def _headers(body: bytes) -> RawMetadata:
     # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
     content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
-    raw, _ = parse_email(headers + "\n\n")
+    return parse_email(headers + "\n\n")[0]
+
+
+def _metadata(raw: RawMetadata, requires_dist: tuple[str, ...] | None, url: str) -> ReleaseMetadata:
     name = raw.get("name", "").strip()
     if not name:
         raise MalformedMetadata("Name: missing", url=url)
-    requires_dist = tuple(raw.get("requires_dist", ()))
-    if len(requires_dist) > MAX_REQUIREMENTS:
+    if requires_dist and len(requires_dist) > MAX_REQUIREMENTS:
         raise MalformedMetadata(f"Requires-Dist: more than {MAX_REQUIREMENTS} lines", url=url)
     text, spdx = _license(
         raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])

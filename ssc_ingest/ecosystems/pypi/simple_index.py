@@ -49,6 +49,8 @@ class _File(BaseModel):
     filename: str = Field(min_length=1, max_length=500)
     url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_splittable)]
     upload_time: Moment = Field(None, alias="upload-time")
+    size: OrNone[Annotated[int, Field(ge=0, lt=2**53)]] = None
+    hashes: OrNone[dict[str, Any]] = None
     yanked: OrNone[bool | str] = None
     requires_python: OrNone[Annotated[str, StringConstraints(max_length=MAX_REQUIRES_PYTHON)]] = (
         Field(None, alias="requires-python")
@@ -90,15 +92,40 @@ class MetadataFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DistributionFile:
+    """A wheel or a source distribution, for instance."""
+
+    filename: str
+    url: str
+    size: int | None = None
+    """In bytes, if the index has it."""
+    sha256: str | None = None
+    """If the index has it."""
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is a wheel."""
+        return self.filename.endswith(".whl")
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One version, as its files describe it."""
 
     name: VersionName
     release_date: datetime | None
     yanked: bool
-    metadata_file: MetadataFile | None
     requires_python: str | None = None
     """Of the file that the newest CPython on Linux would install: files may differ."""
+    metadata_files: tuple[MetadataFile, ...] = ()
+    """Those that are announced, otherwise those that may exist; best first."""
+    files: tuple[DistributionFile, ...] = ()
+    """Best first."""
+
+    @property
+    def metadata_file(self) -> MetadataFile | None:
+        """The one that speaks for the version."""
+        return self.metadata_files[0] if self.metadata_files else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,32 +191,43 @@ def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
 
 def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
     dates = [file.upload_time for file in files if file.upload_time]
+    files = sorted(files, key=_rank)
     return Release(
         name=name,
         release_date=min(dates, default=None),
         yanked=bool(files) and all(file.yanked not in (None, False) for file in files),
-        metadata_file=_metadata_file(files, page_url),
-        requires_python=(min(files, key=_rank).requires_python or None) if files else None,
+        requires_python=(files[0].requires_python or None) if files else None,
+        metadata_files=_metadata_files(files, page_url),
+        files=tuple(
+            DistributionFile(
+                file.filename, _address(file, page_url), file.size, _digest(file.hashes)
+            )
+            for file in files
+        ),
     )
 
 
-def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
-    """The best metadata file that is announced, otherwise one that may exist.
+def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ...]:
+    """The metadata files that are announced, otherwise those that may exist.
 
     An index older than PEP 714 announces none but may have them; ``false`` means no.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
-    if not (announced or possible):
-        return None
-    best = min(announced or possible, key=_rank)
-    digests = best.metadata_file if isinstance(best.metadata_file, dict) else {}
-    digest = digests.get("sha256")
-    return MetadataFile(
-        url=urljoin(page_url, urldefrag(best.url).url) + ".metadata",
-        # A digest that is no text is announced all the same: no content has it.
-        sha256=None if digest is None else str(digest),
+    return tuple(
+        MetadataFile(_address(file, page_url) + ".metadata", _digest(file.metadata_file))
+        for file in announced or possible
     )
+
+
+def _address(file: _File, page_url: str) -> str:
+    return urljoin(page_url, urldefrag(file.url).url)
+
+
+def _digest(digests: object) -> str | None:
+    digest = digests.get("sha256") if isinstance(digests, dict) else None
+    # A digest that is no text is announced all the same: no content has it.
+    return None if digest is None else str(digest)
 
 
 def _rank(file: _File) -> tuple[bool, tuple[bool, int, int, str]]:
