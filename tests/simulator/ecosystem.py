@@ -159,8 +159,6 @@ class Ecosystem(ABC):
     """Ways to publish a release, the ordinary one first."""
     form_without_metadata: ClassVar[str | None] = None
     """The way whose requirements nobody can know."""
-    forms_in_doubt: ClassVar[Sequence[str]] = ()
-    """Ways whose requirements are unknown, whatever is known of them."""
     tells_facts: ClassVar[bool] = False
     """Whether :meth:`facts`, :meth:`edge` and :meth:`dist_tags` say all that is to be known."""
     resolution: ClassVar[timedelta] = timedelta(seconds=1)
@@ -244,6 +242,10 @@ class Ecosystem(ABC):
         """Releases that the document mentions although they are none."""
         del rng, releases
         return ()
+
+    def is_unknown(self, release: Release) -> bool:
+        """Whether there may be more requirements than anybody can know."""
+        return release.form == self.form_without_metadata
 
     # Facts ------------------------------------------------------------------------------
     #

@@ -100,7 +100,7 @@ def _version(package: Package, release: Release) -> VersionTruth:
         requirements={r.purl: r.constraint for r in required if r.constraint is not None},
         facts=ecosystem.facts(package, release) if ecosystem.tells_facts else None,
         edges=edges if ecosystem.tells_facts else None,
-        unknown=release.form in ecosystem.forms_in_doubt,
+        unknown=ecosystem.is_unknown(release),
     )
 
 

@@ -66,7 +66,6 @@ class PyPI(Ecosystem):
         SDIST_REQUIRES,
     )
     form_without_metadata = SDIST_BARE
-    forms_in_doubt = (SDIST_BARE, SDIST_REQUIRES)
     tells_facts = True
     resolution = timedelta(microseconds=1)
 
@@ -149,6 +148,11 @@ class PyPI(Ecosystem):
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
         """Extras, and environments that nobody has any more; the form is the extra."""
         return [(spelling, extra) for extra, spelling in NOISE.items() if rng.random() < 0.25]
+
+    def is_unknown(self, release: Release) -> bool:
+        """Of source distributions, the JSON API tells no difference between none and unknown."""
+        tells_nothing = release.form == SDIST and not (release.requirements or release.noise)
+        return tells_nothing or release.form in {SDIST_BARE, SDIST_REQUIRES}
 
     def facts(self, package: Package, release: Release) -> dict[str, Any]:
         """Pythons, licence, status of the project, requirements of extras."""
