@@ -20,7 +20,9 @@
     │   │   └── InconsistentAnswers     a document is older than the one that refers to it
     │   ├── CursorExpired               only the whole listing shows what has changed
     │   ├── ResponseTooLarge            above the cap: a retry cannot help
+    │   │   └── ArchiveTooLarge         ... in an archive: members, their sizes, their ratio
     │   └── MalformedMetadata           violates the registry's specification
+    │       └── MalformedArchive        ... of archives: damaged, encrypted, contradictory
     ├── InvalidArguments                the caller's mistake
     │   ├── UnknownEcosystem
     │   ├── InvalidName
@@ -137,8 +139,16 @@ class ResponseTooLarge(RegistryError):
     """The response is larger than the limit for this kind of document."""
 
 
+class ArchiveTooLarge(ResponseTooLarge):
+    """The archive has more members, larger ones, or more tightly packed ones than is read."""
+
+
 class MalformedMetadata(RegistryError):
     """The document violates the registry's specification."""
+
+
+class MalformedArchive(MalformedMetadata):
+    """The archive is damaged, encrypted, contradicts itself, or is not of the expected format."""
 
 
 class InvalidArguments(IngestError):

@@ -102,7 +102,7 @@ class Version:
     """One release.
 
     ``requirements`` is ``None`` for a version whose requirements were not read: the graph has them
-    already, or they are unknown.
+    already, or they are unknown. Beside ``requirements_unknown``, they are those that are known.
     """
 
     name: VersionName
@@ -114,7 +114,8 @@ class Version:
     """A document was not available yet: the next extraction of the package reads the version
     again."""
     requirements_unknown: bool = False
-    """The registry has no readable statement of the requirements; they are not empty."""
+    """The registry has no readable statement of all requirements: what is not among
+    ``requirements`` may be one all the same."""
     requires_python: str | None = None
     """The Python versions that it supports, a PEP 440 specifier (PyPI)."""
     engines: str | None = None
@@ -148,8 +149,6 @@ class Version:
     def __post_init__(self) -> None:
         if self.release_date is not None and self.release_date.tzinfo is None:
             raise ValueError(f"release_date of {self.purl} has no time zone")
-        if self.requirements_unknown and self.requirements is not None:
-            raise ValueError(f"requirements of {self.purl} are both known and unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

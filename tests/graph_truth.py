@@ -60,6 +60,7 @@ def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = Tru
         assert version["purl"] == expected.purl
         assert version.get("release_date") == iso_date(expected.release_date)
         assert version["yanked"] == expected.yanked
+        assert version.get("requirements_unknown", False) == expected.unknown, expected.purl
         assert version["vulnerabilities"] == []
         assert (version["mean"], version["weighted_mean"]) == (0.0, 0.0)
         found = {purl: constraints for purl, constraints, *_ in version["requirements"]}

@@ -59,7 +59,7 @@ def plan(write: Write, stored: Stored, limit: int) -> Plan:
             result.new_versions.append({**write.versions[name], "serial_number": serial_number})
             continue
         changed: Row = {}
-        row = None if name in left else write.versions.get(name)
+        row = None if name in left else _as_told(write.versions.get(name), known)
         if row is not None:
             changed = VERSION.changes(row, known) | _knowledge(row, known)
             if _requires_otherwise(row, known):
@@ -137,7 +137,22 @@ def _union_order(write: Write, stored: Stored) -> list[VersionName]:
 def _requires_otherwise(row: Row, known: Row) -> bool:
     """Whether the registry says what a version requires, and not what the graph was told."""
     digest = row["requirements_digest"]
-    return digest is not None and digest != known["requirements_digest"]
+    return (
+        digest is not None and digest != known["requirements_digest"] and not _says_less(row, known)
+    )
+
+
+def _as_told(row: Row | None, known: Row) -> Row | None:
+    """The row as that of a version that was not read, if it says less than the graph has."""
+    if row and _says_less(row, known):
+        return {**row, "requirements_digest": None, **dict.fromkeys(VERSION.tables)}
+    return row
+
+
+def _says_less(row: Row, known: Row) -> bool:
+    """Whether some requirements were read of a version of which the graph has all."""
+    was_read = known["requirements_digest"] is not None and not known["requirements_unknown"]
+    return bool(was_read and row["requirements_unknown"])
 
 
 def _knowledge(row: Row, known: Row) -> Row:
@@ -145,7 +160,9 @@ def _knowledge(row: Row, known: Row) -> Row:
     is_read = row["requirements_digest"] is not None
     was_read = known["requirements_digest"] is not None
     before = known["requirements_unknown"]
-    after = None if is_read or was_read else row["requirements_unknown"] or before
+    after = before if was_read and not is_read else row["requirements_unknown"]
+    if not is_read and not was_read:
+        after = after or before
     return {} if after == before else {"requirements_unknown": after}
 
 

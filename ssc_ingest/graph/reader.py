@@ -21,7 +21,7 @@ MATCH (package:%(label)s {{purl: purl}})
 RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
        COLLECT {{
          MATCH (package)-[:HAVE]->(version:Version)
-         WHERE version.requirements_digest IS NOT NULL
+         WHERE version.requirements_digest IS NOT NULL AND version.requirements_unknown IS NULL
          RETURN version.name
        }} AS known,
        COLLECT {{
@@ -107,7 +107,7 @@ class PackageState:
     etag: str | None
     latest: VersionName | None
     known: frozenset[VersionName]
-    """Versions whose requirements have been read."""
+    """Versions whose requirements have been read, all of them."""
     unknown: frozenset[VersionName] = frozenset()
     """Versions whose requirements could not be read."""
     outdated: tuple[VersionName, ...] = ()

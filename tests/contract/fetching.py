@@ -125,7 +125,7 @@ def version_as_truth(version: Version) -> VersionTruth:
 
     The simulator has no requirements for releases whose registry states none.
     """
-    assert (version.requirements is None) == version.requirements_unknown
+    assert version.requirements is not None or version.requirements_unknown
     requirements = version.requirements or ()
     purl_type = version.purl.removeprefix("pkg:").partition("/")[0]
     told = any(
@@ -143,6 +143,7 @@ def version_as_truth(version: Version) -> VersionTruth:
         requirements=constraints,
         facts=facts.values({f: getattr(version, f) for f in facts.OF_VERSIONS}) if told else None,
         edges={str(r.package.purl): v for r in requirements if (v := _edge(r))} if told else None,
+        unknown=version.requirements_unknown,
     )
 
 

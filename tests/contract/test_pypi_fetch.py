@@ -1,5 +1,6 @@
 """Reads PyPI projects over HTTP from the simulated registry and compares them with its data."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
-from ssc_ingest.ecosystems.pypi import PyPI
-from ssc_ingest.ecosystems.pypi.fetch import MAX_METADATA
+from ssc_ingest.ecosystems.pypi import PyPI, release_reader
+from ssc_ingest.ecosystems.pypi.archive_metadata import MAX_METADATA
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import (
     IngestError,
@@ -26,7 +27,9 @@ from ssc_ingest.settings import Settings
 from tests.contract.fetching import as_truth, opened, read, version_as_truth
 from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import PackageName, Simulator
+from tests.simulator.pypi import PyPI as SimulatedPyPI
 from tests.simulator.truth import PackageTruth
+from tests.unit.archives import tarred, zipped
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def one(simulator: Simulator, *traits: str) -> PackageName:
 async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) -> None:
     """Spellings, links, order, dates, yanks and requirements of 30 projects are correct.
 
-    Each costs one request, and one per version.
+    Each takes one request, and one per version whose requirements a document has.
     """
     packages = {
         purl: simulator.truth("pypi", name) for name, purl in simulator.packages("pypi", 30)
@@ -79,17 +82,21 @@ async def test_every_package_is_read_as_it_is(pypi: PyPI, simulator: Simulator) 
     assert sum(bool(truth.versions) for truth in packages.values()) > 20
     for purl, truth in packages.items():
         if truth.versions:
+            simulator.reset_counts()
             reading = await read(pypi, purl.removeprefix("pkg:pypi/"))
             check(reading.package, truth)
-            assert reading.requests == 1 + len(truth.versions)
+            inside = simulator.counts().endpoints.get("pypi.file", 0)
+            assert reading.requests - inside == 1 + len(truth.versions)
+            assert inside < len(truth.versions) / 2
 
 
-@pytest.mark.parametrize(
-    "form", ["form:wheel", "form:wheels", "form:old-key", "form:sdist", "form:sdist-bare"]
-)
+@pytest.mark.parametrize("form", SimulatedPyPI.release_forms)
 async def test_every_form_of_release_is_read(pypi: PyPI, simulator: Simulator, form: str) -> None:
-    """Metadata comes from wheels, or from the JSON API if files have none."""
-    name, _ = one(simulator, form)
+    """Metadata comes from wheels, or from the JSON API where files offer none.
+
+    Where that has none either, it comes from inside of a file, of which a part is read.
+    """
+    name, _ = one(simulator, f"form:{form}")
     check((await read(pypi, name)).package, simulator.truth("pypi", name))
 
 
@@ -173,12 +180,15 @@ async def test_what_was_read_is_not_read_again(pypi: PyPI, simulator: Simulator)
         with pytest.raises(RegistryUnavailable):
             await pypi.fetch(FetchRequest(pypi.ref(name)))
         simulator.clear_faults()
-        kept, asked = len(checkpoint.documents), scope.requests
+        kept = sum(not url.startswith("result ") for url in checkpoint.documents)
+        asked = scope.requests
         assert kept >= 1
+        simulator.reset_counts()
         package = await pypi.fetch(FetchRequest(pypi.ref(name)))
     assert isinstance(package, Package)
     check(package, simulator.truth("pypi", name))
-    assert scope.requests - asked == 1 + versions - kept
+    inside = simulator.counts().endpoints.get("pypi.file", 0)
+    assert scope.requests - asked == 1 + versions - kept + inside
 
 
 # What goes wrong ----------------------------------------------------------------------------
@@ -303,6 +313,128 @@ async def test_metadata_that_cannot_be_read(  # noqa: PLR0917
     requirements = [[r.package.name for r in v.requirements or ()] for v in package.versions]
     assert requirements == [[found] if found else [], ["idna"]]
     assert ("release_metadata_missing" in capsys.readouterr().out) == (not found)
+
+
+OTHER_WHEEL = "demo-1.0-cp311-cp311-win_amd64.whl"
+SDIST = "demo-1.0.tar.gz"
+STATIC = b"Metadata-Version: 2.2\nName: demo\nRequires-Dist: static\n"
+OLD = b"Metadata-Version: 1.2\nName: demo\nLicense: ISC\n"
+REQUIRES = {"demo-1.0/PKG-INFO": OLD, "demo-1.0/demo.egg-info/requires.txt": b"taken>=1\n"}
+
+FILES: dict[str, tuple[dict[str, bytes], tuple[list[str] | None, bool]]] = {
+    "another wheel's metadata": (
+        {
+            f"{OTHER_WHEEL}.metadata": b"Name: demo\nRequires-Dist: other\n",
+            "demo-1.0-py3-none-any.whl": zipped({"demo-1.0.dist-info/METADATA": b"Name: demo"}),
+        },
+        (["other"], False),
+    ),
+    "a wheel": (
+        {
+            "demo-1.0-py3-none-any.whl": zipped(
+                {"demo-1.0.dist-info/METADATA": b"Name: demo\nRequires-Dist: inside\n"}
+            ),
+            SDIST: tarred({"demo-1.0/PKG-INFO": STATIC}),
+        },
+        (["inside"], False),
+    ),
+    "another wheel": (
+        {
+            "demo-1.0-py3-none-any.whl": b"no wheel",
+            OTHER_WHEEL: zipped({"demo-1.0.dist-info/METADATA": b"Name: demo"}),
+        },
+        ([], False),
+    ),
+    "an sdist that is final": (
+        {SDIST: tarred(REQUIRES | {"demo-1.0/PKG-INFO": STATIC})},
+        (["static"], False),
+    ),
+    "an sdist that is not": ({SDIST: tarred(REQUIRES)}, (["taken"], True)),
+    "an sdist of distutils": ({SDIST: tarred({"demo-1.0/PKG-INFO": OLD})}, (None, True)),
+    "nothing": ({}, (None, True)),
+    "rubbish": (
+        dict.fromkeys(("demo-1.0-py3-none-any.whl", OTHER_WHEEL, SDIST), b"rubbish"),
+        (None, True),
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "found"), FILES.values(), ids=FILES)
+@pytest.mark.parametrize("release", [{"requires_dist": None}, None], ids=["null", "no JSON"])
+async def test_requirements_from_files_of_the_release(
+    demo: PyPI,
+    server: Loopback,
+    release: dict[str, Any] | None,
+    files: dict[str, bytes],
+    found: tuple[list[str] | None, bool],
+) -> None:
+    """They are tried in order where no document tells; what is not certain stays unknown.
+
+    The server has no parts of files: they are read as a whole.
+    """
+    names = ["demo-1.0-py3-none-any.whl", OTHER_WHEEL, SDIST]
+    entries = [{"filename": n, "url": f"{server.url}/files/{n}", "hashes": {}} for n in names]
+    page = {"name": "demo", "versions": ["1.0"], "files": entries}
+    server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
+    del server.answers[METADATA], server.answers[RELEASE]
+    if release is not None:
+        info = {"name": "demo", "version": "1.0", "license": "MIT", **release}
+        server.serve(RELEASE, json.dumps({"info": info}))
+    for name, content in files.items():
+        server.serve(f"/files/{name}", content)
+    (version,) = (await read(demo, "demo")).package.versions
+    requirements = version.requirements
+    taken = None if requirements is None else [r.package.name for r in requirements]
+    assert (taken, version.requirements_unknown) == found
+    read_json = release is not None and f"{OTHER_WHEEL}.metadata" not in files
+    assert not read_json or version.license == "MIT"
+
+
+@pytest.mark.parametrize("sha256", [hashlib.sha256(b"another").hexdigest(), 7])
+async def test_a_file_that_is_not_the_announced_one(
+    demo: PyPI, server: Loopback, sha256: Any
+) -> None:
+    """Nothing is taken of it: the whole was read, and its digest is another one."""
+    name = "demo-1.0-py3-none-any.whl"
+    entry = {"filename": name, "url": f"{server.url}/files/{name}", "hashes": {"sha256": sha256}}
+    page = {"name": "demo", "versions": ["1.0"], "files": [entry | {"core-metadata": False}]}
+    server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
+    del server.answers[RELEASE]
+    server.serve(f"/files/{name}", zipped({"demo-1.0.dist-info/METADATA": b"Name: demo"}))
+    (version,) = (await read(demo, "demo")).package.versions
+    assert (version.requirements, version.requirements_unknown) == (None, True)
+
+
+async def test_what_was_found_in_files_is_kept(pypi: PyPI, simulator: Simulator) -> None:
+    """A fetch that was broken off looks into no file twice."""
+    name, purl = one(simulator, "form:wheel-bare", "form:sdist-requires", "form:wheel")
+    simulator.fault("status", package=purl, path=r"\.metadata$", status=500)
+    with request_scope(RequestScope(checkpoint=FetchCheckpoint())):
+        for _ in range(2):
+            with pytest.raises(RegistryUnavailable):
+                await pypi.fetch(FetchRequest(pypi.ref(name)))
+        simulator.clear_faults()
+        package = await pypi.fetch(FetchRequest(pypi.ref(name)))
+    assert isinstance(package, Package)
+    check(package, simulator.truth("pypi", name))
+    asked = simulator.counts().endpoints["pypi.file"]
+    simulator.reset_counts()
+    await read(pypi, name)
+    assert asked == simulator.counts().endpoints["pypi.file"]
+
+
+async def test_files_cost_what_the_budget_has(
+    pypi: PyPI, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond it, requirements stay unknown; the newest versions come first."""
+    monkeypatch.setattr(release_reader, "PACKAGE_BUDGET", (1, 10**6))
+    name, _ = one(simulator, "form:wheel-bare", "form:sdist-static")
+    package = (await read(pypi, name)).package
+    assert simulator.counts().endpoints["pypi.file"] == 1
+    truth = {version.name: version for version in simulator.truth("pypi", name).versions}
+    wrong = [v for v in package.versions if version_as_truth(v) != truth[v.name]]
+    assert wrong
+    assert all(version.requirements_unknown for version in wrong)
 
 
 async def test_metadata_that_cannot_be_read_now(demo: PyPI, server: Loopback) -> None:

@@ -244,6 +244,10 @@ class Ecosystem(ABC):
         del rng, releases
         return ()
 
+    def is_unknown(self, release: Release) -> bool:
+        """Whether there may be more requirements than anybody can know."""
+        return release.form == self.form_without_metadata
+
     # Facts ------------------------------------------------------------------------------
     #
     # JSON texts of the graph are values here.

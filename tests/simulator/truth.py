@@ -18,7 +18,10 @@ Following = Literal["all", "latest"]
 class VersionTruth:
     """One Version node. ``requirements``: purl of the required package -> ``constraints``.
 
-    ``release_date`` is ``None`` if the registry no longer states it.
+    ``release_date`` is ``None`` where the registry no longer tells. ``facts`` are the other
+    properties, ``edges`` those of requirements that have some, by purl; JSON texts are values.
+    Both are ``None`` for ecosystems whose simulator does not tell them. ``unknown``: there may be
+    more requirements.
     """
 
     name: str
@@ -28,6 +31,7 @@ class VersionTruth:
     requirements: dict[str, str]
     facts: dict[str, Any] | None = None
     edges: dict[str, dict[str, Any]] | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ def _version(package: Package, release: Release) -> VersionTruth:
         requirements={r.purl: r.constraint for r in required if r.constraint is not None},
         facts=ecosystem.facts(package, release) if ecosystem.tells_facts else None,
         edges=edges if ecosystem.tells_facts else None,
+        unknown=ecosystem.is_unknown(release),
     )
 
 

@@ -19,7 +19,8 @@ from packaging.utils import (
 from packaging.version import Version
 
 from tests.simulator.pypi import PyPI
-from tests.simulator.pypi.documents import SDIST_BARE, Page, negotiate
+from tests.simulator.pypi.documents import Page, negotiate
+from tests.simulator.pypi.facts import BARE, SDIST_BARE
 from tests.simulator.registries import open_registry
 from tests.simulator.truth import PackageTruth, truth_of
 from tests.simulator.universe import Package
@@ -108,9 +109,11 @@ def test_json_api(projects: Shown) -> None:
             lines = info["requires_dist"] or []
             required = {f"pkg:pypi/{canonicalize_name(Requirement(x).name)}" for x in lines}
             (version,) = (v for v in truth.versions if v.name == release.version)
-            assert required >= version.requirements.keys()
-            if release.form == SDIST_BARE:
+            if release.form in BARE:
                 assert info["requires_dist"] is None
+            else:
+                assert required >= version.requirements.keys()
+            if release.form == SDIST_BARE:
                 assert version.requirements == {}
 
 

@@ -3,6 +3,7 @@
 import codecs
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -150,13 +151,49 @@ def test_versions_without_a_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "withheld"),
-    [("active", False), ("archived", False), ("deprecated", False), ("quarantined", True)],
+    ("status", "advice", "withheld"),
+    [
+        ({"status": "active", "reason": "x"}, None, False),
+        ({"status": "archived", "reason": " x\ny "}, "archived: x y", False),
+        ({"status": "deprecated", "reason": None}, "deprecated", False),
+        ({"status": "deprecated", "reason": "x" * 2000}, "deprecated: " + "x" * 988, False),
+        ({"status": "quarantined"}, "quarantined", True),
+        ({"status": "of-the-future", "reason": "x"}, None, False),
+        ({}, None, False),
+    ],
 )
-def test_project_status(status: str, withheld: bool) -> None:  # noqa: FBT001
-    """Only quarantine hides a project."""
-    found = parse(page(**{"versions": [], "project-status": {"status": status, "reason": "x"}}))
-    assert found == ProjectPage((), withheld)
+def test_project_status(status: dict[str, Any], advice: str | None, withheld: bool) -> None:  # noqa: FBT001
+    """Only quarantine takes a project away; what else speaks against it is kept."""
+    found = parse(page(**{"versions": [], "project-status": status}))
+    assert found == ProjectPage((), withheld, advice=advice)
+
+
+@pytest.mark.parametrize(
+    ("files", "supported"),
+    [
+        ({}, None),
+        ({"demo-1.tar.gz": ">=3.8"}, ">=3.8"),
+        # What the newest CPython on Linux would install decides
+        ({"demo-1.tar.gz": ">=2", "demo-1-py3-none-any.whl": ">=3.8"}, ">=3.8"),
+        (
+            {
+                "demo-1-cp310-cp310-win_amd64.whl": ">=3.8",
+                "demo-1-cp313-cp313-manylinux_2_17_x86_64.whl": ">=3.9,<4",
+                "demo-1-cp311-cp311-manylinux_2_17_x86_64.whl": ">=3.8",
+            },
+            ">=3.9,<4",
+        ),
+        ({"demo-1-py3-none-any.whl": None, "demo-1.tar.gz": ">=3.8"}, None),
+        ({"demo-1-py3-none-any.whl": 3}, None),
+        ({"demo-1-py3-none-any.whl": ""}, None),
+        ({"demo-1-py3-none-any.whl": ">" * 201}, None),
+    ],
+)
+def test_supported_pythons(files: dict[str, Any], supported: str | None) -> None:
+    """They are those of one file of the version, as the index has them."""
+    entries = [file(name, **{"requires-python": text}) for name, text in files.items()]
+    (release,) = parse(page(*entries, versions=["1"])).releases
+    assert release.requires_python == supported
 
 
 @pytest.mark.parametrize(
@@ -228,7 +265,7 @@ def test_one_bad_file_costs_itself(bad: Any) -> None:
 def test_a_field_of_the_wrong_type_counts_as_absent(fields: dict[str, Any]) -> None:
     """The file and the page are still read."""
     (release,) = parse(page(file("demo-1.tar.gz", **{"upload-time": None} | fields))).releases
-    assert release == Release(VersionName("1"), None, yanked=False, metadata_file=None)
+    assert replace(release, files=()) == Release(VersionName("1"), None, yanked=False)
 
 
 @pytest.mark.parametrize(
@@ -453,6 +490,49 @@ def test_unknown_requirements_are_not_none(said: str, lines: tuple[str, ...] | N
     document = f'{{"info": {{"name": "demo", "requires_dist": {said}, "project_urls": []}}}}'
     _, found = parse_json_document(document.encode(), URL)
     assert found.requires_dist == lines
+
+
+MIT = "License :: OSI Approved :: MIT License"
+
+
+@pytest.mark.parametrize(
+    ("fields", "license_", "spdx"),
+    [
+        ({}, None, None),
+        ({"License-Expression": "mit or apache-2.0"}, "mit or apache-2.0", "MIT OR Apache-2.0"),
+        ({"License-Expression": "BSD-3-Clause", "License": "BSD"}, "BSD-3-Clause", "BSD-3-Clause"),
+        ({"License": "MIT"}, "MIT", "MIT"),
+        ({"License": "MIT", "Classifier": MIT}, "MIT", "MIT"),
+        ({"License": "New BSD"}, "New BSD", None),
+        ({"License": "UNKNOWN", "Classifier": MIT}, "MIT License", None),
+        ({"License": "UNKNOWN"}, None, None),
+        ({"Classifier": "License :: OSI Approved"}, None, None),
+        ({"Classifier": "License :: Public Domain"}, "Public Domain", None),
+        # The whole text of a licence says less than its name
+        ({"License": "Permission is " + "hereby " * 90, "Classifier": MIT}, "MIT License", None),
+        ({"License": "x" * 900}, "x" * 200, None),
+    ],
+)
+def test_licences(fields: dict[str, str], license_: str | None, spdx: str | None) -> None:
+    """The best of three fields, of a metadata file and of the JSON API alike."""
+    headers = [f"{name}: {value}" for name, value in {"Name": "demo", **fields}.items()]
+    found = parse_metadata_file("\n".join(headers).encode(), URL)
+    assert (found.license, found.license_spdx) == (license_, spdx)
+    info = {
+        "name": "demo",
+        "license_expression": fields.get("License-Expression"),
+        "license": fields.get("License", ""),
+        "classifiers": [7, *([fields["Classifier"]] if "Classifier" in fields else [])],
+    }
+    _, found = parse_json_document(json.dumps({"info": info}).encode(), URL)
+    assert (found.license, found.license_spdx) == (license_, spdx)
+
+
+def test_several_licences() -> None:
+    """Classifiers do not say whether one may choose between them."""
+    lines = ["Name: demo", f"Classifier: {MIT}", "Classifier: License :: Public Domain"]
+    found = parse_metadata_file("\n".join([*lines, f"Classifier: {MIT}"]).encode(), URL)
+    assert (found.license, found.license_spdx) == ("MIT License; Public Domain", None)
 
 
 def test_one_bad_requirement_costs_itself() -> None:

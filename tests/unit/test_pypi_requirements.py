@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
+from packaging.requirements import Requirement as Specification
 
 from ssc_ingest.ecosystems.pypi.environments import (
     CPYTHONS,
@@ -165,6 +166,137 @@ def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa
     found = requirements_of([line])
     assert [(r.package.name, r.constraints) for r in found.installed] == [("pytz", "any")] * taken
     assert found.unreadable == (line,)
+
+
+# What the constraints do not say -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "declarations"),
+    [
+        # The constraints say everything
+        (["x"], None),
+        (["x >=2.5,<4"], None),
+        (["x<4,>=2.5"], None),
+        (["x>=1.0"], None),
+        (["x==1.2"], None),
+        (["x>=1", "x >= 1"], None),
+        # They are another set of versions
+        (["x~=1.4.2"], [{"text": "~=1.4.2"}]),
+        (["x==1.19.*"], [{"text": "==1.19.*"}]),
+        (["x===1.0"], [{"text": "===1.0"}]),
+        (["x!=1.2.*"], [{"text": "!=1.2.*"}]),
+        (["x>=1,!=1.2.*"], [{"text": "!=1.2.*,>=1"}]),
+        # ... that mentions a prerelease
+        (["x!=1.5,!=1.6"], [{"text": "!=1.5,!=1.6"}]),
+        (["x>=2,<1"], [{"text": "<1,>=2"}]),
+        (["x @ https://example.org/x.zip"], [{"text": "@ https://example.org/x.zip"}]),
+        # Where it applies, and what it asks for
+        (["x>=1; python_version>='3.8'"], [{"marker": 'python_version >= "3.8"'}]),
+        (["x[B_b,a.a]>=1"], [{"extras": ["a-a", "b-b"]}]),
+        (
+            ["x[a]~=1.2; os_name=='nt'"],
+            [{"text": "~=1.2", "marker": 'os_name == "nt"', "extras": ["a"]}],
+        ),
+        (["x; extra=='a' or os_name=='nt'"], [{"marker": 'extra == "a" or os_name == "nt"'}]),
+        # Several
+        (
+            ["x<2; python_version<'3.12'", "x>=2; python_version>='3.12'"],
+            [
+                {"text": "<2", "marker": 'python_version < "3.12"'},
+                {"marker": 'python_version >= "3.12"'},
+            ],
+        ),
+        (["x>=1", "x<2"], [{"text": ">=1"}, {"text": "<2"}]),
+        (["x", "x[a]>=2"], [{"text": "any"}, {"extras": ["a"]}]),
+        (["x>=1", "x<1; python_version<'3'"], None),
+    ],
+)
+def test_declarations(lines: list[str], declarations: list[dict[str, Any]] | None) -> None:
+    """They are there where package and constraints do not say everything, each complete."""
+    (requirement,) = requirements_of(lines).installed
+    found = None if requirement.declared is None else json.loads(requirement.declared)
+    assert found == declarations
+    assert (requirement.kind, requirement.optional) == (None, False)
+
+
+def test_declarations_of_unreadable_lines() -> None:
+    """A text from before PEP 440 is kept; what nobody could evaluate is not."""
+    lines = ["pytz[x] (>dev) ; os_name == 'nt'", "six>=1; " + " or ".join(["os_name=='a'"] * 5000)]
+    found = requirements_of(lines).installed
+    declarations = [json.loads(each.declared) if each.declared else None for each in found]
+    assert declarations == [[{"text": ">dev", "marker": 'os_name == "nt"', "extras": ["x"]}], None]
+
+
+@pytest.mark.parametrize(
+    ("lines", "table"),
+    [
+        ([], None),
+        (["x", "y; os_name=='nt'"], None),
+        (["x; extra=='a'"], {"a": ["x; extra=='a'"]}),
+        (
+            ["y (>=1) ;  extra == 'b'", "x; extra=='a'", "z[q]; extra=='b'", "x; extra=='a'"],
+            {"a": ["x; extra=='a'"], "b": ["y (>=1) ; extra == 'b'", "z[q]; extra=='b'"]},
+        ),
+        # One extra in three spellings (PEP 685)
+        (
+            ["x; extra=='A.b'", "y; 'a_b' == extra", 'z; extra == "a-B"'],
+            {"a-b": ["x; extra=='A.b'", "y; 'a_b' == extra", 'z; extra == "a-B"']},
+        ),
+        (
+            ["x; extra=='a' or extra=='b'"],
+            {"a": ["x; extra=='a' or extra=='b'"], "b": ["x; extra=='a' or extra=='b'"]},
+        ),
+        (["x; os_name=='nt' and extra=='a'"], {"a": ["x; os_name=='nt' and extra=='a'"]}),
+        # A plain install may pull it: it is an edge
+        (["x; extra=='a' or os_name=='nt'"], None),
+        # Nobody has the environment
+        (["x; extra=='a' and python_version<'3'"], None),
+        (["x; extra=='a' and extra=='b'"], None),
+        (["pytz (>dev); extra=='a'"], {"a": ["pytz (>dev); extra=='a'"]}),
+    ],
+)
+def test_requirements_of_extras(lines: list[str], table: dict[str, list[str]] | None) -> None:
+    """They are the lines that apply with the extra only, as the registry has them."""
+    found = requirements_of(lines)
+    assert (None if found.extras is None else json.loads(found.extras)) == table
+    assert found.complete
+
+
+@pytest.mark.parametrize(
+    ("extras", "lines"), [(101, 1), (90, 100)], ids=["of one line", "of many lines"]
+)
+def test_extras_without_end(extras: int, lines: int) -> None:
+    """What is too much to keep is not passed off as nothing."""
+    marker = " or ".join(f"extra=='{number}'" for number in range(extras))
+    found = requirements_of(["six", *(f"x{number}; {marker}" for number in range(lines))])
+    assert [r.package.name for r in found.installed] == ["six"]
+    assert found.extras is None or lines == 1
+    assert not found.complete
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["x", "x>=1", "x<2,>=1", "x~=1.2", "x!=1.*", "x==2.*; os_name=='nt'", "x[a]>=1"]
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_declarations_are_the_lines(lines: list[str]) -> None:
+    """Whoever reads them with the constraints has each line again."""
+    (requirement,) = requirements_of(lines).installed
+    default = requirement.constraints
+    one = {"text": default}
+    found = [one | each for each in json.loads(requirement.declared or "[{}]")]
+    read_back = set()
+    for each in found:
+        extras = f"[{','.join(each['extras'])}]" if "extras" in each else ""
+        text = "" if each["text"] == "any" else each["text"]
+        marker = f"; {each['marker']}" if "marker" in each else ""
+        read_back.add(str(Specification(f"x{extras}{text}{marker}")))
+    assert read_back == {str(Specification(line)) for line in lines}
 
 
 def test_no_lines() -> None:

@@ -188,8 +188,8 @@ def _print_package(package: "PackageView", synced: Synced, *, everything: bool) 
                 (
                     v.name,
                     output.day(v.release_date),
-                    "unknown" if v.requirements_unknown else v.requirements or "",
-                    vulnerabilities(v, synced),
+                    _count(v),
+                    vulnerabilities(v),
                     _marks(v, package),
                 )
                 for v in package.versions
@@ -245,6 +245,13 @@ def _print_facts(version: "VersionView", tables: dict[str, Any]) -> None:
     out.print(output.facts([(name, text) for name, text in rows if text]))
 
 
+def _count(version: "VersionView") -> str | int:
+    """How many packages it requires, as far as that is known."""
+    if not version.requirements_unknown:
+        return version.requirements or ""
+    return f"{version.requirements} or more" if version.requirements else "unknown"
+
+
 _UNKNOWN_FACTS = "unknown: not read yet, or not to be had"
 
 
@@ -278,7 +285,9 @@ def _print_requirements(
 ) -> None:
     out = output.console()
     out.print()
-    if version.requirements_unknown:
+    if version.requirements_unknown and requirements:
+        output.say(f"{version.name} may require more: the registry has no readable metadata")
+    elif version.requirements_unknown:
         output.say(f"{version.name}: requirements unknown, the registry has no readable metadata")
     elif not requirements:
         output.say(f"{version.name} requires nothing")

@@ -5,10 +5,16 @@ Identity
     is its purl; the graph's ``name`` is the project's own spelling in lower case.
 Reading a package
     One request to the Simple JSON API (PEP 691) returns all versions and files; one small
-    metadata file (PEP 658) per new version has its requirements. A version without a readable
-    metadata file is read from the JSON API (:mod:`.fetch`). Wheel metadata takes precedence over
-    the JSON API, which describes the first uploaded file. Without either, or if the JSON API has
-    ``null``, the requirements are unknown.
+    metadata file (PEP 658) per new version has its requirements. Without a readable one, they come
+    from the JSON API, which describes the first file that was uploaded; where that has ``null``,
+    from inside a file of the release, of which a part is read (:mod:`.release_reader`). Without
+    all of these they are unknown.
+Facts
+    What a constraint cannot say of a requirement (marker, extras, ``~=``) is in its ``declared``;
+    what applies with an extra only is in the version's ``extra_requirements``. A version's
+    ``requires_python`` is that of the file that the newest CPython on Linux would install; its
+    licence is from its metadata. The project's status (archived, deprecated, quarantined) with its
+    reason is the ``deprecated`` of every version.
 Listing and changes
     One document has all projects with the serials of their last changes; :mod:`.listing`.
 Rules

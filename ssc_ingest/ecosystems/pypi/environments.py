@@ -3,6 +3,7 @@
 https://packaging.python.org/specifications/dependency-specifiers/#environment-markers
 """
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
@@ -10,6 +11,7 @@ from itertools import product
 from typing import TypeAlias
 
 from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 
 Environment: TypeAlias = Mapping[str, str | AbstractSet[str]]
 
@@ -67,21 +69,55 @@ REFERENCE = 0
 EVERYWHERE = frozenset(range(len(ENVIRONMENTS)))
 
 
-@lru_cache(maxsize=8192)
-def environments_of(marker: str) -> frozenset[int]:
-    """Indexes of the environments in which a valid marker is true.
+MAX_EXTRAS = 100
+"""Extras that one marker may name: it is evaluated for each of them."""
 
-    An undefined comparison (``os_name ~= "nt"``) is not true.
+_EXTRAS = re.compile(
+    r"""\bextra\s*(?:==|in)\s*(?:'([^']*)'|"([^"]*)")|(?:'([^']*)'|"([^"]*)")\s*==\s*extra\b"""
+)
+
+
+@lru_cache(maxsize=8192)
+def environments_of(marker: str, extra: str = "") -> frozenset[int]:
+    """Indexes of the environments in which a valid marker is true for an installation.
+
+    ``extra`` is what the installation asks for, if anything. An undefined comparison
+    (``os_name ~= "nt"``) is not true.
     """
-    parsed = Marker(marker)
-    # Many markers use one or two variables; the result depends only on these.
+    parsed = _parsed(marker)
+    # Many markers use one or two variables: the result is the same where those are.
     used = [name for name in ENVIRONMENTS[0] if name in marker]
     results: dict[tuple[object, ...], bool] = {}
     return frozenset(
         index
         for index, environment in enumerate(ENVIRONMENTS)
-        if _is_true(parsed, environment, tuple(environment[name] for name in used), results)
+        if _is_true(
+            parsed,
+            {**environment, "extra": extra},
+            tuple(environment[name] for name in used),
+            results,
+        )
     )
+
+
+def extras_of(marker: str) -> tuple[str, ...] | None:
+    """Those of the extras that a marker names, normalized, with which it is true somewhere.
+
+    ``None`` if it names more than :data:`MAX_EXTRAS`.
+    """
+    named = {
+        canonicalize_name(name)
+        for groups in _EXTRAS.findall(marker)
+        for text in groups
+        for name in re.split(r"[\s,]+", text)
+        if name
+    }
+    if len(named) > MAX_EXTRAS:
+        return None
+    return tuple(sorted(name for name in named if environments_of(marker, name)))
+
+
+_parsed = lru_cache(maxsize=16)(Marker)
 
 
 def _is_true(

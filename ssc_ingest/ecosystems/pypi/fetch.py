@@ -1,10 +1,8 @@
 """Reads one project: its page, and the metadata of each new version."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 from packaging.utils import canonicalize_name
@@ -12,36 +10,19 @@ from packaging.utils import canonicalize_name
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.pypi.identity import project
-from ssc_ingest.ecosystems.pypi.metadata import (
-    ReleaseMetadata,
-    parse_json_document,
-    parse_metadata_file,
-)
-from ssc_ingest.ecosystems.pypi.requirements import Requirements, requirements_of
+from ssc_ingest.ecosystems.pypi.release_reader import MAX_DOCUMENT, Description, ReleaseReader
 from ssc_ingest.ecosystems.pypi.simple_index import (
     MEDIA_TYPE,
     ProjectPage,
-    Release,
     parse_project_page,
 )
-from ssc_ingest.ecosystems.pypi.versions import parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
 from ssc_ingest.errors import (
-    DigestMismatch,
-    MalformedMetadata,
     PackageNotFound,
-    ResourceForbidden,
     ResourceNotFound,
-    ResponseTooLarge,
     StaleAnswer,
 )
 from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
-
-MAX_DOCUMENT = 64 * 1024 * 1024
-"""Bytes of a JSON document; the largest pages of PyPI (some 30,000 files) have about 20 MB."""
-
-MAX_METADATA = 2 * 1024 * 1024
-"""Bytes of a metadata file; mostly its description, which is rarely above 100 kB."""
 
 SERIAL_HEADER = "X-PyPI-Last-Serial"
 
@@ -50,15 +31,6 @@ CONCURRENCY = 8
 limit."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Description:
-    """The metadata of one release."""
-
-    metadata: ReleaseMetadata
-    requirements: Requirements | None
-    """``None`` if they are unknown."""
 
 
 class ProjectReader:
@@ -100,12 +72,15 @@ class ProjectReader:
         versions = self._versions(ref, page)
         latest = self._pypi.latest(versions)
         known = frozenset(request.known)
+        by_name = {release.name: release for release in page.releases}
         to_read = [
-            release
-            for release in page.releases
-            if release.name not in known or (request.full and release.name == latest)
+            by_name[version.name]
+            for version in reversed(versions)  # the newest ones, should the budget not last
+            if version.name not in known or (request.full and version.name == latest)
         ]
-        descriptions = await self._describe(name, to_read, latest)
+        reader = ReleaseReader(self._client, self._endpoints, name, latest)
+        found = await fan_out(reader.describe, to_read, CONCURRENCY)
+        descriptions = dict(zip((release.name for release in to_read), found, strict=True))
         self._report(ref, descriptions)
         about = descriptions.get(latest) if latest else None
         if about and canonicalize_name(about.metadata.name) == name:
@@ -117,7 +92,7 @@ class ProjectReader:
             versions=tuple(
                 version
                 if version.name in known
-                else _with_requirements(version, descriptions[version.name])
+                else _described(version, descriptions[version.name])
                 for version in versions
             ),
             latest=latest,
@@ -135,71 +110,22 @@ class ProjectReader:
                 release_date=release.release_date,
                 requirements=None,
                 yanked=release.yanked,
+                requires_python=release.requires_python,
+                deprecated=page.advice,
             )
             for release in page.releases
         }
         dates = {name: version.release_date for name, version in by_name.items()}
         return [by_name[name] for name in self._pypi.by_date(dates)]
 
-    async def _describe(
-        self, project_name: str, releases: Iterable[Release], latest: VersionName | None
-    ) -> dict[VersionName, _Description | None]:
-        """The metadata of the releases; ``None`` for those without readable metadata."""
-
-        async def describe(release: Release) -> _Description | None:
-            path = (project_name, quote(release.name, safe=""), "json")
-            sources = [
-                partial(self._from_metadata_file, release),
-                partial(self._from_json, *path, version=release.name),
-            ]
-            if release.name == latest:
-                sources.append(partial(self._from_json, project_name, "json", version=release.name))
-            for source in sources:
-                try:
-                    if found := await source():
-                        return found
-                except (DigestMismatch, MalformedMetadata, ResponseTooLarge):
-                    pass  # this document will not change, but another one may have the metadata
-            return None
-
-        releases = list(releases)
-        descriptions = await fan_out(describe, releases, CONCURRENCY)
-        return {
-            release.name: description
-            for release, description in zip(releases, descriptions, strict=True)
-        }
-
-    async def _from_metadata_file(self, release: Release) -> _Description | None:
-        file = release.metadata_file
-        if file is None:
-            return None
-        try:
-            document = await self._client.get_immutable(
-                file.url, max_bytes=MAX_METADATA, sha256=file.sha256
-            )
-        except (ResourceForbidden, ResourceNotFound):
-            return None
-        body = document.body
-        return await off_loop(len(body), _read_metadata_file, body, file.url)
-
-    async def _from_json(self, *path: str, version: VersionName) -> _Description | None:
-        """The document at a path of the JSON API, if it describes this version."""
-        url = self._endpoints.url("json", *path)
-        try:
-            document = await self._client.get_immutable(url, max_bytes=MAX_DOCUMENT)
-        except (ResourceForbidden, ResourceNotFound):
-            return None
-        body = document.body
-        return await off_loop(len(body), _read_json_document, body, url, version)
-
     def _report(
-        self, ref: PackageRef, descriptions: Mapping[VersionName, _Description | None]
+        self, ref: PackageRef, descriptions: Mapping[VersionName, Description | None]
     ) -> None:
-        known = [d.requirements for d in descriptions.values() if d and d.requirements]
-        if len(known) < len(descriptions):
-            missing = len(descriptions) - len(known)
+        missing = sum(not (found and found.is_known) for found in descriptions.values())
+        if missing:
             log.warning("release_metadata_missing", package=ref.purl, versions=missing)
-        unreadable = Counter(line for each in known for line in each.unreadable)
+        read = [d.requirements for d in descriptions.values() if d and d.requirements]
+        unreadable = Counter(line for each in read for line in each.unreadable)
         for line, count in unreadable.items():
             log.warning(
                 "requirement_unreadable", package=ref.purl, requirement=line[:200], versions=count
@@ -216,24 +142,16 @@ def _check_serial(serial: str, expected: str | None, url: str) -> None:
         raise StaleAnswer(f"serial {serial}, but the feed announced {expected}", url=url)
 
 
-def _read_metadata_file(body: bytes, url: str) -> _Description:
-    metadata = parse_metadata_file(body, url)
-    return _describe(metadata)
-
-
-def _read_json_document(body: bytes, url: str, version: VersionName) -> _Description | None:
-    about, metadata = parse_json_document(body, url)
-    if about != version and (about is None or parse_version(about) != parse_version(version)):
-        return None
-    return _describe(metadata)
-
-
-def _describe(metadata: ReleaseMetadata) -> _Description:
-    lines = metadata.requires_dist
-    return _Description(metadata, None if lines is None else requirements_of(lines))
-
-
-def _with_requirements(version: Version, description: _Description | None) -> Version:
-    if description is None or description.requirements is None:
+def _described(version: Version, description: Description | None) -> Version:
+    if description is None:
         return replace(version, requirements_unknown=True)
-    return replace(version, requirements=description.requirements.installed)
+    metadata, requirements = description.metadata, description.requirements
+    return replace(
+        version,
+        requirements=requirements.installed if requirements else None,
+        requirements_unknown=not description.is_known,
+        requires_python=version.requires_python or metadata.requires_python,
+        license=metadata.license,
+        license_spdx=metadata.license_spdx,
+        extra_requirements=requirements.extras if requirements else None,
+    )

@@ -1,20 +1,22 @@
-"""The metadata of one release: its name, links and requirements.
+"""The metadata of one release: its name, links, licence and requirements.
 
-The source is the core metadata file (PEP 658), or without one the JSON API.
+It comes from the core metadata file (PEP 658), the JSON API, or a file of the release.
 
 - https://packaging.python.org/specifications/core-metadata/
+- https://packaging.python.org/specifications/source-distribution-format/
 - https://docs.pypi.org/api/json/
 """
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from packaging.metadata import parse_email
+from packaging.metadata import RawMetadata, parse_email
 from pydantic import BaseModel, ConfigDict, Field
 
+from ssc_ingest.ecosystems.licenses import MAX_LICENSE, license_facts
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.wire import Entry, OrNone, read_json
 from ssc_ingest.errors import MalformedMetadata
@@ -22,6 +24,9 @@ from ssc_ingest.models import Package
 
 MAX_REQUIREMENTS = 10_000
 """Requirements of one release; the largest meta-packages have about a thousand."""
+
+MAX_REQUIRES_PYTHON = 200
+"""Characters; a longer specifier counts as absent."""
 
 # Labels of links that lead to the code, best first (aliases: PEP 753).
 _PREFERRED_LABELS = (
@@ -34,6 +39,8 @@ _PREFERRED_LABELS = (
     "issues",
     "bugtracker",
 )
+_METADATA_VERSION = re.compile(r"\s*(\d{1,3})\.(\d{1,3})\b", re.ASCII)
+_FIRST_STATIC = (2, 2)
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _NOT_IN_LABELS = re.compile(r"[\W_]+")
 
@@ -42,12 +49,16 @@ _NOT_IN_LABELS = re.compile(r"[\W_]+")
 class ReleaseMetadata:
     """``links``: candidates for the repository's address, best first.
 
-    ``requires_dist`` is ``None`` if the requirements are unknown.
+    ``requires_dist`` is ``None`` if the requirements are unknown. ``license`` and ``license_spdx``
+    are as in :class:`~ssc_ingest.models.Version`.
     """
 
     name: str
     requires_dist: tuple[str, ...] | None = ()
     links: tuple[str, ...] = ()
+    requires_python: str | None = None
+    license: str | None = None
+    license_spdx: str | None = None
 
     def describe(self, package: Package) -> Package:
         """The package with the facts of this release."""
@@ -61,18 +72,50 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: it has no name, or too many requirements.
     """
+    raw = _headers(body)
+    return _metadata(raw, tuple(raw.get("requires_dist", ())), url)
+
+
+def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
+    """Read the ``PKG-INFO`` of a source distribution.
+
+    Its requirements are those of the release if it says so: since version 2.2, what it has is
+    static, unless it is named as dynamic. Otherwise they are unknown.
+
+    Raises:
+        MalformedMetadata: it has no name, or too many requirements.
+    """
+    raw = _headers(body)
+    version = _METADATA_VERSION.match(raw.get("metadata_version", ""))
+    dynamic = {field.strip().lower() for field in raw.get("dynamic", ())}
+    is_static = version is not None and (int(version[1]), int(version[2])) >= _FIRST_STATIC
+    lines = tuple(raw.get("requires_dist", ()))
+    return _metadata(raw, lines if is_static and "requires-dist" not in dynamic else None, url)
+
+
+def _headers(body: bytes) -> RawMetadata:
     # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
     content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
-    raw, _ = parse_email(headers + "\n\n")
+    return parse_email(headers + "\n\n")[0]
+
+
+def _metadata(raw: RawMetadata, requires_dist: tuple[str, ...] | None, url: str) -> ReleaseMetadata:
     name = raw.get("name", "").strip()
     if not name:
         raise MalformedMetadata("Name: missing", url=url)
-    requires_dist = tuple(raw.get("requires_dist", ()))
-    if len(requires_dist) > MAX_REQUIREMENTS:
+    if requires_dist and len(requires_dist) > MAX_REQUIREMENTS:
         raise MalformedMetadata(f"Requires-Dist: more than {MAX_REQUIREMENTS} lines", url=url)
+    text, spdx = _license(
+        raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])
+    )
     return ReleaseMetadata(
-        name, requires_dist, _links(raw.get("home_page"), raw.get("project_urls", {}))
+        name,
+        requires_dist,
+        _links(raw.get("home_page"), raw.get("project_urls", {})),
+        _requires_python(raw.get("requires_python")),
+        text,
+        spdx,
     )
 
 
@@ -84,6 +127,10 @@ class _Info(BaseModel):
     home_page: OrNone[str] = None
     project_urls: OrNone[dict[str, Any]] = None
     requires_dist: OrNone[Annotated[list[Entry[str]], Field(max_length=MAX_REQUIREMENTS)]] = None
+    requires_python: OrNone[str] = None
+    license: OrNone[str] = None
+    license_expression: OrNone[str] = None
+    classifiers: OrNone[list[Entry[str]]] = None
 
 
 class _JSONDocument(BaseModel):
@@ -109,7 +156,42 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
         # A value that is not text is no requirement; like other unreadable lines, it is logged.
         lines = tuple(x if isinstance(x, str) else x.reason for x in info.requires_dist)
     links = _links(info.home_page, info.project_urls or {})
-    return info.version, ReleaseMetadata(info.name, lines, links)
+    classifiers = [text for text in info.classifiers or () if isinstance(text, str)]
+    text, spdx = _license(info.license_expression, info.license, classifiers)
+    return info.version, ReleaseMetadata(
+        info.name, lines, links, _requires_python(info.requires_python), text, spdx
+    )
+
+
+def _requires_python(text: str | None) -> str | None:
+    text = (text or "").strip()
+    return text if 0 < len(text) <= MAX_REQUIRES_PYTHON else None
+
+
+def _license(
+    expression: str | None, text: str | None, classifiers: Iterable[str]
+) -> tuple[str | None, str | None]:
+    """The licence from the best of three fields.
+
+    Classifiers name several licences without saying whether one may choose, so they come last,
+    except before the whole text of a licence.
+    """
+    if expression:
+        return license_facts(expression)
+    text = "" if _is_unsaid(text) else " ".join((text or "").split())
+    named = [
+        classifier.rpartition("::")[2].strip()
+        for classifier in classifiers
+        if classifier.startswith("License ::")
+    ]
+    named = [name for name in dict.fromkeys(named) if name != "OSI Approved"]
+    if named and not 0 < len(text) <= MAX_LICENSE:
+        return license_facts("; ".join(named))
+    return license_facts(text)
+
+
+def _is_unsaid(text: str | None) -> bool:
+    return (text or "").strip().upper() in {"", "UNKNOWN"}
 
 
 def _links(home_page: str | None, project_urls: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,40 +1,24 @@
-"""Converts ``Requires-Dist`` lines to the requirements of a plain installation.
+"""From ``Requires-Dist`` lines to the requirements of a plain installation, and of extras.
 
 https://packaging.python.org/specifications/dependency-specifiers/
 """
 
-import re
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
-from packaging.markers import InvalidMarker
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Specification
+from packaging.specifiers import SpecifierSet
 
+from ssc_ingest.ecosystems.declared import declared
 from ssc_ingest.ecosystems.intervals import hull, intersection
-from ssc_ingest.ecosystems.pypi.constraints import ALL, SpecifierInterval, interval_of, spell
-from ssc_ingest.ecosystems.pypi.environments import EVERYWHERE, REFERENCE, environments_of
-from ssc_ingest.ecosystems.pypi.identity import project
-from ssc_ingest.errors import InvalidName
-from ssc_ingest.models import PackageRef, Purl, Requirement
+from ssc_ingest.ecosystems.pypi.constraints import spell
+from ssc_ingest.ecosystems.pypi.environments import REFERENCE
+from ssc_ingest.ecosystems.pypi.requirement_line import Line, read_line
+from ssc_ingest.models import ANY_VERSION, Purl, Requirement
 
-MAX_LINE_LENGTH = 16 * 1024
-"""Maximum characters of a line with its marker; of a longer one, only the text before its marker is
-parsed. Nested markers slow the parser down."""
-
-
-# Before PEP 440 any text could follow an operator; the rest of the line is like today.
-_LEGACY_SPECIFIERS = re.compile(r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?[<>=!~][^;]*(;.*)?", re.ASCII)
-_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,200})\s*[<>=!~(\[@]", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    package: PackageRef
-    interval: SpecifierInterval
-    environments: frozenset[int]
-    readable: bool
+MAX_EXTRAS = 2 * 1024 * 1024
+"""Characters of the requirements of all extras. The largest releases have some 100,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +27,10 @@ class Requirements:
 
     installed: tuple[Requirement, ...]
     unreadable: tuple[str, ...] = ()
+    extras: str | None = None
+    """JSON object: for each extra, normalized, the lines that apply with it only."""
+    complete: bool = True
+    """False if the extras have more requirements than can be kept."""
 
 
 def requirements_of(lines: Iterable[str]) -> Requirements:
@@ -51,61 +39,65 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
     - A line counts if its marker is true, without extras, on any supported CPython on Linux,
       macOS or Windows.
     - If several lines name one project, the lines whose markers are true for the newest CPython
-      on Linux apply together; without such a line, the smallest range around all applies.
+      on Linux apply together; without such a line, the smallest range around all applies. Each
+      of them is in the requirement's ``declared``.
+    - A line that counts with an extra only is in ``extras``, once for each such extra.
     - A direct reference (``name @ https://...``) allows any version.
     - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; one
       that is too long, or too deeply nested, applies everywhere unless it is for an extra; a line
       that is not a requirement at all is skipped. All these lines are in ``unreadable``.
     """
-    by_package: dict[Purl, list[_Line]] = {}
+    by_package: dict[Purl, list[Line]] = {}
     unreadable: dict[str, None] = {}
+    by_extra: dict[str, dict[str, None]] = {}
+    complete = True
     for text in lines:
-        line = _read(text)
+        line = read_line(text)
         if line is None or not line.readable:
             unreadable[text] = None
         if line and line.environments:
             by_package.setdefault(line.package.purl, []).append(line)
-    return Requirements(tuple(map(_join, by_package.values())), tuple(unreadable))
+        extras = line.extras_that_take_it if line else ()
+        complete = complete and extras is not None
+        for extra in extras or ():
+            by_extra.setdefault(extra, {})[" ".join(text.split())] = None
+    size = sum(len(text) for texts in by_extra.values() for text in texts)
+    return Requirements(
+        tuple(map(_join, by_package.values())),
+        tuple(unreadable),
+        _table(by_extra) if by_extra and size <= MAX_EXTRAS else None,
+        complete=complete and size <= MAX_EXTRAS,
+    )
 
 
-def _join(lines: list[_Line]) -> Requirement:
+def _table(by_extra: Mapping[str, Iterable[str]]) -> str:
+    """Equal requirements of extras make equal text, so that releases share it."""
+    table = {extra: list(by_extra[extra]) for extra in sorted(by_extra)}
+    return json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+
+
+def _join(lines: list[Line]) -> Requirement:
     decisive = [line for line in lines if REFERENCE in line.environments]
     join = intersection if decisive else hull
-    return Requirement(lines[0].package, spell(join([line.interval for line in decisive or lines])))
+    constraints = spell(join([line.interval for line in decisive or lines]))
+    declarations = _distinct([_declaration(line, constraints) for line in lines])
+    needed = len(declarations) > 1 or any(declarations[0].values())
+    return Requirement(
+        lines[0].package, constraints, declared=declared(declarations) if needed else None
+    )
 
 
-# The lines of a project hardly change between releases, and popular lines occur in many projects.
-@lru_cache(maxsize=16_384)
-def _read(text: str) -> _Line | None:
-    try:
-        if len(text) <= MAX_LINE_LENGTH:
-            return _read_whole(text)
-    except RecursionError:
-        pass
-    requirement, _, marker = text.partition(";")
-    if "extra" in marker:
-        return None
-    name = _NAME.match(requirement)
-    if len(requirement) <= MAX_LINE_LENGTH and (line := _parse(requirement, readable=False)):
-        return line
-    return _parse(name[1], readable=False) if name else None
+def _declaration(line: Line, constraints: str) -> dict[str, Any]:
+    text = "" if _means(line, constraints) else line.text or ANY_VERSION
+    return {"text": text, "marker": line.marker, "extras": list(line.extras)}
 
 
-def _read_whole(text: str) -> _Line | None:
-    if (line := _parse(text, readable=True)) is not None:
-        return line
-    legacy = _LEGACY_SPECIFIERS.fullmatch(" ".join(text.split()))
-    return _parse(legacy[1] + (legacy[2] or ""), readable=False) if legacy else None
+def _means(line: Line, constraints: str) -> bool:
+    """Whether the graph's constraint accepts what the line does, and nothing else."""
+    if line.specifiers is None:
+        return constraints == line.text
+    return line.specifiers == SpecifierSet("" if constraints == ANY_VERSION else constraints)
 
 
-def _parse(text: str, *, readable: bool) -> _Line | None:
-    try:
-        specification = Specification(text)
-        package = project(specification.name)
-        interval = ALL if specification.url else interval_of(specification.specifier)
-        marker = specification.marker
-        # A marker may be valid although its normal form is not.
-        environments = environments_of(str(marker)) if marker else EVERYWHERE
-    except (InvalidRequirement, InvalidMarker, InvalidName):
-        return None
-    return _Line(package, interval, environments, readable)
+def _distinct(declarations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for place, one in enumerate(declarations) if one not in declarations[:place]]

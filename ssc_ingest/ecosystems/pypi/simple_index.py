@@ -19,9 +19,13 @@ from pydantic import (
 )
 
 from ssc_ingest.ecosystems.pypi.distributions import VersionIndex, wheel_rank
+from ssc_ingest.ecosystems.pypi.metadata import MAX_REQUIRES_PYTHON
 from ssc_ingest.ecosystems.wire import Entry, Moment, OrNone, Unreadable, read_json, unreadable
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
+
+MAX_ADVICE = 1000
+"""Characters of a project's status."""
 
 MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
 
@@ -45,7 +49,12 @@ class _File(BaseModel):
     filename: str = Field(min_length=1, max_length=500)
     url: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_splittable)]
     upload_time: Moment = Field(None, alias="upload-time")
+    size: OrNone[Annotated[int, Field(ge=0, lt=2**53)]] = None
+    hashes: OrNone[dict[str, Any]] = None
     yanked: OrNone[bool | str] = None
+    requires_python: OrNone[Annotated[str, StringConstraints(max_length=MAX_REQUIRES_PYTHON)]] = (
+        Field(None, alias="requires-python")
+    )
     metadata_file: OrNone[bool | dict[str, Any]] = Field(
         None,
         validation_alias=AliasChoices(
@@ -61,6 +70,7 @@ class _Meta(BaseModel):
 
 class _Status(BaseModel):
     status: str = "active"
+    reason: OrNone[str] = None
 
 
 class _Page(BaseModel):
@@ -82,13 +92,40 @@ class MetadataFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DistributionFile:
+    """A wheel or a source distribution, for instance."""
+
+    filename: str
+    url: str
+    size: int | None = None
+    """In bytes, if the index has it."""
+    sha256: str | None = None
+    """If the index has it."""
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether it is a wheel."""
+        return self.filename.endswith(".whl")
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One version, described by its files."""
 
     name: VersionName
     release_date: datetime | None
     yanked: bool
-    metadata_file: MetadataFile | None
+    requires_python: str | None = None
+    """Of the file that the newest CPython on Linux would install: files may differ."""
+    metadata_files: tuple[MetadataFile, ...] = ()
+    """Those that are announced, otherwise those that may exist; best first."""
+    files: tuple[DistributionFile, ...] = ()
+    """Best first."""
+
+    @property
+    def metadata_file(self) -> MetadataFile | None:
+        """The one that speaks for the version."""
+        return self.metadata_files[0] if self.metadata_files else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +140,8 @@ class ProjectPage:
     withheld: bool
     serial: int | None = None
     skipped: tuple[str, ...] = ()
+    advice: str | None = None
+    """What the project's status says against using it, with the reason if one is given."""
 
 
 def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
@@ -127,7 +166,15 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
         withheld=page.project_status is not None and page.project_status.status == "quarantined",
         serial=page.meta.last_serial if page.meta else None,
         skipped=skipped,
+        advice=_advice(page.project_status),
     )
+
+
+def _advice(said: _Status | None) -> str | None:
+    if said is None or said.status not in {"archived", "deprecated", "quarantined"}:
+        return None
+    reason = " ".join((said.reason or "").split())
+    return ": ".join(filter(None, (said.status, reason)))[:MAX_ADVICE].rstrip()
 
 
 def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
@@ -144,31 +191,43 @@ def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
 
 def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
     dates = [file.upload_time for file in files if file.upload_time]
+    files = sorted(files, key=_rank)
     return Release(
         name=name,
         release_date=min(dates, default=None),
         yanked=bool(files) and all(file.yanked not in (None, False) for file in files),
-        metadata_file=_metadata_file(files, page_url),
+        requires_python=(files[0].requires_python or None) if files else None,
+        metadata_files=_metadata_files(files, page_url),
+        files=tuple(
+            DistributionFile(
+                file.filename, _address(file, page_url), file.size, _digest(file.hashes)
+            )
+            for file in files
+        ),
     )
 
 
-def _metadata_file(files: list[_File], page_url: str) -> MetadataFile | None:
-    """The best announced metadata file, otherwise one that may exist.
+def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ...]:
+    """The metadata files that are announced, otherwise those that may exist.
 
     An index older than PEP 714 announces none but may have them; ``false`` means no.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
-    if not (announced or possible):
-        return None
-    best = min(announced or possible, key=_rank)
-    digests = best.metadata_file if isinstance(best.metadata_file, dict) else {}
-    digest = digests.get("sha256")
-    return MetadataFile(
-        url=urljoin(page_url, urldefrag(best.url).url) + ".metadata",
-        # A digest that is not text still counts as announced: no content matches it.
-        sha256=None if digest is None else str(digest),
+    return tuple(
+        MetadataFile(_address(file, page_url) + ".metadata", _digest(file.metadata_file))
+        for file in announced or possible
     )
+
+
+def _address(file: _File, page_url: str) -> str:
+    return urljoin(page_url, urldefrag(file.url).url)
+
+
+def _digest(digests: object) -> str | None:
+    digest = digests.get("sha256") if isinstance(digests, dict) else None
+    # A digest that is no text is announced all the same: no content has it.
+    return None if digest is None else str(digest)
 
 
 def _rank(file: _File) -> tuple[bool, tuple[bool, int, int, str]]:

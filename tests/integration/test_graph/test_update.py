@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ssc_ingest.errors import GraphRefused
+from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import ANY_VERSION, Package
 from tests.conftest import Cypher
@@ -295,6 +296,57 @@ async def test_unknown_requirements_are_marked_until_they_are_known(
     assert state() == {"unknown": None, "known": True, "edges": 1}
     await writer.write(seen(3, unknown=True), order=order)
     assert state() == {"unknown": None, "known": True, "edges": 1}
+
+
+async def test_some_requirements_are_better_than_none(
+    writer: GraphWriter, reader: GraphReader, cypher: Cypher
+) -> None:
+    """They are written and marked as not being all; they never replace all of them."""
+
+    def state() -> tuple[Any, list[str]]:
+        (row,) = cypher(
+            "MATCH (v:Version) RETURN v.requirements_unknown AS unknown, "
+            "COLLECT { MATCH (v)-[:REQUIRE]->(p) RETURN p.name ORDER BY p.name } AS required"
+        )
+        return row["unknown"], row["required"]
+
+    day = 0
+
+    async def write(*required: str, unknown: bool, read: bool = True) -> None:
+        nonlocal day
+        day += 1
+        found = package("web", {"1.0": dict.fromkeys(required, ANY_VERSION)})
+        (version,) = found.versions
+        version = replace(
+            version,
+            requirements=version.requirements if read else None,
+            requirements_unknown=unknown,
+            extra_requirements=f'{{"x":["{len(required)}"]}}',
+        )
+        read_at = found.fetched_at + timedelta(days=day)
+        await writer.write(replace(found, versions=(version,), fetched_at=read_at), order=order)
+
+    async def known() -> bool:
+        found = await reader.package_state(ref("web"))
+        assert found
+        assert ("1.0" in found.known) != ("1.0" in found.unknown)
+        return "1.0" in found.known
+
+    await write("core", unknown=True)
+    assert state() == (True, ["core"])
+    assert not await known()
+    await write("core", "more", unknown=True)
+    assert state() == (True, ["core", "more"])
+    await write(unknown=True, read=False)
+    assert state() == (True, ["core", "more"])
+    await write("core", "more", unknown=False)
+    assert state() == (None, ["core", "more"])
+    assert await known()
+    table = "MATCH (v:Version), (t {digest: v.extra_requirements}) RETURN t.table AS t"
+    assert cypher(table) == [{"t": '{"x":["2"]}'}]
+    await write("core", unknown=True)
+    assert state() == (None, ["core", "more"])
+    assert cypher(table) == [{"t": '{"x":["2"]}'}]
 
 
 @pytest.mark.parametrize("first", ["O_o", "O_O"])

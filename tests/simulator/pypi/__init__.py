@@ -1,4 +1,4 @@
-"""PyPI: the Simple API in JSON and HTML, the JSON API, and core metadata files.
+"""PyPI: the Simple API in JSON and HTML, the JSON API, core metadata files, and some archives.
 
 https://docs.pypi.org/api/index-api/ (PEP 503, 691, 700, 714),
 https://docs.pypi.org/api/json/ and https://peps.python.org/pep-0658/.
@@ -8,24 +8,31 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from random import Random
+from typing import Any
 from urllib.parse import quote, unquote
 
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf, moved
 from tests.simulator.options import Options
+from tests.simulator.pypi import facts
 from tests.simulator.pypi.documents import (
     LABELS,
-    OLD_KEY,
-    SDIST,
-    SDIST_BARE,
     SIMPLE_JSON,
-    WHEEL,
-    WHEELS,
     Page,
     negotiate,
     project_list,
 )
-from tests.simulator.pypi.ranges import NOISE, ORDINARY, RARE
-from tests.simulator.universe import Link, Package, Spelling
+from tests.simulator.pypi.facts import (
+    OLD_KEY,
+    SDIST,
+    SDIST_BARE,
+    SDIST_REQUIRES,
+    SDIST_STATIC,
+    WHEEL,
+    WHEEL_BARE,
+    WHEELS,
+)
+from tests.simulator.pypi.ranges import DECLARED, NOISE, ORDINARY, RARE
+from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
 from tests.simulator.words import words
 
@@ -48,8 +55,18 @@ class PyPI(Ecosystem):
     unparsable = ("0.1-final-cut", "0.1.banana", "2004d", "1.0-x86-build", "r2012-test")
     unparsable_share = 0.02
     form_of_unparsable = SDIST
-    release_forms = (WHEEL, WHEELS, OLD_KEY, SDIST, SDIST_BARE)
+    release_forms = (
+        WHEEL,
+        WHEELS,
+        OLD_KEY,
+        SDIST,
+        SDIST_BARE,
+        WHEEL_BARE,
+        SDIST_STATIC,
+        SDIST_REQUIRES,
+    )
     form_without_metadata = SDIST_BARE
+    tells_facts = True
     resolution = timedelta(microseconds=1)
 
     def name_of(self, options: Options, index: int) -> str:
@@ -121,9 +138,29 @@ class PyPI(Ecosystem):
             return self.normalize(name)
         return name.upper().replace("-", "_")
 
+    def requirement(self, rng: Random, *, plain: bool) -> tuple[Spelling, str]:
+        """Ranges, and what stands beside them: extras, markers, several lines."""
+        if not plain and rng.random() < 0.15:
+            form = rng.choice(list(DECLARED))
+            return DECLARED[form].spelling, form
+        return super().requirement(rng, plain=plain)
+
     def noise(self, rng: Random) -> Sequence[tuple[Spelling, str]]:
-        """Requirements of extras, and of environments that are no longer used."""
-        return [(spelling, "plain") for spelling in NOISE if rng.random() < 0.25]
+        """Extras, and environments that nobody has any more; the form is the extra."""
+        return [(spelling, extra) for extra, spelling in NOISE.items() if rng.random() < 0.25]
+
+    def is_unknown(self, release: Release) -> bool:
+        """Of source distributions, the JSON API tells no difference between none and unknown."""
+        tells_nothing = release.form == SDIST and not (release.requirements or release.noise)
+        return tells_nothing or release.form in {SDIST_BARE, SDIST_REQUIRES}
+
+    def facts(self, package: Package, release: Release) -> dict[str, Any]:
+        """Pythons, licence, status of the project, requirements of extras."""
+        return facts.facts(package, release)
+
+    def edge(self, requirement: Requirement) -> dict[str, Any]:
+        """Markers, extras, and ranges that constraints cannot say."""
+        return facts.edge(requirement)
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
         """Mostly a wheel and an sdist; see :data:`release_forms`."""
@@ -131,7 +168,7 @@ class PyPI(Ecosystem):
             return WHEEL
         if style == 3 and number.stage in {Stage.ALPHA, Stage.BETA}:
             return SDIST  # a wheel's name would have the normalised version
-        return rng.choices(self.release_forms, weights=(70, 12, 5, 10, 3))[0]
+        return rng.choices(self.release_forms, weights=(66, 12, 5, 9, 2, 2, 2, 2))[0]
 
     def page(self, package: Package, base_url: str) -> "Page":
         """All documents of a project."""
@@ -150,11 +187,10 @@ class PyPI(Ecosystem):
             case ["pypi", name, version, "json"]:
                 answer = Project(self, shelf, name, version)
                 return Route("pypi.version_json", self.purl(name), answer)
-            case ["files", "packages", _, _, _, filename] if filename.endswith(".metadata"):
+            case ["files", "packages", _, _, _, filename]:
                 name = filename.partition("-")[0]
-                return Route(
-                    "pypi.metadata", self.purl(name), Metadata(self, shelf, name, filename)
-                )
+                endpoint = "pypi.metadata" if filename.endswith(".metadata") else "pypi.file"
+                return Route(endpoint, self.purl(name), File(self, shelf, name, filename))
         return None
 
 
@@ -211,8 +247,8 @@ class Project:
         return page.project(release, whole=False) if release else NOT_FOUND
 
 
-class Metadata:
-    """``<file url>.metadata``."""
+class File:
+    """``<file url>.metadata``, or the file itself."""
 
     def __init__(self, eco: PyPI, shelf: Shelf, name: str, filename: str) -> None:
         self.eco, self.shelf, self.name, self.filename = eco, shelf, name, filename
@@ -222,4 +258,6 @@ class Metadata:
         del headers
         package = self.shelf.find(self.name)
         page: Page | None = self.shelf.page(package) if package else None
-        return page.metadata.get(self.filename, NOT_FOUND) if page else NOT_FOUND
+        if page is None:
+            return NOT_FOUND
+        return page.metadata.get(self.filename) or page.archives.get(self.filename, NOT_FOUND)

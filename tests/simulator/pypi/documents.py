@@ -14,14 +14,27 @@ from zlib import crc32
 import orjson
 
 from tests.simulator.ecosystem import Document, Shelf
+from tests.simulator.pypi import archives
+from tests.simulator.pypi.facts import (
+    BARE,
+    OLD_KEY,
+    SDIST,
+    SDIST_BARE,
+    SDIST_REQUIRES,
+    SDIST_STATIC,
+    WHEEL,
+    WHEEL_BARE,
+    WHEELS,
+    license_of,
+    pythons_of,
+    status_of,
+)
 from tests.simulator.universe import Package, Release
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 SIMPLE_HTML = "application/vnd.pypi.simple.v1+html"
 TEXT_HTML = "text/html"
 
-# Ways to publish a release.
-WHEEL, WHEELS, OLD_KEY, SDIST, SDIST_BARE = "wheel", "wheels", "old-key", "sdist", "sdist-bare"
 LABELS = ("Source", "Repository", "Code", "Homepage")
 
 
@@ -36,6 +49,9 @@ class File(NamedTuple):
     metadata: bytes | None
     kind: str
     sha256: str
+    requires_python: str | None
+    content: bytes | None
+    """Of archives that somebody has to look into."""
 
 
 class Page:
@@ -60,17 +76,20 @@ class Page:
     def metadata(self) -> dict[str, Document]:
         """By file name."""
         return {
-            f"{file.name}.metadata": replace(
-                Document.tagged(
-                    file.metadata,
-                    "binary/octet-stream",
-                    Cache_Control="max-age=365000000, immutable",
-                ),
-                ranges=True,
-            )
+            f"{file.name}.metadata": _immutable(file.metadata)
             for files in self.files.values()
             for file in files
             if file.metadata is not None
+        }
+
+    @cached_property
+    def archives(self) -> dict[str, Document]:
+        """By file name, those that somebody has to look into."""
+        return {
+            file.name: _immutable(file.content)
+            for files in self.files.values()
+            for file in files
+            if file.content is not None
         }
 
     @cached_property
@@ -84,7 +103,7 @@ class Page:
                 "filename": file.name,
                 "hashes": {"sha256": file.sha256},
                 "provenance": None,
-                "requires-python": ">=3.8",
+                "requires-python": file.requires_python,
                 "size": file.size,
                 "upload-time": file.upload_time,
                 "url": file.url,
@@ -103,7 +122,7 @@ class Page:
                 "files": files,
                 "meta": {"_last-serial": self.serial, "api-version": "1.4"},
                 "name": self.normalized,
-                "project-status": {"status": "active"},
+                "project-status": status_of(self.package),
                 "versions": sorted(self.files),
             }
         )
@@ -119,7 +138,9 @@ class Page:
         ]
         for files in self.files.values():
             for file in files:
-                attributes = ' data-requires-python="&gt;=3.8"'
+                attributes = ""
+                if file.requires_python:
+                    attributes = f' data-requires-python="{escape(file.requires_python)}"'
                 if file.yanked:
                     reason = file.yanked if isinstance(file.yanked, str) else ""
                     attributes += f' data-yanked="{escape(reason)}"'
@@ -135,14 +156,15 @@ class Page:
 
     def project(self, release: Release, *, whole: bool = True) -> Document:
         """The JSON API's document about the project at one release."""
-        metadata_known = release.form != SDIST_BARE
+        metadata_known = release.form not in BARE
+        terms = license_of(self.package)
         link = self.package.link
         urls = {link.field: link.wire} if link.field in LABELS else {}
         info = {
             "author": "Sim Author",
             "author_email": "",
             "bugtrack_url": None,
-            "classifiers": [],
+            "classifiers": list(terms.classifiers),
             "description": "A simulated project.",
             "description_content_type": None,
             "docs_url": None,
@@ -151,8 +173,8 @@ class Page:
             "dynamic": None,
             "home_page": link.wire if link.field == "home_page" else "",
             "keywords": None,
-            "license": "MIT",
-            "license_expression": None,
+            "license": terms.text,
+            "license_expression": terms.expression,
             "license_files": None,
             "maintainer": None,
             "maintainer_email": None,
@@ -164,7 +186,7 @@ class Page:
             "provides_extra": None,
             "release_url": f"https://pypi.org/project/{self.normalized}/{release.version}/",
             "requires_dist": (_lines(release) or None) if metadata_known else None,
-            "requires_python": ">=3.8",
+            "requires_python": pythons_of(self.package, release),
             "summary": "A simulated project",
             "version": release.version,
             "yanked": release.yanked,
@@ -201,16 +223,22 @@ class Page:
             ],
             OLD_KEY: [(f"{wheel_version}-py2.py3-none-any.whl", True)],
             SDIST: [(f"{version}.tar.gz", False)],
+            WHEEL_BARE: [(f"{wheel_version}-py3-none-any.whl", False)],
+            SDIST_STATIC: [(f"{version}.tar.gz", False)],
+            SDIST_REQUIRES: [(f"{version}.tar.gz", False)],
             SDIST_BARE: [(f"{version}.tar.gz", False)],
         }[form]
-        metadata = self._core_metadata(release) if names[0][1] else None
+        metadata = self._core_metadata(release) if names[0][1] or form in BARE else None
         reason: bool | str = False
         if release.yanked:
             reason = "broken" if len(version) % 2 else True
         files = []
         for position, (ending, has_metadata) in enumerate(names):
             name = f"{self.escaped}-{ending}"
-            digest = hashlib.sha256(name.encode()).hexdigest()
+            content = None
+            if metadata is not None and form in BARE:
+                content = self._archive(release, metadata)
+            digest = hashlib.sha256(content or name.encode()).hexdigest()
             # The first file is the first that was uploaded, wherever its name is in the list.
             uploaded = release.released + timedelta(seconds=position * 7)
             location = f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{name}"
@@ -218,23 +246,34 @@ class Page:
                 File(
                     name=name,
                     url=f"{self.base_url}/files/{location}",
-                    size=1000 + crc32(name.encode()) % 1_000_000,
+                    size=len(content) if content else 1000 + crc32(name.encode()) % 1_000_000,
                     upload_time=uploaded.isoformat(timespec="microseconds")[:26] + "Z",
                     yanked=reason,
                     metadata=metadata if has_metadata else None,
                     kind=form,
                     sha256=digest,
+                    requires_python=pythons_of(self.package, release),
+                    content=content,
                 )
             )
+        if form == WHEELS:
+            # Files may differ: the first is the one that counts.
+            files[1] = files[1]._replace(requires_python=">=3.5")
         if not release.yanked and form == WHEELS:
             # One file withdrawn does not make the version withdrawn.
             files[1] = files[1]._replace(yanked="wrong tag")
         return files
 
+    def _archive(self, release: Release, metadata: bytes) -> bytes:
+        version = release.version.replace("-", "_")
+        if release.form == WHEEL_BARE:
+            return archives.wheel(self.escaped, version, metadata)
+        return archives.sdist(self.escaped, version, release.form, metadata, _lines(release))
+
     def _core_metadata(self, release: Release) -> bytes:
-        link = self.package.link
+        link, terms = self.package.link, license_of(self.package)
         lines = [
-            "Metadata-Version: 2.1",
+            "Metadata-Version: 2.4" if terms.expression else "Metadata-Version: 2.1",
             f"Name: {self.package.name}",
             f"Version: {release.version}",
             "Summary: A simulated project",
@@ -244,7 +283,12 @@ class Page:
         lines.append("Project-URL: Documentation, https://docs.example.org")
         if link.field in LABELS:
             lines.append(f"Project-URL: {link.field}, {link.wire}")
-        lines += ["Author: Sim Author", "License: MIT", "Requires-Python: >=3.8"]
+        lines.append("Author: Sim Author")
+        lines += [f"License-Expression: {terms.expression}"] if terms.expression else []
+        lines += [f"License: {terms.text}"] if terms.text else []
+        lines += [f"Classifier: {classifier}" for classifier in terms.classifiers]
+        if pythons := pythons_of(self.package, release):
+            lines.append(f"Requires-Python: {pythons}")
         lines += [f"Requires-Dist: {line}" for line in _lines(release)]
         lines += [
             f"Provides-Extra: {extra}" for extra in ("cli", "dev", "docs", "speedups", "test")
@@ -262,7 +306,7 @@ class Page:
             "md5_digest": file.sha256[:32],
             "packagetype": "bdist_wheel" if wheel else "sdist",
             "python_version": "py3" if wheel else "source",
-            "requires_python": ">=3.8",
+            "requires_python": file.requires_python,
             "size": file.size,
             "upload_time": file.upload_time[:19],
             "upload_time_iso_8601": file.upload_time,
@@ -270,6 +314,13 @@ class Page:
             "yanked": bool(file.yanked),
             "yanked_reason": file.yanked if isinstance(file.yanked, str) else None,
         }
+
+
+def _immutable(content: bytes) -> Document:
+    document = Document.tagged(
+        content, "binary/octet-stream", Cache_Control="max-age=365000000, immutable"
+    )
+    return replace(document, ranges=True)
 
 
 def _lines(release: Release) -> list[str]:

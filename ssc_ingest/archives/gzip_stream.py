@@ -1,0 +1,103 @@
+"""A gzipped file that is read from its beginning, no further than needed (RFC 1952)."""
+
+import asyncio
+import zlib
+
+from ssc_ingest.archives.source import ByteSource
+from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
+
+FIRST_STEP = 256 * 1024
+"""Bytes of the first request; each next one takes twice as many."""
+
+_PIECE = 1024 * 1024
+"""Bytes that are unpacked at a time."""
+
+_GZIP = zlib.MAX_WBITS | 16
+
+
+class GzipStream:
+    """The unpacked content, read forward."""
+
+    def __init__(self, source: ByteSource, *, max_packed: int, max_unpacked: int) -> None:
+        """Read nothing yet.
+
+        Args:
+            source: the gzipped file.
+            max_packed: bytes of it that are read at most.
+            max_unpacked: bytes that are unpacked at most.
+        """
+        self._source = source
+        self._max_packed = max_packed
+        self._left = max_unpacked
+        self._place = 0
+        self._step = FIRST_STEP
+        self._packed = b""
+        self._unpacked = bytearray()
+        self._member = zlib.decompressobj(_GZIP)
+
+    async def read(self, size: int) -> bytes:
+        """The next bytes; fewer only at the end.
+
+        Raises:
+            MalformedArchive: it is damaged or cut off.
+            ArchiveTooLarge: a limit is reached.
+            what the source raises.
+        """
+        while len(self._unpacked) < size and await self._more():
+            pass
+        data = bytes(self._unpacked[:size])
+        del self._unpacked[:size]
+        return data
+
+    async def skip(self, size: int) -> None:
+        """Read over bytes.
+
+        Raises:
+            MalformedArchive: there are fewer.
+            as :meth:`read`.
+        """
+        while size > 0:
+            data = await self.read(min(size, _PIECE))
+            if not data:
+                raise MalformedArchive("the archive is cut off")
+            size -= len(data)
+
+    async def _more(self) -> bool:
+        """Unpack a piece; false at the end of the file."""
+        if not self._packed:
+            self._packed = await self._next_step()
+        if self._member.eof:
+            # A gzip file may have several members, and zeros behind the last.
+            self._packed = self._packed.lstrip(b"\0")
+            if self._packed:
+                self._member = zlib.decompressobj(_GZIP)
+        if not self._packed:
+            if not self._member.eof:
+                raise MalformedArchive("the gzipped content is cut off")
+            return False
+        piece = await asyncio.to_thread(self._unpack)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise ArchiveTooLarge("the unpacked content is too large")
+        self._unpacked += piece
+        return True
+
+    def _unpack(self) -> bytes:
+        try:
+            piece = self._member.decompress(self._packed, _PIECE)
+        except zlib.error as error:
+            raise MalformedArchive(f"the gzipped content is damaged: {error}") from error
+        self._packed = self._member.unconsumed_tail or self._member.unused_data
+        return piece
+
+    async def _next_step(self) -> bytes:
+        size = await self._source.size()
+        if self._place >= size:
+            return b""
+        if self._place >= self._max_packed:
+            raise ArchiveTooLarge(f"more than {self._max_packed} bytes are needed of the file")
+        length = min(self._step, size - self._place, self._max_packed - self._place)
+        data = await self._source.read(self._place, length)
+        self._place += length
+        self._step *= 2
+        return data

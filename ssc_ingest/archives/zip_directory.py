@@ -1,0 +1,234 @@
+"""The central directory of a zip file: which members it has, and where they are.
+
+https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (6.3.10; numbers of sections below)
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ssc_ingest.archives.source import ByteSource
+from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
+
+MAX_DIRECTORY = 32 * 1024 * 1024
+"""Bytes of a central directory. The largest jars have some 10 MB."""
+
+MAX_MEMBERS = 200_000
+"""Members of an archive. The largest jars have some 100,000."""
+
+READ_FIRST = 32 * 1024
+"""Bytes read first, from the end: with small archives, all that is needed."""
+
+_END = struct.Struct("<4s4H2LH")  # 4.3.16
+_LOCATOR = struct.Struct("<4sLQL")  # 4.3.15
+_END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
+_ENTRY = struct.Struct("<4s6H3L5H2L")  # 4.3.12
+_MAX_COMMENT = 0xFFFF
+_SIGNATURE_OF_DIRECTORY = b"PK\x05\x05"  # 4.3.13
+
+_UNSET, _UNSET_DISK = 0xFFFFFFFF, 0xFFFF
+"""Values that a Zip64 field has."""
+
+_ENCRYPTED, _UTF8 = 0x1, 0x800  # 4.4.4
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member, as the central directory describes it; sizes are in bytes."""
+
+    name: str
+    size: int
+    packed_size: int
+    method: int
+    """0 is stored, 8 deflated."""
+    crc32: int
+    flags: int
+    offset: int
+    """Of its local header, from the beginning of the file."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a password is needed."""
+        return bool(self.flags & _ENCRYPTED)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is the entry of a folder, without content."""
+        return self.name.endswith("/")
+
+    def has_name(self, encoded: bytes) -> bool:
+        """Whether these are the bytes of its name in a header with its flags."""
+        return decoded_name(encoded, self.flags) == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A central directory as it is in the file."""
+
+    content: bytes
+    start: int
+    """Where it begins in the file."""
+    prefix: int
+    """Bytes in front of the archive, which its own offsets do not count."""
+    count: int
+    """Of its entries, as far as 16 bits tell."""
+
+
+async def read_directory(source: ByteSource) -> Directory:
+    """Find and read the central directory: one request if it is small, else two.
+
+    Raises:
+        MalformedArchive: there is none, or what says where it is contradicts itself.
+        ArchiveTooLarge: it has more than :data:`MAX_DIRECTORY` bytes or :data:`MAX_MEMBERS`
+            members.
+    """
+    size = await source.size()
+    end = await source.read(max(0, size - READ_FIRST), min(size, READ_FIRST))
+    if await source.size() != size:  # a source may learn its size from the first bytes it reads
+        return await read_directory(source)
+    record = _find_end(end)
+    if record is None and size > READ_FIRST:  # there may be a long comment
+        length = min(size, _END.size + _MAX_COMMENT)
+        end = await source.read(size - length, length)
+        record = _find_end(end)
+    if record is None:
+        raise MalformedArchive("no end of a central directory: not a zip file, or cut off")
+    count, directory_size, offset, directory_end = await _place(source, record, size)
+    if directory_size > MAX_DIRECTORY:
+        raise ArchiveTooLarge(f"the central directory has {directory_size} bytes")
+    if count > MAX_MEMBERS:
+        raise ArchiveTooLarge(f"{count} members")
+    start = directory_end - directory_size
+    if not 0 <= offset <= start:
+        raise MalformedArchive("the central directory is not where its end says")
+    content = await source.read(start, directory_size)
+    return Directory(content, start, prefix=start - offset, count=count & 0xFFFF)
+
+
+def members_of(directory: Directory) -> Iterator[Member]:
+    """The entries of a central directory, in its order.
+
+    Raises:
+        MalformedArchive: an entry is cut off or contradicts itself; or there are more or fewer than
+            told.
+        ArchiveTooLarge: more than :data:`MAX_MEMBERS`.
+    """
+    content, place, count = memoryview(directory.content), 0, 0
+    while place < len(content) and content[place : place + 4] != _SIGNATURE_OF_DIRECTORY:
+        if count == MAX_MEMBERS:
+            raise ArchiveTooLarge(f"more than {MAX_MEMBERS} members")
+        member, place = _entry(content, place, directory)
+        count += 1
+        yield member
+    if count & 0xFFFF != directory.count:
+        raise MalformedArchive(f"{count} members, but another number is told")
+
+
+def decoded_name(encoded: bytes, flags: int) -> str:
+    """A member's name as text; what is not UTF-8 where it should be is replaced."""
+    return encoded.decode("utf-8" if flags & _UTF8 else "cp437", errors="replace")
+
+
+def _find_end(data: bytes) -> bytes | None:
+    """The last record whose comment ends with the file, up to there."""
+    place = len(data)
+    while (place := data.rfind(b"PK\x05\x06", 0, place)) >= 0:
+        if place + _END.size <= len(data):
+            *_, comment = _END.unpack_from(data, place)
+            if place + _END.size + comment == len(data):
+                return data[place:]
+        place += 3  # the search ends in front of the signature's last byte
+    return None
+
+
+async def _place(source: ByteSource, record: bytes, file_size: int) -> tuple[int, int, int, int]:
+    """Number of entries, size, offset and end of the directory whose end record this is."""
+    start = file_size - len(record)
+    _, disk, first_disk, here, count, size, offset, _ = _END.unpack_from(record)
+    narrow = (count, size, offset)
+    if start >= _LOCATOR.size:
+        told = await source.read(start - _LOCATOR.size, _LOCATOR.size)
+        signature, _, place64, disks = _LOCATOR.unpack(told)
+        if signature == b"PK\x06\x07":
+            if disks > 1:
+                raise MalformedArchive("the archive has several volumes")
+            return await _place64(source, start - _LOCATOR.size, place64, narrow)
+    if disk or first_disk or here != count:
+        raise MalformedArchive("the archive has several volumes")
+    return *narrow, start
+
+
+async def _place64(
+    source: ByteSource, locator: int, place: int, narrow: tuple[int, int, int]
+) -> tuple[int, int, int, int]:
+    """The same from the Zip64 record in front of ``locator``, which agrees with the narrow one."""
+    # In front of an archive may be something that its own offsets do not count.
+    for start in dict.fromkeys((locator - _END64.size, place)):
+        if not 0 <= start <= locator - _END64.size:
+            continue
+        signature, length, _, _, disk, first_disk, here, count, size, offset = _END64.unpack(
+            await source.read(start, _END64.size)
+        )
+        if signature != b"PK\x06\x06" or start + 12 + length != locator:
+            continue
+        if disk or first_disk or here != count:
+            raise MalformedArchive("the archive has several volumes")
+        wide = (count, size, offset)
+        for value, short, bits in zip(wide, narrow, (16, 32, 32), strict=True):
+            if short not in {value, (1 << bits) - 1}:
+                raise MalformedArchive("two ends of the central directory contradict each other")
+        return *wide, start
+    raise MalformedArchive("the Zip64 end of the central directory is not where it should be")
+
+
+def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Member, int]:
+    """The entry at that place, and the place behind it."""
+    if place + _ENTRY.size > len(content):
+        raise MalformedArchive("the central directory is cut off")
+    (
+        signature, _, _, flags, method, _, _, crc32, packed, size, named, extra, comment, disk,
+        _, _, offset,
+    ) = _ENTRY.unpack_from(content, place)  # fmt: skip
+    name_start = place + _ENTRY.size
+    extra_start = name_start + named
+    end = extra_start + extra + comment
+    if signature != b"PK\x01\x02" or end > len(content):
+        raise MalformedArchive("the central directory has an entry that is none")
+    if _UNSET in {size, packed, offset} or disk == _UNSET_DISK:
+        fields = bytes(content[extra_start : extra_start + extra])
+        size, packed, offset, disk = _wide(fields, size, packed, offset, disk)
+    if disk:
+        raise MalformedArchive("the archive has several volumes")
+    offset += directory.prefix
+    if offset + packed > directory.start:
+        raise MalformedArchive("a member lies behind the central directory")
+    name = decoded_name(bytes(content[name_start:extra_start]), flags)
+    return Member(name, size, packed, method, crc32, flags, offset), end
+
+
+def _wide(
+    extra: bytes, size: int, packed: int, offset: int, disk: int
+) -> tuple[int, int, int, int]:
+    """The values that did not fit, from the Zip64 extra field (4.5.3), in its order."""
+    place = 0
+    while place + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, place)
+        if kind == 1:
+            field, values = extra[place + 4 : place + 4 + length], []
+            for value, unset, form in (
+                (size, _UNSET, "<Q"),
+                (packed, _UNSET, "<Q"),
+                (offset, _UNSET, "<Q"),
+                (disk, _UNSET_DISK, "<L"),
+            ):
+                if value != unset:
+                    values.append(value)
+                    continue
+                width = struct.calcsize(form)
+                if len(field) < width:
+                    raise MalformedArchive("a Zip64 field is cut off")
+                values += struct.unpack_from(form, field)
+                field = field[width:]
+            return values[0], values[1], values[2], values[3]
+        place += 4 + length
+    return size, packed, offset, disk

@@ -1,0 +1,174 @@
+"""The metadata inside a release's files, of which as little is read as possible.
+
+- https://packaging.python.org/specifications/binary-distribution-format/
+- https://packaging.python.org/specifications/source-distribution-format/
+- https://setuptools.pypa.io/en/latest/deprecated/python_eggs.html (``requires.txt``)
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from ssc_ingest.archives.gzip_stream import GzipStream
+from ssc_ingest.archives.source import ByteSource
+from ssc_ingest.archives.tar_stream import tar_members
+from ssc_ingest.archives.zip_archive import ZipArchive
+from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
+
+MAX_METADATA = 2 * 1024 * 1024
+"""Bytes of a metadata file; mostly its description, which is rarely above 100 kB."""
+
+MAX_PACKED = 16 * 1024 * 1024
+"""Bytes of a gzipped source distribution that are read to find its metadata."""
+
+MAX_UNPACKED = 128 * 1024 * 1024
+"""Bytes that are unpacked of it."""
+
+
+@dataclass(slots=True)
+class SourceFiles:
+    """What a source distribution says about itself, as far as it was found."""
+
+    pkg_info: bytes | None = None
+    """Its core metadata."""
+    requires: bytes | None = None
+    """``requires.txt`` of setuptools: what the last build has computed."""
+
+    def pack(self) -> bytes:
+        """As one text for a store."""
+        first, second = (
+            b"" if part is None else b"+" + part for part in (self.pkg_info, self.requires)
+        )
+        return b"%d\n%s%s" % (len(first), first, second)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "SourceFiles":
+        """What :meth:`pack` made."""
+        length, _, rest = packed.partition(b"\n")
+        parts = rest[: int(length)], rest[int(length) :]
+        return cls(*(part[1:] if part else None for part in parts))
+
+
+async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
+    """``METADATA`` of a wheel of the project (normalized name).
+
+    Raises:
+        MalformedArchive: there is none, or several; or the wheel is damaged.
+        ArchiveTooLarge: it exceeds a limit.
+        what the source raises.
+    """
+    archive = await ZipArchive.open(wheel, wanted=_is_wheel_metadata)
+    names = {member.name for member in archive.members}
+    own = [name for name in names if _is_of(name.split("/")[0], project)]
+    for name in own if len(own) == 1 else names if len(names) == 1 else ():
+        if member := archive.find(name):
+            return await archive.read(member, MAX_METADATA)
+    raise MalformedArchive(f"{len(names)} files of metadata instead of one")
+
+
+def _is_wheel_metadata(name: str) -> bool:
+    folder, _, filename = name.partition("/")
+    return folder.endswith(".dist-info") and filename == "METADATA"
+
+
+def _is_of(folder: str, project: str) -> bool:
+    """Whether ``<name>-<version>.dist-info`` is of the project."""
+    return canonicalize_name(folder.rpartition("-")[0].rpartition("-")[0] or folder) == project
+
+
+async def source_metadata(
+    sdist: ByteSource, filename: str, project: str, is_enough: Callable[[bytes], bool]
+) -> SourceFiles:
+    """``PKG-INFO`` and ``requires.txt`` of a source distribution of the project (normalized name).
+
+    Reading ends with the ``PKG-INFO`` that ``is_enough``.
+
+    Raises:
+        MalformedArchive: it is damaged, and nothing was found before.
+        ArchiveTooLarge: it exceeds a limit, and nothing was found before.
+        what the source raises.
+    """
+    found = SourceFiles()
+    read = _read_zip if filename.lower().endswith(".zip") else _read_tar
+    try:
+        await read(sdist, project, is_enough, found)
+    except (ArchiveTooLarge, MalformedArchive):
+        if found.pkg_info is None and found.requires is None:
+            raise
+    return found
+
+
+async def _read_zip(
+    sdist: ByteSource, project: str, is_enough: Callable[[bytes], bool], found: SourceFiles
+) -> None:
+    archive = await ZipArchive.open(
+        sdist, wanted=lambda name: _is_pkg_info(name) or _is_requires(name, project)
+    )
+    names = [member.name for member in archive.members]
+    for name in filter(_is_pkg_info, names):
+        if member := archive.find(name):
+            found.pkg_info = await archive.read(member, MAX_METADATA)
+            if is_enough(found.pkg_info):
+                return
+    for name in names:
+        if not _is_pkg_info(name) and (member := archive.find(name)):
+            found.requires = await archive.read(member, MAX_METADATA)
+            return
+
+
+async def _read_tar(
+    sdist: ByteSource, project: str, is_enough: Callable[[bytes], bool], found: SourceFiles
+) -> None:
+    stream = GzipStream(sdist, max_packed=MAX_PACKED, max_unpacked=MAX_UNPACKED)
+    async with aclosing(tar_members(stream)) as members:
+        async for member in members:
+            if found.pkg_info is None and _is_pkg_info(member.name):
+                found.pkg_info = await member.read(MAX_METADATA)
+                if is_enough(found.pkg_info):
+                    return
+            elif found.requires is None and _is_requires(member.name, project):
+                found.requires = await member.read(MAX_METADATA)
+            if found.pkg_info is not None and found.requires is not None:
+                return
+
+
+def _parts(name: str) -> list[str]:
+    return name.removeprefix("./").split("/")
+
+
+def _is_pkg_info(name: str) -> bool:
+    """``<name>-<version>/PKG-INFO``."""
+    return _parts(name)[1:] == ["PKG-INFO"]
+
+
+def _is_requires(name: str, project: str) -> bool:
+    """``<name>-<version>/[src/]<name>.egg-info/requires.txt``."""
+    match _parts(name):
+        case [_, folder, "requires.txt"] | [_, _, folder, "requires.txt"]:
+            name, _, ending = folder.rpartition(".")
+            return ending == "egg-info" and canonicalize_name(name) == project
+    return False
+
+
+def requires_lines(content: bytes) -> list[str]:
+    """The lines of a ``requires.txt`` as ``Requires-Dist`` has them.
+
+    It has sections for extras and for markers: ``[socks]``, ``[:os_name == "nt"]``, or both.
+    """
+    lines, condition = [], ""
+    for raw in content.decode(errors="replace").splitlines():
+        line = raw.strip()
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            needed = [f"({marker.strip()})"] if marker.strip() else []
+            if extra.strip():
+                needed.append(f'extra == "{extra.strip()}"')
+            condition = " and ".join(needed)
+        elif line and not line.startswith("#"):
+            requirement, _, marker = line.partition(";")
+            needed = [f"({marker.strip()})"] if marker.strip() else []
+            needed += [condition] if condition else []
+            lines.append("; ".join(filter(None, (requirement.strip(), " and ".join(needed)))))
+    return lines

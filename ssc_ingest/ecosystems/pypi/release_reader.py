@@ -1,0 +1,255 @@
+"""What releases say about themselves, from the first of several sources that can be read.
+
+=====================================  ============================================================
+1. metadata file (PEP 658)             of the best file, then of others of the release
+2. JSON API                            ``requires_dist`` may be ``null``, which is unknown
+3. ``METADATA`` in a wheel             by ranges: its directory, then that member
+4. ``PKG-INFO`` in an sdist            if it says that its requirements are final
+5. ``requires.txt`` in an sdist        what it has is taken, and the requirements stay unknown: they
+                                       are those of the machine that made the sdist
+=====================================  ============================================================
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import quote
+
+from ssc_ingest.ecosystems.concurrency import off_loop
+from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.ecosystems.pypi.archive_metadata import (
+    MAX_METADATA,
+    SourceFiles,
+    requires_lines,
+    source_metadata,
+    wheel_metadata,
+)
+from ssc_ingest.ecosystems.pypi.metadata import (
+    MAX_REQUIREMENTS,
+    ReleaseMetadata,
+    parse_json_document,
+    parse_metadata_file,
+    parse_source_metadata,
+)
+from ssc_ingest.ecosystems.pypi.requirements import Requirements, requirements_of
+from ssc_ingest.ecosystems.pypi.simple_index import DistributionFile, MetadataFile, Release
+from ssc_ingest.ecosystems.pypi.versions import parse_version
+from ssc_ingest.errors import (
+    DigestMismatch,
+    MalformedMetadata,
+    ResourceForbidden,
+    ResourceNotFound,
+    ResponseTooLarge,
+)
+from ssc_ingest.http.client import RegistryClient
+from ssc_ingest.http.remote_file import RemoteFile, TransferBudget
+from ssc_ingest.http.request_scope import store_result, stored_result
+from ssc_ingest.models import VersionName
+
+MAX_DOCUMENT = 64 * 1024 * 1024
+"""Bytes of a JSON document; the largest pages of PyPI (some 30,000 files) have about 20 MB."""
+
+MAX_WHOLE_FILE = 32 * 1024 * 1024
+"""Bytes of a file that is read as a whole because its server has no parts of it."""
+
+METADATA_FILES = 3
+WHEELS = 2
+SDISTS = 1
+"""Files of one release that are tried."""
+
+VERSION_BUDGET = 16, 48 * 1024 * 1024
+PACKAGE_BUDGET = 2000, 512 * 1024 * 1024
+"""Requests and bytes for reading in files, in one execution."""
+
+_SDISTS = (".tar.gz", ".tgz", ".zip")
+
+_Permanent = (DigestMismatch, MalformedMetadata, ResponseTooLarge)
+"""What does not change any more about one document; another one may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The metadata of one release."""
+
+    metadata: ReleaseMetadata
+    requirements: Requirements | None
+    """``None`` if they are unknown."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing is missing."""
+        return self.requirements is not None and self.requirements.complete
+
+
+Source = Callable[[], Awaitable[Description | None]]
+
+
+class ReleaseReader:
+    """Reads the releases of one project, by the sources above."""
+
+    def __init__(
+        self,
+        client: RegistryClient,
+        endpoints: Endpoints,
+        project: str,
+        latest: VersionName | None,
+    ) -> None:
+        """``project`` is the normalized name, ``latest`` the release of the project's document."""
+        self._client = client
+        self._endpoints = endpoints
+        self._project = project
+        self._latest = latest
+        self._budget = TransferBudget(*PACKAGE_BUDGET)
+
+    async def describe(self, release: Release) -> Description | None:
+        """What the release says; ``None`` if nothing can be read.
+
+        Raises:
+            RateLimited, RegistryUnavailable: try again later.
+        """
+        best: Description | None = None
+        for source in self._sources(release):
+            try:
+                found = await source()
+            except _Permanent:
+                continue
+            best = _better(best, found)
+            if best and best.is_known:
+                break
+        return best
+
+    def _sources(self, release: Release) -> Iterator[Source]:
+        for metadata in release.metadata_files[:METADATA_FILES]:
+            yield partial(self._from_metadata_file, metadata)
+        yield partial(self._from_json, release.name)
+        budget = TransferBudget(*VERSION_BUDGET, self._budget)
+        wheels = [file for file in release.files if file.is_wheel]
+        for file in wheels[:WHEELS]:
+            yield partial(self._from_wheel, file, budget)
+        sdists = [file for file in release.files if file.filename.lower().endswith(_SDISTS)]
+        for file in sdists[:SDISTS]:
+            yield partial(self._from_sdist, file, budget)
+
+    async def _from_metadata_file(self, file: MetadataFile) -> Description | None:
+        try:
+            document = await self._client.get_immutable(
+                file.url, max_bytes=MAX_METADATA, sha256=file.sha256
+            )
+        except (ResourceForbidden, ResourceNotFound):
+            return None
+        body = document.body
+        return await off_loop(len(body), _read_metadata_file, body, file.url)
+
+    async def _from_json(self, version: VersionName) -> Description | None:
+        """The JSON API's document about the release, or else the one about the project."""
+        path = (self._project, quote(version, safe=""), "json")
+        found: Description | None = None
+        with suppress(*_Permanent):
+            found = await self._from_json_at(self._endpoints.url("json", *path), version)
+        if found is None and version == self._latest:
+            url = self._endpoints.url("json", self._project, "json")
+            found = await self._from_json_at(url, version)
+        return found
+
+    async def _from_json_at(self, url: str, version: VersionName) -> Description | None:
+        """What the document says, if it describes this version."""
+        try:
+            document = await self._client.get_immutable(url, max_bytes=MAX_DOCUMENT)
+        except (ResourceForbidden, ResourceNotFound):
+            return None
+        body = document.body
+        return await off_loop(len(body), _read_json_document, body, url, version)
+
+    async def _from_wheel(
+        self, file: DistributionFile, budget: TransferBudget
+    ) -> Description | None:
+        found = await self._inside(
+            file, lambda: wheel_metadata(self._open(file, budget), self._project)
+        )
+        if not found:
+            return None
+        return await off_loop(len(found), _read_metadata_file, found, file.url)
+
+    async def _from_sdist(
+        self, file: DistributionFile, budget: TransferBudget
+    ) -> Description | None:
+        async def read() -> bytes:
+            sdist = self._open(file, budget)
+            found = await source_metadata(sdist, file.filename, self._project, _is_enough)
+            return found.pack()
+
+        found = await self._inside(file, read)
+        if not found:
+            return None
+        files = SourceFiles.unpack(found)
+        return await off_loop(len(found), _read_source_files, files, self._project, file.url)
+
+    def _open(self, file: DistributionFile, budget: TransferBudget) -> RemoteFile:
+        return RemoteFile(
+            self._client,
+            file.url,
+            budget=budget,
+            max_whole=MAX_WHOLE_FILE,
+            size=file.size,
+            sha256=file.sha256,
+        )
+
+    async def _inside(self, file: DistributionFile, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What was found inside of a file, for this execution and the next; empty for nothing."""
+        found = stored_result(file.url)
+        if found is None:
+            try:
+                found = await read()
+            except (ResourceForbidden, ResourceNotFound, *_Permanent):
+                found = b""
+            store_result(file.url, found)
+        return found
+
+
+def _better(one: Description | None, other: Description | None) -> Description | None:
+    """The first one, with the requirements of the other if these say more."""
+    if one is None or other is None:
+        return one or other
+    if other.is_known or one.requirements is None:
+        return replace(one, requirements=other.requirements)
+    return one
+
+
+def _is_enough(pkg_info: bytes) -> bool:
+    try:
+        return parse_source_metadata(pkg_info, "").requires_dist is not None
+    except MalformedMetadata:
+        return False
+
+
+def _read_metadata_file(body: bytes, url: str) -> Description:
+    metadata = parse_metadata_file(body, url)
+    return _describe(metadata)
+
+
+def _read_json_document(body: bytes, url: str, version: VersionName) -> Description | None:
+    about, metadata = parse_json_document(body, url)
+    if about != version and (about is None or parse_version(about) != parse_version(version)):
+        return None
+    return _describe(metadata)
+
+
+def _read_source_files(files: SourceFiles, project: str, url: str) -> Description:
+    """Raises MalformedMetadata if the ``PKG-INFO`` is none, and there is no ``requires.txt``."""
+    metadata = ReleaseMetadata(project, None)
+    if files.pkg_info is not None:
+        try:
+            metadata = parse_source_metadata(files.pkg_info, url)
+        except MalformedMetadata:
+            if files.requires is None:
+                raise
+    if metadata.requires_dist is None and files.requires is not None:
+        taken = requirements_of(requires_lines(files.requires)[:MAX_REQUIREMENTS])
+        return Description(metadata, replace(taken, complete=False))
+    return _describe(metadata)
+
+
+def _describe(metadata: ReleaseMetadata) -> Description:
+    lines = metadata.requires_dist
+    return Description(metadata, None if lines is None else requirements_of(lines))
