@@ -189,7 +189,7 @@ def _print_package(package: "PackageView", synced: Synced, *, everything: bool) 
                     v.name,
                     output.day(v.release_date),
                     _count(v),
-                    vulnerabilities(v),
+                    vulnerabilities(v, synced),
                     _marks(v, package),
                 )
                 for v in package.versions

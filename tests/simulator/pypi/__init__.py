@@ -158,8 +158,9 @@ class PyPI(Ecosystem):
         """Pythons, licence, status of the project, requirements of extras."""
         return facts.facts(package, release)
 
-    def edge(self, requirement: Requirement) -> dict[str, Any]:
+    def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:
         """Markers, extras, and ranges that constraints cannot say."""
+        del release
         return facts.edge(requirement)
 
     def release_form(self, rng: Random, number: Number, style: int, *, plain: bool) -> str:
