@@ -138,9 +138,12 @@ def test_maven_agrees(
 ) -> None:
     """Versions of one style (qualifiers after hyphens, or after dots) have Maven's own order.
 
-    Versions of Maven differ in whether ``.rc1`` comes before all ``-rc``, as in the tables.
+    Versions of Maven differ in whether ``.rc1`` comes before all ``-rc``, as in the tables. Zeros
+    before a dotted qualifier are not drawn: Maven 3.8.7 drops them (``1.0.Beta1`` is ``1.Beta1``),
+    and we do not.
     """
-    left, right = (data.draw(st.builds("{}{}".format, numbers, style)) for _ in range(2))
+    drawn = numbers.filter(lambda text: style is hyphenated or not text.endswith("0"))
+    left, right = (data.draw(st.builds("{}{}".format, drawn, style)) for _ in range(2))
     signs = {-1: "<", 0: "=", 1: ">"}
     assert compare("maven", left, right) == signs[maven.compare(left, right)]
 
