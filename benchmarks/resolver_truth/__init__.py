@@ -12,7 +12,7 @@ tool. What the graph lacks is extracted first, by name, through a fleet of its o
     extraction.py  servers and workers of our own; extracts packages by name
     comparison.py  resolves, extracts what was missing, again, until nothing is; then the tool
     report.py      the table
-    npm/ cargo.py  one ecosystem each; prereleases.py: what both think of ranges
+    npm/ pip/ cargo.py   one ecosystem each; prereleases.py: what both think of ranges
     __main__.py    the command; ``RESOLVERS`` is the inventory
 
 A further ecosystem is a module with a class that fulfils

@@ -12,9 +12,10 @@ from benchmarks.resolver_truth.comparison import compare
 from benchmarks.resolver_truth.extraction import extraction
 from benchmarks.resolver_truth.interface import Resolver
 from benchmarks.resolver_truth.npm import Npm
+from benchmarks.resolver_truth.pip import Pip
 from benchmarks.resolver_truth.report import table
 
-RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm, "cargo": Cargo}
+RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm, "cargo": Cargo, "pypi": Pip}
 """The inventory, by the ecosystem's name."""
 
 

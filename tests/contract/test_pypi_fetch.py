@@ -373,7 +373,15 @@ async def test_requirements_from_files_of_the_release(
     The server has no parts of files: they are read as a whole.
     """
     names = ["demo-1.0-py3-none-any.whl", OTHER_WHEEL, SDIST]
-    entries = [{"filename": n, "url": f"{server.url}/files/{n}", "hashes": {}} for n in names]
+    entries = [
+        {
+            "filename": name,
+            "url": f"{server.url}/files/{name}",
+            "hashes": {},
+            "core-metadata": name.endswith(".whl"),
+        }
+        for name in names
+    ]
     page = {"name": "demo", "versions": ["1.0"], "files": entries}
     server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
     del server.answers[METADATA], server.answers[RELEASE]

@@ -118,7 +118,7 @@ class Release:
     requires_python: str | None = None
     """Of the file that the newest CPython on Linux would install: files may differ."""
     metadata_files: tuple[MetadataFile, ...] = ()
-    """Those that are announced, otherwise those that may exist; best first."""
+    """Those that are announced, best first, otherwise one that may exist."""
     files: tuple[DistributionFile, ...] = ()
     """Best first."""
 
@@ -208,15 +208,16 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
 
 
 def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ...]:
-    """The metadata files that are announced, otherwise those that may exist.
+    """The metadata files that are announced, otherwise the best one that may exist.
 
-    An index older than PEP 714 announces none but may have them; ``false`` means no.
+    An index older than PEP 714 announces none but may have them; ``false`` means no. If one of
+    them does not exist, a look into its wheel costs no more than a try for the next.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
     return tuple(
         MetadataFile(_address(file, page_url) + ".metadata", _digest(file.metadata_file))
-        for file in announced or possible
+        for file in announced or possible[:1]
     )
 
 

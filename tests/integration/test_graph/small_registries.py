@@ -1,6 +1,7 @@
-"""Two small registries, one of npm and one of crates, that need all facts to be resolved.
+"""Three small registries, of npm, crates and PyPI, that need all facts to be resolved.
 
-What their tools make of them was recorded with npm 11.19 on Node.js 20.20 and Cargo 1.95.
+What their tools make of them was recorded with npm 11.19 on Node.js 20.20, Cargo 1.95 and pip 26
+on CPython 3.11, Linux.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from ssc_ingest.ecosystems.crates.index import index_path
+from tests.simulator.pypi.archives import wheel
+from tests.simulator.pypi.documents import SIMPLE_JSON
 
 NPM: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "app": {
@@ -117,6 +120,90 @@ CARGO: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
+PYPI: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "app": {
+        "1.0.0": {
+            "lines": [
+                "left>=1",
+                "right~=1.0",
+                "shared[Fast]>=1,<3",
+                'old<2; python_version < "3.8"',
+                'old>=2; python_version >= "3.8"',
+                'winonly; sys_platform == "win32"',
+                "pre>=2.0b1",
+                "final",
+                "onlypre",
+                "compatible~=1.4.2",
+                "series==1.2.*",
+                "holes!=1.2.*",
+                "withdrawn",
+                "withdrawn-pin==1.1",
+                "pythons",
+                'developing; extra == "dev"',
+                'either; extra == "dev" or sys_platform != "win32"',
+            ]
+        }
+    },
+    # The newest versions of these two want different ones of "shared".
+    "left": {"1.0": {"lines": ["shared>=1"]}, "2.0": {"lines": ["shared<2"]}},
+    "right": {"1.0": {"lines": ["shared>=2"]}, "1.5": {"lines": ["shared>=2"]}, "2.0": {}},
+    "shared": {
+        "1.0": {},
+        "2.5": {"lines": ["speed[deep]>=1; extra == 'fast'", "slow; extra == 'slow'"]},
+        "3.0": {},
+    },
+    "speed": {"1.0": {}, "1.1": {"lines": ["deepest; extra == 'deep'", "deep.est>=1"]}},
+    "deepest": {"1.0": {}},
+    "deep-est": {"1.0": {}},
+    "old": {"1.9": {}, "2.1": {}},
+    "pre": {v: {} for v in ("1.0", "2.0b1", "2.0rc1")},
+    "final": {v: {} for v in ("1.0", "2.0rc1")},
+    "onlypre": {v: {} for v in ("1.0a1", "1.0b2")},
+    "compatible": {v: {} for v in ("1.4.1", "1.4.9", "1.5.0")},
+    "series": {v: {} for v in ("1.2rc1", "1.2.3", "1.3")},
+    "holes": {v: {} for v in ("1.1", "1.2", "1.2.5")},
+    "withdrawn": {"1.0": {}, "1.1": {"yanked": True}},
+    "withdrawn-pin": {"1.0": {}, "1.1": {"yanked": True}},
+    "pythons": {
+        "1.0": {"python": ">=3.6"},
+        "2.0": {"python": ">=3.8,!=3.11.*"},
+        "3.0": {"python": ">=99"},
+    },
+    **{name: {"1.0": {}} for name in ("winonly", "developing", "either", "slow")},
+}
+
+
+def pypi_documents(url: str) -> dict[str, bytes]:
+    """Pages, wheels and their metadata by path."""
+    documents: dict[str, bytes] = {}
+    for name, versions in PYPI.items():
+        files = []
+        for version, fields in versions.items():
+            lines = [f"Requires-Dist: {line}" for line in fields.get("lines", ())]
+            python = fields.get("python")
+            headers = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *lines]
+            headers += [f"Requires-Python: {python}"] if python else []
+            headers += [f"Provides-Extra: {extra}" for extra in ("dev", "fast", "slow", "deep")]
+            metadata = "\n".join([*headers, ""]).encode()
+            escaped = name.replace("-", "_")
+            path = f"/files/{escaped}-{version}-py3-none-any.whl"
+            documents[path] = wheel(escaped, version, metadata)
+            documents[f"{path}.metadata"] = metadata
+            files.append(
+                {
+                    "filename": path.removeprefix("/files/"),
+                    "url": url + path,
+                    "hashes": {"sha256": hashlib.sha256(documents[path]).hexdigest()},
+                    "core-metadata": {"sha256": hashlib.sha256(metadata).hexdigest()},
+                    "requires-python": python,
+                    "yanked": fields.get("yanked", False),
+                }
+            )
+        page = {"meta": {"api-version": "1.1"}, "name": name, "files": files}
+        documents[f"/{name}/"] = json.dumps(page | {"versions": list(versions)}).encode()
+    return documents
+
+
 def npm_documents() -> dict[str, bytes]:
     """Packuments by path."""
     documents = {}
@@ -175,7 +262,8 @@ def serving() -> Iterator[tuple[str, dict[str, bytes]]]:
         def do_GET(self) -> None:
             body = documents.get(self.path)
             self.send_response(404 if body is None else 200)
-            self.send_header("Content-Type", "application/json")
+            is_page = self.path.endswith("/")
+            self.send_header("Content-Type", SIMPLE_JSON if is_page else "application/json")
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")

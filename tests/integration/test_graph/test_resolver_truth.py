@@ -1,6 +1,7 @@
-"""What the graph holds is enough to resolve packages as npm and Cargo do."""
+"""What the graph holds is enough to resolve packages as npm, Cargo and pip do."""
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from shutil import which
@@ -8,7 +9,7 @@ from shutil import which
 import pytest
 from neo4j import GraphDatabase
 
-from benchmarks.resolver_truth import cargo, npm
+from benchmarks.resolver_truth import cargo, npm, pip
 from benchmarks.resolver_truth.graph import Graph
 from benchmarks.resolver_truth.interface import Pins, Resolver, Root, Unresolvable
 from benchmarks.resolver_truth.npm.versions import Runtimes
@@ -23,8 +24,10 @@ from ssc_ingest.settings import Settings
 from tests.integration.test_graph.small_registries import (
     CARGO,
     NPM,
+    PYPI,
     cargo_documents,
     npm_documents,
+    pypi_documents,
     serving,
 )
 
@@ -43,12 +46,32 @@ RECORDED: Mapping[tuple[str, str], str] = {
         "core-x 1.1.0, extra-x 1.0.0, loose 1.4.0, loose 2.0.0, pin 1.0.0, pinned 1.0.3, "
         "pre 2.0.0-rc.2, shrinking 1.0.0, weak 1.0.0, win-x 0.3.9"
     ),
+    ("pypi", "app"): (
+        "app 1.0.0, compatible 1.4.9, deep-est 1.0, deepest 1.0, either 1.0, final 1.0, "
+        "holes 1.1, left 1.0, old 2.1, onlypre 1.0b2, pre 2.0rc1, pythons 1.0, right 1.5, "
+        "series 1.2.3, shared 2.5, speed 1.1, withdrawn 1.0, withdrawn-pin 1.1"
+    ),
 }
 """What the tools locked, by ecosystem and root."""
 
 RESOLVERS: Mapping[str, Resolver] = {
     "npm": npm.Npm(Runtimes("20.20.2", "11.19.1")),
     "cargo": cargo.Cargo(),
+    "pypi": pip.Pip(
+        {
+            "implementation_name": "cpython",
+            "implementation_version": "3.11.7",
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "6.8.0",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": "3.11.7",
+            "python_version": "3.11",
+            "sys_platform": "linux",
+        }
+    ),
 }
 
 
@@ -60,10 +83,15 @@ def recorded(name: str, root: str) -> Pins:
 @pytest.fixture(scope="module")
 def registries() -> Iterator[Mapping[str, str]]:
     """The small registries' URLs, by ecosystem."""
-    with serving() as (npm_url, packuments), serving() as (cargo_url, index):
+    with (
+        serving() as (npm_url, packuments),
+        serving() as (cargo_url, index),
+        serving() as (pypi_url, pages),
+    ):
         packuments.update(npm_documents())
         index.update(cargo_documents(cargo_url))
-        yield {"npm": npm_url, "cargo": cargo_url}
+        pages.update(pypi_documents(pypi_url))
+        yield {"npm": npm_url, "cargo": cargo_url, "pypi": pypi_url}
 
 
 @pytest.fixture
@@ -80,7 +108,7 @@ def fill(
             endpoints = load_endpoints(name, cls.identity.endpoints, None)
         async with open_transport(settings) as transport:
             reader = cls(RegistryClient(transport, state.limiter, endpoints.hosts), endpoints)
-            for each in {"npm": NPM, "cargo": CARGO}[name]:
+            for each in {"npm": NPM, "cargo": CARGO, "pypi": PYPI}[name]:
                 package = await reader.fetch(FetchRequest(cls.ref(each)))
                 assert isinstance(package, Package)
                 await writer.write(package, order=cls.order)
@@ -92,7 +120,11 @@ def fill(
 async def test_the_graph_resolves_as_the_tool(
     fill: Callable[[str], Awaitable[None]], graph_uri: str, name: str, root: str
 ) -> None:
-    """Nested versions, optional ones, peers, aliases, tags; features, targets, renamed crates."""
+    """All facts are needed.
+
+    Of npm nested versions, optional ones, peers, aliases and tags; of Cargo features, targets and
+    renamed crates; of PyPI markers, extras, yanked versions and supported Pythons.
+    """
     await fill(name)
     with GraphDatabase.driver(graph_uri) as driver:
         graph = Graph(driver, name)
@@ -146,3 +178,13 @@ def test_cargo_locks_what_was_recorded(
     (project / "Cargo.toml").write_text(cargo.MANIFEST.format(name="app", version="1.0.0"))
     monkeypatch.setenv("CARGO_HOME", str(tmp_path / "home"))
     assert cargo.lock(project) == recorded("cargo", "app")
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="recorded for Python 3.11")
+@pytest.mark.skipif(sys.platform != "linux", reason="recorded for Linux")
+def test_pip_installs_what_was_recorded(registries: Mapping[str, str], tmp_path: Path) -> None:
+    """The recording is what the tool says."""
+    python = pip.pip_of(tmp_path, upgrade=False)
+    root = Root("app", "1.0.0")
+    found = pip.lock(root, tmp_path, "--index-url", registries["pypi"], python=python)
+    assert found == recorded("pypi", "app")

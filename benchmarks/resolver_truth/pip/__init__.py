@@ -1,0 +1,6 @@
+"""pip: ``pip install --dry-run --report``, for the Python and the platform that this runs on."""
+
+from benchmarks.resolver_truth.pip.resolver import Pip
+from benchmarks.resolver_truth.pip.tool import lock, pip_of
+
+__all__ = ["Pip", "lock", "pip_of"]
