@@ -74,6 +74,7 @@ async def read_work(
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}
     found = [await jobs.get(job_id) for job_id in await jobs.ids(MAX_JOBS)]
+    standings = await streams.standings()
     return WorkStatus(
         workers=await workers(redis),
         queues=await queues.lengths(queue_names(names)),
@@ -87,6 +88,8 @@ async def read_work(
         feeds={name: feed for name, feed in feeds.items() if feed},
         unattributed=await Unattributed(redis).count(),
         audit=await last_audit(redis),
-        problems=await problems(redis=redis, queues=queues, runs=runs, pauses=pauses),
-        streams=await streams.standings(),
+        problems=await problems(
+            redis=redis, queues=queues, runs=runs, pauses=pauses, streams=standings
+        ),
+        streams=standings,
     )

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.monitoring.health import stalled
 from ssc_ingest.monitoring.heartbeats import Beat, Worker, beats, workers
+from ssc_ingest.on_demand.stream.status import StreamStatus
 from ssc_ingest.runs.model import FINISHED_WITH_ERRORS, Run
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.names import CONTROL, DEFAULT, queue_names
@@ -32,7 +33,12 @@ class Problem:
 
 
 async def problems(
-    *, redis: Redis, queues: Queues, runs: Runs, pauses: Mapping[str, str]
+    *,
+    redis: Redis,
+    queues: Queues,
+    runs: Runs,
+    pauses: Mapping[str, str],
+    streams: Sequence[StreamStatus],
 ) -> list[Problem]:
     """The fleet's problems, the worst first.
 
@@ -41,12 +47,14 @@ async def problems(
         queues: all queues.
         runs: all runs.
         pauses: for each registry the reason why it is not asked; empty if it is.
+        streams: those on which other services request packages.
     """
     running = await workers(redis)
     lengths = await queues.lengths(queue_names(list(ecosystems())))
     newest = await runs.newest(NEWEST)
     found = [
         *_of_workers(running, lengths),
+        *_of_streams(streams, running),
         *_of_beat(await beats(redis)),
         *_of_registries(pauses),
         *_of_runs(newest),
@@ -79,6 +87,26 @@ def _of_workers(running: Sequence[Worker], lengths: Mapping[str, int]) -> Iterat
         yield Problem(
             subject="workers", finding=reason, remedy="restart that worker; no work is lost"
         )
+
+
+def _of_streams(streams: Sequence[StreamStatus], running: Sequence[Worker]) -> Iterator[Problem]:
+    has_control = any(CONTROL in worker.queues for worker in running)
+    for stream in streams:
+        subject = f"stream {stream.name}"
+        if stream.error:
+            yield Problem(
+                subject=subject,
+                finding=f"it cannot be read: {stream.error}",
+                remedy="`ssc-ingest check` says at which address; see STREAM_REDIS_URL",
+                absent=True,
+            )
+        elif has_control and not stream.is_read:
+            yield Problem(
+                subject=subject,
+                finding="no process reads it, though control is running",
+                remedy="if it stays so for a minute, restart control; see its log",
+                absent=True,
+            )
 
 
 def _of_beat(running: Sequence[Beat]) -> Iterator[Problem]:

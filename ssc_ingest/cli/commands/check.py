@@ -247,6 +247,7 @@ async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
                 queues=state.queues,
                 runs=state.runs,
                 pauses={each.name: each.pause for each in registries},
+                streams=await state.standings.standings(),
             )
     except (StoreUnavailable, ConfigurationError):
         return  # the check of Redis says so

@@ -9,6 +9,7 @@ import pytest
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.models import Outcome
 from ssc_ingest.monitoring.heartbeats import GONE_AFTER, Beat, Worker, beat
+from ssc_ingest.on_demand.stream.readers import StreamReader
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
 from ssc_ingest.work.names import queue_names
@@ -17,7 +18,11 @@ from tests.acceptance.test_cli.running import NOWHERE, Run
 
 
 async def whole_fleet(state: State) -> None:
-    """Heartbeats of a worker that reads all queues, and of a beat."""
+    """Heartbeats of a worker that reads all queues and the streams, and of a beat."""
+    for stream in state.standings.names:
+        await state.standings.readers.note(
+            StreamReader(stream=stream, consumer="consumer-here-1", state="reading")
+        )
     worker = Worker(
         hostname="worker@here",
         pid=1,

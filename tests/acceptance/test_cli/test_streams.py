@@ -7,6 +7,7 @@ from ssc_ingest.cli.commands.stream_checks import other_redis
 from ssc_ingest.resources import State
 from tests.acceptance.outages import OwnRedis
 from tests.acceptance.test_cli.running import NOWHERE, Run
+from tests.acceptance.test_cli.test_fleet import whole_fleet
 
 
 async def test_another_redis_under_their_name_is_a_warning(
@@ -28,11 +29,15 @@ async def test_another_redis_under_their_name_is_a_warning(
 
 async def test_streams_that_cannot_be_read(graph: None, state: State, run: Run) -> None:
     """A key of another type fails, a missing reader is a warning, a server that is away is 69."""
+    await whole_fleet(state)
+    assert run("check", "--offline").returncode == run("status").returncode == 0
     await state.streams.set("package_extraction", "x")
+    await state.standings.readers.forget("package-extraction", "consumer-here-1")
     done = run("check", "--offline")
-    assert done.returncode == 1
+    assert done.returncode == run("status").returncode == 69
     assert "failed  stream package_extraction: cannot be read" in done.stdout
     assert "warning stream package-extraction: nobody reads it; 0 unread" in done.stdout
+    assert "failed  stream package-extraction: no process reads it" in done.stdout
     assert "nobody reads it" in run("status").stdout
     away = run("check", "--offline", STREAM_REDIS_URL=f"redis://user:secret@{NOWHERE}")
     assert away.returncode == 69
