@@ -177,7 +177,7 @@ LIES: dict[str, Callable[[FileServer, int, int], web.Response]] = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-@pytest.mark.parametrize("sha256", [hashlib.sha256(WHEEL).hexdigest(), None])
+@pytest.mark.parametrize("sha256", [hashlib.sha256(WHEEL).hexdigest(), None], ids=["hash", "none"])
 async def test_a_server_that_lies(
     server: FileServer,
     opened: Open,
