@@ -6,9 +6,11 @@ next sync queues those that it finds.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from redis.asyncio import Redis
 
+from ssc_ingest.errors import InvalidName
 from ssc_ingest.vulnerabilities.records import by_osv_name
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
@@ -76,5 +78,7 @@ def _by_ecosystem(keys: Iterable[str]) -> Mapping[str, list[str]]:
     for key in sorted(keys):
         osv_name, _, name = key.partition(":")
         if ecosystem := by_osv_name().get(osv_name):
-            found.setdefault(ecosystem.identity.name, []).append(name)
+            with suppress(InvalidName):  # no package can have it, so none needs attribution
+                ecosystem.ref(name)
+                found.setdefault(ecosystem.identity.name, []).append(name)
     return found

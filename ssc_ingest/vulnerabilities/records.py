@@ -8,11 +8,12 @@ affects nothing.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 import bson
@@ -22,6 +23,8 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.wire import load_json
 from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.vulnerabilities.advisory import INFORMATIONAL, Advisory, read_affected
+from ssc_ingest.vulnerabilities.affected import VersionLine, evaluate
 from ssc_ingest.vulnerabilities.severity import readable_severity, v3_score
 
 MAX_RECORD_SIZE = 12 * 1024 * 1024
@@ -34,8 +37,8 @@ FORMAT = 1
 MAX_PROBLEMS = 10
 """Problems that are kept of one record."""
 
-INFORMATIONAL = frozenset({"unmaintained", "unsound", "notice"})
-"""RustSec's warnings: https://github.com/rustsec/advisory-db#informational-advisories."""
+MAX_NAME_LENGTH = 512
+"""Characters of a package's name; no registry allows more."""
 
 RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]{0,199}")
 CWE_ID = re.compile(r"CWE-[1-9]\d{0,5}")
@@ -122,6 +125,7 @@ def _record(document: Mapping[str, Any], reader: "_Reader") -> Record:
     affected = document["affected"]
     named = [entry["package"] for entry in affected]
     ours = [package for package in named if package["ecosystem"] in by_osv_name()]
+    problems = [*reader.problems, *islice(_unusable(affected), MAX_PROBLEMS)]
     aliases = tuple(dict.fromkeys(document.get("aliases", ())))
     cwes = _cwes(document)
     return Record(
@@ -134,9 +138,18 @@ def _record(document: Mapping[str, Any], reader: "_Reader") -> Record:
         kind=_kind(document["id"], aliases, affected),
         withdrawn="withdrawn" in document,
         score=v3_score(document["severity"]),
-        problems=tuple(reader.problems[:MAX_PROBLEMS]),
-        digest=_digest(document, cwes, reader.problems),
+        problems=tuple(problems[:MAX_PROBLEMS]),
+        digest=_digest(document, cwes, problems),
     )
+
+
+def _unusable(affected: list[dict[str, Any]]) -> Iterator[str]:
+    """The ranges of our packages that cannot be evaluated, in words."""
+    for entry in read_affected(affected):
+        if (cls := by_osv_name().get(entry.ecosystem)) and entry.ranges:
+            ranges = Advisory(id="", affected=(replace(entry, versions=()),), flaw="")
+            for reason in evaluate(ranges, entry.name, VersionLine(cls, ())).unusable:
+                yield f"{entry.name}: {reason}"
 
 
 def _kind(record_id: str, aliases: Iterable[str], affected: Iterable[Mapping[str, Any]]) -> Kind:
@@ -248,6 +261,9 @@ class _Reader:
         )
         if not names:
             self.problems.append("affected entry without the name of a package")
+            return None
+        if len(package["name"]) > MAX_NAME_LENGTH:
+            self.problems.append(f"a name of {len(package['name'])} characters")
             return None
         readable = {**entry, "versions": [], "ranges": []}
         for version in _list(entry.get("versions"), self._complain("versions")):

@@ -10,6 +10,8 @@ from ssc_ingest.errors import IngestError, ResourceNotFound, StoreUnavailable
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.departures import NAME as DEPARTURES
+from ssc_ingest.vulnerabilities.departures import sync_departures
 from ssc_ingest.vulnerabilities.requests import SyncRequest, SyncRequests
 from ssc_ingest.vulnerabilities.session import SyncProgress
 from ssc_ingest.vulnerabilities.sources import Source
@@ -77,6 +79,7 @@ class AdvisorySync:
                     if request.ecosystem in ecosystems():
                         ended.append(await self._sync(request))
                     await self._requests.remove(request)
+            await self._sync_departures()
         return ended
 
     async def sync(
@@ -102,7 +105,21 @@ class AdvisorySync:
                     )
                 )
                 on_end(ended[-1])
+            await self._sync_departures()
         return ended
+
+    async def _sync_departures(self) -> None:
+        """Withdrawals that only the list of all folders shows; a full sync finds them, too."""
+        if not self._source.has_lists:
+            return
+        scope = RequestScope(timeout=self._settings.http_timeout_long)
+        try:
+            with request_scope(scope):
+                await sync_departures(self._store, self._changed, self._source, self._settings)
+        except StoreUnavailable:
+            raise
+        except IngestError as error:
+            log.warning("advisories_not_synced", ecosystem=DEPARTURES, error=str(error))
 
     async def _sync(
         self,

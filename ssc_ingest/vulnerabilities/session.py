@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import structlog
 
-from ssc_ingest.ecosystems.base import Identity
 from ssc_ingest.ecosystems.concurrency import fan_out
 from ssc_ingest.errors import (
     IngestError,
@@ -66,8 +65,9 @@ class SyncSession:
         store: MongoDB.
         changed: the outbox of packages.
         source: where records come from.
-        identity: the ecosystem.
         settings: limits.
+        ecosystem: its name in this program.
+        folder: its name in the source.
         accept_removals: whether the brake is off.
         on_progress: called after each batch.
     """
@@ -77,15 +77,16 @@ class SyncSession:
         store: VulnerabilityStore,
         changed: ChangedPackages,
         source: Source,
-        identity: Identity,
         settings: Settings,
         *,
+        ecosystem: str,
+        folder: str,
         accept_removals: bool,
         on_progress: Callable[[SyncProgress], None],
     ) -> None:
         self.store = store
         self.source = source
-        self.ecosystem, self.folder = identity.name, identity.osv_name
+        self.ecosystem, self.folder = ecosystem, folder
         self.settings = settings
         self.started: datetime = now()
         self.applier = Applier(store, changed, self.folder)

@@ -3,7 +3,7 @@
 A bucket has, for each ecosystem, ``all.zip`` with all records, ``<ID>.json``, and
 ``modified_id.csv``: lines ``<time>,<ID>``, the newest first
 (https://google.github.io/osv.dev/data/). Records without ecosystem, most of them withdrawn, are in
-the folder ``[EMPTY]``.
+the folder ``[EMPTY]``. A ``modified_id.csv`` of all folders has lines ``<time>,<FOLDER>/<ID>``.
 """
 
 import asyncio
@@ -50,6 +50,8 @@ class Listed:
     time: str
     """As the list spells it."""
     moment: datetime
+    folder: str = ""
+    """In the list of all records, where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Source(ABC):
 
     @abstractmethod
     def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
-        """The list of all records of one ecosystem, part by part, while it is not modified.
+        """The modified list of one ecosystem, part by part; of all folders if none is named.
 
         Nothing is returned if the list still has this ETag. The caller may stop anywhere.
 
@@ -153,7 +155,7 @@ class Bucket(Source):
             yield await asyncio.to_thread(ZipDump, download.file, url, mixed=False)
 
     def _url(self, folder: str, name: str) -> str:
-        return f"{self.where}/{quote(folder, safe='')}/{name}"
+        return "/".join((self.where, *([quote(folder, safe="")] if folder else []), name))
 
 
 def open_source(
@@ -212,7 +214,8 @@ def _total(part: Response) -> int:
 def _listed(text: bytes) -> Iterator[Listed]:
     """The readable lines."""
     for line in text.decode("utf-8", "replace").splitlines():
-        time, _, record_id = line.strip().partition(",")
+        time, _, path = line.strip().partition(",")
+        folder, _, record_id = path.rpartition("/")
         moment = parse_moment(time)
         if moment and RECORD_ID.fullmatch(record_id):
-            yield Listed(record_id, time, moment)
+            yield Listed(record_id, time, moment, folder)

@@ -88,8 +88,9 @@ async def sync_ecosystem(
         store,
         changed,
         source,
-        identity,
         settings,
+        ecosystem=identity.name,
+        folder=identity.osv_name,
         accept_removals=accept_removals,
         on_progress=on_progress,
     )

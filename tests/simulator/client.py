@@ -33,6 +33,9 @@ TRUTHS_AT_A_TIME = 200
 
 NAMES_AT_A_TIME = 50_000
 
+ADVISORIES_AT_A_TIME = 300
+"""The server takes a megabyte at a time."""
+
 
 class PackageName(NamedTuple):
     """A package as the registry spells it, and as a package URL."""
@@ -259,7 +262,9 @@ class Simulator:
 
     def put_advisories(self, folder: str, records: list[dict[str, Any]]) -> None:
         """Put records into the bucket, or others in their place; ``folder`` is OSV's name."""
-        self._send("POST", "osv/put", folder=folder, records=records)
+        for start in range(0, max(1, len(records)), ADVISORIES_AT_A_TIME):
+            part = records[start : start + ADVISORIES_AT_A_TIME]
+            self._send("POST", "osv/put", folder=folder, records=part)
 
     def put_raw_advisory(self, folder: str, record_id: str, body: str, modified: str) -> None:
         """Put in a file that is no record."""

@@ -6,6 +6,7 @@
     /<ECOSYSTEM>/<ID>.json          one record
     /<ECOSYSTEM>/modified_id.csv    <time>,<ID>, the newest first
     /[EMPTY]/<ID>.json              records without ecosystem
+    /modified_id.csv                <time>,<FOLDER>/<ID> of all folders
 
 Tests put records in and take them out. The list, the files and the dump can be made to disagree, as
 they do for minutes in the real bucket.
@@ -80,6 +81,8 @@ class Bucket:
     def route(self, path: str) -> Route | None:
         """What a path (percent-encoded, after the prefix) stands for."""
         folder, _, name = unquote(path.removeprefix("/")).partition("/")
+        if path == "/modified_id.csv":
+            return Route("osv.list", None, lambda _: self._list_document(None))
         if name == "all.zip":
             return Route("osv.dump", None, lambda _: self._dump_document(folder))
         if name == "modified_id.csv":
@@ -107,10 +110,16 @@ class Bucket:
             self._dumps[folder] = buffer.getvalue()
         return self._dumps[folder]
 
-    def _list_document(self, folder: str) -> Document:
-        if folder not in self._folders:
+    def _list_document(self, folder: str | None) -> Document:
+        """The list of one folder, or of all."""
+        if folder is not None and folder not in self._folders:
             return MISSING
-        rows = [(stored.modified, i) for i, stored in self._folders[folder].items()]
+        rows = [
+            (stored.modified, i if folder else f"{each}/{i}")
+            for each, records in self._folders.items()
+            if folder in {None, each}
+            for i, stored in records.items()
+        ]
         text = "".join(f"{modified},{i}\n" for modified, i in sorted(rows, reverse=True))
         tagged = Document.tagged(text.encode(), "text/csv")
         return Document(tagged.body, tagged.media_type, etag=tagged.etag, ranges=True)

@@ -1,7 +1,8 @@
 """``vulnerabilities``: syncs advisories, shows one, shows how current they are."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import logging
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -15,6 +16,8 @@ from ssc_ingest.cli.commands.vulnerable_versions import show_package
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ssc_ingest.vulnerabilities.service import Ended
     from ssc_ingest.vulnerabilities.session import SyncProgress
 
@@ -180,6 +183,7 @@ async def _sync(
     names = list(ecosystems()) if name == "all" else [ecosystem(name).identity.name]
     settings, servers = configured()
     async with AsyncExitStack() as stack:
+        stack.enter_context(without_events())
         state = await stack.enter_async_context(state_store(settings, servers))
         store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         await store.ping()
@@ -201,6 +205,19 @@ async def _sync(
             raise Failed(
                 "a sync is in progress: see `ssc-ingest vulnerabilities status`, and try again"
             ) from None
+
+
+@contextmanager
+def without_events() -> "Iterator[None]":
+    """Print no log events during the block: they are a worker's, and stdout is for the result."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 class Bars:

@@ -3,6 +3,9 @@
 import pytest
 
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable, ResourceNotFound
+from ssc_ingest.resources import State
+from ssc_ingest.vulnerabilities.requests import SyncRequest
+from ssc_ingest.vulnerabilities.service import AdvisorySync
 from ssc_ingest.vulnerabilities.session import TooManyLeave
 from tests.integration.test_vulnerabilities.conftest import Syncing, advisory, dated
 from tests.simulator.client import Simulator
@@ -300,3 +303,32 @@ async def test_a_long_list_is_read_in_parts(bucket: Syncing, simulator: Simulato
     await bucket.sync()
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-9999", "late"), 1000)])
     assert (await bucket.sync()).new == 1
+
+
+async def test_a_record_that_loses_its_ecosystem_is_noticed_at_once(
+    bucket: Syncing, simulator: Simulator, state: State
+) -> None:
+    """Its ecosystem's list does not have it any more; the list of all folders does."""
+    simulator.put_advisories("PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in (1, 2)])
+    requests = state.sync_requests()
+
+    async def carry_out() -> int:
+        await requests.add([SyncRequest("pypi")])
+        service = AdvisorySync(
+            bucket.store, state.changed_packages(), requests, bucket.source, bucket.settings
+        )
+        simulator.reset_counts()
+        await service.carry_out_requests()
+        return simulator.counts().total
+
+    await carry_out()
+    await bucket.queued()
+    simulator.remove_advisories("PyPI", "PYSEC-1")
+    withdrawn = dated(advisory("PYSEC-1", withdrawn="2026-02-02T00:00:00Z"), 5)
+    unknown = dated(advisory("PYSEC-7", withdrawn="2026-02-02T00:00:00Z"), 5)
+    simulator.put_advisories("[EMPTY]", [withdrawn, unknown])
+    assert await carry_out() == 3  # two lists and the record
+    assert await bucket.queued() == ["p1"]
+    assert await ids(bucket, withdrawn={"$exists": True}) == {"PYSEC-1"}
+    assert await carry_out() == 2
+    assert await bucket.queued() == []

@@ -120,6 +120,12 @@ def test_classes(fields: dict[str, Any], kind: Kind) -> None:
     assert record(**{**fields, "affected": entries}).kind is kind
 
 
+def test_a_name_that_no_package_has() -> None:
+    """Longer than any registry allows."""
+    found = record(affected=[affected("x" * 600), affected()])
+    assert (found.packages, len(found.problems)) == (("PyPI:a",), 1)
+
+
 def test_severity_of_an_entry_is_promoted() -> None:
     """Only where the record itself states none."""
     severity = [{"type": "CVSS_V3", "score": V3}]
@@ -151,6 +157,26 @@ def test_a_part_that_cannot_be_read_is_a_problem() -> None:
     assert found.packages == ("PyPI:a", "PyPI:b")
     assert found.document["affected"][0]["versions"] == ["1.0"]
     assert len(found.problems) == 7
+
+
+@pytest.mark.parametrize(
+    ("events", "problems"),
+    [
+        ([{"introduced": "0"}, {"fixed": "1.2, 1.3"}], 1),
+        ([{"introduced": "0"}, {"fixed": "eval()"}], 1),
+        ([{"fixed": "1.0"}], 1),
+        ([{"introduced": "0"}, {"fixed": "1.0"}], 0),
+        ([{"introduced": "1.0"}, {"last_affected": "2.0"}], 0),
+    ],
+)
+def test_a_range_that_cannot_be_evaluated_is_a_problem(
+    events: list[dict[str, str]], problems: int
+) -> None:
+    """It is counted and shown; other registries' ranges are nobody's problem here."""
+    ranges = [{"type": "ECOSYSTEM", "events": events}]
+    found = record(affected=[affected(ranges=ranges), affected("b", "Go", ranges=ranges)])
+    assert len(found.problems) == problems
+    assert found.document["affected"][0]["ranges"] == ranges
 
 
 @pytest.mark.parametrize(

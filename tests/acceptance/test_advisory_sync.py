@@ -1,0 +1,113 @@
+"""Syncs of advisories by real workers: called by name, killed, stopped, called wrongly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.requests import LOCK
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from tests.acceptance.fleet import Fleet, eventually
+from tests.conftest import Cypher
+from tests.simulator.client import Simulator
+
+RECORDS = 6000
+
+CONTROL = ("control", "celery")
+"""Queues of a worker that syncs, and leaves the packages alone."""
+
+
+@pytest.fixture
+async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
+    """MongoDB, empty."""
+    async with open_store(vulnerabilities_uri, settings) as store:
+        for name in await store.database.list_collection_names():
+            await store.database[name].delete_many({})
+        yield store
+
+
+@pytest.fixture
+def many_records(simulator: Simulator) -> None:
+    """A dump that takes seconds, of malware whose packages nobody has."""
+    records: list[dict[str, Any]] = [
+        {
+            "id": f"MAL-2026-{n}",
+            "modified": "2026-01-01T00:00:00Z",
+            "affected": [
+                {
+                    "package": {"ecosystem": "npm", "name": f"malicious-{n}"},
+                    "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+                }
+            ],
+        }
+        for n in range(RECORDS)
+    ]
+    simulator.put_advisories("npm", records)
+
+
+async def is_synced(store: VulnerabilityStore) -> bool:
+    """Whether a sync of npm was completed."""
+    return (await store.syncs.get("npm")).synced_at is not None
+
+
+async def is_under_way(store: VulnerabilityStore) -> bool:
+    """Whether a sync of npm is somewhere in the middle."""
+    under_way = (await store.syncs.get("npm")).under_way
+    return under_way is not None and under_way.position >= 1000
+
+
+async def assert_all_is_there(store: VulnerabilityStore, state: State, cypher: Cypher) -> None:
+    """Every record once, every package queued, no node in the graph, no request left."""
+    assert await store._advisories.count_documents({}) == RECORDS
+    assert (await store.syncs.get("npm")).counts.malware == RECORDS
+    assert (await state.queues.lengths(["npm.fresh"]))["npm.fresh"] >= RECORDS / 200
+    assert cypher("MATCH (n) RETURN count(n) AS nodes") == [{"nodes": 0}]
+    assert await state.sync_requests().pending() == []
+    assert await state.changed_packages().count() == 0
+
+
+async def test_a_killed_sync_is_continued(
+    fleet: Fleet, many_records: None, store: VulnerabilityStore, state: State, cypher: Cypher
+) -> None:
+    """``kill -9`` in the middle of a dump: when the lease has expired, the sweep continues it."""
+    worker = fleet.start(*CONTROL)
+    fleet.send("vulnerabilities.sync", ecosystem="npm")
+    await eventually(lambda: is_under_way(store))
+    worker.kill()
+    assert not await is_synced(store)
+    await state.redis.delete(LOCK)  # as if a minute had passed
+    fleet.start(*CONTROL, name="another@test")
+    fleet.send("runs.sweep")
+    await eventually(lambda: is_synced(store))
+    await assert_all_is_there(store, state, cypher)
+
+
+async def test_stopping_hands_a_sync_over(
+    fleet: Fleet, many_records: None, store: VulnerabilityStore, state: State, cypher: Cypher
+) -> None:
+    """SIGTERM does not wait for its end; the next worker continues at once."""
+    worker = fleet.start(*CONTROL)
+    fleet.send("vulnerabilities.sync", ecosystem="npm")
+    await eventually(lambda: is_under_way(store))
+    assert await asyncio.to_thread(worker.terminate) == 0
+    assert not await state.sync_requests().is_taken()
+    assert await state.queues.lengths(["control"]) == {"control": 1}
+    fleet.start(*CONTROL, name="another@test")
+    await eventually(lambda: is_synced(store))
+    await assert_all_is_there(store, state, cypher)
+
+
+async def test_a_call_that_makes_no_sense_is_a_dead_letter(fleet: Fleet, state: State) -> None:
+    """An unknown ecosystem, and a wrong type."""
+    fleet.start(*CONTROL)
+    fleet.send("vulnerabilities.sync", ecosystem="cobol")
+    fleet.send("vulnerabilities.sync", full="perhaps")
+
+    async def both() -> bool:
+        return await state.dead_letters.count() == 2
+
+    await eventually(both)
+    assert await state.sync_requests().pending() == []

@@ -1,0 +1,117 @@
+"""``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and what other commands say."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ssc_ingest.resources import State
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.requests import LOCK
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from tests.acceptance.test_cli.running import Run
+
+EXAMPLE = "pkg:pypi/example"
+
+
+@pytest.fixture(autouse=True)
+async def store(
+    clean_redis: None, vulnerabilities_uri: str, settings: Settings
+) -> AsyncIterator[VulnerabilityStore]:
+    """MongoDB, empty."""
+    async with open_store(vulnerabilities_uri, settings) as store:
+        for name in await store.database.list_collection_names():
+            await store.database[name].delete_many({})
+        yield store
+
+
+def test_advisories_from_a_local_copy(run: Run, advisories: Path) -> None:
+    """Synced, shown and counted; a second sync finds nothing new."""
+    done = run("vulnerabilities", "sync", "pypi", "--from", str(advisories))
+    assert done.returncode == 0, done.stderr
+    assert "2,074 records compared, 2,074 new" in done.stderr
+    assert "unchanged" in run("vulnerabilities", "sync", "pypi", "--from", str(advisories)).stderr
+
+    shown = run("vulnerabilities", "show", "PYSEC-2021-114").stdout
+    assert "PyPI: wagtail" in shown
+    assert "introduced 2.11, fixed 2.11.7" in shown
+    document = json.loads(run("vulnerabilities", "show", "PYSEC-2021-114", "--json").stdout)
+    assert document["advisory"]["id"] == "PYSEC-2021-114"
+    assert document["known"]["packages"] == ["PyPI:wagtail"]
+    missing = run("vulnerabilities", "show", "PYSEC-0")
+    assert missing.returncode == 1
+    assert "synced are: pypi" in missing.stderr
+
+    status = run("vulnerabilities", "status")
+    assert status.returncode == 0
+    assert status.stdout.count("not synced") == 5
+    assert "PYSEC-2019-125" in status.stdout
+    assert "2019-09-12" in status.stdout
+    states = json.loads(run("vulnerabilities", "status", "--json").stdout)["syncs"]
+    assert {state["ecosystem"]: state["counts"]["records"] for state in states}["pypi"] == 2074
+
+
+def test_what_the_copy_lacks_is_no_failure(run: Run, advisories: Path) -> None:
+    """It stays *not synced*; a path that is wrong is a failure only if nothing is there."""
+    done = run("vulnerabilities", "sync", "--from", str(advisories), "--json")
+    assert done.returncode == 0
+    reports = {report["ecosystem"]: report for report in json.loads(done.stdout)}
+    assert reports["npm"]["absent"]
+    assert reports["cargo"]["new"] == 773
+    assert (
+        json.loads(run("vulnerabilities", "status", "--json").stdout)["syncs"][1]["synced_at"]
+        is None
+    )
+
+
+def test_a_damaged_copy_is_a_failure(run: Run, tmp_path: Path) -> None:
+    """Exit code 1, and the reason in the status afterwards."""
+    (tmp_path / "PyPI").mkdir()
+    (tmp_path / "PyPI" / "all.zip").write_bytes(b"PK\3\4 and then nothing")
+    done = run("vulnerabilities", "sync", "pypi", "--from", str(tmp_path))
+    assert done.returncode == 1
+    assert "damaged" in done.stderr
+    status = run("vulnerabilities", "status")
+    assert status.returncode == 1
+    assert "failed" in status.stdout
+    assert "damaged" in run("check", "--offline").stdout
+
+
+async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> None:
+    """While a worker syncs, the command says so."""
+    await state.redis.set(LOCK, "another", ex=60)
+    done = run("vulnerabilities", "sync", "--from", str(tmp_path))
+    assert done.returncode == 1
+    assert "in progress" in done.stderr
+
+
+def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(
+    run: Run, graph: None, advisories: Path
+) -> None:
+    """``show``, ``status`` and ``check`` say *not synced*, and the sync's age afterwards."""
+    assert "not synced" in run("show", EXAMPLE).stdout
+    assert "not synced" in run("status").stdout
+    assert "not synced: pypi, npm" in run("check", "--offline").stdout
+    run("vulnerabilities", "sync", "pypi", "--from", str(advisories))
+    shown = run("show", EXAMPLE).stdout
+    assert "synced" in shown
+    assert "not synced" not in shown
+    assert json.loads(run("show", EXAMPLE, "--json").stdout)["vulnerabilities_synced_at"]
+    assert "not synced: npm" in run("check", "--offline").stdout
+    states = json.loads(run("status", "--json").stdout)["advisories"]
+    assert [state["ecosystem"] for state in states if state["synced_at"]] == ["pypi"]
+    assert "unknown" in run("show", EXAMPLE, VULN_DB_URI="mongodb://127.0.0.1:9").stdout
+
+
+def test_the_catalogue_of_weaknesses(run: Run, tmp_path: Path) -> None:
+    """A file of MITRE; something else is refused."""
+    path = tmp_path / "cwec.xml"
+    path.write_text(
+        '<Weakness_Catalog><Weaknesses><Weakness ID="79" Abstraction="Base">'
+        "<Description>x</Description></Weakness></Weaknesses></Weakness_Catalog>"
+    )
+    assert "1 weaknesses" in run("vulnerabilities", "import-cwes", str(path)).stdout
+    path.write_text("<html/>")
+    assert run("vulnerabilities", "import-cwes", str(path)).returncode == 1
+    assert run("vulnerabilities", "import-cwes", str(tmp_path / "missing")).returncode == 1
