@@ -140,8 +140,8 @@ class ZipEntries:
         """Number of entries, size and position of the directory."""
         tail_start = max(0, self._size - _END.size - _MAX_COMMENT)
         tail = self._read(tail_start, self._size - tail_start)
-        at = tail.rfind(b"PK\5\6")
-        if at < 0 or len(tail) - at < _END.size:
+        at = _end_position(tail)
+        if at < 0:
             raise self._damaged("it has no end: it is no zip file, or truncated")
         *_, count, size, offset, _ = _END.unpack_from(tail, at)
         if count == _FULL16 or _FULL32 in {size, offset}:
@@ -199,3 +199,12 @@ class ZipEntries:
 
     def _damaged(self, reason: str) -> RegistryUnavailable:
         return RegistryUnavailable(f"{self._where} is damaged: {reason}", url=self._where)
+
+
+def _end_position(tail: bytes) -> int:
+    """Where the end record begins, or -1: its comment, which may look like one, ends the file."""
+    at = len(tail) - _END.size + 1
+    while (at := tail.rfind(b"PK\5\6", 0, at + 3)) >= 0:
+        if at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
+            return at
+    return -1
