@@ -53,6 +53,29 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
+def configure_command(*, debug: bool) -> None:
+    """Send a command's log to stderr, so that its output can be read by programs.
+
+    Commands say themselves what a person should know: without ``debug``, only warnings are logged.
+    A configuration that is there already stays.
+    """
+    if structlog.is_configured():
+        return
+
+    def only_warnings(
+        _logger: object, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if not debug and method in {"debug", "info"}:
+            raise structlog.DropEvent
+        return event
+
+    structlog.configure(
+        processors=[only_warnings, *structlog.get_config()["processors"]],
+        # Asked for with each line: a test may have another stream then.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
 def _with_task(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:

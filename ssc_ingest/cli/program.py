@@ -91,7 +91,10 @@ def _shared(
         ),
     ] = False,
 ) -> None:
+    from ssc_ingest.logs import configure_command
+
     del version  # its callback has used it
+    configure_command(debug=debug)
     if not debug:
         # Neo4j's driver announces every retry, most of which succeed.
         logging.getLogger("neo4j").setLevel(logging.ERROR)

@@ -23,11 +23,12 @@ VECTOR = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H
 
 @pytest.fixture
 async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """The store, empty."""
+    """The store, empty before and after: other tests are about a graph that is not synced."""
     async with open_store(vulnerabilities_uri, settings) as store:
         await store._client.drop_database(DATABASE)
         await store.ensure_indexes()
         yield store
+        await store._client.drop_database(DATABASE)
 
 
 @pytest.fixture
