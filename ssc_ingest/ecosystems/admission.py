@@ -1,8 +1,8 @@
-"""The versions of a package that a constraint admits, as intervals of serial numbers.
+"""Finds the versions that a constraint accepts, as intervals of serial numbers.
 
 The graph's readers evaluate constraints with univers, version by version. The result can change
-only at a version that the constraint names. So only versions equal to these, and one version
-between each two of them, are evaluated: a few evaluations per constraint, even for a thousand
+only at a version in the constraint. So only versions equal to these, and one version of each
+interval between them, are evaluated: a few evaluations per constraint, even for a thousand
 versions.
 """
 
@@ -24,7 +24,7 @@ class Admission:
 
     Args:
         ecosystem: of the package.
-        names: of all its versions, by serial number.
+        names: all version names, by serial number.
     """
 
     def __init__(self, ecosystem: type[Ecosystem], names: Sequence[VersionName]) -> None:
@@ -32,7 +32,7 @@ class Admission:
         self._names = names
 
     def spans(self, constraints: str) -> list[Span]:
-        """The admitted versions, as ascending spans that do not touch.
+        """The accepted versions, as ascending spans that do not touch.
 
         Readers select all versions if ``constraints`` or a version cannot be parsed.
         """
@@ -54,7 +54,7 @@ class Admission:
         return spans
 
     def _uniform(self, parsed: Any) -> Iterator[tuple[int, int]]:
-        """Half-open ranges of serial numbers with the same result of univers."""
+        """Half-open ranges of serial numbers for which univers has the same result."""
         cuts = {0, len(self._names)}
         for constraint in parsed.constraints:
             key = self._ecosystem.sort_key(constraint.version.string)
