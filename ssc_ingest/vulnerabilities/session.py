@@ -63,11 +63,11 @@ class SyncSession:
 
     Args:
         store: MongoDB.
-        changed: the outbox of packages.
-        source: where records come from.
+        changed: the outbox of packages with changed advisories.
+        source: the source of the records.
         settings: limits.
-        ecosystem: its name in this program.
-        folder: its name in the source.
+        ecosystem: the program's name of the ecosystem.
+        folder: its folder in the source.
         accept_removals: whether the brake is off.
         on_progress: called after each batch.
     """

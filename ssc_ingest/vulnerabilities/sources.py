@@ -1,9 +1,10 @@
 """The source of advisories: an OSV bucket or a local copy.
 
-A bucket has, for each ecosystem, ``all.zip`` with all records, ``<ID>.json``, and
-``modified_id.csv``: lines ``<time>,<ID>``, the newest first
-(https://google.github.io/osv.dev/data/). Records without ecosystem, most of them withdrawn, are in
-the folder ``[EMPTY]``. A ``modified_id.csv`` of all folders has lines ``<time>,<FOLDER>/<ID>``.
+For each ecosystem, a bucket has ``all.zip`` with all records, ``<ID>.json``, and
+``modified_id.csv`` with lines ``<time>,<ID>``, newest first
+(https://google.github.io/osv.dev/data/). Records without an ecosystem, mostly withdrawn ones, are
+in the folder ``[EMPTY]``. The bucket's own ``modified_id.csv`` has lines ``<time>,<FOLDER>/<ID>``
+for all folders.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class Listed:
     """As spelled in the list."""
     moment: datetime
     folder: str = ""
-    """In the list of all records, where it is."""
+    """The folder of the record, in the list of all folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Source(ABC):
 
     @abstractmethod
     def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
-        """The modified list of one ecosystem, part by part; of all folders if none is named.
+        """The modified list of one ecosystem, or of all folders (``""``), part by part.
 
         Empty if the list still has this ETag. The caller may stop at any part.
 

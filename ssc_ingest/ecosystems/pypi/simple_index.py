@@ -118,7 +118,7 @@ class Release:
     requires_python: str | None = None
     """From the file for the newest CPython on Linux; other files may differ."""
     metadata_files: tuple[MetadataFile, ...] = ()
-    """Those that are announced, best first, otherwise one that may exist."""
+    """The announced metadata files, best first, or else one that may exist."""
     files: tuple[DistributionFile, ...] = ()
     """Best first."""
 
@@ -208,10 +208,10 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
 
 
 def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ...]:
-    """The metadata files that are announced, otherwise the best one that may exist.
+    """The announced metadata files, or else the best one that may exist.
 
-    An index older than PEP 714 announces none but may have them; ``false`` means no. If one of
-    them does not exist, a look into its wheel costs no more than a try for the next.
+    An index older than PEP 714 announces none but may have them; ``false`` means no. If it does not
+    exist, reading inside its wheel costs no more requests than trying the next one.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
