@@ -146,7 +146,7 @@ class State:
         return SyncRequests(self.redis)
 
     def changed_packages(self) -> ChangedPackages:
-        """The packages whose advisories have changed."""
+        """The outbox of packages with changed advisories."""
         return ChangedPackages(self.redis, self.queues)
 
     def recovery(self, settings: Settings) -> Recovery:
@@ -226,7 +226,7 @@ class Resources:
         )
 
     def advisory_sync(self) -> AdvisorySync:
-        """What carries out requested syncs of advisories."""
+        """Executes requested syncs of advisories."""
         return AdvisorySync(
             self.vulnerabilities,
             self.state.changed_packages(),
@@ -256,7 +256,7 @@ class Resources:
         return FactsSurvey(FactsReader(self.driver), self.state.redis, labels)
 
     def auditor(self) -> Auditor:
-        """What checks the attribution of packages drawn by chance."""
+        """Checks the attribution of random packages."""
         state = self.state
         return Auditor(
             ecosystems(),
@@ -435,7 +435,7 @@ def open_attributor(
     writer: GraphWriter,
     store: VulnerabilityStore,
 ) -> Attributor:
-    """What attributes advisories to versions."""
+    """Open the service that attributes advisories to versions."""
     return Attributor(
         ecosystems(),
         StoredAdvisories(store),

@@ -1,4 +1,4 @@
-"""A gzipped file that is read from its beginning, no further than needed (RFC 1952)."""
+"""Reads a gzipped file from its start, only as far as necessary (RFC 1952)."""
 
 import asyncio
 import zlib
@@ -7,24 +7,24 @@ from ssc_ingest.archives.source import ByteSource
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 FIRST_STEP = 256 * 1024
-"""Bytes of the first request; each next one takes twice as many."""
+"""Bytes of the first request; each further request has twice as many."""
 
 _PIECE = 1024 * 1024
-"""Bytes that are unpacked at a time."""
+"""Bytes unpacked at once."""
 
 _GZIP = zlib.MAX_WBITS | 16
 
 
 class GzipStream:
-    """The unpacked content, read forward."""
+    """The unpacked content as a forward stream."""
 
     def __init__(self, source: ByteSource, *, max_packed: int, max_unpacked: int) -> None:
-        """Read nothing yet.
+        """Prepare; nothing is read yet.
 
         Args:
             source: the gzipped file.
-            max_packed: bytes of it that are read at most.
-            max_unpacked: bytes that are unpacked at most.
+            max_packed: maximum bytes to read.
+            max_unpacked: maximum bytes to unpack.
         """
         self._source = source
         self._max_packed = max_packed
@@ -39,8 +39,8 @@ class GzipStream:
         """The next bytes; fewer only at the end.
 
         Raises:
-            MalformedArchive: it is damaged or cut off.
-            ArchiveTooLarge: a limit is reached.
+            MalformedArchive: the file is damaged or truncated.
+            ArchiveTooLarge: a limit is exceeded.
             what the source raises.
         """
         while len(self._unpacked) < size and await self._more():
@@ -50,10 +50,10 @@ class GzipStream:
         return data
 
     async def skip(self, size: int) -> None:
-        """Read over bytes.
+        """Skip bytes.
 
         Raises:
-            MalformedArchive: there are fewer.
+            MalformedArchive: the file ends before.
             as :meth:`read`.
         """
         while size > 0:
@@ -63,11 +63,11 @@ class GzipStream:
             size -= len(data)
 
     async def _more(self) -> bool:
-        """Unpack a piece; false at the end of the file."""
+        """Unpack the next piece; false at the end of the file."""
         if not self._packed:
             self._packed = await self._next_step()
         if self._member.eof:
-            # A gzip file may have several members, and zeros behind the last.
+            # A gzip file may have several members, and zeros after the last.
             self._packed = self._packed.lstrip(b"\0")
             if self._packed:
                 self._member = zlib.decompressobj(_GZIP)

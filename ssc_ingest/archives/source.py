@@ -1,4 +1,4 @@
-"""Where an archive's bytes come from: memory, or a registry in parts."""
+"""Sources of an archive's bytes: memory, or parts of a registry's file."""
 
 from typing import Protocol
 
@@ -6,9 +6,9 @@ from ssc_ingest.errors import MalformedArchive
 
 
 class ByteSource(Protocol):
-    """A file of which any part can be read; :class:`ssc_ingest.http.remote_file.RemoteFile` is one.
+    """A file with random access, such as :class:`ssc_ingest.http.remote_file.RemoteFile`.
 
-    What a source raises of its own, the readers of archives pass on.
+    Readers of archives pass on a source's own errors.
     """
 
     async def size(self) -> int:
@@ -18,7 +18,7 @@ class ByteSource(Protocol):
         """Exactly ``length`` bytes from ``start``.
 
         Raises:
-            MalformedArchive: there are fewer.
+            MalformedArchive: the file ends before.
         """
 
 

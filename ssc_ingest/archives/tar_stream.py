@@ -1,7 +1,7 @@
-"""Tar archives, read forward, member by member, until what was looked for is found.
+"""Reads tar archives forward, member by member; the caller may stop early.
 
-``tarfile`` reads the headers of members; the archive is walked here, since ``tarfile`` waits for
-its input, and follows what an archive says about lengths without a limit.
+``tarfile`` only parses the headers of members. This module iterates over the archive itself,
+because ``tarfile`` blocks on its input and has no limit for announced lengths.
 
 https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html (ustar and pax),
 https://www.gnu.org/software/tar/manual/html_node/Standard.html (GNU)
@@ -16,10 +16,10 @@ from ssc_ingest.archives.gzip_stream import GzipStream
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 MAX_MEMBERS = 50_000
-"""Members that are looked at."""
+"""Maximum number of members to read."""
 
 MAX_HEADER = 64 * 1024
-"""Bytes of a member's extended header: a long name, and what else pax has."""
+"""Maximum bytes of a member's extended header (a long name or pax records)."""
 
 _MAX_DIGITS = 18
 _RECORD = re.compile(rb"(\d{1,7}) ([^=]{1,200})=")
@@ -29,20 +29,20 @@ _ABOUT_THE_NEXT = (*_PAX, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 @dataclass(slots=True)
 class TarMember:
-    """A regular file; its content can be read until the next member is asked for."""
+    """A regular file; its content is readable until the next member is requested."""
 
     name: str
     size: int
     unread: int
-    """Bytes that were not read yet."""
+    """Bytes that are not read yet."""
     stream: GzipStream
 
     async def read(self, max_size: int) -> bytes:
-        """Its content, once.
+        """Read the content, once.
 
         Raises:
-            ArchiveTooLarge: it has more than ``max_size`` bytes.
-            MalformedArchive: it is cut off.
+            ArchiveTooLarge: the content has more than ``max_size`` bytes.
+            MalformedArchive: the content is truncated.
         """
         if self.size > max_size:
             raise ArchiveTooLarge(f"{self.name[:200]!r} has more than {max_size} bytes")
@@ -54,13 +54,12 @@ class TarMember:
 
 
 async def tar_members(stream: GzipStream) -> AsyncGenerator[TarMember]:
-    """The regular files of an archive, in its order; close it (``aclosing``) to stop early.
+    """Iterate over the regular files of an archive, in its order; use ``aclosing`` to stop early.
 
     Raises:
-        MalformedArchive: it is damaged or cut off.
-        ArchiveTooLarge: more than :data:`MAX_MEMBERS`, an extended header is too long, or a limit
-            of the stream.
-        what the stream's source raises.
+        MalformedArchive: the archive is damaged or truncated.
+        ArchiveTooLarge: it has more than :data:`MAX_MEMBERS` members or a too long extended header,
+        or exceeds a limit of the stream. what the stream's source raises.
     """
     extended: dict[str, str] = {}
     for _ in range(MAX_MEMBERS):
@@ -136,5 +135,5 @@ def _size(extended: str | None, size: int) -> int:
 
 
 def _in_blocks(size: int) -> int:
-    """The size with what fills the last block."""
+    """The size rounded up to whole blocks."""
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

@@ -1,8 +1,8 @@
-"""Zip archives (wheels, jars, nupkgs), of which only the members that are wanted are read.
+"""Reads selected members of zip archives (wheels, jars, nupkgs).
 
-Why not ``zipfile``: it builds all members before anything can be capped (a million take 17 s and
-290 MB), knows methods of compression that no registry uses, takes the last of equal names without
-a word, and fails in seven ways that are no errors of its own.
+Why not ``zipfile``: it creates all members before a limit can apply (a million take 17 s and 290
+MB). It accepts compression methods that no registry uses, silently takes the last of equal names,
+and raises seven kinds of foreign errors.
 
 https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
@@ -20,23 +20,24 @@ from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 T = TypeVar("T")
 
 MAX_RATIO = 200
-"""Bytes that one packed byte may stand for in members above :data:`ANY_RATIO`."""
+"""Maximum compression ratio of members larger than :data:`ANY_RATIO`."""
 
 ANY_RATIO = 1024 * 1024
-"""Bytes up to which the ratio does not matter."""
+"""Bytes up to which every compression ratio is accepted."""
 
 PARSED_INLINE = 128 * 1024
-"""Bytes up to which unpacking is quicker than passing it to a thread."""
+"""Bytes up to which unpacking is faster than starting a thread."""
 
 _STORED, _DEFLATED = 0, 8
 _LOCAL = struct.Struct("<4s5H3L2H")  # APPNOTE 4.3.7
-_SIZES_FOLLOW = 0x8  # 4.4.4: the local header does not know the sizes yet
+_SIZES_FOLLOW = 0x8  # 4.4.4: the local header does not have the sizes yet
 _EXTRA = 256
-"""Bytes expected of a local header's extra fields, which the central directory does not tell."""
+"""Expected bytes of a local header's extra fields; the central directory does not have this
+length."""
 
 
 class ZipArchive:
-    """A zip archive's members, and their content on request.
+    """The members of a zip archive; reads their content on request.
 
     .. code-block:: python
 
@@ -51,21 +52,21 @@ class ZipArchive:
         self._source = source
         self._directory_start = directory_start
         self.members = members
-        """In the order of the central directory; several may have one name."""
+        """Members in the order of the central directory; several may have the same name."""
 
     @classmethod
     async def open(
         cls, source: ByteSource, wanted: Callable[[str], bool] = lambda _: True
     ) -> "ZipArchive":
-        """Read the central directory: one request if it is small, else two.
+        """Read the central directory, with one request if it is small, or else two.
 
         Args:
             source: the archive.
-            wanted: whether a name is of interest; others are not among the members.
+            wanted: whether to keep a member, by its name.
 
         Raises:
-            MalformedArchive: it is not a zip archive, or contradicts itself.
-            ArchiveTooLarge: more members than are read.
+            MalformedArchive: it is not a zip archive, or is inconsistent.
+            ArchiveTooLarge: it has too many members.
             what the source raises.
         """
         directory = await read_directory(source)
@@ -73,10 +74,10 @@ class ZipArchive:
         return cls(source, directory.start, members)
 
     def find(self, name: str) -> Member | None:
-        """The member of that name.
+        """Find a member by its name.
 
         Raises:
-            MalformedArchive: there are several: which one counts is a matter of the reader.
+            MalformedArchive: several members have the name, so readers would differ.
         """
         found = [member for member in self.members if member.name == name]
         if len(found) > 1:
@@ -84,13 +85,12 @@ class ZipArchive:
         return found[0] if found else None
 
     async def read(self, member: Member, max_size: int) -> bytes:
-        """A member's content, for one request; two if its local header is unusually long.
+        """Read a member's content, with one request, or two if its local header is unusually long.
 
         Raises:
-            ArchiveTooLarge: it has more than ``max_size`` bytes, or is packed too tightly.
-            MalformedArchive: it is encrypted, packed in an unusual way, damaged, or not what
-                the central directory says.
-            what the source raises.
+            ArchiveTooLarge: it has more than ``max_size`` bytes or a too high compression ratio.
+            MalformedArchive: it is encrypted, damaged, has an unsupported compression, or differs
+            from the central directory. what the source raises.
         """
         _check(member, max_size)
         room = self._directory_start - member.offset
@@ -122,7 +122,7 @@ def _check(member: Member, max_size: int) -> None:
 
 
 def _start_of_content(data: bytes, member: Member) -> int:
-    """Where the content begins behind the local header, which agrees with the directory."""
+    """The offset of the content after the local header; checks the header."""
     name = member.name[:200]
     if len(data) < _LOCAL.size:
         raise MalformedArchive(f"{name!r} is cut off")
@@ -145,14 +145,14 @@ def _start_of_content(data: bytes, member: Member) -> int:
 
 
 def _unpacked(packed: bytes, member: Member) -> bytes:
-    """The content, of the size and with the checksum that the central directory has."""
+    """Unpack the content; checks its size and checksum."""
     content = packed
     if member.method == _DEFLATED:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             content = inflater.decompress(packed, member.size + 1)
             rest = inflater.unconsumed_tail
-            if not inflater.eof and rest:  # what marks the end may not have been looked at yet
+            if not inflater.eof and rest:  # the end marker may not have been read yet
                 content += inflater.decompress(rest, 1)
         except zlib.error as error:
             raise MalformedArchive(f"{member.name[:200]!r} is damaged: {error}") from error
@@ -164,7 +164,7 @@ def _unpacked(packed: bytes, member: Member) -> bytes:
 
 
 async def _off_loop(size: int, function: Callable[..., T], *arguments: object) -> T:
-    """Long work in a thread, short work at once."""
+    """Run long work in a thread, and short work directly."""
     if size <= PARSED_INLINE:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)

@@ -1,4 +1,4 @@
-"""The central directory of a zip file: which members it has, and where they are.
+"""Reads the central directory of a zip file: its members and their positions.
 
 https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (6.3.10; numbers of sections below)
 """
@@ -11,13 +11,13 @@ from ssc_ingest.archives.source import ByteSource
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 MAX_DIRECTORY = 32 * 1024 * 1024
-"""Bytes of a central directory. The largest jars have some 10 MB."""
+"""Maximum bytes of a central directory. The largest jars have about 10 MB."""
 
 MAX_MEMBERS = 200_000
-"""Members of an archive. The largest jars have some 100,000."""
+"""Maximum members of an archive. The largest jars have about 100,000."""
 
 READ_FIRST = 32 * 1024
-"""Bytes read first, from the end: with small archives, all that is needed."""
+"""Bytes of the first read, from the end; sufficient for small archives."""
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _LOCATOR = struct.Struct("<4sLQL")  # 4.3.15
@@ -27,14 +27,14 @@ _MAX_COMMENT = 0xFFFF
 _SIGNATURE_OF_DIRECTORY = b"PK\x05\x05"  # 4.3.13
 
 _UNSET, _UNSET_DISK = 0xFFFFFFFF, 0xFFFF
-"""Values that a Zip64 field has."""
+"""Placeholders for values in a Zip64 field."""
 
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # 4.4.4
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member, as the central directory describes it; sizes are in bytes."""
+    """A member as described by the central directory; sizes are in bytes."""
 
     name: str
     size: int
@@ -44,47 +44,47 @@ class Member:
     crc32: int
     flags: int
     offset: int
-    """Of its local header, from the beginning of the file."""
+    """Offset of its local header from the start of the file."""
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether a password is needed."""
+        """Whether it is encrypted."""
         return bool(self.flags & _ENCRYPTED)
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is the entry of a folder, without content."""
+        """Whether it is a directory, without content."""
         return self.name.endswith("/")
 
     def has_name(self, encoded: bytes) -> bool:
-        """Whether these are the bytes of its name in a header with its flags."""
+        """Whether ``encoded`` is its name in a header with its flags."""
         return decoded_name(encoded, self.flags) == self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A central directory as it is in the file."""
+    """A raw central directory."""
 
     content: bytes
     start: int
-    """Where it begins in the file."""
+    """Its offset in the file."""
     prefix: int
-    """Bytes in front of the archive, which its own offsets do not count."""
+    """Bytes before the archive, which its own offsets do not include."""
     count: int
-    """Of its entries, as far as 16 bits tell."""
+    """Number of entries modulo 65,536."""
 
 
 async def read_directory(source: ByteSource) -> Directory:
-    """Find and read the central directory: one request if it is small, else two.
+    """Find and read the central directory, with one request if it is small, or else two.
 
     Raises:
-        MalformedArchive: there is none, or what says where it is contradicts itself.
+        MalformedArchive: there is none, or its end record is inconsistent.
         ArchiveTooLarge: it has more than :data:`MAX_DIRECTORY` bytes or :data:`MAX_MEMBERS`
             members.
     """
     size = await source.size()
     end = await source.read(max(0, size - READ_FIRST), min(size, READ_FIRST))
-    if await source.size() != size:  # a source may learn its size from the first bytes it reads
+    if await source.size() != size:  # a source may get its size with the first read
         return await read_directory(source)
     record = _find_end(end)
     if record is None and size > READ_FIRST:  # there may be a long comment
@@ -106,12 +106,11 @@ async def read_directory(source: ByteSource) -> Directory:
 
 
 def members_of(directory: Directory) -> Iterator[Member]:
-    """The entries of a central directory, in its order.
+    """Parse the entries of a central directory, in its order.
 
     Raises:
-        MalformedArchive: an entry is cut off or contradicts itself; or there are more or fewer than
-            told.
-        ArchiveTooLarge: more than :data:`MAX_MEMBERS`.
+        MalformedArchive: an entry is truncated or inconsistent, or the number of entries is wrong.
+        ArchiveTooLarge: there are more than :data:`MAX_MEMBERS`.
     """
     content, place, count = memoryview(directory.content), 0, 0
     while place < len(content) and content[place : place + 4] != _SIGNATURE_OF_DIRECTORY:
@@ -125,24 +124,24 @@ def members_of(directory: Directory) -> Iterator[Member]:
 
 
 def decoded_name(encoded: bytes, flags: int) -> str:
-    """A member's name as text; what is not UTF-8 where it should be is replaced."""
+    """A member's name as text; invalid UTF-8 is replaced."""
     return encoded.decode("utf-8" if flags & _UTF8 else "cp437", errors="replace")
 
 
 def _find_end(data: bytes) -> bytes | None:
-    """The last record whose comment ends with the file, up to there."""
+    """The file up to the last end record whose comment ends with the file."""
     place = len(data)
     while (place := data.rfind(b"PK\x05\x06", 0, place)) >= 0:
         if place + _END.size <= len(data):
             *_, comment = _END.unpack_from(data, place)
             if place + _END.size + comment == len(data):
                 return data[place:]
-        place += 3  # the search ends in front of the signature's last byte
+        place += 3  # the search ends before the signature's last byte
     return None
 
 
 async def _place(source: ByteSource, record: bytes, file_size: int) -> tuple[int, int, int, int]:
-    """Number of entries, size, offset and end of the directory whose end record this is."""
+    """The number of entries, size, offset and end of the directory, from its end record."""
     start = file_size - len(record)
     _, disk, first_disk, here, count, size, offset, _ = _END.unpack_from(record)
     narrow = (count, size, offset)
@@ -161,8 +160,8 @@ async def _place(source: ByteSource, record: bytes, file_size: int) -> tuple[int
 async def _place64(
     source: ByteSource, locator: int, place: int, narrow: tuple[int, int, int]
 ) -> tuple[int, int, int, int]:
-    """The same from the Zip64 record in front of ``locator``, which agrees with the narrow one."""
-    # In front of an archive may be something that its own offsets do not count.
+    """The same from the Zip64 record before ``locator``; checks it against the end record."""
+    # An archive may have a prefix that its own offsets do not include.
     for start in dict.fromkeys((locator - _END64.size, place)):
         if not 0 <= start <= locator - _END64.size:
             continue
@@ -182,7 +181,7 @@ async def _place64(
 
 
 def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Member, int]:
-    """The entry at that place, and the place behind it."""
+    """The entry at an offset, and the offset after it."""
     if place + _ENTRY.size > len(content):
         raise MalformedArchive("the central directory is cut off")
     (
@@ -209,7 +208,7 @@ def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Membe
 def _wide(
     extra: bytes, size: int, packed: int, offset: int, disk: int
 ) -> tuple[int, int, int, int]:
-    """The values that did not fit, from the Zip64 extra field (4.5.3), in its order."""
+    """The large values from the Zip64 extra field (4.5.3), in its order."""
     place = 0
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, place)

@@ -1,4 +1,4 @@
-"""How advisories and their syncs look to people."""
+"""Prints advisories and the state of their syncs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_advisory(document: Mapping[str, Any], row: "Row | None") -> None:
-    """Print an advisory, with what this program knows about it."""
+    """Print an advisory, with the program's own data about it."""
     out = output.console()
     out.print(Text(str(document["id"]), style="bold"))
     if summary := document.get("summary"):
@@ -66,7 +66,7 @@ def _score(score: float, row: "Row | None") -> str:
 
 
 def _ranges(entry: Mapping[str, Any]) -> list[str]:
-    """``introduced 0, fixed 2.1.0`` for each range that speaks of versions."""
+    """``introduced 0, fixed 2.1.0`` for each range of versions."""
     return [
         ", ".join(f"{kind} {value}" for event in found["events"] for kind, value in event.items())
         for found in entry.get("ranges") or ()
@@ -75,7 +75,7 @@ def _ranges(entry: Mapping[str, Any]) -> list[str]:
 
 
 def print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> None:
-    """Print how current each ecosystem is, and records that could not be read or evaluated."""
+    """Print the last sync of each ecosystem, and the records with problems."""
     out = output.console()
     numbers = ["records", "malware", "notices", "withdrawn", "no score"]
     out.print(

@@ -109,7 +109,7 @@ class AttributionReader:
         return int(row["packages"])
 
     async def draw(self, label: str, share: float) -> list[Purl]:
-        """About a share (0 to 1) of the packages that were read, by chance.
+        """A random share (0 to 1) of the packages that were read.
 
         Scans the whole label, in seconds for millions.
         """

@@ -1,4 +1,4 @@
-"""Which versions require a package with which constraints: reads for the blast radius."""
+"""Reads of versions, constraints and requiring versions for the blast radius."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ MATCH (:%(label)s {purl: purl})<-[edge:REQUIRE]-(:Version)
 WHERE $optional OR edge.optional IS NULL
 RETURN purl, collect(DISTINCT edge.constraints) AS constraints
 """
-"""With which constraints packages are required. Unique index on ``purl``, then expansion."""
+"""The constraints on packages. Unique index on ``purl``, then expansion."""
 
 REQUIRING_VERSIONS = """
 UNWIND $rows AS row
@@ -48,30 +48,30 @@ MATCH (:%(label)s {purl: row.purl})-[:HAVE]->(version:Version)
 WHERE version.serial_number IN row.serials
 RETURN row.purl AS purl, collect([version.serial_number, version.name]) AS versions
 """
-"""What some versions are called. Unique index on ``purl``, then expansion."""
+"""The names of versions by serial number. Unique index on ``purl``, then expansion."""
 
 BATCH_SIZE = 500
-"""Packages of one query."""
+"""Packages per query."""
 
 Serials = Mapping[Purl, set[int]]
 """Serial numbers of versions, by the purl of their package."""
 
 
 class DependentsReader:
-    """Reads for one label at a time; all packages that require each other have one label.
+    """Reads one label; all packages that require each other have the same label.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy, or a read took too long.
+        StoreUnavailable: the server is unavailable or busy, or a read took too long.
     """
 
     def __init__(self, driver: AsyncDriver, label: str, *, timeout: float) -> None:
-        """``timeout``: seconds that the server grants a read."""
+        """``timeout``: maximum seconds of a read."""
         self._driver = driver
         self._label = label
         self._timeout = timeout
 
     async def affected(self, advisory: str, purls: Sequence[Purl]) -> dict[Purl, set[int]]:
-        """The versions of some packages that have an advisory's id."""
+        """The versions of some packages with an advisory's id."""
         records = await self._in_batches(AFFECTED_VERSIONS, purls, advisory=advisory)
         return {row["purl"]: set(row["serials"]) for row in records}
 
@@ -81,7 +81,7 @@ class DependentsReader:
         return {row["purl"]: [name for _, name in sorted(row["versions"])] for row in records}
 
     async def constraints(self, purls: Sequence[Purl], *, optional: bool) -> dict[Purl, list[str]]:
-        """With which constraints some packages are required; each once."""
+        """The constraints on some packages; each once."""
         records = await self._in_batches(CONSTRAINTS, purls, optional=optional)
         return {row["purl"]: row["constraints"] for row in records}
 
@@ -98,7 +98,7 @@ class DependentsReader:
         return found
 
     async def names(self, serials: Serials) -> dict[tuple[Purl, int], VersionName]:
-        """What some versions are called."""
+        """The names of some versions."""
         rows = [{"purl": purl, "serials": sorted(each)} for purl, each in serials.items()]
         found: dict[tuple[Purl, int], VersionName] = {}
         for start in range(0, len(rows), BATCH_SIZE):

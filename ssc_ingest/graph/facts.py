@@ -67,7 +67,7 @@ class FactsReader:
     """Finds and marks packages that lack facts; every method is one small transaction.
 
     Raises, all methods:
-        StoreUnavailable: the server is away or busy.
+        StoreUnavailable: the server is unavailable or busy.
     """
 
     def __init__(self, driver: AsyncDriver) -> None:

@@ -195,8 +195,8 @@ VERSION = Table(
         "requirements_unknown",
         FLAG,
         Update.WRITER,
-        "`true` if the registry has no readable statement of all requirements: there may be more "
-        "than the edges say. Absent where they are known",
+        "`true` if the registry has no readable, complete list of the requirements: there may "
+        "be more than the edges. Absent if they are known",
         default=False,
     ),
     _fact("requires_python", STRING, "PyPI: supported Python versions, PEP 440"),

@@ -133,7 +133,7 @@ class GraphWriter:
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
             GraphRefused: the server rejects these rows; nothing was written.
-            StoreUnavailable: the server is away or busy, or the writer is closed.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         rows = sum(1 + len(version.requirements or ()) for version in package.versions)
         if rows > _LARGE:
@@ -155,7 +155,7 @@ class GraphWriter:
 
         Raises:
             GraphRefused: the package was never read.
-            StoreUnavailable: the server is away or busy, or the writer is closed.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         return await self._submit(Touch(ref=ref, fetched_at=fetched_at), urgent=urgent)
 
@@ -168,7 +168,7 @@ class GraphWriter:
 
         Raises:
             GraphRefused: the package was never read.
-            StoreUnavailable: the server is away or busy, or the writer is closed.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         return await self._submit(Gone(ref=ref, fetched_at=fetched_at), urgent=urgent)
 
@@ -180,7 +180,7 @@ class GraphWriter:
         Raises:
             ParentNotFound: an edge's start is not there; nothing was written.
             GraphRefused: the package was never read.
-            StoreUnavailable: the server is away or busy, or the writer is closed.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         check_edges(edges)
         return await self._submit(Change(ref=ref, edges=tuple(edges)), urgent=urgent)
@@ -192,7 +192,7 @@ class GraphWriter:
 
         Raises:
             GraphRefused: the package was never read.
-            StoreUnavailable: the server is away or busy, or the writer is closed.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         return await self._submit(Attribute(ref=ref, versions=versions), urgent=urgent)
 

@@ -1,8 +1,8 @@
-"""A registry's file, of which only some parts are read (RFC 9110, 14: range requests).
+"""Reads parts of a registry's file by range requests (RFC 9110, 14).
 
-The server is not trusted. What does not fit the request (status 200, another part, another length,
-another validator or total size) makes the file be read as a whole, within a cap; parts that were
-read before must then be parts of it. A file that was read completely has its announced digest.
+The server is not trusted. After a response that does not match the request (status 200, another
+part, length, validator or total size), the whole file is read, up to a limit. It must contain the
+parts that were read before. A completely read file must have its announced digest.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
 
 END = 32 * 1024
-"""Bytes read first of a file of unknown size, from its end."""
+"""Bytes of the first read of a file with unknown size, from its end."""
 
 _REFUSALS = {400, 405, 406, 412, 501}
-"""Statuses of servers that do not understand requests for parts."""
+"""Statuses of servers that do not support range requests."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
 @dataclass(slots=True)
 class TransferBudget:
-    """What reading files in parts may cost; it also counts in ``common``, that of several files."""
+    """A limit of requests and bytes for a file; ``common`` is the limit of several files."""
 
     requests: int
     bytes: int
@@ -42,7 +42,7 @@ class TransferBudget:
         """Spend one request for ``size`` bytes.
 
         Raises:
-            ResponseTooLarge: the budget does not have them.
+            ResponseTooLarge: the budget is exhausted.
         """
         if self.requests < 1 or self.bytes < size:
             raise ResponseTooLarge("the budget for reading archives is used up", url=url)
@@ -52,7 +52,7 @@ class TransferBudget:
         self.bytes -= size
 
     def correct(self, size: int) -> None:
-        """The last request has cost so many bytes less than was spent, or more if negative."""
+        """Return unused bytes of the last request; a negative number spends more."""
         self.bytes += size
         if self.common:
             self.common.correct(size)
@@ -71,14 +71,14 @@ class RemoteFile:
         size: int | None = None,
         sha256: str | None = None,
     ) -> None:
-        """A file of which nothing is read yet.
+        """Prepare; nothing is read yet.
 
         Args:
             client: sends the requests.
-            url: on one of the client's hosts; its content never changes.
-            budget: what all requests for it may cost.
-            max_whole: bytes up to which it is read as a whole where the server has no parts of it.
-            size: in bytes, as far as it is announced.
+            url: an address on one of the client's hosts, with immutable content.
+            budget: the limit of all requests for the file.
+            max_whole: maximum size to read as a whole, if the server does not support ranges.
+            size: announced size in bytes.
             sha256: its announced digest.
         """
         self._client = client
@@ -90,10 +90,10 @@ class RemoteFile:
         self._size: int | None = None
         self._validator: str | None = None
         self._parts: dict[int, bytes] = {}
-        """By their beginning; they do not overlap."""
+        """The read parts by offset; they do not overlap."""
 
     async def size(self) -> int:
-        """Its size in bytes; without an announced one, for the request of its end.
+        """The size in bytes; without an announced size, one request for the end of the file.
 
         Raises:
             as :meth:`read`.
@@ -103,15 +103,14 @@ class RemoteFile:
         return self._known_size()
 
     async def read(self, start: int, length: int) -> bytes:
-        """The bytes from ``start``; one request for each gap between those that are there.
+        """Read bytes from ``start``, with one request per gap between the parts that were read.
 
         Raises:
-            MalformedArchive: there are fewer; or the file has changed while it was read.
-            DigestMismatch: the whole was read, and does not have its announced digest.
-            ResponseTooLarge: the budget is used up; or the server sends the whole file only, and
-                that is larger than ``max_whole``.
-            ResourceNotFound, ResourceForbidden: it is not to be had.
-            RateLimited, RegistryUnavailable: as :meth:`RegistryClient.get`.
+            MalformedArchive: the file ends before, or has changed while it was read.
+            DigestMismatch: the whole file does not have its announced digest.
+            ResponseTooLarge: the budget is exhausted, or the server does not support ranges and the
+            file is larger than ``max_whole``. ResourceNotFound, ResourceForbidden: the file is
+            unavailable. RateLimited, RegistryUnavailable: as :meth:`RegistryClient.get`.
         """
         end = start + length
         if not 0 <= start <= end <= await self.size():
@@ -147,7 +146,7 @@ class RemoteFile:
         )
 
     async def _request(self, wanted: str, length: int) -> None:
-        """Ask for a part; what comes instead of it makes the file be read as a whole."""
+        """Request a part; after any other response, read the whole file."""
         self._budget.spend(length, self._url)
         try:
             response = await self._client.get(
@@ -168,7 +167,7 @@ class RemoteFile:
             await self._read_whole()
 
     def _takes(self, response: Response, wanted: str, length: int) -> bool:
-        """Whether the response is the part that was asked for; then it is kept."""
+        """Whether the response is the requested part; if so, keep it."""
         told = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
         if told is None:
             return False
@@ -202,7 +201,7 @@ class RemoteFile:
         self._become(document.body)
 
     def _become(self, body: bytes) -> None:
-        """This is the whole file."""
+        """Store the whole file."""
         if self._sha256 and hashlib.sha256(body).hexdigest() != self._sha256.lower():
             raise DigestMismatch("the content does not have its announced SHA-256", url=self._url)
         for first, part in self._parts.items():

@@ -1,6 +1,6 @@
-"""How current the advisories are, and what an operator should know about them.
+"""The problems of advisories and their syncs, for ``status`` and ``check``.
 
-Advisories that were never synced are unknown, which must not look like none.
+Without a sync, advisories are unknown, which must not look like none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from ssc_ingest.vulnerabilities.state import SyncState
 SUBJECT = "advisories"
 
 TOO_OLD = timedelta(hours=6)
-"""Age of the last sync that is a problem; the schedule syncs every half an hour."""
+"""Age of the last sync that counts as a problem; the schedule syncs every half an hour."""
 
 
 def advisory_problems(
     states: Mapping[str, SyncState], ecosystems: Sequence[str], *, now: datetime
 ) -> Iterator[Problem]:
-    """The problems of the syncs, by ecosystem; ``states`` lacks those that were never tried."""
+    """The problems of the syncs, by ecosystem; ``states`` has no state before the first sync."""
     never = [name for name in ecosystems if name not in states or not states[name].synced_at]
     if never:
         yield Problem(

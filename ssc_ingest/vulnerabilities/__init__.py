@@ -1,1 +1,1 @@
-"""Vulnerabilities: the MongoDB store that other services read (database ``vulnerabilities``)."""
+"""Syncs OSV's advisories to MongoDB, and attributes them to versions in the graph."""

@@ -1,8 +1,8 @@
-"""An advisory: what evaluation and scores need of a record in OSV's format.
+"""The parts of an OSV record for evaluation and scores.
 
-https://ossf.github.io/osv-schema/#affected-fields. Documents are anybody's text, and other services
-write to them as well: whatever has another form than the schema's is kept as a problem of its range
-or entry, and nothing is raised.
+https://ossf.github.io/osv-schema/#affected-fields. Documents are untrusted, and other services also
+write to them. A value that violates the schema is stored as a problem of its range or entry; no
+error is raised.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,12 @@ _GIT = "GIT"
 _VERSIONED = {"ECOSYSTEM", SEMVER}
 
 INFORMATIONAL = {"unmaintained", "unsound", "notice"}
-"""What RustSec calls informational: warnings, as in Cargo's own auditor, not vulnerabilities."""
+"""RustSec's informational advisories: warnings, as in Cargo's own auditor, not vulnerabilities."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A bound of a range: one of :data:`EVENTS`, and the version that it names."""
+    """A bound of a range: one of :data:`EVENTS`, and its version."""
 
     kind: str
     version: str
@@ -31,12 +31,12 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A range of versions; those of commits are left out."""
+    """A range of versions; ranges of commits are omitted."""
 
     is_semver: bool
     events: tuple[Event, ...]
     problem: str | None = None
-    """Why it cannot be used."""
+    """Why the range is unusable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +48,23 @@ class Affected:
     versions: tuple[str, ...]
     ranges: tuple[Range, ...]
     is_notice: bool = False
-    """It is a warning, not a vulnerability."""
+    """Whether it is a warning instead of a vulnerability."""
     problem: str | None = None
-    """What of it cannot be read, if that is not a range."""
+    """An unreadable part other than a range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advisory:
-    """One record that is in force."""
+    """A record in force."""
 
     id: str
     affected: tuple[Affected, ...]
     flaw: str
-    """Equal for the records that report one flaw (aliases), its id if there is no other."""
+    """Equal for all records of one flaw (aliases); the record's id if it is the only one."""
     score: float | None = None
-    """The highest CVSS 3 base score of the records of the flaw; ``None``: none has one."""
+    """The highest CVSS 3 base score of the flaw's records; ``None`` without any."""
     is_malware: bool = False
-    """It reports that the package itself is malicious."""
+    """Whether the package itself is malicious."""
 
 
 def read_affected(entries: Any) -> tuple[Affected, ...]:
@@ -85,7 +85,7 @@ def _affected(entry: Document) -> Affected:
         ranges=tuple(
             _range(item)
             for item in _documents(entry.get("ranges"))
-            if item.get("type") != _GIT  # of commits, which are no versions
+            if item.get("type") != _GIT  # a range of commits
         ),
         is_notice=_text(specific.get("informational")) in INFORMATIONAL,
         problem=None if is_whole else "versions that are no texts",

@@ -1,9 +1,8 @@
-"""Which versions of a package an advisory affects: OSV's evaluation, with the ecosystem's order.
+"""Finds the versions that an advisory affects, by OSV's algorithm and the ecosystem's order.
 
 https://ossf.github.io/osv-schema/#evaluation. A version is affected if an entry of the package
-lists it, or if a range of such an entry contains it. All versions of a package are evaluated
-together: they are sorted once, and each event of a range is a place among them. An advisory costs
-a few bisections, whatever the number of versions.
+lists it, or if a range of such an entry contains it. All versions of a package are sorted once and
+evaluated together. An advisory costs a few bisections, regardless of the number of versions.
 """
 
 from bisect import bisect_left, bisect_right
@@ -26,31 +25,31 @@ from ssc_ingest.vulnerabilities.advisory import (
 )
 
 _UNBOUNDED = {(INTRODUCED, "0"), (LIMIT, "*")}
-"""Events that stand for no version: before everything, texts that are no versions included, and
-without end."""
+"""Events without a version: the start before all versions, including unparsable ones, and no
+end."""
 
 _TIES = {kind: rank for rank, kind in enumerate((INTRODUCED, LAST_AFFECTED, FIXED, LIMIT))}
-"""The order of events that name one version."""
+"""The order of events with the same version."""
 
 _MAX_SHOWN = 80
-"""Characters of a bound that a problem repeats."""
+"""Maximum length of a bound in the text of a problem."""
 
 Place = Any
-"""What compares with the other places of one order."""
+"""A sort key; comparable only within one order."""
 
 PlaceOf = Callable[[str], Place | None]
-"""The place of a version in an order, ``None`` for a text that has none."""
+"""The sort key of a version; ``None`` for an unparsable one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Some versions in one order: the places ascending, and whose they are."""
+    """Versions in one order: their ascending sort keys and their indexes."""
 
     place_of: PlaceOf
-    """Of a bound."""
+    """The sort key of a bound."""
     places: Sequence[Place]
     indexes: Sequence[int]
-    """Of each place, the version's index in the line."""
+    """For each sort key, the index of its version in :attr:`VersionLine.names`."""
 
 
 class VersionLine:
@@ -64,7 +63,7 @@ class VersionLine:
     def __init__(self, ecosystem: type[Ecosystem], names: Iterable[str]) -> None:
         self.ecosystem = ecosystem
         placed = [(ecosystem.advisory_key(name), name) for name in names]
-        # Two sorts: equal places need not be equal objects.
+        # Two sorts: equal sort keys need not be equal objects.
         placed.sort(key=lambda pair: pair[1])
         placed.sort(key=lambda pair: pair[0])
         self.names = tuple(name for _, name in placed)
@@ -74,19 +73,19 @@ class VersionLine:
 
     @cached_property
     def semver(self) -> _Order:
-        """Those that are complete semantic versions, in the order of those."""
+        """The complete semantic versions, in SemVer's order."""
         found = [(strict_version(name), index) for index, name in enumerate(self.names)]
         placed = sorted((place, index) for place, index in found if place is not None)
         return _Order(strict_version, [place for place, _ in placed], [i for _, i in placed])
 
     @cached_property
     def without_semver(self) -> _Order:
-        """The others, in the ecosystem's own order."""
+        """All other versions, in the ecosystem's own order."""
         others = sorted(set(range(len(self.names))) - set(self.semver.indexes))
         return _Order(self._bound, [self.own.places[index] for index in others], others)
 
     def equal(self, version: str) -> range:
-        """The indexes of the versions that are the given one, in any spelling."""
+        """The indexes of all versions equal to a given one, in any spelling."""
         index = self._by_name.get(version)
         if index is not None:
             place = self.own.places[index]
@@ -108,25 +107,25 @@ class VersionLine:
 
 @dataclass(slots=True)
 class Evaluation:
-    """What an advisory says about a line of versions."""
+    """The result of an advisory for the versions of a package."""
 
     affected: set[int] = field(default_factory=set)
-    """Indexes of versions that have the vulnerability."""
+    """Indexes of the vulnerable versions."""
     noticed: set[int] = field(default_factory=set)
-    """Indexes of versions that the advisory warns of."""
+    """Indexes of the versions with a warning."""
     unusable: list[str] = field(default_factory=list)
-    """What of the advisory cannot be evaluated for this package, in words; the rest counts."""
+    """Descriptions of the parts that cannot be evaluated for this package; the other parts
+    count."""
 
 
 class _Unreadable(Exception):
-    """A bound is no version."""
+    """A bound is not a version."""
 
 
 def evaluate(advisory: Advisory, name: str, line: VersionLine) -> Evaluation:
     """Evaluate an advisory for the package ``name`` (as its registry spells it).
 
-    Entries of other packages, of other ecosystems and of other repositories of the same ecosystem
-    (``Maven:https://...``) say nothing.
+    Entries of other packages, ecosystems and repositories (``Maven:https://...``) are ignored.
     """
     found = Evaluation()
     for entry in entries_of(advisory, line.ecosystem, name):
@@ -145,7 +144,7 @@ def evaluate(advisory: Advisory, name: str, line: VersionLine) -> Evaluation:
 
 
 def entries_of(advisory: Advisory, ecosystem: type[Ecosystem], name: str) -> Iterable[Affected]:
-    """The entries that name a package."""
+    """The entries of a package."""
     wanted = ecosystem.advisory_name(name)
     return (
         entry
@@ -156,10 +155,10 @@ def entries_of(advisory: Advisory, ecosystem: type[Ecosystem], name: str) -> Ite
 
 
 def _contained(item: Range, line: VersionLine) -> Iterator[set[int]]:
-    """The versions in a range. Those that are no SemVer follow the ecosystem's order in any case.
+    """The versions in a range. Versions that are not SemVer always follow the ecosystem's order.
 
     Raises:
-        _Unreadable: the range cannot be used, or not for the versions that are still to come.
+        _Unreadable: the range is unusable, for all versions or for the remaining ones.
     """
     if item.problem:
         raise _Unreadable(f"a range cannot be used: {item.problem}")
@@ -176,7 +175,7 @@ def _contained(item: Range, line: VersionLine) -> Iterator[set[int]]:
 
 
 def _walk(events: Iterable[Event], order: _Order) -> set[int]:
-    """OSV's loop over the events in the order of their versions, for all versions at once."""
+    """OSV's loop over the sorted events, for all versions at once."""
     places = order.places
     runs: list[tuple[int, int]] = []
     start: int | None = None
@@ -191,7 +190,7 @@ def _walk(events: Iterable[Event], order: _Order) -> set[int]:
             end = bisect_right(places, place) if kind == LAST_AFFECTED else before
             if start is not None:
                 runs.append((start, end))
-            elif runs:  # fixed in the version that was the last affected one
+            elif runs:  # fixed in the last affected version
                 runs[-1] = (runs[-1][0], min(runs[-1][1], end))
             start = None
     if start is not None:
@@ -201,10 +200,10 @@ def _walk(events: Iterable[Event], order: _Order) -> set[int]:
 
 
 def _sorted(events: Iterable[Event], place_of: PlaceOf) -> list[tuple[str, Place | None]]:
-    """The events in their order, each with its place; ``None`` where there is no bound.
+    """The sorted events, each with its sort key; ``None`` for an event without a bound.
 
     Raises:
-        _Unreadable: a bound is no version.
+        _Unreadable: a bound is not a version.
     """
     unbounded: list[tuple[str, Place | None]] = []
     bounded: list[tuple[str, Place]] = []

@@ -1,8 +1,8 @@
-"""Storing records batch by batch, with the brake on what leaves.
+"""Stores records batch by batch, with the brake on withdrawals and removals.
 
-The order protects readers: a record's document is written first, then its packages are noted in
-the outbox, then its row. Withdrawals and removals are held back to the end of the sync, when it is
-known how many there are.
+The order protects readers: first the record's document is written, then its packages are added to
+the outbox, then its row is written. Withdrawals and removals wait for the end of the sync, when
+their number is known.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from ssc_ingest.vulnerabilities.records import Record
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 BATCH_SIZE = 500
-"""Records that are stored at a time."""
+"""Records per batch."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A record that was read, and the time that the modified list has for it."""
+    """A readable record, and its time in the modified list."""
 
     record: Record
     listed: str
@@ -33,7 +33,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that could not be read."""
+    """An unreadable record."""
 
     id: str
     reason: str
@@ -49,32 +49,32 @@ class Applied:
     new: int = 0
     updated: int = 0
     withdrawn: int = 0
-    """Records that were in force before."""
+    """Records that were in force before the sync."""
     vanished: int = 0
     unreadable: int = 0
     packages: int = 0
-    """Packages whose advisories have changed, those of each batch counted."""
+    """Packages with changed advisories; a package counts once per batch."""
 
 
 @dataclass(slots=True)
 class Leaving:
-    """Records that are to leave, held back: how to read each again, and how many there are."""
+    """Counts of withdrawals and removals, and how to read deferred records again."""
 
     known: int
-    """Records that are in force."""
+    """Number of records in force."""
     limit: int
-    """More than this stop the sync."""
+    """The brake stops the sync above this number."""
     held: dict[str, Callable[[], Read]] = field(default_factory=dict)
     withdrawn: int = 0
     vanished: int = 0
 
     @property
     def too_many(self) -> bool:
-        """Whether the sync must stop."""
+        """Whether the brake must stop the sync."""
         return self.withdrawn + self.vanished > self.limit
 
     def hold(self, record_id: str, read: Callable[[], Read]) -> None:
-        """Hold a withdrawal back; beyond the limit they are only counted."""
+        """Defer a withdrawal; above the limit, withdrawals are only counted."""
         if record_id not in self.held:
             self.withdrawn += 1
             if not self.too_many:
@@ -110,9 +110,9 @@ class Applier:
 
         Args:
             read: the records.
-            unreadable: records whose content cannot be read.
-            leaving: where withdrawals are held back; ``None`` applies them.
-            again: how to read a record that is held back once more.
+            unreadable: records with unreadable content.
+            leaving: collects the withdrawals; ``None`` applies them at once.
+            again: reads a deferred record once more.
 
         Raises:
             StoreUnavailable: MongoDB does not respond.
@@ -147,17 +147,17 @@ class Applier:
         await self._store(changes, before, ids)
 
     async def apply_leaving(self, leaving: Leaving) -> None:
-        """Apply the withdrawals that were held back."""
+        """Apply the deferred withdrawals."""
         held = list(leaving.held.values())
         for start in range(0, len(held), BATCH_SIZE):
             batch = held[start : start + BATCH_SIZE]
             await self.apply(await in_thread(_read_all, batch))
 
     async def apply_vanished(self, ids: Iterable[str]) -> None:
-        """Note that the folder does not have these records any more.
+        """Note that these records are no longer in the folder.
 
-        A record that another folder has stays. The document of one that nobody has stays until no
-        version has its id; see :mod:`.removal`.
+        A record in another folder stays. A document that is in no folder stays until no version has
+        its id; see :mod:`.removal`.
         """
         before = await self._bookkeeping.rows(ids)
         changes = Changes()
@@ -172,7 +172,7 @@ class Applier:
         await self._store(changes, before, before.keys())
 
     def _note(self, problem: Unreadable, row: Row | None, changes: Changes) -> None:
-        """Keep what is known of a record that cannot be read now."""
+        """Keep the known data of a record that is now unreadable."""
         self.applied.unreadable += 1
         row = row or Row(id=problem.id)
         noted = replace(

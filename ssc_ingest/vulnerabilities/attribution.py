@@ -1,7 +1,7 @@
-"""What advisories say about the versions of one package: ids, scores, malware, notices.
+"""Attributes advisories to the versions of one package: ids, scores, malware, notices.
 
-Every value of a version follows from its name and the advisories of its package alone. So it is
-the same in whatever order advisories and versions arrive, and other versions have no part in it.
+All values of a version depend only on its name and the advisories of its package. So the order of
+advisories and versions does not matter, and neither do other versions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,22 +15,22 @@ from ssc_ingest.vulnerabilities.advisory import Advisory
 from ssc_ingest.vulnerabilities.affected import VersionLine, evaluate
 
 MALWARE_SCORE = 10.0
-"""Default for a malicious record without score. Without one, a solver would prefer its versions."""
+"""Default score of a malicious record without one. Otherwise a solver would prefer its versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """What advisories say about one version."""
+    """The values of one version."""
 
     vulnerabilities: tuple[str, ...] = ()
-    """Ids of the advisories that affect it, sorted."""
+    """Sorted ids of the advisories that affect it."""
     mean: float = 0.0
     weighted_mean: float = 0.0
     malicious: bool = False
     notices: tuple[str, ...] = ()
-    """Ids of the advisories that warn of it, sorted."""
+    """Sorted ids of the warnings about it."""
     scored: bool = False
-    """Whether a flaw has a score; without one, both means are 0.0 and say nothing."""
+    """Whether a flaw has a score; otherwise both means are 0.0 and meaningless."""
 
     def row(self) -> Row:
         """The properties as the graph stores them; ``None`` removes one."""
@@ -42,12 +42,12 @@ UNAFFECTED = Attribution()
 
 @dataclass(slots=True)
 class Attributions:
-    """What advisories say about a package."""
+    """The values of a package's versions."""
 
     versions: dict[VersionName, Attribution]
-    """All that were asked about."""
+    """All requested versions."""
     unusable: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By id, what of the advisories could not be evaluated."""
+    """By advisory id: the parts that could not be evaluated."""
 
 
 def attribute(
@@ -63,8 +63,8 @@ def attribute(
         ecosystem: of the package.
         name: as its registry spells it.
         versions: each once.
-        advisories: those that are in force and name the package, each once.
-        malware_score: what a malicious record without score counts in the means.
+        advisories: all advisories in force for the package, each once.
+        malware_score: the score of a malicious record without one.
     """
     line = VersionLine(ecosystem, versions)
     found = Attributions({VersionName(version): UNAFFECTED for version in line.names})
@@ -78,7 +78,7 @@ def attribute(
             affecting.setdefault(index, []).append(advisory)
         for index in said.noticed - said.affected:
             noticing.setdefault(index, []).append(advisory.id)
-    # Most versions share what is said of a neighbour.
+    # Most versions have the same values as a neighbour.
     made: dict[tuple[tuple[str, ...], tuple[str, ...]], Attribution] = {}
     for index in affecting.keys() | noticing.keys():
         those = affecting.get(index, [])
@@ -94,7 +94,7 @@ def _summary(
     notices: tuple[str, ...],
     malware_score: float,
 ) -> Attribution:
-    """Ids, and the means over the flaws that have a score; each flaw counts once."""
+    """Ids, and the means over the flaws with a score; each flaw counts once."""
     scores: dict[str, float] = {}
     is_malicious = False
     for each in advisories:
@@ -116,9 +116,9 @@ def _summary(
 def means(scores: Mapping[str, float]) -> tuple[float, float]:
     """``sum(s)/n`` and ``sum(s^2)/sum(s)`` of the scores of flaws, rounded to two decimals.
 
-    Both are 0.0 if there are none, or all are 0.
+    Both are 0.0 without scores, or if all are 0.
     """
-    values = sorted(scores.values())  # floats add up to one sum in one order
+    values = sorted(scores.values())  # the sum of floats depends on their order
     total = sum(values)
     if not total:
         return 0.0, 0.0

@@ -1,10 +1,10 @@
-"""Attribution on real stores: advisories of MongoDB to versions of the graph.
+"""Attributes the advisories in MongoDB to the versions in the graph.
 
-No lock holds both stores. Who changes an advisory stores it first and attributes its packages
-afterwards (a task, for which :meth:`Attributor.attribute` counts a beginning). Who attributes, or
-writes new versions, looks the advisories up first, writes to the graph, and then asks whether
-another attribution has begun meanwhile. If so, it looks up again, until nothing has changed. So
-whoever comes last has seen everything.
+No lock covers both stores. A sync stores a changed advisory first and attributes its packages
+afterwards, in a task that increments a counter (:meth:`Attributor.attribute`). An attribution or
+extraction looks up the advisories, writes to the graph, and then reads the counter. If another
+attribution has started since the look-up, it looks up again, until the counter is unchanged. So the
+last writer has seen all advisories.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ from ssc_ingest.vulnerabilities.attribution import MALWARE_SCORE, Attributions, 
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
 
 LOOK_UP_TIMEOUT = 2.0
-"""Seconds that an extraction waits for MongoDB before it goes on without."""
+"""Seconds that an extraction waits for MongoDB before it continues without advisories."""
 
 PAUSE = 5.0
-"""Seconds after a failed look-up in which extractions do not try again."""
+"""Seconds after a failed look-up before extractions try again."""
 
 BATCH_SIZE = 200
-"""Packages that are attributed at a time."""
+"""Packages per batch."""
 
 SWEEP_TIME = 15.0
-"""Seconds that one sweep attributes for."""
+"""Seconds of attribution per sweep."""
 
 _LARGE = 20_000
-"""Versions times advisories above which evaluation leaves the event loop (some 10 ms)."""
+"""Product of versions and advisories above which a thread evaluates them (about 10 ms)."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,17 +49,17 @@ ByName = Mapping[str, Sequence[Advisory]]
 
 
 class AdvisorySource(Protocol):
-    """Where the advisories are."""
+    """A source of advisories."""
 
     async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
-        """The advisories in force that name some packages (hundreds at a time), in one look-up.
+        """The advisories in force of some packages (hundreds at a time), in one look-up.
 
         Args:
             ecosystem: of the packages.
             names: as ``Ecosystem.advisory_name`` spells them.
 
         Returns:
-            By name, those that there are; equal look-ups are equal.
+            The advisories by package name; the same data gives equal results.
 
         Raises:
             StoreUnavailable: the store does not respond.
@@ -68,15 +68,15 @@ class AdvisorySource(Protocol):
 
 @dataclass(slots=True)
 class Attributed:
-    """What an attribution has done."""
+    """The result of an attribution."""
 
     packages: int = 0
-    """Those that the graph has; the others need none."""
+    """Packages in the graph; others are skipped."""
     versions: int = 0
     affected: int = 0
-    """Versions with a vulnerability."""
+    """Vulnerable versions."""
     changed: int = 0
-    """Versions that had something else before."""
+    """Versions with new values."""
     unusable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By id, what of the advisories could not be evaluated."""
 
@@ -91,7 +91,7 @@ class Attributed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """What an extraction has looked up for versions that it writes."""
+    """The look-up of an extraction for its new versions."""
 
     rows: Mapping[VersionName, Row] = field(default_factory=dict)
     """For ``GraphWriter.write``."""
@@ -107,8 +107,8 @@ class Attributor:
         source: the advisories.
         reader: of the graph.
         writer: of the graph.
-        unattributed: what waits.
-        malware_score: what a malicious record without score counts in the means.
+        unattributed: the packages that wait for attribution.
+        malware_score: the score of a malicious record without one.
     """
 
     def __init__(
@@ -136,10 +136,10 @@ class Attributor:
     async def attribute(self, ecosystem: str, purls: Collection[Purl]) -> Attributed:
         """Make all versions of some packages (hundreds at a time) equal to their advisories.
 
-        Safe to repeat; packages that the graph lacks, or has as stubs, need nothing.
+        Safe to repeat; stubs and packages that are not in the graph are skipped.
 
         Raises:
-            StoreUnavailable: MongoDB or the graph is away or busy.
+            StoreUnavailable: MongoDB or the graph is unavailable or busy.
         """
         cls = self._ecosystems[ecosystem]
         await self._unattributed.begin(ecosystem)
@@ -162,10 +162,10 @@ class Attributor:
         return done
 
     async def attribute_waiting(self) -> int:
-        """Attribute packages that wait, for some seconds; returns how many.
+        """Attribute waiting packages for some seconds; returns their number.
 
         Raises:
-            StoreUnavailable: MongoDB or the graph is away or busy; the others go on waiting.
+            StoreUnavailable: MongoDB or the graph is unavailable or busy; the other packages wait.
         """
         done, until = 0, time.monotonic() + SWEEP_TIME
         while time.monotonic() < until:
@@ -178,7 +178,7 @@ class Attributor:
                 purl_type = purl.removeprefix("pkg:").partition("/")[0]
                 if name := known.get(purl_type):
                     by_ecosystem.setdefault(name, []).append(purl)
-                else:  # of a plug-in that is not installed any more
+                else:  # of a plug-in that is no longer installed
                     await self._unattributed.remove([purl])
             for name, purls in by_ecosystem.items():
                 await self.attribute(name, purls)
@@ -186,7 +186,7 @@ class Attributor:
         return done
 
     async def differing(self, ecosystem: str, packages: Sequence[AttributedPackage]) -> list[Purl]:
-        """Those of which a version has something else than the advisories say; changes nothing.
+        """The packages with a version that does not match the advisories; changes nothing.
 
         Raises:
             StoreUnavailable: MongoDB does not respond.
@@ -205,7 +205,7 @@ class Attributor:
     def evaluate(
         self, cls: type[Ecosystem], package: AttributedPackage, advisories: Iterable[Advisory]
     ) -> Attributions:
-        """What advisories say about a package of the graph, from scratch."""
+        """Evaluate all advisories of a package in the graph."""
         return attribute(
             cls,
             cls.name_of_node(package.names),
@@ -247,9 +247,9 @@ class Attributor:
     # Versions that an extraction writes -------------------------------------------------------
 
     async def look_up(self, ref: PackageRef, versions: Collection[VersionName]) -> LookUp:
-        """What advisories say about versions that are about to be written.
+        """Look up the values of versions that are about to be written.
 
-        If MongoDB does not respond, the package is noted for the sweep, and nothing is said.
+        If MongoDB does not respond, the package is noted for the sweep, and the result is empty.
         """
         if not versions:
             return LookUp()
@@ -269,14 +269,14 @@ class Attributor:
         return LookUp(rows=rows, begun=begun)
 
     async def confirm(self, ref: PackageRef, looked_up: LookUp) -> None:
-        """Attribute a package again if that has become necessary while it was written."""
+        """Attribute a package again if another attribution has started since the look-up."""
         if looked_up.begun is None:
             return
         if await self._unattributed.begun(ref.ecosystem) != looked_up.begun:
             await self.attribute_or_note(ref)
 
     async def attribute_or_note(self, ref: PackageRef) -> None:
-        """Attribute a package; if a store does not respond, the sweep does."""
+        """Attribute a package; if a store does not respond, leave it to the sweep."""
         try:
             await self.attribute(ref.ecosystem, [ref.purl])
         except StoreUnavailable as error:
@@ -284,9 +284,9 @@ class Attributor:
             log.info("attribution_postponed", error=str(error))
 
     async def _patiently(self, cls: type[Ecosystem], name: str) -> Sequence[Advisory] | None:
-        """Look up, together with other extractions of the same moment.
+        """Look up, in one query with simultaneous extractions.
 
-        A store that is away holds up one extraction, not each.
+        An unavailable store delays one extraction, not all.
         """
         if time.monotonic() < self._away_until:
             raise StoreUnavailable("vulnerabilities", "it did not respond a moment ago")
@@ -309,7 +309,7 @@ class Attributor:
 
 
 def differences(package: AttributedPackage, found: Attributions) -> dict[Purl, Row]:
-    """By purl, the properties of versions that are not what advisories say; ``None`` removes."""
+    """By purl: version properties that do not match the advisories; ``None`` removes one."""
     changes: dict[Purl, Row] = {}
     for version in package.versions:
         wanted = found.versions[version.name].row()

@@ -1,7 +1,7 @@
-"""Whether versions have what advisories say about them: some packages, drawn by chance.
+"""Checks for random packages whether their versions match the advisories.
 
-Every package that was read is drawn with the same chance, and evaluated from scratch. So the share
-of wrong packages among those that were drawn says how many there can be in the whole graph.
+Every package in the graph is drawn with the same probability and evaluated again. So the share of
+wrong packages in the sample gives an upper bound for the whole graph.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ LAST = "vulnerabilities:audit"
 CONFIDENCE = 0.95
 
 SETTLING_TIME = 2.0
-"""Seconds after which a package that differs is looked at again: it may be under way."""
+"""Seconds after which a wrong package is checked again, because its attribution may be in
+progress."""
 
 MAX_EXAMPLES = 20
 
@@ -42,29 +43,29 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What an audit found."""
+    """The result of an audit."""
 
     at: datetime
-    """When it began; aware, in UTC."""
+    """When it started; aware, in UTC."""
     packages: int
-    """Packages of the graph that were read."""
+    """Packages in the graph, without stubs."""
     examined: int
     versions: int
-    """Versions of those that were examined."""
+    """Versions of the examined packages."""
     differing: int
-    """Packages of which a version has something else than the advisories say."""
+    """Packages with a version that does not match the advisories."""
     examples: tuple[Purl, ...]
-    """Some of them. They are attributed again by the next sweep."""
+    """Some of them. The next sweep attributes them again."""
     waiting: int
-    """Packages that waited for their attribution, and may be among those that differ."""
+    """Packages that waited for attribution; they may be among the wrong ones."""
 
     @property
     def bound(self) -> float:
-        """The share of the graph's packages that differ is at most this, with 95% confidence."""
+        """Upper bound of the share of wrong packages in the graph, with 95% confidence."""
         return upper_bound(self.differing, self.examined, of=self.packages)
 
     def to_json(self) -> str:
-        """As text, for :meth:`from_json`."""
+        """The report as text, for :meth:`from_json`."""
         return json.dumps({**asdict(self), "at": self.at.isoformat()})
 
     @classmethod
@@ -76,7 +77,7 @@ class AuditReport:
 
 
 class Auditor:
-    """Audits, for the tasks of one event loop. ``redis`` is the state database."""
+    """Audits packages, for the tasks of one event loop. ``redis`` is the state database."""
 
     def __init__(
         self,
@@ -93,10 +94,10 @@ class Auditor:
         self._redis = redis
 
     async def audit(self, packages: int, chance: random.Random | None = None) -> AuditReport:
-        """Examine so many packages, or all if there are no more; keep the report.
+        """Examine up to ``packages`` random packages, and store the report.
 
         Raises:
-            StoreUnavailable: MongoDB or the graph is away or busy.
+            StoreUnavailable: MongoDB or the graph is unavailable or busy.
         """
         at = datetime.now(UTC)
         waiting = await self._unattributed.count()
@@ -134,11 +135,11 @@ class Auditor:
     async def _draw(
         self, totals: Mapping[str, int], packages: int, chance: random.Random
     ) -> dict[str, list[Purl]]:
-        """So many packages, of each registry about as many as its part of the graph."""
+        """Draw packages, from each registry in proportion to its share of the graph."""
         total = sum(totals.values())
         if not total:
             return {}
-        # Some more are drawn than are needed, since their number depends on chance as well.
+        # Draws a few more than needed, because their number is random.
         share = min(1.0, (packages + 5 * math.sqrt(packages) + 10) / total)
         found = [
             (name, purl)
@@ -152,7 +153,7 @@ class Auditor:
         return drawn
 
     async def _examine(self, name: str, purls: Sequence[Purl]) -> tuple[list[Purl], int, int]:
-        """Those that differ, and how many packages and versions were examined."""
+        """The wrong packages, and the numbers of examined packages and versions."""
         packages = await self._reader.packages(self._ecosystems[name].identity.label, purls)
         wrong = await self._attributor.differing(name, packages)
         return wrong, len(packages), sum(len(package.versions) for package in packages)
@@ -165,12 +166,12 @@ async def last_audit(redis: Redis) -> AuditReport | None:
 
 
 def upper_bound(found: int, examined: int, *, of: int, confidence: float = CONFIDENCE) -> float:
-    """The share that is not exceeded with this confidence, by Clopper and Pearson.
+    """The upper confidence bound of a share, by Clopper and Pearson.
 
     Args:
-        found: how many of those that were examined.
-        examined: how many were examined.
-        of: how many there are; if all were examined, the share is known.
+        found: the number found in the sample.
+        examined: the size of the sample.
+        of: the size of the population; if all were examined, the share is exact.
         confidence: 0 to 1.
     """
     if not examined:
@@ -188,7 +189,7 @@ def upper_bound(found: int, examined: int, *, of: int, confidence: float = CONFI
 
 
 def _at_most(found: int, examined: int, share: float) -> float:
-    """The chance to find at most so many, if this share is wrong."""
+    """The probability to find at most this number for a given share."""
     logs = (
         math.lgamma(examined + 1)
         - math.lgamma(k + 1)

@@ -1,8 +1,8 @@
-"""How far an advisory reaches: affected versions, and the versions that may pull one.
+"""The blast radius of an advisory: the affected versions, and the versions that may pull one.
 
-Level 0 has the versions with the advisory's id. A version is on the first level on which one of its
-constraints admits a version of the level before. Each constraint on a package is evaluated once,
-to intervals of serial numbers, whatever number of versions has it.
+Level 0 has the versions with the advisory's id. A version is on the first level where one of its
+constraints accepts a version of the level before. Each constraint on a package is evaluated once to
+intervals of serial numbers, regardless of the number of versions with it.
 """
 
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """The versions that are reached with so many requirements in between."""
+    """The versions at a distance of ``depth`` requirements."""
 
     depth: int
-    """0: affected by the advisory itself."""
+    """0 for the affected versions."""
     packages: tuple[Reached, ...]
-    """By number of versions, the most first, then by purl."""
+    """Sorted by number of versions, descending, then by purl."""
 
     @property
     def versions(self) -> int:
-        """Their number."""
+        """The number of versions."""
         return sum(each.versions for each in self.packages)
 
 
@@ -45,7 +45,7 @@ class BlastRadius:
 
     Args:
         ecosystem: of the packages.
-        reader: of its label.
+        reader: of the ecosystem's label.
         optional: whether optional requirements count.
     """
 
@@ -57,15 +57,15 @@ class BlastRadius:
         self._optional = optional
 
     async def levels(self, advisory: str, purls: list[Purl], *, depth: int) -> list[Level]:
-        """The levels from 0 to ``depth``, without empty ones behind the last.
+        """The levels from 0 to ``depth``, without empty levels at the end.
 
         Args:
             advisory: its id.
-            purls: the packages that it names.
+            purls: its packages.
             depth: 0 for the affected versions alone.
 
         Raises:
-            StoreUnavailable: the graph is away or busy.
+            StoreUnavailable: the graph is unavailable or busy.
         """
         newest = await self._reader.affected(advisory, purls)
         seen = {purl: set(serials) for purl, serials in newest.items()}
@@ -93,7 +93,7 @@ class BlastRadius:
         constraints: Mapping[Purl, list[str]],
         names: Mapping[Purl, list[VersionName]],
     ) -> dict[Purl, list[str]]:
-        """The constraints that admit a version that was reached."""
+        """The constraints that accept a reached version."""
         found: dict[Purl, list[str]] = {}
         for purl, texts in constraints.items():
             admission = Admission(self._ecosystem, names.get(purl, []))

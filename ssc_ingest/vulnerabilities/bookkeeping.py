@@ -1,8 +1,7 @@
-"""What this program knows about each record beyond the readers' document.
+"""The program's own data about each record.
 
-One row per record in a collection of our own: where it is listed, the packages that it names, its
-class, its group, and the digest of its content. A row is written after its document: a row says
-that the document is there.
+A separate collection has one row per record: its folders, packages, class, group, and the digest of
+its content. A row is written after its document, so each row has a document.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -18,42 +17,42 @@ from ssc_ingest.vulnerabilities.mongo import Document, translated
 from ssc_ingest.vulnerabilities.records import Kind, Record
 
 SCAN_SIZE = 5000
-"""Rows per answer of a scan."""
+"""Rows per response of a scan."""
 
 MAX_CLOSURE = 50_000
-"""Ids that are looked at to find the groups of one batch of records."""
+"""Maximum number of ids read to find the groups of one batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One record, as far as this program is concerned."""
+    """The program's data about one record."""
 
     id: str
     digest: str = ""
-    """Of its content."""
+    """Digest of its content."""
     sources: frozenset[str] = frozenset()
-    """The folders of the source that have it: OSV's names of ecosystems."""
+    """The folders with the record: OSV's names of ecosystems."""
     packages: tuple[str, ...] = ()
-    """Keys of the packages that it names; see :func:`.records.package_key`."""
+    """Keys of its packages; see :func:`.records.package_key`."""
     elsewhere: int = 0
-    """``affected`` entries of other registries."""
+    """Number of ``affected`` entries of other registries."""
     aliases: tuple[str, ...] = ()
     kind: Kind = Kind.VULNERABILITY
     withdrawn: bool = False
     vanished: datetime | None = None
-    """When it was noticed that no folder has it any more; see :mod:`.removal`."""
+    """When a sync found it in no folder any more; see :mod:`.removal`."""
     score: float | None = None
     """Its own CVSS 3 base score."""
     group: str = ""
-    """The least id among those of the same flaw."""
+    """The smallest id of the records of the flaw."""
     group_score: float | None = None
-    """The highest score among these."""
+    """The highest score of the records of the flaw."""
     listed: str = ""
-    """The time that the modified list had for this content."""
+    """The time of this content in the modified list."""
     problems: tuple[str, ...] = ()
-    """Parts that could not be read, or not be evaluated."""
+    """Parts that are unreadable or cannot be evaluated."""
     unreadable: str = ""
-    """Why its present content could not be read; everything else is as it was before."""
+    """Why its present content is unreadable; the other fields are of the last readable content."""
 
     @property
     def counts(self) -> bool:
@@ -62,12 +61,12 @@ class Row:
 
     @property
     def member(self) -> Member:
-        """For grouping."""
+        """The record as a member of a group."""
         return Member(self.aliases, self.score, self.counts)
 
     @classmethod
     def decode(cls, document: Mapping[str, Any]) -> Self:
-        """From MongoDB; absent fields have their defaults."""
+        """A row from MongoDB; absent fields have their defaults."""
         found: dict[str, Any] = {k: v for k, v in document.items() if k in cls.__slots__}
         for name in ("packages", "aliases", "problems"):
             found[name] = tuple(found.get(name, ()))
@@ -76,7 +75,7 @@ class Row:
         return cls(id=str(document["_id"]), **found)
 
     def encode(self) -> Document:
-        """For MongoDB, without fields that have their defaults."""
+        """The row for MongoDB, without fields with default values."""
         fields: Document = {"_id": self.id}
         for name in self.__slots__:
             value = getattr(self, name)
@@ -91,7 +90,7 @@ class Row:
         return fields | {"packages": list(self.packages), "aliases": list(self.aliases)}
 
     def updated(self, record: Record, *, source: str, listed: str) -> "Row":
-        """The row with the content of a record that ``source`` has."""
+        """The row with the content of a record in ``source``."""
         return replace(
             self,
             digest=record.digest,
@@ -111,15 +110,15 @@ class Row:
 
 @dataclass(slots=True)
 class Changes:
-    """Rows to be written, with the packages that must be attributed because of them."""
+    """Rows to write, and the packages to attribute because of them."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     contents: bool = False
-    """Whether the content of a record has changed, and not only where it is listed."""
+    """Whether the content of a record has changed, not only its folders."""
 
     def put(self, row: Row, before: Row | None = None) -> None:
-        """Note a row, and the packages that it names or named."""
+        """Add a row, and its present and former packages."""
         self.contents = True
         self.rows[row.id] = row
         self.packages.update(row.packages, before.packages if before else ())
@@ -147,7 +146,7 @@ class Bookkeeping:
     # Reading ------------------------------------------------------------------------------
 
     async def rows(self, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows of these records, as far as there are any.
+        """The existing rows of these records.
 
         Raises:
             StoreUnavailable: the server does not respond; so do all methods.
@@ -155,16 +154,16 @@ class Bookkeeping:
         return {row.id: row async for row in self._find({"_id": {"$in": list(ids)}})}
 
     async def naming(self, packages: Iterable[str]) -> list[Row]:
-        """The rows in force that name one of these packages, by their keys."""
+        """The rows in force of these packages, given by their keys."""
         found = self._find({"packages": {"$in": list(packages)}})
         return [row async for row in found if row.counts]
 
     async def vanished(self, before: datetime, most: int) -> list[Row]:
-        """Some of the rows whose records vanished before that time."""
+        """Some rows of records that vanished before a time."""
         return [row async for row in self._find({"vanished": {"$lt": before}}, limit=most)]
 
     async def with_problems(self, most: int) -> list[Row]:
-        """Some of the rows whose records could not be read or evaluated, wholly or in part."""
+        """Some rows of records that are unreadable or cannot be evaluated, fully or partly."""
         found = [row async for row in self._find({"unreadable": {"$gt": ""}}, limit=most)]
         rest = most - len(found)
         if rest > 0:
@@ -172,7 +171,7 @@ class Bookkeeping:
         return list({row.id: row for row in found}.values())
 
     async def scan(self, source: str) -> AsyncIterator[tuple[str, str]]:
-        """The id and digest of every record that ``source`` has."""
+        """The id and digest of every record in ``source``."""
         with translated():
             fields = {"digest": True}
             async for row in self._collection.find(
@@ -181,7 +180,7 @@ class Bookkeeping:
                 yield str(row["_id"]), str(row.get("digest", ""))
 
     async def count(self, source: str) -> "Counts":
-        """The records of one folder, counted by what they are."""
+        """Count the records of one folder by their properties."""
         counts = Counts()
         with translated():
             stages: list[Document] = [
@@ -212,10 +211,10 @@ class Bookkeeping:
     # Writing ------------------------------------------------------------------------------
 
     async def regroup(self, changes: Changes, before: Mapping[str, Row]) -> None:
-        """Bring the groups up to date with the changed rows.
+        """Update the groups after changes of rows.
 
-        Rows of other records whose group changes are added to the changes: the means of the
-        packages that they name change with it.
+        Rows of other records with a changed group are added to the changes, because the means of
+        their packages change, too.
         """
         known: dict[str, Row] = dict(changes.rows)
         looked_at: set[str] = set()
@@ -248,13 +247,13 @@ class Bookkeeping:
                 await self._collection.bulk_write(requests, ordered=False)
 
     async def add(self, rows: Sequence[Row]) -> None:
-        """Store rows that were not there when the caller looked."""
+        """Store new rows."""
         if rows:
             with translated():
                 await self._collection.insert_many([row.encode() for row in rows], ordered=False)
 
     async def remove(self, ids: Iterable[str]) -> None:
-        """Forget records that have vanished."""
+        """Remove the rows of vanished records."""
         requests = [DeleteOne({"_id": row_id, "vanished": {"$ne": None}}) for row_id in ids]
         if requests:
             with translated():
@@ -263,7 +262,7 @@ class Bookkeeping:
 
 @dataclass(slots=True)
 class Counts:
-    """Records of one ecosystem. All but ``records`` and ``unreadable`` count those in force."""
+    """Numbers of an ecosystem's records in force; ``records`` and ``unreadable`` are of all."""
 
     records: int = 0
     vulnerabilities: int = 0
@@ -271,16 +270,16 @@ class Counts:
     notices: int = 0
     withdrawn: int = 0
     unscored: int = 0
-    """Vulnerabilities whose flaw has no CVSS 3 score."""
+    """Vulnerabilities without a CVSS 3 score."""
     unreadable: int = 0
-    """Records whose present content could not be read; an earlier one counts on."""
+    """Records with unreadable content; their last readable content stays in force."""
     partly_read: int = 0
-    """Records of which a part could not be read or evaluated."""
+    """Records with a part that is unreadable or cannot be evaluated."""
     elsewhere: int = 0
-    """Records that name packages of other registries, too, which are not evaluated."""
+    """Records that also have packages of other registries, which are not evaluated."""
 
     def add(self, found: Mapping[str, Any], records: int) -> None:
-        """Count records that have these properties."""
+        """Count records with these properties."""
         self.records += records
         self.unreadable += records * bool(found.get("unreadable"))
         if found.get("withdrawn"):

@@ -1,4 +1,4 @@
-"""Syncing by a dump: all records are compared by the digest of their content."""
+"""Syncs by a dump: compares all records by the digest of their content."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, aclosing
@@ -19,28 +19,28 @@ from ssc_ingest.vulnerabilities.sources import ListPart
 from ssc_ingest.vulnerabilities.state import Pass, SyncState
 
 MAX_ID_LENGTH = 200
-"""Characters of a file's name that are kept of a record that cannot be read."""
+"""Maximum length of the stored file name of an unreadable record."""
 
 EXAMINED_AT_A_TIME = 2000
-"""Records that are compared before the others on the event loop get their turn."""
+"""Records to compare before other tasks of the event loop continue."""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Some records of a dump that may have changed."""
+    """Records of a dump that may have changed."""
 
     read: list[Read] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
-    """Of the records that were read."""
+    """The places of the records that were read."""
     examined: int = 0
     relevant: int = 0
-    """Records of this ecosystem among these."""
+    """Number of records of this ecosystem."""
     newest: datetime | None = None
-    """The latest modification among these."""
+    """The latest modification of the records."""
 
     def again(self, read: Read) -> Callable[[], Read]:
-        """How to read one of them once more, so that it need not stay in memory."""
+        """Read a record once more, so that it need not stay in memory."""
         place, listed = self.places[read.record.id], read.listed
         return lambda: Read(read_record(place.read(), place.id), listed)
 
@@ -48,12 +48,12 @@ class _Batch:
 async def sync_by_dump(
     session: SyncSession, state: SyncState, *, full: bool
 ) -> dict[str, Any] | None:
-    """Read the dump and store what has changed; returns the fields of the new state.
+    """Read the dump and store changed records; returns the fields of the new state.
 
-    ``None`` if the dump is the one that was read last time, and ``full`` is not set.
+    ``None`` if the dump is the same as last time and ``full`` is false.
 
     Raises:
-        TooManyLeave: the brake holds.
+        TooManyLeave: the brake stopped the sync.
         ResourceNotFound: the source does not have this ecosystem.
     """
     head = (
@@ -127,7 +127,7 @@ async def _compare_all(session: SyncSession, state: SyncState, dump: Dump) -> da
 
 
 def _skip(places: Iterator[Place], known: Known, position: int) -> int:
-    """Pass over the records that an earlier process is done with; returns their number."""
+    """Skip the records that an earlier process has compared; returns their number."""
     skipped = 0
     for place in islice(places, position):
         known.see(place.id)
@@ -136,7 +136,7 @@ def _skip(places: Iterator[Place], known: Known, position: int) -> int:
 
 
 def _compare(places: Iterator[Place], known: Known, folder: str, *, mixed: bool) -> _Batch:
-    """Read the next records, and find those whose content is not known."""
+    """Read the next records, and find those with new content."""
     batch = _Batch()
     for place in islice(places, EXAMINED_AT_A_TIME):
         batch.examined += 1

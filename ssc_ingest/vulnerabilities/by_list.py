@@ -1,4 +1,4 @@
-"""Syncing by the modified list: one request for the list, and one per changed record."""
+"""Syncs by the modified list: one request for the list, and one per changed record."""
 
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,17 +14,18 @@ from ssc_ingest.vulnerabilities.sources import Listed
 from ssc_ingest.vulnerabilities.state import SyncState
 
 OVERLAP = timedelta(days=1)
-"""How far behind the cursor the list is read, since its lines are not always in order."""
+"""The list is read back to this time before the cursor, because its lines are not always in
+order."""
 
 MAX_MISSING = 20
-"""Ids of missing records that are kept."""
+"""Maximum number of stored ids of missing records."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class ListedChanges:
-    """What a list has as changed."""
+    """The changed records of a list."""
 
     etag: str = ""
     head: Listed | None = None
@@ -35,10 +36,10 @@ class ListedChanges:
 
 
 async def listed_changes(session: SyncSession, state: SyncState) -> ListedChanges | None:
-    """Compare the list with what is known, back to a day before the cursor.
+    """Compare the list with the known records, back to a day before the cursor.
 
-    ``None`` if the list has not changed. Stops where more records have changed than are worth
-    requesting one by one.
+    ``None`` if the list has not changed. Stops if too many records have changed to request them one
+    by one.
     """
     since = state.cursor - OVERLAP if state.cursor else None
     changes = ListedChanges()
@@ -65,7 +66,7 @@ async def sync_by_list(
     """Request and store the changed records; returns the fields of the new state.
 
     Raises:
-        TooManyLeave: the brake holds.
+        TooManyLeave: the brake stopped the sync.
     """
     counts = state.counts
     leaving = session.leaving(counts.records - counts.withdrawn)
@@ -80,7 +81,7 @@ async def sync_by_list(
         missing += absent
     session.progress(len(lines), len(lines))
     if missing:
-        # Deleted since, or not there yet. The next full sync decides.
+        # Already deleted, or not yet available. The next full sync decides.
         log.warning(
             "advisories_missing",
             ecosystem=session.ecosystem,

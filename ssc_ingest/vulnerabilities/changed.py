@@ -1,8 +1,8 @@
-"""Packages whose advisories have changed, on their way to attribution.
+"""The outbox of packages with changed advisories, which wait for attribution.
 
-The set in Redis is an outbox. A package is in it before the change is recorded, and leaves it when
-the task that attributes it is queued. So a process that is killed in between loses no package: the
-next sync queues those that it finds.
+The outbox is a set in Redis. A package is added before the change is recorded, and removed when its
+attribution task is queued. So a killed process loses no package: the next sync queues the rest of
+the set.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,16 +22,16 @@ ATTRIBUTE = "vulnerabilities.attribute"
 CHANGED = "vulnerabilities:changed"
 
 MAX_NAMES = 200
-"""Packages of one task."""
+"""Packages per task."""
 
 FLUSH_ABOVE = 50_000
-"""Packages that may wait for the end of a sync; until then, each is queued once."""
+"""Above this number, packages are queued before the end of the sync."""
 
 _PORTION = 5000
-"""Packages that are read from the set at a time."""
+"""Packages per read of the set."""
 
 _COMMAND_SIZE = 1000
-"""Members of one command."""
+"""Members per Redis command."""
 
 
 class ChangedPackages:
@@ -42,17 +42,17 @@ class ChangedPackages:
         self._queues = queues
 
     async def add(self, packages: Iterable[str]) -> None:
-        """Note packages, by their keys (:func:`.records.package_key`)."""
+        """Add packages by their keys (:func:`.records.package_key`)."""
         keys = list(packages)
         for start in range(0, len(keys), _COMMAND_SIZE):
             await self._redis.sadd(CHANGED, *keys[start : start + _COMMAND_SIZE])
 
     async def count(self) -> int:
-        """Number of packages that wait to be queued."""
+        """The number of packages in the outbox."""
         return int(await self._redis.scard(CHANGED))
 
     async def publish(self) -> int:
-        """Queue tasks for all packages of the set; returns the number of packages."""
+        """Queue tasks for all packages in the outbox; returns their number."""
         published = 0
         while keys := [str(k) for k in await self._redis.srandmember(CHANGED, _PORTION) or ()]:
             await self._queues.publish(list(attribute_messages(keys)))
@@ -63,7 +63,7 @@ class ChangedPackages:
 
 
 def attribute_messages(keys: Iterable[str]) -> Iterable[TaskMessage]:
-    """The tasks that attribute these packages, a few hundred packages each."""
+    """The attribution tasks for packages, a few hundred packages each."""
     for ecosystem, names in _by_ecosystem(keys).items():
         for start in range(0, len(names), MAX_NAMES):
             yield TaskMessage(

@@ -1,8 +1,8 @@
-"""The CWE catalogue in its official XML form, as MITRE publishes it.
+"""Reads MITRE's CWE catalogue in its official XML form.
 
 https://cwe.mitre.org/data/downloads.html (``cwec_v4.x.xml``, also zipped); schema:
-https://cwe.mitre.org/data/xsd/cwe_schema_latest.xsd. Weaknesses and categories are read: advisories
-refer to both.
+https://cwe.mitre.org/data/xsd/cwe_schema_latest.xsd. It reads weaknesses and categories, because
+advisories refer to both.
 """
 
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ from ssc_ingest.errors import MalformedMetadata, ResponseTooLarge
 from ssc_ingest.vulnerabilities.records import CWE_ID
 
 MAX_SIZE = 128 * 1024 * 1024
-"""Bytes of the XML; version 4.16 has 16 MB."""
+"""Maximum size of the XML in bytes; version 4.16 has 16 MB."""
 
 MAX_TEXT_LENGTH = 20_000
-"""Characters of a description; the longest has some 5,000."""
+"""Maximum length of a description; the longest has about 5,000 characters."""
 
 PAGE = "https://cwe.mitre.org/data/definitions/{}.html"
-"""What readers show as the id of a weakness."""
+"""The page of a weakness, which readers show as its id."""
 
 ABSTRACTION_OF_CATEGORY = "Category"
-"""Categories have no abstraction of their own."""
+"""The value for categories, which have no abstraction in the catalogue."""
 
 
 def read_catalogue(path: Path) -> list[dict[str, Any]]:
@@ -35,10 +35,10 @@ def read_catalogue(path: Path) -> list[dict[str, Any]]:
     ``path``: the XML file, or a zip file that contains it.
 
     Raises:
-        MalformedMetadata: it is not a catalogue, or has no readable weakness.
-        ResponseTooLarge: it is larger than any catalogue.
+        MalformedMetadata: the file is not a catalogue, or has no readable weakness.
+        ResponseTooLarge: the file is larger than :data:`MAX_SIZE`.
         RegistryUnavailable: the zip file is damaged.
-        OSError: it cannot be read.
+        OSError: the file is unreadable.
     """
     catalogue = parse_xml(_content(path), "Weakness_Catalog", str(path))
     found: dict[str, dict[str, Any]] = {}

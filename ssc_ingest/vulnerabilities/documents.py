@@ -1,7 +1,7 @@
-"""The documents that readers get: one per advisory, in OSV's format.
+"""The collection of advisories for readers: one document per advisory, in OSV's format.
 
-Only OSV's fields are written. What other services add to a document stays: ``exploits`` and
-``affected_artefacts`` as they are, and CWE ids are added to ``cwes``, never removed.
+Only OSV's fields are written. ``exploits`` and ``affected_artefacts``, which other services write,
+stay unchanged. CWE ids are added to ``cwes``, never removed.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from ssc_ingest.vulnerabilities.records import FIELDS, Record
 DUPLICATE_KEY = 11000
 
 Refused = Mapping[str, str]
-"""Records that the server refuses, by id, with the reason."""
+"""The reasons for refused records, by id."""
 
 
 class Documents:
@@ -27,7 +27,7 @@ class Documents:
         self._collection = collection
 
     async def write(self, records: Sequence[Record]) -> Refused:
-        """Store the records as they are now; safe to repeat.
+        """Store records; safe to repeat.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -35,7 +35,7 @@ class Documents:
         if not records:
             return {}
         with translated():
-            # An insertion is several times cheaper than an update, and most records are new.
+            # Insertions are several times cheaper than updates, and most records are new.
             refused = await self._bulk([InsertOne(_new(record)) for record in records], records)
             known = [
                 record for record in records if refused.get(record.id, (0, ""))[0] == DUPLICATE_KEY
@@ -50,7 +50,7 @@ class Documents:
         return {record_id: reason for record_id, (_, reason) in refused.items()}
 
     async def get(self, record_id: str) -> Document | None:
-        """The document of that id, without MongoDB's own ``_id``.
+        """The document with an id, without MongoDB's ``_id``.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -59,7 +59,7 @@ class Documents:
             return await self._collection.find_one({"id": record_id}, {"_id": False})
 
     async def affected(self, ids: Sequence[str]) -> dict[str, list[Document]]:
-        """The ``affected`` entries by id; an id without a document is left out.
+        """The ``affected`` entries by id; ids without a document are omitted.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -72,7 +72,7 @@ class Documents:
         return found
 
     async def weaknesses(self) -> AsyncIterator[tuple[str, list[str]]]:
-        """Every advisory that names CWEs, with these.
+        """Every advisory with CWEs, and its CWEs.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -83,7 +83,7 @@ class Documents:
                 yield str(row["id"]), [str(cwe) for cwe in row["cwes"]]
 
     async def remove(self, ids: Sequence[str]) -> int:
-        """Remove documents; returns how many there were.
+        """Remove documents; returns their number.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -95,7 +95,7 @@ class Documents:
     async def _bulk(
         self, requests: Sequence[Any], records: Sequence[Record]
     ) -> dict[str, tuple[int, str]]:
-        """Send all; the refused ones by id, with the server's code and text."""
+        """Send all operations; returns the refused ones by id, with the server's code and text."""
         try:
             await self._collection.bulk_write(requests, ordered=False)
         except BulkWriteError as error:
@@ -110,12 +110,12 @@ class Documents:
 
 
 def _new(record: Record) -> Document:
-    # Both arrays always exist: where one is missing, the readers' $lookup joins what has no id.
+    # Both arrays always exist: without one, the readers' $lookup joins documents without an id.
     return {**record.document, "cwes": [*record.cwes], "exploits": []}
 
 
 def _refresh(record: Record) -> list[Document]:
-    """A pipeline, so that the server reads and writes ``cwes`` in one step."""
+    """A pipeline with which the server reads and writes ``cwes`` in one step."""
     fields: Document = {name: {"$literal": value} for name, value in record.document.items()}
     cwes = _array("$cwes")
     fields["cwes"] = {"$concatArrays": [cwes, {"$setDifference": [[*record.cwes], cwes]}]}

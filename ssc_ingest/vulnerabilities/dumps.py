@@ -1,6 +1,6 @@
-"""Dumps of OSV records: a zip file or a folder with one ``<ID>.json`` each.
+"""Dumps of OSV records: a zip file or a folder with one ``<ID>.json`` per record.
 
-Reading is synchronous. A zip file is read in bounded memory, whatever its number of records.
+Reading is synchronous. The memory for a zip file does not grow with its number of records.
 """
 
 import os
@@ -20,32 +20,32 @@ DUMP = "all.zip"
 SUFFIX = ".json"
 
 MAX_DUMP_SIZE = 8 * 1024**3
-"""Bytes of a dump; npm's has 200 MB."""
+"""Maximum size of a dump in bytes; npm's has 200 MB."""
 
 
 class Place(ABC):
-    """A record in a dump, which is read when it is its turn."""
+    """A record in a dump that has not been read yet."""
 
     id: str
-    """The id that its file's name has."""
+    """The id in its file name."""
 
     @abstractmethod
     def read(self) -> bytes:
         """The record as JSON.
 
         Raises:
-            RegistryUnavailable: this place is damaged.
+            RegistryUnavailable: the dump is damaged here.
             ResponseTooLarge: it is larger than any record.
         """
 
 
 class Dump(ABC):
-    """Records of one ecosystem, or of all of them.
+    """The records of one ecosystem or of all.
 
     Attributes:
         identity: equal for equal dumps.
-        mixed: whether it has records of other ecosystems, too.
-        count: number of its files, most of which are records.
+        mixed: whether it also has records of other ecosystems.
+        count: number of files, mostly records.
     """
 
     identity: str
@@ -54,7 +54,7 @@ class Dump(ABC):
 
     @abstractmethod
     def places(self) -> Iterator[Place]:
-        """All records, in the same order each time.
+        """All records, always in the same order.
 
         Raises:
             RegistryUnavailable: the dump is damaged.
@@ -72,7 +72,7 @@ class _ZipPlace(Place):
 
 
 class ZipDump(Dump):
-    """The records of a zip file, or of one folder in it."""
+    """The records of a zip file or of one folder in it."""
 
     def __init__(self, file: IO[bytes], where: str, *, folder: str = "", mixed: bool) -> None:
         self._archive = ZipEntries(file, where)
@@ -133,16 +133,16 @@ class FolderDump(Dump):
 
 @contextmanager
 def local_dump(path: Path, ecosystem: str) -> Iterator[Dump]:
-    """The dump of one ecosystem in a local folder or zip file.
+    """Open the dump of one ecosystem in a local folder or zip file.
 
     Args:
-        path: a folder or zip file with ``<ECOSYSTEM>/all.zip`` or ``<ECOSYSTEM>/<ID>.json`` as an
-            OSV bucket has them, or with the records of all ecosystems (``all.zip``, ``<ID>.json``).
+        path: a folder or zip file with ``<ECOSYSTEM>/all.zip`` or ``<ECOSYSTEM>/<ID>.json``, as in
+            an OSV bucket, or with the records of all ecosystems (``all.zip``, ``<ID>.json``).
         ecosystem: OSV's name.
 
     Raises:
-        ResourceNotFound: there is no such ecosystem, or nothing at the path.
-        RegistryUnavailable: a file is damaged or cannot be read.
+        ResourceNotFound: the ecosystem or the path does not exist.
+        RegistryUnavailable: a file is damaged or unreadable.
     """
     try:
         if path.is_dir():
@@ -197,7 +197,7 @@ def _extract(archive: ZipEntries, entry: Entry, target: IO[bytes]) -> None:
 
 
 def _record_id(name: str, prefix: str) -> str | None:
-    """The id of a record's file in that folder; ``None`` for every other file."""
+    """The id of a record by its file in the folder; ``None`` for every other file."""
     if not name.startswith(prefix) or not name.endswith(SUFFIX):
         return None
     record_id = name[len(prefix) : -len(SUFFIX)]

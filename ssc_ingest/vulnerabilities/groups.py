@@ -1,7 +1,7 @@
-"""Groups of records that report one flaw: the transitive closure of their aliases.
+"""Groups the records of one flaw: the transitive closure of their aliases.
 
-The rules are those of osv.dev: the aliases of a record that has more than five are ignored, and a
-group of more than 32 ids is none. A record that was withdrawn or has vanished connects nothing.
+The rules are those of osv.dev: a record's aliases are ignored if there are more than five, and more
+than 32 ids do not form a group. A withdrawn or vanished record connects nothing.
 """
 
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 MAX_ALIASES = 5
 
 MAX_GROUP = 32
-"""Ids, of which not all need to be records here (``CVE-...``)."""
+"""Maximum number of ids; some may have no record here (``CVE-...``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What grouping needs to know about a record."""
+    """The properties of a record for grouping."""
 
     aliases: tuple[str, ...]
     score: float | None
     """Its CVSS 3 base score."""
     counts: bool
-    """Whether it is in force: neither withdrawn nor vanished."""
+    """Whether the record is in force: neither withdrawn nor vanished."""
 
     @property
     def edges(self) -> tuple[str, ...]:
-        """The ids that it connects to itself."""
+        """The ids that the record connects to itself."""
         return self.aliases if self.counts and len(self.aliases) <= MAX_ALIASES else ()
 
 
@@ -34,13 +34,13 @@ class Group:
     """The group of one record."""
 
     name: str
-    """The least of its ids."""
+    """The smallest of its ids."""
     score: float | None
     """The highest score of its records."""
 
 
 def assign(members: Mapping[str, Member]) -> dict[str, Group]:
-    """The group of each record, if no other record is connected to these."""
+    """The group of each record; ``members`` must have all connected records."""
     parents: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -51,7 +51,7 @@ def assign(members: Mapping[str, Member]) -> dict[str, Group]:
 
     for record_id, member in members.items():
         for alias in member.edges:
-            # The lesser of two roots stays one, so a group's root is its least id.
+            # The smaller of two roots stays a root, so a group's root is its smallest id.
             low, high = sorted((root(record_id), root(alias)))
             parents[high] = low
     sizes: dict[str, int] = {}

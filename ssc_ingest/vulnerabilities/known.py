@@ -1,7 +1,8 @@
-"""The records that are known of one ecosystem, in 17 bytes each.
+"""The known records of one ecosystem, in 17 bytes each.
 
-A full sync compares every record of a dump with what is known. Asking the store for each would
-cost most of the time, and a dictionary of half a million ids and digests 100 MB.
+A full sync compares every record of a dump with the known ones. A query of the store for each
+record would take most of the time, and a dictionary of half a million ids and digests would take
+100 MB.
 """
 
 from array import array
@@ -14,14 +15,14 @@ _MASK = 2**64 - 1
 
 
 class Known:
-    """Ids with the digests of their content, and which of them were seen.
+    """Ids with the digests of their records, and which of them the dump has.
 
-    Both are kept as 64-bit hashes: for half a million records, the chance that any two ids share
-    one is 1 to 10^8.
+    Both are stored as 64-bit hashes: for half a million records, the probability of a collision of
+    ids is 1 to 10^8.
     """
 
     def __init__(self, pairs: list[int]) -> None:
-        """``pairs``: the hash of an id in the upper 64 bits, that of a digest in the lower."""
+        """``pairs``: upper 64 bits: the hash of an id; lower 64 bits: of its digest."""
         pairs.sort()
         self._ids = array("Q", (pair >> 64 for pair in pairs))
         self._digests = array("Q", (pair & _MASK for pair in pairs))
@@ -29,7 +30,7 @@ class Known:
 
     @classmethod
     async def load(cls, rows: AsyncIterable[tuple[str, str]]) -> Self:
-        """From ids and hexadecimal digests; an empty digest equals no other."""
+        """Load ids and hexadecimal digests; an empty digest equals no other."""
         return cls([_hash(i) << 64 | _number(digest) async for i, digest in rows])
 
     def __len__(self) -> int:
@@ -44,17 +45,17 @@ class Known:
             self._seen[position] = 1
 
     def has_seen(self, record_id: str) -> bool:
-        """Whether it was noted."""
+        """Whether the dump has this record."""
         position = self._position(record_id)
         return position is not None and bool(self._seen[position])
 
     @property
     def unseen(self) -> int:
-        """Number of known records that were not noted."""
+        """Number of known records that the dump does not have."""
         return len(self._seen) - sum(self._seen)
 
     def is_current(self, record_id: str, digest: str) -> bool:
-        """Whether the record is known with this content."""
+        """Whether the known record has this content."""
         position = self._position(record_id)
         return position is not None and self._digests[position] == _number(digest)
 

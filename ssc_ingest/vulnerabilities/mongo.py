@@ -1,4 +1,4 @@
-"""MongoDB: names of databases and collections, and its driver's errors as ours."""
+"""MongoDB: names of databases and collections, and translation of its driver's errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from pymongo.errors import PyMongoError
 from ssc_ingest.errors import StoreUnavailable
 
 DATABASE = "vulnerabilities"
-"""The database of the readers; the one in the URI is for authentication."""
+"""The readers' database; the database in the URI is only for authentication."""
 
 CWES, EXPLOITS = "cwes", "exploits"
-"""Collections of other services; the catalogue of CWEs can be imported."""
+"""Collections of other services; the CWE catalogue can be imported into the first."""
 
 ADVISORIES, SYNCS = "ssc_ingest_advisories", "ssc_ingest_syncs"
-"""Collections of ours: what this program knows about each record, and about each ecosystem. They
-are apart because one reader returns the readers' documents whole."""
+"""The program's own data about each record and each ecosystem. These collections are separate
+because one reader returns whole documents."""
 
 Document = dict[str, Any]
 

@@ -1,9 +1,8 @@
-"""Reading one OSV record: the document that readers get, and the facts that this program needs.
+"""Reads one OSV record: the document for readers, and the properties for this program.
 
-The format: https://ossf.github.io/osv-schema/. A record is hostile until it has been read. A field
-of the wrong type is left out and named among the record's problems; a record without a valid id or
-without readable ``affected`` entries cannot be read at all, which must not look like a record that
-affects nothing.
+The format: https://ossf.github.io/osv-schema/. Records are untrusted. A field with a wrong type is
+omitted and becomes a problem of the record. A record without a valid id or without readable
+``affected`` entries is an error, because it must not look like a record that affects nothing.
 """
 
 import json
@@ -28,14 +27,14 @@ from ssc_ingest.vulnerabilities.affected import VersionLine, evaluate
 from ssc_ingest.vulnerabilities.severity import readable_severity, v3_score
 
 MAX_RECORD_SIZE = 12 * 1024 * 1024
-"""Bytes of JSON, and of the document in MongoDB, whose own limit is 16 MiB. Real ones have up to
-some hundred KiB."""
+"""Maximum bytes of the JSON, and of the document in MongoDB, whose own limit is 16 MiB. Real
+records have up to a few hundred KiB."""
 
 FORMAT = 1
-"""Part of every digest. A new number writes every document again at the next full sync."""
+"""Part of every digest. With a new number, the next full sync writes every document again."""
 
 MAX_PROBLEMS = 10
-"""Problems that are kept of one record."""
+"""Maximum number of stored problems per record."""
 
 MAX_NAME_LENGTH = 512
 """Characters of a package's name; no registry allows more."""
@@ -45,13 +44,13 @@ CWE_ID = re.compile(r"CWE-[1-9]\d{0,5}")
 
 
 class Kind(StrEnum):
-    """What a record reports."""
+    """The class of a record."""
 
     VULNERABILITY = "vulnerability"
     MALWARE = "malware"
     """The package itself is malicious."""
     NOTICE = "notice"
-    """A warning that is no vulnerability, such as an unmaintained crate."""
+    """A warning other than a vulnerability, such as an unmaintained crate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,30 +59,31 @@ class Record:
 
     id: str
     document: Mapping[str, Any]
-    """Its OSV fields as MongoDB stores them, without ``cwes``."""
+    """Its OSV fields for MongoDB, without ``cwes``."""
     cwes: tuple[str, ...]
     packages: tuple[str, ...]
-    """Keys (:func:`package_key`) of the packages that it names, sorted."""
+    """Sorted keys (:func:`package_key`) of its packages."""
     elsewhere: int
-    """``affected`` entries of other registries and distributions, which are not evaluated."""
+    """Number of ``affected`` entries of other registries and distributions, which are not
+    evaluated."""
     aliases: tuple[str, ...]
     kind: Kind
     withdrawn: bool
     score: float | None
     """Its CVSS 3 base score."""
     problems: tuple[str, ...]
-    """What could not be read; the rest of the record counts."""
+    """Unreadable parts; the other parts of the record count."""
     digest: str
-    """Of everything above: equal for equal content."""
+    """Digest of all fields above: equal for equal content."""
 
     @property
     def modified(self) -> str:
-        """When its source changed it last, as the record says; may be empty."""
+        """The time of its last change, from the record; may be empty."""
         return str(self.document.get("modified", ""))
 
 
 def package_key(osv_ecosystem: str, name: str) -> str:
-    """``PyPI:jw-util``; equal for the spellings that mean one package."""
+    """The key of a package, such as ``PyPI:jw-util``; equal for all spellings of one package."""
     return f"{osv_ecosystem}:{by_osv_name()[osv_ecosystem].advisory_name(name)}"
 
 
@@ -98,10 +98,10 @@ def read_record(body: bytes, expected_id: str) -> Record:
 
     Args:
         body: JSON.
-        expected_id: the id under which the source has it.
+        expected_id: the id of the record in the source.
 
     Raises:
-        MalformedMetadata: it is not a record, or not the one of that id.
+        MalformedMetadata: it is not a record, or has another id.
     """
     if len(body) > MAX_RECORD_SIZE:
         raise MalformedMetadata(f"{expected_id}: larger than {MAX_RECORD_SIZE} bytes")
@@ -168,7 +168,7 @@ def _kind(record_id: str, aliases: Iterable[str], affected: Iterable[Mapping[str
 
 
 def _cwes(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The CWE ids that the record names, of the form ``CWE-79``, each once."""
+    """The CWE ids of the record, of the form ``CWE-79``, each once."""
     ids = document.get("database_specific", {}).get("cwe_ids")
     found = ids if isinstance(ids, list) else []
     return tuple(
@@ -210,7 +210,8 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "credits": _objects,
     "database_specific": _is(dict),
 }
-"""OSV's fields. No other field is taken from a record, so none of another writer is overwritten."""
+"""OSV's fields. Other fields of a record are ignored, so the fields of other writers are not
+overwritten."""
 
 
 class _Reader:
@@ -220,7 +221,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def document(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of OSV in the form that readers expect.
+        """OSV's fields in the form for readers.
 
         Raises:
             MalformedMetadata: ``affected`` is not a list of objects.
@@ -239,7 +240,7 @@ class _Reader:
         if not read.get("withdrawn", "-"):
             del read["withdrawn"]
         affected = read.get("affected", [])
-        # Some sources state the severity of the package only.
+        # Some sources have only the severity of the package.
         severity = read.get("severity") or [
             each for entry in affected for each in _list(entry.get("severity"))
         ]
@@ -250,10 +251,10 @@ class _Reader:
         return read
 
     def _entry(self, entry: Mapping[str, Any]) -> dict[str, Any] | None:
-        """An entry of ``affected``; ``None`` for one without a package, which nothing can match."""
+        """An entry of ``affected``; ``None`` for an entry without a package."""
         package = entry.get("package")
         if package is None:
-            return None  # a repository's commits alone
+            return None  # an entry with only a repository's commits
         names = (
             isinstance(package, dict)
             and isinstance(package.get("name"), str)
@@ -283,7 +284,7 @@ class _Reader:
 
 
 def _list(value: Any, otherwise: Callable[[], None] = lambda: None) -> list[Any]:
-    """The list; empty for ``null``, and for everything else after a complaint."""
+    """The list; empty for ``null``. Every other value is a problem and gives an empty list."""
     if isinstance(value, list):
         return value
     if value is not None:

@@ -13,17 +13,17 @@ _MAJOR = re.compile(r"v?((?:[0-9]+!)?[0-9]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version of a package, as far as a remedy depends on it."""
+    """The properties of a version for finding a remedy."""
 
     name: VersionName
     is_affected: bool
-    """An advisory affects it."""
+    """Whether an advisory affects it."""
     is_yanked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """Where to go from an affected version; ``None`` where there is no such release."""
+    """The nearest unaffected releases of an affected version; ``None`` if there is none."""
 
     same_major: VersionName | None
     """In the same major line."""
@@ -31,16 +31,16 @@ class Remedy:
 
 
 def major_line(version: str) -> str | None:
-    """The first number, with the epoch if there is one: ``1`` of ``1.2``, ``1!2`` of ``1!2.3``."""
+    """The first number of a version, with its epoch: ``1`` of ``1.2``, ``1!2`` of ``1!2.3``."""
     match = _MAJOR.match(version)
     return match[1] if match else None
 
 
 def remedies(ecosystem: type[Ecosystem], releases: Sequence[Release]) -> dict[VersionName, Remedy]:
-    """For each affected version, the nearest release that is not affected.
+    """Find the nearest unaffected release for each affected version.
 
-    That is the next later one, otherwise the last earlier one. Prereleases and yanked versions are
-    no remedies, nor are texts that are no versions.
+    It is the next later release, or else the last earlier one. Prereleases, yanked versions and
+    unparsable versions are skipped.
 
     Args:
         ecosystem: of the package.
@@ -70,7 +70,7 @@ def remedies(ecosystem: type[Ecosystem], releases: Sequence[Release]) -> dict[Ve
 
 
 def _nearest(positions: Sequence[int], position: int) -> int | None:
-    """The first one behind a position, otherwise the last one before it."""
+    """The first release after a position, or else the last one before it."""
     place = bisect_left(positions, position)
     if place < len(positions):
         return positions[place]

@@ -1,7 +1,7 @@
-"""Removing the documents of records that have vanished.
+"""Removes the documents of vanished records.
 
-An id that MongoDB lacks ends a reader's work with an error, so a document goes last: when no
-version of the packages that its record named refers to it any more.
+Readers fail on an id without a document. So a document is removed last, when no version of its
+record's packages refers to it.
 """
 
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ from ssc_ingest.vulnerabilities.records import by_osv_name
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 GRACE = timedelta(minutes=10)
-"""An attribution that began before the record vanished has ended by then."""
+"""Time after which attributions from before the removal have ended."""
 
 PORTION = 500
-"""Records that are looked at in one query."""
+"""Records per query."""
 
 MAX_REMOVED = 20_000
-"""Records that are looked at after one sync; the others are looked at after the next one."""
+"""Maximum number of records to check after a sync; the next sync checks the others."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +31,11 @@ log = structlog.get_logger(__name__)
 async def remove_vanished(
     store: VulnerabilityStore, reader: GraphReader, *, grace: timedelta = GRACE
 ) -> int:
-    """Remove vanished records that no version refers to; returns how many.
+    """Remove vanished records that no version refers to; returns their number.
 
     Raises:
-        StoreUnavailable: MongoDB or the graph does not respond; what is left is removed later.
+        StoreUnavailable: MongoDB or the graph does not respond; the other records are removed
+            later.
     """
     rows = await store.bookkeeping.vanished(now() - grace, MAX_REMOVED)
     removed = 0
@@ -43,7 +44,7 @@ async def remove_vanished(
         ids = {row.id for row in portion}
         for label, purls in _packages(portion).items():
             ids -= await reader.advisory_ids(label, purls, ids)
-        # The row goes last: without the document it is found again, not the other way round.
+        # The row is removed last, because the next clean-up finds documents by their rows.
         await store.documents.remove(sorted(ids))
         await store.weaknesses.forget(sorted(ids))
         await store.bookkeeping.remove(ids)
@@ -54,7 +55,7 @@ async def remove_vanished(
 
 
 def _packages(rows: Iterable[Row]) -> dict[str, set[Purl]]:
-    """The purls of the packages that the records named, by label; others cannot be in the graph."""
+    """The purls of the records' packages, by label; other packages cannot be in the graph."""
     found: dict[str, set[Purl]] = {}
     for row in rows:
         for key in row.packages:

@@ -1,9 +1,8 @@
-"""Requests for syncs, and the right to carry them out.
+"""Requests for syncs, and the lease to execute them.
 
-One process in the fleet syncs at a time. A request is noted in a set before anybody carries it out,
-and is removed when its sync has ended. So a request that comes during a sync is carried out after
-it, and one whose process was killed by the next process: the sweep finds requests that nobody
-carries out.
+One process in the fleet syncs at a time. A request is added to a set before its sync starts, and
+removed when its sync has ended. So a request that arrives during a sync is executed after it. If
+the process is killed, the sweep finds the request, and another process executes it.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ REQUESTED = "vulnerabilities:requested"
 LOCK = f"lock:{SYNC}"
 
 LEASE = 60
-"""Seconds that the right lasts without being renewed."""
+"""Seconds until a lease expires without renewal."""
 
 RENEW_EVERY = 5.0
 
@@ -35,18 +34,18 @@ _FULL = " full"
 
 
 class TurnLost(Exception):
-    """Another process has taken over, because this one was silent for too long."""
+    """Another process has taken the lease, because this one did not renew it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """One ecosystem that is to be synced."""
+    """A request to sync one ecosystem."""
 
     ecosystem: str
     full: bool = False
 
     def encode(self) -> str:
-        """As a member of the set."""
+        """The request as a member of the set."""
         return self.ecosystem + _FULL * self.full
 
     @classmethod
@@ -62,27 +61,27 @@ class SyncRequests:
         self._redis = redis
 
     async def add(self, requests: Iterable[SyncRequest]) -> None:
-        """Note requests."""
+        """Add requests."""
         await self._redis.sadd(REQUESTED, *(request.encode() for request in requests))
 
     async def pending(self) -> list[SyncRequest]:
-        """Requests that have not been carried out, one for each ecosystem."""
+        """The pending requests, one per ecosystem."""
         members = sorted(str(member) for member in await self._redis.smembers(REQUESTED))
         # "npm full" comes after "npm" and replaces it.
         found = {request.ecosystem: request for request in map(SyncRequest.decode, members)}
         return list(found.values())
 
     async def remove(self, request: SyncRequest) -> None:
-        """Forget a request that was carried out, and the smaller one that it includes."""
+        """Remove an executed request, and the incremental one that it includes."""
         included = {request.encode(), request.ecosystem}
         await self._redis.srem(REQUESTED, *included)
 
     async def is_taken(self) -> bool:
-        """Whether a process syncs now."""
+        """Whether a process is syncing."""
         return bool(await self._redis.exists(LOCK))
 
     async def abandoned(self) -> list[TaskMessage]:
-        """The task that carries out what nobody does, if there is anything."""
+        """The task for pending requests that no process executes; ``None`` without any."""
         pending = await self.pending()
         if not pending or await self.is_taken():
             return []
@@ -90,11 +89,11 @@ class SyncRequests:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold the right to sync during the block.
+        """Hold the lease during the block.
 
         Raises:
-            LockHeld: another process has it; the block was not started.
-            TurnLost: another process has taken over; the block was cancelled.
+            LockHeld: another process has the lease; the block was not started.
+            TurnLost: another process has taken the lease; the block was cancelled.
         """
         lock = self._redis.lock(LOCK, timeout=LEASE, thread_local=False)
         if not await lock.acquire(blocking=False):
@@ -121,12 +120,12 @@ class SyncRequests:
                 raise TurnLost from None
             raise
         finally:
-            with suppress(RedisError):  # it expires, or belongs to another process
+            with suppress(RedisError):  # the lease expires, or belongs to another process
                 await asyncio.shield(lock.release())
 
 
 def sync_message(request: SyncRequest) -> TaskMessage:
-    """The task that carries out a request, and all others that are noted."""
+    """The task that executes a request, and all other pending ones."""
     return TaskMessage(
         task=SYNC,
         kwargs={"ecosystem": request.ecosystem, "full": request.full},

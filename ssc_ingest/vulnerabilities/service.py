@@ -1,4 +1,4 @@
-"""Carrying out requested syncs, one ecosystem after the other."""
+"""Executes requested syncs, one ecosystem after the other."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFailure:
-    """A sync that was not completed."""
+    """An incomplete sync."""
 
     ecosystem: str
     error: str
     absent: bool = False
-    """The source does not have this ecosystem."""
+    """Whether the source lacks this ecosystem."""
 
 
 Ended = SyncReport | SyncFailure
@@ -39,11 +39,11 @@ class AdvisorySync:
 
     Args:
         store: MongoDB.
-        changed: the outbox of changed packages.
+        changed: the outbox of packages with changed advisories.
         requests: the requests and the lease.
-        source: where records come from.
+        source: the source of the records.
         settings: limits.
-        clean_up: called after each sync, to remove documents that no version refers to any more.
+        clean_up: called after each sync, to remove documents without references.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class AdvisorySync:
         self._clean_up = clean_up
 
     async def carry_out_requests(self) -> list[Ended]:
-        """Carry out what is requested until nothing is; a request is removed when it has ended.
+        """Execute requests until none is pending; a request is removed when its sync has ended.
 
         Raises:
-            LockHeld: another process syncs, and will carry out these requests, too.
-            TurnLost: another process has taken over.
+            LockHeld: another process is syncing and will also execute these requests.
+            TurnLost: another process has taken the lease.
             StoreUnavailable: MongoDB does not respond; the requests stay.
         """
         ended: list[Ended] = []
@@ -90,7 +90,7 @@ class AdvisorySync:
         on_progress: Callable[[SyncProgress], None] = lambda _: None,
         on_end: Callable[[Ended], None] = lambda _: None,
     ) -> list[Ended]:
-        """Carry out these requests without noting them: if the process dies, nobody continues.
+        """Execute requests without storing them: if the process dies, no other one continues.
 
         Raises:
             As :meth:`carry_out_requests`.

@@ -1,4 +1,4 @@
-"""What the two ways of syncing one ecosystem share: patience with the source, and the brake."""
+"""The common part of both kinds of syncs: waiting for the source, and the brake."""
 
 import asyncio
 import sys
@@ -28,16 +28,16 @@ from ssc_ingest.vulnerabilities.state import Brake
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 ALWAYS_ALLOWED = 10
-"""Records that may leave at once, whatever share of their ecosystem they are."""
+"""Records that may always be withdrawn or removed at once, regardless of their share."""
 
 CONCURRENCY = 8
-"""Records that are requested at the same time."""
+"""Maximum number of concurrent requests for records."""
 
 MAX_WAIT = 60.0
-"""Seconds of one wait for a source that asks for one."""
+"""Maximum seconds of one wait at the source's request."""
 
 PATIENCE = 1800.0
-"""Seconds without an answer of a source that asks us to wait, after which the sync fails."""
+"""Seconds of waiting at the source's request after which the sync fails."""
 
 T = TypeVar("T")
 
@@ -45,12 +45,12 @@ log = structlog.get_logger(__name__)
 
 
 class TooManyLeave(IngestError):
-    """Too large a share of the records would be withdrawn or removed; an operator must look."""
+    """The brake: too many records would be withdrawn or removed. An operator must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """How far the sync of one ecosystem is."""
+    """The progress of a sync of one ecosystem."""
 
     ecosystem: str
     done: int
@@ -63,11 +63,11 @@ class SyncSession:
 
     Args:
         store: MongoDB.
-        changed: the outbox of packages.
-        source: where records come from.
+        changed: the outbox of packages with changed advisories.
+        source: the source of the records.
         settings: limits.
-        ecosystem: its name in this program.
-        folder: its name in the source.
+        ecosystem: the program's name of the ecosystem.
+        folder: its folder in the source.
         accept_removals: whether the brake is off.
         on_progress: called after each batch.
     """
@@ -99,15 +99,15 @@ class SyncSession:
         self._on_progress(SyncProgress(self.ecosystem, done, total))
 
     async def publish(self, *, all_of_them: bool) -> None:
-        """Queue the changed packages: all, or only if there are many."""
+        """Queue the packages in the outbox: all, or only if there are many."""
         if all_of_them or await self._changed.count() > FLUSH_ABOVE:
             await self._changed.publish()
 
     async def patiently(self, action: Callable[[], Awaitable[T]]) -> T:
-        """Repeat the action for as long as the source, or its rate limit, asks to wait.
+        """Repeat an action while the source or its rate limit requests a wait.
 
         Raises:
-            RateLimited: for longer than :data:`PATIENCE`.
+            RateLimited: the wait is longer than :data:`PATIENCE`.
         """
         give_up = time.monotonic() + PATIENCE
         while True:
@@ -122,10 +122,10 @@ class SyncSession:
     async def records(
         self, folder: str, times: Iterable[tuple[str, str]]
     ) -> tuple[list[Read], list[Unreadable], list[str]]:
-        """Request records by id, with the time that the list has for each.
+        """Request records by id; ``listed`` has their times in the list.
 
         Returns:
-            Those that were read, those that cannot be read, and the ids that are not there.
+            The readable records, the unreadable ones, and the missing ids.
         """
 
         async def request(wanted: tuple[str, str]) -> Read | Unreadable | str:
@@ -146,16 +146,16 @@ class SyncSession:
         )
 
     def leaving(self, known: int) -> Leaving:
-        """Where withdrawals are held back, given the number of records that are known."""
+        """A collector of withdrawals, given the number of known records."""
         if self._accept_removals:
             return Leaving(known, sys.maxsize)
         return Leaving(known, max(ALWAYS_ALLOWED, int(self.settings.vulnerabilities_brake * known)))
 
     async def settle(self, leaving: Leaving, vanished: list[str]) -> None:
-        """Withdraw and remove what was held back, unless it is too much.
+        """Withdraw and remove the deferred records, unless there are too many.
 
         Raises:
-            TooManyLeave: it is; nothing was withdrawn or removed.
+            TooManyLeave: there are too many; no record was withdrawn or removed.
         """
         if leaving.too_many:
             brake = Brake(
@@ -173,7 +173,7 @@ class SyncSession:
             await self._let_go(vanished[start : start + BATCH_SIZE])
 
     async def _let_go(self, ids: list[str]) -> None:
-        """Records that left the folder: some are in the folder of those without ecosystem."""
+        """Handle records that left the folder; some are in the folder without ecosystem."""
         if self.source.has_lists:
             moved = Applier(self.store, self._changed, WITHOUT_ECOSYSTEM)
             read, unreadable, _ = await self.records(WITHOUT_ECOSYSTEM, [(i, "") for i in ids])

@@ -1,7 +1,7 @@
-"""Base scores of CVSS vectors, and the field ``severity`` in the form that readers expect.
+"""Base scores of CVSS vectors, and the field ``severity`` in the form for readers.
 
-Readers take the first entry of type ``CVSS_V3`` and its ``base_score``, which OSV does not have:
-https://ossf.github.io/osv-schema/#severity-field. Scores: https://www.first.org/cvss/.
+Readers use the first entry of type ``CVSS_V3`` and its ``base_score``, which is not in OSV's
+schema: https://ossf.github.io/osv-schema/#severity-field. Scores: https://www.first.org/cvss/.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +13,10 @@ from cvss.exceptions import CVSSError
 V3 = "CVSS_V3"
 
 MAX_VECTOR_LENGTH = 500
-"""Characters; a vector with all metrics of version 4 has some 200."""
+"""Characters; a vector with all metrics of version 4 has about 200."""
 
 BASE_METRICS_V4 = frozenset(["AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"])
-"""The library folds all other metrics of version 4 into its base score."""
+"""The base metrics of version 4; the library's base score would include all others."""
 
 
 def base_score(kind: str, vector: object) -> float | None:
@@ -28,7 +28,7 @@ def base_score(kind: str, vector: object) -> float | None:
     if compute is None or not isinstance(vector, str) or len(vector) > MAX_VECTOR_LENGTH:
         return None
     try:
-        # Some vectors end in one slash, which the library refuses.
+        # Some vectors end with a slash, which the library refuses.
         return compute(vector.removesuffix("/"))
     except CVSSError:
         return None
@@ -48,10 +48,10 @@ _SCORES: Mapping[str, Callable[[str], float]] = {
 
 
 def readable_severity(entries: Iterable[object]) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries with their ``base_score``, and the problems of entries without one.
+    """Return the entries with their ``base_score``, and the problems of entries without a score.
 
-    At most one entry is of type ``CVSS_V3``, and it is the first; of several, the one with the
-    highest score. It always has a score. The others follow in the order of the record.
+    At most one entry has type ``CVSS_V3``: the one with the highest score. It comes first and
+    always has a score. The others follow in the order of the record.
     """
     v3: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
@@ -75,5 +75,5 @@ def readable_severity(entries: Iterable[object]) -> tuple[list[dict[str, Any]], 
 
 
 def v3_score(severity: Iterable[Mapping[str, Any]]) -> float | None:
-    """The score that counts in the means, of a ``severity`` made by :func:`readable_severity`."""
+    """The score for the means, from the result of :func:`readable_severity`."""
     return next((entry["base_score"] for entry in severity if entry["type"] == V3), None)

@@ -1,9 +1,10 @@
-"""Where advisories come from: an OSV bucket, or a local copy of one.
+"""The source of advisories: an OSV bucket or a local copy.
 
-A bucket has, for each ecosystem, ``all.zip`` with all records, ``<ID>.json``, and
-``modified_id.csv``: lines ``<time>,<ID>``, the newest first
-(https://google.github.io/osv.dev/data/). Records without ecosystem, most of them withdrawn, are in
-the folder ``[EMPTY]``. A ``modified_id.csv`` of all folders has lines ``<time>,<FOLDER>/<ID>``.
+For each ecosystem, a bucket has ``all.zip`` with all records, ``<ID>.json``, and
+``modified_id.csv`` with lines ``<time>,<ID>``, newest first
+(https://google.github.io/osv.dev/data/). Records without an ecosystem, mostly withdrawn ones, are
+in the folder ``[EMPTY]``. The bucket's own ``modified_id.csv`` has lines ``<time>,<FOLDER>/<ID>``
+for all folders.
 """
 
 import asyncio
@@ -34,10 +35,10 @@ LIST = "modified_id.csv"
 WITHOUT_ECOSYSTEM = "[EMPTY]"
 
 MAX_LIST_SIZE = 512 * 1024 * 1024
-"""Bytes of a list, if the server sends all of it; npm's has some 10 MB."""
+"""Maximum bytes of a list that the server sends as a whole; npm's has about 10 MB."""
 
 FIRST_PART, NEXT_PART = 64 * 1024, 1024 * 1024
-"""Bytes of a list that are requested at a time; 64 KiB have some 1,500 records."""
+"""Bytes of a list per request; 64 KiB have about 1,500 records."""
 
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 
@@ -48,39 +49,39 @@ class Listed:
 
     id: str
     time: str
-    """As the list spells it."""
+    """As spelled in the list."""
     moment: datetime
     folder: str = ""
-    """In the list of all records, where it is."""
+    """The folder of the record, in the list of all folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListPart:
-    """Some lines of a modified list, the newest first."""
+    """Lines of a modified list, newest first."""
 
     lines: tuple[Listed, ...]
     etag: str
-    """Of the whole list; empty if the server names none."""
+    """Of the whole list; empty if the server sends none."""
 
 
 class Source(ABC):
-    """A copy of OSV's records. Ecosystems have OSV's names."""
+    """A source of OSV's records. Ecosystems have OSV's names."""
 
     where: str
-    """Address or path, for people."""
+    """Address or path, for messages."""
     has_lists: bool
-    """Whether it says what has changed, so that not all records need to be read."""
+    """Whether it has modified lists, so that a sync need not read all records."""
 
     @abstractmethod
     def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
-        """The modified list of one ecosystem, part by part; of all folders if none is named.
+        """The modified list of one ecosystem, or of all folders (``""``), part by part.
 
-        Nothing is returned if the list still has this ETag. The caller may stop anywhere.
+        Empty if the list still has this ETag. The caller may stop at any part.
 
         Raises:
             ResourceNotFound: the source does not have this ecosystem.
-            RateLimited: wait, and start again; nothing is lost.
-            RegistryUnavailable: try again later; also if the list was replaced meanwhile.
+            RateLimited: wait, and start again.
+            RegistryUnavailable: try again later; also if the list changed while it was read.
         """
 
     @abstractmethod
@@ -88,9 +89,9 @@ class Source(ABC):
         """One record as JSON.
 
         Raises:
-            ResourceNotFound: it is not in this folder (any more).
+            ResourceNotFound: the record is not in this folder.
             RateLimited, RegistryUnavailable: as for :meth:`changes`.
-            ResponseTooLarge: it is larger than any record.
+            ResponseTooLarge: the record exceeds the limit.
         """
 
     @abstractmethod
@@ -113,7 +114,7 @@ class Bucket(Source):
         self.where = url
 
     async def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
-        """The list by ranges, so that a short look costs little."""
+        """Request the list in ranges, because a sync mostly reads only its beginning."""
         url = self._url(ecosystem, LIST)
         rest, position, size, seen = b"", 0, FIRST_PART, ""
         while True:
@@ -149,7 +150,7 @@ class Bucket(Source):
 
     @asynccontextmanager
     async def dump(self, ecosystem: str) -> AsyncIterator[Dump]:
-        """Downloaded into a temporary file."""
+        """Download the dump to a temporary file."""
         url = self._url(ecosystem, DUMP)
         async with self._client.download(url, max_bytes=MAX_DUMP_SIZE) as download:
             yield await asyncio.to_thread(ZipDump, download.file, url, mixed=False)
@@ -166,7 +167,7 @@ def open_source(
     *,
     path: Path | None = None,
 ) -> Source:
-    """The source of the settings; a ``path`` takes precedence."""
+    """Open the source in the settings; ``path`` takes precedence."""
     if local := path or settings.osv_path:
         return LocalCopy(local.expanduser().absolute())
     url = settings.osv_url
@@ -177,8 +178,7 @@ def open_source(
 class LocalCopy(Source):
     """A folder or a zip file in the form of a bucket; see :func:`.dumps.local_dump`.
 
-    It has no lists: reading a local dump costs no requests, and one that has not changed since the
-    last time is recognised.
+    It has no modified lists: a local dump costs no requests, and an unchanged one is recognised.
     """
 
     has_lists = False
@@ -188,25 +188,25 @@ class LocalCopy(Source):
         self.where = str(path)
 
     async def changes(self, ecosystem: str, etag: str) -> AsyncGenerator[ListPart]:
-        """Never available."""
+        """Not available: a local copy has no lists."""
         del etag
         for _ in ():
             yield ListPart((), "")
         raise ResourceNotFound(f"{self.where} has no list of {ecosystem}")
 
     async def record(self, folder: str, record_id: str) -> bytes:
-        """Never available: a dump is read instead."""
+        """Not available: syncs read the dump instead."""
         raise ResourceNotFound(f"{self.where} has no {folder}/{record_id}")
 
     @asynccontextmanager
     async def dump(self, ecosystem: str) -> AsyncIterator[Dump]:
-        """Opened; a dump within a zip file is unpacked into a temporary file."""
+        """Open the dump; a dump inside a zip file is unpacked to a temporary file."""
         with ExitStack() as stack:
             yield await in_thread(stack.enter_context, local_dump(self._path, ecosystem))
 
 
 def _total(part: Response) -> int:
-    """The size of the whole list, of which a server that knows no ranges has sent everything."""
+    """The size of the whole list; a server without ranges has sent all of it."""
     match = _TOTAL.fullmatch(part.headers.get("content-range", ""))
     return int(match[1]) if match else 0
 

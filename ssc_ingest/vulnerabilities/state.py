@@ -1,4 +1,4 @@
-"""How far the sync of each ecosystem is: the state that survives every process."""
+"""The persistent state of the sync of each ecosystem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,26 +13,26 @@ from ssc_ingest.vulnerabilities.mongo import Document, translated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """A pass over a dump that has not ended."""
+    """An unfinished pass over a dump."""
 
     dump: str
-    """The dump's identity; a pass over another one starts at the beginning."""
+    """The dump's identity; a pass over another dump starts at the beginning."""
     position: int
-    """Records of the dump that are done with."""
+    """Number of processed records of the dump."""
     total: int
     newest: datetime | None = None
-    """The latest modification among those that are done with."""
+    """The latest modification of the processed records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brake:
-    """A sync that stopped because too many records would have been withdrawn or removed."""
+    """A sync that the brake stopped, because too many records would be withdrawn or removed."""
 
     at: datetime
     withdrawn: int
     vanished: int
     known: int
-    """Records that are in force."""
+    """Number of records in force."""
 
     def __str__(self) -> str:
         leaving = self.withdrawn + self.vanished
@@ -44,33 +44,33 @@ class Brake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncState:
-    """The sync of one ecosystem. Moments are aware, in UTC."""
+    """The state of one ecosystem's sync. Times are aware, in UTC."""
 
     ecosystem: str
     source: str = ""
     """Address or path of the last sync."""
     synced_at: datetime | None = None
-    """When the last complete sync began to read; ``None``: not synced."""
+    """The start of the last successful sync; ``None``: not synced."""
     full_at: datetime | None = None
-    """The same of the last one that read all records."""
+    """The start of the last successful full sync."""
     cursor: datetime | None = None
-    """The newest time of the modified list up to which it was read."""
+    """The newest time that was read in the modified list."""
     etag: str = ""
-    """Of the modified list."""
+    """The ETag of the modified list."""
     dump: str = ""
-    """Identity of the last dump that was read to its end."""
+    """The identity of the last completely read dump."""
     under_way: Pass | None = None
     counts: Counts = field(default_factory=Counts)
     missing: tuple[str, ...] = ()
-    """Ids that the last list has and that could not be found; they are tried again for a day."""
+    """Ids in the last list without a file; syncs try them again for a day."""
     error: str = ""
-    """Why the last sync failed; empty if it did not."""
+    """The error of the last sync; empty if it succeeded."""
     failed_at: datetime | None = None
     brake: Brake | None = None
 
     @classmethod
     def decode(cls, document: Mapping[str, Any]) -> Self:
-        """From MongoDB; absent fields have their defaults."""
+        """A state from MongoDB; absent fields have their defaults."""
         found: dict[str, Any] = {k: v for k, v in document.items() if k in cls.__slots__}
         nested = {"under_way": Pass, "counts": Counts, "brake": Brake}
         for name, kind in nested.items():
@@ -81,13 +81,13 @@ class SyncState:
 
 
 class SyncStates:
-    """The states of all ecosystems, by the names that this program has for them."""
+    """The states of all ecosystems, by the program's names of ecosystems."""
 
     def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._collection = collection
 
     async def get(self, ecosystem: str) -> SyncState:
-        """The state; the initial one if there was no sync.
+        """The state of an ecosystem; the initial one before the first sync.
 
         Raises:
             StoreUnavailable: the server does not respond; so do all methods.
@@ -97,7 +97,7 @@ class SyncStates:
         return SyncState.decode(found or {"_id": ecosystem})
 
     async def all(self) -> dict[str, SyncState]:
-        """The states of all ecosystems that were synced, or whose sync failed."""
+        """The states of all ecosystems with a successful or failed sync."""
         with translated():
             return {
                 str(found["_id"]): SyncState.decode(found)

@@ -24,11 +24,11 @@ from ssc_ingest.vulnerabilities.state import SyncStates
 from ssc_ingest.vulnerabilities.weaknesses import Weaknesses
 
 PING_TIMEOUT = 5.0
-"""Seconds for the server to respond to a ping; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
+"""Seconds until a ping fails; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
 
 
 class VulnerabilityStore:
-    """One client of the store. It connects with the first request."""
+    """A client of the store. It connects with the first request."""
 
     def __init__(self, client: AsyncMongoClient[Document], settings: Settings) -> None:
         self._client = client
@@ -49,9 +49,9 @@ class VulnerabilityStore:
             return str((await self._client.server_info())["version"])
 
     async def without_id(self) -> dict[str, int]:
-        """Number of documents of other services' collections that lack an ``id``.
+        """The number of documents without an ``id`` in other services' collections.
 
-        Readers join them to every advisory that has no weaknesses or exploits.
+        Readers join these documents to every advisory without weaknesses or exploits.
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -63,7 +63,7 @@ class VulnerabilityStore:
             }
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes of the readers' queries and of ours (repeatable).
+        """Create the indexes for the readers' queries and for this program (repeatable).
 
         Raises:
             StoreUnavailable: the server does not respond.
@@ -95,7 +95,7 @@ class VulnerabilityStore:
 
 @asynccontextmanager
 async def open_store(uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """A client that is closed at the end of the block.
+    """Open a client for the block.
 
     Raises:
         ConfigurationError: the driver does not accept the address.

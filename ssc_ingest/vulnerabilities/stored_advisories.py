@@ -1,4 +1,4 @@
-"""The advisories of packages, from the store: our rows, and the readers' documents."""
+"""Reads the advisories of packages from the store's rows and documents."""
 
 from collections.abc import Collection
 
@@ -16,14 +16,14 @@ class StoredAdvisories:
         self._store = store
 
     async def naming(self, ecosystem: type[Ecosystem], names: Collection[str]) -> ByName:
-        """The advisories in force that name some packages, by name; each sorted by id.
+        """The advisories in force of some packages, by package name, sorted by id.
 
         Raises:
             StoreUnavailable: the server does not respond.
         """
         keys = {package_key(ecosystem.identity.osv_name, name): name for name in names}
         rows = await self._store.bookkeeping.naming(keys) if keys else []
-        # What may leave has lost its row's force before its document goes.
+        # A document is removed only after its row is no longer in force.
         entries = await self._store.documents.affected([row.id for row in rows]) if rows else {}
         found: dict[str, list[Advisory]] = {}
         for row in sorted(rows, key=lambda row: row.id):

@@ -1,12 +1,12 @@
-"""The sync of one ecosystem's advisories from a source into MongoDB.
+"""Syncs one ecosystem's advisories from a source to MongoDB.
 
-Two ways lead to the same state. By the modified list (:mod:`.by_list`): the records that it has as
-changed are requested one by one. By the dump (:mod:`.by_dump`): all records are compared, and what
-the dump lacks has vanished. Sources do not always raise ``modified``, so the list alone is not
-enough.
+Two kinds of syncs have the same result. A sync by the modified list (:mod:`.by_list`) requests the
+changed records one by one. A sync by the dump (:mod:`.by_dump`) compares all records; a record that
+is missing in the dump has vanished. Sources do not always update ``modified``, so the list alone is
+not enough.
 
-A sync may be killed anywhere. The next one finds unchanged what was stored, and continues a dump
-at the record where the last batch ended.
+A sync may be killed at any time. The next one finds the stored records unchanged, and continues a
+dump after the last batch.
 """
 
 import time
@@ -30,17 +30,18 @@ from ssc_ingest.vulnerabilities.state import SyncState
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 FULL_AFTER = timedelta(days=8)
-"""Age of the last full sync after which every sync is a full one: the weekly one was missed."""
+"""Age of the last full sync after which the next sync is full, because the weekly one was
+missed."""
 
 By = Literal["dump", "list", "nothing"]
-"""What a sync has read; ``nothing``: the list, or the local dump, is the same as last time."""
+"""The kind of a sync; ``nothing``: the list or the local dump is unchanged."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What a sync did; the numbers are records but for ``packages`` and ``seconds``."""
+    """The result of a sync; all numbers but ``packages`` and ``seconds`` are numbers of records."""
 
     ecosystem: str
     by: By
@@ -65,22 +66,22 @@ async def sync_ecosystem(
     accept_removals: bool = False,
     on_progress: Callable[[SyncProgress], None] = lambda _: None,
 ) -> SyncReport:
-    """Sync one ecosystem, note how it ended, and queue the packages whose advisories changed.
+    """Sync one ecosystem, store the result, and queue the packages with changed advisories.
 
     Args:
         store: MongoDB.
-        changed: the outbox of packages.
-        source: where records come from.
+        changed: the outbox of packages with changed advisories.
+        source: the source of the records.
         identity: the ecosystem.
         settings: limits.
         full: compare all records.
-        accept_removals: withdraw and remove as many records as the source says.
+        accept_removals: turn the brake off.
         on_progress: called after each batch.
 
     Raises:
-        TooManyLeave: the brake holds; everything else was applied.
+        TooManyLeave: the brake stopped withdrawals and removals; all other changes were stored.
         ResourceNotFound: the source does not have this ecosystem.
-        RegistryError: the source cannot be read.
+        RegistryError: the source is unreadable.
         StoreUnavailable: MongoDB does not respond.
     """
     began = time.monotonic()
@@ -94,7 +95,7 @@ async def sync_ecosystem(
         accept_removals=accept_removals,
         on_progress=on_progress,
     )
-    await session.publish(all_of_them=True)  # what a killed sync has left
+    await session.publish(all_of_them=True)  # the rest of a killed sync
     state = await store.syncs.get(identity.name)
     try:
         by, fields = await _read(session, state, full=full)
@@ -124,9 +125,9 @@ async def sync_ecosystem(
 
 
 async def _read(session: SyncSession, state: SyncState, *, full: bool) -> tuple[By, dict[str, Any]]:
-    """Sync in the cheaper way; returns which, and the fields of the new state."""
+    """Sync by the cheaper kind; returns it, and the fields of the new state."""
     overdue = state.full_at is None or session.started - state.full_at > FULL_AFTER
-    # While the brake holds, reading a dump every half an hour would change nothing.
+    # After the brake stopped a sync, reading the dump every half an hour would change nothing.
     full = full or (overdue and state.brake is None)
     same_source = state.source == session.source.where
     if session.source.has_lists and same_source and state.cursor and not full:

@@ -1,8 +1,8 @@
-"""Packages that wait for their attribution, and how many attributions have begun.
+"""Packages that wait for attribution, and counters of started attributions.
 
-Both are in the state database. A package waits if MongoDB was away when its versions were written,
-or if an audit found it to be wrong; it leaves when it has been attributed. The counters tell
-whoever has looked advisories up whether somebody else may have attributed the package meanwhile.
+Both are in the state database. A package waits if MongoDB was unavailable when its versions were
+written, or if an audit found it wrong. It is removed after its attribution. The counters show after
+a look-up of advisories whether another attribution has started since.
 """
 
 from collections.abc import Iterable
@@ -20,34 +20,34 @@ BEGUN = "vulnerabilities:attributions"
 
 
 class Unattributed:
-    """``redis`` is the state database."""
+    """The waiting packages and the counters. ``redis`` is the state database."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def add(self, purls: Iterable[Purl]) -> None:
-        """Note packages; the next sweep attributes them."""
+        """Add packages; the next sweep attributes them."""
         if found := list(purls):
             await self._redis.sadd(WAITING, *found)
 
     async def remove(self, purls: Iterable[Purl]) -> None:
-        """Forget packages that have been attributed."""
+        """Remove attributed packages."""
         if found := list(purls):
             await self._redis.srem(WAITING, *found)
 
     async def some(self, most: int) -> list[Purl]:
-        """Some of the packages that wait."""
+        """Some waiting packages."""
         found: Any = await self._redis.srandmember(WAITING, most)
         return [Purl(purl) for purl in found]
 
     async def count(self) -> int:
-        """Number of packages that wait."""
+        """The number of waiting packages."""
         return int(await self._redis.scard(WAITING))
 
     async def begin(self, ecosystem: str) -> None:
-        """An attribution of packages of this ecosystem begins."""
+        """Count the start of an attribution in an ecosystem."""
         await self._redis.hincrby(BEGUN, ecosystem, 1)
 
     async def begun(self, ecosystem: str) -> int:
-        """How many attributions have begun."""
+        """The number of started attributions."""
         return int(await self._redis.hget(BEGUN, ecosystem) or 0)

@@ -1,4 +1,4 @@
-"""Attributing all packages of an ecosystem: by pages in the order of their purls, resumable."""
+"""Attributes all packages of an ecosystem, by pages in the order of their purls; resumable."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from ssc_ingest.models import Purl
 from ssc_ingest.vulnerabilities.attributor import BATCH_SIZE, Attributed, Attributor
 
 CURSORS = "vulnerabilities:walks"
-"""Hash of the purls behind which unfinished walks go on, by ecosystem, in the state database."""
+"""Hash in the state database: by ecosystem, the last purl of an unfinished walk."""
 
 PAGE_SIZE = 5 * BATCH_SIZE
-"""Packages of a page, whose batches are attributed at the same time."""
+"""Packages per page; the batches of a page are attributed concurrently."""
 
 
 class Walk:
-    """Walks over one ecosystem. ``redis`` is the state database."""
+    """A walk over one ecosystem. ``redis`` is the state database."""
 
     def __init__(
         self,
@@ -33,11 +33,11 @@ class Walk:
         self._redis = redis
 
     async def total(self) -> int:
-        """The number of packages that were read."""
+        """The number of packages in the graph, without stubs."""
         return await self._reader.count(self._ecosystem.identity.label)
 
     async def cursor(self) -> Purl | None:
-        """The purl behind which an unfinished walk goes on."""
+        """The last purl of an unfinished walk."""
         found = await self._redis.hget(CURSORS, self._ecosystem.identity.name)
         return Purl(str(found)) if found else None
 
@@ -46,13 +46,14 @@ class Walk:
         await self._redis.hdel(CURSORS, self._ecosystem.identity.name)
 
     async def run(self, on_page: Callable[[int, Attributed], None]) -> Attributed:
-        """Walk from the cursor to the end.
+        """Attribute the packages from the cursor to the end.
 
         Args:
-            on_page: is told about each page: its packages, and all that was done so far.
+            on_page: called after each page with its number of packages and the total result so far.
 
         Raises:
-            StoreUnavailable: MongoDB or the graph is away or busy; the next walk goes on here.
+            StoreUnavailable: MongoDB or the graph is unavailable or busy; the next walk continues
+                here.
         """
         name, label = self._ecosystem.identity.name, self._ecosystem.identity.label
         behind = await self.cursor() or Purl("")

@@ -1,7 +1,7 @@
-"""The collection of CWEs, which other services may fill as well.
+"""The collection of CWEs, to which other services may also write.
 
-Readers follow ``cvelist`` from a weakness to the advisories that name it. Ids are added to it and,
-when a document is removed, taken out; everything else that others wrote stays.
+Readers follow ``cvelist`` from a weakness to its advisories. A new document's id is added to it,
+and a removed document's id is removed. Other data of other services stays.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Weaknesses:
         self._collection = collection
 
     async def write(self, catalogue: Sequence[Mapping[str, Any]]) -> None:
-        """Store weaknesses; one that is there keeps fields that the catalogue lacks.
+        """Store weaknesses; existing ones keep fields that the catalogue lacks.
 
         Raises:
             StoreUnavailable: the server does not respond; so do all methods.
@@ -36,7 +36,7 @@ class Weaknesses:
                 await self._collection.bulk_write(requests, ordered=False)
 
     async def refer(self, advisories: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """Note advisories, given with the CWEs that they name, where the catalogue has these."""
+        """Add advisories to the existing CWEs that they refer to."""
         named: dict[str, list[str]] = {}
         for advisory, cwes in advisories:
             for cwe in cwes:
@@ -50,7 +50,7 @@ class Weaknesses:
                 await self._collection.bulk_write(requests, ordered=False)
 
     async def forget(self, advisories: Sequence[str]) -> None:
-        """Take out advisories that were removed."""
+        """Remove the ids of removed advisories."""
         ids = list(advisories)
         with translated():
             await self._collection.update_many(
@@ -64,6 +64,6 @@ def _refresh(weakness: Mapping[str, Any]) -> Document:
 
 
 def _union(field: str, ids: Sequence[str]) -> Document:
-    """The list with these added; an empty one where there is none."""
+    """The list with added values; a missing list counts as empty."""
     known = {"$cond": [{"$isArray": field}, field, []]}
     return {"$concatArrays": [known, {"$setDifference": [{"$literal": [*ids]}, known]}]}

@@ -1,6 +1,6 @@
-"""``vulnerabilities.attribute``: make versions equal to what advisories say about them.
+"""``vulnerabilities.attribute``: attributes advisories to the versions of packages.
 
-``vulnerabilities.audit``: whether they are.
+``vulnerabilities.audit``: checks the attribution of random packages.
 """
 
 import time
@@ -26,24 +26,24 @@ from workers.app import app
 from workers.process.runtime import Stopping
 
 REQUEUE_PAUSE = 1.0
-"""Seconds before a message goes back when its state cannot be kept."""
+"""Seconds before a message returns to the queue if its state cannot be stored."""
 
 log = structlog.get_logger(__name__)
 
 
 class AttributionFailed(Exception):
-    """The work is in the dead letters; the text says why and under which id."""
+    """The task became a dead letter; the text has the reason and the dead letter's id."""
 
 
 class AuditFailed(Exception):
-    """There is no report; the text says why. The next day's audit tries again."""
+    """The audit failed; the text has the reason. The audit of the next day tries again."""
 
 
 @app.task(bind=True, name=ATTRIBUTE, throws=(AttributionFailed,))
 def attribute_packages(self: Task, *args: Any, **kwargs: Any) -> str:  # type: ignore[type-arg]
-    """Make the versions of some packages equal to what advisories say about them.
+    """Attribute advisories to the versions of some packages.
 
-    Safe to repeat. Packages that the graph lacks need nothing. The keywords are those of
+    Safe to repeat. Packages that are not in the graph are skipped. The keywords are those of
     :class:`ssc_ingest.work.arguments.AttributePackages`.
     """
     request: Any = self.request
@@ -72,7 +72,7 @@ def attribute_packages(self: Task, *args: Any, **kwargs: Any) -> str:  # type: i
 
 @app.task(name=AUDIT, ignore_result=False, throws=(AuditFailed,))
 def audit_attribution(**kwargs: Any) -> dict[str, Any]:
-    """Evaluate packages drawn by chance from scratch; returns what differs in the graph.
+    """Evaluate the advisories of random packages again; returns the differences to the graph.
 
     The keywords are those of :class:`ssc_ingest.work.arguments.AuditAttribution`.
     """
@@ -92,7 +92,7 @@ async def _audit(resources: Resources, kwargs: dict[str, Any]) -> dict[str, Any]
 
 
 async def _deliver(resources: Resources, message: TaskMessage) -> str | Again:
-    """The summary, or the decision to try again later, which has been carried out."""
+    """The summary, or the decision to try again later; the message is then in the delayed set."""
     try:
         return await _attribute(resources, message)
     except RedisError:
@@ -131,7 +131,7 @@ async def _attribute(resources: Resources, message: TaskMessage) -> str:
     for name in request.names:
         try:
             purls.add(cls.ref(name).purl)
-        except InvalidName:  # advisories name packages that no registry can have
+        except InvalidName:  # some advisories have names that are invalid in the registry
             log.debug("package_unnamable", name=name)
     done = await resources.attributor.attribute(request.ecosystem, purls)
     log.info("packages_attributed", packages=done.packages, changed=done.changed)

@@ -1,7 +1,7 @@
-"""``vulnerabilities.sync``: bring the advisories in MongoDB up to date.
+"""``vulnerabilities.sync``: updates the advisories in MongoDB from OSV.
 
-A sync takes longer than any visibility timeout, so its task is acknowledged when it begins: the
-request in Redis takes the place of the message, and the sweep that of redelivery.
+A sync takes longer than the visibility timeout, so its task is acknowledged when it starts. The
+request in Redis replaces the message, and the sweep replaces redelivery.
 """
 
 from dataclasses import asdict
@@ -26,11 +26,11 @@ log = structlog.get_logger(__name__)
 
 
 class BadCall(Exception):
-    """The arguments make no sense; the text says why, and the dead letter's id."""
+    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 class SyncFailed(Exception):
-    """An ecosystem could not be synced; the text says which and why, and what was done."""
+    """A sync failed; the text has the report of every ecosystem."""
 
 
 @app.task(
@@ -43,15 +43,15 @@ class SyncFailed(Exception):
 def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # type: ignore[type-arg]
     """Sync one ecosystem or all; returns a report for each.
 
-    Safe to repeat: where a sync is under way, that one carries out this request, too. The keywords
-    are those of :class:`ssc_ingest.work.arguments.SyncVulnerabilities`.
+    Safe to repeat: a sync in progress also executes this request. The keywords are those of
+    :class:`ssc_ingest.work.arguments.SyncVulnerabilities`.
     """
     keywords = {**kwargs, **({"args": list(args)} if args else {})}
     runtime = app.runtime
     try:
         ended = runtime.run(_sync(runtime, str(self.request.id), keywords), is_run=True)
     except Stopping:
-        raise Ignore from None  # the request was handed over
+        raise Ignore from None  # the next process executes the request
     if any(each.get("error") and not each["absent"] for each in ended):
         raise SyncFailed(str(ended))
     return ended
@@ -78,10 +78,10 @@ async def _sync(runtime: Runtime, task_id: str, kwargs: dict[str, Any]) -> list[
 
 
 def _requests(kwargs: dict[str, Any]) -> list[SyncRequest]:
-    """The requests that a call makes.
+    """The requests of a call.
 
     Raises:
-        InvalidArguments: the call makes no sense.
+        InvalidArguments: the arguments are invalid.
     """
     if "args" in kwargs:
         raise InvalidArguments("the arguments are keywords: ecosystem=..., full=...")

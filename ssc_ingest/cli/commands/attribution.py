@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 
 MAX_SHOWN = 10
-"""Packages of a level that are listed."""
+"""Maximum number of packages to list per level."""
 
 
 def register(commands: typer.Typer) -> None:
@@ -48,15 +48,19 @@ def attribute(
         bool, typer.Option("--all", help="All packages of the ecosystem that are in the graph.")
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="With --all: do not go on where the last one ended.")
+        bool,
+        typer.Option(
+            "--restart",
+            help="With --all: start again instead of continuing an interrupted command.",
+        ),
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Make versions in the graph equal to what the advisories in MongoDB say about them.
+    """Attribute the advisories in MongoDB to the versions in the graph.
 
-    Workers do this by themselves when advisories change. Use it to repair a graph, or after a
-    change of MALWARE_SCORE. It works without workers. With --all it shows its progress; Ctrl-C does
-    no harm, and the next --all goes on from there.
+    Workers do this automatically when advisories change. Use this command to repair a graph, or
+    after a change of MALWARE_SCORE. It works without workers. You may press Ctrl-C at any time: the
+    next --all continues.
 
     [cyan]ssc-ingest vulnerabilities attribute pypi django flask[/cyan]
 
@@ -78,20 +82,20 @@ def attribute(
 
 def audit(
     packages: Annotated[
-        int, typer.Argument(metavar="N", min=1, help="Packages to examine, drawn by chance.")
+        int, typer.Argument(metavar="N", min=1, help="Number of random packages to examine.")
     ] = 1000,
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Evaluate packages drawn by chance from scratch, and count those that differ in the graph.
+    """Compare random packages in the graph with their advisories, and count the differences.
 
-    It tells which share of all packages can differ at most, with 95% confidence: if none of 1,000
-    differs, 0.3%. Packages that differ are attributed again within a minute, by the workers. The
+    It shows an upper bound of the share of all packages that differ, with 95% confidence: 0.3% if
+    none of 1,000 differs. Workers attribute the packages that differ again within a minute. The
     schedule vulnerabilities_audit does the same every day.
 
     [cyan]ssc-ingest vulnerabilities audit 5000[/cyan]
 
-    Exits with 1 if a package differs.
+    The exit code is 1 if a package differs.
     """
     report = asyncio.run(_audit(packages))
     if as_json:
@@ -109,27 +113,33 @@ def affected(
     *,
     dependents: Annotated[
         bool,
-        typer.Option("--dependents", help="Also versions of other packages that may pull one."),
+        typer.Option(
+            "--dependents", help="Also show versions of other packages that may pull one."
+        ),
     ] = False,
     depth: Annotated[
-        int, typer.Option("--depth", min=1, max=100, help="With --dependents: levels to follow.")
+        int,
+        typer.Option(
+            "--depth", min=1, max=100, help="With --dependents: number of levels to follow."
+        ),
     ] = 1,
     optional: Annotated[
-        bool, typer.Option("--optional", help="With --dependents: optional requirements count.")
+        bool,
+        typer.Option("--optional", help="With --dependents: follow optional requirements, too."),
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show which versions an advisory affects, and which versions of other packages may pull one.
+    """Show the versions that an advisory affects, and other versions that may pull them.
 
-    A version is on the first level on which one of its constraints admits a version of the level
+    A version is on the first level where one of its constraints accepts a version of the level
     before. Optional requirements count only with --optional. Numbers in brackets are serial
-    numbers: the place of a version among those of its package.
+    numbers: the position of a version in the order of its package's versions.
 
     [cyan]ssc-ingest vulnerabilities affected PYSEC-2021-114[/cyan]
 
     [cyan]ssc-ingest vulnerabilities affected GHSA-jfh8-c2jp-5v3q --dependents --depth 3[/cyan]
 
-    Exits with 1 if MongoDB does not have the advisory.
+    The exit code is 1 if the advisory is not in MongoDB.
     """
     found = asyncio.run(_affected(advisory, depth=depth if dependents else 0, optional=optional))
     if as_json:
@@ -191,7 +201,7 @@ async def _attribute(
         if restart:
             await walk.restart()
         elif behind := await walk.cursor():
-            output.say(f"goes on behind {behind}; --restart begins anew", stderr=True)
+            output.say(f"continues after {behind}; --restart starts again", stderr=True)
         return await _walk(walk, quiet=quiet)
 
 
@@ -232,7 +242,7 @@ async def _audit(packages: int) -> "AuditReport":
 
 
 def print_audit(report: "AuditReport") -> None:
-    """The report in a sentence or two."""
+    """Print the report."""
     share = f"{report.bound:.2%}"
     output.say(
         f"{report.differing} of {output.count(report.examined, 'package')} "

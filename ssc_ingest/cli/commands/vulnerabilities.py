@@ -1,4 +1,4 @@
-"""``vulnerabilities``: syncs advisories, shows one, shows how current they are."""
+"""``vulnerabilities``: syncs advisories, and shows them and the state of the syncs."""
 
 import asyncio
 import logging
@@ -40,36 +40,36 @@ def sync(
     *,
     full: Annotated[
         bool,
-        typer.Option("--full", help="Compare all records, also those that are not said to differ."),
+        typer.Option("--full", help="Compare all records, not only those in the list of changes."),
     ] = False,
     from_: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="PATH",
-            help="A folder or zip file with a copy of an OSV bucket, instead of OSV_URL.",
+            help="Read a folder or zip file with a copy of an OSV bucket instead of OSV_URL.",
         ),
     ] = None,
     accept_removals: Annotated[
         bool,
         typer.Option(
             "--accept-removals",
-            help="Withdraw and remove as many records as the source says (VULNERABILITIES_BRAKE).",
+            help="Withdraw and remove all records that the source does (no VULNERABILITIES_BRAKE).",
         ),
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Bring the advisories in MongoDB up to date.
+    """Update the advisories in MongoDB from OSV.
 
-    The first sync of an ecosystem reads its whole dump. Later ones request the records that have
-    changed. Packages whose advisories have changed are queued; workers attribute them. The schedule
-    does the same every 30 minutes.
+    The first sync of an ecosystem reads its whole dump. Later ones request changed records.
+    Packages with changed advisories are queued, and workers attribute them. The schedule
+    vulnerabilities_sync does the same every 30 minutes.
 
     [cyan]ssc-ingest vulnerabilities sync[/cyan]
 
     [cyan]ssc-ingest vulnerabilities sync pypi --from /srv/osv[/cyan]
 
-    Exits with 1 if an ecosystem could not be synced. Ctrl-C does no harm: the next sync continues.
+    The exit code is 1 if a sync failed. You may press Ctrl-C at any time: the next sync continues.
     """
     ended = asyncio.run(
         _sync(ecosystem, full=full, path=from_, accept_removals=accept_removals, quiet=as_json)
@@ -91,21 +91,20 @@ def show(
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show an advisory, or the affected versions of a package and where to go from them.
+    """Show an advisory, or a package's affected versions and the nearest unaffected releases.
 
-    Of an advisory: what it reports, its score, the packages and ranges that it names.
+    For an advisory: its kind, score, packages and ranges.
 
     [cyan]ssc-ingest vulnerabilities show PYSEC-2021-114[/cyan]
 
-    Of a package: its affected versions in the graph, and for each the nearest release that is not
-    affected: the next later one, otherwise the last earlier one; prereleases and yanked versions
-    are passed over.
+    For a package: its affected versions in the graph. For each, the nearest unaffected release: the
+    next later one, or else the last earlier one, without prereleases and yanked versions.
 
     [cyan]ssc-ingest vulnerabilities show pkg:pypi/django[/cyan]
 
     [cyan]ssc-ingest vulnerabilities show pkg:maven/org.slf4j/slf4j-api@1.7.0 --json[/cyan]
 
-    Exits with 1 if MongoDB does not have the advisory, or the graph the package.
+    The exit code is 1 if the advisory is not in MongoDB, or the package is not in the graph.
     """
     if subject.strip().lower().startswith("pkg:"):
         asyncio.run(show_package(subject, as_json=as_json))
@@ -115,11 +114,11 @@ def show(
 
 @commands.command("status")
 def status(*, as_json: output.JSONOption = False) -> None:
-    """Show how current the advisories of each ecosystem are, and which could not be read.
+    """Show the last sync of each ecosystem, and unreadable advisories.
 
     [cyan]ssc-ingest vulnerabilities status[/cyan]
 
-    Exits with 1 if the last sync of an ecosystem failed.
+    The exit code is 1 if the last sync of an ecosystem failed.
     """
     asyncio.run(_status(as_json=as_json))
 
@@ -128,19 +127,17 @@ def status(*, as_json: output.JSONOption = False) -> None:
 def import_cwes(
     path: Annotated[
         Path,
-        typer.Argument(
-            metavar="FILE", help="The catalogue of MITRE: cwec_v4.x.xml, or the zip file of it."
-        ),
+        typer.Argument(metavar="FILE", help="MITRE's catalogue: cwec_v4.x.xml, or its zip file."),
     ],
 ) -> None:
-    """Import the catalogue of weaknesses (CWE) from its official XML file.
+    """Import MITRE's catalogue of weaknesses (CWE) from its XML file.
 
-    Advisories name weaknesses by id; readers find their descriptions in the collection `cwes`.
-    What other services wrote there stays. Without the catalogue, everything else works.
+    Advisories have the ids of weaknesses; readers find their descriptions in the collection `cwes`.
+    Data of other services in this collection stays. The catalogue is optional.
 
     [cyan]ssc-ingest vulnerabilities import-cwes cwec_v4.16.xml.zip[/cyan]
 
-    Exits with 1 if the file is not a catalogue.
+    The exit code is 1 if the file is not a catalogue.
     """
     count = asyncio.run(_import_cwes(path))
     output.say(f"{output.number(count)} weaknesses and categories imported")
@@ -221,7 +218,7 @@ def without_events() -> "Iterator[None]":
 
 
 class Bars:
-    """One progress bar for each ecosystem, and one line when it has ended."""
+    """One progress bar per ecosystem, which a line with the result replaces."""
 
     def __init__(self, *, shown: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -246,7 +243,7 @@ class Bars:
         self._bar.stop()
 
     def show(self, progress: "SyncProgress") -> None:
-        """Move the bar of an ecosystem."""
+        """Update the bar of an ecosystem."""
         name = progress.ecosystem
         if name not in self._tasks:
             self._tasks[name] = self._bar.add_task(name, total=progress.total)
@@ -268,7 +265,7 @@ def _is_failure(ended: "Ended") -> bool:
 
 
 def _sentence(ended: "Ended") -> str:
-    """What a sync did, on one line."""
+    """The result of a sync on one line."""
     from ssc_ingest.vulnerabilities.service import SyncFailure
 
     if isinstance(ended, SyncFailure):
@@ -337,4 +334,4 @@ async def _status(*, as_json: bool) -> None:
 
 
 MAX_PROBLEMS = 20
-"""Records with problems that are shown."""
+"""Maximum number of records with problems to show."""

@@ -1,4 +1,4 @@
-"""``vulnerabilities show PURL``: the affected versions of a package, and where to go from them."""
+"""``vulnerabilities show PURL``: a package's affected versions and the nearest unaffected ones."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,40 +23,40 @@ NO_RELEASE = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffectedVersion:
-    """A version that an advisory affects or warns of."""
+    """A version with an advisory or a warning."""
 
     version: str
     vulnerabilities: tuple[str, ...]
     mean: float | None
-    """``None``: none of its advisories has a score."""
+    """``None`` if no advisory has a score."""
     malicious: bool
     notices: tuple[str, ...]
     same_major: str | None
-    """The nearest release of its major line that is not affected."""
+    """The nearest unaffected release of its major line."""
     overall: str | None
-    """The nearest release that is not affected."""
+    """The nearest unaffected release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffectedPackage:
-    """What is known about the versions of a package."""
+    """The affected versions of a package."""
 
     purl: str
     synced_at: "datetime | None"
-    """When the ecosystem's advisories were synced; ``None``: nothing is known."""
+    """The last sync of the ecosystem's advisories; ``None``: vulnerabilities are unknown."""
     advisories: int
-    """Advisories in force that name the package."""
+    """Number of the package's advisories in force."""
     unusable: dict[str, tuple[str, ...]]
-    """By id, what of them could not be evaluated."""
+    """By advisory id: the parts that could not be evaluated."""
     versions: tuple[AffectedVersion, ...]
-    """The newest first."""
+    """Newest first."""
 
 
 async def show_package(purl: str, *, as_json: bool) -> None:
     """Print the affected versions of a package, or of one version of it.
 
     Raises:
-        Failed: the graph does not have it.
+        Failed: the package is not in the graph.
     """
     found = await _find(purl)
     if as_json:

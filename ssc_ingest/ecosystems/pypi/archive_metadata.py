@@ -1,4 +1,4 @@
-"""The metadata inside a release's files, of which as little is read as possible.
+"""Reads the metadata inside a release's files, with as few bytes as possible.
 
 - https://packaging.python.org/specifications/binary-distribution-format/
 - https://packaging.python.org/specifications/source-distribution-format/
@@ -18,26 +18,26 @@ from ssc_ingest.archives.zip_archive import ZipArchive
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 MAX_METADATA = 2 * 1024 * 1024
-"""Bytes of a metadata file; mostly its description, which is rarely above 100 kB."""
+"""Maximum bytes of a metadata file, mostly its description, which is rarely above 100 kB."""
 
 MAX_PACKED = 16 * 1024 * 1024
-"""Bytes of a gzipped source distribution that are read to find its metadata."""
+"""Maximum bytes to read of a gzipped source distribution."""
 
 MAX_UNPACKED = 128 * 1024 * 1024
-"""Bytes that are unpacked of it."""
+"""Maximum bytes to unpack of it."""
 
 
 @dataclass(slots=True)
 class SourceFiles:
-    """What a source distribution says about itself, as far as it was found."""
+    """The metadata files found in a source distribution."""
 
     pkg_info: bytes | None = None
     """Its core metadata."""
     requires: bytes | None = None
-    """``requires.txt`` of setuptools: what the last build has computed."""
+    """``requires.txt`` of setuptools: the result of the last build."""
 
     def pack(self) -> bytes:
-        """As one text for a store."""
+        """The files as one text for a store."""
         first, second = (
             b"" if part is None else b"+" + part for part in (self.pkg_info, self.requires)
         )
@@ -45,17 +45,17 @@ class SourceFiles:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "SourceFiles":
-        """What :meth:`pack` made."""
+        """The inverse of :meth:`pack`."""
         length, _, rest = packed.partition(b"\n")
         parts = rest[: int(length)], rest[int(length) :]
         return cls(*(part[1:] if part else None for part in parts))
 
 
 async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
-    """``METADATA`` of a wheel of the project (normalized name).
+    """Read ``METADATA`` of a wheel of the project (normalized name).
 
     Raises:
-        MalformedArchive: there is none, or several; or the wheel is damaged.
+        MalformedArchive: there is none or several, or the wheel is damaged.
         ArchiveTooLarge: it exceeds a limit.
         what the source raises.
     """
@@ -74,16 +74,17 @@ def _is_wheel_metadata(name: str) -> bool:
 
 
 def _is_of(folder: str, project: str) -> bool:
-    """Whether ``<name>-<version>.dist-info`` is of the project."""
+    """Whether ``<name>-<version>.dist-info`` belongs to the project."""
     return canonicalize_name(folder.rpartition("-")[0].rpartition("-")[0] or folder) == project
 
 
 async def source_metadata(
     sdist: ByteSource, filename: str, project: str, is_enough: Callable[[bytes], bool]
 ) -> SourceFiles:
-    """``PKG-INFO`` and ``requires.txt`` of a source distribution of the project (normalized name).
+    """Read ``PKG-INFO`` and ``requires.txt`` of a project's source distribution.
 
-    Reading ends with the ``PKG-INFO`` that ``is_enough``.
+    The project's name is normalized. Reading ends after a ``PKG-INFO`` for which ``is_enough`` is
+    true.
 
     Raises:
         MalformedArchive: it is damaged, and nothing was found before.
@@ -153,9 +154,9 @@ def _is_requires(name: str, project: str) -> bool:
 
 
 def requires_lines(content: bytes) -> list[str]:
-    """The lines of a ``requires.txt`` as ``Requires-Dist`` has them.
+    """The lines of a ``requires.txt`` in the form of ``Requires-Dist``.
 
-    It has sections for extras and for markers: ``[socks]``, ``[:os_name == "nt"]``, or both.
+    It has sections for extras, markers, or both: ``[socks]``, ``[:os_name == "nt"]``.
     """
     lines, condition = [], ""
     for raw in content.decode(errors="replace").splitlines():

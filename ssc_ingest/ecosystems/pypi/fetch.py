@@ -75,7 +75,7 @@ class ProjectReader:
         by_name = {release.name: release for release in page.releases}
         to_read = [
             by_name[version.name]
-            for version in reversed(versions)  # the newest ones, should the budget not last
+            for version in reversed(versions)  # newest first, because the budget may be too small
             if version.name not in known or (request.full and version.name == latest)
         ]
         reader = ReleaseReader(self._client, self._endpoints, name, latest)

@@ -79,8 +79,8 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
 def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
     """Read the ``PKG-INFO`` of a source distribution.
 
-    Its requirements are those of the release if it says so: since version 2.2, what it has is
-    static, unless it is named as dynamic. Otherwise they are unknown.
+    Since version 2.2, its fields are those of the release, unless ``Dynamic`` lists them. Otherwise
+    its requirements are unknown.
 
     Raises:
         MalformedMetadata: it has no name, or too many requirements.
@@ -94,7 +94,7 @@ def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
 
 
 def _headers(body: bytes) -> RawMetadata:
-    # Decoded here: one byte that is not UTF-8 would make the parser drop all values of its field.
+    # Decoded here, because the parser drops all values of a field with invalid UTF-8.
     content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
     return parse_email(headers + "\n\n")[0]
@@ -142,7 +142,7 @@ class _JSONDocument(BaseModel):
 def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetadata]:
     """Read ``/pypi/<project>/json`` or ``/pypi/<project>/<version>/json``.
 
-    PyPI has ``null`` for requirements that it could not read.
+    PyPI has ``null`` for requirements that it cannot read.
 
     Returns:
         The version that the document describes, and its metadata.
@@ -173,8 +173,8 @@ def _license(
 ) -> tuple[str | None, str | None]:
     """The licence from the best of three fields.
 
-    Classifiers name several licences without saying whether one may choose, so they come last,
-    except before the whole text of a licence.
+    Classifiers do not say whether several licences are alternatives. So they come last, but before
+    the full text of a licence.
     """
     if expression:
         return license_facts(expression)

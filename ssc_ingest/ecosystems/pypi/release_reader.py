@@ -1,12 +1,12 @@
-"""What releases say about themselves, from the first of several sources that can be read.
+"""Reads the metadata of releases from the first readable source.
 
 =====================================  ============================================================
-1. metadata file (PEP 658)             of the best file, then of others of the release
-2. JSON API                            ``requires_dist`` may be ``null``, which is unknown
-3. ``METADATA`` in a wheel             by ranges: its directory, then that member
-4. ``PKG-INFO`` in an sdist            if it says that its requirements are final
-5. ``requires.txt`` in an sdist        what it has is taken, and the requirements stay unknown: they
-                                       are those of the machine that made the sdist
+1. metadata file (PEP 658)             of the best file, then of other files
+2. JSON API                            ``requires_dist`` may be ``null``: unknown
+3. ``METADATA`` in a wheel             by ranges: its directory, then the member
+4. ``PKG-INFO`` in an sdist            if its requirements are final
+5. ``requires.txt`` in an sdist        its requirements are used but stay unknown, because they
+                                       depend on the publisher's machine
 =====================================  ============================================================
 """
 
@@ -48,24 +48,24 @@ from ssc_ingest.http.request_scope import store_result, stored_result
 from ssc_ingest.models import VersionName
 
 MAX_DOCUMENT = 64 * 1024 * 1024
-"""Bytes of a JSON document; the largest pages of PyPI (some 30,000 files) have about 20 MB."""
+"""Maximum bytes of a JSON document; PyPI's largest pages (about 30,000 files) have 20 MB."""
 
 MAX_WHOLE_FILE = 32 * 1024 * 1024
-"""Bytes of a file that is read as a whole because its server has no parts of it."""
+"""Maximum bytes of a file that is read as a whole, if its server does not support ranges."""
 
 METADATA_FILES = 3
 WHEELS = 2
 SDISTS = 1
-"""Files of one release that are tried."""
+"""Maximum number of source distributions to try per release."""
 
 VERSION_BUDGET = 16, 48 * 1024 * 1024
 PACKAGE_BUDGET = 2000, 512 * 1024 * 1024
-"""Requests and bytes for reading in files, in one execution."""
+"""Maximum requests and bytes for reading inside files, per execution."""
 
 _SDISTS = (".tar.gz", ".tgz", ".zip")
 
 _Permanent = (DigestMismatch, MalformedMetadata, ResponseTooLarge)
-"""What does not change any more about one document; another one may do."""
+"""Permanent errors of one document; another document may be readable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Description:
 
     @property
     def is_known(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether all requirements are known."""
         return self.requirements is not None and self.requirements.complete
 
 
@@ -86,7 +86,7 @@ Source = Callable[[], Awaitable[Description | None]]
 
 
 class ReleaseReader:
-    """Reads the releases of one project, by the sources above."""
+    """Reads the releases of one project."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ReleaseReader:
         project: str,
         latest: VersionName | None,
     ) -> None:
-        """``project`` is the normalized name, ``latest`` the release of the project's document."""
+        """``project``: normalized name; ``latest``: the release of the project's document."""
         self._client = client
         self._endpoints = endpoints
         self._project = project
@@ -103,7 +103,7 @@ class ReleaseReader:
         self._budget = TransferBudget(*PACKAGE_BUDGET)
 
     async def describe(self, release: Release) -> Description | None:
-        """What the release says; ``None`` if nothing can be read.
+        """The metadata of a release; ``None`` if no source is readable.
 
         Raises:
             RateLimited, RegistryUnavailable: try again later.
@@ -142,7 +142,7 @@ class ReleaseReader:
         return await off_loop(len(body), _read_metadata_file, body, file.url)
 
     async def _from_json(self, version: VersionName) -> Description | None:
-        """The JSON API's document about the release, or else the one about the project."""
+        """The metadata from the JSON document of the release, or else of the project."""
         path = (self._project, quote(version, safe=""), "json")
         found: Description | None = None
         with suppress(*_Permanent):
@@ -153,7 +153,7 @@ class ReleaseReader:
         return found
 
     async def _from_json_at(self, url: str, version: VersionName) -> Description | None:
-        """What the document says, if it describes this version."""
+        """The metadata from a JSON document, if it describes this version."""
         try:
             document = await self._client.get_immutable(url, max_bytes=MAX_DOCUMENT)
         except (ResourceForbidden, ResourceNotFound):
@@ -196,7 +196,7 @@ class ReleaseReader:
         )
 
     async def _inside(self, file: DistributionFile, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What was found inside of a file, for this execution and the next; empty for nothing."""
+        """The metadata inside a file, kept for the next execution; empty if there is none."""
         found = stored_result(file.url)
         if found is None:
             try:
@@ -208,7 +208,7 @@ class ReleaseReader:
 
 
 def _better(one: Description | None, other: Description | None) -> Description | None:
-    """The first one, with the requirements of the other if these say more."""
+    """The first description, with the requirements of the other one if they are more complete."""
     if one is None or other is None:
         return one or other
     if other.is_known or one.requirements is None:
@@ -236,7 +236,7 @@ def _read_json_document(body: bytes, url: str, version: VersionName) -> Descript
 
 
 def _read_source_files(files: SourceFiles, project: str, url: str) -> Description:
-    """Raises MalformedMetadata if the ``PKG-INFO`` is none, and there is no ``requires.txt``."""
+    """Raises MalformedMetadata if ``PKG-INFO`` is invalid and ``requires.txt`` is missing."""
     metadata = ReleaseMetadata(project, None)
     if files.pkg_info is not None:
         try:

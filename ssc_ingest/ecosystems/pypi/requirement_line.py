@@ -1,4 +1,4 @@
-"""One ``Requires-Dist`` line: what it requires, and where it applies."""
+"""Parses one ``Requires-Dist`` line: the requirement and its environments."""
 
 import re
 from dataclasses import dataclass, replace
@@ -17,11 +17,11 @@ from ssc_ingest.errors import InvalidName
 from ssc_ingest.models import PackageRef
 
 MAX_LINE_LENGTH = 16 * 1024
-"""Of a longer line, only what stands before its marker is read: nested markers make the parser's
-time grow with their length."""
+"""Of a longer line, only the part before the marker is read, because the parser is slow for long
+nested markers."""
 
 
-# Before PEP 440 any text could follow an operator; the rest of the line is like today.
+# Before PEP 440 any text could follow an operator; the rest of the line has today's form.
 _LEGACY_SPECIFIERS = re.compile(
     r"([\w.-]+ ?(?:\[[^\]]*\])?) ?\(? ?([<>=!~][^;]*?) ?\)? ?(;.*)?", re.ASCII
 )
@@ -30,32 +30,30 @@ _NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,200})\s*[<>=!~(\[@]", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A requirement on one project."""
+    """A requirement of one project."""
 
     package: PackageRef
     interval: SpecifierInterval
     specifiers: SpecifierSet | None
-    """``None`` where ``text`` is not one."""
+    """``None`` if ``text`` is not a specifier set."""
     text: str
     """The specifiers, or ``@`` and an address; empty for any version."""
     marker: str = ""
     extras: tuple[str, ...] = ()
     """Extras of the required project, normalized."""
     environments: frozenset[int] = EVERYWHERE
-    """Where it applies to an installation without extras."""
+    """The environments in which it applies without extras."""
     extras_that_take_it: tuple[str, ...] | None = ()
-    """Extras of this release, normalized, with which it applies; without one, it does not.
-    ``None`` if there are too many."""
+    """Normalized extras of this release that activate it. ``None`` if there are too many."""
     readable: bool = True
 
 
-# The lines of a project hardly change from release to release, nor popular ones from
-# project to project.
+# Most lines are equal in all releases of a project, and popular ones in many projects.
 @lru_cache(maxsize=16_384)
 def read_line(text: str) -> Line | None:
-    """Read a line; ``None`` if it is no requirement.
+    """Parse a line; ``None`` if it is not a requirement.
 
-    Of one that is :attr:`not readable <Line.readable>`, the project is known, and perhaps more.
+    Of an :attr:`unreadable <Line.readable>` line, at least the project is known.
     """
     try:
         if len(text) <= MAX_LINE_LENGTH:
@@ -87,7 +85,7 @@ def _parse(text: str) -> Line | None:
         package = project(specification.name)
         interval = ALL if specification.url else interval_of(specification.specifier)
         marker = str(specification.marker or "")
-        # A marker may be valid although its normal form is not.
+        # The normal form of a valid marker may be invalid.
         environments = environments_of(marker) if marker else EVERYWHERE
         with_extras = () if environments else extras_of(marker)
     except (InvalidRequirement, InvalidMarker, InvalidName):

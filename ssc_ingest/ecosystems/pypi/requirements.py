@@ -1,4 +1,4 @@
-"""From ``Requires-Dist`` lines to the requirements of a plain installation, and of extras.
+"""Converts ``Requires-Dist`` lines to the requirements of an installation and of its extras.
 
 https://packaging.python.org/specifications/dependency-specifiers/
 """
@@ -18,7 +18,7 @@ from ssc_ingest.ecosystems.pypi.requirement_line import Line, read_line
 from ssc_ingest.models import ANY_VERSION, Purl, Requirement
 
 MAX_EXTRAS = 2 * 1024 * 1024
-"""Characters of the requirements of all extras. The largest releases have some 100,000."""
+"""Maximum characters of the requirements of all extras. The largest releases have about 100,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Requirements:
     installed: tuple[Requirement, ...]
     unreadable: tuple[str, ...] = ()
     extras: str | None = None
-    """JSON object: for each extra, normalized, the lines that apply with it only."""
+    """JSON object: for each normalized extra, the lines that apply only with it."""
     complete: bool = True
-    """False if the extras have more requirements than can be kept."""
+    """False if the extras have too many requirements to store."""
 
 
 def requirements_of(lines: Iterable[str]) -> Requirements:
@@ -41,11 +41,11 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
     - If several lines name one project, the lines whose markers are true for the newest CPython
       on Linux apply together; without such a line, the smallest range around all applies. Each
       of them is in the requirement's ``declared``.
-    - A line that counts with an extra only is in ``extras``, once for each such extra.
+    - A line that applies only with an extra is in ``extras``, once for each such extra.
     - A direct reference (``name @ https://...``) allows any version.
-    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version; one
-      that is too long, or too deeply nested, applies everywhere unless it is for an extra; a line
-      that is not a requirement at all is skipped. All these lines are in ``unreadable``.
+    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version. A too
+    long or too deeply nested one applies everywhere unless it is for an extra. A line that is not a
+    requirement is skipped. All these lines are in ``unreadable``.
     """
     by_package: dict[Purl, list[Line]] = {}
     unreadable: dict[str, None] = {}
@@ -71,7 +71,7 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
 
 
 def _table(by_extra: Mapping[str, Iterable[str]]) -> str:
-    """Equal requirements of extras make equal text, so that releases share it."""
+    """Equal requirements of extras give equal text, so that releases can share it."""
     table = {extra: list(by_extra[extra]) for extra in sorted(by_extra)}
     return json.dumps(table, ensure_ascii=False, separators=(",", ":"))
 
@@ -93,7 +93,7 @@ def _declaration(line: Line, constraints: str) -> dict[str, Any]:
 
 
 def _means(line: Line, constraints: str) -> bool:
-    """Whether the graph's constraint accepts what the line does, and nothing else."""
+    """Whether the graph's constraint and the line accept the same versions."""
     if line.specifiers is None:
         return constraints == line.text
     return line.specifiers == SpecifierSet("" if constraints == ANY_VERSION else constraints)

@@ -25,11 +25,11 @@ from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
 MAX_ADVICE = 1000
-"""Characters of a project's status."""
+"""Maximum length of a project's status."""
 
 MEDIA_TYPE = "application/vnd.pypi.simple.v1+json"
 
-# No blanks at the ends, no control characters, no "." or ".." that would climb a URL's path.
+# No spaces at the ends, no control characters, no "." or ".." in the path of a URL.
 VersionText = Annotated[
     str,
     StringConstraints(
@@ -93,14 +93,14 @@ class MetadataFile:
 
 @dataclass(frozen=True, slots=True)
 class DistributionFile:
-    """A wheel or a source distribution, for instance."""
+    """A file of a release, such as a wheel or source distribution."""
 
     filename: str
     url: str
     size: int | None = None
-    """In bytes, if the index has it."""
+    """In bytes; ``None`` if the index does not have it."""
     sha256: str | None = None
-    """If the index has it."""
+    """``None`` if the index does not have it."""
 
     @property
     def is_wheel(self) -> bool:
@@ -116,15 +116,15 @@ class Release:
     release_date: datetime | None
     yanked: bool
     requires_python: str | None = None
-    """Of the file that the newest CPython on Linux would install: files may differ."""
+    """From the file for the newest CPython on Linux; other files may differ."""
     metadata_files: tuple[MetadataFile, ...] = ()
-    """Those that are announced, best first, otherwise one that may exist."""
+    """The announced metadata files, best first, or else one that may exist."""
     files: tuple[DistributionFile, ...] = ()
     """Best first."""
 
     @property
     def metadata_file(self) -> MetadataFile | None:
-        """The one that speaks for the version."""
+        """The best metadata file."""
         return self.metadata_files[0] if self.metadata_files else None
 
 
@@ -141,7 +141,7 @@ class ProjectPage:
     serial: int | None = None
     skipped: tuple[str, ...] = ()
     advice: str | None = None
-    """What the project's status says against using it, with the reason if one is given."""
+    """The project's status if it advises against its use, with the reason if any."""
 
 
 def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
@@ -208,10 +208,10 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
 
 
 def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ...]:
-    """The metadata files that are announced, otherwise the best one that may exist.
+    """The announced metadata files, or else the best one that may exist.
 
-    An index older than PEP 714 announces none but may have them; ``false`` means no. If one of
-    them does not exist, a look into its wheel costs no more than a try for the next.
+    An index older than PEP 714 announces none but may have them; ``false`` means no. If it does not
+    exist, reading inside its wheel costs no more requests than trying the next one.
     """
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
@@ -227,7 +227,7 @@ def _address(file: _File, page_url: str) -> str:
 
 def _digest(digests: object) -> str | None:
     digest = digests.get("sha256") if isinstance(digests, dict) else None
-    # A digest that is no text is announced all the same: no content has it.
+    # A digest that is not text is kept as announced; no content matches it.
     return None if digest is None else str(digest)
 
 
