@@ -46,9 +46,14 @@ def digest(requirements: Iterable[Edge]) -> str:
     return FORMAT + blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def has_facts(stored: str | None) -> bool:
-    """Whether an absent fact of the version is none, and not an unknown one."""
-    return stored is not None and len(stored) == SIZE and stored.startswith(FORMAT)
+def has_facts(stored: str | None, *, unknown: bool) -> bool:
+    """Whether an absent fact of a version is none, and not an unknown one.
+
+    Args:
+        stored: the digest.
+        unknown: its ``requirements_unknown``: there may be more than was read.
+    """
+    return stored is not None and len(stored) == SIZE and stored.startswith(FORMAT) and not unknown
 
 
 def is_outdated(stored: str | None) -> bool:

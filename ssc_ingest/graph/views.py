@@ -343,7 +343,9 @@ def _version(node: Any, element_id: str | None, requirements: int) -> VersionVie
     return VersionView(
         element_id=element_id,
         requirements=requirements,
-        facts_known=has_facts(node.get("requirements_digest")),
+        facts_known=has_facts(
+            node.get("requirements_digest"), unknown=bool(node.get("requirements_unknown"))
+        ),
         **properties.VERSION.view(node, _names(VersionView)),
     )
 
