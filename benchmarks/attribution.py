@@ -1,4 +1,4 @@
-"""Attribution of one package, of a whole graph, and the blast radius of advisories.
+"""Measures attribution of one package and of a whole graph, and the blast radius of advisories.
 
 ``python -m benchmarks.attribution --versions 1000000``: first, without any server, a package with
 1,000 versions and 100 advisories. Then a graph whose packages require each other by a power law,
@@ -81,7 +81,7 @@ CREATE (version)-[:REQUIRE {parent_version_name: package.purl, constraints: CASE
 
 
 def main() -> None:
-    """Measure, and print what was measured."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attribution", description=__doc__)
     parser.add_argument("--versions", type=int, default=100_000, help="in the graph; 0: no graph")
     parser.add_argument("--samples", type=int, default=100, help="advisories to follow")
