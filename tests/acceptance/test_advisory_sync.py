@@ -1,7 +1,4 @@
-"""Syncs of advisories by real workers.
-
-Called by name, killed, stopped, and called with wrong arguments.
-"""
+"""Syncs of advisories by real workers: calls by name, kills, stops, and invalid arguments."""
 
 import asyncio
 from collections.abc import AsyncIterator
