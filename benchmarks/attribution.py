@@ -1,10 +1,10 @@
-"""Attribution of one package, of a whole graph, and the blast radius of advisories.
+"""Measures attribution of one package and of a whole graph, and the blast radius of advisories.
 
-``python -m benchmarks.attribution --versions 1000000``: first, without any server, a package with
-1,000 versions and 100 advisories. Then a graph whose packages require each other by a power law,
-with constraints of several kinds; one package in twenty has advisories. All of it is attributed,
-twice; then the blast radius is measured: of advisories drawn evenly, and of those about the ten
-most required packages that have some, which reach a large part of the graph.
+``python -m benchmarks.attribution --versions 1000000`` first attributes, without any server, 100
+advisories to a package with 1,000 versions. Then it creates a graph whose packages require each
+other by a power law, with several kinds of constraints; one package in twenty has advisories. It
+attributes the whole graph twice. Then it measures the blast radius of random advisories, and of
+advisories of the ten most required packages, which affect a large part of the graph.
 """
 
 import argparse
@@ -81,7 +81,7 @@ CREATE (version)-[:REQUIRE {parent_version_name: package.purl, constraints: CASE
 
 
 def main() -> None:
-    """Measure, and print what was measured."""
+    """Measure, and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attribution", description=__doc__)
     parser.add_argument("--versions", type=int, default=100_000, help="in the graph; 0: no graph")
     parser.add_argument("--samples", type=int, default=100, help="advisories to follow")
@@ -234,7 +234,7 @@ async def _walk(resources: Resources) -> dict[str, float]:
 
 
 async def _blast(resources: Resources, packages: int, samples: int) -> dict[str, Any]:
-    """Times of advisories drawn evenly, and of those about the most required packages."""
+    """Times for random advisories, and for those of the most required packages."""
     chance = Random(1)
     even = [chance.randrange(packages) // EVERY * EVERY for _ in range(samples)]
     popular = [number * EVERY for number in range(10)]

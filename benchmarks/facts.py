@@ -1,11 +1,10 @@
-"""What the facts of requirements and versions cost: the store, the writer, the graph's readers.
+"""Measures the costs of facts of requirements and versions: store, writer, the graph's readers.
 
-``python -m benchmarks.facts``: the same packages are written without facts, with those that npm's
-packages mostly have, and with those of crates. Then packages of the shape of ``web-sys``, ``tokio``
-and ``express``, without and with facts, are read as other services read them.
+``python -m benchmarks.facts`` writes the same packages without facts, with npm's typical facts, and
+with those of crates. Then it writes packages as large as ``web-sys``, ``tokio`` and ``express``,
+without and with facts, and reads them like other services.
 
-A release that knows no facts leaves them out: run in its folder, the same file measures what was
-before.
+A release without facts ignores them: the same file in its folder measures the state before.
 """
 
 import argparse
@@ -85,7 +84,7 @@ SHAPES: Mapping[str, tuple[str, int, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing some packages cost."""
+    """The cost of writing some packages."""
 
     cpu: float
     """Milliseconds of this process for a package."""
@@ -98,7 +97,7 @@ class Written:
 def package(
     name: str, kind: str, versions: int, required: int, *, features: int = 4, of: str = "npm"
 ) -> Package:
-    """A package of an ecosystem, with the facts of a kind of packages."""
+    """A package of an ecosystem, with facts of one kind."""
     random = Random(name)
     cls = ecosystem(of)
     ref = cls.ref(name)
@@ -150,7 +149,7 @@ def _features(count: int, number: int) -> str:
 
 
 async def write(driver: AsyncDriver, packages: Sequence[Package]) -> float:
-    """Write packages as a worker does; returns milliseconds of CPU for each."""
+    """Write packages like a worker; returns milliseconds of CPU per package."""
     remaining = iter(packages)
     async with GraphWriter(driver) as writer:
 
@@ -167,7 +166,7 @@ async def bulk(driver: AsyncDriver, kind: str, count: int, rounds: int) -> tuple
     """Write packages of a kind, and again without a change.
 
     Returns:
-        Milliseconds of CPU for a package, of the round with the least, for both.
+        Milliseconds of CPU per package for both, from the fastest round.
     """
     found = []
     for number in range(rounds + 1):  # the first is not counted: the server compiles its plans
@@ -183,7 +182,7 @@ async def bulk(driver: AsyncDriver, kind: str, count: int, rounds: int) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How services see a package."""
+    """A package as services read it."""
 
     status: int
     """Bytes of the answer about the package with all its versions."""
@@ -194,7 +193,7 @@ class Read:
 
 
 async def read(driver: AsyncDriver, name: str, *, with_facts: bool) -> Read:
-    """Write a package with what it requires, and read it as services do."""
+    """Write a package with its requirements, and read it like services."""
     kind, versions, required, features = SHAPES[name]
     async with driver.session() as session:
         await (await session.run(EMPTY)).consume()
@@ -228,7 +227,7 @@ async def _timed(driver: AsyncDriver, query: str, parameters: Mapping[str, Any])
 
 
 async def read_all(driver: AsyncDriver) -> dict[tuple[str, bool], Read]:
-    """What services see of all shapes, without and with facts."""
+    """The results of services' queries for all shapes, without and with facts."""
     return {
         (name, facts): await read(driver, name, with_facts=facts)
         for name in SHAPES
@@ -240,10 +239,10 @@ ResultT = TypeVar("ResultT")
 
 
 def on_a_graph(ask: Callable[[AsyncDriver], Awaitable[ResultT]]) -> tuple[ResultT, int]:
-    """Do something on a graph of its own.
+    """Run an action on a separate graph.
 
     Returns:
-        What that gave, and the bytes of the store after it was closed.
+        Its result, and the bytes of the store after the graph was closed.
     """
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(None, data_dir=Path(folder) / "stack")
@@ -290,7 +289,7 @@ def _reads(found: Mapping[tuple[str, bool], Read]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure on servers of its own, and print Markdown."""
+    """Measure on private servers, and print Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.facts", description=main.__doc__)
     parser.add_argument("--packages", type=int, default=600, help="of each kind in each round")
     parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")

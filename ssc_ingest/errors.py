@@ -140,7 +140,7 @@ class ResponseTooLarge(RegistryError):
 
 
 class ArchiveTooLarge(ResponseTooLarge):
-    """The archive has more members, larger ones, or more tightly packed ones than is read."""
+    """The archive exceeds a limit of members, size or compression ratio."""
 
 
 class MalformedMetadata(RegistryError):
@@ -148,7 +148,7 @@ class MalformedMetadata(RegistryError):
 
 
 class MalformedArchive(MalformedMetadata):
-    """The archive is damaged, encrypted, contradicts itself, or is not of the expected format."""
+    """The archive is damaged, encrypted, inconsistent, or has an unexpected format."""
 
 
 class InvalidArguments(IngestError):

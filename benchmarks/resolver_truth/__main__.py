@@ -20,7 +20,7 @@ RESOLVERS: Mapping[str, type[Resolver]] = {"npm": Npm, "cargo": Cargo, "pypi": P
 
 
 def main() -> None:
-    """Compare roots, and print the table; exits with 1 if any differs."""
+    """Compare roots, and print the table; the exit code is 1 if any differs."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.resolver_truth",
         description="Resolve packages from the graph alone, and compare with the ecosystem's tool. "

@@ -1,9 +1,9 @@
-"""The lock file that Cargo makes, from the graph, and Cargo's own.
+"""Cargo's lock file, resolved from the graph and by Cargo itself.
 
-After https://github.com/rust-lang/cargo/tree/master/src/cargo/core/resolver: a lock file is for
-all targets and has build requirements; versions of a crate that are compatible with each other
-are one; features of a crate are united; an optional crate is there if a feature that somebody
-asks for enables it, or would pass a feature to it (``crate?/feature``).
+After https://github.com/rust-lang/cargo/tree/master/src/cargo/core/resolver: a lock file covers
+all targets and has build requirements. Compatible requirements of a crate get one version with all
+their features. An optional crate is included if an enabled feature enables it or would pass a
+feature to it (``crate?/feature``).
 """
 
 import re
@@ -35,7 +35,7 @@ edition = "2021"
 
 
 class Cargo:
-    """Cargo as it is installed here, with the resolver of edition 2021."""
+    """The installed Cargo, with the resolver of edition 2021."""
 
     ecosystem = "cargo"
 
@@ -86,12 +86,12 @@ class Dependency:
 
 
 class MissingFeature(Exception):
-    """A version does not have a feature that somebody asks for."""
+    """A version does not have a required feature."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a crate, with what it says about its features."""
+    """A version of a crate, with its features."""
 
     crate: str
     version: StoredVersion
@@ -100,7 +100,7 @@ class Release:
 
     @cached_property
     def line(self) -> tuple[str, int, int, int]:
-        """Equal for versions that are compatible with each other."""
+        """Equal for compatible versions."""
         major, minor, patch, *_ = _order(self.version.name)[0]
         if major:
             return self.crate, major, 0, 0
@@ -108,7 +108,7 @@ class Release:
 
     @cached_property
     def implicit(self) -> frozenset[str]:
-        """The features that optional dependencies have unless ``dep:`` names them."""
+        """The implicit features of optional dependencies, which ``dep:`` disables."""
         hidden = {
             each[4:] for values in self.features.values() for each in values if each[:4] == "dep:"
         }
@@ -116,7 +116,7 @@ class Release:
         return frozenset(optional - hidden - self.features.keys())
 
     def enabled(self, features: Iterable[str], *, with_default: bool) -> list[Dependency]:
-        """The dependencies that these features enable, each with the features it must have.
+        """The dependencies that these features enable, each with its features.
 
         Raises:
             MissingFeature: the version has no such feature.
@@ -167,7 +167,7 @@ class _Crates:
         self._releases: dict[str, Release] = {}
 
     def candidates(self, dependency: Dependency) -> tuple[StoredVersion, ...]:
-        """The versions in the range that are not yanked, the highest first."""
+        """The versions in the range that are not yanked, highest first."""
         key = dependency.crate, dependency.range
         if key not in self._candidates:
             package = self._graph.package(dependency.crate)
@@ -204,13 +204,13 @@ class _Crates:
         return self._releases[version.purl]
 
     def is_unknown(self, dependency: Dependency) -> bool:
-        """Whether nobody has read the crate yet."""
+        """Whether the crate is not extracted yet."""
         return self._graph.package(dependency.crate) is None
 
 
 @dataclass
 class _State:
-    """What has been chosen, and what is still to be chosen."""
+    """The chosen versions, and the open dependencies."""
 
     active: dict[tuple[str, int, int, int], Release] = field(default_factory=dict)
     given: dict[tuple[str, int, int, int], frozenset[str]] = field(default_factory=dict)
@@ -255,7 +255,7 @@ class _Resolution:
         raise Unresolvable(f"no solution in {MAX_STEPS} steps")
 
     def _pop(self, state: _State) -> Dependency | None:
-        """The dependency that leaves the least choice."""
+        """The dependency with the fewest candidates."""
         if not state.frames:
             return None
         place = min(
@@ -272,7 +272,7 @@ class _Resolution:
     def _choose(
         self, before: _State, dependency: Dependency, candidates: Iterator[StoredVersion]
     ) -> _State | None:
-        """The state with the next candidate that fits."""
+        """The state with the next possible candidate."""
         for version in candidates:
             release = self._crates.release(dependency.crate, version)
             active = before.active.get(release.line)
@@ -298,7 +298,7 @@ class _Resolution:
 
 @lru_cache(maxsize=65_536)
 def _order(version: str) -> tuple[SemVer, tuple[tuple[int, int | str], ...]]:
-    """Cargo's order of versions, in which build metadata matters."""
+    """Cargo's order of versions, which includes build metadata."""
     build = version.partition("+")[2]
     parts = re.split(r"\.", build) if build else []
     key = tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts)

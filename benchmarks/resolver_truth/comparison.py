@@ -1,4 +1,4 @@
-"""Resolving from the graph, extracting what it lacks, and comparing with the tool."""
+"""Resolves from the graph, extracts missing packages, and compares with the tool."""
 
 import sys
 import tempfile
@@ -13,7 +13,7 @@ from benchmarks.resolver_truth.interface import Pins, Resolver, Root, Unresolvab
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the graph and the tool say of one root. A text is the reason for having no pins."""
+    """The results of the graph and the tool for one root. A text is the reason for a failure."""
 
     root: Root
     graph: Pins | str

@@ -1,4 +1,4 @@
-"""Servers and workers of our own, and extraction of packages by name through them."""
+"""Private servers and workers, which extract packages by name."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ AT_A_TIME = 400
 
 
 class Extraction:
-    """Workers that read the registries themselves, at the default rates."""
+    """Workers that read the registries at the default rates."""
 
     def __init__(self, fleet: Fleet, driver: Driver) -> None:
         self._fleet = fleet
         self.driver = driver
 
     def extract(self, name: str, packages: Iterable[str]) -> None:
-        """Add packages of an ecosystem to the graph; progress goes to the terminal.
+        """Add packages of an ecosystem to the graph; shows progress in the terminal.
 
         A package that the registry does not have stays a stub.
         """
@@ -43,7 +43,7 @@ class Extraction:
 
 @contextmanager
 def extraction(folder: Path, name: str) -> Iterator[Extraction]:
-    """Servers whose data stays in the folder, and the workers of one ecosystem."""
+    """Servers with their data in a folder, and the workers of one ecosystem."""
     with EmbeddedStack(load_settings(None, data_dir=folder / "stack")) as stack:
         addresses = stack.start()
         assert addresses.graph_uri

@@ -1,4 +1,4 @@
-"""What a resolver may read: the graph and nothing else."""
+"""The graph, the only data for a resolver."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class StoredPackage:
 
 @dataclass(frozen=True, slots=True)
 class StoredRequirement:
-    """A ``REQUIRE`` edge; ``declarations`` as in ``declared``, or what stands for it."""
+    """A ``REQUIRE`` edge; ``declarations`` as in ``declared``, or their equivalent."""
 
     purl: str
     name: str
@@ -57,7 +57,7 @@ class StoredRequirement:
 
 
 class Graph:
-    """Packages of one ecosystem. What was read is kept until :meth:`forget`.
+    """Packages of one ecosystem, cached until :meth:`forget`.
 
     Args:
         driver: to the graph.
@@ -74,7 +74,7 @@ class Graph:
         """Names by purl of the packages that were asked for and have not been extracted."""
 
     def package(self, name: str) -> StoredPackage | None:
-        """The package of that name, in any spelling; ``None`` if nobody has extracted it."""
+        """The package with a name, in any spelling; ``None`` if it is not extracted yet."""
         ref = self._ecosystem.ref(name)
         if ref.purl not in self._packages:
             rows = self._run(PACKAGE % self._ecosystem.identity.label, purl=ref.purl)
@@ -120,7 +120,7 @@ class Graph:
         return found
 
     def forget_missing(self) -> None:
-        """Ask the graph again for packages that it did not have."""
+        """Read the missing packages again at the next use."""
         self.missing.clear()
 
     def _run(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ class Graph:
 
 
 def _declarations(properties: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Each with the ``text`` of its range; ``*`` where the constraint is ``any``."""
+    """Each with the ``text`` of its range; ``*`` if the constraint is ``any``."""
     said = properties.get("declared")
     declared: list[dict[str, Any]] = (
         json.loads(said)

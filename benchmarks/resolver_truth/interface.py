@@ -1,4 +1,4 @@
-"""What an ecosystem's module has to offer."""
+"""The interface of an ecosystem's module."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ Pins = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A package that a project requires, in exactly this version."""
+    """A package that a project requires in exactly one version."""
 
     name: str
     version: str
 
 
 class Unresolvable(Exception):
-    """The resolver or the tool finds no solution; the text says why."""
+    """The resolver or the tool finds no solution; the text has the reason."""
 
 
 class Resolver(Protocol):
@@ -29,19 +29,19 @@ class Resolver(Protocol):
     """As the program's settings and queues spell it."""
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
-        """What an installation of the root takes, from the graph alone.
+        """The packages of an installation of the root, from the graph only.
 
-        A package that ``graph.package`` does not have counts as one without versions: the graph
-        notes it, and the resolver is asked again when it has been extracted. Work that such a
-        package cuts off is fine; a resolver may go on without it, to find more of them at once.
+        A package that ``graph.package`` does not have counts as one without versions. The graph
+        notes it, and the resolver is called again after its extraction. A resolver may stop at
+        such a package, or continue without it to find more of them at once.
 
         Raises:
             Unresolvable: there is no solution.
         """
 
     def lock(self, root: Root, folder: Path) -> Pins:
-        """What the ecosystem's tool writes into its lock file; ``folder`` is empty.
+        """The packages in the lock file of the ecosystem's tool; ``folder`` is empty.
 
         Raises:
-            Unresolvable: the tool says that there is no solution, or is not installed.
+            Unresolvable: the tool finds no solution or is not installed.
         """

@@ -1,10 +1,13 @@
-"""Ranges as npm and Cargo evaluate them: a prerelease needs a bound that names its release."""
+"""Ranges as in npm and Cargo: a prerelease needs a bound with the same release."""
 
 from ssc_ingest.ecosystems.semver import Alternative, Cut, SemVer
 
 
 def admits(range_: Alternative, version: SemVer, *, prereleases: bool = False) -> bool:
-    """Whether the version is in the range; ``prereleases``: whether any prerelease can be."""
+    """Whether the range contains the version; ``prereleases``.
+
+    Whether it may contain prereleases.
+    """
     if range_.interval is None:
         return False
     lower, upper = range_.interval

@@ -9,7 +9,7 @@ SHOWN = 12
 
 
 def table(found: Sequence[Comparison]) -> str:
-    """A row for each root, then the share, then the differences."""
+    """A row per root, then the share, then the differences."""
     lines = [
         "| root | packages of the tool | of the graph | equal? |",
         "|---|---:|---:|---|",

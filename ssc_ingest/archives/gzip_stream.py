@@ -41,7 +41,7 @@ class GzipStream:
         Raises:
             MalformedArchive: the file is damaged or truncated.
             ArchiveTooLarge: a limit is exceeded.
-            what the source raises.
+            IngestError: the errors of the source.
         """
         while len(self._unpacked) < size and await self._more():
             pass

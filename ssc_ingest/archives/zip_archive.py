@@ -67,7 +67,7 @@ class ZipArchive:
         Raises:
             MalformedArchive: it is not a zip archive, or is inconsistent.
             ArchiveTooLarge: it has too many members.
-            what the source raises.
+            IngestError: the errors of the source.
         """
         directory = await read_directory(source)
         members = await _off_loop(len(directory.content), _chosen, directory, wanted)
@@ -90,7 +90,8 @@ class ZipArchive:
         Raises:
             ArchiveTooLarge: it has more than ``max_size`` bytes or a too high compression ratio.
             MalformedArchive: it is encrypted, damaged, has an unsupported compression, or differs
-            from the central directory. what the source raises.
+                from the central directory.
+            IngestError: the errors of the source.
         """
         _check(member, max_size)
         room = self._directory_start - member.offset

@@ -44,8 +44,8 @@ def declared_beyond(
     """:func:`declared` of the distinct declarations; ``None`` if the edge says the same.
 
     Args:
-        edge: what the requirement says itself, as a declaration: ``{"optional": True}``.
-        declarations: all of the package's, ``text`` in those whose range is not the constraints.
+        edge: the edge's own properties as a declaration: ``{"optional": True}``.
+        declarations: all of the package, with ``text`` if a range differs from the constraints.
     """
     distinct = dict.fromkeys(map(_text, declarations))
     return None if list(distinct) == [_text(edge)] else f"[{','.join(distinct)}]"

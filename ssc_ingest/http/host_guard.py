@@ -51,7 +51,7 @@ class HostGuard:
 
         Raises:
             AwaitsTurn, RegistryPaused, RegistryUnreachable, RateLimited: the wait would be too
-            long.
+                long.
         """
         scope = current_scope()
         permission = await self._limiter.take(

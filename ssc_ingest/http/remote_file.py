@@ -109,8 +109,9 @@ class RemoteFile:
             MalformedArchive: the file ends before, or has changed while it was read.
             DigestMismatch: the whole file does not have its announced digest.
             ResponseTooLarge: the budget is exhausted, or the server does not support ranges and the
-            file is larger than ``max_whole``. ResourceNotFound, ResourceForbidden: the file is
-            unavailable. RateLimited, RegistryUnavailable: as :meth:`RegistryClient.get`.
+                file is larger than ``max_whole``.
+            ResourceNotFound, ResourceForbidden: the file is unavailable.
+            RateLimited, RegistryUnavailable: as :meth:`RegistryClient.get`.
         """
         end = start + length
         if not 0 <= start <= end <= await self.size():

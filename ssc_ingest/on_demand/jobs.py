@@ -191,11 +191,11 @@ class Jobs:
         return [Purl(purl) for purl in await self._follow(keys=_keys(job_id), args=args)]
 
     async def select_parts(self, job_id: str, pulled: Iterable[Installed]) -> set[Purl]:
-        """Note the selected parts of packages, before they are followed.
+        """Store the selected parts of packages, before their requirements are followed.
 
         Returns:
-            The packages whose requirements were followed already with fewer parts: those of the
-            added parts are to be followed now.
+            The packages that were already followed with fewer parts; now follow those of the added
+            parts.
         """
         pairs = [item for each in pulled for item in (each.purl, " ".join(sorted(each.parts)))]
         if not pairs:

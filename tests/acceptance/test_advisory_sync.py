@@ -1,4 +1,4 @@
-"""Syncs of advisories by real workers: called by name, killed, stopped, called wrongly."""
+"""Syncs of advisories by real workers: calls by name, kills, stops, and invalid arguments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ CONTROL = ("control", "celery")
 
 @pytest.fixture
 async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """MongoDB, empty."""
+    """An empty MongoDB."""
     async with open_store(vulnerabilities_uri, settings) as store:
         for name in await store.database.list_collection_names():
             await store.database[name].delete_many({})
@@ -31,7 +31,7 @@ async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[V
 
 @pytest.fixture
 def many_records(simulator: Simulator) -> None:
-    """A dump that takes seconds, of malware whose packages nobody has."""
+    """A dump that takes seconds, of malware whose packages are not in the graph."""
     records: list[dict[str, Any]] = [
         {
             "id": f"MAL-2026-{n}",
@@ -49,18 +49,18 @@ def many_records(simulator: Simulator) -> None:
 
 
 async def is_synced(store: VulnerabilityStore) -> bool:
-    """Whether a sync of npm was completed."""
+    """Whether a sync of npm is complete."""
     return (await store.syncs.get("npm")).synced_at is not None
 
 
 async def is_under_way(store: VulnerabilityStore) -> bool:
-    """Whether a sync of npm is somewhere in the middle."""
+    """Whether a sync of npm is in progress."""
     under_way = (await store.syncs.get("npm")).under_way
     return under_way is not None and under_way.position >= 1000
 
 
 async def assert_all_is_there(store: VulnerabilityStore, state: State, cypher: Cypher) -> None:
-    """Every record once, every package queued, no node in the graph, no request left."""
+    """Check: each record once, all packages queued, no node in the graph, no pending request."""
     assert await store._advisories.count_documents({}) == RECORDS
     assert (await store.syncs.get("npm")).counts.malware == RECORDS
     assert (await state.queues.lengths(["npm.fresh"]))["npm.fresh"] >= RECORDS / 200
@@ -72,7 +72,7 @@ async def assert_all_is_there(store: VulnerabilityStore, state: State, cypher: C
 async def test_a_killed_sync_is_continued(
     fleet: Fleet, many_records: None, store: VulnerabilityStore, state: State, cypher: Cypher
 ) -> None:
-    """``kill -9`` in the middle of a dump: when the lease has expired, the sweep continues it."""
+    """After ``kill -9`` in the middle of a dump, the sweep continues when the lease has expired."""
     worker = fleet.start(*CONTROL)
     fleet.send("vulnerabilities.sync", ecosystem="npm")
     await eventually(lambda: is_under_way(store))
@@ -88,7 +88,7 @@ async def test_a_killed_sync_is_continued(
 async def test_stopping_hands_a_sync_over(
     fleet: Fleet, many_records: None, store: VulnerabilityStore, state: State, cypher: Cypher
 ) -> None:
-    """SIGTERM does not wait for its end; the next worker continues at once."""
+    """SIGTERM stops the sync early; the next worker continues at once."""
     worker = fleet.start(*CONTROL)
     fleet.send("vulnerabilities.sync", ecosystem="npm")
     await eventually(lambda: is_under_way(store))

@@ -1,4 +1,4 @@
-"""Other services request packages through the stream, and know nothing else of this program."""
+"""Other services request packages through the stream, and use nothing else of this program."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ RETURN edge.constraints AS constraints, edge.parent_version_name AS parent
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
-    """Small packages, so that a thousand of them do not take minutes."""
+    """Small packages, so that a thousand of them take less than minutes."""
     with Simulator.start(packages=200, versions="1-3", requirements="0-1") as simulator:
         yield simulator
 
@@ -52,7 +52,7 @@ class Caller:
         self._state = state
 
     async def call(self, data: str, stream: str = STREAMS[0]) -> Any:
-        """The job of the message, when it has ended."""
+        """The job of the message, after its end."""
         entry: Any = await self._state.streams.xadd(stream, {"data": data})
         job = job_id(stream, entry)
 
@@ -68,7 +68,7 @@ class Caller:
 async def test_a_file_that_requires_a_package(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The edge is verbatim, also when the package was there; the same again changes nothing."""
+    """The edge is verbatim, also for an existing package; a repeated message changes nothing."""
     (package,) = simulator.packages("pypi", 1, start=150)
     (file,) = cypher(FILE, manager="PyPI")
     caller = Caller(state)
@@ -99,7 +99,7 @@ async def test_a_file_that_requires_a_package(
 async def test_a_version_that_requires_a_package(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The edge has the purl of the version's package, whatever the message says."""
+    """The edge has the purl of the version's package, regardless of the message."""
     parent, child = simulator.packages("npm", 2, start=150)
     caller = Caller(state)
     await caller.call(of_a_release("NPMPackage", parent.name))
@@ -116,7 +116,7 @@ async def test_a_version_that_requires_a_package(
 async def test_names_as_manifests_have_them(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Another case and another separator is the same package; an alias leads to the real one."""
+    """Another case or separator means the same package; an alias leads to the real one."""
     (nuget,) = simulator.packages("nuget", 1, start=150)
     (npm,) = simulator.packages("npm", 1, start=160)
     (file,) = cypher(FILE, manager="ANY")
@@ -139,7 +139,10 @@ async def test_names_as_manifests_have_them(
 async def test_a_parent_that_is_gone_is_its_own_reason(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A normal race: the file was deleted meanwhile. So has a file of another registry."""
+    """A normal race: the file was deleted in between.
+
+    A file of another registry has its own reason, too.
+    """
     (package,) = simulator.packages("cargo", 1, start=150)
     (file,) = cypher(FILE, manager="Cargo")
     (other,) = cypher(FILE, manager="NPM")
@@ -183,7 +186,7 @@ async def test_the_later_constraints_stay(
 async def test_the_task_is_a_second_line(
     shared_fleet: Fleet, simulator: Simulator, state: State, servers: Servers
 ) -> None:
-    """It reports what it took, under the names that operators know; senseless calls are letters."""
+    """The task reports its messages under the usual names; invalid calls become dead letters."""
     (package,) = simulator.packages("pypi", 1, start=170)
     await Caller(state).call(of_main("PyPIPackage", package.name))
     stranger = Celery(broker=servers.redis(1), backend=servers.redis(2))
@@ -209,7 +212,7 @@ async def test_the_task_is_a_second_line(
 async def test_commands_show_the_streams(
     shared_fleet: Fleet, simulator: Simulator, state: State, tmp_path: Path
 ) -> None:
-    """``status`` and ``check``: readers, unread and pending entries, what became of messages."""
+    """``status`` and ``check`` show readers, unread and pending entries, and messages by result."""
     program = Path(sys.executable).with_name("ssc-ingest")
     (package,) = simulator.packages("pypi", 1, start=180)
     await Caller(state).call(of_main("PyPIPackage", package.name))

@@ -29,7 +29,7 @@ KILLS = 3
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
-    """Small packages, so that a thousand of them do not take minutes."""
+    """Small packages, so that a thousand of them take less than minutes."""
     with Simulator.start(packages=200, versions="1-3", requirements="0-1") as simulator:
         yield simulator
 
@@ -37,7 +37,10 @@ def simulated() -> Iterator[Simulator]:
 async def test_a_thousand_messages(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Of both generations, a tenth garbage: the good ones are in the graph, the others letters."""
+    """Of both generations, a tenth invalid.
+
+    Valid ones reach the graph, the others become dead letters.
+    """
     messages, bad = good_and_bad(simulator, 900, 100)
     fleet.environment["TASK_TIMEOUT"] = "60"
     fleet.environment["VISIBILITY_TIMEOUT"] = "180"
@@ -54,7 +57,7 @@ async def test_a_thousand_messages(
 async def test_a_killed_consumer_loses_and_doubles_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Three times killed, and more than once while it has entries that it has not acknowledged."""
+    """It is killed three times, more than once with unacknowledged entries."""
     messages, bad = good_and_bad(simulator, 600, 60)
     fleet.start(*(f"{name}.{urgency}" for name in LABELS for urgency in ("urgent", "fresh")))
     part = len(messages) // KILLS
@@ -89,7 +92,7 @@ async def trickle(url: str, messages: list[Message]) -> None:
 async def frozen_with_entries(
     control: WorkerProcess, state: State, sending: "asyncio.Task[None]"
 ) -> bool:
-    """Freeze the process when it has unacknowledged entries, or else when all were written."""
+    """Freeze the process when it has unacknowledged entries, or else after all were written."""
     rng = random.Random(11)
     while not sending.done():
         await asyncio.sleep(rng.uniform(0.001, 0.03))
@@ -105,7 +108,10 @@ async def frozen_with_entries(
 async def test_a_stream_that_is_away_stops_no_worker(
     fleet: Fleet, own_redis: OwnRedis, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Theirs is another server. While it is away, other work goes on; then the stream does."""
+    """The stream is on another server. While that is unavailable, other work continues.
+
+    Then the stream does.
+    """
     before, during, after = simulator.packages("npm", 3, start=170)
     fleet.environment["STREAM_REDIS_URL"] = own_redis.uri
     worker = fleet.start()

@@ -21,7 +21,7 @@ WARM_UP = 2_000
 
 
 async def test_a_hundred_thousand_messages(fleet: Fleet, state: State, settings: Settings) -> None:
-    """They stay in the stream; the process that reads it does not grow."""
+    """They stay in the stream; the memory of the reader does not grow."""
     await assert_held_back(fleet, state, settings, 100_000)
 
 
@@ -33,9 +33,9 @@ async def test_a_million_messages(fleet: Fleet, state: State, settings: Settings
 
 
 async def assert_held_back(fleet: Fleet, state: State, settings: Settings, count: int) -> None:
-    """Queues stay below the mark while nobody empties them, and memory stays flat while one does.
+    """Check that queues stay below the mark while full, and that memory does not grow.
 
-    Half the messages are handed over, their tasks thrown away as fast as they come.
+    Half of the messages are handed over, and their tasks are discarded at once.
     """
     most, urgent = settings.stream_high_water, "pypi.urgent"
     control = fleet.start("control", "celery", name="control@test")

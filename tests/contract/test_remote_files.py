@@ -1,4 +1,4 @@
-"""Files of which parts are read over HTTP, from servers that keep to the rules or lie."""
+"""Reads parts of files over HTTP, from correct and incorrect servers."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ from tests.unit.archives import CONTENT, METADATA, zipped
 
 
 def wheel(seed: int) -> bytes:
-    """An archive with some large members, and a small one at its end."""
+    """An archive with some large members and a small one at its end."""
     large = {f"demo/{n}.so": Random(seed + n).randbytes(90_000) for n in range(4)}
     return zipped(large | {METADATA: CONTENT})
 
@@ -38,7 +38,7 @@ MAX_WHOLE = len(WHEEL) + 1000
 
 @dataclass
 class FileServer:
-    """Serves one file in parts, and answers each request as it is told."""
+    """Serves a file in parts; a test sets its responses."""
 
     url: str = ""
     file: bytes = WHEEL
@@ -47,7 +47,7 @@ class FileServer:
     asked: list[str] = field(default_factory=list)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Respond to one request."""
         wanted = request.headers.get("Range", "")
         self.asked.append(wanted)
         match = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted)
@@ -59,13 +59,13 @@ class FileServer:
         return self.answer(self, first, last) if self.answer else self.part(first, last)
 
     def whole(self) -> web.Response:
-        """All of it."""
+        """The whole file."""
         return web.Response(body=self.file, headers={"ETag": '"1"'})
 
     def part(
         self, first: int, last: int, told: str = "", body: bytes | None = None, etag: str = '"1"'
     ) -> web.Response:
-        """A part, with something told that is not so."""
+        """A part, with some wrong headers."""
         return web.Response(
             status=206,
             body=self.file[first : last + 1] if body is None else body,
@@ -78,7 +78,7 @@ class FileServer:
 
 @pytest.fixture
 async def server() -> AsyncIterator[FileServer]:
-    """A server that keeps to the rules, until it is told otherwise."""
+    """A correct server, until a test changes it."""
     server = FileServer()
     runner = web.ServerRunner(web.Server(server.handle))
     await runner.setup()
@@ -99,7 +99,7 @@ Open = Callable[..., RemoteFile]
 async def opened(
     server: FileServer, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Open]:
-    """Opens the server's file; arguments are those of a remote file, with defaults."""
+    """Opens the server's file, with default arguments."""
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     async with client as state, open_transport(settings) as http:
         host = server.url.split("/")[2]
@@ -118,7 +118,7 @@ async def opened(
 
 
 async def metadata(file: RemoteFile) -> bytes:
-    """The content of the member that is looked for."""
+    """The content of the small member."""
     archive = await ZipArchive.open(file)
     member = archive.find(METADATA)
     assert member
@@ -129,7 +129,7 @@ async def metadata(file: RemoteFile) -> bytes:
 async def test_a_few_bytes_of_a_large_file(
     server: FileServer, opened: Open, size: int | None
 ) -> None:
-    """The directory and a member at the end of the archive are one request."""
+    """One request returns the directory and a member at the end of the archive."""
     budget = TransferBudget(20, 10**6)
     assert await metadata(opened(size=size, budget=budget)) == CONTENT
     start = f"{len(WHEEL) - END}-{len(WHEEL) - 1}" if size else f"-{END}"
@@ -138,7 +138,7 @@ async def test_a_few_bytes_of_a_large_file(
 
 
 async def test_parts_are_requested_once(server: FileServer, opened: Open) -> None:
-    """Only what is missing is requested, and what was read is put together rightly."""
+    """Only missing parts are requested, and all parts are joined correctly."""
     file = opened()
     for start, length in ((1000, 500), (2000, 500), (1200, 200), (900, 2000), (0, 4000), (7, 0)):
         assert await file.read(start, length) == WHEEL[start : start + length]
@@ -148,7 +148,7 @@ async def test_parts_are_requested_once(server: FileServer, opened: Open) -> Non
 
 @pytest.mark.parametrize(("start", "length"), [(-1, 5), (0, len(WHEEL) + 1), (len(WHEEL), 1)])
 async def test_outside_the_file(opened: Open, start: int, length: int) -> None:
-    """There is nothing, and nothing is requested."""
+    """A read outside the file fails without a request."""
     with pytest.raises(MalformedArchive):
         await opened().read(start, length)
 
@@ -184,7 +184,7 @@ async def test_a_server_that_lies(
     lie: Callable[[FileServer, int, int], web.Response],
     sha256: str | None,
 ) -> None:
-    """The whole file is read instead, once; nothing that it has sent before is believed."""
+    """The whole file is read once instead, without the earlier parts."""
     server.answer = lie
     assert await metadata(opened(sha256=sha256)) == CONTENT
     assert server.asked[-1] == ("" if lie is not LIES["200 and everything"] else server.asked[0])
@@ -195,14 +195,14 @@ async def test_a_server_that_lies(
 async def test_a_server_that_lies_about_a_large_file(
     server: FileServer, opened: Open, lie: Callable[[FileServer, int, int], web.Response]
 ) -> None:
-    """A file above the cap is not read as a whole."""
+    """A file above the limit is not read as a whole."""
     server.answer = lie
     with pytest.raises(ResponseTooLarge):
         await metadata(opened(max_whole=len(WHEEL) - 1))
 
 
 async def test_a_server_that_begins_to_lie(server: FileServer, opened: Open) -> None:
-    """Parts that were right stay, and the whole has them."""
+    """Correct parts stay, and the whole file contains them."""
     file = opened()
     assert await file.read(1000, 500) == WHEEL[1000:1500]
     server.answer = LIES["too little"]
@@ -210,9 +210,9 @@ async def test_a_server_that_begins_to_lie(server: FileServer, opened: Open) -> 
 
 
 async def test_another_validator(server: FileServer, opened: Open) -> None:
-    """If each answer has its own, parts cannot be told apart from those of another file.
+    """If each response has another validator, parts may be from different files.
 
-    The whole file tells: it is the same one, or the reading ends.
+    The whole file is read: it is the same file, or reading fails.
     """
     server.answer = lambda server, a, b: server.part(a, b, etag=f'"{len(server.asked)}"')
     file = opened()
@@ -228,7 +228,7 @@ async def test_another_validator(server: FileServer, opened: Open) -> None:
 
 
 async def test_a_file_of_another_content(server: FileServer, opened: Open) -> None:
-    """Where all of it was read, in parts or as a whole, it has the announced digest."""
+    """A completely read file must have the announced digest, whether read in parts or not."""
     server.file = bytes([WHEEL[0] ^ 1]) + WHEEL[1:]
     file = opened()
     await file.read(0, 1000)  # nobody can know
@@ -241,7 +241,7 @@ async def test_a_file_of_another_content(server: FileServer, opened: Open) -> No
 
 
 async def test_a_wrong_announced_size(server: FileServer, opened: Open) -> None:
-    """If it is too small, the file itself knows better; if too large, the file is not complete."""
+    """If it is too small, the real size counts; if it is too large, the file is incomplete."""
     assert await metadata(opened(size=len(WHEEL) - 100)) == CONTENT
     for size, most in ((len(WHEEL) - 100, 1000), (len(WHEEL) + 100, 1000)):
         with pytest.raises(ResponseTooLarge):
@@ -251,14 +251,17 @@ async def test_a_wrong_announced_size(server: FileServer, opened: Open) -> None:
 
 
 async def test_an_empty_file(server: FileServer, opened: Open) -> None:
-    """It has no parts."""
+    """An empty file has no parts."""
     server.file = b""
     file = opened(size=None, sha256=None)
     assert (await file.size(), await file.read(0, 0)) == (0, b"")
 
 
 async def test_a_budget(server: FileServer, opened: Open) -> None:
-    """Requests and bytes are counted, for one file and for all; what is too much is not begun."""
+    """Requests and bytes are limited, for one file and for all.
+
+    A request above the limit is not sent.
+    """
     common = TransferBudget(3, 5000)
     for budget in (TransferBudget(2, 5000, common), TransferBudget(5, 1500, common)):
         file = opened(budget=budget)
@@ -285,7 +288,7 @@ async def test_a_budget(server: FileServer, opened: Open) -> None:
 async def test_a_file_that_is_not_there(
     server: FileServer, opened: Open, status: int, error: type[Exception]
 ) -> None:
-    """That is told as for any document."""
+    """The error is the same as for any document."""
     server.answer = lambda *_: web.Response(status=status)
     with pytest.raises(error):
         await opened().read(0, 9)

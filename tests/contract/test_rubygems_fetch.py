@@ -160,7 +160,7 @@ async def test_index_with_dates_costs_two_for_a_new_gem(
 async def test_one_new_version_costs_two(
     rubygems: RubyGems, registry: Loopback, created_at: str
 ) -> None:
-    """Its date, or if the index has it, the new version's links."""
+    """The second request is for its date, or if the index has the date, for its links."""
     registry.serve("/info/demo", f"---\n1.0 |checksum:1\n2.0 |checksum:1{created_at}\n")
     registry.serve("/api/v1/versions/demo.json", versions("1.0", "2.0"))
     reading = await read(rubygems, "demo", known=[VersionName("1.0")])

@@ -1,16 +1,16 @@
 """A registry simulator: six package registries over real HTTP, from a seed.
 
 Every package is a pure function of (seed, ecosystem, index), so that a hundred thousand of
-them cost no memory, two runs serve the same bytes, and the simulator knows what a correct
-graph must hold without asking any parser.
+them cost no memory, two runs serve the same bytes, and the simulator knows the
+correct graph without any parser.
 
 .. code-block:: text
 
-    options.py     what a universe looks like: size, versions, requirements, seed
-    universe.py    packages, releases and requirements as they truly are;  versions.py words.py
-    ecosystem.py   what an ecosystem is: its spellings, and how its registry writes them
+    options.py     the options of a universe: size, versions, requirements, seed
+    universe.py    the true packages, releases and requirements;  versions.py words.py
+    ecosystem.py   the interface of an ecosystem: its spellings, and its registry's notation
     pypi/ npm.py maven/ crates.py rubygems.py nuget/   one registry each: wire formats, and
-                   tables of (what the registry writes, what the graph must hold)
+                   tables of (the registry's notation, the graph's notation)
     osv.py         the bucket of advisories
     registries.py  the inventory
     registry.py    one ecosystem while it runs: a bounded cache, releases made at run time

@@ -1,4 +1,4 @@
-"""The builds of a gem's versions, and what the graph must hold of them."""
+"""The builds of a gem's versions, and their correct data in the graph."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Ranges of npm, as publishers write them and as the graph must hold them.
+"""npm's ranges by publishers, and the correct constraints in the graph.
 
 https://docs.npmjs.com/cli/configuring-npm/package-json#dependencies
 """

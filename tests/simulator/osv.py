@@ -2,14 +2,14 @@
 
 .. code-block:: text
 
-    /<ECOSYSTEM>/all.zip            all records, made when it is asked for
+    /<ECOSYSTEM>/all.zip            all records, created on request
     /<ECOSYSTEM>/<ID>.json          one record
-    /<ECOSYSTEM>/modified_id.csv    <time>,<ID>, the newest first
+    /<ECOSYSTEM>/modified_id.csv    <time>,<ID>, newest first
     /[EMPTY]/<ID>.json              records without ecosystem
     /modified_id.csv                <time>,<FOLDER>/<ID> of all folders
 
-Tests put records in and take them out. The list, the files and the dump can be made to disagree, as
-they do for minutes in the real bucket.
+Tests add and remove records. They can also make the list, the files and the dump inconsistent, as
+in the real bucket for some minutes.
 """
 
 import io
@@ -36,27 +36,27 @@ class Stored(NamedTuple):
 
 
 class Bucket:
-    """The bucket, empty at first."""
+    """A bucket, initially empty."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Remove all records."""
         self._folders: dict[str, dict[str, Stored]] = {}
         self._hidden: set[str] = set()
         self._dumps: dict[str, bytes] = {}
         self._frozen = False
 
     def put(self, folder: str, records: list[dict[str, Any]]) -> None:
-        """Put records in, or others in their place."""
+        """Add or replace records."""
         stored = self._folders.setdefault(folder, {})
         for record in records:
             stored[record["id"]] = Stored(orjson.dumps(record), record["modified"])
         self._changed(folder)
 
     def put_raw(self, folder: str, record_id: str, body: str, modified: str) -> None:
-        """Put in what is no record."""
+        """Add an invalid record."""
         self._folders.setdefault(folder, {})[record_id] = Stored(body.encode(), modified)
         self._changed(folder)
 
@@ -67,11 +67,11 @@ class Bucket:
         self._changed(folder)
 
     def hide(self, ids: list[str]) -> None:
-        """Let the files of these records be missing, though list and dump have them."""
+        """Remove the files of records, but not their entries in the list and the dump."""
         self._hidden = set(ids)
 
     def freeze(self, *, on: bool) -> None:
-        """Let dumps be as they are now, whatever changes, until this is turned off."""
+        """Keep the present dumps despite changes, until this is turned off."""
         for folder in self._folders:
             self._dump(folder)
         self._frozen = on
@@ -79,7 +79,7 @@ class Bucket:
             self._dumps.clear()
 
     def route(self, path: str) -> Route | None:
-        """What a path (percent-encoded, after the prefix) stands for."""
+        """The response to a path (percent-encoded, after the prefix)."""
         folder, _, name = unquote(path.removeprefix("/")).partition("/")
         if path == "/modified_id.csv":
             return Route("osv.list", None, lambda _: self._list_document(None))
@@ -111,7 +111,7 @@ class Bucket:
         return self._dumps[folder]
 
     def _list_document(self, folder: str | None) -> Document:
-        """The list of one folder, or of all."""
+        """The modified list of one folder, or of all."""
         if folder is not None and folder not in self._folders:
             return MISSING
         rows = [

@@ -1,4 +1,4 @@
-"""Archives made by hand: good ones by the standard library, and such as no library makes."""
+"""Archives for tests: valid ones by the standard library, and invalid ones."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ CONTENT = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n" + b"Requires-Dist
 
 
 class Counted:
-    """A source that counts what is read of it."""
+    """A source that counts its reads."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -23,21 +23,21 @@ class Counted:
         return len(self.content)
 
     async def read(self, start: int, length: int) -> bytes:
-        """Those bytes."""
+        """The requested bytes."""
         assert 0 <= start <= start + length <= len(self.content)
         self.reads.append((start, length))
         return self.content[start : start + length]
 
     @property
     def bytes_read(self) -> int:
-        """All that was asked for."""
+        """The number of requested bytes."""
         return sum(length for _, length in self.reads)
 
 
 def zipped(
     members: Mapping[str, bytes], *, method: int = zipfile.ZIP_DEFLATED, comment: bytes = b""
 ) -> bytes:
-    """A zip archive as the standard library makes it."""
+    """A zip archive by the standard library."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.comment = comment
@@ -49,7 +49,7 @@ def zipped(
 def tarred(
     members: Mapping[str, bytes], *, form: int = tarfile.PAX_FORMAT, mode: str = "w:gz"
 ) -> bytes:
-    """A gzipped tar archive as the standard library makes it."""
+    """A gzipped tar archive by the standard library."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode, format=form) as archive:  # type: ignore[call-overload]
         for name, content in members.items():
@@ -60,7 +60,7 @@ def tarred(
 
 
 def deflated(content: bytes) -> bytes:
-    """The content as a zip archive packs it."""
+    """The content, compressed as in a zip archive."""
     packer = zlib.compressobj(9, wbits=-15)
     return packer.compress(content) + packer.flush()
 
@@ -151,7 +151,7 @@ def archive64(
     place: int | None = None,
     short: tuple[int, int, int] = (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF),
 ) -> bytes:
-    """A zip archive whose central directory is told in 64 bits."""
+    """A zip archive with a Zip64 central directory."""
     entries = list(entries)
     directory = b"".join(entries)
     number = len(entries) if count is None else count

@@ -1,4 +1,4 @@
-"""The ecosystems' own orders of versions, by which the bounds of advisories are meant."""
+"""The ecosystems' own orders of versions, for the bounds of advisories."""
 
 from collections.abc import Iterator
 from functools import cmp_to_key
@@ -42,7 +42,7 @@ def rows(table: Path) -> Iterator[tuple[str, str, str]]:
 @pytest.mark.recordings
 @pytest.mark.parametrize(("name", "table", "size"), TABLES)
 def test_truth_tables(version_order: Path, name: str, table: str, size: int) -> None:
-    """Every row holds, and also the other way round."""
+    """Every row is correct, also in reverse."""
     found = list(rows(version_order / table))
     mirrored = {"<": ">", "=": "=", ">": "<"}
     assert len(found) == size
@@ -76,7 +76,7 @@ def test_truth_tables(version_order: Path, name: str, table: str, size: int) -> 
     ],
 )
 def test_single_comparisons(name: str, left: str, sign: str, right: str) -> None:
-    """What the tables lack: texts that are no versions, and parts that mean nothing."""
+    """Cases that are not in the tables: unparsable versions, and parts without meaning."""
     assert compare(name, left, right) == sign
 
 
@@ -91,7 +91,7 @@ texts = st.lists(piece, min_size=1, max_size=7).map("".join) | st.text(max_size=
 @given(found=st.lists(texts | usual | any_version, min_size=3, max_size=3))
 @settings(max_examples=300)
 def test_orders_are_total(name: str, found: list[str]) -> None:
-    """Any two texts compare, and three never in a circle."""
+    """Any two texts are comparable, and the order is transitive."""
     left, middle, right = found
     assert (compare(name, left, right) == "<") == (compare(name, right, left) == ">")
     if compare(name, left, middle) != ">" and compare(name, middle, right) != ">":
@@ -102,7 +102,7 @@ def test_orders_are_total(name: str, found: list[str]) -> None:
 @pytest.mark.parametrize("name", ecosystems())
 @given(found=st.lists(texts, max_size=12))
 def test_what_is_equal_has_equal_keys(name: str, found: list[str]) -> None:
-    """Sorting by keys is sorting by comparisons, and neither equal nor unequal keys surprise."""
+    """Sort keys give the same order as comparisons."""
     key = ecosystem(name).advisory_key
     for left in found:
         for right in found:
@@ -118,7 +118,7 @@ def test_what_is_equal_has_equal_keys(name: str, found: list[str]) -> None:
 @pytest.mark.parametrize("name", ecosystems())
 @given(text=texts, version=texts)
 def test_bounds_are_versions(name: str, text: str, version: str) -> None:
-    """Texts that are no versions lie before every version, and so before every bound."""
+    """Unparsable versions come before every version, and so before every bound."""
     cls = ecosystem(name)
     if cls.own_order(text) is not None and cls.own_order(version) is None:
         assert cls.advisory_key(version) < cls.advisory_key(text)
@@ -138,9 +138,9 @@ def test_maven_agrees(
 ) -> None:
     """Versions of one style (qualifiers after hyphens, or after dots) have Maven's own order.
 
-    Versions of Maven differ in whether ``.rc1`` comes before all ``-rc``, as in the tables. Zeros
-    before a dotted qualifier are not drawn: Maven 3.8.7 drops them (``1.0.Beta1`` is ``1.Beta1``),
-    and we do not.
+    Versions of Maven differ in the order of ``.rc1`` and ``-rc``; here the order is that of the
+    tables. The generated versions have no zeros before a dotted qualifier, because only Maven
+    3.8.7 drops them (``1.0.Beta1`` is ``1.Beta1``).
     """
     drawn = numbers.filter(lambda text: style is hyphenated or not text.endswith("0"))
     left, right = (data.draw(st.builds("{}{}".format, drawn, style)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Which versions an advisory affects: OSV's evaluation with the ecosystems' own orders."""
+"""The versions that an advisory affects, by OSV's evaluation and the ecosystems' own orders."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ def entry(name: str, *ranges: str, versions: Sequence[str] = (), **more: Any) ->
 def look(
     cls: type[Ecosystem], name: str, record: dict[str, Any], versions: Iterable[str]
 ) -> tuple[set[str], Evaluation]:
-    """The affected versions among some, and all that the evaluation says."""
+    """The affected versions among some, and the whole evaluation."""
     line = VersionLine(cls, versions)
     advisory = Advisory(id="X-1", flaw="X-1", affected=read_affected(record.get("affected")))
     found = evaluate(advisory, name, line)
@@ -72,7 +72,7 @@ def records(advisories: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("order", ["i0 i2.1.0 f1.0.0 l3.1.9", "l3.1.9 f1.0.0 i2.1.0 i0"])
 def test_events_are_sorted(order: str) -> None:
-    """Whatever their order in the record; prereleases of the first fixed version are affected."""
+    """In any order in the record; prereleases of the first fixed version are affected."""
     versions = ("0.0.0.1", "1.0.0-rc", "1.0.0", "2.0.1", "3.0.0-rc", "3.1.9", "3.2.0")
     found = affected("npm", [entry("npm", order)], *versions)
     assert found == {"0.0.0.1", "1.0.0-rc", "3.0.0-rc", "3.1.9"}
@@ -91,7 +91,7 @@ def test_events_are_sorted(order: str) -> None:
 def test_real_records(
     records: dict[str, dict[str, Any]], record: str, name: str | None, yes: str, no: str
 ) -> None:
-    """Lists outside their ranges, texts that are no versions, bounds that are prereleases."""
+    """Listed versions outside the ranges, unparsable versions, bounds that are prereleases."""
     found = records[record]
     (package,) = {item["package"]["name"] for item in found["affected"]}
     by_osv_name = {cls.identity.osv_name: cls for cls in ecosystems().values()}
@@ -103,7 +103,7 @@ def test_real_records(
 
 
 def test_entries_are_united() -> None:
-    """Several entries of one package, as GitHub writes them."""
+    """Several entries of one package, as in GitHub's records."""
     entries = [entry("maven", "i2.3.2 f2.3.16"), entry("maven", "i3.0.0 f3.0.20")]
     found = affected("maven", entries, "2.3.15", "2.3.16", "2.9", "3.0.19", "3.0.20")
     assert found == {"2.3.15", "3.0.19"}
@@ -134,13 +134,13 @@ def test_entries_are_united() -> None:
     ],
 )
 def test_ranges(name: str, ranges: str, yes: str, no: str) -> None:
-    """Rows of events, and the versions that they affect and do not affect."""
+    """Rows of events, with affected and unaffected versions."""
     found = affected(name, [entry(name, ranges)], *yes.split(), *no.split())
     assert found == set(yes.split())
 
 
 def test_lists_compare_by_text_and_by_the_order() -> None:
-    """``1.0`` lists ``1.0.0``; a text that is no version lists itself alone."""
+    """``1.0`` lists ``1.0.0``; an unparsable version lists only itself."""
     listed = ["1.0", "2004d", "4.3.15"]
     assert affected("pypi", [entry("pypi", versions=listed)], "1.0.0", "2004d", "2004D", "1.1") == {
         "1.0.0",
@@ -152,7 +152,7 @@ def test_lists_compare_by_text_and_by_the_order() -> None:
 
 
 def test_git_ranges_are_passed_over() -> None:
-    """They come first in many records, and say nothing about versions."""
+    """They come first in many records, and contain no versions."""
     entries = [entry("pypi", "GIT i0 fdeadbeef", "i0 f1.0")]
     assert affected("pypi", entries, "0.9", "1.0") == {"0.9"}
     _, found = look(ecosystem("pypi"), "p", {"affected": [entry("pypi", "GIT i0")]}, ["1.0"])
@@ -173,7 +173,7 @@ def test_git_ranges_are_passed_over() -> None:
     ],
 )
 def test_what_cannot_be_evaluated_is_told(ranges: list[dict[str, Any]], said: str) -> None:
-    """A range that cannot be read is counted; the record's other ranges and its list hold."""
+    """An unreadable range is counted; the record's other ranges and its list count."""
     whole = entry("pypi", "i2.0 f2.1", versions=["5.0"])
     whole["ranges"] = [*ranges, *whole["ranges"]]
     versions, found = look(
@@ -185,7 +185,7 @@ def test_what_cannot_be_evaluated_is_told(ranges: list[dict[str, Any]], said: st
 
 
 def test_semantic_bounds_that_the_ecosystem_cannot_read() -> None:
-    """Semantic versions are compared; that the others cannot be is told."""
+    """Semantic versions are compared; the problem of the other versions is reported."""
     entries = [entry("pypi", "SEMVER i1.0.0-foo.bar f2.0.0")]
     versions, found = look(ecosystem("pypi"), "p", {"affected": entries}, ["1.0.0", "1.5.0"])
     assert (versions, found.unusable) == ({"1.0.0", "1.5.0"}, [])
@@ -209,7 +209,7 @@ def test_semantic_bounds_that_the_ecosystem_cannot_read() -> None:
     ],
 )
 def test_what_affects_nothing(record: dict[str, Any]) -> None:
-    """Records without statements, and those of other packages; no errors."""
+    """Records without ranges and versions, and those of other packages, are no errors."""
     versions, found = look(ecosystem("pypi"), "p", record, ["1.0"])
     assert (versions, found.unusable) == (set(), [])
 
@@ -224,14 +224,14 @@ def test_what_affects_nothing(record: dict[str, Any]) -> None:
     ],
 )
 def test_names(name: str, named: str, asked: str, matches: bool) -> None:  # noqa: FBT001
-    """PyPI's and NuGet's names in any spelling, others exactly."""
+    """Names of PyPI and NuGet in any spelling, others exactly."""
     package = {"ecosystem": ecosystem(name).identity.osv_name, "name": named}
     record = {"affected": [entry(name, "i0", package=package)]}
     assert bool(look(ecosystem(name), asked, record, ["1.0.0"])[0]) is matches
 
 
 def test_informational_records_are_notices() -> None:
-    """RustSec's warnings are no vulnerabilities; another kind of information is one."""
+    """RustSec's warnings are not vulnerabilities; another kind of information is one."""
     for kind, is_notice in {"unmaintained": True, "unsound": True, "notice": True, "new": False,
                             None: False}.items():  # fmt: skip
         record = {
@@ -283,7 +283,7 @@ SPELLINGS = {
 @given(data=st.data())
 @settings(max_examples=300)
 def test_equal_to_the_specification(name: str, data: st.DataObject) -> None:
-    """All versions at once give what the specification's loop gives for each."""
+    """The evaluation of all versions at once equals the specification's loop for each."""
     cls = ecosystem(name)
     names = SPELLINGS[name].split()
     bounds = [text for text in names if cls.own_order(text) is not None]
@@ -317,7 +317,7 @@ JSON = st.recursive(
 
 @given(document=st.dictionaries(st.just("affected"), JSON))
 def test_any_document_is_read(document: dict[str, Any]) -> None:
-    """Nothing is raised for whatever stands in a document."""
+    """No document raises an error."""
     look(ecosystem("pypi"), "p", document, ["1.0", "x"])
 
 
@@ -357,7 +357,7 @@ def recorded(folder: Path) -> Iterable[dict[str, Any]]:
 
 
 def disagreements(records: Iterable[dict[str, Any]]) -> tuple[int, set[str]]:
-    """How many pairs of record and package have ranges and a list, and who disagrees.
+    """The number of pairs of record and package with both ranges and a list, and those that differ.
 
     Ranges are evaluated over all versions that any record lists for the package.
     """
@@ -389,7 +389,7 @@ def disagreements(records: Iterable[dict[str, Any]]) -> tuple[int, set[str]]:
 
 @pytest.mark.recordings
 def test_ranges_give_the_lists(records: dict[str, dict[str, Any]]) -> None:
-    """Ranges alone give the explicit lists of all real records but those that are explained."""
+    """Ranges alone give the explicit lists of all real records, except for the explained ones."""
     found, wrong = disagreements(r for r in records.values() if r["id"].startswith("PYSEC-"))
     assert (found, len(wrong)) == (2037, 40)
     elsewhere, more = disagreements(r for r in records.values() if r["id"].startswith("GHSA-"))
@@ -399,6 +399,6 @@ def test_ranges_give_the_lists(records: dict[str, dict[str, Any]]) -> None:
 
 @pytest.mark.recordings
 def test_ranges_give_the_recorded_lists(recordings: Path) -> None:
-    """The same for the recordings, one of which was shortened by whoever recorded it."""
+    """The same for the recordings, one of which was shortened."""
     found, wrong = disagreements(recorded(recordings))
     assert (found, wrong) == (193, {"PYSEC-2021-114", "PYSEC-2023-61", "PYSEC-2024-26"})

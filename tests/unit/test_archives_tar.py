@@ -1,4 +1,4 @@
-"""Gzipped tar archives that are read forward until something is found."""
+"""Gzipped tar archives, read forward until a member is found."""
 
 import gzip
 import io
@@ -41,7 +41,7 @@ def header(name: str = "x", size: int = 0, kind: bytes = tarfile.REGTYPE) -> byt
 
 
 def with_size(field: bytes) -> bytes:
-    """A header with that size field, and its checksum right."""
+    """A header with this size field and a valid checksum."""
     block = bytearray(header())
     block[124:136] = field.ljust(12, b"\0")
     block[148:156] = b" " * 8
@@ -69,13 +69,13 @@ async def test_archives_of_the_standard_library(
 
 @pytest.mark.parametrize("form", FORMATS[1:])
 async def test_long_names(form: int) -> None:
-    """They have a header of their own, of either kind."""
+    """Long names are in a separate header of either kind."""
     members = {f"demo-1.0/{'x' * 240}/ä.py": b"1", "demo-1.0/PKG-INFO": b"2"}
     assert dict(await contents(tarred(members, form=form))) == members
 
 
 async def test_everything_but_files_is_passed_over() -> None:
-    """Folders, links, devices, global headers: nothing of them is read or followed."""
+    """Directories, links, devices and global headers are skipped."""
     buffer = io.BytesIO()
     headers = {"comment": "global"}
     with tarfile.open(
@@ -92,7 +92,7 @@ async def test_everything_but_files_is_passed_over() -> None:
 
 
 async def test_reading_stops_early() -> None:
-    """Of a large archive only the first step is requested if the file is at its beginning."""
+    """Only the first step of a large archive is requested if the file is at its start."""
     rng = Random(7)
     members = {"demo/PKG-INFO": b"Name: demo"} | {f"x{n}": rng.randbytes(10**6) for n in range(4)}
     source = Counted(tarred(members))
@@ -107,14 +107,14 @@ async def test_reading_stops_early() -> None:
 
 
 async def test_several_gzip_members() -> None:
-    """They are one content; zeros behind them are none of it."""
+    """They are one content, without the zeros after them."""
     data = gzip.decompress(tarred({"a": b"1" * 3000}))
     packed = gzip.compress(data[:700]) + gzip.compress(data[700:]) + b"\0" * 100
     assert await contents(packed) == [("a", b"1" * 3000)]
 
 
 async def test_an_archive_without_an_end() -> None:
-    """Some are made without the empty blocks."""
+    """Some archives lack the empty blocks at the end."""
     data = gzip.compress(header("a", 3) + b"abc".ljust(512, b"\0"))
     assert await contents(data) == [("a", b"abc")]
 
@@ -153,13 +153,13 @@ MALFORMED = {
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 async def test_what_is_no_archive(data: bytes) -> None:
-    """It is one typed error."""
+    """Any other file is a typed error."""
     with pytest.raises(MalformedArchive):
         await contents(data)
 
 
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of bytes of the file, unpacked bytes, a member, members, and extended headers."""
+    """Limits of file bytes, unpacked bytes, member size, members, and extended headers."""
     noise = tarred({"a": Random(7).randbytes(3 * FIRST_STEP)})
     for limits in ({"packed": FIRST_STEP}, {"unpacked": 2 * FIRST_STEP}):
         with pytest.raises(ArchiveTooLarge):
@@ -185,7 +185,7 @@ async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.data())
 async def test_any_damage_is_a_typed_error(data: st.DataObject) -> None:
-    """Whatever bytes of the tar or of the gzip are changed."""
+    """Any bytes of the tar or gzip data are changed."""
     form = data.draw(st.sampled_from(FORMATS))
     made = tarred({"demo/PKG-INFO": b"x" * 700, "demo/" + "y" * 90: b""}, form=form)
     packed = data.draw(st.booleans())

@@ -1,4 +1,4 @@
-"""Zip archives of which a member is read: good ones, and hostile ones."""
+"""Reading members of valid and hostile zip archives."""
 
 import io
 import struct
@@ -40,7 +40,7 @@ async def read(data: bytes, name: str = METADATA, most: int = MOST) -> bytes | N
 @pytest.mark.parametrize("comment", [b"", b"a comment", b"PK\x05\x06" + b"x" * 40, b"x" * 65_535])
 @pytest.mark.parametrize("prefix", [b"", b"#!/bin/sh\nexec java -jar $0\n" * 9])
 async def test_archives_of_the_standard_library(method: int, comment: bytes, prefix: bytes) -> None:
-    """With comments, and behind something that starts them; each content is the right one."""
+    """With comments and prefixes; each content is correct."""
     members = {"demo/": b"", "demo/__init__.py": b"", METADATA: CONTENT, "naïve/päth.txt": b"x" * 9}
     data = prefix + zipped(members, method=method, comment=comment)
     found = await ZipArchive.open(BytesSource(data))
@@ -60,7 +60,7 @@ async def test_archives_of_the_standard_library(method: int, comment: bytes, pre
 async def test_any_archive_is_read_as_the_standard_library_does(
     members: dict[str, bytes], comment: bytes
 ) -> None:
-    """Names and contents are those that were put into it."""
+    """Names and contents equal the original ones."""
     data = zipped(members, comment=comment)
     judge = zipfile.ZipFile(io.BytesIO(data))
     found = await ZipArchive.open(BytesSource(data))
@@ -70,7 +70,7 @@ async def test_any_archive_is_read_as_the_standard_library_does(
 
 
 async def test_what_is_not_wanted_is_not_read() -> None:
-    """Of an archive of megabytes a few kilobytes are read, in two pieces."""
+    """A few kilobytes of an archive of megabytes are read, in two parts."""
     rng = Random(7)
     members = {f"demo/{n}.so": rng.randbytes(500_000) for n in range(6)} | {METADATA: CONTENT}
     for data in (zipped(members), zipped(dict(reversed(members.items())))):
@@ -84,13 +84,13 @@ async def test_what_is_not_wanted_is_not_read() -> None:
 
 
 async def test_a_member_that_is_not_there() -> None:
-    """It is not found."""
+    """A missing member is not found."""
     assert await read(zipped({"demo/__init__.py": b""})) is None
     assert await read(zipped({})) is None
 
 
 async def test_an_archive_that_is_told_in_64_bits() -> None:
-    """Its counts, sizes and offsets are found, also behind a prefix."""
+    """Its counts, sizes and offsets are found, also after a prefix."""
     wide = struct.pack("<HHQQQ", 1, 24, len(CONTENT), len(CONTENT), 0)
     other = struct.pack("<HH3s", 0x5455, 3, b"abc")
     large = entry(size=0xFFFFFFFF, packed_size=0xFFFFFFFF, offset=0xFFFFFFFF, extra=other + wide)
@@ -106,10 +106,10 @@ async def test_an_archive_that_is_told_in_64_bits() -> None:
 
 
 async def test_sizes_that_follow_the_content() -> None:
-    """A stream's local header does not know them; the directory does."""
+    """A stream's local header does not have them; the directory does."""
 
     class Stream(io.RawIOBase):
-        """Takes bytes, and cannot go back."""
+        """A stream for bytes, without seeking."""
 
         def __init__(self) -> None:
             self.content = b""
@@ -163,7 +163,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 async def test_what_is_no_archive(data: bytes) -> None:
-    """What cannot be trusted is one typed error, when it is opened."""
+    """An invalid archive is one typed error when it is opened."""
     with pytest.raises(MalformedArchive):
         await ZipArchive.open(BytesSource(data))
 
@@ -203,13 +203,13 @@ BAD_MEMBERS = {
 
 @pytest.mark.parametrize("data", BAD_MEMBERS.values(), ids=BAD_MEMBERS)
 async def test_a_member_that_lies(data: bytes) -> None:
-    """What the member says of itself must be what the directory says, and its content must be."""
+    """The local header and the content must match the directory."""
     with pytest.raises(MalformedArchive):
         await read(data)
 
 
 async def test_members_of_one_name() -> None:
-    """They matter only if that name is looked for."""
+    """Equal names are an error only if the name is requested."""
     data = archive([entry(), entry(b"x.py"), entry(b"x.py")])
     found = await ZipArchive.open(BytesSource(data))
     assert len(found.members) == 3
@@ -219,7 +219,7 @@ async def test_members_of_one_name() -> None:
 
 
 async def test_names_are_only_names() -> None:
-    """Absolute paths, parents and bytes that are no text are names like all others."""
+    """Absolute paths, parent directories and undecodable bytes are ordinary names."""
     names = [b"/etc/passwd", b"../../x", b"C:\\x", b"a\0b", b"\xff\xfe", b"", b"x" * 60_000]
     found = await ZipArchive.open(BytesSource(archive([entry(n, flags=0x800) for n in names])))
     expected = ["/etc/passwd", "../../x", "C:\\x", "a\0b", "\ufffd\ufffd", "", "x" * 60_000]
@@ -227,9 +227,9 @@ async def test_names_are_only_names() -> None:
 
 
 async def test_bombs() -> None:
-    """Neither a large member nor a tightly packed one is unpacked, whatever its size is said to be.
+    """Large members and highly compressed ones are not unpacked, whatever their announced size.
 
-    A member that unpacks to more than it says is left there.
+    Unpacking stops if a member exceeds its announced size.
     """
     bomb = deflated(b"\0" * 20_000_000)
     assert len(bomb) * MAX_RATIO < 20_000_000
@@ -242,7 +242,7 @@ async def test_bombs() -> None:
 
 
 async def test_a_directory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A million members are refused before they are made; so is a directory that is too long."""
+    """A million members are refused before they are created; so is a too long directory."""
     entries = [entry(b"%d" % number) for number in range(1000)] * 1000
     for data in (archive64(entries), archive64(entries, count=999), archive(entries)):
         source = Counted(data)
@@ -257,7 +257,7 @@ async def test_a_directory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("start", [zipped({METADATA: CONTENT, "x": b""}), archive64([entry()])])
 @given(st.data())
 async def test_any_damage_is_a_typed_error(start: bytes, data: st.DataObject) -> None:
-    """Whatever bytes are changed, cut or put in: the content is right, or there is an error."""
+    """Bytes are changed, removed or inserted: the content is correct, or there is a typed error."""
     changed = bytearray(start)
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(changed) - 1))
@@ -280,7 +280,7 @@ async def test_any_damage_is_a_typed_error(start: bytes, data: st.DataObject) ->
 
 @given(st.binary(max_size=200))
 async def test_any_bytes_are_refused(data: bytes) -> None:
-    """Nothing that is no archive is taken for one, or fails otherwise."""
+    """Any bytes that are not an archive are a typed error."""
     for content in (data, data + archive([])[-22:], archive([data])):
         try:
             await ZipArchive.open(BytesSource(content))

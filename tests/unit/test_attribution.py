@@ -1,4 +1,4 @@
-"""What advisories say about versions: ids, means, malware and notices."""
+"""Attribution of advisories to versions: ids, means, malware and notices."""
 
 import json
 from collections.abc import Iterable
@@ -41,13 +41,13 @@ def advisory(
 
 
 def said(advisories: Iterable[Advisory], version: str = "1.0") -> Attribution:
-    """What advisories say about one version of ``p``, which has three."""
+    """The attribution of one version of ``p``, which has three."""
     names = [VersionName(name) for name in ("1.0", "1.1", "2.0")]
     return attribute(PYPI, "p", names, advisories).versions[VersionName(version)]
 
 
 def test_nothing_is_an_empty_list() -> None:
-    """Never null, and absent where the graph has the property of few versions only."""
+    """It is never null, and absent for properties that only few versions have."""
     found = said([])
     assert found.row() == {
         "vulnerabilities": [],
@@ -74,7 +74,7 @@ def test_ids_are_sorted_and_means_weighted() -> None:
 
 
 def test_one_flaw_counts_once() -> None:
-    """Every id stays; the means have the score of the group."""
+    """All ids stay; the means use the score of the group."""
     found = said(
         [
             advisory("GHSA-1", "1.0", flaw="CVE-1", score=8.0),
@@ -87,7 +87,7 @@ def test_one_flaw_counts_once() -> None:
 
 
 def test_no_score_is_not_zero() -> None:
-    """Ids without scores have means of 0.0 and say that nothing is scored; 0.0 is a score."""
+    """Ids without scores give means of 0.0 and ``scored`` false; 0.0 is a score."""
     assert said([advisory("A-1", "1.0")]).scored is False
     zero = said([advisory("A-1", "1.0", score=0.0)])
     assert (zero.mean, zero.weighted_mean, zero.scored) == (0.0, 0.0, True)
@@ -95,7 +95,7 @@ def test_no_score_is_not_zero() -> None:
 
 
 def test_malware_counts_ten() -> None:
-    """Malware without a score counts 10.0, with one its score."""
+    """Malware counts as 10.0 without a score, or else as its score."""
     found = said([advisory("MAL-1", "1.0", malware=True), advisory("A-1", "1.0", score=5.0)])
     assert (found.malicious, found.mean) == (True, 7.5)
     assert found.row()["malicious"] is True
@@ -104,14 +104,14 @@ def test_malware_counts_ten() -> None:
 
 
 def test_notices_are_no_vulnerabilities() -> None:
-    """They have no part in the means."""
+    """They do not change the means."""
     found = said([advisory("RUSTSEC-1", "1.0", notice=True, score=9.0), advisory("A-1", "1.0")])
     assert (found.vulnerabilities, found.notices, found.mean) == (("A-1",), ("RUSTSEC-1",), 0.0)
     assert found.row()["notices"] == ["RUSTSEC-1"]
 
 
 def test_what_cannot_be_evaluated_is_told_by_id() -> None:
-    """The rest of the advisories holds."""
+    """The other advisories count."""
     broken = [{"type": "ECOSYSTEM", "events": [{"introduced": "eval()"}]}]
     entry = {"package": {"ecosystem": "PyPI", "name": "p"}, "ranges": broken}
     unusable = Advisory(id="X-1", flaw="X-1", affected=read_affected([entry]))
@@ -140,7 +140,7 @@ def test_what_cannot_be_evaluated_is_told_by_id() -> None:
 def test_the_order_of_work_makes_no_difference(
     advisories: list[Advisory], data: st.DataObject
 ) -> None:
-    """Advisories in any order, versions in any order or one by one: the same attribution."""
+    """The attribution is the same for any order of advisories and versions, also one by one."""
     names = [VersionName(name) for name in ("1.0", "1.1", "2.0")]
     whole = attribute(PYPI, "p", names, advisories).versions
     shuffled = data.draw(st.permutations(advisories))
@@ -151,7 +151,7 @@ def test_the_order_of_work_makes_no_difference(
 
 @given(scores=st.dictionaries(st.text(max_size=2), st.floats(0, 10)))
 def test_means_lie_between_the_scores(scores: dict[str, float]) -> None:
-    """The weighted mean is the greater one; both are rounded."""
+    """The weighted mean is not less than the mean; both are rounded."""
     mean, weighted = means(scores)
     assert 0.0 <= mean <= weighted + 0.01 <= 10.01
     if any(scores.values()):

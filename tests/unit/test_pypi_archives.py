@@ -1,4 +1,4 @@
-"""What wheels and source distributions say about themselves, read in parts."""
+"""The metadata in wheels and source distributions, read in parts."""
 
 import json
 
@@ -36,7 +36,7 @@ PKG_INFO = b"Metadata-Version: 1.2\nName: demo\nVersion: 1.0\n"
     ],
 )
 async def test_a_wheel(members: dict[str, bytes]) -> None:
-    """The one METADATA of its own project is read."""
+    """The METADATA of its own project is read."""
     project = "my-demo-x" if any(name.startswith("my") for name in members) else "demo"
     assert await wheel_metadata(BytesSource(zipped(members)), project) == CONTENT
 
@@ -53,18 +53,18 @@ async def test_a_wheel(members: dict[str, bytes]) -> None:
     ],
 )
 async def test_a_wheel_without_metadata_of_its_own(data: bytes) -> None:
-    """None, or several: nobody knows which counts."""
+    """None or several: it is unclear which one counts."""
     with pytest.raises(MalformedArchive):
         await wheel_metadata(BytesSource(data), "demo")
 
 
 def is_enough(pkg_info: bytes) -> bool:
-    """Whether the file says that it is final."""
+    """Whether the file is final."""
     return parse_source_metadata(pkg_info, "").requires_dist is not None
 
 
 async def source(data: bytes, name: str = "demo-1.0.tar.gz") -> SourceFiles:
-    """What is found in it."""
+    """The metadata files in a source distribution."""
     return await source_metadata(BytesSource(data), name, "demo", is_enough)
 
 
@@ -104,7 +104,7 @@ REQUIRES = b"six>=1\n"
 async def test_a_source_distribution(
     packed: type, members: dict[str, bytes], found: tuple[bytes | None, bytes | None]
 ) -> None:
-    """Its own files are found, in any order, in both formats."""
+    """Its metadata files are found, in any order, in both formats."""
     name = "demo-1.0.tar.gz" if packed is tarred else "demo-1.0.ZIP"
     files = await source(packed(members), name)
     assert (files.pkg_info, files.requires) == found
@@ -112,7 +112,7 @@ async def test_a_source_distribution(
 
 
 async def test_reading_ends_with_what_is_enough() -> None:
-    """Nothing behind it matters, be it damaged, large or without end."""
+    """The rest of the archive does not matter: it may be damaged, large or without end."""
     data = tarred({"demo-1.0/PKG-INFO": STATIC, "demo-1.0/data": bytes(3_000_000)})
     assert (await source(data[:2000])).pkg_info == STATIC
     counted = Counted(data)
@@ -121,7 +121,7 @@ async def test_reading_ends_with_what_is_enough() -> None:
 
 
 async def test_what_was_found_before_the_damage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts; without anything, the damage or the limit is the reason."""
+    """It counts; without any, the damage or the limit is the reason."""
     members = {"demo-1.0/PKG-INFO": PKG_INFO, "demo-1.0/data": bytes(3_000_000)}
     assert (await source(tarred(members)[:2000])).pkg_info == PKG_INFO
     monkeypatch.setattr(archive_metadata, "MAX_UNPACKED", 2_000_000)
@@ -151,12 +151,12 @@ async def test_what_was_found_before_the_damage(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_pkg_info(text: str, lines: tuple[str, ...] | None) -> None:
-    """Its requirements are final since version 2.2, unless it says that a build computes them."""
+    """Its requirements are final since version 2.2, unless they are dynamic."""
     assert parse_source_metadata(text.encode(), "").requires_dist == lines
 
 
 def test_a_pkg_info_that_is_none() -> None:
-    """It is refused."""
+    """An invalid PKG-INFO is refused."""
     with pytest.raises(MalformedMetadata):
         parse_source_metadata(b"<html>", "")
 
@@ -196,5 +196,5 @@ def test_requires_txt() -> None:
 
 @given(st.binary(max_size=60) | st.text("[]:;#= x\n'\"", max_size=40).map(str.encode))
 def test_any_requires_txt(content: bytes) -> None:
-    """Whatever it has becomes lines that are read or reported."""
+    """Any content becomes lines that are read or reported."""
     requirements_of(requires_lines(content))

@@ -213,7 +213,7 @@ def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa
     ],
 )
 def test_declarations(lines: list[str], declarations: list[dict[str, Any]] | None) -> None:
-    """They are there where package and constraints do not say everything, each complete."""
+    """They exist if package and constraints lose information; each is complete."""
     (requirement,) = requirements_of(lines).installed
     found = None if requirement.declared is None else json.loads(requirement.declared)
     assert found == declarations
@@ -221,7 +221,7 @@ def test_declarations(lines: list[str], declarations: list[dict[str, Any]] | Non
 
 
 def test_declarations_of_unreadable_lines() -> None:
-    """A text from before PEP 440 is kept; what nobody could evaluate is not."""
+    """A text from before PEP 440 is kept; a line that is too complex is not."""
     lines = ["pytz[x] (>dev) ; os_name == 'nt'", "six>=1; " + " or ".join(["os_name=='a'"] * 5000)]
     found = requirements_of(lines).installed
     declarations = [json.loads(each.declared) if each.declared else None for each in found]
@@ -285,7 +285,7 @@ def test_extras_without_end(extras: int, lines: int) -> None:
     )
 )
 def test_declarations_are_the_lines(lines: list[str]) -> None:
-    """Whoever reads them with the constraints has each line again."""
+    """Constraints and declarations together give each line again."""
     (requirement,) = requirements_of(lines).installed
     default = requirement.constraints
     one = {"text": default}

@@ -1,4 +1,4 @@
-"""The nearest release that no advisory affects; the bound that follows from an audit."""
+"""The nearest unaffected release; the upper bound of an audit."""
 
 from itertools import count
 
@@ -37,13 +37,13 @@ def releases(text: str) -> list[Release]:
     ],
 )
 def test_nearest(line: str, version: str, same_major: str | None, overall: str | None) -> None:
-    """The next later one, otherwise the last earlier one; no prereleases, nothing yanked."""
+    """The next later release, or else the last earlier one; no prereleases, no yanked versions."""
     found = remedies(PYPI, releases(line))[VersionName(version)]
     assert (found.same_major, found.overall) == (same_major, overall)
 
 
 def brute_force(line: list[Release], position: int, *, same_major: bool) -> VersionName | None:
-    """Try all versions, the nearest first."""
+    """Try all versions, nearest first."""
     mine = major_line(line[position].name)
     if same_major and mine is None:
         return None
@@ -67,7 +67,7 @@ def brute_force(line: list[Release], position: int, *, same_major: bool) -> Vers
     marks=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=11, max_size=11),
 )
 def test_equal_to_brute_force(names: list[str], marks: list[tuple[bool, bool]]) -> None:
-    """For every affected version, and for no other."""
+    """For every affected version, and no others."""
     ordered = PYPI.order((VersionName(name), None) for name in names)
     line = [
         Release(name, is_affected=affected, is_yanked=yanked)
@@ -98,13 +98,13 @@ def test_equal_to_brute_force(names: list[str], marks: list[tuple[bool, bool]]) 
     ],
 )
 def test_bound(found: int, examined: int, of: int, expected: float) -> None:
-    """With all examined, the share is known; with none, nothing is."""
+    """If all were examined, the share is exact; if none was, it is unknown."""
     assert upper_bound(found, examined, of=of) == pytest.approx(expected, abs=5e-4)
 
 
 @given(found=st.integers(0, 30), more=st.integers(1, 300))
 def test_bounds_are_above_what_was_found(found: int, more: int) -> None:
-    """And fall with the number of packages that were examined."""
+    """They exceed the share in the sample, and decrease with the size of the sample."""
     bound = upper_bound(found, found + more, of=10**6)
     assert found / (found + more) < bound <= 1.0
     assert upper_bound(found, 2 * (found + more), of=10**6) < bound + 1e-6

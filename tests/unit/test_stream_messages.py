@@ -175,7 +175,7 @@ GARBAGE: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "reason"), GARBAGE)
 def test_garbage_is_refused_with_its_reason(fields: dict[str, Any], reason: str) -> None:
-    """The text says what is wrong, in the form that operators know."""
+    """The text has the reason, in the form that operators know."""
     error = refusal(message(**fields))
     assert str(error).startswith("Validation error: ")
     assert reason in str(error)

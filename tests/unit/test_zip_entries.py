@@ -1,4 +1,4 @@
-"""Zip files entry by entry: the same as the standard library reads, in bounded memory."""
+"""Zip files, entry by entry: the same contents as from the standard library, in bounded memory."""
 
 import io
 import struct
@@ -44,7 +44,7 @@ def unpacked(file: Any, most: int = MEGABYTE) -> dict[str, bytes]:
     st.binary(max_size=60).filter(lambda comment: b"PK\5\6" not in comment),
 )
 def test_any_archive_is_read(files: dict[str, bytes], method: int, comment: bytes) -> None:
-    """As the standard library reads it, whatever the names, sizes and comment."""
+    """With the same result as the standard library, for any names, sizes and comment."""
     file = packed(files, method, comment)
     with zipfile.ZipFile(file) as standard:
         expected = {info.filename: standard.read(info) for info in standard.infolist()}
@@ -59,14 +59,14 @@ def test_a_comment_that_looks_like_the_end(comment: bytes) -> None:
 
 @given(st.binary(max_size=400))
 def test_no_bytes_are_an_unexpected_error(data: bytes) -> None:
-    """What is no archive is damaged."""
+    """Any other bytes are a damaged archive."""
     with pytest.raises(IngestError):
         unpacked(io.BytesIO(data))
 
 
 @given(st.data())
 def test_damage_is_noticed(data: st.DataObject) -> None:
-    """A changed or missing byte is an error, or changes nothing of the contents."""
+    """A changed or missing byte is an error, or does not change the contents."""
     files = {"a.json": b'{"id": "a"}' * 30, "b.json": b"b"}
     original = packed(files).getvalue()
     position = data.draw(st.integers(0, len(original) - 1))
@@ -83,13 +83,13 @@ def test_damage_is_noticed(data: st.DataObject) -> None:
 
 
 def test_a_truncated_archive_is_refused_at_once() -> None:
-    """Its directory is at the end, so nothing is read of a download that broke off."""
+    """Its directory is at the end, so nothing of an incomplete download is read."""
     with pytest.raises(RegistryUnavailable, match="truncated"):
         ZipEntries(io.BytesIO(packed({"a": b"a" * 1000}).getvalue()[:-30]), "x.zip")
 
 
 def test_large_contents_are_refused_before_they_are_unpacked() -> None:
-    """As announced, and whatever was announced."""
+    """By their announced size, and by their real size."""
     file = packed({"bomb": b"0" * (4 * MEGABYTE)})
     with pytest.raises(ResponseTooLarge):
         unpacked(file)
@@ -99,14 +99,14 @@ def test_large_contents_are_refused_before_they_are_unpacked() -> None:
 
 
 def test_many_entries_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive that says it has too many is not looked through."""
+    """An archive that announces too many entries is not read."""
     monkeypatch.setattr("ssc_ingest.archives.zip_entries.MAX_ENTRIES", 2)
     with pytest.raises(ResponseTooLarge):
         ZipEntries(packed({"a": b"", "b": b"", "c": b""}), "x.zip")
 
 
 def test_archives_with_more_than_65535_entries() -> None:
-    """ZIP64."""
+    """They have ZIP64 fields."""
     file = packed(dict.fromkeys((f"{n}.json" for n in range(70_000)), b"{}"), zipfile.ZIP_STORED)
     archive = ZipEntries(file, "x.zip")
     assert archive.count == 70_000
@@ -115,7 +115,7 @@ def test_archives_with_more_than_65535_entries() -> None:
 
 
 def test_large_entries_of_zip64() -> None:
-    """Sizes beyond 32 bits stand in a field of their own."""
+    """Sizes above 32 bits are in a separate field."""
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(buffer, "w") as archive,
@@ -127,6 +127,6 @@ def test_large_entries_of_zip64() -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_unknown_methods_are_refused(method: int) -> None:
-    """Nobody packs records like this."""
+    """No source compresses records with them."""
     with pytest.raises(RegistryUnavailable, match="unknown way"):
         unpacked(packed({"a": b"a" * 100}, method))

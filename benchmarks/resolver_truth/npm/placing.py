@@ -1,7 +1,7 @@
-"""Where npm puts a package in the tree, with its peers.
+"""Finds npm's place for a package and its peers in the tree.
 
 After https://github.com/npm/cli/tree/latest/workspaces/arborist/lib (``can-place-dep.js``,
-``place-dep.js``), as an ordinary installation uses it: nothing is updated, forced or nested.
+``place-dep.js``), as for an ordinary installation without updates, force or nesting.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from benchmarks.resolver_truth.npm.versions import order
 
 
 class Verdict(Enum):
-    """What would happen to a package at a place."""
+    """The effect of a package at a place."""
 
     OK = "it can be put there"
     KEEP = "one that will do is there"
@@ -29,7 +29,7 @@ class Verdict(Enum):
 
 
 class Check:
-    """Whether a package, and its peers, can be put below a node. Changes nothing."""
+    """Checks whether a package and its peers can be below a node. Changes nothing."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class Check:
 
     @property
     def entry_edge(self) -> Edge:
-        """The edge that brought the set of peers."""
+        """The edge with which the set of peers starts."""
         return self.parent.entry_edge if self.parent else self.edge
 
     @property
     def deepest(self) -> Node:
-        """The deepest place that is possible."""
+        """The deepest possible place."""
         return deepest_place(
             self.parent.deepest if self.parent else self.edge.source, self.edge.name
         )
@@ -122,7 +122,7 @@ class Check:
         )
 
     def _can_clear(self, entry: Edge, peers: set[Node]) -> bool:
-        """Whether a set of peers can be replaced or pushed deeper."""
+        """Whether a set of peers can be replaced or moved deeper."""
         if entry is self.edge or entry is self.entry_edge:
             return True
         node, siblings = entry.target, self.package.parent
@@ -176,7 +176,7 @@ class Check:
 
 
 class Placement:
-    """A package that is put into the tree for an edge, and its peers with it."""
+    """Puts a package and its peers into the tree for an edge."""
 
     def __init__(self, package: Node, edge: Edge, parent: "Placement | None" = None) -> None:
         self.package = package
@@ -190,14 +190,14 @@ class Placement:
             self._place()
 
     def all(self) -> Iterator["Placement"]:
-        """Itself and those of its peers."""
+        """The check itself and those of its peers."""
         yield self
         for child in self.children:
             yield from child.all()
 
     @property
     def start(self) -> Node:
-        """The deepest place that is possible; its peers cannot be deeper."""
+        """The deepest possible place; its peers cannot be deeper."""
         start = self.parent.start if self.parent else self.edge.source
         return deepest_place(start, self.edge.name)
 
@@ -233,7 +233,7 @@ class Placement:
         self._place_peers(placed)
 
     def _find_place(self) -> Check | None:
-        """The highest place, or the highest for it alone where its peers are in conflict."""
+        """The highest place; if its peers are in conflict, the highest for the package alone."""
         found = alone = None
         for place in self.start.ancestry():
             wanted = place.edges.get(self.edge.name)
@@ -270,7 +270,7 @@ class Placement:
         )
 
     def _replace(self, old: Node, placed: Node) -> None:
-        """Put it in the place of another, and remove what only that one needed."""
+        """Replace another package, and remove packages that only that one required."""
         place = old.parent
         orphans: list[Node] = []
         for name, edge in old.edges.items():

@@ -1,8 +1,8 @@
-"""The tree that npm builds, from the graph, and npm's own.
+"""npm's tree, resolved from the graph and by npm itself.
 
 After https://github.com/npm/cli/blob/latest/workspaces/arborist/lib/arborist/build-ideal-tree.js.
-Packages go to the highest place where they are in nobody's way; peers are installed beside their
-users. The lock file has optional packages of all platforms.
+Packages go to the highest place without a conflict, and peers beside the packages that require
+them. The lock file has optional packages of all platforms.
 """
 
 import json
@@ -18,7 +18,7 @@ from benchmarks.resolver_truth.npm.versions import Runtimes, is_from_registry, p
 
 
 class Npm:
-    """npm as it is installed here."""
+    """The installed npm."""
 
     ecosystem = "npm"
 
@@ -100,7 +100,7 @@ class _Builder:
                 self._fill(node)
 
     def _fill(self, node: Node) -> None:
-        """Put what the node requires into the tree."""
+        """Add the packages that the node requires to the tree."""
         source = self._sources.get(node, node)
         found = [
             (edge, self._package_for(edge, source if edge.is_peer else node))
@@ -124,7 +124,7 @@ class _Builder:
         return self._load(edge, virtual if edge.is_peer else None, None, {edge.source})
 
     def _follow(self, placement: Placement) -> None:
-        """Look again at what a placement has changed."""
+        """Check the nodes that a placement has changed."""
         placed, check = placement.placed, placement.check
         if placed is None or check is None:
             return
@@ -142,7 +142,7 @@ class _Builder:
     # Packages and their peers -----------------------------------------------------------
 
     def _virtual_project(self, source: Node, *, reuse: bool = False) -> Node:
-        """A project with the requirements of a node, to try its packages and their peers in."""
+        """A project with the requirements of a node, for trying its packages and their peers."""
         if reuse and source in self._virtual:
             return self._virtual[source]
         virtual = Node(source.name, stands_for=source)
@@ -156,7 +156,7 @@ class _Builder:
     def _load(
         self, edge: Edge, parent: Node | None, second: Edge | None, required: set[Node]
     ) -> Node:
-        """The package that an edge wants, with its peers, in a virtual project."""
+        """The package for an edge, with its peers, in a virtual project."""
         parent = parent or self._virtual_project(edge.source)
         node = self._node(edge, parent)
         if second and not second.is_valid:
@@ -204,7 +204,7 @@ class _Builder:
                 raise Unresolvable(f"npm gives up on the peer {edge.name} of {node.name}")
 
     def _node(self, edge: Edge, parent: Node) -> Node:
-        """The version that npm picks for an edge, put into the parent."""
+        """The version that npm picks for an edge, below the parent."""
         node = Node(edge.name, edge.package)
         package = self._graph.package(edge.package) if is_from_registry(edge.text) else None
         version = pick(package, edge.text, self._runtimes) if package else None
@@ -232,7 +232,7 @@ class _Builder:
 
 
 def _problems(node: Node) -> list[Edge]:
-    """The edges that lead nowhere, or to what they cannot use."""
+    """The edges without a target or with an unsuitable one."""
     return [
         edge
         for edge in node.edges.values()
@@ -249,7 +249,7 @@ def _by_depth(node: Node) -> list[Node]:
 
 
 def _needed(project: Node) -> set[Node]:
-    """The nodes without which the installation fails."""
+    """The nodes that are necessary for the installation."""
     found, waiting = {project}, [project]
     while waiting:
         for edge in waiting.pop().edges.values():

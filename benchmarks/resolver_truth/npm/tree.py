@@ -1,8 +1,8 @@
-"""npm's tree of installed packages: nodes, their requirements, and where these lead.
+"""npm's tree of installed packages: nodes, their requirements, and the targets of these.
 
 After https://github.com/npm/cli/tree/latest/workspaces/arborist/lib (``node.js``, ``edge.js``,
 ``gather-dep-set.js``, ``peer-entry-sets.js``, ``deepest-nesting-target.js``), without workspaces,
-overrides, bundles and folders. Nothing is kept that can be computed from the tree.
+overrides, bundles and folders. Derived data is computed, not stored.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -39,22 +39,22 @@ class Edge:
 
     @property
     def is_peer(self) -> bool:
-        """Whether it is the user of the package who has to install it."""
+        """Whether the package's user must install it."""
         return self.kind in {"peer", "peerOptional"}
 
     @property
     def is_optional(self) -> bool:
-        """Whether it may lead nowhere."""
+        """Whether it may have no target."""
         return self.kind in {"optional", "peerOptional"}
 
     @property
     def target(self) -> "Node | None":
-        """The node that the source finds by the name."""
+        """The node with the name, found from the source."""
         return self.source.find(self.name)
 
     @property
     def is_valid(self) -> bool:
-        """Whether the target is one that it can use."""
+        """Whether the target meets the requirement."""
         target = self.target
         if target is None:
             return self.is_optional
@@ -63,7 +63,7 @@ class Edge:
         return self.is_met_by(target)
 
     def is_met_by(self, node: "Node") -> bool:
-        """Whether it could use that node."""
+        """Whether a node would meet the requirement."""
         return node.name == self.name and (
             node.version is not None and is_met_by(node.version, self.text)
         )
@@ -96,7 +96,7 @@ class Node:
 
     @property
     def depth(self) -> int:
-        """Steps to the project."""
+        """Number of steps to the project."""
         return sum(1 for _ in self.ancestry()) - 1
 
     @property
@@ -106,14 +106,14 @@ class Node:
         return "".join(f"/node_modules/{name}" for name in reversed(names))
 
     def ancestry(self) -> Iterator["Node"]:
-        """Itself, its parent and so on."""
+        """The node, its parent and so on."""
         node: Node | None = self
         while node:
             yield node
             node = node.parent
 
     def subtree(self) -> Iterator["Node"]:
-        """Itself and everything below it."""
+        """The node and all nodes below it."""
         waiting = [self]
         while waiting:
             node = waiting.pop()
@@ -121,18 +121,18 @@ class Node:
             waiting.extend(node.children.values())
 
     def find(self, name: str) -> "Node | None":
-        """The package that the node loads by that name."""
+        """The package that the node loads by a name."""
         for node in self.ancestry():
             if name in node.children:
                 return node.children[name]
         return None
 
     def is_inside(self, other: "Node") -> bool:
-        """Whether it is the other or below it."""
+        """Whether it is the other node or below it."""
         return any(node is other for node in self.ancestry())
 
     def incoming(self) -> list[Edge]:
-        """The edges that lead to it."""
+        """The edges to the node."""
         return [
             edge
             for node in (self.parent.subtree() if self.parent else ())
@@ -144,7 +144,7 @@ class Node:
         return (self.name, self.package, self.version) == (other.name, other.package, other.version)
 
     def put(self, parent: "Node") -> None:
-        """Move it, replacing what has its name there."""
+        """Move the node, replacing a node with the same name."""
         if self.parent is not parent:
             self.remove()
             if self.name in parent.children:
@@ -153,13 +153,13 @@ class Node:
             self.parent = parent
 
     def remove(self) -> None:
-        """Take it out of its tree, with what is below it."""
+        """Remove the node and all nodes below it."""
         if self.parent and self.parent.children.get(self.name) is self:
             del self.parent.children[self.name]
         self.parent = None
 
     def replace(self, other: "Node") -> None:
-        """Take the other's place, with what is below it."""
+        """Take the place of another node, with all nodes below it."""
         parent = other.parent
         assert parent
         for child in list(other.children.values()):
@@ -168,7 +168,7 @@ class Node:
         self.put(parent)
 
     def can_replace(self, other: "Node", ignored_peers: Collection[str] = ()) -> bool:
-        """Whether everything that needs the other could use this one."""
+        """Whether the node meets all requirements on the other one."""
         if (self.name, self.package) != (other.name, other.package):
             return False
         only = dependency_set([other], lambda edge: edge.target is not other and edge.is_valid)
@@ -184,7 +184,7 @@ class Node:
         )
 
     def is_duplicate(self, *, prefer_fewer: bool) -> bool:
-        """Whether it can go, because nobody needs it or one further up does as well."""
+        """Whether it is unnecessary, because it is unused or a node further up suffices."""
         if not self.parent or not self.parent.parent:
             return False
         incoming = self.incoming()
@@ -201,7 +201,7 @@ class Node:
 
 
 def dependency_set(nodes: Iterable[Node], follows: Callable[[Edge], bool]) -> set[Node]:
-    """The nodes and what is needed by nothing but them."""
+    """The nodes, and all nodes that only they require."""
     found = dict.fromkeys(nodes)
     waiting = list(found)
     while waiting:
@@ -221,7 +221,7 @@ def dependency_set(nodes: Iterable[Node], follows: Callable[[Edge], bool]) -> se
 
 
 def deepest_place(start: Node, name: str) -> Node:
-    """The deepest node below which a package could go that the start requires."""
+    """The deepest node below which a package for the start could be."""
     for node in start.ancestry():
         edge = node.edges.get(name)
         if not node.parent or not edge or not edge.is_peer:
@@ -230,7 +230,7 @@ def deepest_place(start: Node, name: str) -> Node:
 
 
 def peer_sets(node: Node) -> dict[Edge, set[Node]]:
-    """The sets of peers that the node belongs to, by the edges that brought them."""
+    """The sets of peers of the node, by their entry edges."""
     union = {node: None}
     waiting = [node]
     while waiting:

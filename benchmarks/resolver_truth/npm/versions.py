@@ -1,4 +1,4 @@
-"""Which version npm takes for a range.
+"""npm's choice of a version for a range.
 
 https://github.com/npm/npm-pick-manifest and https://github.com/npm/node-semver
 """
@@ -18,7 +18,7 @@ _NOT_OF_REGISTRIES = re.compile(r"^[a-z+]+:|^[^@\s]+/")
 
 @dataclass(frozen=True, slots=True)
 class Runtimes:
-    """The versions of Node.js and npm that an installation runs on."""
+    """The versions of Node.js and npm for an installation."""
 
     node: str
     npm: str
@@ -26,15 +26,15 @@ class Runtimes:
 
 @lru_cache(maxsize=65_536)
 def order(version: str) -> SemVer:
-    """The version's place in the order; a version that has none comes first."""
+    """The version's sort key; an unparsable version comes first."""
     return parse_version(version) or SemVer(-1, 0, 0)
 
 
 @lru_cache(maxsize=65_536)
 def satisfies(version: str, range_: str, *, prereleases: bool = False) -> bool:
-    """Whether a version is in the range.
+    """Whether a range contains a version.
 
-    A prerelease is only if a bound names one of the same release, or with ``prereleases``.
+    Prereleases only if a bound has the same release, or with ``prereleases``.
     """
     parsed = parse_version(version)
     return parsed is not None and any(
@@ -43,7 +43,7 @@ def satisfies(version: str, range_: str, *, prereleases: bool = False) -> bool:
 
 
 def is_from_registry(text: str) -> bool:
-    """Whether a requirement is a range, a version or a tag, and no address or path."""
+    """Whether a requirement is a range, a version or a tag, not an address or path."""
     return parse_range(text) is not None or not _NOT_OF_REGISTRIES.match(text)
 
 
@@ -57,8 +57,8 @@ def is_met_by(version: str, text: str) -> bool:
 def pick(package: StoredPackage, text: str, runtimes: Runtimes) -> StoredVersion | None:
     """The version that npm installs for a range, a version or a tag; ``None`` if there is none.
 
-    The version of the tag ``latest`` if it is in the range and nothing speaks against it; otherwise
-    the highest that is not deprecated and runs on the runtimes, as far as there are such.
+    The version of the tag ``latest`` if it is in the range, not deprecated and compatible with the
+    runtimes. Otherwise the highest one; deprecated and incompatible versions come last.
     """
     tags: dict[str, str] = json.loads(package.properties.get("dist_tags") or "{}")
     if parse_range(text) is None:

@@ -1,4 +1,4 @@
-"""pip: ``pip install --dry-run --report``, for the Python and the platform that this runs on."""
+"""pip: ``pip install --dry-run --report``, for the current Python and platform."""
 
 from benchmarks.resolver_truth.pip.resolver import Pip
 from benchmarks.resolver_truth.pip.tool import lock, pip_of

@@ -1,4 +1,4 @@
-"""Versions and requirements of projects, from the graph alone, by pip's rules."""
+"""Versions and requirements of projects, from the graph only, by pip's rules."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version of a project with some extras; without a version, nobody has read the project."""
+    """A version of a project with some extras.
+
+    Without a version, the project is not extracted yet.
+    """
 
     project: str
     extras: frozenset[str]
@@ -36,7 +39,7 @@ class Candidate:
 
 
 class Projects:
-    """What one installation may choose from."""
+    """The projects in the graph, for one installation."""
 
     def __init__(self, graph: Graph, environment: Environment) -> None:
         self._graph = graph
@@ -46,10 +49,10 @@ class Projects:
     def candidates(
         self, project: str, extras: frozenset[str], specifiers: SpecifierSet
     ) -> Iterator[Candidate]:
-        """Those that satisfy the specifiers, best first.
+        """The versions that satisfy the specifiers, best first.
 
-        A prerelease only where the specifiers name one, or nothing else is there; what is yanked
-        only if everything is, or the specifiers pin it.
+        Prereleases only if a specifier contains one or there are no others; yanked versions only if
+        all are yanked or the specifiers pin one.
         """
         versions = self._versions_of(project)
         if versions is None:
@@ -63,7 +66,7 @@ class Projects:
                 yield Candidate(project, extras, version, versions[version])
 
     def requirements(self, candidate: Candidate) -> Iterator[Wanted]:
-        """What the candidate requires in the environment, with its extras."""
+        """The candidate's requirements in the environment, with its extras."""
         if candidate.stored is None:
             return
         extras = candidate.extras or {""}
@@ -74,7 +77,7 @@ class Projects:
                 yield from self._of_extra(lines, candidate.extras)
 
     def _versions_of(self, project: str) -> dict[Version, StoredVersion] | None:
-        """Those that support the Python of the environment."""
+        """The versions that support the Python of the environment."""
         if project not in self._versions:
             package = self._graph.package(project)
             self._versions[project] = None
@@ -87,7 +90,7 @@ class Projects:
         return self._versions[project]
 
     def _supports_python(self, version: StoredVersion) -> bool:
-        """Like pip, a specifier that is none excludes nothing."""
+        """As in pip, an invalid specifier excludes nothing."""
         try:
             supported = SpecifierSet(version.properties.get("requires_python") or "")
         except InvalidSpecifier:

@@ -1,7 +1,7 @@
-"""pip's resolution from the graph: resolvelib, as pip uses it.
+"""pip's resolution from the graph, with resolvelib as in pip.
 
-After https://github.com/pypa/pip/tree/main/src/pip/_internal/resolution/resolvelib. That a file of
-a version fits the platform is not asked: the graph knows versions, not files.
+After https://github.com/pypa/pip/tree/main/src/pip/_internal/resolution/resolvelib. It does not
+check whether a version has a file for the platform, because the graph has no files.
 """
 
 import operator
@@ -40,7 +40,7 @@ class Pip:
         self._environment = environment or {**default_environment()}  # type: ignore[dict-item]
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
-        """What pip would install for the root in its version."""
+        """The packages that pip would install for this version of the root."""
         wanted = Wanted(canonicalize_name(root.name), SpecifierSet(f"=={root.version}"))
         projects = Projects(graph, self._environment)
         resolver: Resolver[Wanted, Candidate, Name] = Resolver(_Provider(projects), BaseReporter())
@@ -80,7 +80,7 @@ class _Provider(AbstractProvider[Wanted, Candidate, Name]):
         information: Mapping[Name, Iterator[Cause]],
         backtrack_causes: Sequence[Cause],
     ) -> Any:
-        """Pins first, then upper bounds, then what was asked for, then other bounds, by name."""
+        """Pins first, then upper bounds, then requested projects, then other bounds, by name."""
         del resolutions, candidates, backtrack_causes
         specifiers = [s for cause in information[identifier] for s in cause.requirement.specifiers]
         operators = [(s.operator, s.version) for s in specifiers]
@@ -97,7 +97,7 @@ class _Provider(AbstractProvider[Wanted, Candidate, Name]):
         information: Mapping[Name, Iterator[Cause]],
         backtrack_causes: Sequence[Cause],
     ) -> Iterable[Name]:
-        """What has caused a conflict comes first."""
+        """Causes of a conflict come first."""
         del resolutions, candidates, information
         identifiers = list(identifiers)
         causes = {
@@ -116,7 +116,7 @@ class _Provider(AbstractProvider[Wanted, Candidate, Name]):
         requirements: Mapping[Name, Iterator[Wanted]],
         incompatibilities: Mapping[Name, Iterator[Candidate]],
     ) -> Iterable[Candidate]:
-        """Best first. Requirements with other extras bound the version as well."""
+        """Best first. Requirements with other extras also limit the version."""
         project, extras = identifier
         wanted = [
             each
@@ -140,7 +140,7 @@ class _Provider(AbstractProvider[Wanted, Candidate, Name]):
         )
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Wanted]:
-        """With extras, the project without extras in the same version is one of them."""
+        """A project with extras also requires the same version without extras."""
         if candidate.extras and candidate.version:
             yield Wanted(candidate.project, SpecifierSet(f"==={candidate.version}"))
         yield from self._projects.requirements(candidate)

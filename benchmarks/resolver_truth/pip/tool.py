@@ -1,4 +1,4 @@
-"""What pip itself would install."""
+"""The packages that pip itself would install."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ from benchmarks.resolver_truth.interface import Pins, Root, Unresolvable
 
 
 def pip_of(folder: Path, *, upgrade: bool = True) -> Path:
-    """A Python of the same version as this one, with the newest pip, in a new environment.
+    """A Python of the same version, with the newest pip, in a new environment.
 
-    Without the upgrade, pip is the one that came with Python.
+    Without the upgrade, pip is the version bundled with Python.
     """
     python = folder / "environment" / "bin" / "python"
     base = Path(sys.base_prefix) / "bin" / "python3"
@@ -48,5 +48,5 @@ def lock(root: Root, folder: Path, *arguments: str, python: Path) -> Pins:
 
 
 def pin(name: str, version: str) -> str:
-    """A package and its version, in the normal spelling of both."""
+    """A package and its version, both in normal form."""
     return f"{canonicalize_name(name)}=={canonicalize_version(version, strip_trailing_zero=False)}"

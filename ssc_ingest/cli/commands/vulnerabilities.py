@@ -54,7 +54,7 @@ def sync(
         bool,
         typer.Option(
             "--accept-removals",
-            help="Withdraw and remove all records that the source does (no VULNERABILITIES_BRAKE).",
+            help="Accept all withdrawals and removals, without VULNERABILITIES_BRAKE.",
         ),
     ] = False,
     as_json: output.JSONOption = False,

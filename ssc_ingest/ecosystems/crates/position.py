@@ -31,7 +31,7 @@ class _Cursor(Cursor):
 
 
 class ListingPosition(_Cursor):
-    """The first ``row`` rows of the dump of time ``dump`` have been listed."""
+    """A position in a listing: ``row`` rows of the dump with time ``dump`` have been listed."""
 
     dump: AwareDatetime
     row: int = Field(ge=0)

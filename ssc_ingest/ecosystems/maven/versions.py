@@ -50,7 +50,7 @@ def sort_key(version: str) -> Key | None:
 
 
 def _key(items: tuple[Any, ...]) -> Key:
-    """Ranked from the right, because a zero counts as early if the next item does."""
+    """Rank the items from the right, because the rank of a zero depends on the next item."""
     ranked: list[tuple[Any, ...]] = [_END]
     for item in reversed(items):
         following = ranked[-1]

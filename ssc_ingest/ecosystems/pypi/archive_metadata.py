@@ -57,7 +57,7 @@ async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
     Raises:
         MalformedArchive: there is none or several, or the wheel is damaged.
         ArchiveTooLarge: it exceeds a limit.
-        what the source raises.
+        IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(wheel, wanted=_is_wheel_metadata)
     names = {member.name for member in archive.members}
@@ -89,7 +89,7 @@ async def source_metadata(
     Raises:
         MalformedArchive: it is damaged, and nothing was found before.
         ArchiveTooLarge: it exceeds a limit, and nothing was found before.
-        what the source raises.
+        IngestError: the errors of the source.
     """
     found = SourceFiles()
     read = _read_zip if filename.lower().endswith(".zip") else _read_tar

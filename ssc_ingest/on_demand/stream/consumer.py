@@ -111,8 +111,8 @@ class StreamConsumer:
         Reads nothing while the queues are full.
 
         Raises:
-            RedisError, TimeoutError: the stream or the state is unreachable, or the key is no
-            stream.
+            RedisError, TimeoutError: the stream or the state is unreachable, or the key is not a
+                stream.
         """
         limit = min(limit, await self._room())
         counts = StreamCounts()

@@ -1,4 +1,4 @@
-"""``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and what other commands say."""
+"""``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and other commands' output."""
 
 import json
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ EXAMPLE = "pkg:pypi/example"
 async def store(
     clean_redis: None, vulnerabilities_uri: str, settings: Settings
 ) -> AsyncIterator[VulnerabilityStore]:
-    """MongoDB, empty."""
+    """An empty MongoDB."""
     async with open_store(vulnerabilities_uri, settings) as store:
         for name in await store.database.list_collection_names():
             await store.database[name].delete_many({})
@@ -27,7 +27,7 @@ async def store(
 
 
 def test_advisories_from_a_local_copy(run: Run, advisories: Path) -> None:
-    """Synced, shown and counted; a second sync finds nothing new."""
+    """The records are synced, shown and counted; a second sync finds no changes."""
     done = run("vulnerabilities", "sync", "pypi", "--from", str(advisories))
     assert done.returncode == 0, done.stderr
     assert "2,074 records compared, 2,074 new" in done.stderr
@@ -53,7 +53,7 @@ def test_advisories_from_a_local_copy(run: Run, advisories: Path) -> None:
 
 
 def test_what_the_copy_lacks_is_no_failure(run: Run, advisories: Path) -> None:
-    """It stays *not synced*; a path that is wrong is a failure only if nothing is there."""
+    """A missing ecosystem is no failure, and stays *not synced*."""
     done = run("vulnerabilities", "sync", "--from", str(advisories), "--json")
     assert done.returncode == 0
     reports = {report["ecosystem"]: report for report in json.loads(done.stdout)}
@@ -66,7 +66,7 @@ def test_what_the_copy_lacks_is_no_failure(run: Run, advisories: Path) -> None:
 
 
 def test_a_damaged_copy_is_a_failure(run: Run, tmp_path: Path) -> None:
-    """Exit code 1, and the reason in the status afterwards."""
+    """The exit code is 1, and the status shows the reason."""
     (tmp_path / "PyPI").mkdir()
     (tmp_path / "PyPI" / "all.zip").write_bytes(b"PK\3\4 and then nothing")
     done = run("vulnerabilities", "sync", "pypi", "--from", str(tmp_path))
@@ -79,7 +79,7 @@ def test_a_damaged_copy_is_a_failure(run: Run, tmp_path: Path) -> None:
 
 
 async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> None:
-    """While a worker syncs, the command says so."""
+    """The command reports that a worker is syncing."""
     await state.redis.set(LOCK, "another", ex=60)
     done = run("vulnerabilities", "sync", "--from", str(tmp_path))
     assert done.returncode == 1
@@ -89,7 +89,7 @@ async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> Non
 def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(
     run: Run, graph: None, advisories: Path
 ) -> None:
-    """``show``, ``status`` and ``check`` say *not synced*, and the sync's age afterwards."""
+    """``show``, ``status`` and ``check`` print *not synced* before a sync, and its age after it."""
     assert "not synced" in run("show", EXAMPLE).stdout
     assert "not synced" in run("status").stdout
     assert "not synced: pypi, npm" in run("check", "--offline").stdout
@@ -105,7 +105,7 @@ def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(
 
 
 def test_the_catalogue_of_weaknesses(run: Run, tmp_path: Path) -> None:
-    """A file of MITRE; something else is refused."""
+    """MITRE's file is imported; another file is refused."""
     path = tmp_path / "cwec.xml"
     path.write_text(
         '<Weakness_Catalog><Weaknesses><Weakness ID="79" Abstraction="Base">'

@@ -35,7 +35,7 @@ async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[V
 async def synced(
     graph: None, store: VulnerabilityStore, state: State, settings: Settings, tmp_path: Path
 ) -> None:
-    """Advisories of the package ``example``: one with a range, malware, one that is unreadable."""
+    """Advisories of the package ``example``: one with a range, one for malware, one unreadable."""
     local = LocalRecords(tmp_path / "osv")
     ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "1.2"}, {"fixed": "1.5"}]}]
     package = {"ecosystem": "PyPI", "name": "Example"}
@@ -54,7 +54,7 @@ async def synced(
 
 
 def test_unknown_is_not_none(graph: None, store: VulnerabilityStore, run: Run) -> None:
-    """Without a sync, nothing is known."""
+    """Without a sync, vulnerabilities are unknown."""
     shown = run("vulnerabilities", "show", "pkg:pypi/example")
     assert shown.returncode == 0
     assert "not synced" in shown.stdout
@@ -62,7 +62,10 @@ def test_unknown_is_not_none(graph: None, store: VulnerabilityStore, run: Run) -
 
 
 def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> None:
-    """From advisories to versions; the nearest releases; what differs is found and repaired."""
+    """Versions get advisories and nearest releases.
+
+    The audit finds differences, and they are repaired.
+    """
     done = run("vulnerabilities", "attribute", "pypi", "Example")
     assert "1 package, 12 versions: 4 affected, 4 changed" in done.stdout
     assert "PYSEC-3 could not be evaluated fully" in done.stdout
@@ -105,7 +108,7 @@ def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> Non
 
 
 def test_affected(synced: None, run: Run) -> None:
-    """The versions that have the id, as spans of serial numbers."""
+    """The versions with the id, as spans of serial numbers."""
     run("vulnerabilities", "attribute", "pypi", "example")
     shown = run("vulnerabilities", "affected", "PYSEC-1", "--dependents", "--depth", "3")
     assert "affected: 3 versions of 1 package in the graph" in shown.stdout
@@ -140,7 +143,7 @@ def test_affected(synced: None, run: Run) -> None:
     ],
 )
 def test_mistakes(synced: None, run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
-    """Each ends with a sentence that says what to do."""
+    """Each message suggests a remedy."""
     done = run("vulnerabilities", *arguments)
     assert done.returncode == code
     assert said in done.stderr

@@ -1,4 +1,4 @@
-"""What the graph holds is enough to resolve packages as npm, Cargo and pip do."""
+"""The graph has enough data to resolve packages like npm, Cargo and pip."""
 
 import json
 import sys
@@ -98,7 +98,7 @@ def registries() -> Iterator[Mapping[str, str]]:
 def fill(
     registries: Mapping[str, str], writer: GraphWriter, state: State, settings: Settings
 ) -> Callable[[str], Awaitable[None]]:
-    """Writes all packages of a small registry into the graph, read by the program."""
+    """Write all packages of a small registry to the graph, read by the program."""
 
     async def fill(name: str) -> None:
         cls = ecosystem(name)
@@ -120,10 +120,10 @@ def fill(
 async def test_the_graph_resolves_as_the_tool(
     fill: Callable[[str], Awaitable[None]], graph_uri: str, name: str, root: str
 ) -> None:
-    """All facts are needed.
+    """All facts are necessary.
 
-    Of npm nested versions, optional ones, peers, aliases and tags; of Cargo features, targets and
-    renamed crates; of PyPI markers, extras, yanked versions and supported Pythons.
+    For npm: nested versions, optional ones, peers, aliases and tags. For Cargo: features, targets
+    and renamed crates. For PyPI: markers, extras, yanked versions and supported Python versions.
     """
     await fill(name)
     with GraphDatabase.driver(graph_uri) as driver:
@@ -135,7 +135,7 @@ async def test_the_graph_resolves_as_the_tool(
 async def test_a_package_that_nobody_has_extracted_is_noted(
     clean_graph: None, graph_uri: str
 ) -> None:
-    """It is what is extracted before the next attempt."""
+    """It is extracted before the next attempt."""
     with GraphDatabase.driver(graph_uri) as driver:
         for name, resolver in RESOLVERS.items():
             graph = Graph(driver, name)
@@ -152,7 +152,7 @@ async def test_a_package_that_nobody_has_extracted_is_noted(
 def test_npm_locks_what_was_recorded(
     registries: Mapping[str, str], tmp_path: Path, root: str
 ) -> None:
-    """The recording is what the tool says."""
+    """The tool's result equals the recording."""
     project = tmp_path / "project"
     project.mkdir()
     manifest = {"name": "project", "version": "1.0.0", "dependencies": {root: "1.0.0"}}
@@ -166,7 +166,7 @@ def test_npm_locks_what_was_recorded(
 def test_cargo_locks_what_was_recorded(
     registries: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The recording is what the tool says."""
+    """The tool's result equals the recording."""
     project = tmp_path / "project"
     for folder in (project / ".cargo", project / "src"):
         folder.mkdir(parents=True)
@@ -183,7 +183,7 @@ def test_cargo_locks_what_was_recorded(
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="recorded for Python 3.11")
 @pytest.mark.skipif(sys.platform != "linux", reason="recorded for Linux")
 def test_pip_installs_what_was_recorded(registries: Mapping[str, str], tmp_path: Path) -> None:
-    """The recording is what the tool says."""
+    """The tool's result equals the recording."""
     python = pip.pip_of(tmp_path, upgrade=False)
     root = Root("app", "1.0.0")
     found = pip.lock(root, tmp_path, "--index-url", registries["pypi"], python=python)

@@ -1,4 +1,4 @@
-"""Versions that earlier releases read without facts: how they are found, read again and counted."""
+"""Versions without facts from earlier releases: finding, reading and counting them."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ MATCH (:PyPIPackage {name: $name})-[:HAVE]->(v) RETURN v.name AS name, v.require
 
 
 async def read(bench: Bench, name: str, queue: str = "pypi.bulk", **arguments: Any) -> None:
-    """One extraction, of which nobody waits for more."""
+    """One extraction without waiting requests."""
     asked = ExtractPackage(
         ecosystem="pypi", name=name, dependencies="none", refresh=True, **arguments
     )
@@ -36,7 +36,7 @@ async def read(bench: Bench, name: str, queue: str = "pypi.bulk", **arguments: A
 
 
 async def filled_by_an_earlier_release(bench: Bench, cypher: Cypher, *names: str) -> None:
-    """The packages with 25 versions each, as an earlier release would have written them."""
+    """The packages with 25 versions each, as written by an earlier release."""
     for name in names:
         bench.content.names.append(name)
         bench.content.versions[name] = VERSIONS
@@ -48,7 +48,7 @@ async def filled_by_an_earlier_release(bench: Bench, cypher: Cypher, *names: str
 
 
 async def swept(bench: Bench, limit: int = MANY) -> None:
-    """Carry out a staleness run."""
+    """Execute a staleness run."""
     run = await bench.start("staleness", limit)
     engine = asyncio.create_task(bench.engine(run).carry_out())
     while not engine.done():
@@ -70,7 +70,7 @@ def formats(cypher: Cypher, name: str) -> dict[str, str]:
 async def test_the_survey_marks_what_is_to_be_filled(
     bench: Bench, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Part by part, wherever it was stopped, once; stubs and what is gone are left out."""
+    """Part by part, from any position, and once; stubs and gone packages are skipped."""
     monkeypatch.setattr(facts, "STRIDE", 2)
     monkeypatch.setattr(facts, "MARKED", 1)
     await filled_by_an_earlier_release(bench, cypher, "a", "b", "c", "d", "e")
@@ -99,7 +99,7 @@ async def test_the_survey_marks_what_is_to_be_filled(
 
 
 async def test_status_says_whether_all_was_counted(bench: Bench) -> None:
-    """A number that is not final must not look like one."""
+    """A provisional number must not look final."""
     state = bench.state
     services: dict[str, Any] = {
         "queues": state.queues,
@@ -118,7 +118,7 @@ async def test_status_says_whether_all_was_counted(bench: Bench) -> None:
 async def test_a_package_of_one_document_is_filled_by_one_reading(
     bench: Bench, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever reads it: once without the validator, then with it."""
+    """Any reading fills it: once without the validator, then with it."""
     monkeypatch.setattr(Scripted, "reads_each_version", False)
     fetch = Scripted.fetch
 
@@ -144,7 +144,10 @@ async def test_a_package_of_one_document_is_filled_by_one_reading(
 async def test_versions_with_documents_of_their_own_are_filled_by_staleness_runs(
     bench: Bench, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest ones of each package in its turn, within the budget; others do not hurry."""
+    """The newest versions of each package in turn, within the budget.
+
+    An update does not fill them.
+    """
     monkeypatch.setattr(staleness, "VERSIONS_TO_FILL", 10)
     await filled_by_an_earlier_release(bench, cypher, "a", "b", "c")
     await bench.resources.facts_survey().advance()
@@ -171,7 +174,7 @@ async def test_versions_with_documents_of_their_own_are_filled_by_staleness_runs
 async def test_what_cannot_be_read_again_stays_and_is_not_asked_for_again(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """Its requirements are known as before; its facts are unknown, and it begins no rests."""
+    """Its requirements stay known, its facts stay unknown, and no other reading is scheduled."""
     await filled_by_an_earlier_release(bench, cypher, "a")
     bench.content.unknown.add("a")
 
@@ -188,7 +191,7 @@ async def test_what_cannot_be_read_again_stays_and_is_not_asked_for_again(
 async def test_somebody_who_asks_by_name_gets_the_newest_filled(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """At once, whatever staleness runs do."""
+    """At once, regardless of staleness runs."""
     await filled_by_an_earlier_release(bench, cypher, "a")
     await read(bench, "a", queue="pypi.urgent")
     assert bench.content.asked["a"] == VERSIONS

@@ -1,4 +1,4 @@
-"""A stream on the test server, and consumers as the control worker has them."""
+"""A stream on the test server, and consumers like those of the control worker."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ RECLAIM_AFTER = 0.3
 
 
 class Producer:
-    """Another service: it writes to the stream and knows nothing else."""
+    """Another service, which only writes to the stream."""
 
     def __init__(self, state: State) -> None:
         self._redis = state.stream_entries
@@ -47,7 +47,7 @@ def producer(state: State) -> Producer:
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings under which entries are taken from a dead reader soon."""
+    """Settings with which entries of a dead reader are claimed soon."""
     return load_settings(
         None,
         data_dir=tmp_path_factory.mktemp("data"),
@@ -71,7 +71,7 @@ def dead_reader(state: State) -> StreamGroup:
 
 
 async def waiting(state: State, ecosystem: str = "pypi") -> list[dict[str, Any]]:
-    """The keywords of the tasks in an urgent queue, the next one first."""
+    """The keywords of the tasks in an urgent queue, in order."""
     queue: Any = await state.queues._redis.lrange(queue_name(ecosystem, "urgent"), 0, -1)
     found = []
     for text in reversed(queue):
@@ -81,6 +81,6 @@ async def waiting(state: State, ecosystem: str = "pypi") -> list[dict[str, Any]]
 
 
 async def pending(state: State, stream: str = STREAM) -> int:
-    """Number of entries that were delivered and not acknowledged."""
+    """Number of delivered, unacknowledged entries."""
     summary: Any = await state.streams.xpending(stream, "extractors")
     return int(summary["pending"])

@@ -42,7 +42,7 @@ async def test_a_message_becomes_a_task_with_its_input(
 async def test_both_spellings_are_read_each_on_its_own(
     state: State, producer: Producer, quick: Settings
 ) -> None:
-    """A key of the wrong type stops its own consumer only, which says so once."""
+    """A key of the wrong type stops only its own consumer, which reports it once."""
     await state.streams.set("package_extraction", "not a stream")
     await producer.send("requests")
     consumers = {each.stream: each for each in state.stream_consumers(quick)}
@@ -94,7 +94,7 @@ GARBAGE = {
 async def test_garbage_is_one_dead_letter_each(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """With the raw bytes, the reason and its count; good messages around it are handed over."""
+    """With the raw bytes, the reason and a count; valid messages around them are handed over."""
     for data in GARBAGE:
         await producer.write(data)
         await producer.send()
@@ -120,7 +120,7 @@ async def test_garbage_is_one_dead_letter_each(
 async def test_what_a_dead_reader_left_is_taken_over(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """Not before a hand-over could have ended; what was published and is done is not repeated."""
+    """After the time of a hand-over; completed work is not repeated."""
     await dead_reader.create()
     done = await producer.send("done")
     await producer.send("lost")
@@ -142,7 +142,7 @@ async def test_what_a_dead_reader_left_is_taken_over(
 async def test_a_message_that_kills_its_readers_is_a_dead_letter(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """After so many deliveries; its content is not even read."""
+    """After several deliveries; its content is not read."""
     await dead_reader.create()
     entry = await producer.send("poison")
     await dead_reader.read(1)
@@ -160,7 +160,7 @@ async def test_a_message_that_kills_its_readers_is_a_dead_letter(
 async def test_messages_that_were_deleted_are_counted(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """Another program has trimmed the stream: there is nothing to make a dead letter of."""
+    """Another program has trimmed the stream, so there is no content for a dead letter."""
     await dead_reader.create()
     for _ in range(3):
         await producer.send()
@@ -176,7 +176,7 @@ async def test_messages_that_were_deleted_are_counted(
 async def test_nothing_is_read_while_the_queues_are_full(
     state: State, producer: Producer, consumer: StreamConsumer, quick: Settings
 ) -> None:
-    """What is in the stream stays there, undelivered; then reading goes on up to the mark."""
+    """Entries stay in the stream, undelivered; later, reading continues up to the mark."""
     task = TaskMessage(task="x", kwargs={}, queue="npm.urgent")
     await state.queues.publish([task] * 100)
     for _ in range(120):
@@ -192,7 +192,7 @@ async def test_nothing_is_read_while_the_queues_are_full(
 async def test_a_full_queue_of_followed_packages_holds_the_stream_back(
     state: State, producer: Producer, consumer: StreamConsumer, quick: Settings
 ) -> None:
-    """Their mark is higher: an update's packages wait there, too."""
+    """Its mark is higher, because an update's packages are there, too."""
     await producer.send()
     await state.queues._redis.lpush("npm.fresh", *["x"] * (50 * quick.stream_high_water))
     assert (await consumer.process(100, 0)).handed_over == 0
@@ -201,14 +201,14 @@ async def test_a_full_queue_of_followed_packages_holds_the_stream_back(
 
 
 async def test_a_long_wait_is_no_error(consumer: StreamConsumer) -> None:
-    """Longer than the time limit that redis-py sets by itself."""
+    """Longer than redis-py's own time limit."""
     assert (await consumer.process(1, 6.0)).handed_over == 0
 
 
 async def test_a_task_that_fails_returns_to_its_stream(
     state: State, producer: Producer, quick: Settings
 ) -> None:
-    """A dead letter of that stream, with the raw text and the error."""
+    """It becomes a dead letter of the stream, with the raw text and the error."""
     await producer.send("x", "package_extraction")
     other = next(c for c in state.stream_consumers(quick) if c.stream != STREAM)
     await other.process(1, 0)
@@ -222,7 +222,7 @@ async def test_a_task_that_fails_returns_to_its_stream(
 
 @pytest.mark.parametrize("entry", ["1-1", "1-12", "2-0", "10-0"])
 async def test_the_later_of_two_messages_about_one_edge_counts(state: State, entry: str) -> None:
-    """By their ids, in whatever order they are announced."""
+    """By their ids, in any order of announcement."""
     order, purl = state.edge_order, _purl("x")
     await order.announce("4:a:1", purl, entry)
     await order.announce("4:a:1", purl, "1-0")

@@ -1,4 +1,4 @@
-"""Trimming, removing consumers, and saying how the streams stand."""
+"""Trimming, removing consumers, and the status of the streams."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ async def ids(state: State) -> list[str]:
 async def test_processed_entries_are_removed_after_their_time(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """Not before; the last delivered one stays, as the position of the group."""
+    """Not earlier; the last delivered one stays, as the position of the group."""
     sent = [await producer.send() for _ in range(5)]
     await consumer.process(100, 0)
     group = consumer._group
@@ -40,7 +40,7 @@ async def test_processed_entries_are_removed_after_their_time(
 async def test_no_group_loses_what_it_has_not_done(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """Neither pending nor undelivered entries, of ours or of another group."""
+    """Neither pending nor undelivered entries, of this program's group or another."""
     sent = [await producer.send() for _ in range(6)]
     await state.streams.xgroup_create(STREAM, "others", id=sent[3])
     await consumer.process(100, 0)
@@ -58,7 +58,7 @@ async def test_no_group_loses_what_it_has_not_done(
 async def test_a_stream_that_nobody_reads_is_not_trimmed(
     state: State, producer: Producer, dead_reader: StreamGroup
 ) -> None:
-    """Without a group, nothing was processed."""
+    """Without a group, no entry was processed."""
     sent = [await producer.send() for _ in range(3)]
     assert await dead_reader.trim(OLD) == 0
     assert await ids(state) == sent
@@ -67,7 +67,7 @@ async def test_a_stream_that_nobody_reads_is_not_trimmed(
 async def test_consumers_go_when_nothing_of_theirs_is_pending(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """And only ours: Redis forgets a consumer's pending entries with it."""
+    """Only this program's: Redis deletes a consumer's pending entries with it."""
     await dead_reader.create()
     await producer.send()
     await dead_reader.read(1)
@@ -83,7 +83,7 @@ async def test_consumers_go_when_nothing_of_theirs_is_pending(
 async def test_an_unknown_lag_is_not_none(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """Redis does not know it after entries were deleted; nobody may read that as 0."""
+    """Redis does not know it after deletions of entries; it must not look like 0."""
     sent = [await producer.send() for _ in range(5)]
     await consumer.process(1, 0)
     await state.streams.xdel(STREAM, sent[3])
@@ -96,7 +96,10 @@ async def test_an_unknown_lag_is_not_none(
 async def test_letters_are_kept_while_their_server_is_away(
     state: State, producer: Producer, settings: Settings, redis_servers: Servers
 ) -> None:
-    """The failure of a task does not wait for it; the letter is delivered later, once."""
+    """The failure of a task does not wait for the server.
+
+    The dead letter is delivered later, once.
+    """
     task = TaskMessage(
         task=EXTRACT, kwargs={"origin": {"stream": STREAM, "data": "raw"}}, queue="pypi.urgent"
     )
@@ -121,7 +124,7 @@ async def test_letters_are_kept_while_their_server_is_away(
 async def test_the_stream_may_be_on_another_server(
     producer: Producer, state: State, settings: Settings, redis_servers: Servers
 ) -> None:
-    """Here, in another database, which the address names."""
+    """In the test, it is in another database, given by the address."""
     elsewhere = replace(redis_servers, stream_url=f"{redis_servers.redis_url}/7")
     async with open_state(settings, elsewhere) as there:
         await Producer(there).send("there")

@@ -1,4 +1,4 @@
-"""A vulnerability store, empty, on the test server; records made by the tests."""
+"""An empty vulnerability store on the test server, and records for the tests."""
 
 import json
 import zipfile
@@ -36,12 +36,12 @@ async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[V
 
 @pytest.fixture
 def changed(state: State) -> ChangedPackages:
-    """The outbox, empty."""
+    """The empty outbox."""
     return ChangedPackages(state.redis, state.queues)
 
 
 class Syncing:
-    """Syncs from one source; the packages that were queued for attribution."""
+    """Syncs from one source; has the packages that were queued for attribution."""
 
     def __init__(self, store: VulnerabilityStore, state: State, source: Source) -> None:
         self.store = store
@@ -58,7 +58,7 @@ class Syncing:
         )
 
     async def queued(self, name: str = "pypi") -> list[str]:
-        """Names of the packages that are queued for attribution; the queue is empty then."""
+        """Names of the packages queued for attribution; empties the queue."""
         broker = self.state.queues._redis
         found: list[str] = []
         while message := await broker.rpop(f"{name}.fresh"):
@@ -77,7 +77,7 @@ class LocalRecords:
         self.path = path
 
     def write(self, records: Iterable[Record | bytes], ecosystem: str = "PyPI") -> None:
-        """Make these the ecosystem's records."""
+        """Replace the ecosystem's records."""
         folder = self.path / ecosystem
         folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -133,6 +133,6 @@ async def bucket(
 
 
 def dated(record: Record, minutes: int) -> Record:
-    """The record as modified so many minutes ago."""
+    """The record, modified this number of minutes ago."""
     moment = datetime.now(UTC) - timedelta(minutes=minutes)
     return record | {"modified": moment.isoformat().replace("+00:00", "Z")}

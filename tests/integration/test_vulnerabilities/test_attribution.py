@@ -1,4 +1,4 @@
-"""Attribution on real stores: from records to the properties of versions, and back."""
+"""Attribution on real stores: from records to version properties, and back."""
 
 import asyncio
 import random
@@ -40,7 +40,7 @@ THING = Purl("pkg:pypi/thing")
 
 
 class Scripted(PyPI):
-    """A registry with one package, whose versions a test sets."""
+    """A registry with one package; a test sets its versions."""
 
     versions: tuple[str, ...] = ("1.0", "2.0")
 
@@ -66,7 +66,7 @@ class Scripted(PyPI):
         )
 
     async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """The name."""
+        """The import name."""
         del version
         return (package.ref.name,)
 
@@ -75,7 +75,7 @@ class Scripted(PyPI):
 async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
-    """Real stores, empty, and the scripted registry."""
+    """Real, empty stores, and the scripted registry."""
     async with open_resources(settings, servers, env_file=None) as resources:
         await resources.vulnerabilities._client.drop_database(DATABASE)
         await resources.vulnerabilities.ensure_indexes()
@@ -92,7 +92,7 @@ def synced(resources: Resources, local: LocalRecords) -> Syncing:
 
 
 async def extract(resources: Resources, *versions: str) -> None:
-    """Extract the package, which has these versions in its registry."""
+    """Extract the package with these versions in its registry."""
     scripted = resources.ecosystems["pypi"]
     assert isinstance(scripted, Scripted)
     scripted.versions = versions
@@ -101,7 +101,7 @@ async def extract(resources: Resources, *versions: str) -> None:
 
 
 def stored(cypher: Cypher) -> dict[str, dict[str, Any]]:
-    """What the graph says of the versions."""
+    """The version properties in the graph."""
     rows = cypher("MATCH (v:Version) RETURN v{.*} AS version")
     names = ("vulnerabilities", "mean", "weighted_mean", "malicious", "notices")
     return {
@@ -117,7 +117,7 @@ HIGH = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A
 async def test_from_a_record_to_versions_and_back(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """New, changed and withdrawn records reach the versions; repeating changes nothing."""
+    """New, changed and withdrawn records change the versions; repeated work changes nothing."""
     await extract(resources, "1.0", "2.0")
     assert stored(cypher) == {"1.0": NOTHING, "2.0": NOTHING}
 
@@ -147,7 +147,10 @@ async def test_from_a_record_to_versions_and_back(
 async def test_new_versions_are_written_with_what_advisories_say(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """In the same transaction: no attribution follows, and known versions are left alone."""
+    """New versions get them in the same transaction, without an attribution.
+
+    Known versions stay unchanged.
+    """
     local.write([advisory("PYSEC-1", "thing", severity=HIGH)])
     await synced.sync()
     await extract(resources, "1.0", "2.0")
@@ -165,7 +168,7 @@ async def test_new_versions_are_written_with_what_advisories_say(
 
 
 class Wrapped:
-    """The store's advisories, with something that happens behind the first look-up."""
+    """The store's advisories, with an event after the first look-up."""
 
     def __init__(self, source: AdvisorySource, happens: Any) -> None:
         self.source = source
@@ -181,7 +184,7 @@ class Wrapped:
 
 
 def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
-    """One with another source."""
+    """An attributor with another source."""
     return Attributor(
         {"pypi": PyPI},
         source,
@@ -194,7 +197,7 @@ def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
 async def test_an_advisory_that_comes_while_a_package_is_written(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """Its attribution does not see the package yet, so the extraction looks again."""
+    """Its attribution does not see the package yet, so the extraction looks up again."""
 
     async def comes() -> None:
         local.write([advisory("PYSEC-1", "thing")])
@@ -209,7 +212,7 @@ async def test_an_advisory_that_comes_while_a_package_is_written(
 async def test_of_two_attributions_the_newer_advisories_stay(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """One that has looked up before another one began looks up again when it has written."""
+    """An attribution looks up again if another one started between its look-up and its write."""
     await extract(resources, "1.0")
 
     async def comes() -> None:
@@ -223,7 +226,7 @@ async def test_of_two_attributions_the_newer_advisories_stay(
 
 
 class Away:
-    """MongoDB is away."""
+    """An unavailable MongoDB."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -237,7 +240,7 @@ class Away:
 async def test_mongodb_is_away(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """Extraction goes on, asks once, and notes the package; the sweep makes up for it."""
+    """Extraction continues, tries once, and notes the package; the sweep attributes it."""
     local.write([advisory("PYSEC-1", "thing")])
     await synced.sync()
     source = Away()
@@ -259,7 +262,10 @@ async def test_mongodb_is_away(
 
 
 async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
-    """Bad arguments are a dead letter; a store that is away delays it without using attempts."""
+    """Invalid arguments become a dead letter.
+
+    An unavailable store delays the task without an attempt.
+    """
 
     def message(**kwargs: Any) -> TaskMessage:
         return TaskMessage(task="vulnerabilities.attribute", kwargs=kwargs, queue="pypi.fresh")
@@ -294,7 +300,7 @@ async def test_an_audit_finds_seeded_corruption(
     cypher: Cypher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A missing id, a stale one and a wrong mean; the sweep repairs what was found."""
+    """A missing id, a stale id and a wrong mean; the sweep repairs them."""
     monkeypatch.setattr(audits, "SETTLING_TIME", 0.0)
     local.write([advisory("PYSEC-1", *(f"p{number}" for number in range(10)))])
     await synced.sync()
@@ -356,7 +362,7 @@ def named(name: str) -> Package:
 
 
 async def test_many_extractions_share_a_look_up(resources: Resources) -> None:
-    """Those of the same moment are one query."""
+    """Simultaneous look-ups are one query."""
     asked: list[Collection[str]] = []
 
     class Counting:

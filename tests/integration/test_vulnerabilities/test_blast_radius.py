@@ -1,4 +1,4 @@
-"""The blast radius of an advisory is what brute force finds: each pair of versions by univers."""
+"""Compares the blast radius with a brute-force evaluation of each pair of versions by univers."""
 
 import random
 from collections.abc import Iterable
@@ -26,13 +26,13 @@ PACKAGES = 60
 
 
 def truths(name: str) -> list[PackageTruth]:
-    """What is true of some of the simulator's packages."""
+    """The correct data of some packages of the simulator."""
     registry = open_registry(name, packages=PACKAGES)
     return [truth_of(found) for found in map(registry.package, range(PACKAGES)) if found]
 
 
 def package(name: str, truth: PackageTruth, names: dict[str, str]) -> Package:
-    """The package as its registry's module would have read it; every seventh edge is optional."""
+    """The package as read by its registry's module; every seventh edge is optional."""
     cls = ecosystem(name)
     ref = cls.ref(truth.registry_name)
     return Package(
@@ -60,7 +60,7 @@ def package(name: str, truth: PackageTruth, names: dict[str, str]) -> Package:
 def brute_force(
     name: str, rows: Iterable[dict[str, Any]], names: dict[str, list[str]], *, optional: bool
 ) -> list[set[tuple[str, int]]]:
-    """Level by level, one question to univers for each edge and each version on the level."""
+    """Level by level, one evaluation by univers for each edge and each version on the level."""
     kind: Any = ecosystem(name).range_class
     edges = [row for row in rows if optional or not row["optional"]]
 
@@ -95,7 +95,7 @@ def brute_force(
 
 
 def versions_of(level: Level) -> set[tuple[str, int]]:
-    """The versions of a level one by one."""
+    """The versions of a level, one by one."""
     return {
         (each.purl, serial)
         for each in level.packages
@@ -113,7 +113,7 @@ async def driver(clean_graph: None, servers: Servers, settings: Settings) -> Any
 
 @pytest.mark.parametrize("name", ["pypi", "npm", "maven", "cargo", "rubygems", "nuget"])
 async def test_equal_to_brute_force(name: str, driver: AsyncDriver, cypher: Cypher) -> None:
-    """On the simulator's packages, with and without optional requirements, to every depth."""
+    """For the simulator's packages, with and without optional requirements, at every depth."""
     cls = ecosystem(name)
     label = cls.identity.label
     await ensure_schema(driver, [label])

@@ -1,4 +1,4 @@
-"""Syncing from an OSV bucket: dump, modified list, single records, and what goes wrong there."""
+"""Syncs from an OSV bucket: dump, modified list, single records, and the bucket's errors."""
 
 import pytest
 
@@ -21,7 +21,7 @@ async def ids(syncing: Syncing, **wanted: object) -> set[str]:
 async def test_the_first_sync_reads_the_dump_and_the_next_one_the_list(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """Nothing changed costs one request; a hundred changes cost about a hundred."""
+    """An unchanged list costs one request; a hundred changes cost about a hundred."""
     simulator.put_advisories(
         "PyPI", [dated(advisory(f"PYSEC-{n}", f"package-{n}"), 600 + n) for n in range(400)]
     )
@@ -61,7 +61,7 @@ async def test_many_changes_are_read_from_the_dump(bucket: Syncing, simulator: S
 async def test_what_the_list_does_not_say_is_found_by_a_full_sync(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """``modified`` is not always raised, and goes back."""
+    """``modified`` may be unchanged or earlier after a change."""
     record = dated(advisory("PYSEC-1", "a"), 600)
     simulator.put_advisories("PyPI", [record, dated(advisory("PYSEC-2", "b"), 600)])
     await bucket.sync()
@@ -77,7 +77,7 @@ async def test_what_the_list_does_not_say_is_found_by_a_full_sync(
 async def test_a_change_between_list_and_dump_is_not_lost(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """A dump that is older than the list does not move the cursor beyond its own records."""
+    """A dump older than the list does not move the cursor past its own records."""
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), 6000)])
     simulator.freeze_dumps()
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-2", "b"), 5)])
@@ -88,7 +88,7 @@ async def test_a_change_between_list_and_dump_is_not_lost(
 
 
 async def test_a_time_in_the_future_hides_nothing(bucket: Syncing, simulator: Simulator) -> None:
-    """The cursor never passes the present."""
+    """The cursor never exceeds the present time."""
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), -60 * 24 * 30)])
     await bucket.sync()
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-2", "b"), 1)])
@@ -97,7 +97,7 @@ async def test_a_time_in_the_future_hides_nothing(bucket: Syncing, simulator: Si
 
 
 async def test_withdrawn_records_keep_their_document(bucket: Syncing, simulator: Simulator) -> None:
-    """The packages that it names are attributed again; nothing else is in force."""
+    """Their packages are attributed again; other records stay in force."""
     record = dated(advisory("PYSEC-1", "a"), 600)
     simulator.put_advisories("PyPI", [record])
     await bucket.sync()
@@ -119,7 +119,7 @@ async def test_withdrawn_records_keep_their_document(bucket: Syncing, simulator:
 async def test_vanished_records_leave_with_the_next_full_sync(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """Out of force at once; the document stays until no version refers to it."""
+    """They lose their force at once; the document stays until no version refers to it."""
     simulator.put_advisories(
         "PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in range(5)]
     )
@@ -138,7 +138,7 @@ async def test_vanished_records_leave_with_the_next_full_sync(
 async def test_a_record_without_ecosystem_is_withdrawn_not_vanished(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """Sources move withdrawn records to the folder of those without ecosystem."""
+    """Sources move withdrawn records to the folder without ecosystem."""
     simulator.put_advisories(
         "PyPI", [dated(advisory("PYSEC-1", "a"), 600), advisory("PYSEC-2", "b")]
     )
@@ -158,7 +158,10 @@ async def test_a_record_without_ecosystem_is_withdrawn_not_vanished(
 async def test_the_brake_holds_what_would_leave(
     bucket: Syncing, simulator: Simulator, by: str, leaving: int
 ) -> None:
-    """A tenth of the records may leave at once; of more, none does, and the rest is applied."""
+    """A tenth of the records may be removed at once.
+
+    Above that none is, and all other changes are stored.
+    """
     records = [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in range(100)]
     simulator.put_advisories("PyPI", records)
     await bucket.sync()
@@ -182,7 +185,7 @@ async def test_the_brake_holds_what_would_leave(
 
 
 async def test_the_brake_counts_vanished_records(bucket: Syncing, simulator: Simulator) -> None:
-    """Half of a dump that is missing is no half of the advisories that are wrong."""
+    """A dump without half of its records does not remove half of the advisories."""
     simulator.put_advisories("PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 9) for n in range(40)])
     await bucket.sync()
     simulator.remove_advisories("PyPI", *(f"PYSEC-{n}" for n in range(20)))
@@ -197,7 +200,7 @@ async def test_the_brake_counts_vanished_records(bucket: Syncing, simulator: Sim
 async def test_a_record_in_two_ecosystems_is_one_document(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """It stays for as long as one of them has it."""
+    """It stays while one of them has it."""
     both = dated(advisory("GHSA-1", "a"), 600)
     both["affected"] += advisory("GHSA-1", "A:a", ecosystem="Maven")["affected"]
     for folder in ("PyPI", "Maven"):
@@ -213,7 +216,7 @@ async def test_a_record_in_two_ecosystems_is_one_document(
 
 
 async def test_a_bad_record_costs_itself(bucket: Syncing, simulator: Simulator) -> None:
-    """It is counted and named; the last content that could be read counts on."""
+    """It is counted and shown; its last readable content stays in force."""
     simulator.put_advisories(
         "PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in range(3)]
     )
@@ -240,7 +243,7 @@ async def test_a_bad_record_costs_itself(bucket: Syncing, simulator: Simulator) 
 async def test_a_record_that_is_listed_and_missing_is_tried_again(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """A file that is not there yet, or not any more, removes nothing."""
+    """A missing file removes nothing."""
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), 600)])
     await bucket.sync()
     simulator.put_advisories(
@@ -261,7 +264,10 @@ async def test_a_record_that_is_listed_and_missing_is_tried_again(
 async def test_a_broken_dump_changes_nothing(
     bucket: Syncing, simulator: Simulator, fault: str
 ) -> None:
-    """A truncated download, an error page, damage: the state says why, and the next sync works."""
+    """A truncated download, an error page, damage.
+
+    The state has the reason, and the next sync succeeds.
+    """
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), 600)])
     number = simulator.fault(fault, endpoint="osv.dump")
     with pytest.raises((RegistryUnavailable, MalformedMetadata)):
@@ -278,7 +284,7 @@ async def test_a_broken_dump_changes_nothing(
 
 
 async def test_the_source_may_ask_to_wait(bucket: Syncing, simulator: Simulator) -> None:
-    """429 and single errors cost time, no record."""
+    """Status 429 and single errors delay the sync, but lose no record."""
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), 600)])
     simulator.fault("status", endpoint="osv.list", status=429, retry_after="1", times=1)
     simulator.fault("status", endpoint="osv.dump", status=500, times=1)
@@ -297,7 +303,7 @@ async def test_an_ecosystem_may_be_missing(bucket: Syncing, simulator: Simulator
 
 
 async def test_a_long_list_is_read_in_parts(bucket: Syncing, simulator: Simulator) -> None:
-    """The list has several parts, and changes are on the second one."""
+    """The list has several parts, with changes in the second one."""
     old = [dated(advisory(f"PYSEC-{n}", "p"), 900) for n in range(3000)]
     simulator.put_advisories("PyPI", old)
     await bucket.sync()
@@ -308,7 +314,7 @@ async def test_a_long_list_is_read_in_parts(bucket: Syncing, simulator: Simulato
 async def test_a_record_that_loses_its_ecosystem_is_noticed_at_once(
     bucket: Syncing, simulator: Simulator, state: State
 ) -> None:
-    """Its ecosystem's list does not have it any more; the list of all folders does."""
+    """It is no longer in its ecosystem's list, but in the list of all folders."""
     simulator.put_advisories("PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in (1, 2)])
     requests = state.sync_requests()
 

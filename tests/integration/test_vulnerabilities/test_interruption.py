@@ -1,4 +1,4 @@
-"""A sync that is killed, and what must be there afterwards."""
+"""Killed syncs, and the state after them."""
 
 import asyncio
 from typing import Any
@@ -15,14 +15,14 @@ from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncin
 
 
 class Killed(BaseException):
-    """Ends a sync where nothing can clean up."""
+    """Ends a sync without any clean-up."""
 
 
 @pytest.mark.parametrize("step", ["documents", "outbox", "row", "state"])
 async def test_a_sync_that_is_killed_is_finished_by_the_next(
     syncing: Syncing, local: LocalRecords, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """After each step: all records arrive once, and every package is queued."""
+    """After each step, all records are stored once, and every package is queued."""
     monkeypatch.setattr(by_dump, "BATCH_SIZE", 10)
     monkeypatch.setattr(by_dump, "EXAMINED_AT_A_TIME", 10)
     local.write([advisory(f"PYSEC-{n}", f"p{n}") for n in range(45)])
@@ -66,7 +66,7 @@ async def test_a_sync_that_is_killed_is_finished_by_the_next(
 async def test_another_dump_is_read_from_its_beginning(
     syncing: Syncing, local: LocalRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A position in a dump says nothing about another one."""
+    """A position in one dump is meaningless in another."""
     monkeypatch.setattr(by_dump, "EXAMINED_AT_A_TIME", 10)
     local.write([advisory(f"PYSEC-{n}", "a") for n in range(30)])
     monkeypatch.setattr(applying.Applier, "apply", _killed_at(applying.Applier.apply, 2))
@@ -94,7 +94,7 @@ def _killed_at(function: Any, number: int) -> Any:
 async def test_a_group_that_changes_takes_its_packages_along(
     syncing: Syncing, local: LocalRecords
 ) -> None:
-    """A score that an alias brings changes the means of all packages of the flaw."""
+    """An alias with a new score changes the means of all packages of the flaw."""
     pysec = advisory("PYSEC-1", "a", aliases=["CVE-1"])
     local.write([pysec, advisory("PYSEC-2", "b")])
     await syncing.sync()
@@ -126,7 +126,7 @@ async def test_a_group_that_changes_takes_its_packages_along(
 
 
 def service(syncing: Syncing, state: State) -> AdvisorySync:
-    """What carries out requests."""
+    """The service that executes requests."""
     return AdvisorySync(
         syncing.store,
         state.changed_packages(),
@@ -139,7 +139,7 @@ def service(syncing: Syncing, state: State) -> AdvisorySync:
 async def test_requests_are_carried_out_and_forgotten(
     syncing: Syncing, local: LocalRecords, state: State
 ) -> None:
-    """A full request includes the smaller one; what the source lacks is no failure."""
+    """A full request includes the incremental one; a missing ecosystem is no failure."""
     local.write([advisory("PYSEC-1", "a")])
     requests = state.sync_requests()
     await requests.add([SyncRequest("pypi"), SyncRequest("pypi", full=True), SyncRequest("npm")])
@@ -156,7 +156,7 @@ async def test_requests_are_carried_out_and_forgotten(
 async def test_one_process_syncs_at_a_time(
     syncing: Syncing, local: LocalRecords, state: State
 ) -> None:
-    """A second one leaves its request to the first, which is there until its end."""
+    """A second process leaves its request to the first one."""
     local.write([advisory("PYSEC-1", "a")])
     requests = state.sync_requests()
     async with requests.turn():
@@ -174,7 +174,7 @@ async def test_one_process_syncs_at_a_time(
 async def test_a_process_that_lost_its_turn_stops(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lease expired, and another process may be at work."""
+    """Its lease has expired, and another process may be syncing."""
     monkeypatch.setattr("ssc_ingest.vulnerabilities.requests.RENEW_EVERY", 0.05)
     requests = SyncRequests(state.redis)
 
@@ -191,7 +191,7 @@ async def test_a_process_that_lost_its_turn_stops(
 async def test_the_sweep_continues_what_a_killed_process_left(
     state: State, syncing: Syncing
 ) -> None:
-    """Its request, and packages that it had not queued yet."""
+    """The sweep finds the request, and the packages that were not queued yet."""
     await state.sync_requests().add([SyncRequest("npm", full=True)])
     await state.changed_packages().add(["PyPI:a", "npm:@x/y"])
     swept = await state.recovery(syncing.settings).sweep()

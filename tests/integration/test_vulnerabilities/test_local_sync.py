@@ -1,4 +1,4 @@
-"""Syncing from a local folder or zip file."""
+"""Syncs from a local folder or zip file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncin
 
 
 async def test_real_advisories_arrive(syncing: Syncing, advisories: Path) -> None:
-    """Every record of the dumps is a document in the readers' shape."""
+    """Every record of the dumps becomes a document in the form for readers."""
     syncing.source = LocalCopy(advisories)
     for name, records in (("pypi", 2074), ("maven", 264), ("cargo", 773)):
         report = await syncing.sync(name)
@@ -31,7 +31,7 @@ async def test_real_advisories_arrive(syncing: Syncing, advisories: Path) -> Non
 
 
 async def test_the_same_dump_is_recognised(syncing: Syncing, local: LocalRecords) -> None:
-    """A dump that has not changed is not read again."""
+    """An unchanged dump is not read again."""
     local.write([advisory("PYSEC-1", "a"), advisory("PYSEC-2", "B_b", "c")])
     first = await syncing.sync()
     assert (first.by, first.new, first.packages) == ("dump", 2, 3)

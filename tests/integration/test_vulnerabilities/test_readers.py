@@ -1,6 +1,6 @@
-"""What other services ask MongoDB: their questions, on documents that a sync wrote.
+"""The queries of other services, on documents that a sync wrote.
 
-The aggregation is that of the VEX generator, in MongoDB's language; each trap of it is a test.
+The aggregation is that of the VEX generator, in MongoDB's language; each test covers a pitfall.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ FIRST_V3 = {"$filter": {"input": "$severity", "cond": {"$eq": ["$$this.type", "C
 
 
 async def read(syncing: Syncing, record_id: str) -> dict[str, Any]:
-    """The advisory as the VEX generator reads it; a missing one lacks ``id`` and ``details``."""
+    """The advisory as the VEX generator reads it; a missing one has no ``id`` and ``details``."""
     stages: list[dict[str, Any]] = [
         {"$match": {"id": record_id}},
         joined("exploits"),
@@ -85,7 +85,7 @@ async def test_an_advisory_with_all_that_readers_show(
 async def test_an_advisory_without_weaknesses_joins_none(
     syncing: Syncing, local: LocalRecords, fields: dict[str, Any]
 ) -> None:
-    """Both arrays are there, and every weakness has an id, which an empty array cannot match."""
+    """Both arrays exist, and every weakness has an id, which an empty array cannot match."""
     local.write([advisory("PYSEC-1", "a", **fields)])
     await syncing.sync()
     await syncing.store.weaknesses.write([XSS])
@@ -107,7 +107,7 @@ async def test_an_advisory_without_weaknesses_joins_none(
 async def test_an_advisory_without_score(
     syncing: Syncing, local: LocalRecords, severity: Any
 ) -> None:
-    """No version 3 entry without ``base_score``, and no impact."""
+    """It has no version 3 entry without ``base_score``, and no impact."""
     local.write([advisory("PYSEC-1", "a", severity=severity)])
     await syncing.sync()
     found = await read(syncing, "PYSEC-1")
@@ -118,7 +118,7 @@ async def test_an_advisory_without_score(
 
 
 async def test_weaknesses_without_id_are_noticed(syncing: Syncing, local: LocalRecords) -> None:
-    """Readers would show such a document of another service under every advisory without any."""
+    """Readers would show such a document for every advisory without weaknesses."""
     local.write([advisory("PYSEC-1", "a")])
     await syncing.sync()
     assert await syncing.store.without_id() == {CWES: 0, EXPLOITS: 0}
@@ -128,12 +128,12 @@ async def test_weaknesses_without_id_are_noticed(syncing: Syncing, local: LocalR
 
 
 async def test_an_id_without_document_would_end_the_reader(syncing: Syncing) -> None:
-    """Why documents are written before ids, and removed after them."""
+    """This is why documents are written before ids, and removed after them."""
     assert "details" not in await read(syncing, "PYSEC-1")
 
 
 async def test_a_refresh_keeps_what_others_wrote(syncing: Syncing, local: LocalRecords) -> None:
-    """Weaknesses are added and never removed; fields that OSV no longer has go."""
+    """Weaknesses are added and never removed; fields that are no longer in OSV are removed."""
     record = advisory("GHSA-1", "a", summary="Old.", database_specific={"cwe_ids": ["CWE-79"]})
     local.write([record])
     await syncing.sync()
@@ -166,7 +166,7 @@ async def test_a_refresh_keeps_what_others_wrote(syncing: Syncing, local: LocalR
 async def test_documents_of_the_reference_implementation_are_taken_over(
     syncing: Syncing, local: LocalRecords, before: dict[str, Any]
 ) -> None:
-    """A seeded database has documents that this program has no row of."""
+    """A seeded database has documents without a row of this program."""
     documents = syncing.store._advisories
     await documents.insert_one({"id": "PYSEC-1", "details": None, "severity": None, **before})
     local.write([advisory("PYSEC-1", "a")])
@@ -180,7 +180,10 @@ async def test_documents_of_the_reference_implementation_are_taken_over(
 async def test_documents_have_no_types_that_readers_do_not_know(
     syncing: Syncing, local: LocalRecords
 ) -> None:
-    """No Decimal128, no bytes, nothing of this program's own: one reader returns them whole."""
+    """No Decimal128, no bytes, none of the program's own data.
+
+    One reader returns whole documents.
+    """
     local.write([advisory("GHSA-1", "a", severity=[{"type": "CVSS_V2", "score": "AV:N"}])])
     await syncing.sync()
     found = await syncing.store.documents.get("GHSA-1")
@@ -198,7 +201,7 @@ async def test_documents_have_no_types_that_readers_do_not_know(
 
 
 async def test_look_ups_use_indexes(syncing: Syncing) -> None:
-    """Those of readers and ours."""
+    """The look-ups of readers and of this program."""
     advisories, rows = syncing.store._advisories, syncing.store.bookkeeping._collection
     for collection, wanted in (
         (advisories, {"id": "GHSA-1"}),

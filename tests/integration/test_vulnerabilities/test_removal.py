@@ -1,4 +1,4 @@
-"""The documents of vanished records leave last: when no version refers to them."""
+"""The documents of vanished records are removed last, when no version refers to them."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ NOW = timedelta(0)
 async def reader(
     clean_graph: None, servers: Servers, settings: Settings
 ) -> AsyncIterator[GraphReader]:
-    """Of an empty graph."""
+    """The reader of an empty graph."""
     async with open_driver(servers, settings) as driver:
         await ensure_schema(driver, [cls.identity.label for cls in ecosystems().values()])
         yield GraphReader(driver)
@@ -31,7 +31,7 @@ async def reader(
 async def test_documents_leave_after_their_ids(
     syncing: Syncing, local: LocalRecords, reader: GraphReader, cypher: Cypher
 ) -> None:
-    """A version that has the id still, as a vulnerability or a notice, keeps the document."""
+    """A version with the id, as a vulnerability or a notice, keeps the document."""
     local.write([advisory(f"PYSEC-{n}", f"Package_{n}") for n in range(5)])
     await syncing.sync()
     cypher(
@@ -61,7 +61,7 @@ async def test_documents_leave_after_their_ids(
 async def test_a_record_that_comes_back_is_new(
     syncing: Syncing, local: LocalRecords, reader: GraphReader
 ) -> None:
-    """Before its document has left, and afterwards."""
+    """A record comes back before and after the removal of its document."""
     both = [advisory("PYSEC-0", "a"), advisory("PYSEC-1", "b")]
     for removed in (False, True):
         local.write(both)

@@ -1,4 +1,4 @@
-"""What POMs say beside names and versions, and what the graph must hold of it."""
+"""The facts in POMs besides names and versions, and their correct data in the graph."""
 
 from typing import Any
 from zlib import crc32

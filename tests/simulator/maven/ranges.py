@@ -1,8 +1,7 @@
-"""How POMs write versions of dependencies, and what the graph must hold of each.
+"""Versions of dependencies in POMs, and the correct constraints in the graph.
 
-Left: the text of ``<version>`` once every property is put in; nothing where there is none, a line
-for each where a package is declared several times. Right: the spelling that the graph's readers
-understand. https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification
+Left: the text of ``<version>`` after substitution of properties, empty without one, with several
+lines for several declarations of a package. Right: the notation of the graph's readers. https://maven.apache.org/pom.html#Dependency_Version_Requirement_Specification
 """
 
 from tests.simulator.universe import Spelling

@@ -1,4 +1,4 @@
-"""What registrations say beside ids and ranges, and what the graph must hold of it."""
+"""The facts in registrations besides ids and ranges, and their correct data in the graph."""
 
 from typing import Any
 from zlib import crc32

@@ -1,7 +1,7 @@
-"""How registrations write ranges, and what the graph must hold of each.
+"""Ranges in registrations, and the correct constraints in the graph.
 
-Left: ``range`` in a registration, a line for each target framework where they differ, nothing for
-a dependency without one. Right: the spelling that the graph's readers understand.
+Left: ``range`` in a registration, with a line per target framework if they differ, empty for a
+dependency without one. Right: the notation of the graph's readers.
 https://learn.microsoft.com/nuget/concepts/package-versioning#version-ranges
 """
 

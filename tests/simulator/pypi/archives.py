@@ -1,4 +1,4 @@
-"""Wheels and source distributions, with what an installer reads of them."""
+"""Wheels and source distributions, with the metadata for installers."""
 
 import gzip
 import io
@@ -13,7 +13,7 @@ PADDING = 100_000
 
 
 def wheel(name: str, version: str, metadata: bytes) -> bytes:
-    """A wheel; its metadata comes last, as the specification recommends."""
+    """A wheel, with its metadata last, as the specification recommends."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in (
@@ -27,7 +27,7 @@ def wheel(name: str, version: str, metadata: bytes) -> bytes:
 
 
 def sdist(name: str, version: str, form: str, metadata: bytes, lines: list[str]) -> bytes:
-    """A source distribution of one of three forms, that of distutils among them."""
+    """A source distribution in one of three forms, including that of distutils."""
     folder, written = f"{name}-{version}", b"2.2" if form == SDIST_STATIC else b"1.2"
     headers = [
         line
@@ -52,7 +52,7 @@ def sdist(name: str, version: str, form: str, metadata: bytes, lines: list[str])
 
 
 def requires(lines: list[str]) -> str:
-    """The lines as setuptools writes them: in sections for markers and extras."""
+    """The lines in setuptools' form: in sections for markers and extras."""
     sections: dict[str, list[str]] = {}
     for line in lines:
         requirement, _, marker = (part.strip() for part in line.partition(";"))

@@ -1,4 +1,4 @@
-"""What a correct graph holds of a project's releases beside ranges."""
+"""The correct facts of a project's releases in the graph."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ BARE = {WHEEL_BARE, SDIST_STATIC, SDIST_REQUIRES, SDIST_BARE}
 
 
 class License(NamedTuple):
-    """How a project tells its licence, and what the graph must hold."""
+    """The licence of a project in its metadata, and in the graph."""
 
     expression: str | None
     text: str | None
@@ -55,18 +55,18 @@ def license_of(package: Package) -> License:
 
 
 def status_of(package: Package) -> dict[str, str]:
-    """What the index says about the project as a whole."""
+    """The status of the project in the index."""
     return _STATUS.get(package.index % 17, {"status": "active"})
 
 
 def pythons_of(package: Package, release: Release) -> str | None:
-    """The Pythons that the release supports."""
+    """The Python versions that the release supports."""
     minor = (package.index + len(release.version)) % 5
     return f">=3.{6 + minor}" if minor else None
 
 
 def facts(package: Package, release: Release) -> dict[str, Any]:
-    """The properties of a version beside its name, date and requirements."""
+    """The properties of a version other than its name, date and requirements."""
     found: dict[str, Any] = {
         "requires_python": pythons_of(package, release),
         **license_of(package).facts,
@@ -81,7 +81,7 @@ def facts(package: Package, release: Release) -> dict[str, Any]:
 
 
 def edge(requirement: Requirement) -> dict[str, Any]:
-    """What ``declared`` has, if anything."""
+    """The ``declared`` data of a requirement, if any."""
     told = DECLARED.get(requirement.form)
     lines = told.lines if told else [{}]
     texts = (requirement.text or "\n" * (len(lines) - 1)).split("\n")
@@ -104,7 +104,7 @@ def _extras(release: Release) -> dict[str, list[str]]:
 
 
 def from_requires(line: str) -> str:
-    """A line of an extra as its section in ``requires.txt`` leads back to."""
+    """The line of an extra, restored from its section in ``requires.txt``."""
     requirement, _, marker = (part.strip() for part in line.partition(";"))
     *conditions, extra = marker.split(" and ")
     return f"{requirement}; " + " and ".join([*(f"({each})" for each in conditions), extra])

@@ -1,8 +1,8 @@
-"""How Requires-Dist writes ranges, and what the graph must hold of each.
+"""Ranges in Requires-Dist, and the correct constraints in the graph.
 
-Left: what stands after the project's name (PEP 508 and 440), a line each where one project is
-named twice. Right: the spelling that the graph's readers understand; then, where that is another
-set of versions, the range alone, a line each as well.
+Left: the text after the project's name (PEP 508 and 440), with two lines if a project has two
+requirements. Right: the notation of the graph's readers; if it means another set of versions, also
+the range alone, with as many lines.
 """
 
 from collections.abc import Mapping, Sequence

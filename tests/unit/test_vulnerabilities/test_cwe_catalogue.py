@@ -1,4 +1,4 @@
-"""The catalogue of weaknesses, in a small file of ours in MITRE's schema."""
+"""The catalogue of weaknesses, in a small test file with MITRE's schema."""
 
 import io
 import zipfile
@@ -50,7 +50,7 @@ def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_weaknesses_and_categories(catalogue: Path) -> None:
-    """The names of fields are those that readers ask for."""
+    """The field names are those of the readers' queries."""
     weakness, category = read_catalogue(catalogue)
     assert weakness == {
         "id": "CWE-79",
@@ -90,7 +90,7 @@ FILE = BILLION.replace('"aaaaaaaaaa"', 'SYSTEM "file:///etc/passwd"').replace("&
     ],
 )
 def test_what_is_no_catalogue(text: str, tmp_path: Path) -> None:
-    """Entities are never expanded, nothing is fetched; an empty catalogue is none."""
+    """Entities are never expanded and nothing is downloaded; an empty catalogue is an error."""
     path = tmp_path / "x.xml"
     path.write_text(text)
     with pytest.raises(MalformedMetadata):
@@ -98,7 +98,7 @@ def test_what_is_no_catalogue(text: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain and packed."""
+    """The plain and the zipped file."""
     monkeypatch.setattr(cwe_catalogue, "MAX_SIZE", 1000)
     path = tmp_path / "x"
     path.write_text(" " * 2000)

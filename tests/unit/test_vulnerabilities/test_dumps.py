@@ -1,4 +1,4 @@
-"""Local copies of a bucket in all their forms, and what is known of their records."""
+"""Local copies of a bucket in all their forms, and the known records."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def archive(names: Iterable[str], prefix: str = "") -> bytes:
 
 
 def write(path: Path, content: bytes) -> Path:
-    """A file, with its folders."""
+    """Write a file and its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -79,7 +79,7 @@ FORMS = (in_a_folder, as_files, all_in_one, the_dump_itself, a_packed_folder, pa
 
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_of_a_copy(form: object, tmp_path: Path) -> None:
-    """Each has the same records; a second look finds the same identity, a change another."""
+    """All forms have the same records; the identity is stable, and differs after a change."""
     assert callable(form)
     path = form(tmp_path)
     with local_dump(path, "PyPI") as dump:
@@ -94,14 +94,14 @@ def test_forms_of_a_copy(form: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [in_a_folder, as_files, a_packed_folder, packed_dumps])
 def test_other_ecosystems_are_not_there(form: object, tmp_path: Path) -> None:
-    """What is not there is not an empty dump."""
+    """A missing ecosystem is not an empty dump."""
     assert callable(form)
     with pytest.raises(ResourceNotFound), local_dump(form(tmp_path), "RubyGems"):
         pass
 
 
 def test_nothing_at_the_path(tmp_path: Path) -> None:
-    """A path that does not exist, and a file that is no zip file."""
+    """A missing path, and a file that is not a zip file."""
     with pytest.raises(ResourceNotFound), local_dump(tmp_path / "nothing", "PyPI"):
         pass
     with pytest.raises(RegistryUnavailable), local_dump(write(tmp_path / "x", b"x"), "PyPI"):
@@ -119,7 +119,7 @@ async def listed(pairs: dict[str, str]) -> AsyncIterator[tuple[str, str]]:
     st.sets(st.text()),
 )
 async def test_what_is_known(pairs: dict[str, str], seen: set[str]) -> None:
-    """The compact form answers as a dictionary would."""
+    """The compact form gives the same results as a dictionary."""
     known = await Known.load(listed(pairs))
     assert len(known) == len(pairs)
     for record_id, digest in pairs.items():

@@ -1,4 +1,4 @@
-"""One flaw, several records: groups by aliases."""
+"""Groups of records of one flaw, by aliases."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ def member(*aliases: str, score: float | None = None, counts: bool = True) -> Me
 
 
 def test_aliases_are_transitive_in_both_directions() -> None:
-    """Two records that name one CVE are one flaw; its score is the highest."""
+    """Two records with the same CVE id are one flaw with the highest score."""
     groups = assign(
         {
             "PYSEC-1": member("CVE-1"),
@@ -28,7 +28,7 @@ def test_aliases_are_transitive_in_both_directions() -> None:
 
 
 def test_records_with_many_aliases_connect_nothing() -> None:
-    """Five aliases connect, six do not; who names such a record still belongs to it."""
+    """Five aliases connect, six do not; a record that refers to such a record belongs to it."""
     five, six = [f"CVE-{n}" for n in range(5)], [f"CVE-1{n}" for n in range(6)]
     groups = assign(
         {
@@ -45,7 +45,7 @@ def test_records_with_many_aliases_connect_nothing() -> None:
 
 
 def test_large_groups_are_none() -> None:
-    """Beyond 32 ids, each record stands alone with its own score."""
+    """Above 32 ids, each record is separate, with its own score."""
     chain = [f"X-{n:02}" for n in range(MAX_GROUP)]
     records = {a: member(b, score=float(n % 10)) for n, (a, b) in enumerate(pairwise(chain))}
     assert {group.name for group in assign(records).values()} == {"X-00"}
@@ -56,7 +56,7 @@ def test_large_groups_are_none() -> None:
 
 
 def test_records_that_are_not_in_force_connect_nothing() -> None:
-    """Nor does their score count."""
+    """Their score does not count, either."""
     groups = assign(
         {
             "A": member("CVE-1", score=1.0),
@@ -82,7 +82,7 @@ def test_records_that_are_not_in_force_connect_nothing() -> None:
     )
 )
 def test_groups_do_not_depend_on_the_order(members: dict[str, Member]) -> None:
-    """They are the connected components, whatever is looked at first."""
+    """They are the connected components, in any order of the records."""
     groups = assign(members)
     assert groups.keys() == members.keys()
     assert assign(dict(reversed(members.items()))) == groups

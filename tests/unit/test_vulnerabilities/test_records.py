@@ -1,4 +1,4 @@
-"""Reading OSV records: shape, packages, classes, and anything that somebody may write."""
+"""Reading OSV records: form, packages, classes, and invalid data."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def affected(name: str = "a", ecosystem: str = "PyPI", **fields: Any) -> dict[st
 
 
 def test_readers_always_find_what_they_take_for_granted() -> None:
-    """``details`` a text, ``severity`` a list, ``versions`` a list in each entry."""
+    """``details`` is a text, ``severity`` a list, and ``versions`` a list in each entry."""
     found = record(affected=[affected()])
     assert found.document["details"] == ""
     assert found.document["severity"] == []
@@ -50,14 +50,14 @@ def test_readers_always_find_what_they_take_for_granted() -> None:
 
 
 def test_nothing_but_fields_of_osv_is_taken() -> None:
-    """A record cannot write what belongs to other services, or to MongoDB."""
+    """A record cannot write the fields of other services or of MongoDB."""
     found = record(affected_artefacts={}, exploits=["x"], cwes=["CWE-1"], _id=1, extra=1)
     assert found.document.keys() == {"id", "modified", "details", "severity", "affected"}
     assert found.cwes == ()
 
 
 def test_weaknesses() -> None:
-    """``CWE-79``, each once, and nothing that has another form."""
+    """Each ``CWE-79`` once, and no ids of another form."""
     ids = ["CWE-79", "CWE-89", "CWE-79", "79", "cwe-1", "CWE-0", None, "CWE-79 "]
     assert record(database_specific={"cwe_ids": ids}).cwes == ("CWE-79", "CWE-89")
     assert record(database_specific={"cwe_ids": "CWE-79"}).cwes == ()
@@ -82,7 +82,10 @@ def test_weaknesses() -> None:
     ],
 )
 def test_names_of_packages(ecosystem: str, name: str, key: str) -> None:
-    """PyPI's and NuGet's are normalised, the others exact; letters are never folded."""
+    """Names of PyPI and NuGet are normalised, others exact.
+
+    Letters outside ASCII are never converted.
+    """
     assert package_key(ecosystem, name) == key
     assert record(affected=[affected(name, ecosystem)]).packages == (key,)
 
@@ -115,19 +118,19 @@ def test_other_ecosystems_are_counted_and_not_taken(ecosystem: str) -> None:
     ],
 )
 def test_classes(fields: dict[str, Any], kind: Kind) -> None:
-    """Malware by its id or an alias; a warning if every entry is one."""
+    """Malware by its id or an alias; a notice if every entry is one."""
     entries = [affected(database_specific=each) for each in fields.get("affected", ())]
     assert record(**{**fields, "affected": entries}).kind is kind
 
 
 def test_a_name_that_no_package_has() -> None:
-    """Longer than any registry allows."""
+    """The name is longer than any registry allows."""
     found = record(affected=[affected("x" * 600), affected()])
     assert (found.packages, len(found.problems)) == (("PyPI:a",), 1)
 
 
 def test_severity_of_an_entry_is_promoted() -> None:
-    """Only where the record itself states none."""
+    """Only if the record itself has none."""
     severity = [{"type": "CVSS_V3", "score": V3}]
     assert record(affected=[affected(severity=severity)]).score == 9.8
     other = [{"type": "CVSS_V3", "score": V3.replace("C:H/I:H", "C:N/I:N")}]
@@ -135,7 +138,7 @@ def test_severity_of_an_entry_is_promoted() -> None:
 
 
 def test_withdrawn() -> None:
-    """A time says so; ``null`` and an empty text do not."""
+    """A time means withdrawn; ``null`` and an empty text do not."""
     assert record(withdrawn="2026-01-01T00:00:00Z").withdrawn
     assert not record(withdrawn=None).withdrawn
     assert not record(withdrawn="").withdrawn
@@ -144,7 +147,7 @@ def test_withdrawn() -> None:
 
 
 def test_a_part_that_cannot_be_read_is_a_problem() -> None:
-    """The rest of the record counts."""
+    """The other parts of the record count."""
     found = record(
         affected=[
             affected(versions=["1.0", 2], ranges=[{"type": "ECOSYSTEM"}, "x"]),
@@ -172,7 +175,7 @@ def test_a_part_that_cannot_be_read_is_a_problem() -> None:
 def test_a_range_that_cannot_be_evaluated_is_a_problem(
     events: list[dict[str, str]], problems: int
 ) -> None:
-    """It is counted and shown; other registries' ranges are nobody's problem here."""
+    """It is counted and shown; ranges of other registries are ignored."""
     ranges = [{"type": "ECOSYSTEM", "events": events}]
     found = record(affected=[affected(ranges=ranges), affected("b", "Go", ranges=ranges)])
     assert len(found.problems) == problems
@@ -201,14 +204,14 @@ def test_what_is_no_record(body: bytes) -> None:
 
 
 def test_an_id_is_a_name() -> None:
-    """Nothing that could be a path, or an operator of MongoDB."""
+    """It cannot be a path or an operator of MongoDB."""
     for record_id in ("", "../X", "a/b", "$x", "x\ny", "x" * 300):
         with pytest.raises(MalformedMetadata):
             read_record(json.dumps({"id": record_id}).encode(), record_id)
 
 
 def test_digests_follow_the_content() -> None:
-    """Not the order of keys, and not fields that are not taken."""
+    """The order of keys and ignored fields do not change the digest."""
     base = record(summary="s", affected=[affected()])
     assert record(affected=[affected()], summary="s", unknown=1).digest == base.digest
     assert record(summary="t", affected=[affected()]).digest != base.digest
@@ -220,7 +223,7 @@ def test_digests_follow_the_content() -> None:
     ["1e400", "-1e400", "NaN", str(2**63), str(-(2**70)), "9" * 5000, '"\\ud800"', "[" * 5000],
 )
 def test_values_that_mongodb_does_not_have(value: str) -> None:
-    """Numbers without end, halves of characters, depth: the record is stored without them."""
+    """Infinite numbers, lone surrogates and deep nesting: the record is stored without them."""
     closing = "]" * value.count("[")
     body = f'{{"id": "X-1", "database_specific": {{"x": {value}{closing}}}}}'
     bson.encode(dict(read_record(body.encode(), "X-1").document))
@@ -236,7 +239,7 @@ def test_values_that_mongodb_does_not_have(value: str) -> None:
     )
 )
 def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
-    """What is read can be stored, and has the shape that readers expect."""
+    """A readable record can be stored and has the form for readers."""
     try:
         found = record(**fields)
     except MalformedMetadata:
@@ -256,7 +259,7 @@ def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     )
 )
 def test_any_entries_are_read_or_refused(entries: list[dict[str, Any]]) -> None:
-    """The same for what stands in ``affected``; a key with a NUL is refused."""
+    """The same for the content of ``affected``; a key with a NUL is refused."""
     try:
         found = record(affected=entries)
     except MalformedMetadata:

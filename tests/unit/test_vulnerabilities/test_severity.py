@@ -1,4 +1,4 @@
-"""Base scores, and the three traps of the library that computes them."""
+"""Base scores, and three pitfalls of the library that computes them."""
 
 import bson
 import pytest
@@ -36,7 +36,7 @@ V4 = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"
     ],
 )
 def test_base_scores(kind: str, vector: object, score: float | None) -> None:
-    """Base metrics alone, one trailing slash, and nothing for what is no vector."""
+    """From base metrics only, with one trailing slash; ``None`` for an invalid vector."""
     assert base_score(kind, vector) == score
 
 
@@ -67,7 +67,7 @@ def test_no_vector_is_an_error(kind: str, vector: str) -> None:
 
 
 def test_readers_find_one_v3_entry_first() -> None:
-    """Of several the highest; others behind it in their order, unknown types too."""
+    """The highest of several; the others follow in their order, also unknown types."""
     entries = [
         {"type": "CVSS_V4", "score": V4},
         {"type": "CVSS_V3", "score": LOWER},
@@ -83,7 +83,7 @@ def test_readers_find_one_v3_entry_first() -> None:
 
 
 def test_a_broken_vector_is_no_score_and_a_problem() -> None:
-    """A version 3 entry without score would break readers, so it is left out."""
+    """A version 3 entry without a score would break readers, so it is omitted."""
     severity, problems = readable_severity(
         [{"type": "CVSS_V3", "score": "high"}, {"type": "CVSS_V2", "score": "?"}, "text", {}]
     )
