@@ -80,12 +80,11 @@ def print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> No
     numbers = ["records", "malware", "notices", "withdrawn", "no score"]
     out.print(
         output.table(
-            ["ecosystem", "synced", "complete comparison", *numbers, ""],
+            ["ecosystem", "synced", *numbers],
             [
                 (
                     state.ecosystem,
                     output.age(state.synced_at) if state.synced_at else output.NOT_SYNCED,
-                    output.age(state.full_at),
                     *(
                         output.number(amount) if state.synced_at else ""
                         for amount in (
@@ -96,7 +95,6 @@ def print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> No
                             state.counts.unscored,
                         )
                     ),
-                    _state(state),
                 )
                 for state in states
             ],
@@ -104,6 +102,10 @@ def print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> No
             whole=["ecosystem", "synced"],
         )
     )
+    lines = [(state.ecosystem, _state(state)) for state in states]
+    if shown := [(name, text) for name, text in lines if text.plain]:
+        out.print()
+        out.print(output.facts(shown))
     if problems:
         out.print()
         out.print(

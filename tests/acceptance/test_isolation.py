@@ -66,5 +66,5 @@ async def test_a_child_that_cannot_start_condemns_nobody(
 ) -> None:
     """For example, its settings are invalid: the tasks wait."""
     monkeypatch.setenv("REDIS_URL", "not an address")
-    with pytest.raises(IsolationBusy, match="status"):
+    with pytest.raises(IsolationBusy, match="exited with code"):
         await Isolation().execute(message)

@@ -234,10 +234,7 @@ def _print(
         out.print()
         out.print(
             output.table(
-                [
-                    *("graph", "packages", "stubs", "versions", "requirements", "in 24 h"),
-                    *("newest", "re-checked", "to fill"),
-                ],
+                ["graph", "packages", "stubs", "versions", "requirements", "to fill"],
                 [
                     (
                         name,
@@ -245,15 +242,28 @@ def _print(
                         output.number(count.stubs),
                         output.number(count.versions),
                         output.number(count.requirements),
+                        _to_fill(count, surveyed=bool(work and work.facts_surveyed[name])),
+                    )
+                    for name, count in counts.items()
+                ],
+                right=["packages", "stubs", "versions", "requirements", "to fill"],
+            )
+        )
+        out.print()
+        out.print(
+            output.table(
+                ["freshness", "read in 24 h", "newest", "re-checked"],
+                [
+                    (
+                        name,
                         output.number(count.read_last_day),
                         output.age(count.newest),
                         "never" if days is None else f"every {output.duration(days * DAY)}",
-                        _to_fill(count, surveyed=bool(work and work.facts_surveyed[name])),
                     )
                     for name, count in counts.items()
                     for days in [looks[name]]
                 ],
-                right=["packages", "stubs", "versions", "requirements", "in 24 h", "to fill"],
+                right=["read in 24 h"],
                 whole=["re-checked"],
             )
         )

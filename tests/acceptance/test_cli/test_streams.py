@@ -36,7 +36,7 @@ async def test_streams_that_cannot_be_read(graph: None, state: State, run: Run) 
     done = run("check", "--offline")
     assert done.returncode == run("status").returncode == 69
     assert "failed  stream package_extraction: cannot be read" in done.stdout
-    assert "warning stream package-extraction: nobody reads it; 0 unread" in done.stdout
+    assert "warning stream package-extraction: it has no reader; 0 unread" in done.stdout
     assert "failed  stream package-extraction: no process reads it" in done.stdout
     assert "nobody reads it" in run("status").stdout
     away = run("check", "--offline", STREAM_REDIS_URL=f"redis://user:secret@{NOWHERE}")
