@@ -81,7 +81,7 @@ def test_equal_to_brute_force(name: str, data: st.DataObject) -> None:
     cls = ecosystem(name)
     odd = st.sampled_from(["x", "2004d", "1.0.0+a", "v1.0.0", "1..2"])
     found = data.draw(st.lists(VERSIONS[name], unique=True, max_size=12))
-    if data.draw(st.integers(0, 9)) == 0:
+    if data.draw(st.integers(0, 9)) == 0 and name != "maven":  # univers' order there is not total
         found = [*found, data.draw(odd.filter(lambda text: text not in found))]
     names = cls.order((VersionName(each), None) for each in found)
     bounds = st.sampled_from(found) if found else VERSIONS[name]
