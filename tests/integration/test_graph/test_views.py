@@ -78,7 +78,7 @@ async def test_facts_are_seen_and_unknown_ones_too(views: GraphViews, writer: Gr
     assert not unread.facts_known
     (found,) = await views.requirements(first.purl)
     assert (found.kind, found.optional, found.declared) == ("build", True, [{"extras": ["all"]}])
-    none = {"features": None, "peer_requirements": None}
+    none = dict.fromkeys(("features", "peer_requirements", "frameworks", "builds"))
     assert await views.tables(first.purl) == none | {"extra_requirements": {"test": ["pytest"]}}
     assert await views.tables(second.purl) == none | {"extra_requirements": None}
 

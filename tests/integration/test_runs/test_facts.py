@@ -109,6 +109,7 @@ async def test_status_says_whether_all_was_counted(bench: Bench) -> None:
         "dead_letters": state.dead_letters,
         "redis": state.redis,
         "pauses": {},
+        "streams": state.standings,
     }
     assert set((await read_work(**services)).facts_surveyed.values()) == {False}
     await bench.resources.facts_survey().advance()
