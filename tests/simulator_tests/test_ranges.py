@@ -90,7 +90,7 @@ def test_pypi(spelling: Spelling) -> None:
         assert found == expected
 
 
-@pytest.mark.parametrize("spelling", pypi.NOISE, ids=str)
+@pytest.mark.parametrize("spelling", pypi.NOISE.values(), ids=str)
 def test_pypi_noise(spelling: Spelling) -> None:
     """Lines without an edge are false on today's CPythons, unless an extra is requested."""
     wire, constraint = spelled(spelling)
