@@ -43,7 +43,7 @@ Unique index on ``purl``.
 """
 
 WITHOUT_FACTS = """
-MATCH (package:%(label)s) USING INDEX package:%(label)s(versions_without_facts)
+MATCH (package:%(label)s) USING INDEX SEEK package:%(label)s(versions_without_facts)
 WHERE package.versions_without_facts > 0 AND $behind < package.purl <= $through
 RETURN package.purl AS purl, coalesce(package.registry_name, package.name) AS name,
        package.moment AS moment, package.versions_without_facts AS without_facts

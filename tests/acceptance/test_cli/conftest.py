@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from ssc_ingest.cli.program import program
@@ -48,6 +49,7 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
         runner = CliRunner(env={**environment, **settings})
         with ThreadPoolExecutor(1) as thread:  # an event loop of its own
             result = thread.submit(runner.invoke, program, arguments, input=stdin).result()
+        structlog.reset_defaults()  # the command has configured its own log
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Done(result.exit_code, result.stdout, result.stderr)
