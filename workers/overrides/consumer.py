@@ -68,12 +68,12 @@ class Consumer(CeleryConsumer):
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
         """No task has this name."""
-        name, task_id = letter_of(message).task, letter_of(message).task_id
-        self._keep(message, InvalidArguments(f"there is no task {name!r}"))
-        self.app.backend.mark_as_failure(task_id, NotRegistered(name))
+        letter = letter_of(message)
+        self._keep(message, InvalidArguments(f"there is no task {letter.task!r}"))
+        self.app.backend.mark_as_failure(letter.task_id, NotRegistered(letter.task))
         if self.event_dispatcher:
-            exception = f"NotRegistered({name!r})"
-            self.event_dispatcher.send("task-failed", uuid=task_id, exception=exception)
+            exception = f"NotRegistered({letter.task!r})"
+            self.event_dispatcher.send("task-failed", uuid=letter.task_id, exception=exception)
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
         """Celery cannot create a task from the message."""

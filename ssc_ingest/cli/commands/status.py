@@ -1,9 +1,8 @@
 """``status``: an overview of the fleet."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -11,12 +10,11 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import ExitCode
+from ssc_ingest.cli.work_status import print_work
 
 if TYPE_CHECKING:
     from ssc_ingest.graph.views import Counts
     from ssc_ingest.monitoring.status import WorkStatus
-    from ssc_ingest.on_demand.stream.status import StreamStatus
-    from ssc_ingest.runs.model import Feed, Run
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
     from ssc_ingest.vulnerabilities.state import SyncState
@@ -229,7 +227,7 @@ def _print(
     )
     if work:
         out.print()
-        _print_work(work)
+        print_work(work)
     if counts:
         out.print()
         out.print(
@@ -277,18 +275,6 @@ def _to_fill(count: "Counts", *, surveyed: bool) -> str:
     return f"{output.number(found)} so far" if found else "not counted yet"
 
 
-def _attribution(work: "WorkStatus") -> Text:
-    """What is known about whether versions have what advisories say about them."""
-    waiting = f"; {output.count(work.unattributed, 'package')} waiting" if work.unattributed else ""
-    if (last := work.audit) is None:
-        return Text(f"never audited{waiting}")
-    return Text(
-        f"{last.differing} of {output.count(last.examined, 'package')} differed "
-        f"{output.age(last.at)} (at most {last.bound:.2%} of all){waiting}",
-        "red" if last.differing else "",
-    )
-
-
 def _print_advisories(syncs: "dict[str, SyncState]") -> None:
     """One line: the age of each ecosystem's sync; then what an operator should know."""
     from ssc_ingest.models import now
@@ -303,114 +289,3 @@ def _print_advisories(syncs: "dict[str, SyncState]") -> None:
     out.print(output.facts([("advisories synced", ", ".join(ages))]))
     for problem in advisory_problems(syncs, list(syncs), now=now()):
         output.say(f"{problem.finding} ({problem.remedy})", style="yellow")
-
-
-def _print_work(work: "WorkStatus") -> None:
-    out = output.console()
-    if work.workers:
-        out.print(
-            output.table(
-                ["worker", "running", "up", "reads"],
-                [
-                    (
-                        worker.hostname,
-                        f"{worker.running}/{worker.concurrency}",
-                        output.duration(
-                            (
-                                datetime.now(UTC) - datetime.fromtimestamp(worker.started_at, UTC)
-                            ).total_seconds()
-                        ),
-                        _summary_of_queues(worker.queues),
-                    )
-                    for worker in work.workers
-                ],
-                right=["running"],
-                whole=["up"],
-            )
-        )
-    taken = output.count(work.unacknowledged, "message")
-    waiting = {name: length for name, length in work.queues.items() if length}
-    out.print()
-    out.print(
-        output.facts(
-            [
-                (
-                    "queues",
-                    ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items())
-                    or "empty",
-                ),
-                (
-                    "in progress",
-                    f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)",
-                ),
-                ("delayed", output.number(work.delayed)),
-                ("jobs running", output.number(work.jobs_running)),
-                ("runs", "; ".join(map(_run, work.runs)) or "none"),
-                ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
-                *((f"stream {stream.name}", _stream(stream)) for stream in work.streams),
-                ("attribution", _attribution(work)),
-                (
-                    "dead letters",
-                    Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
-                ),
-            ]
-        )
-    )
-    for problem in work.problems:
-        output.say()
-        style = "red" if problem.absent else "yellow"
-        output.say(f"{problem.subject}: {problem.finding}", style=style)
-        output.say(f"  {problem.remedy}")
-
-
-def _stream(stream: "StreamStatus") -> Text:
-    """Who reads it, how far, and what became of the messages."""
-    if stream.error:
-        return Text(stream.error, "red")
-    readers = [reader for reader in stream.readers if reader.state != "failing"]
-    parts = [f"{output.count(len(readers), 'reader')}" if readers else "nobody reads it"]
-    if any(reader.state == "waiting" for reader in readers):
-        parts[0] += ", waiting for room in the queues"
-    lag = "an unknown number" if stream.lag is None else output.number(stream.lag)
-    parts.append(f"{lag} unread, {output.number(stream.pending or 0)} pending")
-    total, recent = stream.total, stream.recent
-    parts.append(
-        f"{output.number(total.successful)} of {output.number(total.total_processed)} successful"
-        f" ({output.number(recent.total_processed)} in 5 minutes)"
-    )
-    if stream.dead_letters:
-        parts.append(output.count(stream.dead_letters, "dead letter"))
-    return Text("; ".join(parts), "" if readers else "yellow")
-
-
-def _run(run: "Run") -> str:
-    facts = run.report()
-    done = facts.get("new_packages_ingested") or facts.get("packages_processed") or 0
-    text = f"{run.kind} of {run.ecosystem} {run.standing}, {output.count(done, 'package')}"
-    if run.seconds_left is not None:
-        text += f", about {output.duration(run.seconds_left)} left"
-    return f"{text} ({run.id})"
-
-
-def _last_updates(feeds: "dict[str, Feed]") -> Iterator[str]:
-    """Time since the last update of each feed, or since a new feed was stored."""
-    for name, feed in feeds.items():
-        if feed.updated_at:
-            yield f"{name} {output.age(feed.updated_at)}"
-        else:
-            yield f"{name} not yet, feed stored {output.age(feed.moment)}"
-
-
-def _summary_of_queues(queues: tuple[str, ...]) -> str:
-    """``pypi, npm, cargo: urgent, fresh, bulk``; queues without an urgency have their names."""
-    by_urgencies: dict[tuple[str, ...], list[str]] = {}
-    urgencies: dict[str, list[str]] = {}
-    for queue in queues:
-        ecosystem, dot, urgency = queue.partition(".")
-        urgencies.setdefault(ecosystem, []).extend([urgency] if dot else [])
-    for ecosystem, names in urgencies.items():
-        by_urgencies.setdefault(tuple(names), []).append(ecosystem)
-    return "; ".join(
-        ", ".join(ecosystems) + (f": {', '.join(names)}" if names else "")
-        for names, ecosystems in by_urgencies.items()
-    )
