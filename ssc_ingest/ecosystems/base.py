@@ -365,3 +365,17 @@ class Ecosystem(ABC):
         """Sorted importable names of one version; the fall-back name if none are known."""
         del version
         return (self.fallback_import_name(package.ref),)
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """The names that source code can import from one version, by what its files contain.
+
+        Empty if the version has nothing that can be imported. The names are in no order, without
+        a limit, and may contain any character.
+
+        Raises:
+            PackageNotFound: the registry does not have the version or its file.
+            RateLimited, RegistryUnavailable: retry later.
+            MalformedArchive, MalformedMetadata, ResponseTooLarge: a retry cannot help.
+        """
+        del version
+        return frozenset({self.fallback_import_name(ref)})
