@@ -97,6 +97,8 @@ class LookUp:
     """For ``GraphWriter.write``."""
     begun: int | None = None
     """The counter before the look-up; ``None`` if there was none."""
+    postponed: bool = False
+    """Whether MongoDB did not respond."""
 
 
 class Attributor:
@@ -143,6 +145,7 @@ class Attributor:
         """
         cls = self._ecosystems[ecosystem]
         await self._unattributed.begin(ecosystem)
+        waiting = await self._unattributed.tokens(purls)
         done = Attributed()
         seen: ByName | None = None
         while True:
@@ -158,7 +161,7 @@ class Attributor:
             done.changed += changed
             if await self._unattributed.begun(ecosystem) == begun:
                 break
-        await self._unattributed.remove(purls)
+        await self._unattributed.remove(waiting)
         return done
 
     async def attribute_waiting(self) -> int:
@@ -174,12 +177,12 @@ class Attributor:
                 break
             known = {cls.identity.purl_type: name for name, cls in self._ecosystems.items()}
             by_ecosystem: dict[str, list[Purl]] = {}
-            for purl in waiting:
+            for purl, token in waiting.items():
                 purl_type = purl.removeprefix("pkg:").partition("/")[0]
                 if name := known.get(purl_type):
-                    by_ecosystem.setdefault(name, []).append(purl)
+                    by_ecosystem.setdefault(name, []).append(Purl(purl))
                 else:  # of a plug-in that is no longer installed
-                    await self._unattributed.remove([purl])
+                    await self._unattributed.remove({purl: token})
             for name, purls in by_ecosystem.items():
                 await self.attribute(name, purls)
                 done += len(purls)
@@ -261,7 +264,7 @@ class Attributor:
         except StoreUnavailable as error:
             await self._unattributed.add([ref.purl])
             log.info("attribution_postponed", error=str(error))
-            return LookUp()
+            return LookUp(postponed=True)
         if not advisories:
             return LookUp(begun=begun)
         said = attribute(cls, ref.registry_name, versions, advisories, self._malware_score)
@@ -269,7 +272,13 @@ class Attributor:
         return LookUp(rows=rows, begun=begun)
 
     async def confirm(self, ref: PackageRef, looked_up: LookUp) -> None:
-        """Attribute a package again if another attribution has started since the look-up."""
+        """Attribute a package again if another attribution has started since the look-up.
+
+        If MongoDB did not respond, the package is noted once more: a sweep before the write, or
+        during it, may not have seen the new versions.
+        """
+        if looked_up.postponed:
+            await self._unattributed.add([ref.purl])
         if looked_up.begun is None:
             return
         if await self._unattributed.begun(ref.ecosystem) != looked_up.begun:

@@ -1,8 +1,8 @@
 """The outbox of packages with changed advisories, which wait for attribution.
 
-The outbox is a set in Redis. A package is added before the change is recorded, and removed when its
-attribution task is queued. So a killed process loses no package: the next sync queues the rest of
-the set.
+A package is added before the change is recorded, and removed when its attribution task is queued,
+unless it was added again meanwhile. So a killed process loses no package: the next sync queues the
+rest of the outbox.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 
 from ssc_ingest.errors import InvalidName
+from ssc_ingest.vulnerabilities.outbox import Outbox
 from ssc_ingest.vulnerabilities.records import by_osv_name
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
@@ -30,35 +31,21 @@ FLUSH_ABOVE = 50_000
 _PORTION = 5000
 """Packages per read of the set."""
 
-_COMMAND_SIZE = 1000
-"""Members per Redis command."""
 
-
-class ChangedPackages:
-    """The outbox. ``redis`` is the state database."""
+class ChangedPackages(Outbox):
+    """The outbox, by :func:`.records.package_key`. ``redis`` is the state database."""
 
     def __init__(self, redis: Redis, queues: Queues) -> None:
-        self._redis = redis
+        super().__init__(redis, CHANGED)
         self._queues = queues
-
-    async def add(self, packages: Iterable[str]) -> None:
-        """Add packages by their keys (:func:`.records.package_key`)."""
-        keys = list(packages)
-        for start in range(0, len(keys), _COMMAND_SIZE):
-            await self._redis.sadd(CHANGED, *keys[start : start + _COMMAND_SIZE])
-
-    async def count(self) -> int:
-        """The number of packages in the outbox."""
-        return int(await self._redis.scard(CHANGED))
 
     async def publish(self) -> int:
         """Queue tasks for all packages in the outbox; returns their number."""
         published = 0
-        while keys := [str(k) for k in await self._redis.srandmember(CHANGED, _PORTION) or ()]:
-            await self._queues.publish(list(attribute_messages(keys)))
-            for start in range(0, len(keys), _COMMAND_SIZE):
-                await self._redis.srem(CHANGED, *keys[start : start + _COMMAND_SIZE])
-            published += len(keys)
+        while taken := await self.some(_PORTION):
+            await self._queues.publish(list(attribute_messages(taken)))
+            await self.remove(taken)
+            published += len(taken)
         return published
 
 

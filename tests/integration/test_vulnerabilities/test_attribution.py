@@ -250,7 +250,7 @@ async def test_mongodb_is_away(
     assert source.asked == 1
     assert stored(cypher) == {"1.0": NOTHING, "1.5": NOTHING}
     waiting = resources.state.unattributed
-    assert await waiting.some(10) == [THING]
+    assert list(await waiting.some(10)) == [THING]
     with pytest.raises(StoreUnavailable):
         await away.attributor.attribute_waiting()
     assert await waiting.count() == 1
@@ -259,6 +259,31 @@ async def test_mongodb_is_away(
     assert await resources.attributor.attribute_waiting() == 2
     assert [each["vulnerabilities"] for each in stored(cypher).values()] == [["PYSEC-1"]] * 2
     assert await waiting.count() == 0
+
+
+@pytest.mark.parametrize("moment", ["before the write", "during the sweep's attribution"])
+async def test_a_sweep_while_a_package_is_written_without_advisories(
+    resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher, moment: str
+) -> None:
+    """A sweep that does not see the new versions leaves the package to the next sweep."""
+    local.write([advisory("PYSEC-1", "thing")])
+    await synced.sync()
+    await extract(resources, "2.0")
+    away = replace(resources, attributor=attributor(resources, Away()))
+    if moment == "before the write":
+        looked_up = await away.attributor.look_up(PyPI.ref("thing"), [VersionName("1.0")])
+        await resources.attributor.attribute_waiting()
+        cypher("MATCH (v:Version {name: '2.0'}) SET v.name = '1.0', v.purl = v.purl + '.1'")
+        await away.attributor.confirm(PyPI.ref("thing"), looked_up)
+    else:
+        await resources.state.unattributed.add([THING])
+        source = Wrapped(
+            StoredAdvisories(resources.vulnerabilities), lambda: extract(away, "1.0", "2.0")
+        )
+        await attributor(resources, source).attribute_waiting()
+    await resources.attributor.attribute_waiting()
+    assert stored(cypher)["1.0"]["vulnerabilities"] == ["PYSEC-1"]
+    assert await resources.state.unattributed.count() == 0
 
 
 async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
