@@ -173,6 +173,10 @@ class Package:
     fetched_at: datetime
     etag: str | None = None
     import_names: tuple[str, ...] = ()
+    """The names that source code imports from ``latest``; empty if the documents do not have them:
+    the graph then keeps its names."""
+    guessed_import_name: str | None = None
+    """The import name of a package of which the graph has none."""
     dist_tags: str | None = None
     """JSON object: versions by tag, of registries that have tags (npm)."""
 

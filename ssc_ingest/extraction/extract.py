@@ -211,8 +211,7 @@ class Extractor:
                 outcome=Outcome.EXTRACTED if wrote else Outcome.UNCHANGED,
                 counts=counts,
             )
-        with scope.reading():
-            found = replace(found, import_names=await self._find_import_names(ecosystem, found))
+        found = replace(found, guessed_import_name=ecosystem.fallback_import_name(ref))
         extracted = await self._write(found, edges, ecosystem, attempt, state, unasked=unasked)
         await self._plan_rereading(found, state, rests=rests)
         return extracted
@@ -326,16 +325,6 @@ class Extractor:
             total_versions=versions,
             new_versions=versions,
             requirements=requirements,
-        )
-
-    async def _find_import_names(self, ecosystem: Ecosystem, package: Package) -> tuple[str, ...]:
-        """The import names of the latest version, from the cache if reading them costs requests."""
-        if (version := package.latest) is None:
-            return package.import_names
-        if not ecosystem.reads_import_names:
-            return await ecosystem.import_names(package, version)
-        return await self._import_names.get(
-            package.ref, version, lambda: ecosystem.import_names(package, version)
         )
 
     async def _parent_edges(self, arguments: ExtractPackage, ref: PackageRef) -> list[ParentEdge]:

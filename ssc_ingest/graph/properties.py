@@ -68,7 +68,20 @@ PACKAGE = Table(
     ),
     Property("repository_url", STRING, Update.KEEP, "`n/a` if unknown", default=NOT_AVAILABLE),
     Property(
-        "import_names", STRINGS, Update.KEEP, "names that source code imports, sorted", default=[]
+        "import_names",
+        STRINGS,
+        Update.KEEP,
+        "[names that source code imports](import-names.md), the top-level names first",
+        default=[],
+    ),
+    Property(
+        "import_names_from",
+        STRING,
+        Update.FOLLOW,
+        "the version that `import_names` were read from; absent if they are a guess, or from a "
+        "migrated graph",
+        source=lambda package: package.latest if package.import_names else None,
+        read_with="import_names",
     ),
     Property("moment", MOMENT, Update.WRITER, "time of the last request to the registry"),
     Property(

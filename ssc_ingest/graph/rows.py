@@ -63,12 +63,15 @@ def lock_rows(found: Locks) -> Iterator[tuple[str, list[Row]]]:
         yield label, [found[key] for key in group]
 
 
-def package_row(change: Reading, gone_since: Any = None, without_facts: int = 0) -> Row:
+def package_row(
+    change: Reading, gone_since: Any = None, without_facts: int = 0, *, has_names: bool = False
+) -> Row:
     """The properties that a reading sets; ``None`` removes one.
 
     ``gone_since`` keeps the graph's value while the package is gone. ``without_facts`` is the
-    number of versions whose facts must still be read. Values that were not read (see
-    :class:`~ssc_ingest.models.Package`) keep the graph's values.
+    number of versions whose facts must still be read. ``has_names``: the graph has import names,
+    which no guess replaces. Values that were not read (see :class:`~ssc_ingest.models.Package`)
+    keep the graph's values.
     """
     moment = naive_utc(change.fetched_at)
     is_gone = isinstance(change, Gone)
@@ -79,6 +82,8 @@ def package_row(change: Reading, gone_since: Any = None, without_facts: int = 0)
         package = change.package
         properties["versions_without_facts"] = without_facts or None
         properties |= {**package.ref.properties, **PACKAGE.update(PACKAGE.row(package))}
+        if package.guessed_import_name and not has_names and not package.import_names:
+            properties["import_names"] = [package.guessed_import_name]
     return {"purl": change.ref.purl, "properties": properties}
 
 

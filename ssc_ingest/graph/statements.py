@@ -37,7 +37,8 @@ ON CREATE SET package += row.stub
 SET package.purl = row.purl
 WITH package, row WHERE row.changes
 RETURN package.purl AS purl, elementId(package) AS id, package.moment AS moment,
-       package.gone_since AS gone_since, COUNT { (package)-[:HAVE]->() } AS versions
+       package.gone_since AS gone_since, coalesce(size(package.import_names), 0) > 0 AS has_names,
+       COUNT { (package)-[:HAVE]->() } AS versions
 """
 """Create missing packages and write-lock every package of the transaction, in the rows' order.
 

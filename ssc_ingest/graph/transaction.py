@@ -255,6 +255,7 @@ class Attempt:
                     change,
                     self._states[change.ref.purl]["gone_since"],
                     self._plans[change].without_facts if isinstance(change, Write) else 0,
+                    has_names=self._states[change.ref.purl]["has_names"],
                 )
                 for change in changes
             }

@@ -144,6 +144,8 @@ class PackageView:
     vendor: str
     repository_url: str
     import_names: tuple[str, ...]
+    import_names_from: str | None
+    """The version that they were read from."""
     moment: datetime | None
     latest: str | None
     version_count: int

@@ -87,6 +87,7 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
             {
                 **asdict(package),
                 "is_stub": package.is_stub,
+                "import_names_guessed": _guesses(package),
                 "vulnerabilities_synced_at": synced.at,
                 "version": version
                 and {**asdict(version), **tables, "requires": list(requirements)},
@@ -168,7 +169,7 @@ def _print_package(package: "PackageView", synced: Synced, *, everything: bool) 
                 ("latest", package.latest or "no versions"),
                 ("vendor", package.vendor),
                 ("repository", package.repository_url),
-                ("import names", ", ".join(package.import_names) or "unknown"),
+                ("import names", import_names(package)),
                 ("extracted", output.age(package.moment)),
                 ("advisories", synced),
             ]
@@ -217,7 +218,7 @@ def _print_version(version: "VersionView", package: "PackageView", synced: Synce
                 ("", _marks(version, package) or f"latest is {package.latest}"),
                 ("vulnerabilities", vulnerabilities(version, synced)),
                 ("repository", package.repository_url),
-                ("import names", ", ".join(package.import_names) or "unknown"),
+                ("import names", import_names(package)),
                 ("extracted", output.age(package.moment)),
                 ("advisories", synced),
             ]
@@ -243,6 +244,25 @@ def _print_facts(version: "VersionView", tables: dict[str, Any]) -> None:
     out.print()
     out.print(Text(f"{version.name} installs with", "bold"))
     out.print(output.facts([(name, text) for name, text in rows if text]))
+
+
+def import_names(package: "PackageView") -> str:
+    """Some of the import names, and whether they are a guess."""
+    if not package.import_names:
+        return "unknown"
+    text = _first(package.import_names)
+    if _guesses(package):
+        return f"{text} (a guess from the package's name)"
+    since = package.import_names_from
+    return f"{text} (of {since})" if since and since != package.latest else text
+
+
+def _guesses(package: "PackageView") -> bool:
+    from ssc_ingest.ecosystems.purls import parse_purl
+    from ssc_ingest.import_names.knowledge import is_guess
+
+    named = parse_purl(package.purl)
+    return is_guess(named.ecosystem, named.ref, package.import_names, package.import_names_from)
 
 
 def _count(version: "VersionView") -> str | int:
