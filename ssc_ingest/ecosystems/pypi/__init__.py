@@ -15,6 +15,9 @@ Facts
     ``requires_python`` is that of the file that the newest CPython on Linux would install; its
     licence is from its metadata. The project's status (archived, deprecated, quarantined) with its
     reason is the ``deprecated`` of every version.
+Import names
+    From the list of files in a release's wheels, or else from its source distribution, of which
+    parts are read; :mod:`.import_names`.
 Listing and changes
     One document has all projects with the serials of their last changes; :mod:`.listing`.
 Rules
@@ -38,9 +41,10 @@ from ssc_ingest.ecosystems.pypi import extras
 from ssc_ingest.ecosystems.pypi.constraints import to_constraints
 from ssc_ingest.ecosystems.pypi.fetch import ProjectReader
 from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
+from ssc_ingest.ecosystems.pypi.import_names import ReleaseNames
 from ssc_ingest.ecosystems.pypi.listing import Listing
 from ssc_ingest.ecosystems.pypi.versions import legacy_key, parse_version
-from ssc_ingest.models import Installable, Installed, Package, PackageRef
+from ssc_ingest.models import Installable, Installed, Package, PackageRef, VersionName
 
 __all__ = ["PyPI"]
 
@@ -52,6 +56,7 @@ class PyPI(Ecosystem):
     range_class = PypiVersionRange
     default_parts = frozenset()
     reads_each_version = True
+    reads_import_names = True
     requests_per_package = 11.0  # the page, and a metadata file for each of some ten versions
 
     @classmethod
@@ -115,3 +120,7 @@ class PyPI(Ecosystem):
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read a project: 1 request, and 1 per unknown version."""
         return await ProjectReader(self).read(request)
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """Read parts of the release's files: 1 request for the page, and mostly 1 to 3 per file."""
+        return await ReleaseNames(self.client, self.endpoints).read(ref, version)

@@ -15,6 +15,7 @@ from ssc_ingest.archives.gzip_stream import GzipStream
 from ssc_ingest.archives.source import ByteSource
 from ssc_ingest.archives.tar_stream import tar_members
 from ssc_ingest.archives.zip_archive import ZipArchive
+from ssc_ingest.archives.zip_directory import Member
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 MAX_METADATA = 2 * 1024 * 1024
@@ -60,12 +61,22 @@ async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
         IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(wheel, wanted=_is_wheel_metadata)
-    names = {member.name for member in archive.members}
+    if member := find_wheel_metadata(archive, project):
+        return await archive.read(member, MAX_METADATA)
+    raise MalformedArchive("no file of metadata, or several")
+
+
+def find_wheel_metadata(wheel: ZipArchive, project: str) -> Member | None:
+    """``METADATA`` of the project (normalized name); ``None`` without one, or with several.
+
+    Raises:
+        MalformedArchive: several members have its name.
+    """
+    names = {member.name for member in wheel.members if _is_wheel_metadata(member.name)}
     own = [name for name in names if _is_of(name.split("/")[0], project)]
     for name in own if len(own) == 1 else names if len(names) == 1 else ():
-        if member := archive.find(name):
-            return await archive.read(member, MAX_METADATA)
-    raise MalformedArchive(f"{len(names)} files of metadata instead of one")
+        return wheel.find(name)
+    return None
 
 
 def _is_wheel_metadata(name: str) -> bool:
@@ -105,16 +116,16 @@ async def _read_zip(
     sdist: ByteSource, project: str, is_enough: Callable[[bytes], bool], found: SourceFiles
 ) -> None:
     archive = await ZipArchive.open(
-        sdist, wanted=lambda name: _is_pkg_info(name) or _is_requires(name, project)
+        sdist, wanted=lambda name: is_pkg_info(name) or _is_requires(name, project)
     )
     names = [member.name for member in archive.members]
-    for name in filter(_is_pkg_info, names):
+    for name in filter(is_pkg_info, names):
         if member := archive.find(name):
             found.pkg_info = await archive.read(member, MAX_METADATA)
             if is_enough(found.pkg_info):
                 return
     for name in names:
-        if not _is_pkg_info(name) and (member := archive.find(name)):
+        if not is_pkg_info(name) and (member := archive.find(name)):
             found.requires = await archive.read(member, MAX_METADATA)
             return
 
@@ -125,7 +136,7 @@ async def _read_tar(
     stream = GzipStream(sdist, max_packed=MAX_PACKED, max_unpacked=MAX_UNPACKED)
     async with aclosing(tar_members(stream)) as members:
         async for member in members:
-            if found.pkg_info is None and _is_pkg_info(member.name):
+            if found.pkg_info is None and is_pkg_info(member.name):
                 found.pkg_info = await member.read(MAX_METADATA)
                 if is_enough(found.pkg_info):
                     return
@@ -135,19 +146,24 @@ async def _read_tar(
                 return
 
 
-def _parts(name: str) -> list[str]:
+def member_path(name: str) -> list[str]:
+    """The parts of a member's path."""
     return name.removeprefix("./").split("/")
 
 
-def _is_pkg_info(name: str) -> bool:
+def is_pkg_info(name: str) -> bool:
     """``<name>-<version>/PKG-INFO``."""
-    return _parts(name)[1:] == ["PKG-INFO"]
+    return member_path(name)[1:] == ["PKG-INFO"]
 
 
 def _is_requires(name: str, project: str) -> bool:
-    """``<name>-<version>/[src/]<name>.egg-info/requires.txt``."""
-    match _parts(name):
-        case [_, folder, "requires.txt"] | [_, _, folder, "requires.txt"]:
+    return is_egg_info(name, project, "requires.txt")
+
+
+def is_egg_info(name: str, project: str, filename: str) -> bool:
+    """``<name>-<version>/[src/]<name>.egg-info/<filename>``."""
+    match member_path(name):
+        case [_, folder, last] | [_, _, folder, last] if last == filename:
             name, _, ending = folder.rpartition(".")
             return ending == "egg-info" and canonicalize_name(name) == project
     return False

@@ -72,7 +72,7 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: it has no name, or too many requirements.
     """
-    raw = _headers(body)
+    raw = headers(body)
     return _metadata(raw, tuple(raw.get("requires_dist", ())), url)
 
 
@@ -85,7 +85,7 @@ def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: it has no name, or too many requirements.
     """
-    raw = _headers(body)
+    raw = headers(body)
     version = _METADATA_VERSION.match(raw.get("metadata_version", ""))
     dynamic = {field.strip().lower() for field in raw.get("dynamic", ())}
     is_static = version is not None and (int(version[1]), int(version[2])) >= _FIRST_STATIC
@@ -93,7 +93,8 @@ def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
     return _metadata(raw, lines if is_static and "requires-dist" not in dynamic else None, url)
 
 
-def _headers(body: bytes) -> RawMetadata:
+def headers(body: bytes) -> RawMetadata:
+    """The headers of a metadata file by their names in Python, without its description."""
     # Decoded here, because the parser drops all values of a field with invalid UTF-8.
     content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
     headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
