@@ -26,6 +26,8 @@ Missing documents
 Facts
     Licences, inherited or not; of several one may choose. A relocation's message advises against
     the version. A version that the graph has already is not read again.
+Import names
+    The packages of the classes in the main file, by its central directory (:mod:`.import_names`).
 Links
     From the latest version's POM, and from parents with the same version, which were released with
     it. A common parent of an organisation has its own address.
@@ -53,6 +55,7 @@ from ssc_ingest.ecosystems.maven.identity import (
     is_version,
     reference,
 )
+from ssc_ingest.ecosystems.maven.import_names import ImportNamesReader
 from ssc_ingest.ecosystems.maven.listing import FeedCursor, changes, list_index
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
@@ -67,6 +70,7 @@ class Maven(Ecosystem):
 
     identity = IDENTITY
     reads_each_version = True
+    reads_import_names = True
     range_class = MavenVersionRange
     requests_per_package = 20.0
 
@@ -144,3 +148,10 @@ class Maven(Ecosystem):
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read a package: 1 request, 1 per unknown version, and their parents."""
         return await self._reader.read(request)
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """The packages of the release's classes: 1 or 2 requests, or 3 without a jar.
+
+        Only roots, because readers match them as prefixes (:mod:`.java_packages`).
+        """
+        return await ImportNamesReader(self.client, self.endpoints).read(ref, version)

@@ -80,11 +80,15 @@ class Coordinates(NamedTuple):
 
     @property
     def pom_path(self) -> tuple[str, ...]:
-        """The path of the release's POM; only for usable coordinates.
+        """The path of the release's POM; only for usable coordinates."""
+        return self.file_path("pom")
+
+    def file_path(self, extension: str) -> tuple[str, ...]:
+        """The path of one of the release's files; only for usable coordinates.
 
         None of their possible characters needs percent-encoding in a path (RFC 3986, 3.3).
         """
-        name = f"{self.artifact}-{self.version}.pom"
+        name = f"{self.artifact}-{self.version}.{extension}"
         return (*self.group.split("."), self.artifact, self.version, name)
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ class Repository:
     documents: dict[str, bytes] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    """Bytes of parts."""
     date: str = DATE
     at_once: int = 0
     most_at_once: int = 0
@@ -74,6 +76,12 @@ class Repository:
         etag = f'"{hash(body)}"'
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304, headers={"ETag": etag})
+        if "Range" in request.headers:
+            start, stop, _ = request.http_range.indices(len(body))
+            told = f"bytes {start}-{stop - 1}/{len(body)}"
+            self.sent += stop - start
+            headers = {"ETag": etag, "Content-Range": told}
+            return web.Response(status=206, body=body[start:stop], headers=headers)
         html = body.startswith(b"<!doctype html")
         headers = {"ETag": etag, "Last-Modified": self.date}
         content_type = "text/html" if html else "text/xml"
