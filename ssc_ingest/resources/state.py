@@ -1,0 +1,171 @@
+"""The clients of the Redis databases, and the services that use only Redis."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from ssc_ingest.control.recovery import Recovery
+from ssc_ingest.control.replay import Replay
+from ssc_ingest.http.rate_limit import RateLimiter
+from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.on_demand.stream.connections import entry_client, text_client
+from ssc_ingest.on_demand.stream.consumer import StreamConsumer
+from ssc_ingest.on_demand.stream.consumers import stream_consumers
+from ssc_ingest.on_demand.stream.counts import StreamMetrics
+from ssc_ingest.on_demand.stream.names import stream_names
+from ssc_ingest.on_demand.stream.readers import StreamReaders
+from ssc_ingest.on_demand.stream.status import Streams
+from ssc_ingest.runs.control import RunControl
+from ssc_ingest.runs.store import Runs
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.requests import SyncRequests
+from ssc_ingest.vulnerabilities.unattributed import Unattributed
+from ssc_ingest.work.claims import Claims
+from ssc_ingest.work.cooldowns import Cooldowns
+from ssc_ingest.work.dead_letters import DeadLetters
+from ssc_ingest.work.deliveries import Deliveries
+from ssc_ingest.work.edge_order import EdgeOrder
+from ssc_ingest.work.malformed import MalformedTexts
+from ssc_ingest.work.not_found import NegativeCache
+from ssc_ingest.work.pipelining import PipeliningRedis
+from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.rereading import Rereading
+
+MAX_CONNECTIONS = 32
+"""Connections of one process to one Redis database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The clients of the Redis databases, and the services that use only Redis."""
+
+    queues: Queues
+    jobs: Jobs
+    runs: Runs
+    not_found: NegativeCache
+    cooldowns: Cooldowns
+    rereading: Rereading
+    claims: Claims
+    deliveries: Deliveries
+    dead_letters: DeadLetters
+    malformed: MalformedTexts
+    unattributed: Unattributed
+    limiter: RateLimiter
+    redis: Redis
+    """The state database."""
+    edge_order: EdgeOrder
+    standings: Streams
+    """The state of the streams of other services."""
+    streams: Redis
+    """The database with the streams of other services and their dead letters."""
+    stream_entries: Redis
+    """A client that returns bytes, for reading entries; it does not retry."""
+    cache: Redis
+    """The client returns bytes, not text."""
+
+    def replay(self) -> Replay:
+        """The replay of dead letters."""
+        return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
+
+    def stream_consumers(self, settings: Settings) -> list[StreamConsumer]:
+        """Reads the streams of other services, each separately."""
+        return stream_consumers(
+            settings,
+            self.stream_entries,
+            self.standings,
+            queues=self.queues,
+            jobs=self.jobs,
+            edge_order=self.edge_order,
+            dead_letters=self.dead_letters,
+        )
+
+    def run_control(self) -> RunControl:
+        """Starts, pauses, resumes and cancels runs."""
+        return RunControl(self.runs, self.queues)
+
+    def sync_requests(self) -> SyncRequests:
+        """The requests for syncs of advisories."""
+        return SyncRequests(self.redis)
+
+    def changed_packages(self) -> ChangedPackages:
+        """The outbox of packages with changed advisories."""
+        return ChangedPackages(self.redis, self.queues)
+
+    def recovery(self, settings: Settings) -> Recovery:
+        """Requeues lost work."""
+        return Recovery(
+            self.queues,
+            self.claims,
+            self.jobs,
+            self.runs,
+            syncs=self.sync_requests(),
+            changed=self.changed_packages(),
+            visibility_timeout=settings.visibility_timeout,
+        )
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[State]:
+    """Open the clients of the Redis databases, without connecting yet."""
+    async with AsyncExitStack() as stack:
+
+        def connections(database: int, *, text: bool = True) -> BlockingConnectionPool:
+            # Blocking: if all connections are in use, a task waits instead of failing.
+            return BlockingConnectionPool.from_url(
+                servers.redis(database),
+                max_connections=MAX_CONNECTIONS,
+                decode_responses=text,
+                socket_keepalive=True,
+                socket_timeout=10,
+                socket_connect_timeout=5,
+                health_check_interval=25,
+                # The client bridges a restart of some seconds; after a longer outage the task is
+                # retried.
+                retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=8),
+            )
+
+        def connect(database: int, *, text: bool = True) -> Redis:
+            client = Redis.from_pool(connections(database, text=text))
+            stack.push_async_callback(client.aclose)
+            return client
+
+        state = PipeliningRedis(connections(settings.redis_state_db))
+        stack.push_async_callback(state.aclose)
+        stream_url = servers.stream(settings.redis_db)
+        streams, entries = text_client(stream_url), entry_client(stream_url)
+        stack.push_async_callback(streams.aclose)
+        stack.push_async_callback(entries.aclose)
+        metrics, readers = StreamMetrics(state), StreamReaders(state)
+        names = stream_names(settings.redis_stream)
+        queues = Queues(connect(settings.redis_broker_db))
+        dead_letters = DeadLetters(state, streams, names)
+        yield State(
+            queues=queues,
+            jobs=Jobs(state),
+            runs=Runs(
+                state,
+                kept=settings.runs_kept,
+                kept_for=settings.runs_kept_days * 24 * 3600,
+            ),
+            not_found=NegativeCache(state),
+            cooldowns=Cooldowns(state),
+            rereading=Rereading(state),
+            claims=Claims(state, queues),
+            deliveries=Deliveries(state),
+            dead_letters=dead_letters,
+            malformed=MalformedTexts(connect(settings.redis_broker_db, text=False), dead_letters),
+            unattributed=Unattributed(state),
+            limiter=RateLimiter(state),
+            redis=state,
+            edge_order=EdgeOrder(state),
+            standings=Streams(streams, names, settings.redis_group, metrics, readers),
+            streams=streams,
+            stream_entries=entries,
+            cache=connect(settings.redis_cache_db, text=False),
+        )
