@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     flower_user: str = "admin"
     """User name for Flower."""
     flower_password: SecretStr | None = Field(None, examples=["password"])
-    """Password for Flower. Required in containers; under `up` it listens on loopback only."""
+    """Password for Flower; required in containers. Without one Flower listens on loopback only."""
 
     # This program.
     data_dir: Path = Field(

@@ -5,6 +5,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+import click
 import structlog
 from celery import Celery, signals
 
@@ -14,6 +15,7 @@ from ssc_ingest.logs import configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
+from workers.overrides.flower import apply_settings
 from workers.process.runtime import Runtime, threads
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,22 @@ def _configuration() -> dict[str, Any]:
 @signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     configure(load_settings())
+
+
+@signals.import_modules.connect
+def _configure_flower(**_: Any) -> None:
+    # Flower has no signal of its own. It sends this one after it has read its options, and before
+    # it listens.
+    command = click.get_current_context(silent=True)
+    if command is None or command.info_name != "flower":
+        return
+    from flower.options import default_options  # noqa: PLC0415 - for this process only
+
+    try:
+        apply_settings(default_options, command.params["tornado_argv"], load_settings())
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EX_CONFIG) from error
 
 
 @signals.worker_init.connect
