@@ -12,6 +12,8 @@ requirements and those from other registries are skipped. Ranges: :mod:`.ranges`
 Features: those of each version, ``features`` and ``features2`` of the index in one table. Licences
 are not read: the index lacks them, and a crate file has only that of its version.
 
+Import names: from the crate file, by parsing its sources; two requests (:mod:`.import_names`).
+
 Listing: the database dump, one request and some 1 GB, in the dump's own order. Another dump has
 another order, so a listing restarts if its dump was replaced; packages that were already listed
 then cost no request. :mod:`.dump`.
@@ -43,7 +45,9 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates import features
 from ssc_ingest.ecosystems.crates.crate_file import MAX_CRATE, read_links
 from ssc_ingest.ecosystems.crates.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.crates.import_names import read_names
 from ssc_ingest.ecosystems.crates.index import (
+    MAX_INDEX,
     Release,
     index_path,
     parse_index,
@@ -65,9 +69,6 @@ from ssc_ingest.models import (
 
 logger = structlog.get_logger(__name__)
 
-MAX_INDEX = 32 * 1024 * 1024
-"""Bytes; the largest index files have 3 to 5 MB."""
-
 
 class Crates(Ecosystem):
     """crates.io, or a mirror with a sparse index."""
@@ -76,6 +77,7 @@ class Crates(Ecosystem):
     range_class = NpmVersionRange  # as the graph's readers have it
     default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
+    reads_import_names: ClassVar[bool] = True
 
     @classmethod
     def ref(cls, name: str) -> PackageRef:
@@ -112,6 +114,10 @@ class Crates(Ecosystem):
     def fallback_import_name(cls, ref: PackageRef) -> str:
         """The crate's name as a Rust path: ``use serde_json::...`` for ``serde-json``."""
         return ref.registry_name.replace("-", "_")
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """The library's name, and its public items by their paths (:mod:`.import_names`)."""
+        return await read_names(self, ref, version)
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All crates of the database dump."""

@@ -22,6 +22,9 @@ from ssc_ingest.ecosystems.wire import (
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import PackageRef, Requirement
 
+MAX_INDEX = 32 * 1024 * 1024
+"""Bytes; the largest index files have 3 to 5 MB."""
+
 NEWEST_FORMAT = 2
 """Lines of a newer format are skipped, as Cargo does."""
 
