@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.facts`` writes the same packages without facts, with npm's typical facts, and
 with those of crates. Then it writes packages as large as ``web-sys``, ``tokio`` and ``express``,
-without and with facts, and reads them like other services.
+without and with facts, and reads them like other services. ``--reads`` does only that.
 
 A release without facts ignores them: the same file in its folder measures the state before.
 """
@@ -70,16 +70,23 @@ OLD_NPM: dict[str, Any] = {
     "engines": '{"node":">= 0.8.0"}',
     "deprecated": "express 2.x series is deprecated",
 }
-"""Of the first third of an npm package's versions, as express has them."""
+"""Of the first third of an npm package's versions."""
+
+UNLICENSED = {"engines": '{"node":">= 0.8.0"}'}
+EXPRESS_UNLICENSED = 112
+"""Express in npm's registry on 2026-11-28: 290 versions, 288 with engines, the newest 178 with the
+licence MIT, none with a deprecation note."""
 
 EMPTY = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 
-SHAPES: Mapping[str, tuple[str, int, int, int]] = {
-    "web-sys": ("cargo", 90, 4, 1_500),
-    "tokio": ("cargo", 170, 25, 22),
-    "express": ("npm", 285, 30, 0),
+SHAPES: Mapping[str, tuple[str, str, int, int, int]] = {
+    "web-sys": ("cargo", "cargo", 90, 4, 1_500),
+    "tokio": ("cargo", "cargo", 170, 25, 22),
+    "express": ("npm", "express", 290, 30, 0),
+    "express, a third deprecated": ("npm", "npm", 290, 30, 0),
 }
-"""Ecosystem, versions, requirements of each, features of each; about those of the real packages."""
+"""Ecosystem, kind of facts, versions, requirements of each, features of each; about those of the
+real packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ def package(
             return {"features": _features(features, number)}
         if kind == "npm":
             return NPM if number >= versions // 3 else OLD_NPM
+        if kind == "express":
+            return NPM if number >= EXPRESS_UNLICENSED else UNLICENSED
         return {}
 
     made = tuple(
@@ -134,7 +143,7 @@ def package(
 
 def _requirement(ref: Any, kind: str, random: Random) -> Requirement:
     plain = Requirement(ref, "^1.2.0")
-    if kind == "npm":
+    if kind in {"npm", "express"}:
         return replace(plain, optional=random.random() < 0.01)
     if kind == "cargo" and random.random() < DECLARED:
         optional = random.random() < 0.5
@@ -194,12 +203,13 @@ class Read:
 
 async def read(driver: AsyncDriver, name: str, *, with_facts: bool) -> Read:
     """Write a package with its requirements, and read it like services."""
-    kind, versions, required, features = SHAPES[name]
+    of, kind, versions, required, features = SHAPES[name]
     async with driver.session() as session:
         await (await session.run(EMPTY)).consume()
     facts = kind if with_facts else "none"
-    made = package(name, facts, versions, required, features=features, of=kind)
-    others = (package(f"r-{n}", facts, VERSIONS, 3, of=kind) for n in range(REQUIRED))
+    name = name.partition(",")[0]
+    made = package(name, facts, versions, required, features=features, of=of)
+    others = (package(f"r-{n}", facts, VERSIONS, 3, of=of) for n in range(REQUIRED))
     await write(driver, list(others))
     answer = await driver.execute_query(FILE, n="file", m=made.ref.label.removesuffix("Package"))
     file = answer.records[0]["id"]
@@ -293,9 +303,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.facts", description=main.__doc__)
     parser.add_argument("--packages", type=int, default=600, help="of each kind in each round")
     parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
+    parser.add_argument("--reads", action="store_true", help="only the services' reads")
     arguments = parser.parse_args()
     count, rounds = arguments.packages, arguments.rounds
     reads, _ = on_a_graph(read_all)
+    if arguments.reads:
+        sys.stdout.write("\n".join(_reads(reads)) + "\n")
+        return
     _, empty = on_a_graph(lambda driver: driver.execute_query("RETURN 1"))
     written = {}
     for kind in KINDS:

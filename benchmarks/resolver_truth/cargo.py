@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from shutil import which
 
-from benchmarks.resolver_truth.graph import Graph, StoredVersion
+from benchmarks.resolver_truth.graph import Graph, StoredPackage, StoredVersion
 from benchmarks.resolver_truth.interface import Pins, Root, Unresolvable
 from benchmarks.resolver_truth.prereleases import admits
 from ssc_ingest.ecosystems.crates.ranges import parse_range
@@ -38,6 +38,10 @@ class Cargo:
     """The installed Cargo, with the resolver of edition 2021."""
 
     ecosystem = "cargo"
+
+    def latest(self, package: StoredPackage) -> str | None:
+        """The graph's."""
+        return package.latest
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
         """What the lock file of a project has that requires the root."""

@@ -28,7 +28,7 @@ class Comparison:
 def compare(
     resolver: Resolver, extraction: Extraction, names: Sequence[str]
 ) -> Iterable[Comparison]:
-    """Compare roots, each ``name`` (in its latest version) or ``name@version``."""
+    """Compare roots, each ``name`` (:meth:`Resolver.latest`) or ``name@version``."""
     graph = Graph(extraction.driver, resolver.ecosystem)
     asked: set[str] = set()
     resolved: dict[str, Pins | str] = {}
@@ -46,13 +46,13 @@ def compare(
             asked |= missing.keys()
     for name in names:
         graph.forget_missing()
-        root = _root(graph, name)
+        root = _root(resolver, graph, name)
         _say(f"{name}: the tool")
         yield Comparison(root, resolved[name], _lock(resolver, root))
 
 
 def _resolve(resolver: Resolver, graph: Graph, name: str) -> Pins | str:
-    root = _root(graph, name)
+    root = _root(resolver, graph, name)
     if not root.version:
         return "not in the graph"
     try:
@@ -71,13 +71,14 @@ def _lock(resolver: Resolver, root: Root) -> Pins | str:
             return str(error)
 
 
-def _root(graph: Graph, name: str) -> Root:
+def _root(resolver: Resolver, graph: Graph, name: str) -> Root:
     place = name.find("@", 1)
     if place > 0:
         graph.package(name[:place])
         return Root(name[:place], name[place + 1 :])
     package = graph.package(name)
-    return Root(package.name if package else name, (package and package.latest) or "")
+    version = package and resolver.latest(package)
+    return Root(package.name if package else name, version or "")
 
 
 def _say(text: str) -> None:

@@ -57,7 +57,9 @@ def extraction(folder: Path, name: str) -> Iterator[Extraction]:
         try:
             fleet.start("control", name="control@truth")
             fleet.start(*(f"{name}.{urgency}" for urgency in ("urgent", "fresh")))
-            with GraphDatabase.driver(servers.graph_uri) as driver:
+            with GraphDatabase.driver(
+                servers.graph_uri, notifications_min_severity="OFF"
+            ) as driver:
                 yield Extraction(fleet, driver)
         finally:
             fleet.close()

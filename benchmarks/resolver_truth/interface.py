@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.resolver_truth.graph import Graph
+from benchmarks.resolver_truth.graph import Graph, StoredPackage
 
 Pins = frozenset[str]
 """Of an installation: ``name==version`` of every package in it, without the root project's."""
@@ -27,6 +27,9 @@ class Resolver(Protocol):
 
     ecosystem: str
     """As the program's settings and queues spell it."""
+
+    def latest(self, package: StoredPackage) -> str | None:
+        """The version that the tool installs for the bare name."""
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
         """The packages of an installation of the root, from the graph only.

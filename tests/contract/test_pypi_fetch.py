@@ -398,6 +398,24 @@ async def test_requirements_from_files_of_the_release(
     assert not read_json or version.license == "MIT"
 
 
+async def test_a_file_says_more_than_the_document_of_the_project(
+    demo: PyPI, server: Loopback
+) -> None:
+    """An index without documents of releases may mix two releases in that of the project."""
+    name = "demo-1.0-py3-none-any.whl"
+    entry = {"filename": name, "url": f"{server.url}/files/{name}", "hashes": {}}
+    page = {"name": "demo", "versions": ["1.0"], "files": [entry]}
+    server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
+    del server.answers[METADATA], server.answers[RELEASE]
+    info = {"name": "demo", "version": "1.0", "requires_dist": ["earlier"]}
+    server.serve("/pypi/demo/json", json.dumps({"info": info}))
+    inside = b"Name: demo\nRequires-Dist: installed\n"
+    server.serve(f"/files/{name}", zipped({"demo-1.0.dist-info/METADATA": inside}))
+    (version,) = (await read(demo, "demo")).package.versions
+    assert [r.package.name for r in version.requirements or ()] == ["installed"]
+    assert not version.requirements_unknown
+
+
 @pytest.mark.parametrize("sha256", [hashlib.sha256(b"another").hexdigest(), 7])
 async def test_a_file_that_is_not_the_announced_one(
     demo: PyPI, server: Loopback, sha256: Any

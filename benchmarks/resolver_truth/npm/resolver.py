@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from shutil import which
 
-from benchmarks.resolver_truth.graph import Graph
+from benchmarks.resolver_truth.graph import Graph, StoredPackage
 from benchmarks.resolver_truth.interface import Pins, Root, Unresolvable
 from benchmarks.resolver_truth.npm.placing import Placement, Verdict
 from benchmarks.resolver_truth.npm.tree import Edge, Node, locale_key
@@ -24,6 +24,10 @@ class Npm:
 
     def __init__(self, runtimes: Runtimes | None = None) -> None:
         self._runtimes = runtimes or Runtimes(_said("node").lstrip("v"), _said("npm"))
+
+    def latest(self, package: StoredPackage) -> str | None:
+        """The version of the tag ``latest``."""
+        return package.latest
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
         """What the lock file of a project has that requires the root."""

@@ -10,7 +10,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from benchmarks.resolver_truth.graph import Graph, StoredRequirement, StoredVersion
+from benchmarks.resolver_truth.graph import (
+    Graph,
+    StoredPackage,
+    StoredRequirement,
+    StoredVersion,
+)
 
 Environment = dict[str, str]
 """The variables of markers."""
@@ -80,22 +85,8 @@ class Projects:
         """The versions that support the Python of the environment."""
         if project not in self._versions:
             package = self._graph.package(project)
-            self._versions[project] = None
-            if package:
-                self._versions[project] = {
-                    version: stored
-                    for text, stored in package.versions.items()
-                    if (version := _parsed(text)) and self._supports_python(stored)
-                }
+            self._versions[project] = installable(package, self._environment) if package else None
         return self._versions[project]
-
-    def _supports_python(self, version: StoredVersion) -> bool:
-        """As in pip, an invalid specifier excludes nothing."""
-        try:
-            supported = SpecifierSet(version.properties.get("requires_python") or "")
-        except InvalidSpecifier:
-            return True
-        return supported.contains(self._environment["python_full_version"], prereleases=True)
 
     def _declared(self, requirement: StoredRequirement, extras: Iterable[str]) -> Iterator[Wanted]:
         for declaration in requirement.declarations:
@@ -124,6 +115,33 @@ class Projects:
             return marker.evaluate({**self._environment, "extra": extra})
         except (UndefinedComparison, UndefinedEnvironmentName):
             return False
+
+
+def installable(package: StoredPackage, environment: Environment) -> dict[Version, StoredVersion]:
+    """The versions that support the Python of the environment."""
+    python = environment["python_full_version"]
+    return {
+        version: stored
+        for text, stored in package.versions.items()
+        if (version := _parsed(text)) and _supports(stored, python)
+    }
+
+
+def latest(package: StoredPackage, environment: Environment) -> str | None:
+    """The version that pip installs for the bare name."""
+    found = installable(package, environment)
+    kept = {version for version, stored in found.items() if not stored.properties["yanked"]}
+    best = max(SpecifierSet().filter(kept), default=None)
+    return None if best is None else found[best].name
+
+
+def _supports(version: StoredVersion, python: str) -> bool:
+    """As in pip, an invalid specifier excludes nothing."""
+    try:
+        supported = SpecifierSet(version.properties.get("requires_python") or "")
+    except InvalidSpecifier:
+        return True
+    return supported.contains(python, prereleases=True)
 
 
 def _specifiers(text: str) -> SpecifierSet:

@@ -18,9 +18,15 @@ from resolvelib import AbstractProvider, BaseReporter, Resolver
 from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 from resolvelib.structs import RequirementInformation
 
-from benchmarks.resolver_truth.graph import Graph
+from benchmarks.resolver_truth.graph import Graph, StoredPackage
 from benchmarks.resolver_truth.interface import Pins, Root, Unresolvable
-from benchmarks.resolver_truth.pip.candidates import Candidate, Environment, Projects, Wanted
+from benchmarks.resolver_truth.pip.candidates import (
+    Candidate,
+    Environment,
+    Projects,
+    Wanted,
+    latest,
+)
 from benchmarks.resolver_truth.pip.tool import lock, pin, pip_of
 
 MAX_ROUNDS = 200_000
@@ -38,6 +44,10 @@ class Pip:
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment or {**default_environment()}  # type: ignore[dict-item]
+
+    def latest(self, package: StoredPackage) -> str | None:
+        """The highest release for the environment's Python."""
+        return latest(package, self._environment)
 
     def resolve(self, graph: Graph, root: Root) -> Pins:
         """The packages that pip would install for this version of the root."""

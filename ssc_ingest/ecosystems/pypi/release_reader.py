@@ -2,16 +2,17 @@
 
 =====================================  ============================================================
 1. metadata file (PEP 658)             of the best file, then of other files
-2. JSON API                            ``requires_dist`` may be ``null``: unknown
+2. JSON API, document of the release   ``requires_dist`` may be ``null``: unknown
 3. ``METADATA`` in a wheel             by ranges: its directory, then the member
 4. ``PKG-INFO`` in an sdist            if its requirements are final
 5. ``requires.txt`` in an sdist        its requirements are used but stay unknown, because they
                                        depend on the publisher's machine
+6. JSON API, document of the project   of the latest release; an index without documents of
+                                       releases may mix it with that of an earlier release
 =====================================  ============================================================
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote
@@ -130,6 +131,8 @@ class ReleaseReader:
         sdists = [file for file in release.files if file.filename.lower().endswith(_SDISTS)]
         for file in sdists[:SDISTS]:
             yield partial(self._from_sdist, file, budget)
+        if release.name == self._latest:
+            yield partial(self._from_project, release.name)
 
     async def _from_metadata_file(self, file: MetadataFile) -> Description | None:
         try:
@@ -142,15 +145,12 @@ class ReleaseReader:
         return await off_loop(len(body), _read_metadata_file, body, file.url)
 
     async def _from_json(self, version: VersionName) -> Description | None:
-        """The metadata from the JSON document of the release, or else of the project."""
         path = (self._project, quote(version, safe=""), "json")
-        found: Description | None = None
-        with suppress(*_Permanent):
-            found = await self._from_json_at(self._endpoints.url("json", *path), version)
-        if found is None and version == self._latest:
-            url = self._endpoints.url("json", self._project, "json")
-            found = await self._from_json_at(url, version)
-        return found
+        return await self._from_json_at(self._endpoints.url("json", *path), version)
+
+    async def _from_project(self, version: VersionName) -> Description | None:
+        url = self._endpoints.url("json", self._project, "json")
+        return await self._from_json_at(url, version)
 
     async def _from_json_at(self, url: str, version: VersionName) -> Description | None:
         """The metadata from a JSON document, if it describes this version."""

@@ -35,6 +35,7 @@ LOWEST = "0.A"
 MAX_REQUIREMENT_LENGTH = 4096
 """Maximum characters; a longer text means any version."""
 
+_LOWEST = GemVersion(("A",))
 _ZERO = GemVersion(())
 _CLAUSE = re.compile(r"(=|!=|>=?|<=?|~>)?\s*([0-9A-Za-z.-]+)")
 
@@ -129,6 +130,8 @@ def _interval(operator: str, text: str, version: GemVersion) -> Interval[GemVers
 def _spell(range_: Range) -> str:
     interval = range_.interval
     lower, upper, holes = interval.lower, interval.upper, interval.holes
+    if lower is None and upper is None:
+        holes = tuple(hole for hole in holes if not hole.version < _LOWEST)
     if interval.is_empty:
         return f"< {LOWEST}"
     if lower and interval.is_single:
