@@ -1,20 +1,15 @@
 """The versions that an advisory affects, by OSV's evaluation and the ecosystems' own orders."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.vulnerabilities.advisory import EVENTS, Advisory, Affected, read_affected
+from ssc_ingest.vulnerabilities.advisory import EVENTS, Advisory, read_affected
 from ssc_ingest.vulnerabilities.affected import Evaluation, VersionLine, evaluate
 
 SHORT = {"i": "introduced", "f": "fixed", "l": "last_affected", "limit": "limit"}
@@ -56,18 +51,6 @@ def affected(name: str, entries: list[dict[str, Any]], *versions: str) -> set[st
     """The affected versions of ``p`` among some."""
     package = "g:p" if name == "maven" else "p"
     return look(ecosystem(name), package, {"affected": entries}, versions)[0]
-
-
-@pytest.fixture(scope="session")
-def records(advisories: Path) -> dict[str, dict[str, Any]]:
-    """All real records by id."""
-    found = {}
-    for path in advisories.glob("*/all.zip"):
-        with ZipFile(path) as archive:
-            for member in archive.namelist():
-                record = json.loads(archive.read(member))
-                found[record["id"]] = record
-    return found
 
 
 @pytest.mark.parametrize("order", ["i0 i2.1.0 f1.0.0 l3.1.9", "l3.1.9 f1.0.0 i2.1.0 i0"])
@@ -319,86 +302,3 @@ JSON = st.recursive(
 def test_any_document_is_read(document: dict[str, Any]) -> None:
     """No document raises an error."""
     look(ecosystem("pypi"), "p", document, ["1.0", "x"])
-
-
-# Real lists --------------------------------------------------------------------------------
-
-NEWER = "the range has no end; the list ends with the versions of its day"
-CANDIDATES = "the list lacks prereleases that the range contains"
-BACKPORT = "the list lacks a version that was released later on an older line"
-OUTSIDE = "the list has versions outside the range"
-TIES = "one version is both 'introduced' and 'fixed', and 'fixed' wins"
-SERVICE_PACK = "for Maven, 2.12.0 precedes 2.12.0.sp3; the list's author had the reverse"
-
-EXPLAINED = {
-    "PYSEC-2020-220": NEWER,
-    "PYSEC-2022-159": BACKPORT,
-    "PYSEC-2022-257": BACKPORT,
-    "PYSEC-2024-16": CANDIDATES,
-    "PYSEC-2021-114": OUTSIDE,
-    "PYSEC-2023-61": OUTSIDE,
-    "PYSEC-2022-236": TIES,
-    "PYSEC-2023-72": TIES,
-    "GHSA-w4jq-qh47-hvjq": SERVICE_PACK,
-} | {
-    f"PYSEC-2021-{number}": CANDIDATES
-    for number in (*range(389, 403), *range(404, 412), *range(413, 421), 842, 843)
-}
-"""Why a list is not what its ranges contain; ``docs/vulnerabilities.md`` has the same."""
-
-
-def recorded(folder: Path) -> Iterable[dict[str, Any]]:
-    """The OSV records among recorded files, JSON and YAML."""
-    for path in sorted(folder.glob("aboutcode-org__vulnerablecode/**/*.json")):
-        found = json.loads(path.read_text())
-        yield from found if isinstance(found, list) else [found]
-    for path in sorted(folder.glob("**/*.yaml")):
-        yield yaml.safe_load(path.read_text())
-
-
-def disagreements(records: Iterable[dict[str, Any]]) -> tuple[int, set[str]]:
-    """The number of pairs of record and package with both ranges and a list, and those that differ.
-
-    Ranges are evaluated over all versions that any record lists for the package.
-    """
-    by_osv_name = {cls.identity.osv_name: cls for cls in ecosystems().values()}
-    known: dict[tuple[str, str], set[str]] = {}
-    wanted: list[tuple[str, tuple[str, str], tuple[Affected, ...]]] = []
-    for record in records:
-        entries: dict[tuple[str, str], list[Affected]] = {}
-        for found in read_affected(record.get("affected")):
-            if cls := by_osv_name.get(found.ecosystem):
-                key = found.ecosystem, cls.advisory_name(found.name)
-                known.setdefault(key, set()).update(found.versions)
-                entries.setdefault(key, []).append(found)
-        if not record.get("withdrawn"):
-            wanted += [(record["id"], key, tuple(found)) for key, found in entries.items()]
-    count, wrong = 0, set()
-    for record_id, key, those in wanted:
-        listed = {version for each in those for version in each.versions}
-        if not listed or not any(each.ranges for each in those):
-            continue
-        count += 1
-        line = VersionLine(by_osv_name[key[0]], known[key])
-        bare = tuple(replace(each, versions=()) for each in those)
-        found_all = evaluate(Advisory(id=record_id, flaw=record_id, affected=bare), key[1], line)
-        if {line.names[i] for i in found_all.affected | found_all.noticed} != listed:
-            wrong.add(record_id)
-    return count, wrong
-
-
-@pytest.mark.recordings
-def test_ranges_give_the_lists(records: dict[str, dict[str, Any]]) -> None:
-    """Ranges alone give the explicit lists of all real records, except for the explained ones."""
-    found, wrong = disagreements(r for r in records.values() if r["id"].startswith("PYSEC-"))
-    assert (found, len(wrong)) == (2037, 40)
-    elsewhere, more = disagreements(r for r in records.values() if r["id"].startswith("GHSA-"))
-    assert (elsewhere, len(more)) == (394, 1)
-    assert wrong | more == EXPLAINED.keys()
-
-
-@pytest.mark.recordings
-def test_ranges_give_the_recorded_lists(recordings: Path) -> None:
-    """The same for the recordings, one of which was shortened."""
-    found, wrong = disagreements(recorded(recordings))
-    assert (found, wrong) == (193, {"PYSEC-2021-114", "PYSEC-2023-61", "PYSEC-2024-26"})
