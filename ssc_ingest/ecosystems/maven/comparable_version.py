@@ -5,16 +5,18 @@ sequence of numbers and qualifiers. Dots, hyphens and changes between digits and
 them, and a change counts as a hyphen. Empty parts are 0. Null values (0, ``final``, ``ga``,
 ``release``) are removed from the end, and before each hyphen.
 
-Maven's ``ComparableVersion`` is no total order if a qualifier follows a dot: ``1.foo < 1-alpha``,
-``1-alpha < 1`` and ``1 < 1.foo``. So the end of a version ranks among the items here: items that
-Maven sorts before the plain release (``-alpha``, also ``.0.alpha``) rank below it, all others above
-it. If Maven's comparison is consistent, this order agrees with it.
+Since Maven 3.8.7, the dot before a qualifier at the end, or before a qualifier with a number behind
+it, counts as a hyphen, too: ``1.0.Beta1``, ``1.Beta1`` and ``1-beta-1`` are equal.
+
+Before any other qualifier (``1.foo.1``) the dot stays, and there Maven's ``ComparableVersion`` is
+no total order. So the end of a version ranks among the items here: items that Maven sorts before
+the plain release (``-alpha``, also ``.0.alpha.1``) rank below it, all others above it. If Maven's
+comparison is consistent, this order agrees with it.
 
 Serial numbers follow another order, that of the graph's readers (:mod:`.versions`).
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 ComparableVersion = tuple[tuple[int, int | str], ...]
@@ -48,7 +50,7 @@ def comparable_version(version: str) -> ComparableVersion:
         ValueError: a number has more digits than Python converts; no version of the repository has.
     """
     ranked: list[tuple[int, int | str]] = [_END]
-    for part in reversed(_without_nothing(list(_parts(version.lower())))):
+    for part in reversed(_without_nothing(_parts(version.lower()))):
         ranked.append(_rank(part, is_early=ranked[-1] < _END))
     return tuple(reversed(ranked))
 
@@ -66,23 +68,25 @@ def _rank(part: _Part, *, is_early: bool) -> tuple[int, int | str]:
     return _EARLY_QUALIFIER if is_early else _QUALIFIER, f"{rank}"
 
 
-def _parts(version: str) -> Iterator[_Part]:
+def _parts(version: str) -> list[_Part]:
     """Numbers, qualifiers, and the hyphens between them."""
-    is_first = True
+    parts: list[_Part] = []
     for match in _PART.finditer(version):
         separator, number, text = match.groups()
         if not match[0]:
             break  # the end
-        if is_first and separator:
-            yield 0  # there is no item before the first separator
-            is_first = False
+        if not parts and separator:
+            parts.append(0)  # there is no item before the first separator
         value: int | str = int(number or 0) if text is None else _ALIASES.get(text, text)
-        if text in _SHORT and _DIGIT.match(version, match.end()):
+        is_numbered = bool(_DIGIT.match(version, match.end()))
+        if text in _SHORT and is_numbered:
             value = _SHORT[text]
-        if not is_first and separator != ".":
-            yield None
-        is_first = False
-        yield value
+        # https://issues.apache.org/jira/browse/MNG-7644
+        is_hyphen = separator != "." or (text and (is_numbered or match.end() == len(version)))
+        if parts and is_hyphen:
+            parts.append(None)
+        parts.append(value)
+    return parts
 
 
 def _without_nothing(parts: list[_Part]) -> list[_Part]:
