@@ -53,6 +53,16 @@ class Metrics:
             "Packages by outcome: extracted (read from the registry and written), failed ...",
             *("ecosystem", "ending"),
         )
+        self._import_names = self._counter(
+            "import_names",
+            "Readings of import names by outcome: named, without_names, failed ...",
+            *("ecosystem", "outcome"),
+        )
+        self._names_left_out = self._counter(
+            "import_names_left_out",
+            "Import names not stored: unsafe (characters), limit (IMPORT_NAMES_MAX).",
+            *("ecosystem", "reason"),
+        )
         self._requests = self._counter("requests", "Responses of registries.", *("host", "status"))
         self._limited = self._counter(
             "rate_limited",
@@ -85,6 +95,15 @@ class Metrics:
     def package_ended(self, ecosystem: str, ending: str) -> None:
         """The work on a package ended."""
         self._packages.labels(ecosystem, ending).inc()
+
+    def import_names_read(self, ecosystem: str, outcome: str) -> None:
+        """A reading of import names ended."""
+        self._import_names.labels(ecosystem, outcome).inc()
+
+    def names_left_out(self, ecosystem: str, reason: str, names: int) -> None:
+        """Some import names are not stored."""
+        if names:
+            self._names_left_out.labels(ecosystem, reason).inc(names)
 
     def answered(self, host: str, status: int) -> None:
         """A registry responded to a request."""

@@ -152,6 +152,12 @@ class Settings(BaseSettings):
     of all versions of the packages that it names. The rest stay stubs and are reported."""
     run_high_water: int = Field(2000, ge=1)
     """Maximum number of packages of one run that are queued or in progress."""
+    import_names_max: int = Field(1000, ge=1)
+    """Maximum number of import names of a package; the top-level ones are kept."""
+    import_names_timeout: float = Field(30, gt=0, le=60)
+    """Time limit in seconds for reading the import names of one version."""
+    import_names_of_versions: bool = False
+    """Whether the import names of all new versions are read, not only of the latest one."""
     updates_add_packages: bool = False
     """Whether updates also add packages that the graph lacks; ingestions always do."""
     staleness_budget: float = Field(0.05, ge=0, le=1)

@@ -8,9 +8,16 @@ from kombu.utils.scheduling import round_robin_cycle
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
-from ssc_ingest.work.names import CONTROL, EXTRACT, URGENCIES, queue_name, queue_names
+from ssc_ingest.work.names import (
+    CONTROL,
+    EXTRACT,
+    EXTRACT_NAMES,
+    URGENCIES,
+    queue_name,
+    queue_names,
+)
 
-URGENCY_OF_CALLS = {EXTRACT: "urgent", ATTRIBUTE: "fresh"}
+URGENCY_OF_CALLS = {EXTRACT: "urgent", ATTRIBUTE: "fresh", EXTRACT_NAMES: "bulk"}
 """Of the tasks that are about packages, for calls that name no queue."""
 
 

@@ -13,6 +13,7 @@ from ssc_ingest.cli.commands import (
     check,
     dead_letters,
     extract,
+    import_names,
     jobs,
     migrate,
     query,
@@ -58,12 +59,14 @@ program.command("extract")(extract.extract)
 program.command("ingest")(start_runs.ingest)
 program.command("update")(start_runs.update)
 program.command("show")(show.show)
+program.command("find-import")(import_names.find_import)
 program.command("query")(query.query)
 program.command("status")(status.status)
 program.command("check")(check.check)
 program.command("migrate")(migrate.migrate)
 program.add_typer(jobs.commands, name="jobs")
 program.add_typer(runs.commands, name="runs")
+program.add_typer(import_names.commands, name="import-names")
 program.add_typer(dead_letters.commands, name="dead-letters")
 program.add_typer(registries.commands, name="registries")
 program.add_typer(schedules.commands, name="schedules")

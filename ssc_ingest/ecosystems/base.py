@@ -152,7 +152,8 @@ class Ecosystem(ABC):
     """The class of univers by which the graph's readers evaluate :meth:`constraints`; ``None`` if
     they have none, and take every version."""
     reads_import_names: ClassVar[bool] = False
-    """Whether :meth:`import_names` sends requests, so that its results should be cached."""
+    """Whether :meth:`read_import_names` reads files; otherwise a package has the import names of
+    its documents, or else the fall-back name."""
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
         self.client = client
@@ -360,11 +361,6 @@ class Ecosystem(ABC):
     @abstractmethod
     def fallback_import_name(cls, ref: PackageRef) -> str:
         """The name that source code most likely imports, guessed from the package's name."""
-
-    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """Sorted importable names of one version; the fall-back name if none are known."""
-        del version
-        return (self.fallback_import_name(package.ref),)
 
     async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
         """The names that source code can import from one version, by what its files contain.

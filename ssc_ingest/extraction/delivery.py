@@ -115,6 +115,7 @@ class DeliveryHandler:
             await self.recorder.ended(assignment, Outcome.GONE if gone else Outcome.MISSING)
             return Done(summary="the registry does not have it")
         followed = await self._following.follow(assignment, extracted)
+        await self._following.read_names(extracted, assignment.message.queue)
         await self.recorder.ended(assignment, extracted.outcome, extracted.counts)
         return Done(summary=f"{extracted.outcome.coarse.value}, {followed} followed")
 

@@ -24,7 +24,7 @@ from ssc_ingest.graph.reader import GraphReader, PackageState
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.import_names.cache import ImportNamesCache
+from ssc_ingest.import_names.rules import select
 from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import ExtractPackage
@@ -46,6 +46,8 @@ class Extracted:
     ref: PackageRef
     outcome: Outcome
     counts: Counts = field(default_factory=Counts)
+    unnamed: tuple[VersionName | None, ...] = ()
+    """The versions whose import names are still to be read; ``None``: the latest one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +101,8 @@ class Extractor:
         writer: GraphWriter,
         not_found: NegativeCache,
         rereading: Rereading,
-        import_names: ImportNamesCache,
+        most_names: int,
+        names_of_versions: bool,
         edge_order: EdgeOrder,
         attributor: Attributor,
         cache: Redis,
@@ -110,7 +113,8 @@ class Extractor:
         self._writer = writer
         self._not_found = not_found
         self._rereading = rereading
-        self._import_names = import_names
+        self._most_names = most_names
+        self._names_of_versions = names_of_versions
         self._edge_order = edge_order
         self._attributor = attributor
         self._cache = cache
@@ -177,9 +181,13 @@ class Extractor:
                 # Nobody knows whether that attempt came to confirm what it attributed.
                 await self._attributor.attribute_or_note(ref)
                 return Extracted(
-                    ref=ref, outcome=Outcome.EXTRACTED, counts=await self._count_all(ref)
+                    ref=ref,
+                    outcome=Outcome.EXTRACTED,
+                    counts=await self._count_all(ref),
+                    unnamed=_unnamed(ecosystem, state),
                 )
-            return Extracted(ref=ref, outcome=Outcome.PRESENT)
+            unnamed = _unnamed(ecosystem, state) if attempt.requested else ()
+            return Extracted(ref=ref, outcome=Outcome.PRESENT, unnamed=unnamed)
         # A named package, or one from the registry's feed, is requested again.
         known_missing = not is_read and await self._not_found.contains(ref.purl)
         if known_missing and not attempt.requested and not arguments.refresh:
@@ -210,8 +218,13 @@ class Extractor:
                 ref=ref,
                 outcome=Outcome.EXTRACTED if wrote else Outcome.UNCHANGED,
                 counts=counts,
+                unnamed=_unnamed(ecosystem, state) if state and attempt.requested else (),
             )
-        found = replace(found, guessed_import_name=ecosystem.fallback_import_name(ref))
+        found = replace(
+            found,
+            import_names=select(found.import_names, self._most_names).names,
+            guessed_import_name=ecosystem.fallback_import_name(ref),
+        )
         extracted = await self._write(found, edges, ecosystem, attempt, state, unasked=unasked)
         await self._plan_rereading(found, state, rests=rests)
         return extracted
@@ -315,7 +328,27 @@ class Extractor:
             counts = attempt.counts(
                 versions=len(package.versions), total_versions=outcome.total_versions
             )
-        return Extracted(ref=package.ref, outcome=Outcome.EXTRACTED, counts=counts)
+        return Extracted(
+            ref=package.ref,
+            outcome=Outcome.EXTRACTED,
+            counts=counts,
+            unnamed=self._to_name(ecosystem, package, state, new),
+        )
+
+    def _to_name(
+        self,
+        ecosystem: Ecosystem,
+        package: Package,
+        state: PackageState | None,
+        new: Collection[VersionName],
+    ) -> tuple[VersionName | None, ...]:
+        """The latest version, if no names are known of it; new ones, if a setting says so."""
+        latest, known = package.latest, state.names_from if state else None
+        if not ecosystem.reads_import_names or latest is None:
+            return ()
+        others = sorted(set(new) - {latest}) if self._names_of_versions else ()
+        is_named = package.import_names or known == latest
+        return tuple(others) if is_named else (None, *others)
 
     async def _count_all(self, ref: PackageRef) -> Counts:
         """The counts of a package that was new when this task started."""
@@ -337,3 +370,9 @@ class Extractor:
             return []
         # Verbatim, because the service that owns the parent compares this text with its own.
         return [ParentEdge(parent_id, arguments.constraints or ANY_VERSION)]
+
+
+def _unnamed(ecosystem: Ecosystem, state: PackageState) -> tuple[None, ...]:
+    """The latest version in the graph, if the package's import names are not of it."""
+    is_named = state.latest in {None, state.names_from}
+    return () if is_named or not ecosystem.reads_import_names else (None,)

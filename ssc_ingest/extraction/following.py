@@ -1,4 +1,4 @@
-"""Following requirements: the packages required by an extracted package join its job."""
+"""The tasks that an extraction leads to: for required packages, and for import names."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,13 @@ from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.models import Installed, Outcome, PackageRef, Purl, RequiredPackage
 from ssc_ingest.on_demand.jobs import Budget, Jobs, direct_message, job_message
-from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.arguments import ExtractImportNames, ExtractPackage
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT_NAMES, queue_name
 from ssc_ingest.work.queues import Queues
+
+MAX_DELAYED = 20_000
+"""Delayed tasks up to which bulk extractions queue the reading of import names."""
 
 
 class Following:
@@ -67,6 +72,28 @@ class Following:
         if assignment.requested:
             await self._fill(assignment, job_id, required)
         return published
+
+    async def read_names(self, extracted: Extracted, queue: str) -> None:
+        """Publish tasks for the import names that the package's documents lack.
+
+        The package does not wait for them. They go to the queue of the extraction, so the names of
+        a package that somebody requested are not read after those of a whole registry. If a
+        registry's packages are read faster than its files, the names of the rest are left to a
+        backfill, so that Redis never holds a whole registry.
+        """
+        ref = extracted.ref
+        requests = [
+            ExtractImportNames(ecosystem=ref.ecosystem, name=ref.registry_name, version=version)
+            for version in extracted.unnamed
+        ]
+        is_bulk = queue == queue_name(ref.ecosystem, "bulk")
+        if requests and not (is_bulk and await self._queues.delayed() >= MAX_DELAYED):
+            await self._queues.publish(
+                [
+                    TaskMessage(task=EXTRACT_NAMES, kwargs=request.keywords(), queue=queue)
+                    for request in requests
+                ]
+            )
 
     async def _publish(
         self, assignment: Assignment, job_id: str, pulled: Mapping[Purl, Installed]

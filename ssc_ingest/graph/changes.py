@@ -105,6 +105,17 @@ class Attribute(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NameImports(Change):
+    """The import names that were read from a version."""
+
+    version: VersionName
+    names: tuple[str, ...]
+    """Not empty."""
+    is_fallback: bool
+    """Whether nothing in the version can be imported, and the name is the fall-back name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading(Change):
     """A reading of the package from its registry."""
 

@@ -259,6 +259,13 @@ VERSION = Table(
         "RubyGems: JSON object of the [builds](#builds-of-gems) by platform; absent if all are "
         "equal to the pure Ruby build",
     ),
+    Property(
+        "import_names",
+        LIST,
+        Update.SEPARATE,
+        "the version's own [import names](import-names.md#names-of-a-version), read on request; "
+        "empty if nothing can be imported, absent if they were not read",
+    ),
 )
 """Properties of versions."""
 

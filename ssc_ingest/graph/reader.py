@@ -19,6 +19,7 @@ PACKAGE_STATES = f"""
 UNWIND $purls AS purl
 MATCH (package:%(label)s {{purl: purl}})
 RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
+       package.import_names_from AS names_from,
        COLLECT {{
          MATCH (package)-[:HAVE]->(version:Version)
          WHERE version.requirements_digest IS NOT NULL AND version.requirements_unknown IS NULL
@@ -106,6 +107,8 @@ class PackageState:
     """Time of its last reading; ``None`` for a stub."""
     etag: str | None
     latest: VersionName | None
+    names_from: VersionName | None = None
+    """The version that its import names were read from."""
     known: frozenset[VersionName]
     """Versions whose requirements have been read, all of them."""
     unknown: frozenset[VersionName] = frozenset()
@@ -146,6 +149,7 @@ class GraphReader:
                 moment=aware(row["moment"]),
                 etag=row["etag"],
                 latest=row["latest"],
+                names_from=row["names_from"],
                 known=frozenset(row["known"]),
                 unknown=frozenset(row["unknown"]),
                 outdated=tuple(row["outdated"]),

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from ssc_ingest.graph.changes import TABLE_CHARACTERS, Change, Gone, Reading, Row, Write
+from ssc_ingest.graph.changes import (
+    TABLE_CHARACTERS,
+    Change,
+    Gone,
+    NameImports,
+    Reading,
+    Row,
+    Write,
+)
 from ssc_ingest.graph.properties import PACKAGE
 from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import PackageRef
@@ -85,6 +93,16 @@ def package_row(
         if package.guessed_import_name and not has_names and not package.import_names:
             properties["import_names"] = [package.guessed_import_name]
     return {"purl": change.ref.purl, "properties": properties}
+
+
+def names_row(change: NameImports) -> Row:
+    """The import names of a version."""
+    return {
+        "purl": change.ref.purl,
+        "version": change.version,
+        "names": list(change.names),
+        "is_fallback": change.is_fallback,
+    }
 
 
 def claims_name(change: Write) -> bool:

@@ -24,13 +24,22 @@ CREATE INDEX %(name)s IF NOT EXISTS FOR (node:%(label)s) ON (node.%(key)s)
 """
 """A plain index."""
 
+CREATE_FULLTEXT_INDEX = """
+CREATE FULLTEXT INDEX %(name)s IF NOT EXISTS FOR (node:%(label)s) ON EACH [node.%(key)s]
+OPTIONS {indexConfig: {`fulltext.analyzer`: 'keyword', `fulltext.eventually_consistent`: true}}
+"""
+"""An index of every text in a list, whole and unchanged. It follows a commit a moment later, so
+commits do not wait for it."""
+
 AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
 """Wait until all indexes are filled."""
 
 SHOW_INDEXES = """
 SHOW INDEXES YIELD labelsOrTypes, properties, type, state, owningConstraint
-WHERE type = 'RANGE' AND size(labelsOrTypes) = 1 AND size(properties) = 1 AND state = 'ONLINE'
-RETURN labelsOrTypes[0] AS label, properties[0] AS key, owningConstraint IS NOT NULL AS is_unique
+WHERE type IN ['RANGE', 'FULLTEXT'] AND size(labelsOrTypes) = 1 AND size(properties) = 1
+  AND state = 'ONLINE'
+RETURN labelsOrTypes[0] AS label, properties[0] AS key, owningConstraint IS NOT NULL AS is_unique,
+       type = 'FULLTEXT' AS is_fulltext
 """
 """The existing single-key indexes."""
 
@@ -66,13 +75,26 @@ class Index:
     label: str
     key: str
     is_unique: bool = False
+    is_fulltext: bool = False
+    """Whether it finds the texts in lists."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the graph."""
+        return f"{self.label}_{self.key}".lower()
 
     @property
     def statement(self) -> str:
         """The Cypher that creates it if it is missing."""
-        name = f"{self.label}_{self.key}".lower()
         template = CREATE_CONSTRAINT if self.is_unique else CREATE_INDEX
-        return template % {"name": name, "label": check_label(self.label), "key": self.key}
+        if self.is_fulltext:
+            template = CREATE_FULLTEXT_INDEX
+        return template % {"name": self.name, "label": check_label(self.label), "key": self.key}
+
+
+def names_index(label: str) -> Index:
+    """The index that finds the packages with an import name."""
+    return Index(label, "import_names", is_fulltext=True)
 
 
 VERSION_INDEXES = (Index("Version", "purl", is_unique=True), Index("Version", "name"))
@@ -88,7 +110,8 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
     """The indexes for the writer, the reader and the graph's consumers.
 
     ``name`` is not unique: two packages may differ in case alone. ``moment`` finds what has
-    not been read for long, ``versions_without_facts`` what is to be read again.
+    not been read for long, ``versions_without_facts`` what is to be read again,
+    ``import_names`` what a program imports; ``import_names_from`` counts what has true names.
     """
     package_indexes = (
         index
@@ -98,6 +121,8 @@ def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
             Index(label, "name"),
             Index(label, "moment"),
             Index(label, "versions_without_facts"),
+            Index(label, "import_names_from"),
+            names_index(label),
         )
     )
     return (*package_indexes, *VERSION_INDEXES, *TABLE_INDEXES, *REQUIREMENT_FILE_INDEXES)
@@ -129,12 +154,8 @@ async def missing_indexes(driver: AsyncDriver, labels: Iterable[str]) -> Sequenc
     """The required indexes that are missing or not filled yet."""
     with translated("the schema"):
         answer = await driver.execute_query(SHOW_INDEXES, routing_=RoutingControl.READ)
-    present = {(row["label"], row["key"], row["is_unique"]) for row in answer.records}
-    return [
-        index
-        for index in required_indexes(labels)
-        if (index.label, index.key, index.is_unique) not in present
-    ]
+    present = {Index(**row.data()) for row in answer.records}
+    return [index for index in required_indexes(labels) if index not in present]
 
 
 async def _refuse_unfinished_migration(driver: AsyncDriver) -> None:

@@ -75,6 +75,18 @@ SET package += row.properties
 """
 """The packages' own properties; ``null`` removes one. Unique index on ``purl``."""
 
+NAME_IMPORTS = """
+UNWIND $rows AS row
+MATCH (package:%(label)s {purl: row.purl})
+WHERE (package.import_names_from IS NULL OR package.latest = row.version
+       OR package.import_names_from <> package.latest)
+  AND (NOT row.is_fallback OR size(coalesce(package.import_names, [])) = 0
+       OR package.import_names = row.names)
+SET package.import_names = row.names, package.import_names_from = row.version
+"""
+"""Import names that were read. Those of the latest version are not replaced by those of another
+one, and no names by the fall-back name of a version without names. Unique index on ``purl``."""
+
 FIND_TABLES = """
 UNWIND $digests AS digest
 MATCH (table:RequirementTable {digest: digest})
@@ -166,6 +178,7 @@ WITH_LABEL = {
     "READ_VERSIONS": READ_VERSIONS,
     "FIND_NAMESAKES": FIND_NAMESAKES,
     "UPDATE_PACKAGES": UPDATE_PACKAGES,
+    "NAME_IMPORTS": NAME_IMPORTS,
     "CREATE_VERSIONS": CREATE_VERSIONS,
     "WRITE_REQUIREMENTS": WRITE_REQUIREMENTS,
 }

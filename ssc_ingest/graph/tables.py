@@ -25,6 +25,8 @@ class Update(Enum):
     ELSEWHERE = auto()
     """Another part of the program sets it, by ``UPDATE_PACKAGES`` and ``UPDATE_VERSIONS`` (``None``
     removes); readings do not change it."""
+    SEPARATE = auto()
+    """A task of its own sets it; readings and advisories neither set nor compare it."""
 
 
 _SPARSE = (FLAG, FEW)
@@ -82,7 +84,8 @@ class Table:
     def __init__(self, *properties: Property) -> None:
         self.properties = properties
         self.names = tuple(p.name for p in properties)
-        self.written = tuple(p.name for p in properties if p.update is not Update.ELSEWHERE)
+        aside = {Update.ELSEWHERE, Update.SEPARATE}
+        self.written = tuple(p.name for p in properties if p.update not in aside)
         """The properties that readings set and compare, in the order of :meth:`stored`."""
         self.elsewhere = tuple(p.name for p in properties if p.update is Update.ELSEWHERE)
         """Those that readings leave alone."""

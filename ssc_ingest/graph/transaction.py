@@ -15,7 +15,15 @@ from neo4j import AsyncTransaction, Record
 
 from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
-from ssc_ingest.graph.changes import Attribute, Change, Reading, Row, Write, WriteOutcome
+from ssc_ingest.graph.changes import (
+    Attribute,
+    Change,
+    NameImports,
+    Reading,
+    Row,
+    Write,
+    WriteOutcome,
+)
 from ssc_ingest.graph.diff import Plan, StoredEdge, compare_edges, plan
 from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 from ssc_ingest.graph.values import naive_utc
@@ -95,6 +103,7 @@ class Attempt:
         await self._compare_requirements(locks)
         await self._settle_names(locks)
         await self._write_packages()
+        await self._name_imports()
         await self._write_tables()
         await self._write_versions()
         await self._write_requirements()
@@ -264,6 +273,12 @@ class Attempt:
                     row = found.setdefault(purl, {"purl": purl, "properties": {}})
                     row["properties"]["name"] = spelling
             await self._send(statement, rows=list(found.values()))
+
+    async def _name_imports(self) -> None:
+        named = [change for change in self._batch.changes if isinstance(change, NameImports)]
+        for label, changes in rows.by_label(named):
+            statement = statements.for_label(statements.NAME_IMPORTS, label)
+            await self._send(statement, rows=[rows.names_row(change) for change in changes])
 
     async def _write_tables(self) -> None:
         """Create the tables of new and changed versions, as far as they are missing.

@@ -80,10 +80,12 @@ CALL () { MATCH (package:%(label)s) WHERE package.moment >= localdatetime() - du
           RETURN count(package) AS read_last_day }
 CALL () { MATCH (package:%(label)s) WHERE package.versions_without_facts > 0
           RETURN sum(package.versions_without_facts) AS without_facts }
-RETURN packages, versions, requirements, read, oldest, newest, read_last_day, without_facts
+CALL () { MATCH (package:%(label)s) WHERE package.import_names_from IS NOT NULL
+          RETURN count(package) AS named }
+RETURN packages, versions, requirements, read, oldest, newest, read_last_day, without_facts, named
 """
-"""How much there is, and how old it is. From the count store, and the indexes on ``moment`` and
-``versions_without_facts``."""
+"""How much there is, and how old it is. From the count store, and the indexes on ``moment``,
+``versions_without_facts`` and ``import_names_from``."""
 
 AGES = """
 CALL () { MATCH (package:%(label)s) WHERE package.moment IS NOT NULL
@@ -209,6 +211,8 @@ class Counts:
     newest: datetime | None
     versions_without_facts: int
     """Versions that an earlier release read, as far as they have been counted."""
+    named: int
+    """Packages whose import names were read; those of all others are a guess, or migrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +309,7 @@ class GraphViews:
                 oldest=aware(row["oldest"]),
                 newest=aware(row["newest"]),
                 versions_without_facts=row["without_facts"],
+                named=row["named"],
             )
         return found
 

@@ -27,6 +27,7 @@ from ssc_ingest.graph.changes import (
     Attribute,
     Change,
     Gone,
+    NameImports,
     Order,
     ParentEdge,
     Row,
@@ -195,6 +196,23 @@ class GraphWriter:
             StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
         return await self._submit(Attribute(ref=ref, versions=versions), urgent=urgent)
+
+    async def name_imports(
+        self, ref: PackageRef, version: VersionName, names: Sequence[str], fallback: str
+    ) -> WriteOutcome:
+        """Set the import names of a package to those of one of its versions.
+
+        The names of the latest version stay if it is another one. If ``names`` is empty, the
+        package gets the name ``fallback``, unless it has other names.
+
+        Raises:
+            GraphRefused: the package was never read.
+            StoreUnavailable: the server is unavailable or busy, or the writer is closed.
+        """
+        change = NameImports(
+            ref=ref, version=version, names=tuple(names) or (fallback,), is_fallback=not names
+        )
+        return await self._submit(change, urgent=False)
 
     async def close(self) -> None:
         """Write all submissions, then stop; later ones are rejected."""

@@ -28,13 +28,17 @@ class ImportNamesCache:
         ref: PackageRef,
         version: VersionName,
         read: Callable[[], Awaitable[tuple[str, ...]]],
+        *,
+        again: bool = False,
     ) -> tuple[str, ...]:
         """The import names of a version: cached, else from ``read``, whose result is cached.
+
+        ``again``: do not use a cached result.
 
         Raises what ``read`` raises.
         """
         key = f"{KIND}:{ref.ecosystem}:{ref.registry_name}:{version}"
-        if (kept := await self._cache.get(key)) is not None:
+        if not again and (kept := await self._cache.get(key)) is not None:
             return tuple(json.loads(kept))
         names = await read()
         await self._cache.set(key, json.dumps(names), ex=TTL)

@@ -16,10 +16,12 @@ from ssc_ingest.extraction.assignment import Assignments
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.extract import Extractor
 from ssc_ingest.extraction.following import Following
+from ssc_ingest.extraction.naming import NamesDeliveries
 from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.graph.attributions import AttributionReader
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.facts import FactsReader
+from ssc_ingest.graph.import_names import ImportNamesGraph
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.graph.requirement_files import RequirementFileReader
 from ssc_ingest.graph.views import GraphViews
@@ -27,6 +29,8 @@ from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.import_names.cache import ImportNamesCache
+from ssc_ingest.import_names.naming import Naming
+from ssc_ingest.import_names.reading import NamesReader
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.fleet_metrics import REFRESH_EVERY, FleetMetrics
 from ssc_ingest.on_demand.jobs import Budget
@@ -74,7 +78,6 @@ class Resources:
     advisories: Source
     """Where advisories come from."""
     ecosystems: Mapping[str, Ecosystem]
-    import_names: ImportNamesCache
     attributor: Attributor
     metrics: Metrics
 
@@ -96,7 +99,8 @@ class Resources:
             writer=self.writer,
             not_found=self.state.not_found,
             rereading=self.state.rereading,
-            import_names=self.import_names,
+            most_names=self.settings.import_names_max,
+            names_of_versions=self.settings.import_names_of_versions,
             edge_order=self.state.edge_order,
             attributor=self.attributor,
             cache=self.state.cache,
@@ -121,6 +125,30 @@ class Resources:
                 streams=state.standings.metrics,
                 max_attempts=self.settings.max_attempts,
             ),
+        )
+
+    def naming(self) -> Naming:
+        """Reads import names."""
+        settings = self.settings
+        reader = NamesReader(
+            self.ecosystems,
+            ImportNamesCache(self.state.cache),
+            self.metrics,
+            most=settings.import_names_max,
+            timeout=settings.import_names_timeout,
+        )
+        return Naming(self.ecosystems, ImportNamesGraph(self.driver), self.writer, reader)
+
+    def names_deliveries(self) -> NamesDeliveries:
+        """Handles deliveries of tasks that read import names."""
+        state = self.state
+        return NamesDeliveries(
+            self.naming(),
+            state.runs,
+            state.queues,
+            state.dead_letters,
+            self.metrics,
+            max_attempts=self.settings.max_attempts,
         )
 
     def advisory_sync(self) -> AdvisorySync:
@@ -259,7 +287,6 @@ async def open_resources(
             vulnerabilities=store,
             advisories=open_source(transport, state.limiter, settings, metrics),
             ecosystems=readers,
-            import_names=ImportNamesCache(state.cache),
             attributor=open_attributor(settings, state, driver, writer, store),
             metrics=metrics,
         )

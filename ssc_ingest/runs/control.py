@@ -6,6 +6,7 @@ from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.runs.kinds import Kind
 from ssc_ingest.runs.model import Run, State
 from ssc_ingest.runs.store import Runs, run_message
+from ssc_ingest.work.arguments import BackfillImportNames
 from ssc_ingest.work.queues import Queues
 
 
@@ -21,7 +22,13 @@ class RunControl:
         self._queues = queues
 
     async def begin(
-        self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
+        self,
+        kind: Kind,
+        ecosystem: str,
+        *,
+        limit: int | None = None,
+        task_id: str | None = None,
+        backfill: BackfillImportNames | None = None,
     ) -> tuple[Run, bool]:
         """Start a run, unless one of this kind and ecosystem is running or paused.
 
@@ -30,11 +37,14 @@ class RunControl:
             ecosystem: the ecosystem.
             limit: maximum number of packages that it publishes.
             task_id: id of the calling task, if that executes the run; otherwise a task is queued.
+            backfill: the options of a backfill.
 
         Returns:
             The current run, and whether it is new.
         """
-        run, is_new = await self._runs.start(kind, ecosystem, limit=limit, task_id=task_id)
+        run, is_new = await self._runs.start(
+            kind, ecosystem, limit=limit, task_id=task_id, backfill=backfill
+        )
         if is_new and task_id is None:
             await self._queues.publish([run_message(run)])
         return run, is_new

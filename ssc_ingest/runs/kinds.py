@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ssc_ingest.ecosystems.endpoints import Endpoints
+from ssc_ingest.runs.backfill import NAMES
 from ssc_ingest.runs.comparison import SelectAll, SelectChanged, Selection, SelectMissing
 from ssc_ingest.runs.pages import FEED, LISTING, PageSource
 from ssc_ingest.runs.staleness import STALE, daily_budget
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.arguments import IngestRegistry, UpdateRegistry
+from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry, UpdateRegistry
 
 if TYPE_CHECKING:
     from ssc_ingest.runs.model import Run
 
-Kind = Literal["ingestion", "update", "staleness"]
+Kind = Literal["ingestion", "update", "staleness", "import_names"]
 
 Metrics = dict[str, int | float]
 """The metrics of a run by name; docs/operations.md explains each."""
@@ -72,6 +73,21 @@ def _update(run: "Run") -> Metrics:
 def _staleness(run: "Run") -> Metrics:
     names = ("unchanged", "gone", "missing", "new_versions")
     return _refresh(run) | {name: run.counts[name] for name in names}
+
+
+def _backfill(run: "Run") -> Metrics:
+    counts = run.counts
+    without, errors = counts["without_names"], counts["failed"]
+    total = run.done + counts["missing"] + errors
+    return {
+        "succeeded": run.done - without,
+        "without_imports": without,
+        "download_errors": counts["download_errors"],
+        "processing_errors": counts["processing_errors"],
+        "errors": errors,
+        "packages_processed": total,
+        "seconds_per_package": round(run.active / total, 3) if total else 0.0,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,5 +150,15 @@ KINDS: Mapping[Kind, RunKind] = {
         budget=daily_budget,
         report=_staleness,
         progress={"packages_processed": "looked at"},
+    ),
+    "import_names": RunKind(
+        task="import_names.backfill",
+        arguments=BackfillImportNames,
+        source=NAMES,
+        selection=SelectAll,
+        urgency="bulk",
+        refresh=False,
+        report=_backfill,
+        progress={"succeeded": "named", "without_imports": "without imports"},
     ),
 }

@@ -5,7 +5,6 @@ lease, or if the run was paused or cancelled.
 """
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.models import Purl
 from ssc_ingest.runs.model import Item, Run
-from ssc_ingest.runs.store import Runs, ending_keys, keys, name_keys, pending_item
+from ssc_ingest.runs.store import Runs, ending_keys, keys, name_keys, pending_entry, pending_item
 from ssc_ingest.work.leases import renewing
 from ssc_ingest.work.lua import load
 
@@ -133,7 +132,7 @@ class RunLease:
         args: list[str | float] = [self._owner, time.time(), most, int(replaces)]
         for item in items:
             request = item.request
-            args += [item.purl, request.sequence, json.dumps(request.keywords())]
+            args += [item.purl, request.sequence, pending_entry(item)]
         _, examined, duplicates, publish = await self._fenced(self._admit, args)
         return Admitted(examined, duplicates, tuple(items[position] for position in publish))
 

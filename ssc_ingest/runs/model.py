@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.runs.kinds import KINDS, Kind, Metrics
 from ssc_ingest.runs.pages import FEED
-from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.arguments import BackfillImportNames, ExtractImportNames, ExtractPackage
 from ssc_ingest.work.names import queue_name
 
 State = Literal["running", "paused", "cancelled", "failed", "finished"]
@@ -28,6 +28,9 @@ DONE = frozenset({Outcome.EXTRACTED, Outcome.UNCHANGED, Outcome.PRESENT})
 COUNTED_AT_THE_END = ("versions", "new_versions", "requirements", "requests")
 """Counts that a package reports with its outcome."""
 
+COUNTED_OF_NAMES = ("without_names", "download_errors", "processing_errors")
+"""Counts that a package of a backfill of import names reports with its outcome."""
+
 COUNTED_PER_PAGE = ("listed", "invalid", "skipped", "current", "unknown", "known_missing")
 """Results of comparing a page with the graph: ``listed`` counts all names; ``invalid`` invalid
 ones; ``skipped`` packages that the graph has; ``current`` packages that are as new as the feed
@@ -37,7 +40,7 @@ packages in the not-found cache."""
 ESTIMATED = ("listed", "invalid", "known_missing")
 """Counters that are estimates of different names if the listing repeats names."""
 
-COUNTERS = (*OUTCOMES, *COUNTED_AT_THE_END, *COUNTED_PER_PAGE, "published")
+COUNTERS = (*OUTCOMES, *COUNTED_AT_THE_END, *COUNTED_OF_NAMES, *COUNTED_PER_PAGE, "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Item:
     """One package of a run, with the arguments of its task."""
 
     purl: Purl
-    request: ExtractPackage
+    request: ExtractPackage | ExtractImportNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class Run:
     """A remark for people, such as the reason for waiting."""
     counts: Mapping[str, int]
     """Values by :data:`COUNTERS`."""
+    backfill: BackfillImportNames | None = None
+    """The options of a backfill of import names."""
 
     @property
     def ended(self) -> bool:

@@ -21,7 +21,7 @@ from ssc_ingest.runs.model import ESTIMATED, Item, Run
 from ssc_ingest.runs.pages import Page
 from ssc_ingest.runs.store import Runs, package_message
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractPackage
+from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractImportNames, ExtractPackage
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.queues import Queues
@@ -198,6 +198,16 @@ class PagePublisher:
         )  # its task would be rejected
 
     def _item(self, ref: PackageRef, change: Change, versions_to_fill: int) -> Item:
+        if options := self._run.backfill:
+            names = ExtractImportNames(
+                ecosystem=ref.ecosystem,
+                name=ref.registry_name,
+                refresh=options.refresh,
+                timeout=options.timeout,
+                run_id=self._run.id,
+                sequence=self._pages + 1,
+            )
+            return Item(ref.purl, names)
         return Item(
             ref.purl,
             ExtractPackage(
@@ -216,6 +226,8 @@ class PagePublisher:
     async def _publish(self, items: Sequence[Item], tally: _Tally) -> None:
         """Publish packages while fewer than the high-water mark are pending."""
         most = self._services.settings.run_high_water
+        if options := self._run.backfill:
+            most = min(most, options.concurrency)
         replaces = self._selection.replaces
         while items:
             chunk = items[:CHUNK]

@@ -30,10 +30,10 @@ from ssc_ingest.runs.model import (
     State,
     moment,
 )
-from ssc_ingest.work.arguments import ExtractPackage
+from ssc_ingest.work.arguments import BackfillImportNames, ExtractImportNames, ExtractPackage
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, EXTRACT
+from ssc_ingest.work.names import CONTROL, EXTRACT, EXTRACT_NAMES
 
 LOG_EVERY_DONE = 100
 """Number of packages between progress reports."""
@@ -62,7 +62,13 @@ class Runs:
         self._end = redis.register_script(load("end_package", __package__))
 
     async def start(
-        self, kind: Kind, ecosystem: str, *, limit: int | None = None, task_id: str | None = None
+        self,
+        kind: Kind,
+        ecosystem: str,
+        *,
+        limit: int | None = None,
+        task_id: str | None = None,
+        backfill: BackfillImportNames | None = None,
     ) -> tuple[Run, bool]:
         """Create a run, unless one of this kind and ecosystem is running or paused.
 
@@ -71,6 +77,7 @@ class Runs:
             ecosystem: the ecosystem.
             limit: maximum number of packages that it publishes.
             task_id: id of the task that will execute it; by default a new one.
+            backfill: the options of a backfill.
 
         Returns:
             The current run, and whether it is new.
@@ -88,6 +95,8 @@ class Runs:
         }
         if limit is not None:
             fields["limit"] = limit
+        if backfill:
+            fields["backfill"] = backfill.model_dump_json()
         pairs = [part for pair in fields.items() for part in pair]
         found = await self._start(
             keys=[*keys(run_id), _current(kind, ecosystem), RUNS], args=[run_id, moment, *pairs]
@@ -268,7 +277,7 @@ def package_message(run: Run, item: Item) -> TaskMessage:
     """The task for one package of a run; its id is the same each time it is published."""
     request = item.request
     return TaskMessage(
-        task=EXTRACT,
+        task=EXTRACT_NAMES if isinstance(request, ExtractImportNames) else EXTRACT,
         task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{item.purl}/{request.sequence}")),
         kwargs=request.keywords(),
         queue=run.queue,
@@ -277,7 +286,17 @@ def package_message(run: Run, item: Item) -> TaskMessage:
 
 def pending_item(purl: Purl, entry: str) -> Item:
     """Build a pending package from its stored record."""
-    return Item(purl, ExtractPackage.parse(json.loads(entry.partition(" ")[2])))
+    keywords = json.loads(entry.partition(" ")[2])
+    arguments = ExtractImportNames if keywords.pop("task", EXTRACT) == EXTRACT_NAMES else None
+    return Item(purl, (arguments or ExtractPackage).parse(keywords))
+
+
+def pending_entry(item: Item) -> str:
+    """The arguments of a pending package as they are stored."""
+    keywords = item.request.keywords()
+    if isinstance(item.request, ExtractImportNames):
+        keywords["task"] = EXTRACT_NAMES
+    return json.dumps(keywords)
 
 
 def _current(kind: Kind, ecosystem: str) -> str:
@@ -322,5 +341,8 @@ def _decode(
         pending=pending,
         on_page=on_page,
         counts={name: int(facts.get(name, 0)) for name in COUNTERS},
+        backfill=BackfillImportNames.model_validate_json(options)
+        if (options := facts.get("backfill"))
+        else None,
         **values,
     )

@@ -98,6 +98,27 @@ class ExtractPackage(Arguments):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
+class ExtractImportNames(Arguments):
+    """Arguments of ``import_names.extract``."""
+
+    ecosystem: str
+    name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
+    version: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
+    """By default the latest version that the graph has."""
+    refresh: bool = False
+    """Read the names even if the graph or the cache has them."""
+    timeout: float | None = Field(None, gt=0, le=60)
+    """Seconds for reading them; by default ``IMPORT_NAMES_TIMEOUT``."""
+    run_id: str | None = Field(None, max_length=100)
+    """The backfill that counts the outcome."""
+    sequence: int = 0
+    """Number of the run's message for this package."""
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments as keywords, without defaults."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
 class AttributePackages(Arguments):
     """Arguments of ``vulnerabilities.attribute``."""
 
@@ -128,6 +149,21 @@ class IngestRegistry(UpdateRegistry):
 
     limit: int | None = Field(None, ge=1)
     """Maximum number of packages to add."""
+
+
+class BackfillImportNames(UpdateRegistry):
+    """Arguments of ``import_names.backfill``."""
+
+    limit: int = Field(100, ge=0)
+    """Maximum number of packages; 0: all."""
+    concurrency: int = Field(10, ge=1, le=1000)
+    """Maximum number of packages that are queued or in progress at once."""
+    timeout: float = Field(30, gt=0, le=60)
+    """Seconds for reading the names of one package."""
+    missing_only: bool = False
+    """Only packages whose names are a guess; by default also those of an older version."""
+    refresh: bool = False
+    """All packages, also those whose names are of the latest version."""
 
 
 class ProcessStream(Arguments):

@@ -1,4 +1,4 @@
-"""The public names of queues, and of the extraction task.
+"""The public names of queues, and of the tasks about one package.
 
 Other task names are defined next to the code that they start: those of runs in
 :mod:`ssc_ingest.runs.kinds`, those of maintenance in :mod:`ssc_ingest.control`. Other services use
@@ -8,6 +8,7 @@ these names, so they never change.
 from collections.abc import Iterable
 
 EXTRACT = "extraction.extract_package"
+EXTRACT_NAMES = "import_names.extract"
 
 CONTROL = "control"
 DEFAULT = "celery"

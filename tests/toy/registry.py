@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,13 +126,26 @@ class ToyRegistry:
         self.url = self._process.stdout.readline().strip()
         self._http = httpx.Client(base_url=self.url, trust_env=False)
 
-    def put(self, name: str, releases: dict[str, dict[str, str]]) -> None:
-        """Add a package with these releases: ``{"1": {"ball": ">= 1"}}`` has requirements."""
+    def put(
+        self,
+        name: str,
+        releases: dict[str, dict[str, str]],
+        imports: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Add a package with these releases: ``{"1": {"ball": ">= 1"}}`` has requirements.
+
+        ``imports``: the import names of some of them.
+        """
+        names = imports or {}
         moment = "2026-01-0{}T00:00:00Z"
         document = {
             "maker": "Lathe & Sons",
             "releases": {
-                version: {"released": moment.format(version), "requires": requires}
+                version: {
+                    "released": moment.format(version),
+                    "requires": requires,
+                    "imports": list(names.get(version, ())),
+                }
                 for version, requires in releases.items()
             },
         }

@@ -6,6 +6,8 @@ authors of an ecosystem. Its registry is :mod:`tests.toy.registry`.
 Metadata: one document per package has all versions and their requirements. Listing: names in
 alphabetical order, a page after a name. Feed: every change has a serial, a page after a serial.
 
+Import names: those of each version are in the document.
+
 Gone: 404. Politeness: no limits.
 """
 
@@ -62,6 +64,7 @@ class _Release(WireModel):
     released: AwareDatetime
     requires: dict[str, str] = Field(default_factory=dict)
     withdrawn: bool = False
+    imports: frozenset[str] = frozenset()
 
 
 class _Document(WireModel):
@@ -101,6 +104,7 @@ Wire = TypeVar("Wire", bound=WireModel)
 class Toy(Ecosystem):
     """The registry of toys."""
 
+    reads_import_names = True
     identity = Identity(
         name="toy",
         title="Toys",
@@ -184,18 +188,14 @@ class Toy(Ecosystem):
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the toy's document."""
         ref, expected, fetched_at = request.ref, request.expected, now()
-        url = self.endpoints.url("api", "packages", ref.registry_name)
-        try:
-            response = await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=request.etag)
-        except ResourceNotFound as error:
-            raise PackageNotFound(ref.purl, url=url) from error
+        response = await self._read(ref, etag=request.etag)
         if response.not_modified:
             return NotModified(fetched_at)
-        document = _parse(_Document, response)
-        if document.name != ref.registry_name or not document.releases:
-            raise MalformedMetadata(f"not a document of {ref.purl}", url=url)
+        document = _document(ref, response)
         if expected and document.serial < int(expected):
-            raise StaleAnswer(f"serial {document.serial}, but {expected} was announced", url=url)
+            raise StaleAnswer(
+                f"serial {document.serial}, but {expected} was announced", url=response.url
+            )
         versions = self._versions(ref, document)
         return Package(
             ref=ref,
@@ -206,6 +206,21 @@ class Toy(Ecosystem):
             fetched_at=fetched_at,
             etag=response.etag,
         )
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """Read them from the toy's document; other registries read the files of the version."""
+        response = await self._read(ref)
+        release = _document(ref, response).releases.get(version)
+        if release is None:
+            raise PackageNotFound(self.version_purl(ref, version), url=response.url)
+        return release.imports
+
+    async def _read(self, ref: PackageRef, *, etag: str | None = None) -> Response:
+        url = self.endpoints.url("api", "packages", ref.registry_name)
+        try:
+            return await self.client.get(url, max_bytes=MAX_DOCUMENT, etag=etag)
+        except ResourceNotFound as error:
+            raise PackageNotFound(ref.purl, url=url) from error
 
     def _versions(self, ref: PackageRef, document: _Document) -> tuple[Version, ...]:
         releases = {VersionName(name): release for name, release in document.releases.items()}
@@ -227,6 +242,13 @@ class Toy(Ecosystem):
     async def _page(self, kind: str, after: str, model: type[Wire]) -> Wire:
         url = self.endpoints.url("api", kind) + f"?after={after}"
         return _parse(model, await self.client.get(url, max_bytes=MAX_DOCUMENT))
+
+
+def _document(ref: PackageRef, response: Response) -> _Document:
+    document = _parse(_Document, response)
+    if document.name != ref.registry_name or not document.releases:
+        raise MalformedMetadata(f"not a document of {ref.purl}", url=response.url)
+    return document
 
 
 def _parse(model: type[Wire], response: Response) -> Wire:

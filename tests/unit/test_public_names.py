@@ -23,6 +23,7 @@ import typer.main
 from ssc_ingest.cli.checking import Check
 from ssc_ingest.cli.commands import (
     attribution,
+    import_names,
     jobs,
     migrate,
     schedules,
@@ -134,11 +135,13 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         *(StreamCounts, StreamReader, StreamStatus),
         *(Attributed, AuditReport, AffectedPackage, AffectedVersion),
         *(SyncFailure, SyncReport, SyncState),
+        import_names.ShownNames,
     ),
     "json_keys": lambda: json_keys(
         attribution._affected,
         attribution.affected,
         cache_command._document,
+        import_names._find_import,
         jobs.document,
         migrate._document,
         Run.document,

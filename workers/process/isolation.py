@@ -22,12 +22,14 @@ from structlog.contextvars import bound_contextvars
 
 from ssc_ingest.errors import IngestError
 from ssc_ingest.extraction.delivery import DeliveryHandler, log_fields
+from ssc_ingest.extraction.naming import NamesDeliveries
 from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.logs import configure
 from ssc_ingest.resources import open_resources
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT, EXTRACT_NAMES
 
 IDLE_TIMEOUT = 60.0
 """Seconds without work until the child is stopped."""
@@ -146,12 +148,15 @@ async def _serve() -> None:
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())
     async with open_resources(settings, locate(settings)) as resources:
-        handler = resources.delivery_handler()
+        handlers: dict[str, DeliveryHandler | NamesDeliveries] = {
+            EXTRACT: resources.delivery_handler(),
+            EXTRACT_NAMES: resources.names_deliveries(),
+        }
         _say({"type": READY})
         while line := await lines.get():
             message = TaskMessage.from_json(line)
             with bound_contextvars(**log_fields(message.task_id, message.kwargs)):
-                document = await _carry_out(handler, message)
+                document = await _carry_out(handlers[message.task], message)
             _say(document)
 
 
@@ -160,7 +165,9 @@ def _say(document: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _carry_out(handler: DeliveryHandler, message: TaskMessage) -> dict[str, Any]:
+async def _carry_out(
+    handler: DeliveryHandler | NamesDeliveries, message: TaskMessage
+) -> dict[str, Any]:
     try:
         result = await handler.handle(message, redelivered=True)
     except RedisError as error:

@@ -18,6 +18,7 @@ import structlog
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.extraction.delivery import DeliveryHandler
+from ssc_ingest.extraction.naming import NamesDeliveries
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import now
@@ -71,6 +72,7 @@ class Runtime:
 
     resources: Resources
     handler: DeliveryHandler
+    names: NamesDeliveries
     isolation: Isolation
 
     def __init__(self, settings: Settings, servers: Servers, *, hostname: str) -> None:
@@ -194,6 +196,7 @@ class Runtime:
             # Extraction works without this store.
             log.warning("store_unavailable", store=error.store, error=str(error))
         self.handler = self.resources.delivery_handler()
+        self.names = self.resources.names_deliveries()
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
         state = self.resources.state

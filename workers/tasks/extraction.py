@@ -1,37 +1,12 @@
 """``extraction.extract_package``: read one package from its registry and write it to the graph."""
 
-import asyncio
-import time
-from dataclasses import replace
 from typing import Any
 
-import structlog
 from celery import Task
-from celery.exceptions import Reject, Retry
-from redis.exceptions import RedisError
 
-from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
-from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
-from ssc_ingest.work.names import DEFAULT, EXTRACT, queue_name
-from ssc_ingest.work.retry import MAX_WAITING
+from ssc_ingest.work.names import EXTRACT
 from workers.app import app
-from workers.process.isolation import IsolationBusy, WorkerCrashed
-from workers.process.runtime import Runtime, Stopping
-
-REQUEUE_PAUSE = 1.0
-"""Seconds until a message returns to its queue if its state cannot be stored."""
-
-BUSY_PAUSE = 5.0
-"""Seconds until a suspicious task tries again to run alone."""
-
-log = structlog.get_logger(__name__)
-
-
-class WorkFailed(Exception):
-    """The work is a dead letter; the text has the reason and the id."""
+from workers.process.delivery import WorkFailed, delivered, execute
 
 
 @app.task(bind=True, name=EXTRACT, throws=(WorkFailed,))
@@ -41,81 +16,11 @@ def extract_package(self: Task, *args: Any, **kwargs: Any) -> str:  # type: igno
     Safe to repeat: packages, versions and requirements are matched by their purl.
     The keywords are those of :class:`ssc_ingest.work.arguments.ExtractPackage`.
     """
-    runtime = app.runtime
     request: Any = self.request
-    message = _message(request, args, kwargs)
-    returned = bool(request.delivery_info.get("redelivered"))
-    try:
-        result = runtime.run(_deliver(runtime, message, positional=bool(args), returned=returned))
-    except Stopping:
-        raise Reject("the worker stops", requeue=True) from None
-    except RedisError as error:
-        log.warning("state_unavailable", error=str(error))
-        time.sleep(REQUEUE_PAUSE)
-        raise Reject(str(error), requeue=True) from error
-    match result:
-        case Delayed():
-            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
-        case GaveUp():
-            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
-        case Done():
-            return result.summary
-
-
-def _message(request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
-    """The delivered message; the headers from ``attempts`` on are ours."""
-    return TaskMessage(
-        task=EXTRACT,
-        task_id=request.id,
-        kwargs={**kwargs, **({"args": list(args)} if args else {})},
-        # A message from another program may have none.
-        queue=request.delivery_info.get("routing_key") or DEFAULT,
-        attempts=request.get("attempts") or 0,
-        since=request.get("since"),
-        progress=Progress.decode(request.get("progress")),
-        failures=Failure.decode(request.get("failures")),
-        published_at=request.get(PUBLISHED),
+    return execute(
+        app.runtime,
+        app.runtime.handler,
+        delivered(EXTRACT, request, args, kwargs),
+        urgency="urgent",
+        returned=bool(request.delivery_info.get("redelivered")),
     )
-
-
-async def _deliver(
-    runtime: Runtime, message: TaskMessage, *, positional: bool, returned: bool
-) -> Result:
-    """Execute the task, alone if it is suspicious; forward it if it is from the default queue.
-
-    ``returned``: the message returned to its queue before, possibly during its execution.
-    """
-    ecosystem = message.kwargs.get("ecosystem")
-    state = runtime.resources.state
-    if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
-        await state.queues.publish([message.moved_to(queue_name(ecosystem, "urgent"))])
-        return Done(summary=f"forwarded to {ecosystem}.urgent")
-    if positional:
-        error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
-        return await runtime.handler.give_up(message, error)
-    count = await state.deliveries.begin(message.task_id)
-    try:
-        if count < SUSPICIOUS:
-            result = await runtime.handler.handle(message, redelivered=returned)
-        else:
-            log.warning("delivered_again", deliveries=count)
-            runtime.resources.metrics.redelivered()
-            result = await runtime.isolation.execute(message)
-    except IsolationBusy as error:
-        # Still suspicious: its count stays.
-        log.info("waits_to_run_alone", reason=str(error))
-        since = message.since or time.time()
-        if time.time() - since >= MAX_WAITING:
-            return await runtime.handler.give_up(message, error)
-        recorder = runtime.handler.recorder
-        return await recorder.delay(replace(message, since=since), BUSY_PAUSE, error)
-    except WorkerCrashed as error:
-        result = await runtime.handler.give_up(message, error)
-    except (RedisError, asyncio.CancelledError):
-        await state.deliveries.end(message.task_id)  # the message returns in order
-        raise
-    except Exception as error:
-        log.exception("unexpected_error")
-        result = await runtime.handler.give_up(message, error)
-    await state.deliveries.end(message.task_id)
-    return result

@@ -22,7 +22,7 @@ from ssc_ingest.runs.engine import Engine
 from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.lease import LeaseLost
 from ssc_ingest.runs.model import Run
-from ssc_ingest.work.arguments import IngestRegistry
+from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
@@ -158,9 +158,14 @@ async def _accept(
     if request.run_id:
         return await control.get(request.run_id), True
     limit = request.limit if isinstance(request, IngestRegistry) else None
+    backfill = request if isinstance(request, BackfillImportNames) else None
+    if backfill:
+        limit = backfill.limit or None
     if budget:
         limit = budget(resources.ecosystems[request.ecosystem].endpoints, resources.settings)
-    run, is_new = await control.begin(kind, request.ecosystem, limit=limit, task_id=message.task_id)
+    run, is_new = await control.begin(
+        kind, request.ecosystem, limit=limit, task_id=message.task_id, backfill=backfill
+    )
     if not is_new:
         log.info("run_is_under_way", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
     return run, is_new

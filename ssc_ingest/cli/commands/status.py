@@ -250,18 +250,19 @@ def _print(
         out.print()
         out.print(
             output.table(
-                ["freshness", "read in 24 h", "newest", "re-checked"],
+                ["freshness", "read in 24 h", "newest", "re-checked", "guessed names"],
                 [
                     (
                         name,
                         output.number(count.read_last_day),
                         output.age(count.newest),
                         "never" if days is None else f"every {output.duration(days * DAY)}",
+                        output.number(count.packages - count.named),
                     )
                     for name, count in counts.items()
                     for days in [looks[name]]
                 ],
-                right=["read in 24 h"],
+                right=["read in 24 h", "guessed names"],
                 whole=["re-checked"],
             )
         )

@@ -37,6 +37,8 @@ VERSIONS, REQUIREMENTS = 12, 25
 class Scripted(PyPI):
     """A registry with one package."""
 
+    reads_import_names = False
+
     async def fetch(self, *_: Any, **__: Any) -> Package:
         """Read the package ``large``."""
         ref = self.ref("large")
@@ -58,11 +60,6 @@ class Scripted(PyPI):
             latest=versions[-1].name,
             fetched_at=datetime.now(UTC),
         )
-
-    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """The name."""
-        del version
-        return (package.ref.name,)
 
 
 @pytest.fixture

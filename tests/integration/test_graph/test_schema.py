@@ -59,6 +59,8 @@ async def test_every_label_gets_its_indexes(
         label=bare_label,
     )
     assert found == [
+        {"key": "import_names", "state": "ONLINE", "is_unique": False},
+        {"key": "import_names_from", "state": "ONLINE", "is_unique": False},
         {"key": "moment", "state": "ONLINE", "is_unique": False},
         {"key": "name", "state": "ONLINE", "is_unique": False},
         {"key": "purl", "state": "ONLINE", "is_unique": True},
@@ -86,7 +88,7 @@ async def test_a_graph_without_purls_is_refused(
     with pytest.raises(ConfigurationError, match=r"'Requests'.*`ssc-ingest migrate`"):
         await ensure_schema(driver, [bare_label])
 
-    assert len(await missing_indexes(driver, [bare_label])) == 4
+    assert len(await missing_indexes(driver, [bare_label])) == 6
 
 
 async def test_two_packages_with_one_purl_are_refused(

@@ -21,8 +21,9 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import keys
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from ssc_ingest.work.arguments import BackfillImportNames
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import queue_names
+from ssc_ingest.work.names import EXTRACT_NAMES, queue_names
 from tests.integration.test_runs.registry import Content, Scripted
 
 
@@ -35,6 +36,7 @@ class Bench:
         self.runs = resources.state.runs
         self.content = content
         self.handler = resources.delivery_handler()
+        self.names = resources.names_deliveries()
         self._broker = broker
 
     def set(self, **settings: Any) -> None:
@@ -42,10 +44,13 @@ class Bench:
         changed = self.resources.settings.model_copy(update=settings)
         self.resources = replace(self.resources, settings=changed)
         self.handler = self.resources.delivery_handler()
+        self.names = self.resources.names_deliveries()
 
-    async def start(self, kind: Kind, limit: int | None = None) -> Run:
+    async def start(
+        self, kind: Kind, limit: int | None = None, backfill: BackfillImportNames | None = None
+    ) -> Run:
         """Start a new run."""
-        run, is_new = await self.runs.start(kind, "pypi", limit=limit)
+        run, is_new = await self.runs.start(kind, "pypi", limit=limit, backfill=backfill)
         assert is_new
         return run
 
@@ -79,13 +84,17 @@ class Bench:
                 )
         return found
 
+    async def handle(self, message: TaskMessage) -> Result:
+        """Execute one task."""
+        if message.task == EXTRACT_NAMES:
+            return await self.names.handle(message)
+        return await self.handler.handle(message, redelivered=False)
+
     async def work(self) -> list[Result]:
         """Execute all queued tasks, and those that become due at once."""
         results = []
         while messages := await self.messages():
-            results += await asyncio.gather(
-                *(self.handler.handle(message, redelivered=False) for message in messages)
-            )
+            results += await asyncio.gather(*map(self.handle, messages))
         return results
 
     async def until(self, run: Run, condition: Callable[[Run], bool]) -> None:

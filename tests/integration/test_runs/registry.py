@@ -10,7 +10,7 @@ from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.models import Package, Version, VersionName
+from ssc_ingest.models import Package, PackageRef, Version, VersionName
 
 
 class NamesAgain(NamesPage):
@@ -45,6 +45,10 @@ class Content:
     """Whether the listing says that it names packages again."""
     asked: dict[str, list[str]] = field(default_factory=dict)
     """Versions of each package that were last asked for, the oldest first."""
+    imported: dict[str, frozenset[str] | Exception] = field(default_factory=dict)
+    """Import names of packages, or what reading them raises; none of all others."""
+    named: list[str] = field(default_factory=list)
+    """Packages whose import names were read, in that order."""
     fetched: list[str] = field(default_factory=list)
     """Packages in the order in which they were asked for."""
     listings: int = 0
@@ -59,7 +63,7 @@ class Content:
 class Scripted(PyPI):
     """PyPI's names and versions, with scripted contents."""
 
-    reads_import_names = True
+    reads_import_names = False
 
     def __init__(self, client: RegistryClient, endpoints: Endpoints, content: Content) -> None:
         super().__init__(client, endpoints)
@@ -131,7 +135,17 @@ class Scripted(PyPI):
             etag=content.etags.get(name),
         )
 
-    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """The name."""
+
+class Named(Scripted):
+    """The same, with scripted import names."""
+
+    reads_import_names = True
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """Read the scripted names."""
         del version
-        return (package.ref.name,)
+        self.content.named.append(ref.registry_name)
+        found = self.content.imported.get(ref.registry_name, frozenset())
+        if isinstance(found, Exception):
+            raise found
+        return found

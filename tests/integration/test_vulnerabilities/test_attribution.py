@@ -42,6 +42,8 @@ THING = Purl("pkg:pypi/thing")
 class Scripted(PyPI):
     """A registry with one package; a test sets its versions."""
 
+    reads_import_names = False
+
     versions: tuple[str, ...] = ("1.0", "2.0")
 
     async def fetch(self, *_: Any, **__: Any) -> Package:
@@ -64,11 +66,6 @@ class Scripted(PyPI):
             latest=versions[-1].name,
             fetched_at=datetime.now(UTC),
         )
-
-    async def import_names(self, package: Package, version: VersionName) -> tuple[str, ...]:
-        """The import name."""
-        del version
-        return (package.ref.name,)
 
 
 @pytest.fixture

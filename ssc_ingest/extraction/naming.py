@@ -1,0 +1,170 @@
+"""One delivery of a task ``import_names.extract``, from its arguments to its outcome.
+
+A package never waits for its import names, so a failure is counted and logged, not kept as a dead
+letter: the package keeps the names that it has, and a backfill tries again.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+from redis.exceptions import RedisError
+
+from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.errors import (
+    DeadlineExceeded,
+    IngestError,
+    InvalidArguments,
+    MalformedMetadata,
+    RegistryError,
+)
+from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
+from ssc_ingest.import_names.naming import Named, Naming
+from ssc_ingest.metrics import Metrics
+from ssc_ingest.models import Outcome, PackageRef, now
+from ssc_ingest.runs.store import Runs
+from ssc_ingest.work.arguments import ExtractImportNames
+from ssc_ingest.work.dead_letters import DeadLetters
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import queue_name
+from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.retry import Again, decide
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "named": Outcome.EXTRACTED,
+    "without_names": Outcome.EXTRACTED,
+    "unchanged": Outcome.UNCHANGED,
+    "absent": Outcome.MISSING,
+}
+"""The outcomes by which a run counts its packages."""
+
+log = structlog.get_logger(__name__)
+
+
+class NamesDeliveries:
+    """Handles all deliveries of one process.
+
+    Args:
+        naming: reads and writes names.
+        runs: counts the outcomes of backfills.
+        queues: for later attempts.
+        dead_letters: for calls with invalid arguments.
+        metrics: of the process.
+        max_attempts: failed attempts after which the names are left to a backfill.
+    """
+
+    def __init__(
+        self,
+        naming: Naming,
+        runs: Runs,
+        queues: Queues,
+        dead_letters: DeadLetters,
+        metrics: Metrics,
+        *,
+        max_attempts: int,
+    ) -> None:
+        self._naming = naming
+        self._runs = runs
+        self._queues = queues
+        self._dead_letters = dead_letters
+        self._metrics = metrics
+        self._max_attempts = max_attempts
+
+    async def handle(self, message: TaskMessage, *, redelivered: bool = False) -> Result:
+        """Execute one delivery. Safe to repeat.
+
+        Raises:
+            RedisError: the state cannot be stored; return the message to its queue.
+            asyncio.CancelledError: the process stops; return the message to its queue.
+        """
+        del redelivered  # a repetition finds the names in the graph or the cache
+        try:
+            request, ref = self._read(message)
+        except InvalidArguments as error:
+            return await self._refuse(message, error)
+        if unknown := ExtractImportNames.unknown(dict(message.kwargs)):
+            log.warning("unknown_arguments", names=unknown)
+        if request.run_id and not await self._runs.wants(
+            request.run_id, ref.purl, request.sequence
+        ):
+            return Done(summary="the run has finished with this package")
+        try:
+            named = await self._naming.name(
+                ref,
+                request.version,
+                refresh=request.refresh,
+                seconds=request.timeout,
+                urgent=message.queue == queue_name(ref.ecosystem, "urgent"),
+            )
+        except RedisError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure is decided here
+            return await self._failed(message, error)
+        await self._ended(request, ref, named)
+        return Done(summary=f"{named.outcome}, {len(named.names)} names")
+
+    async def give_up(self, message: TaskMessage, error: BaseException) -> Result:
+        """Count a failure that no attempt can change; only a wrong call is a dead letter."""
+        if isinstance(error, InvalidArguments):
+            return await self._refuse(message, error)
+        try:
+            request, ref = self._read(message)
+        except InvalidArguments as invalid:
+            return await self._refuse(message, invalid)
+        kind = "download_errors" if _is_download(error) else "processing_errors"
+        self._metrics.import_names_read(ref.ecosystem, kind.removesuffix("s"))
+        if request.run_id:
+            counts = {kind: 1}
+            await self._runs.end(request.run_id, ref.purl, request.sequence, Outcome.FAILED, counts)
+        return Done(summary=f"{type(error).__name__}: the names stay as they are")
+
+    @staticmethod
+    def _read(message: TaskMessage) -> tuple[ExtractImportNames, PackageRef]:
+        request = ExtractImportNames.parse(dict(message.kwargs))
+        return request, ecosystem(request.ecosystem).ref(request.name)
+
+    async def _refuse(self, message: TaskMessage, error: InvalidArguments) -> GaveUp:
+        letter = await self._dead_letters.add(message, error, now=now())
+        return GaveUp(dead_letter=letter, error_type=type(error).__name__, error=str(error))
+
+    async def _ended(self, request: ExtractImportNames, ref: PackageRef, named: Named) -> None:
+        self._metrics.import_names_read(ref.ecosystem, named.outcome)
+        if request.run_id:
+            counts = {"requests": named.requests}
+            if named.outcome == "without_names":
+                counts["without_names"] = 1
+            await self._runs.end(
+                request.run_id, ref.purl, request.sequence, OUTCOMES[named.outcome], counts
+            )
+
+    async def _failed(self, message: TaskMessage, error: Exception) -> Result:
+        since = message.since or time.time()
+        decision = decide(
+            error,
+            attempts=message.attempts,
+            max_attempts=self._max_attempts,
+            waited=time.time() - since,
+        )
+        facts = {"error_type": type(error).__name__, "error": str(error)}
+        if isinstance(decision, Again):
+            log.debug("import_names_delayed", seconds=round(decision.seconds, 1), **facts)
+            later = replace(
+                message,
+                attempts=message.attempts + decision.counted,
+                since=time.time() if decision.restart_deadline else since,
+            )
+            await self._queues.delay(later, decision.seconds)
+            return Delayed(seconds=decision.seconds, **facts)
+        if isinstance(error, IngestError):
+            log.warning("import_names_unread", reason=decision.reason, **facts)
+        else:
+            log.error("unexpected_error", exc_info=error)
+        return await self.give_up(message, error)
+
+
+def _is_download(error: BaseException) -> bool:
+    """Whether the files could not be read, and not: whether they were wrong."""
+    if isinstance(error, MalformedMetadata):
+        return False
+    return isinstance(error, RegistryError | DeadlineExceeded)

@@ -1,0 +1,137 @@
+"""Import names with real workers: beside extractions, in a backfill that is killed, in commands."""
+
+import asyncio
+import re
+from itertools import product
+from typing import Any
+
+import pytest
+
+from ssc_ingest.resources import State
+from ssc_ingest.runs.model import Run
+from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.test_runs import CommandLine, run  # noqa: F401 - a fixture
+from tests.conftest import Cypher
+from tests.toy.registry import ToyRegistry
+
+TOYS = [f"toy-{first}{second}" for first, second in product("abcdefghij", repeat=2)]
+
+FORGET = """
+MATCH (p:ToyPackage) SET p.import_names = [replace(p.name, '-', '_')] REMOVE p.import_names_from
+"""
+"""Only guesses are left, as after an upgrade."""
+
+
+def named(cypher: Cypher) -> int:
+    """Number of toys whose names were read."""
+    (row,) = cypher("MATCH (p:ToyPackage) RETURN count(p.import_names_from) AS n")
+    return int(row["n"])
+
+
+async def all_named(cypher: Cypher, count: int) -> None:
+    """Wait until the names of this number of toys were read."""
+
+    async def are_named() -> bool:
+        return named(cypher) >= count
+
+    await eventually(are_named)
+
+
+async def run_of(state: State, task_id: str) -> Run:
+    """The run that this task started."""
+    return next(each for each in await state.runs.newest() if each.task_id == task_id)
+
+
+@pytest.mark.usefixtures("plugin")
+async def test_a_backfill_whose_workers_are_killed_ends_complete(
+    fleet: Fleet, toys: ToyRegistry, state: State, cypher: Cypher
+) -> None:
+    """Three workers are killed in the middle; each package is counted once."""
+    for name in TOYS:
+        toys.put(name, {"1": {}}, imports={"1": [name.replace("-", ".")]})
+    worker = fleet.start()
+    fleet.send("ingestion.ingest", ecosystem="toy")
+    await all_named(cypher, len(TOYS))
+    await state.cache.flushdb()
+    cypher(FORGET)
+
+    task_id = fleet.send("import_names.backfill", ecosystem="toy", limit=0, concurrency=4)
+    for number, done in enumerate((10, 30, 50)):
+        await all_named(cypher, done)
+        worker.kill()
+        backfill = await run_of(state, task_id)
+        assert not backfill.ended
+        await state.redis.delete(f"run:{backfill.id}:lease")  # it would expire after a minute
+        worker = fleet.start(name=f"worker{number}@test")
+        fleet.send("runs.sweep")
+
+    async def has_ended() -> bool:
+        return (await run_of(state, task_id)).ended
+
+    await eventually(has_ended)
+    ended = await run_of(state, task_id)
+    assert (ended.state, ended.metrics()["packages_processed"]) == ("finished", len(TOYS))
+    assert ended.metrics()["errors"] == 0
+    assert named(cypher) == len(TOYS)
+    rows = cypher("MATCH (p:ToyPackage {name: 'toy-aa'}) RETURN p.import_names AS names")
+    assert rows == [{"names": ["toy.aa"]}]
+    assert await state.dead_letters.count() == 0
+
+
+async def test_import_names_on_the_command_line(
+    run: CommandLine,  # noqa: F811
+    fleet: Fleet,
+    toys: ToyRegistry,
+    cypher: Cypher,
+) -> None:
+    """Shown, read on request, found, and read for all packages with a summary."""
+    toys.put("truck", {"1": {}, "2": {}}, imports={"1": ["old.truck"], "2": ["truck", "truck.x"]})
+    fleet.start()
+    await run("extract", "pkg:toy/truck", "pkg:toy/ball", "--wait")
+    await all_named(cypher, 2)
+
+    shown = await run.json("import-names", "show", "pkg:toy/truck")
+    assert shown == {
+        "purl": "pkg:toy/truck",
+        "import_names": ["truck", "truck.x"],
+        "import_names_from": "2",
+        "import_names_guessed": False,
+    }
+    shown = await run.json("import-names", "show", "pkg:toy/truck@1")
+    assert shown["import_names"] == ["old.truck"]
+    (row,) = cypher("MATCH (v:Version {purl: 'pkg:toy/truck@1'}) RETURN v.import_names AS names")
+    assert row == {"names": ["old.truck"]}
+    text, _ = await run("import-names", "show", "pkg:toy/truck@1")
+    assert "old.truck" in text
+    _, error = await run("import-names", "show", "pkg:toy/kite", returncode=1)
+    assert "not in the graph" in error
+
+    await found(run, "truck.x", ["pkg:toy/truck"])
+    text, _ = await run("find-import", "nothing", "--ecosystem", "toy", returncode=1)
+    assert "no package in the graph is imported as nothing" in text
+
+    cypher(FORGET)
+    text, _ = await run("show", "pkg:toy/truck")
+    assert "a guess" in text
+    text, _ = await run("import-names", "backfill", "toy")
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    assert lines[:6] == [
+        "import names of toy",
+        "succeeded 1",
+        "without imports 1",
+        "download errors 0",
+        "processing errors 0",
+        "total 2",
+    ]
+    assert re.fullmatch(r"total time .+", lines[6])
+    assert re.fullmatch(r"average per package \d+\.\d{3} s", lines[7])
+
+
+async def found(run: CommandLine, name: str, purls: list[Any]) -> None:  # noqa: F811
+    """Wait until the index, which follows the graph, finds these packages."""
+    async with asyncio.timeout(60):
+        while True:
+            process = run.start("find-import", name, "--json")
+            out, _ = await asyncio.to_thread(process.communicate)
+            if all(purl in out for purl in purls):
+                return

@@ -1,0 +1,143 @@
+"""One delivery of a task about a package, as Celery needs it: the message, its end, its isolation.
+
+The tasks are ``extraction.extract_package`` and ``import_names.extract``.
+"""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any, Protocol
+
+import structlog
+from celery.exceptions import Reject, Retry
+from redis.exceptions import RedisError
+
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
+from ssc_ingest.work.deliveries import SUSPICIOUS
+from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
+from ssc_ingest.work.names import DEFAULT, queue_name
+from ssc_ingest.work.retry import MAX_WAITING
+from workers.process.isolation import IsolationBusy, WorkerCrashed
+from workers.process.runtime import Runtime, Stopping
+
+REQUEUE_PAUSE = 1.0
+"""Seconds until a message returns to its queue if its state cannot be stored."""
+
+BUSY_PAUSE = 5.0
+"""Seconds until a suspicious task tries again to run alone."""
+
+log = structlog.get_logger(__name__)
+
+
+class WorkFailed(Exception):
+    """The work is a dead letter; the text has the reason and the id."""
+
+
+class Handler(Protocol):
+    """Executes the deliveries of one task."""
+
+    async def handle(self, message: TaskMessage, *, redelivered: bool) -> Result:
+        """Execute one delivery."""
+
+    async def give_up(self, message: TaskMessage, error: BaseException) -> Result:
+        """Record the failure of a task that cannot be executed at all."""
+
+
+def execute(
+    runtime: Runtime,
+    handler: Handler,
+    message: TaskMessage,
+    *,
+    urgency: str,
+    returned: bool,
+) -> str:
+    """Execute one delivery in the event loop of the process, and end it as Celery expects.
+
+    Args:
+        runtime: of the process.
+        handler: of the task.
+        message: the delivered message.
+        urgency: of a call that came through the default queue.
+        returned: the message returned to its queue before, possibly during its execution.
+
+    Raises:
+        Reject: the message returns to its queue.
+        Retry: a later attempt waits in the delayed set.
+        WorkFailed: the task is a dead letter.
+    """
+    try:
+        result = runtime.run(_deliver(runtime, handler, message, urgency, returned=returned))
+    except Stopping:
+        raise Reject("the worker stops", requeue=True) from None
+    except RedisError as error:
+        log.warning("state_unavailable", error=str(error))
+        time.sleep(REQUEUE_PAUSE)
+        raise Reject(str(error), requeue=True) from error
+    match result:
+        case Delayed():
+            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+        case GaveUp():
+            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
+        case Done():
+            return result.summary
+
+
+def delivered(
+    task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TaskMessage:
+    """The delivered message; the headers from ``attempts`` on are ours."""
+    return TaskMessage(
+        task=task,
+        task_id=request.id,
+        kwargs={**kwargs, **({"args": list(args)} if args else {})},
+        # A message from another program may have none.
+        queue=request.delivery_info.get("routing_key") or DEFAULT,
+        attempts=request.get("attempts") or 0,
+        since=request.get("since"),
+        progress=Progress.decode(request.get("progress")),
+        failures=Failure.decode(request.get("failures")),
+        published_at=request.get(PUBLISHED),
+    )
+
+
+async def _deliver(
+    runtime: Runtime, handler: Handler, message: TaskMessage, urgency: str, *, returned: bool
+) -> Result:
+    """Execute the task, alone if it is suspicious; forward it if it is from the default queue."""
+    ecosystem = message.kwargs.get("ecosystem")
+    state = runtime.resources.state
+    if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
+        queue = queue_name(ecosystem, urgency)
+        await state.queues.publish([message.moved_to(queue)])
+        return Done(summary=f"forwarded to {queue}")
+    if "args" in message.kwargs:
+        error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
+        return await handler.give_up(message, error)
+    count = await state.deliveries.begin(message.task_id)
+    try:
+        if count < SUSPICIOUS:
+            result = await handler.handle(message, redelivered=returned)
+        else:
+            log.warning("delivered_again", deliveries=count)
+            runtime.resources.metrics.redelivered()
+            result = await runtime.isolation.execute(message)
+    except IsolationBusy as error:
+        # Still suspicious: its count stays.
+        log.info("waits_to_run_alone", reason=str(error))
+        since = message.since or time.time()
+        if time.time() - since >= MAX_WAITING:
+            return await handler.give_up(message, error)
+        await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
+        return Delayed(seconds=BUSY_PAUSE, error_type=type(error).__name__, error=str(error))
+    except WorkerCrashed as error:
+        result = await handler.give_up(message, error)
+    except (RedisError, asyncio.CancelledError):
+        await state.deliveries.end(message.task_id)  # the message returns in order
+        raise
+    except Exception as error:
+        log.exception("unexpected_error")
+        result = await handler.give_up(message, error)
+    await state.deliveries.end(message.task_id)
+    return result
