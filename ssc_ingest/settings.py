@@ -156,8 +156,9 @@ class Settings(BaseSettings):
     """Maximum number of import names of a package; the top-level ones are kept."""
     import_names_timeout: float = Field(30, gt=0, le=60)
     """Time limit in seconds for reading the import names of one version."""
-    import_names_of_versions: bool = False
-    """Whether the import names of all new versions are read, not only of the latest one."""
+    import_names_read: Literal["latest", "all", "none"] = "latest"
+    """Versions whose files are read for import names after an extraction: the latest one, all new
+    ones, or none. Backfills and requests for single packages always read."""
     updates_add_packages: bool = False
     """Whether updates also add packages that the graph lacks; ingestions always do."""
     staleness_budget: float = Field(0.05, ge=0, le=1)

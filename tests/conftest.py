@@ -153,6 +153,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         None,
         data_dir=tmp_path_factory.mktemp("data"),
         cache_dir=tmp_path_factory.mktemp("cache"),
+        import_names_read="none",  # the tests of import names turn it on
     )
 
 

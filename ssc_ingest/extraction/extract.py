@@ -24,7 +24,7 @@ from ssc_ingest.graph.reader import GraphReader, PackageState
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
-from ssc_ingest.import_names.rules import select
+from ssc_ingest.import_names.policy import NamesPolicy
 from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import ExtractPackage
@@ -101,8 +101,7 @@ class Extractor:
         writer: GraphWriter,
         not_found: NegativeCache,
         rereading: Rereading,
-        most_names: int,
-        names_of_versions: bool,
+        names: NamesPolicy,
         edge_order: EdgeOrder,
         attributor: Attributor,
         cache: Redis,
@@ -113,8 +112,7 @@ class Extractor:
         self._writer = writer
         self._not_found = not_found
         self._rereading = rereading
-        self._most_names = most_names
-        self._names_of_versions = names_of_versions
+        self._names = names
         self._edge_order = edge_order
         self._attributor = attributor
         self._cache = cache
@@ -184,10 +182,13 @@ class Extractor:
                     ref=ref,
                     outcome=Outcome.EXTRACTED,
                     counts=await self._count_all(ref),
-                    unnamed=_unnamed(ecosystem, state),
+                    unnamed=self._unread_names(ecosystem, state),
                 )
-            unnamed = _unnamed(ecosystem, state) if attempt.requested else ()
-            return Extracted(ref=ref, outcome=Outcome.PRESENT, unnamed=unnamed)
+            return Extracted(
+                ref=ref,
+                outcome=Outcome.PRESENT,
+                unnamed=self._unread_names(ecosystem, state, named=attempt.requested),
+            )
         # A named package, or one from the registry's feed, is requested again.
         known_missing = not is_read and await self._not_found.contains(ref.purl)
         if known_missing and not attempt.requested and not arguments.refresh:
@@ -218,11 +219,11 @@ class Extractor:
                 ref=ref,
                 outcome=Outcome.EXTRACTED if wrote else Outcome.UNCHANGED,
                 counts=counts,
-                unnamed=_unnamed(ecosystem, state) if state and attempt.requested else (),
+                unnamed=self._unread_names(ecosystem, state, named=attempt.requested),
             )
         found = replace(
             found,
-            import_names=select(found.import_names, self._most_names).names,
+            import_names=self._names.stored(found.import_names),
             guessed_import_name=ecosystem.fallback_import_name(ref),
         )
         extracted = await self._write(found, edges, ecosystem, attempt, state, unasked=unasked)
@@ -308,6 +309,7 @@ class Extractor:
         # The others have been attributed when they were new, and since then with their advisories.
         known = state.known | state.unknown if state else frozenset()
         new = {version.name for version in package.versions} - known
+        named = state.names_from if state else None
         looked_up = await self._attributor.look_up(package.ref, new)
         outcome = await self._writer.write(
             package,
@@ -332,23 +334,21 @@ class Extractor:
             ref=package.ref,
             outcome=Outcome.EXTRACTED,
             counts=counts,
-            unnamed=self._to_name(ecosystem, package, state, new),
+            unnamed=self._names.unread(
+                ecosystem,
+                latest=package.latest,
+                names_from=package.latest if package.import_names else named,
+                new=new,
+            ),
         )
 
-    def _to_name(
-        self,
-        ecosystem: Ecosystem,
-        package: Package,
-        state: PackageState | None,
-        new: Collection[VersionName],
+    def _unread_names(
+        self, ecosystem: Ecosystem, state: PackageState | None, *, named: bool = True
     ) -> tuple[VersionName | None, ...]:
-        """The latest version, if no names are known of it; new ones, if a setting says so."""
-        latest, known = package.latest, state.names_from if state else None
-        if not ecosystem.reads_import_names or latest is None:
+        """The names that are still to be read of a package without news, if a caller named it."""
+        if state is None or not named:
             return ()
-        others = sorted(set(new) - {latest}) if self._names_of_versions else ()
-        is_named = package.import_names or known == latest
-        return tuple(others) if is_named else (None, *others)
+        return self._names.unread(ecosystem, latest=state.latest, names_from=state.names_from)
 
     async def _count_all(self, ref: PackageRef) -> Counts:
         """The counts of a package that was new when this task started."""
@@ -370,9 +370,3 @@ class Extractor:
             return []
         # Verbatim, because the service that owns the parent compares this text with its own.
         return [ParentEdge(parent_id, arguments.constraints or ANY_VERSION)]
-
-
-def _unnamed(ecosystem: Ecosystem, state: PackageState) -> tuple[None, ...]:
-    """The latest version in the graph, if the package's import names are not of it."""
-    is_named = state.latest in {None, state.names_from}
-    return () if is_named or not ecosystem.reads_import_names else (None,)

@@ -24,6 +24,7 @@ class NamesReader:
         metrics: counts the names that are left out.
         most: maximum names of a version.
         timeout: seconds for reading one version, unless a caller sets less or more.
+        longest: the most that a caller can set.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class NamesReader:
         *,
         most: int,
         timeout: float,
+        longest: float,
     ) -> None:
         self._ecosystems = ecosystems
         self._cache = cache
         self._metrics = metrics
         self._most = most
         self._timeout = timeout
+        self._longest = longest
 
     async def read(
         self,
@@ -62,7 +65,7 @@ class NamesReader:
             MalformedMetadata: every name has characters that no reader can search for.
             RegistryError: see :meth:`Ecosystem.read_import_names`.
         """
-        limit = seconds or self._timeout
+        limit = min(seconds or self._timeout, self._longest)
         try:
             async with asyncio.timeout(limit):
                 return await self._cache.get(

@@ -30,6 +30,7 @@ from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import DocumentCache
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.import_names.naming import Naming
+from ssc_ingest.import_names.policy import NamesPolicy
 from ssc_ingest.import_names.reading import NamesReader
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.fleet_metrics import REFRESH_EVERY, FleetMetrics
@@ -99,8 +100,7 @@ class Resources:
             writer=self.writer,
             not_found=self.state.not_found,
             rereading=self.state.rereading,
-            most_names=self.settings.import_names_max,
-            names_of_versions=self.settings.import_names_of_versions,
+            names=NamesPolicy(self.settings.import_names_max, self.settings.import_names_read),
             edge_order=self.state.edge_order,
             attributor=self.attributor,
             cache=self.state.cache,
@@ -135,7 +135,8 @@ class Resources:
             ImportNamesCache(self.state.cache),
             self.metrics,
             most=settings.import_names_max,
-            timeout=settings.import_names_timeout,
+            timeout=min(settings.import_names_timeout, settings.task_timeout),
+            longest=settings.task_timeout,
         )
         return Naming(self.ecosystems, ImportNamesGraph(self.driver), self.writer, reader)
 

@@ -115,6 +115,7 @@ class Fleet:
             "SHUTDOWN_GRACE": "2",
             "JOB_MAX_REQUESTS": "100000",
             "METRICS_PORT": "0",
+            "IMPORT_NAMES_READ": "none",  # the tests of import names turn it on
             "PYTHONWARNINGS": "ignore",
         }
         self.streams = servers.stream(0)

@@ -49,6 +49,7 @@ async def test_a_backfill_whose_workers_are_killed_ends_complete(
     """Three workers are killed in the middle; each package is counted once."""
     for name in TOYS:
         toys.put(name, {"1": {}}, imports={"1": [name.replace("-", ".")]})
+    fleet.environment["IMPORT_NAMES_READ"] = "latest"
     worker = fleet.start()
     fleet.send("ingestion.ingest", ecosystem="toy")
     await all_named(cypher, len(TOYS))
@@ -86,6 +87,7 @@ async def test_import_names_on_the_command_line(
 ) -> None:
     """Shown, read on request, found, and read for all packages with a summary."""
     toys.put("truck", {"1": {}, "2": {}}, imports={"1": ["old.truck"], "2": ["truck", "truck.x"]})
+    fleet.environment["IMPORT_NAMES_READ"] = "latest"
     fleet.start()
     await run("extract", "pkg:toy/truck", "pkg:toy/ball", "--wait")
     await all_named(cypher, 2)

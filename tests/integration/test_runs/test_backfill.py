@@ -24,7 +24,7 @@ async def names(bench: Bench) -> Bench:
     named = Named(pypi.client, pypi.endpoints, bench.content)
     ecosystems = {**bench.resources.ecosystems, "pypi": named}
     bench.resources = replace(bench.resources, ecosystems=ecosystems)
-    bench.set()
+    bench.set(import_names_read="latest")
     return bench
 
 

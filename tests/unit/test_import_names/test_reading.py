@@ -43,7 +43,7 @@ def reader(registry: Registry, metrics: Metrics, *, most: int = 10) -> NamesRead
     """A reader of that registry."""
     ecosystems: Any = {"pypi": registry}
     cache: Any = NoCache()
-    return NamesReader(ecosystems, cache, metrics, most=most, timeout=30)
+    return NamesReader(ecosystems, cache, metrics, most=most, timeout=30, longest=60)
 
 
 async def test_names_are_cleaned_and_counted() -> None:
