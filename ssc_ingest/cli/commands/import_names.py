@@ -166,24 +166,27 @@ async def _names(resources: "Resources", named: "PackageName", *, refresh: bool)
     from ssc_ingest.graph.import_names import ImportNamesGraph
     from ssc_ingest.import_names.knowledge import is_guess
 
-    ref = named.ref
+    ref, version = named.ref, None
+    if named.version:
+        version = named.ecosystem.version_name(named.version)
+    purl = named.ecosystem.version_purl(ref, version) if version else ref.purl
     try:
-        await resources.naming().name(ref, named.version, refresh=refresh, urgent=True)
+        await resources.naming().name(ref, version, refresh=refresh, urgent=True)
     except (RegistryError, DeadlineExceeded) as error:
         reason = f"the names were not read: {type(error).__name__}: {error}"
-        if named.version:
+        if version:
             raise Failed(reason) from error
         output.say(reason, style="yellow", stderr=True)
-    state = await ImportNamesGraph(resources.driver).state(ref, named.purl)
-    if state is None or (named.version and not state.has_version):
+    state = await ImportNamesGraph(resources.driver).state(ref, purl)
+    if state is None or (version and not state.has_version):
         raise Failed(
-            f"{named.purl} is not in the graph; `ssc-ingest extract {ref.purl} --refresh` reads "
+            f"{purl} is not in the graph; `ssc-ingest extract {ref.purl} --refresh` reads "
             "the registry"
         )
-    if named.version and named.version != state.latest:
+    if version and version != state.latest:
         if state.names is None:
-            raise Failed(f"the import names of {named.purl} cannot be read")
-        return ShownNames(named.purl, state.names, named.version)
+            raise Failed(f"the import names of {purl} cannot be read")
+        return ShownNames(purl, state.names, version)
     names, source = state.package_names, state.names_from
     guessed = is_guess(named.ecosystem, ref, names, source)
     return ShownNames(ref.purl, names, source, import_names_guessed=guessed)
