@@ -193,6 +193,22 @@ def test_described_packages() -> None:
     assert list(names.values()) == ["a", "@b/c", "d", "@e/f"]
 
 
+@pytest.mark.parametrize("content", [b"/*" * 500_000, b"\n" * 10**6, b"export " * 10**5])
+def test_hostile_declarations(content: bytes) -> None:
+    """The time grows with the size, not with its square."""
+    assert not declared_modules(content)
+
+
+def test_hostile_lists_of_files() -> None:
+    """The time grows with the number of files, not with its square."""
+    folders = {f"d{n}/package.json" for n in range(20_000)} | {f"s{n}.ts" for n in range(20_000)}
+    assert len(file_subpaths(folders, [])) == 40_000
+    many = parse_exports({f"./{n}/*": "./*.js" for n in range(500)})
+    assert many
+    with pytest.raises(ArchiveTooLarge):
+        many.subpaths(f"./{n}.md" for n in range(50_000))
+
+
 async def test_an_archive_of_types() -> None:
     """Declarations without modules give the modules that they declare, others are files."""
     data = tarred(

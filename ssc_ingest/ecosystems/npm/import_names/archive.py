@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ssc_ingest.archives.gzip_stream import GzipStream
 from ssc_ingest.archives.source import ByteSource
 from ssc_ingest.archives.tar_stream import tar_members
+from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.npm.import_names.files import TYPE_ENDINGS
 from ssc_ingest.ecosystems.npm.import_names.types import declared_modules
 
@@ -17,6 +18,9 @@ MAX_PACKED = 64 * 1024 * 1024
 
 MAX_UNPACKED = 512 * 1024 * 1024
 """Maximum bytes to unpack of it."""
+
+MAX_PATH = 1000
+"""Maximum characters of a path; files with longer ones are ignored."""
 
 MAX_DECLARATIONS = 4 * 1024 * 1024
 """Maximum bytes of a file of declarations."""
@@ -50,9 +54,12 @@ async def list_archive(archive: ByteSource, *, is_types: bool) -> Contents:
         async for member in members:
             # The folder is mostly "package"; npm removes it, whatever its name is.
             path = member.name.removeprefix("./").partition("/")[2]
+            if len(path) > MAX_PATH:
+                continue
             declared = None
             if is_types and path.endswith(TYPE_ENDINGS):
-                declared = declared_modules(await member.read(MAX_DECLARATIONS))
+                content = await member.read(MAX_DECLARATIONS)
+                declared = await off_loop(len(content), declared_modules, content)
             if declared is None:
                 contents.paths.add(path)
             else:

@@ -20,8 +20,11 @@ MAX_KEYS = 20_000
 MAX_PATTERNS = 500
 """Maximum keys with ``*``."""
 
-MAX_NAMES = 100_000
+MAX_NAMES = 50_000
 """Maximum names of patterns."""
+
+MAX_COMPARISONS = 20_000_000
+"""Maximum comparisons of targets with files: some seconds."""
 
 MAX_NESTING = 20
 
@@ -63,10 +66,13 @@ class Exports:
         A pattern for files of any kind has those that are modules.
 
         Raises:
-            ArchiveTooLarge: there are more than :data:`MAX_NAMES`.
+            ArchiveTooLarge: there are more than :data:`MAX_NAMES`, or too many patterns for so many
+                files.
         """
         found = set(self.exact)
         listed = sorted(files)
+        if len(listed) * sum(len(each.targets) for each in self.patterns) > MAX_COMPARISONS:
+            raise ArchiveTooLarge(f"too many patterns for {len(listed)} files")
         for pattern in self.patterns:
             for star in _stars(pattern, listed):
                 subpath = f"{pattern.before}{star}{pattern.after}"

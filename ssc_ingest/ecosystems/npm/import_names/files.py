@@ -55,15 +55,11 @@ def file_subpaths(paths: Collection[str], entries: Iterable[str]) -> set[str]:
     modules = [path for path in paths if is_module(path) and not is_left_out(path)]
     endings: tuple[str, ...] = OMITTED_ENDINGS
     if not any(not path.endswith(".json") for path in modules):
-        modules += [path for path in paths if _is_type(path, paths) and not is_left_out(path)]
+        modules += _types(path for path in paths if not is_left_out(path))
         endings = (*OMITTED_ENDINGS, *TYPE_ENDINGS, *_TYPE_SOURCES)
     found = {subpath for path in modules for subpath in _forms(path, endings)}
-    found |= {
-        f"./{folder}"
-        for path in paths
-        if path.endswith("/package.json") and not is_left_out(path)
-        if _has_modules(folder := path.removesuffix("/package.json"), modules)
-    }
+    folders = {folder for path in modules for folder in _folders(path)}
+    found |= {f"./{folder}" for folder in folders if f"{folder}/package.json" in paths}
     if any(_is_entry(entry, paths) for entry in ("index", *entries)):
         found.add(".")
     else:
@@ -71,10 +67,10 @@ def file_subpaths(paths: Collection[str], entries: Iterable[str]) -> set[str]:
     return found
 
 
-def _is_type(path: str, paths: Collection[str]) -> bool:
-    if path.endswith(TYPE_ENDINGS):
-        return True
-    return path.endswith(_TYPE_SOURCES) and not any(other.endswith(TYPE_ENDINGS) for other in paths)
+def _types(paths: Iterable[str]) -> list[str]:
+    """The declarations among the files, or else the sources in TypeScript."""
+    sources = [path for path in paths if path.endswith(_TYPE_SOURCES)]
+    return [path for path in sources if path.endswith(TYPE_ENDINGS)] or sources
 
 
 def _forms(path: str, endings: tuple[str, ...]) -> Iterator[str]:
@@ -91,8 +87,10 @@ def _forms(path: str, endings: tuple[str, ...]) -> Iterator[str]:
             return
 
 
-def _has_modules(folder: str, modules: Iterable[str]) -> bool:
-    return any(path.startswith(f"{folder}/") for path in modules)
+def _folders(path: str) -> Iterator[str]:
+    """The folders around a file."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _is_entry(entry: str, paths: frozenset[str]) -> bool:

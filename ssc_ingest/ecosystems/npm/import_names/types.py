@@ -9,13 +9,15 @@ https://www.typescriptlang.org/docs/handbook/modules/reference.html#ambient-modu
 """
 
 import re
+from collections.abc import Iterator
 
 SCOPE = "@types/"
 
 _MODULE = re.compile(rb"^(?:import|export)\b", re.MULTILINE)
 _EXPORT = re.compile(rb"^export\b(?!\s*\{\s*\})", re.MULTILINE)
-_DECLARED = re.compile(rb"""^\s*declare\s+module\s+["']([^"'*\s]{1,214})["']""", re.MULTILINE)
-_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
+_DECLARED = re.compile(
+    rb"""^[ \t]*declare[ \t]+module[ \t]+["']([^"'*\s]{1,214})["']""", re.MULTILINE
+)
 
 
 def is_types(package: str) -> bool:
@@ -33,9 +35,21 @@ def described_package(package: str) -> str:
 
 def declared_modules(content: bytes) -> set[str] | None:
     """The modules that a file of declarations declares; ``None`` if it is a module with exports."""
-    text = _COMMENT.sub(b"", content)
+    text = b"".join(_outside_comments(content))
     if _EXPORT.search(text):
         return None
     if _MODULE.search(text):
         return set()
     return {name.decode(errors="replace") for name in _DECLARED.findall(text)}
+
+
+def _outside_comments(content: bytes) -> Iterator[bytes]:
+    """The parts outside ``/* */``; a regular expression would search each start to the end."""
+    place = 0
+    while (start := content.find(b"/*", place)) >= 0:
+        yield content[place:start]
+        end = content.find(b"*/", start + 2)
+        if end < 0:
+            return
+        place = end + 2
+    yield content[place:]
