@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import Document
 from ssc_ingest.http.rate_limit import Permission, RateLimiter
-from ssc_ingest.http.responses import Response
+from ssc_ingest.http.responses import Download, Response
 from ssc_ingest.settings import load_settings
 
 AnyEcosystem = TypeVar("AnyEcosystem", bound=Ecosystem)
@@ -51,6 +51,10 @@ class CountingClient(RegistryClient):
         self.traffic.add(url, len(document.body))
         return document
 
+    def download(self, url: str, **options: Any) -> AbstractAsyncContextManager[Download]:
+        """As in the base class."""
+        return _counted(super().download(url, **options), self.traffic)
+
 
 class Pace(RateLimiter):
     """Sends one request after the other, at the host's rate; a process alone needs no Redis."""
@@ -72,6 +76,15 @@ class Pace(RateLimiter):
     async def unreachable(self, host: str, cause: str) -> float:
         """So does one that cannot be reached."""
         raise ConnectionError(f"{host}: {cause}")
+
+
+@asynccontextmanager
+async def _counted(
+    opening: AbstractAsyncContextManager[Download], traffic: Traffic
+) -> AsyncIterator[Download]:
+    async with opening as found:
+        traffic.add(found.url, found.size)
+        yield found
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Sources of an archive's bytes: memory, or parts of a registry's file."""
 
-from typing import Protocol
+import asyncio
+from typing import IO, Protocol
 
 from ssc_ingest.errors import MalformedArchive
 
@@ -37,3 +38,25 @@ class BytesSource:
         if not 0 <= start <= start + length <= len(self._content):
             raise MalformedArchive(f"bytes {start} to {start + length} are outside the file")
         return self._content[start : start + length]
+
+
+class FileSource:
+    """An open file, for one reader at a time."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._size = size
+
+    async def size(self) -> int:
+        """Its size in bytes."""
+        return self._size
+
+    async def read(self, start: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``start``."""
+        if not 0 <= start <= start + length <= self._size:
+            raise MalformedArchive(f"bytes {start} to {start + length} are outside the file")
+        return await asyncio.to_thread(self._read, start, length)
+
+    def _read(self, start: int, length: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(length)

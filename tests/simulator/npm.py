@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote
 
+from tests.simulator import npm_archives
 from tests.simulator import npm_feed as feed
 from tests.simulator import npm_manifest as manifest
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
@@ -45,6 +46,9 @@ OLD_NAMES = 40
 """One in so many packages is from the time when names could have capitals..."""
 TWINS = 2 * OLD_NAMES
 """...and one in so many of all has a twin in lower case."""
+
+INTEGRITY = "sha512-" + b64encode(hashlib.sha512(npm_archives.ARCHIVE).digest()).decode()
+SHASUM = hashlib.sha1(npm_archives.ARCHIVE, usedforsecurity=False).hexdigest()
 
 NOT_FOUND = Document(b'{"error":"Not found"}', status=404)
 
@@ -202,11 +206,24 @@ class Npm(Ecosystem):
         return self.route(path, shelf)
 
     def route(self, path: str, shelf: Shelf) -> Route | None:
-        """``/<name>`` and ``/@scope%2fname`` or ``/@scope/name``."""
-        name = unquote(path[1:])
-        if not name or name.startswith("_") or name.count("/") != name.startswith("@"):
+        """``/<name>``, ``/<name>/<version>`` and ``/<name>/-/<archive>``.
+
+        A scoped name is ``@scope%2fname`` or ``@scope/name``.
+        """
+        parts = unquote(path[1:]).split("/")
+        length = 2 if parts[0].startswith("@") else 1
+        name = "/".join(parts[:length])
+        if not name or name.startswith("_") or len(parts) < length:
             return None
-        return Route("npm.packument", self.purl(name), Packument(shelf, name))
+        match parts[length:]:
+            case []:
+                return Route("npm.packument", self.purl(name), Packument(shelf, name))
+            case [version]:
+                about = Manifest(shelf, name, version)
+                return Route("npm.manifest", self.purl(name), about)
+            case ["-", _]:
+                return Route("npm.archive", self.purl(name), lambda _: npm_archives.DOCUMENT)
+        return None
 
 
 class Packument:
@@ -223,6 +240,20 @@ class Packument:
         page: Page = self.shelf.page(package)
         first = headers.get("Accept", "").split(",")[0].split(";")[0].strip()
         return page.abbreviated if first == ABBREVIATED else page.full
+
+
+class Manifest:
+    """``/<name>/<version>``."""
+
+    def __init__(self, shelf: Shelf, name: str, version: str) -> None:
+        self.shelf, self.name, self.version = shelf, name, version
+
+    def __call__(self, _: Mapping[str, str]) -> Document:
+        """Answer a request."""
+        package = self.shelf.find(self.name)
+        page: Page | None = self.shelf.page(package) if package else None
+        fields = page.versions.get(self.version) if page else None
+        return Document.json(fields) if fields else NOT_FOUND
 
 
 class Page:
@@ -251,7 +282,7 @@ class Page:
         if package.releases:
             document |= {
                 "dist-tags": _tags(self.package),
-                "versions": self._versions(full=True),
+                "versions": self.versions,
                 "time": time,
                 "maintainers": [{"name": "sim", "email": "sim@example.org"}],
                 "description": "A simulated package",
@@ -285,6 +316,11 @@ class Page:
         last = max(moments, default=datetime.fromisoformat("2020-01-01"))
         return _stamp(last + timedelta(seconds=self.package.edition))
 
+    @property
+    def versions(self) -> dict[str, dict[str, Any]]:
+        """The manifests by version."""
+        return self._versions(full=True)
+
     def _versions(self, *, full: bool) -> dict[str, dict[str, Any]]:
         ordered = sorted(self.package.releases, key=lambda r: r.released)
         return {release.version: self._manifest(release, full=full) for release in ordered}
@@ -293,13 +329,12 @@ class Page:
         name = self.package.name
         bare = name.rpartition("/")[2]
         tarball = f"{name}/-/{bare}-{release.version}.tgz"
-        digest = _digest(tarball)
         fields: dict[str, Any] = {
             "name": name,
             "version": release.version,
             "dist": {
-                "integrity": "sha512-" + b64encode(bytes.fromhex(digest)).decode(),
-                "shasum": digest[:40],
+                "integrity": INTEGRITY,
+                "shasum": SHASUM,
                 "tarball": f"{self.base_url}/{tarball}",
                 "fileCount": 4,
                 "unpackedSize": 4096,

@@ -258,6 +258,20 @@ async def test_damaged_source_distributions(data: bytes, error: type[Exception])
         await sdist_names(BytesSource(data), "demo-1.0.tar.gz", "demo")
 
 
+def test_hostile_paths() -> None:
+    """Deep and long paths are ignored; the number of names is limited."""
+    deep = "a/" * 30_000 + "b.py"
+    assert import_names([deep, "a" * 1001 + ".py", "c.py"], "demo") == {"c"}
+    with pytest.raises(ArchiveTooLarge):
+        import_names((f"a{n}.py" for n in range(100_001)), "demo")
+
+
+def test_hostile_build_files() -> None:
+    """The time grows with the size, not with its square."""
+    for content in (b"package_dir=" + b" " * 250_000, b"package_dir={'':" * 20_000):
+        assert not hints_of("setup.py", content).folders
+
+
 @given(
     st.lists(st.text("ab_-./\\é1\x00", max_size=30).map(lambda text: text + ".py")),
     st.sampled_from(["a", "a-b", "b"]),

@@ -18,6 +18,9 @@ missing. Versions that are only in ``time`` were unpublished; the graph keeps th
 
 Yanked: npm has no yanked versions. An installation still selects a deprecated version.
 
+Import names: the specifiers of ``exports`` are in the document; other packages cost a request for
+the version's manifest and one for its archive, :mod:`.import_names`.
+
 Listing and changes: the feed of a replica, :mod:`.feed`.
 
 Politeness: no limit is published; a few requests a second.
@@ -39,6 +42,7 @@ from ssc_ingest.ecosystems.npm import facts
 from ssc_ingest.ecosystems.npm.aliases import resolve_alias
 from ssc_ingest.ecosystems.npm.feed import Feed
 from ssc_ingest.ecosystems.npm.identity import IDENTITY, document_path, reference, scope
+from ssc_ingest.ecosystems.npm.import_names import VersionNames, names_without_download
 from ssc_ingest.ecosystems.npm.packument import Manifest, Packument, parse_packument
 from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.npm.requirements import RequirementReader
@@ -63,6 +67,7 @@ class Npm(Ecosystem):
 
     identity = IDENTITY
     range_class = NpmVersionRange
+    reads_import_names = True
     requests_per_package = 1.0
 
     @classmethod
@@ -132,6 +137,10 @@ class Npm(Ecosystem):
         name = await graph_name(ref.registry_name, lambda name: self._get(ref, name))
         return replace(package, ref=replace(ref, name=name))
 
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """Read the version's manifest, and its archive unless ``exports`` have all names."""
+        return await VersionNames(self.client, self.endpoints).read(ref, version)
+
     async def _get(self, ref: PackageRef, name: str, etag: str | None = None) -> Response:
         url = self.endpoints.url("registry", document_path(name))
         try:
@@ -160,7 +169,13 @@ class Npm(Ecosystem):
             fetched_at=fetched_at,
             etag=response.etag,
             dist_tags=facts.dist_tags_json(tags),
+            import_names=cls._import_names(ref, packument.versions[latest]) if latest else (),
         )
+
+    @classmethod
+    def _import_names(cls, ref: PackageRef, manifest: Manifest) -> tuple[str, ...]:
+        """The names that need no download; empty if others are needed."""
+        return tuple(sorted(names_without_download(ref.registry_name, manifest) or ()))
 
     @classmethod
     def _versions(cls, ref: PackageRef, packument: Packument) -> tuple[Version, ...]:

@@ -47,7 +47,8 @@ class _Links(WireModel):
 class Manifest(_Links):
     """One version: its ``package.json`` as it was published.
 
-    :mod:`.requirements` reads the dependencies, :mod:`.facts` the rest.
+    :mod:`.requirements` reads the dependencies, :mod:`.import_names` what can be imported,
+    :mod:`.facts` the rest.
     """
 
     dependencies: Any = None
@@ -62,6 +63,13 @@ class Manifest(_Links):
     license: Any = None
     licenses: Any = None
     deprecated: Any = None
+    exports: Any = None
+    main: Any = None
+    module: Any = None
+    browser: Any = None
+    types: Any = None
+    typings: Any = None
+    dist: Any = None
 
 
 class Packument(_Links):
@@ -113,3 +121,12 @@ def parse_packument(body: bytes, name: str, url: str) -> Packument:
     if packument.name.lower() != name.lower():
         raise MalformedMetadata(f"packument of {name} belongs to {packument.name!r}", url=url)
     return packument
+
+
+def parse_manifest(body: bytes, name: str, url: str) -> Manifest:
+    """Read the document of one version of the package of that name.
+
+    Raises:
+        MalformedMetadata: it is no JSON object.
+    """
+    return read_json(Manifest, body, url, f"manifest of {name}")

@@ -18,7 +18,7 @@ MAX_HINTS = 1000
 """Maximum folders, and maximum names, that are used."""
 
 _PACKAGE_DIR = re.compile(
-    r"""package_dir\s*=\s*(?:dict\(|\{)?\s*["']{2}\s*:\s*["']([^"']{1,100})"""
+    r"""package_dir\s{0,9}=\s{0,9}\{\s{0,99}["']{2}\s{0,9}:\s{0,9}["']([^"']{1,100})"""
 )
 
 

@@ -21,11 +21,20 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ssc_ingest.errors import ArchiveTooLarge
+
 Module = tuple[str, ...]
 """The parts of a module's name."""
 
 LEFT_OUT = frozenset({"test", "tests", "docs", "example", "examples"})
 """Folders whose modules are no names, except of a project with that name."""
+
+MAX_DEPTH = 40
+MAX_PATH = 1000
+"""Maximum characters of a path; files with longer or deeper ones are ignored."""
+
+MAX_NAMES = 100_000
+"""Maximum modules of an archive; the largest have about ten thousand."""
 
 _SOURCES = (".py", ".pyi", ".pyc")
 _STUBS = "-stubs"
@@ -53,6 +62,9 @@ def import_names(
         files: paths below the folder, with ``/``.
         project: the normalized name of the project that has the files.
         namespaces: what is known of the project's namespace packages besides the files.
+
+    Raises:
+        ArchiveTooLarge: there are more than :data:`MAX_NAMES`.
     """
     found = [read for path in files if (read := _read(path))]
     kept = [read for read in found if not _is_left_out(*read, project)]
@@ -60,6 +72,8 @@ def import_names(
     names = set(modules)
     for module in modules:
         names.update(module[:length] for length in range(1, len(module)))
+        if len(names) > MAX_NAMES:
+            raise ArchiveTooLarge(f"more than {MAX_NAMES} modules")
     inside = {module[0] for module, is_package in kept or found if _is_direct(module, is_package)}
     shared = {
         root
@@ -108,7 +122,11 @@ def roots_with_little_code(sizes: Iterable[tuple[str, int]], max_size: int) -> I
 
 def _read(path: str) -> tuple[Module, bool] | None:
     """The module of a file, and whether it is the ``__init__`` of a package."""
+    if len(path) > MAX_PATH:
+        return None
     *folders, filename = path.split("/")
+    if len(folders) > MAX_DEPTH:
+        return None
     name = _module_name(filename)
     if name is None or name == "__main__":
         return None

@@ -34,6 +34,7 @@ from ssc_ingest.ecosystems.pypi.import_names.build_hints import BuildHints, hint
 from ssc_ingest.ecosystems.pypi.import_names.declared import DeclaredNames, declared_names
 from ssc_ingest.ecosystems.pypi.import_names.modules import (
     LEFT_OUT,
+    MAX_PATH,
     Namespaces,
     import_names,
     is_own,
@@ -101,10 +102,13 @@ async def _read_tar(sdist: ByteSource, project: str, found: _Found) -> None:
     stream = GzipStream(sdist, max_packed=MAX_PACKED, max_unpacked=MAX_UNPACKED)
     async with aclosing(tar_members(stream)) as members:
         async for member in members:
+            if len(member.name) > MAX_PATH:
+                continue
             found.paths.append(_below(member.name))
             if _is_read(member.name, project):
                 with suppress(ArchiveTooLarge):
-                    _take(member.name, await member.read(MAX_METADATA), project, found)
+                    content = await member.read(MAX_METADATA)
+                    await off_loop(len(content), _take, member.name, content, project, found)
             if found.is_complete:
                 return
 
@@ -115,7 +119,8 @@ async def _read_zip(sdist: ByteSource, project: str, found: _Found) -> None:
     for member in archive.members:
         if _is_read(member.name, project) and not is_egg_info(member.name, project, "SOURCES.txt"):
             with suppress(ArchiveTooLarge, MalformedArchive):
-                _take(member.name, await archive.read(member, MAX_METADATA), project, found)
+                content = await archive.read(member, MAX_METADATA)
+                await off_loop(len(content), _take, member.name, content, project, found)
 
 
 def _below(name: str) -> str:

@@ -92,7 +92,9 @@ class _Files:
         except MalformedArchive:  # several: nobody knows which one counts
             return DeclaredNames()
         content = await self._read(member, MAX_METADATA) if member else None
-        return declared_names(content) if content else DeclaredNames()
+        if not content:
+            return DeclaredNames()
+        return await off_loop(len(content), declared_names, content)
 
     async def legacy_namespaces(self) -> list[str]:
         """The namespaces of setuptools' ``namespace_packages.txt``."""
