@@ -57,7 +57,8 @@ async def judge() -> AsyncIterator[Judged]:
             traffic.clear()
             names = await maven.read_import_names(ref, version)
             transferred, requests = sum(traffic.sizes.values()), traffic.requests
-            path = Coordinates(*artifact.split(":"), version).file_path("jar")
+            group, _, name = artifact.partition(":")
+            path = Coordinates(group, name, version).file_path("jar")
             url = maven.endpoints.url("repository", *path)
             jar = (await maven.client.get(url, max_bytes=MAX_JAR)).body
             releases.append(

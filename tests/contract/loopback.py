@@ -27,6 +27,8 @@ class Answer:
     media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     promised: int = 0
+    ranges: bool = False
+    """Whether parts are served on request."""
 
 
 @dataclass
@@ -55,6 +57,10 @@ class Loopback:
             headers["ETag"] = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
             if request.headers.get("If-None-Match") == headers["ETag"]:
                 return web.Response(status=304, headers=headers)
+        if answer.ranges and "Range" in request.headers:
+            start, stop, _ = request.http_range.indices(len(answer.body))
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(answer.body)}"
+            return web.Response(status=206, body=answer.body[start:stop], headers=headers)
         if not answer.promised:
             return web.Response(status=answer.status, body=answer.body, headers=headers)
         headers["Content-Length"] = str(answer.promised)

@@ -26,6 +26,9 @@ publication dates.
 
 Gone: 404, 410 and 451; and a package without any version left.
 
+Import names: the public namespaces of the assemblies for one target framework, by their metadata
+(:mod:`.import_names`, :mod:`.assembly`).
+
 Listing and feed: the catalog, which has every publication, change and deletion of a version
 (:mod:`.feed`). Registrations are generated from it, some minutes later. So a registration without
 an announced version is stale, unless it is so much newer that the version must have been deleted. A
@@ -43,6 +46,7 @@ from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, Nam
 from ssc_ingest.ecosystems.nuget.feed import Feed
 from ssc_ingest.ecosystems.nuget.fetch import RegistrationReader
 from ssc_ingest.ecosystems.nuget.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.nuget.import_names import ImportNamesReader
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import Version as NuGetVersion
 from ssc_ingest.ecosystems.nuget.versions import normalize, own_order, parse_version
@@ -55,6 +59,7 @@ class NuGet(Ecosystem):
     """NuGet.org, or another source with version 3 of the protocol."""
 
     identity = IDENTITY
+    reads_import_names = True
     range_class = NugetVersionRange
     requests_per_package = 2.1
 
@@ -114,3 +119,7 @@ class NuGet(Ecosystem):
     async def fetch(self, request: FetchRequest) -> Package | NotModified:
         """Read the package's index and pages, and its nuspec if that may have changed."""
         return await RegistrationReader(self).read(request)
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """The namespaces of the release's public types: 2 requests, or 3 for a large package."""
+        return await ImportNamesReader(self.client, self.endpoints).read(ref, version)
