@@ -50,7 +50,6 @@ _BUILT_IN = frozenset(
         "FalseClass",
         "Fiber",
         "File",
-        "FileTest",
         "Float",
         "GC",
         "Hash",
