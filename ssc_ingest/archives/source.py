@@ -23,6 +23,26 @@ class ByteSource(Protocol):
         """
 
 
+class ForwardStream(Protocol):
+    """Content that is read once, from its start."""
+
+    async def read(self, size: int) -> bytes:
+        """The next bytes; fewer only at the end.
+
+        Raises:
+            MalformedArchive: the content is damaged.
+            ArchiveTooLarge: a limit is exceeded.
+        """
+
+    async def skip(self, size: int) -> None:
+        """Skip bytes.
+
+        Raises:
+            MalformedArchive: the content ends before.
+            as :meth:`read`.
+        """
+
+
 class BytesSource:
     """A file in memory."""
 

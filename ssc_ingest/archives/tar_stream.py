@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from ssc_ingest.archives.gzip_stream import GzipStream
+from ssc_ingest.archives.source import ForwardStream
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 
 MAX_MEMBERS = 50_000
@@ -35,7 +35,7 @@ class TarMember:
     size: int
     unread: int
     """Bytes that are not read yet."""
-    stream: GzipStream
+    stream: ForwardStream
 
     async def read(self, max_size: int) -> bytes:
         """Read the content, once.
@@ -53,7 +53,7 @@ class TarMember:
         return content
 
 
-async def tar_members(stream: GzipStream) -> AsyncGenerator[TarMember]:
+async def tar_members(stream: ForwardStream) -> AsyncGenerator[TarMember]:
     """Iterate over the regular files of an archive, in its order; use ``aclosing`` to stop early.
 
     Raises:
@@ -102,7 +102,7 @@ def _header(block: bytes) -> tarfile.TarInfo:
     return header
 
 
-async def _extended(stream: GzipStream, size: int) -> bytes:
+async def _extended(stream: ForwardStream, size: int) -> bytes:
     """The content of an extended header."""
     if size > MAX_HEADER:
         raise ArchiveTooLarge(f"an extended header has {size} bytes")

@@ -116,6 +116,7 @@ class RubyGems(Ecosystem):
         return {
             "RUBYGEMS_INDEX_URL": f"{base_url}/index",
             "RUBYGEMS_API_URL": f"{base_url}/api/v1",
+            "RUBYGEMS_DOWNLOADS_URL": f"{base_url}/downloads",
         }
 
     def version(self, number: Number, style: int) -> str:

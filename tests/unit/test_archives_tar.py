@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ssc_ingest.archives import tar_stream
 from ssc_ingest.archives.gzip_stream import FIRST_STEP, GzipStream
+from ssc_ingest.archives.plain_stream import PlainStream
 from ssc_ingest.archives.source import ByteSource, BytesSource
 from ssc_ingest.archives.tar_stream import tar_members
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
@@ -181,6 +182,39 @@ async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tar_stream, "MAX_MEMBERS", 9)
     with pytest.raises(ArchiveTooLarge):
         await contents(tarred({f"{n}": b"" for n in range(10)}))
+
+
+async def test_a_million_members() -> None:
+    """Reading ends at the limit, long before the end."""
+    thousand = b"".join(header(f"{n}") for n in range(1000))
+    source = Counted(gzip.compress(thousand * 1000, 1))
+    with pytest.raises(ArchiveTooLarge, match="members"):
+        [m.name async for m in tar_members(stream(source, packed=2**40, unpacked=2**40))]
+    assert source.bytes_read < len(source.content) / 4
+
+
+async def test_names_are_passed_on() -> None:
+    """Nothing is written anywhere, so absolute and parent paths are names like all others."""
+    members = {"/etc/passwd": b"1", "../../up": b"2", "a/../b": b"3", "inner.tar.gz": PLAIN}
+    assert dict(await contents(tarred(members))) == members
+    odd = header("x").replace(b"x", b"\xff", 1)
+    odd = odd[:148] + b"%06o\0 " % (sum(odd[:148]) + 8 * 32 + sum(odd[156:])) + odd[156:]
+    assert await contents(gzip.compress(odd)) == [("\ufffd", b"")]
+
+
+async def test_uncompressed_archives() -> None:
+    """They are read by the same rules, without reading the content that is skipped."""
+    members = {"a": b"1" * 3000, "b": b"2"}
+    source = Counted(tarred(members, mode="w"))
+    found = [m.name async for m in tar_members(PlainStream(source))]
+    assert found == ["a", "b"]
+    assert all(length <= tarfile.BLOCKSIZE for _, length in source.reads)
+    for cut in (100, 700, 3000):
+        with pytest.raises(MalformedArchive):
+            [m.name async for m in tar_members(PlainStream(BytesSource(source.content[:cut])))]
+    lying = with_size(b"77777777777") + b"x" * 600
+    with pytest.raises(MalformedArchive):
+        [m.name async for m in tar_members(PlainStream(BytesSource(lying)))]
 
 
 @given(st.data())

@@ -15,6 +15,8 @@ the builds require and need (Ruby, RubyGems), each for itself: :mod:`.builds`.
 
 Licences: from documents of the API that are read anyway.
 
+Import names: from the gem file, by the files on its load path; two requests (:mod:`.import_names`).
+
 Listing: ``/names``, one request and some 3 MB, in the list's own order. A listing restarts if its
 list was replaced; gems that were already listed then cost no request.
 
@@ -45,10 +47,11 @@ from univers.version_range import GemVersionRange
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.rubygems.fetch import GemReader
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
+from ssc_ingest.ecosystems.rubygems.import_names import read_names
 from ssc_ingest.ecosystems.rubygems.listing import Listing
 from ssc_ingest.ecosystems.rubygems.requirements import to_constraints
 from ssc_ingest.ecosystems.rubygems.versions import GemVersion, parse_version
-from ssc_ingest.models import Package, PackageRef
+from ssc_ingest.models import Package, PackageRef, VersionName
 
 __all__ = ["RubyGems"]
 
@@ -59,6 +62,7 @@ class RubyGems(Ecosystem):
     identity = IDENTITY
     range_class = GemVersionRange
     requests_per_package: ClassVar[float] = 2.5
+    reads_import_names: ClassVar[bool] = True
 
     @classmethod
     def ref(cls, name: str) -> PackageRef:
@@ -85,6 +89,10 @@ class RubyGems(Ecosystem):
     def fallback_import_name(cls, ref: PackageRef) -> str:
         """The gem's name, as in ``require 'rspec-core'``."""
         return ref.registry_name
+
+    async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
+        """What ``require`` finds, and the gem's constants (:mod:`.import_names`)."""
+        return await read_names(self, ref, version)
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All gems that have, or had, a version."""

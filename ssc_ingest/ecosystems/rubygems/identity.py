@@ -35,6 +35,12 @@ IDENTITY = Identity(
             rate=5,
             about="links of gems, and dates that the index lacks",
         ),
+        Endpoint(
+            key="downloads",
+            url="https://rubygems.org/downloads",
+            rate=5,
+            about="gem files, which contain a gem's import names",
+        ),
     ),
 )
 

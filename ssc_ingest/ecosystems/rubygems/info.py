@@ -42,6 +42,7 @@ ENGINES = ("ruby", "rubygems")
 DEFAULT_REQUIREMENT = ">= 0"
 
 _SHA256 = re.compile(r"\bsha-256=:([A-Za-z0-9+/=]+):")
+_HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LINE = re.compile(
     rf"(?P<number>{NUMBER})(?:-(?P<platform>[^\s|]+))?"
     r"(?:\ (?P<dependencies>[^|]*)(?:\|(?P<facts>.*))?)?"
@@ -65,6 +66,8 @@ class Build:
     engines: dict[str, str]
     """The versions of ``ruby`` and ``rubygems`` that it needs, if not any."""
     created_at: datetime | None
+    sha256: str | None = field(default=None, compare=False)
+    """The digest of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +164,7 @@ def _build(dependencies: str, facts: str) -> Build:
         for name, text in needs.items()
         if text not in {"", DEFAULT_REQUIREMENT} and len(text) <= MAX_REQUIREMENT_LENGTH
     }
-    return Build(requirements, engines, parse_moment(values.get("created_at")))
+    created_at = parse_moment(values.get("created_at"))
+    digest = values.get("checksum")
+    sha256 = digest if digest and _HEX_SHA256.fullmatch(digest) else None
+    return Build(requirements, engines, created_at, sha256)
