@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from ssc_ingest.cli import exit_codes
 from ssc_ingest.cli.checking import Check
 from ssc_ingest.cli.commands import (
     attribution,
@@ -139,6 +140,7 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         attribution._affected,
         attribution.affected,
         cache_command._document,
+        exit_codes._print_error,
         jobs.document,
         migrate._document,
         Run.document,
