@@ -14,6 +14,10 @@ RESTORE_EVERY = 5
 """Seconds between checks for messages of killed workers, which are delivered again at most this
 long after the visibility timeout."""
 
+BROKER_TIMEOUT = 15.0
+"""Seconds until a command to a broker that no longer responds fails. Without a limit, one command
+on a half-open connection stops a worker, beat or publisher for ever."""
+
 BEAT_INTERVAL = 5
 """Seconds between beat's rounds."""
 
@@ -43,6 +47,8 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
             "priority_steps": [0],
             "queue_order_strategy": "workers.routing:UrgencyCycle",
             "socket_keepalive": True,
+            "socket_timeout": BROKER_TIMEOUT,
+            "socket_connect_timeout": BROKER_TIMEOUT,
             "retry_on_timeout": True,
             "health_check_interval": 25,
         },

@@ -24,8 +24,8 @@ class Check:
     finding: str
     remedy: str = ""
     """The suggested fix, if it is not ok."""
-    exit_code: ExitCode = ExitCode.FAILED
-    """Exit code of the command if the check fails."""
+    exit_code: ExitCode = ExitCode.OK
+    """What this result adds to the exit code of the command: 0 unless the check failed."""
 
 
 def ok(subject: str, finding: str) -> Check:

@@ -1,6 +1,8 @@
-"""How a command fails: one sentence for people, one exit code."""
+"""How a command fails: one sentence for people, one exit code, and JSON under ``--json``."""
 
+import json
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -33,6 +35,9 @@ class ExitCode(IntEnum):
     """Ctrl-C."""
 
 
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""Typer's error for every wrong command line; it exports only kinds of it."""
+
 EXIT_CODES_HELP = (
     "Exit codes: 0 success · 1 the work failed, or nothing was found · 2 wrong usage · "
     "69 a server does not respond · 78 a setting is missing or wrong · 130 Ctrl-C"
@@ -46,25 +51,53 @@ REMEDIES = {
 
 
 class Failed(IngestError):
-    """The command failed; ``code`` is its exit code."""
+    """The command failed; ``code`` is its exit code.
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+    ``has_printed``: its JSON document is already printed and says so.
+    """
+
+    def __init__(
+        self, message: str, code: ExitCode = ExitCode.FAILED, *, has_printed: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.has_printed = has_printed
 
 
 class Program(TyperGroup):
     """A command whose errors are sentences; ``--debug`` shows their tracebacks instead."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the subcommand; an :class:`IngestError` becomes a message and an exit code."""
+        """Run the subcommand; an :class:`IngestError` becomes a message and an exit code.
+
+        Under ``--json`` stdout gets a document as well, also for a wrong command line.
+        """
+        wants_json = _wants_json(ctx.args)
         try:
             return super().invoke(ctx)
         except IngestError as error:
             if ctx.params.get("debug"):
                 raise
+            code = exit_code(error)
+            if wants_json and not (isinstance(error, Failed) and error.has_printed):
+                _print_error(type(error).__name__, explain(error), code)
             sys.stderr.write(f"{explain(error)}\n")
-            raise typer.Exit(exit_code(error)) from error
+            raise typer.Exit(code) from error
+        except USAGE_ERROR as error:
+            if wants_json:
+                _print_error("UsageError", error.format_message(), ExitCode.USAGE)
+            raise
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options of the subcommand."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def _print_error(kind: str, message: str, code: ExitCode) -> None:
+    document = {"error": {"type": kind, "message": message, "exit_code": int(code)}}
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def exit_code(error: IngestError) -> ExitCode:

@@ -5,7 +5,7 @@ settings. Endpoint ``index`` of ``cargo`` creates ``CARGO_INDEX_URL`` and ``CARG
 option ``index_reader`` of ``maven`` creates ``MAVEN_INDEX_READER``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,6 +62,11 @@ class Endpoints:
         return self._options.get(option.key, option.choices[0])
 
     @property
+    def urls(self) -> Collection[str]:
+        """The base URLs in force: configured ones and defaults."""
+        return self._urls.values()
+
+    @property
     def main_rate(self) -> float:
         """Maximum requests a second to the host of the packages' documents (the first endpoint)."""
         return self.hosts[urlsplit(next(iter(self._urls.values()))).netloc]
@@ -74,6 +79,12 @@ class Endpoints:
             host = urlsplit(url).netloc
             hosts[host] = min(self._rates[key], hosts.get(host, self._rates[key]))
         return hosts
+
+
+def host_names(endpoints: Iterable[Endpoints], *others: str) -> frozenset[str]:
+    """The host names of all base URLs in force, and of other URLs."""
+    urls = [*others, *(url for each in endpoints for url in each.urls)]
+    return frozenset(urlsplit(url).hostname or "" for url in urls)
 
 
 class _EndpointSettings(BaseSettings):

@@ -7,14 +7,13 @@ ecosystem and sends requests only to the hosts of that ecosystem's endpoints.
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import httpx
 import truststore
-from httpx_aiohttp import HttpxAiohttpClient
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -33,6 +32,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
 )
 from ssc_ingest.http import decoding
+from ssc_ingest.http.addresses import GuardedClient
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
 from ssc_ingest.http.download import download
@@ -63,6 +63,8 @@ MAX_REDIRECTS = 5
 MAX_PER_HOST = 32
 """Maximum concurrent requests of one process to one host."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 MAX_CONNECTIONS = 1000
 """Maximum connections of one process; the limit per host is stricter."""
 
@@ -74,22 +76,29 @@ def user_agent(contact: str) -> str:
 
 
 @asynccontextmanager
-async def open_transport(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def open_transport(
+    settings: Settings, trusted: Iterable[str] = LOOPBACK
+) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP client of a process: keep-alive, the system's trust store.
 
     Its connections are aiohttp's, which cost a quarter of the CPU time of httpx's own.
     Uses the proxies of the environment, except for loopback addresses.
+
+    Args:
+        settings: the contact and the time-out.
+        trusted: hosts of base URLs, which may resolve to any address; all others must resolve to
+            global addresses.
     """
-    loopback = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-    async with HttpxAiohttpClient(
-        verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    async with GuardedClient(
+        truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        max_connections=MAX_CONNECTIONS,
+        trusted=frozenset(host.lower() for host in trusted),
         headers={
             "User-Agent": user_agent(settings.contact),
             "Accept-Encoding": decoding.ACCEPT_ENCODING,
         },
         timeout=_timeout(settings.http_timeout_default),
-        limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
-        mounts=dict.fromkeys(loopback),
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
     ) as transport:
         yield transport
 

@@ -7,6 +7,7 @@ process stops renewing them.
 import json
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
@@ -40,6 +41,15 @@ class Worker:
     stalled_for: float = 0.0
     """Seconds for which messages have waited in its queues while it started no task."""
 
+    def document(self) -> dict[str, Any]:
+        """The heartbeat for JSON output; the times are aware, in UTC."""
+        return {
+            **asdict(self),
+            "started_at": _moment(self.started_at),
+            "seen_at": _moment(self.seen_at),
+            "last_task_at": _moment(self.last_task_at),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
@@ -61,6 +71,10 @@ class Beat:
     def encode(self) -> str:
         """The heartbeat as JSON."""
         return json.dumps(asdict(self))
+
+    def document(self) -> dict[str, Any]:
+        """The heartbeat for JSON output; the time is aware, in UTC."""
+        return {**asdict(self), "seen_at": _moment(self.seen_at)}
 
 
 async def beat(redis: Redis, worker: Worker, **facts: float) -> None:
@@ -90,3 +104,8 @@ async def _documents(redis: Redis, pattern: str) -> list[dict[str, Any]]:
     names = sorted([str(key) async for key in redis.scan_iter(pattern, count=1000)])
     documents = await redis.mget(names) if names else []
     return [json.loads(document) for document in documents if document]
+
+
+def _moment(seconds: float) -> datetime | None:
+    """An aware time; ``None`` for 0, which stands for never."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

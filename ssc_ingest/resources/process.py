@@ -11,7 +11,7 @@ from neo4j import AsyncDriver
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
 from ssc_ingest.extraction.assignment import Assignments
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.extract import Extractor
@@ -259,24 +259,28 @@ async def open_resources(
     metrics = metrics or Metrics()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(open_state(settings, servers))
-        transport = await stack.enter_async_context(open_transport(settings))
+        endpoints = {
+            name: load_endpoints(name, cls.identity.endpoints, env_file, cls.identity.options)
+            for name, cls in ecosystems().items()
+        }
+        transport = await stack.enter_async_context(
+            open_transport(settings, host_names(endpoints.values(), settings.osv_url))
+        )
         driver = await stack.enter_async_context(open_driver(servers, settings))
         writer = GraphWriter(driver)
         stack.push_async_callback(writer.close)
         documents = DocumentCache(state.cache)
         readers = {}
         for name, cls in ecosystems().items():
-            about = cls.identity
-            endpoints = load_endpoints(name, about.endpoints, env_file, about.options)
             client = RegistryClient(
                 transport,
                 state.limiter,
-                endpoints.hosts,
+                endpoints[name].hosts,
                 documents,
                 registry=name,
                 metrics=metrics,
             )
-            readers[name] = cls(client, endpoints)
+            readers[name] = cls(client, endpoints[name])
         store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         yield Resources(
             settings=settings,

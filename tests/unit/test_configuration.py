@@ -1,13 +1,16 @@
 """The parts of Celery's configuration that depend on the settings."""
 
+import socket
 import ssl
 
 import pytest
 from celery import Celery
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
+from workers import configuration
 from workers.configuration import celery_configuration
 
 
@@ -48,3 +51,23 @@ def test_no_password_is_shown() -> None:
     shown = app.conf.humanize(with_defaults=False)
     assert "result_backend" in shown
     assert "hunter2" not in shown
+
+
+def test_a_silent_broker_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command on a half-open connection ends, so that the process connects again."""
+    monkeypatch.setattr(configuration, "BROKER_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts, and never responds
+        port = silent.getsockname()[1]
+        settings = load_settings(
+            None,
+            graph_db_uri="bolt://graph",
+            vuln_db_uri="mongodb://mongo",
+            redis_url=f"redis://127.0.0.1:{port}",
+        )
+        conf = celery_configuration(settings, locate(settings))
+        options = {**conf["broker_transport_options"], "max_retries": 1}
+        with (
+            Connection(conf["broker_url"], transport_options=options) as connection,
+            pytest.raises(OperationalError, match="Timeout"),
+        ):
+            connection.default_channel.client.ping()  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from ssc_ingest.cli import exit_codes
 from ssc_ingest.cli.checking import Check
 from ssc_ingest.cli.commands import (
     attribution,
@@ -142,6 +143,7 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         attribution.affected,
         cache_command._document,
         import_names._find_import,
+        exit_codes._print_error,
         jobs.document,
         migrate._document,
         Run.document,

@@ -82,7 +82,10 @@ def clear(
     elif removed:
         output.say(f"{output.count(removed, 'entry')} removed")
     if not removed:
-        raise Failed(f"nothing matches {key!r}; `ssc-ingest cache list` lists the entries")
+        raise Failed(
+            f"nothing matches {key!r}; `ssc-ingest cache list` lists the entries",
+            has_printed=as_json,
+        )
 
 
 @asynccontextmanager

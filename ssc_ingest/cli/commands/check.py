@@ -254,13 +254,12 @@ async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
     if not found:
         yield ok("fleet", "workers read all queues, beat is running, no registry is paused")
     for problem in found:
-        yield Check(
-            subject=problem.subject,
-            outcome=Outcome.FAILED if problem.absent else Outcome.WARNING,
-            finding=problem.finding,
-            remedy=problem.remedy,
-            exit_code=ExitCode.UNAVAILABLE,
-        )
+        if problem.absent:
+            yield failed(
+                problem.subject, problem.finding, problem.remedy, exit_code=ExitCode.UNAVAILABLE
+            )
+        else:
+            yield warning(problem.subject, problem.finding, problem.remedy)
 
 
 # Vulnerabilities and registries --------------------------------------------------------------
@@ -300,18 +299,21 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
     import httpx
 
     from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.ecosystems.endpoints import load_endpoints
+    from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
     from ssc_ingest.errors import RegistryUnavailable
     from ssc_ingest.http.client import open_transport
     from ssc_ingest.http.failures import explain
     from ssc_ingest.settings import ENV_FILE
 
-    async with open_transport(settings) as transport:
+    endpoints = {
+        name: load_endpoints(name, cls.identity.endpoints, ENV_FILE, cls.identity.options)
+        for name, cls in ecosystems().items()
+    }
+    trusted = host_names(endpoints.values(), settings.osv_url)
+    async with open_transport(settings, trusted) as transport:
         for name, cls in ecosystems().items():
-            about = cls.identity
-            endpoints = load_endpoints(name, about.endpoints, ENV_FILE, about.options)
             for endpoint in cls.identity.endpoints:
-                url = endpoints.url(endpoint.key)
+                url = endpoints[name].url(endpoint.key)
                 subject = f"{cls.identity.title} {endpoint.key}"
                 try:
                     # Any response shows that the host works: a base URL need not have a document.
@@ -332,11 +334,10 @@ def _unreachable(subject: str, uri: str, error: Exception) -> Check:
     from ssc_ingest.errors import ConfigurationError
 
     refused = isinstance(error, ConfigurationError)
-    return Check(
-        subject=subject,
-        outcome=Outcome.FAILED,
-        finding=f"{shown(uri)}: {str(error) or type(error).__name__}",
-        remedy=REMEDIES.get(subject, "check the network, and the proxy if there is one"),
+    return failed(
+        subject,
+        f"{shown(uri)}: {str(error) or type(error).__name__}",
+        REMEDIES.get(subject, "check the network, and the proxy if there is one"),
         exit_code=ExitCode.CONFIGURATION if refused else ExitCode.UNAVAILABLE,
     )
 

@@ -199,7 +199,10 @@ def purge(
         asyncio.run(_delete(found))
     _print_done("deleted", found, dry_run=dry_run, as_json=as_json)
     if ids and len(found) < len(set(ids)):
-        raise Failed("some of the ids name no dead letter; `ssc-ingest dead-letters list`")
+        raise Failed(
+            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
+            has_printed=as_json,
+        )
 
 
 @commands.command("export")

@@ -1,7 +1,6 @@
 """``schedules``: lists, enables and disables the schedules of beat, and starts their tasks."""
 
 import asyncio
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,7 +32,7 @@ def list_(*, as_json: output.JSONOption = False) -> None:
         output.print_json(
             {
                 "timezone": zone,
-                "beats": [asdict(beat) for beat in beats],
+                "beats": [beat.document() for beat in beats],
                 "schedules": [_document(standing, beats) for standing in standings],
             }
         )

@@ -110,7 +110,8 @@ async def _work(
 def _work_document(work: "WorkStatus") -> dict[str, Any]:
     """The status as JSON."""
     return {
-        **asdict(replace(work, runs=[], streams=[])),
+        **asdict(replace(work, workers=[], runs=[], streams=[])),
+        "workers": [worker.document() for worker in work.workers],
         "runs": [run.document() for run in work.runs],
         "streams": [stream.document() for stream in work.streams],
     }

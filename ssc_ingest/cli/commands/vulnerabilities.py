@@ -169,6 +169,7 @@ async def _sync(
 ) -> "list[Ended]":
     from ssc_ingest.cli.connections import configured, state_store
     from ssc_ingest.ecosystems import ecosystem, ecosystems
+    from ssc_ingest.ecosystems.endpoints import host_names
     from ssc_ingest.http.client import open_transport
     from ssc_ingest.metrics import Metrics
     from ssc_ingest.vulnerabilities.requests import SyncRequest
@@ -184,7 +185,9 @@ async def _sync(
         state = await stack.enter_async_context(state_store(settings, servers))
         store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         await store.ping()
-        transport = await stack.enter_async_context(open_transport(settings))
+        transport = await stack.enter_async_context(
+            open_transport(settings, host_names((), settings.osv_url))
+        )
         source = open_source(transport, state.limiter, settings, Metrics(), path=path)
         service = AdvisorySync(
             store, state.changed_packages(), state.sync_requests(), source, settings

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -31,6 +32,11 @@ class StreamReader:
     ``error``."""
     error: str | None = None
     seen_at: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """The reader for JSON output; the time is aware, in UTC."""
+        seen = datetime.fromtimestamp(self.seen_at, UTC) if self.seen_at else None
+        return {**asdict(self), "seen_at": seen}
 
 
 class StreamReaders:

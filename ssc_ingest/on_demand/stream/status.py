@@ -43,6 +43,7 @@ class StreamStatus:
         return {
             **asdict(self),
             "is_read": self.is_read,
+            "readers": [reader.document() for reader in self.readers],
             "total": self.total.document(),
             "recent": self.recent.document(),
         }

@@ -34,6 +34,17 @@ async def whole_fleet(state: State) -> None:
     await set_beat(state, leads=True)
 
 
+def worker_here() -> Worker:
+    """A worker of three queues."""
+    return Worker(
+        hostname="worker@here",
+        pid=1,
+        queues=("pypi.urgent", "pypi.bulk", "control"),
+        concurrency=8,
+        started_at=time.time(),
+    )
+
+
 async def set_beat(state: State, *, leads: bool) -> None:
     """The heartbeat of a beat."""
     there = Beat(hostname="here", pid=2, leads=leads, schedules=(), seen_at=time.time())
@@ -43,14 +54,7 @@ async def set_beat(state: State, *, leads: bool) -> None:
 async def test_status(graph: None, state: State, run: Run, servers: Servers) -> None:
     """Servers, workers, queues and counts, for people and for programs."""
     await dead_letter(state, "first")
-    worker = Worker(
-        hostname="worker@here",
-        pid=1,
-        queues=("pypi.urgent", "pypi.bulk", "control"),
-        concurrency=8,
-        started_at=time.time(),
-    )
-    await beat(state.redis, worker, running=3)
+    await beat(state.redis, worker_here(), running=3)
     run("extract", "pkg:pypi/a")
     found = json.loads(run("status", "--json").stdout)
     assert found["servers"]["graph"]["uri"] == servers.graph_uri

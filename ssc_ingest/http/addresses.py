@@ -1,0 +1,138 @@
+"""The addresses to which this program connects for a registry's document.
+
+A :class:`.RegistryClient` sends requests only to the hosts of base URLs. This is the second line:
+whatever else a redirect, document or message names is never an address inside the operator's
+network. The check is part of every connection, because a name may resolve to another address each
+time.
+"""
+
+import socket
+import ssl
+from collections.abc import Set as AbstractSet
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""IPv4 addresses inside IPv6 (RFC 6052)."""
+
+
+class AddressForbidden(OSError):
+    """A host that is no base URL's has an address that is not global."""
+
+
+def is_global(address: str) -> bool:
+    """Whether a numeric address is reachable from the Internet, as the one that it may embed.
+
+    Shared, loopback, link-local, private, reserved and multicast addresses are not (the IANA
+    registries of special-purpose addresses, RFC 6890).
+    """
+    try:
+        found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address):
+        if found in _NAT64:
+            found = IPv4Address(int(found) & 0xFFFF_FFFF)
+        else:
+            found = found.ipv4_mapped or found.sixtofour or found
+    return found.is_global and not found.is_multicast
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names; those that are not trusted must resolve to global addresses only."""
+
+    def __init__(self, trusted: AbstractSet[str]) -> None:
+        """``trusted``: host names in lower case, which may resolve to anything."""
+        self._trusted = trusted
+        self._resolver = aiohttp.DefaultResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a name.
+
+        Raises:
+            AddressForbidden: one of them is not global.
+            OSError: the name has none.
+        """
+        found = await self._resolver.resolve(host, port, family)
+        if host.lower() not in self._trusted:
+            for each in found:
+                if not is_global(each["host"]):
+                    raise AddressForbidden(
+                        f"{host} has the address {each['host']}, not a global one"
+                    )
+        return found
+
+    async def close(self) -> None:
+        """Release the resolver."""
+        await self._resolver.close()
+
+
+class GuardedTransport(AiohttpTransport):
+    """httpx's connections over aiohttp, with a :class:`GuardedResolver`."""
+
+    def __init__(
+        self, context: ssl.SSLContext, *, max_connections: int, trusted: AbstractSet[str]
+    ) -> None:
+        """``trusted``: host names and numeric addresses in lower case that are always allowed."""
+
+        def session() -> aiohttp.ClientSession:
+            connector = aiohttp.TCPConnector(
+                ssl=context, limit=max_connections, resolver=GuardedResolver(trusted)
+            )
+            return aiohttp.ClientSession(connector=connector)
+
+        super().__init__(verify=context, client=session)
+        self._trusted = trusted
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; a numeric address needs no resolver, so it is checked here.
+
+        Raises:
+            httpx.ConnectError: the address is forbidden.
+        """
+        host = request.url.host.lower()
+        if host not in self._trusted and _is_numeric(host) and not is_global(host):
+            raise httpx.ConnectError(f"{host} is not a global address")
+        return await super().handle_async_request(request)
+
+
+class GuardedClient(HttpxAiohttpClient):
+    """The client of httpx-aiohttp with a :class:`GuardedTransport`.
+
+    httpx would ignore the proxies of the environment if it were given a transport. A proxy resolves
+    names itself, so it decides what may be reached through it.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        *,
+        max_connections: int,
+        trusted: AbstractSet[str],
+        **options: Any,
+    ) -> None:
+        """``options`` are those of ``httpx.AsyncClient``."""
+        self._guarded = GuardedTransport(context, max_connections=max_connections, trusted=trusted)
+        limits = httpx.Limits(max_connections=max_connections)
+        super().__init__(verify=context, limits=limits, **options)
+
+    def _init_transport(self, *_: Any, **__: Any) -> httpx.AsyncBaseTransport:
+        return self._guarded
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether the system would take the host as an address (``127.1`` and ``2130706433``, too)."""
+    if ":" in host:
+        return True
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True
