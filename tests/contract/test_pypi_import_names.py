@@ -58,7 +58,7 @@ def serve(server: Loopback, **changes: str) -> None:
         for path, answer in server.answers.items()
         if path.startswith("/files/")
     ]
-    page = {"name": "demo", "versions": ["1.0", "2.0"], "files": files}
+    page = {"name": "demo", "versions": ["0.9", "1.0", "2.0"], "files": files}
     server.serve("/simple/demo/", json.dumps(page), media_type=MEDIA_TYPE)
 
 
@@ -79,6 +79,14 @@ async def test_the_best_wheels_are_read(pypi: PyPI, server: Loopback) -> None:
         f"/files/{PURE}",
         f"/files/{LINUX}",
     }
+
+
+async def test_only_a_source_distribution(pypi: PyPI, server: Loopback) -> None:
+    """The version comes first, then its file, even if an older version has a wheel."""
+    server.serve("/files/demo-0.9-py3-none-any.whl", wheel("old/__init__.py"))
+    server.serve(f"/files/{SDIST}", tarred({"demo-1.0/src/new/__init__.py": b""}))
+    serve(server)
+    assert await names(pypi) == {"new"}
 
 
 async def test_other_files_stand_in_for_damaged_ones(pypi: PyPI, server: Loopback) -> None:

@@ -1,6 +1,8 @@
 """The simulator's npm, compared with its data and real packuments."""
 
+import hashlib
 import json
+from base64 import b64encode
 from datetime import datetime
 from pathlib import Path
 
@@ -79,3 +81,24 @@ def test_packuments_have_the_recorded_keys(recordings: Path, packuments: Shown) 
             unseen = {"os", "cpu", "peerDependenciesMeta"}
             assert set(manifest) - unseen <= set().union(*map(set, manifests))
             assert set(manifest["dist"]) <= set().union(*(set(m["dist"]) for m in manifests))
+
+
+def test_manifests_and_archives(packuments: Shown) -> None:
+    """A version's document is that in the packument; its archive has the announced digest."""
+    registry = open_registry("npm")
+    for package, _, page in packuments[:20]:
+        for version, manifest in json.loads(page.full.body)["versions"].items():
+            dist = manifest["dist"]
+            for name in {package.name, package.name.replace("/", "%2f")}:
+                route = registry.ecosystem.route(f"/{name}/{version}", registry)
+                assert route
+                assert json.loads(route.document({}).body) == manifest
+            path = "/" + dist["tarball"].removeprefix(page.base_url).lstrip("/")
+            route = registry.ecosystem.route(path, registry)
+            assert route
+            digest = hashlib.sha512(route.document({}).body).digest()
+            assert dist["integrity"] == "sha512-" + b64encode(digest).decode()
+        for path in (f"/{package.name}/99.0.0-none", "/no-such-package/1.0.0"):
+            route = registry.ecosystem.route(path, registry)
+            assert route
+            assert route.document({}).status == 404
