@@ -1,10 +1,13 @@
 """Import names of crates: what their manifests and sources make importable."""
 
+import asyncio
 import gzip
 import re
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -395,6 +398,28 @@ async def test_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         made = crate({"src/lib.rs": "pub struct A;"})
         assert await names_of_crate(made, "demo", "1.0.0") == {"demo"}
     assert [log["event"] for log in logs] == ["import_names_incomplete"]
+
+
+def _children() -> list[psutil.Process]:
+    """The running children that parse."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "ssc_ingest.source_code" in child.cmdline():
+                found.append(child)
+    return found
+
+
+async def test_a_cancelled_task_leaves_no_child() -> None:
+    """A worker that stops does not wait for the parser."""
+    endless = crate({"src/lib.rs": 'r#"' * 200_000})
+    task = asyncio.create_task(names_of_crate(endless, "demo", "1.0.0"))
+    while not _children():  # noqa: ASYNC110 - another process has no event
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _children() == []
 
 
 async def test_a_crash_of_the_parser() -> None:
