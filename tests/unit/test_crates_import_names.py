@@ -489,7 +489,7 @@ CLIENTS = {
     "bitflags": ("use bitflags::bitflags;", "#[macro_use] extern crate bitflags;"),
     "libc": ("use libc::{c_char, c_int};", "extern crate libc;"),
     "md-5": ("use md5::{Digest, Md5};", "extern crate md5;"),
-    "serde-json-core": ("use serde_json_core::from_slice;", "use serde_json_core::ser::Error;"),
+    "serde-json-core": ("use serde_json_core::from_slice;", "use serde_json_core::de::from_str;"),
 }
 """Lines of real programs, by the crate that they import."""
 
