@@ -43,27 +43,52 @@ async def parse_isolated(
     Raises:
         ParserFailed: it exceeded a limit, or crashed.
     """
-    return await asyncio.to_thread(_run, language, options, files)
-
-
-def _run(language: str, options: Mapping[str, Any], files: Mapping[str, bytes]) -> frozenset[str]:
-    command = [sys.executable, "-m", "ssc_ingest.source_code", language]
     sizes = [(path, len(content)) for path, content in files.items()]
     head = json.dumps({"options": options, "files": sizes}).encode() + b"\n"
+    child = _Child(language)
+    work = asyncio.ensure_future(asyncio.to_thread(child.run, b"".join([head, *files.values()])))
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            input=b"".join([head, *files.values()]),
-            capture_output=True,
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ParserFailed(f"parsing takes more than {TIME_LIMIT:.0f} s") from error
-    if done.returncode or len(done.stdout) > MAX_OUTPUT:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise ParserFailed(f"the parser ended with {done.returncode}: {last[:200]}")
-    return frozenset(json.loads(done.stdout))
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        child.stop()
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # marks the exception as retrieved
+        raise
+
+
+class _Child:
+    """One child process, run in a thread."""
+
+    def __init__(self, language: str) -> None:
+        self._command = [sys.executable, "-m", "ssc_ingest.source_code", language]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(self, sources: bytes) -> frozenset[str]:
+        """Pass the sources to the child, and wait for its names."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(  # noqa: S603 - our own module
+            self._command, stdin=pipe, stdout=pipe, stderr=pipe
+        ) as process:
+            self._process = process
+            if self._stopped:
+                process.kill()
+            try:
+                output, problems = process.communicate(sources, timeout=TIME_LIMIT)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                raise ParserFailed(f"parsing takes more than {TIME_LIMIT:.0f} s") from error
+        if process.returncode or len(output) > MAX_OUTPUT:
+            last = problems.decode(errors="replace").strip().rpartition("\n")[2]
+            raise ParserFailed(f"the parser ended with {process.returncode}: {last[:200]}")
+        return frozenset(json.loads(output))
+
+    def stop(self) -> None:
+        """End the child, also one that is only about to start."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
 
 
 def read_input(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, bytes]]:

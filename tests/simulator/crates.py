@@ -5,11 +5,9 @@ https://doc.rust-lang.org/cargo/reference/registry-index.html
 
 import hashlib
 import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from random import Random
-from struct import pack
 from typing import Any
 from urllib.parse import unquote
 from zlib import crc32
@@ -20,6 +18,7 @@ from tests.simulator import crates_static
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
 from tests.simulator.npm import semver
 from tests.simulator.options import Options
+from tests.simulator.tar import gzipped, member
 from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
 from tests.simulator.words import words
@@ -262,9 +261,9 @@ class Page:
             f'//! A simulated crate.\npub fn version() -> &\'static str {{ "{release.version}" }}\n'
         )
         folder = f"{name}-{release.version}"
-        return _gzip(
-            _member(f"{folder}/Cargo.toml", "\n".join(manifest) + "\n")
-            + _member(f"{folder}/src/lib.rs", source)
+        return gzipped(
+            member(f"{folder}/Cargo.toml", "\n".join(manifest) + "\n")
+            + member(f"{folder}/src/lib.rs", source)
             + bytes(2 * tarfile.BLOCKSIZE)
         )
 
@@ -339,29 +338,6 @@ def index_path(name: str) -> str:
 def _config(headers: Mapping[str, str]) -> Document:
     del headers
     return Document.json({"dl": "https://static.crates.io/crates", "api": "https://crates.io"})
-
-
-_EMPTY_HEADER = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
-_NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 136), slice(148, 156)
-_EMPTY_HEADER[_CHECKSUM] = b" " * 8
-_EMPTY_HEADER[_SIZE] = bytes(12)
-
-
-def _member(name: str, text: str) -> bytes:
-    """A file in a tar archive. Filling in a header is ten times as quick as making one."""
-    data, header = text.encode(), bytearray(_EMPTY_HEADER)
-    header[_NAME] = name.encode().ljust(100, b"\0")
-    header[_SIZE] = b"%011o\0" % len(data)
-    header[_CHECKSUM] = b"%06o\0 " % sum(header)
-    return bytes(header) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
-
-
-def _gzip(data: bytes) -> bytes:
-    """Without compression: the same bytes with every zlib, and quick."""
-    deflated = zlib.compressobj(0, wbits=-zlib.MAX_WBITS)
-    body = deflated.compress(data) + deflated.flush()
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    return header + body + pack("<LL", crc32(data), len(data) & 0xFFFFFFFF)
 
 
 def _letters(number: int) -> str:

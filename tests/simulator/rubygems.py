@@ -4,7 +4,6 @@ https://guides.rubygems.org/rubygems-org-compact-index-api/ and
 https://guides.rubygems.org/rubygems-org-api/
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -15,6 +14,7 @@ from urllib.parse import unquote
 from tests.simulator import gem_builds, gem_lists
 from tests.simulator.ecosystem import Document, Ecosystem, Route, Shelf
 from tests.simulator.gem_builds import JAVA_ONLY, NATIVE, PLATFORMS, RUBY, Build, builds_of
+from tests.simulator.gem_files import digest, gem_file
 from tests.simulator.options import Options
 from tests.simulator.universe import Link, Package, Release, Requirement, Spelling
 from tests.simulator.versions import Number, Stage
@@ -182,11 +182,39 @@ class RubyGems(Ecosystem):
                 return Route("rubygems.list", None, gem_lists.versions(shelf))
             case ["index", "info", name]:
                 kind = "info"
+            case ["downloads", filename] if filename.endswith(".gem"):
+                return self._file(shelf, filename)
             case ["api", "v1", "versions" | "gems" as kind, filename] if filename.endswith(".json"):
                 name = filename.removesuffix(".json")
             case _:
                 return None
         return Route(f"rubygems.{kind}", self.purl(name), Gem(shelf, name, kind))
+
+    def _file(self, shelf: Shelf, filename: str) -> Route:
+        """``/downloads/<gem>-<version>[-<platform>].gem``."""
+        stem = filename.removesuffix(".gem")
+        dashes = [place for place, sign in enumerate(stem) if sign == "-"]
+        # Versions have no dash, but names and platforms have.
+        name = next((stem[:place] for place in dashes if shelf.find(stem[:place])), stem)
+        return Route("rubygems.file", self.purl(name), GemFile(shelf, name, stem))
+
+
+class GemFile:
+    """The file of one build."""
+
+    def __init__(self, shelf: Shelf, name: str, stem: str) -> None:
+        self.shelf, self.name, self.stem = shelf, name, stem
+
+    def __call__(self, headers: Mapping[str, str]) -> Document:
+        """Answer a request with these headers."""
+        del headers
+        package = self.shelf.find(self.name)
+        page: Page | None = self.shelf.page(package) if package else None
+        for build in page.builds if page else ():
+            if page and _full_name(page.package, build) == self.stem:
+                content = gem_file(page.package.name, build.release.version, build.platform)
+                return Document.tagged(content, "application/octet-stream")
+        return NOT_FOUND
 
 
 class Gem:
@@ -280,7 +308,7 @@ class Page:
 
     def _line(self, build: Build) -> str:
         dependencies = ",".join(f"{r.name}:{r.wire}" for r in build.requirements)
-        facts = [f"checksum:{_sha(self.package, build)}"]
+        facts = [f"checksum:{digest(self.package, build)}"]
         facts += [f"{name}:{text}" for name, text in build.engines.items()]
         if self.dated:
             facts.append(f"created_at:{_moment(build)}Z")
@@ -308,7 +336,7 @@ class Page:
             "prerelease": release.prerelease,
             "licenses": gem_builds.licenses(self.package, release),
             "requirements": [],
-            "sha": _sha(self.package, build),
+            "sha": digest(self.package, build),
         }
 
 
@@ -319,10 +347,6 @@ def _number(build: Build) -> str:
 
 def _full_name(package: Package, build: Build) -> str:
     return f"{package.name}-{_number(build)}"
-
-
-def _sha(package: Package, build: Build) -> str:
-    return hashlib.sha256(_full_name(package, build).encode()).hexdigest()
 
 
 def _moment(build: Build) -> str:

@@ -1,10 +1,13 @@
 """Import names of crates: what their manifests and sources make importable."""
 
+import asyncio
 import gzip
 import re
 import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -397,6 +400,28 @@ async def test_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [log["event"] for log in logs] == ["import_names_incomplete"]
 
 
+def _children() -> list[psutil.Process]:
+    """The running children that parse."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "ssc_ingest.source_code" in child.cmdline():
+                found.append(child)
+    return found
+
+
+async def test_a_cancelled_task_leaves_no_child() -> None:
+    """A worker that stops does not wait for the parser."""
+    endless = crate({"src/lib.rs": 'r#"' * 200_000})
+    task = asyncio.create_task(names_of_crate(endless, "demo", "1.0.0"))
+    while not _children():  # noqa: ASYNC110 - another process has no event
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _children() == []
+
+
 async def test_a_crash_of_the_parser() -> None:
     """It is an error of the package, not of the process."""
     with pytest.raises(isolated.ParserFailed, match="the parser ended"):
@@ -452,19 +477,30 @@ async def test_links_and_odd_names() -> None:
 
 # Readers --------------------------------------------------------------------------------
 
+CLIENTS = {
+    "serde": ("use serde::{Deserialize, Serialize};", "use serde::de::{self, Visitor};"),
+    "tokio": ("use tokio::sync::mpsc;", "    use tokio::io::AsyncReadExt as _;"),
+    "rand": ("use rand::prelude::*;", "extern crate rand;"),
+    "regex": ("use regex::Regex;", "use regex::bytes::RegexBuilder;"),
+    "syn": ("use syn::{parse_macro_input, DeriveInput};", "pub use syn::spanned::Spanned;"),
+    "clap": ("use clap::Parser;", "use clap::{Arg, ArgAction, Command};"),
+    "anyhow": ("use anyhow::{bail, Context, Result};", "use anyhow::anyhow;"),
+    "hyper": ("use hyper::body::Incoming;", "use hyper::server::conn::http1;"),
+    "bitflags": ("use bitflags::bitflags;", "#[macro_use] extern crate bitflags;"),
+    "libc": ("use libc::{c_char, c_int};", "extern crate libc;"),
+    "md-5": ("use md5::{Digest, Md5};", "extern crate md5;"),
+    "serde-json-core": ("use serde_json_core::from_slice;", "use serde_json_core::de::from_str;"),
+}
+"""Lines of real programs, by the crate that they import."""
 
-@pytest.mark.parametrize(
-    ("files", "line"),
-    [
-        ({"src/lib.rs": "pub mod sync;"}, "use demo::sync::Mutex;"),
-        ({"src/lib.rs": "#[macro_export] macro_rules! m { () => {} }"}, "extern crate demo;"),
-    ],
-)
-async def test_patterns_of_readers(files: dict[str, str], line: str) -> None:
-    """The patterns of the graph's readers match code that imports the crate."""
-    found = await names_of_crate(crate(files), "demo", "1.0.0")
-    assert any(
-        re.search(pattern, line)
-        for name in found
-        for pattern in (f"use {name}::", f"extern crate {name};")
-    )
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_patterns_of_readers(name: str) -> None:
+    """The patterns of the graph's readers match the lines of each client."""
+    library = '[lib]\nname = "md5"\n' if name == "md-5" else ""
+    manifest = f'[package]\nname = "{name}"\nedition = "2021"\n{library}'
+    made = crate({"Cargo.toml": manifest, "src/lib.rs": "pub mod x;"}, f"{name}-1.0.0")
+    found = await names_of_crate(made, name, "1.0.0")
+    patterns = [p for each in found for p in (f"use {each}::", f"extern crate {each};")]
+    for line in CLIENTS[name]:
+        assert any(re.search(pattern, line) for pattern in patterns)
