@@ -129,7 +129,8 @@ class Version:
     license_spdx: str | None = None
     """The same as a valid SPDX expression, if it is one."""
     deprecated: str | None = None
-    """The publisher's advice against it, at most 1,000 characters; yanked versions need none."""
+    """The publisher's advice against it, at most 1,000 characters; yanked versions need none. The
+    empty text: none, said by a document that was read for all versions."""
     features: str | None = None
     """JSON object: for each feature, the features and dependencies that it enables (Cargo)."""
     extra_requirements: str | None = None

@@ -146,6 +146,8 @@ class Ecosystem(ABC):
     default_parts: ClassVar[frozenset[str] | None] = None
     """Parts of a package (features, extras) that an installation selects unless it says otherwise;
     ``None`` where packages have no parts."""
+    needs_name_for_links: ClassVar[bool] = False
+    """Whether the repository is read only if a caller names the package (or with hints)."""
     reads_each_version: ClassVar[bool] = False
     """Whether the requirements of a version cost a request of their own."""
     range_class: ClassVar[Any | None] = None

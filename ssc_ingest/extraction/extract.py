@@ -172,7 +172,13 @@ class Extractor:
         edges = await self._parent_edges(arguments, ref)
         state = await self._reader.package_state(ref)
         is_read = state is not None and not state.is_stub
-        if state and is_read and not arguments.refresh:
+        lacks_links = self._lacks_links(ref, attempt, state)
+        if (
+            state
+            and is_read
+            and not arguments.refresh
+            and (not lacks_links or attempt.has_read(state))
+        ):
             if edges:
                 await writer.link(ref, edges, urgent=urgent)
             if attempt.has_read(state):
@@ -253,6 +259,8 @@ class Extractor:
         if not state:
             return request, False
         known, etag, rests = state.known, state.etag, False
+        if self._lacks_links(ref, attempt, state):
+            etag = None
         if state.unknown:
             left = None if attempt.requested else await self._rereading.seconds_left(ref)
             rests = left is not None and left > 0
@@ -268,6 +276,14 @@ class Extractor:
         if reread:
             etag = None
         return replace(request, known=known, reread=reread, etag=etag), rests
+
+    def _lacks_links(self, ref: PackageRef, attempt: Attempt, state: PackageState | None) -> bool:
+        """Whether a caller's name leads to a repository that an earlier reading left out.
+
+        A package without a repository is therefore read each time that a caller names it.
+        """
+        by_name = self._ecosystems[ref.ecosystem].needs_name_for_links
+        return by_name and attempt.requested and not (state and state.has_repository)
 
     async def _mark_gone(self, ref: PackageRef, edges: list[ParentEdge], *, urgent: bool) -> None:
         """The graph keeps the package, and a caller may still require it."""

@@ -56,7 +56,8 @@ def plan(write: Write, stored: Stored, limit: int) -> Plan:
     for serial_number, name in enumerate(kept):
         known = stored.get(name)
         if known is None:
-            result.new_versions.append({**write.versions[name], "serial_number": serial_number})
+            new = VERSION.new(write.versions[name])
+            result.new_versions.append({**new, "serial_number": serial_number})
             continue
         changed: Row = {}
         row = None if name in left else _as_told(write.versions.get(name), known)

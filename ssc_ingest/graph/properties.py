@@ -234,7 +234,14 @@ VERSION = Table(
         "the licence as an SPDX expression, if the text is one",
         read_with="license",
     ),
-    _fact("deprecated", STRING, "the publisher's deprecation note, at most 1,000 characters"),
+    Property(
+        "deprecated",
+        STRING,
+        Update.FOLLOW,
+        "the publisher's deprecation note, at most 1,000 characters",
+        read_with="requirements_digest",
+        empty_is_none=True,
+    ),
     _fact(
         "features",
         TABLE,

@@ -13,13 +13,21 @@ from ssc_ingest.graph.digests import outdated_in_cypher
 from ssc_ingest.graph.errors import translated
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.graph.values import aware
-from ssc_ingest.models import Installable, PackageRef, Purl, RequiredPackage, VersionName
+from ssc_ingest.models import (
+    NOT_AVAILABLE,
+    Installable,
+    PackageRef,
+    Purl,
+    RequiredPackage,
+    VersionName,
+)
 
 PACKAGE_STATES = f"""
 UNWIND $purls AS purl
 MATCH (package:%(label)s {{purl: purl}})
 RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
        package.import_names_from AS names_from,
+       coalesce(package.repository_url, '{NOT_AVAILABLE}') <> '{NOT_AVAILABLE}' AS has_repository,
        COLLECT {{
          MATCH (package)-[:HAVE]->(version:Version)
          WHERE version.requirements_digest IS NOT NULL AND version.requirements_unknown IS NULL
@@ -113,6 +121,7 @@ class PackageState:
     """Versions whose requirements have been read, all of them."""
     unknown: frozenset[VersionName] = frozenset()
     """Versions whose requirements could not be read."""
+    has_repository: bool = False
     outdated: tuple[VersionName, ...] = ()
     """Of the ``known``, those whose facts are still to be read, the newest first."""
 
@@ -152,6 +161,7 @@ class GraphReader:
                 names_from=row["names_from"],
                 known=frozenset(row["known"]),
                 unknown=frozenset(row["unknown"]),
+                has_repository=row["has_repository"],
                 outdated=tuple(row["outdated"]),
             )
             for row in records

@@ -53,6 +53,8 @@ class Property:
     read_with: str = ""
     """Of ``FOLLOW``: another property of the row, which is known wherever this one was read.
     Elsewhere ``None`` leaves what is known."""
+    empty_is_none: bool = False
+    """An empty text means "none", also where the property of ``read_with`` was not read."""
     stub: str = ""
     """Attribute of the :class:`~ssc_ingest.models.PackageRef` from which a stub takes it."""
 
@@ -104,6 +106,7 @@ class Table:
         """The properties that come from a model."""
         self._paths = [p.path for p in sourced]
         self._sources = {p.name: p.get for p in sourced}
+        self._emptied = tuple(p.name for p in properties if p.empty_is_none)
         self._flags = {p.name for p in properties if p.type is FLAG}
         self._elsewhere = {p.name: p.get for p in properties if p.update is Update.ELSEWHERE}
         self._updated = [
@@ -122,6 +125,10 @@ class Table:
         """The stored form of the model's values; ``None`` for missing ones."""
         return {name: get(model) for name, get in self._sources.items()}
 
+    def new(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row for a new node, without texts that mean "none"."""
+        return {**row, **{name: row[name] or None for name in self._emptied}}
+
     def update(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The properties that a reading sets on a node with unknown values; ``None`` removes."""
         return {
@@ -132,12 +139,18 @@ class Table:
 
     def changes(self, row: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         """The properties that a reading changes on a node; ``None`` removes."""
-        return {
+        changed = {
             name: value
             for name, witness in self._updated
             if (value := row[name]) != stored[name]
             and (value is not None or witness is None or row[witness] is not None)
         }
+        for name in self._emptied:
+            if changed.get(name) == "":
+                changed[name] = None
+                if stored[name] is None:
+                    del changed[name]
+        return changed
 
     def reader(self, first: str) -> Callable[[Any], tuple[Any, ...]]:
         """A function from a model to its attribute ``first`` and the ``sourced`` values."""

@@ -3,65 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
 
-from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.ecosystems.base import FetchRequest
-from ssc_ingest.ecosystems.endpoints import load_endpoints
-from ssc_ingest.errors import DigestMismatch, ResourceForbidden, ResourceNotFound
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import Package
+from tests.unit.documents import read
 
 pytestmark = pytest.mark.recordings
 
 LEAF = {"1.0.0": {"acme-leaf": "^1.0.0"}, "1.1.0": {"acme-leaf": "^1.0.0"}}
 VERSION_PATTERN = r"pkg:[a-z]+(/[^/]+)+@[^@]+"
-
-
-@dataclass
-class Documents:
-    """A registry in memory: documents by path; a number is an error status."""
-
-    by_path: Mapping[str, bytes | int]
-    asked: list[str] = field(default_factory=list)
-
-    async def get(self, url: str, **_: Any) -> Any:
-        """Return the document at a URL."""
-        path = unquote(urlsplit(url).path)
-        self.asked.append(path)
-        found = self.by_path.get(path, 404)
-        if isinstance(found, bytes):
-            return SimpleNamespace(
-                url=url, body=found, headers={}, etag=None, not_modified=False, last_modified=None
-            )
-        if found == 404:
-            raise ResourceNotFound("HTTP 404", url=url)
-        raise ResourceForbidden(f"HTTP {found}", url=url)
-
-    async def get_immutable(self, url: str, *, sha256: str | None = None, **_: Any) -> Any:
-        """Return the document at a URL; checks its digest."""
-        found = await self.get(url)
-        if sha256 and hashlib.sha256(found.body).hexdigest() != sha256:
-            raise DigestMismatch("the content does not have its announced SHA-256", url=url)
-        return found
-
-
-async def read(ecosystem: str, name: str, by_path: Mapping[str, bytes | int]) -> Package:
-    """Read the package from these documents."""
-    cls = ecosystems()[ecosystem]
-    endpoints = load_endpoints(ecosystem, cls.identity.endpoints, None)
-    reader = cls(cast("RegistryClient", Documents(by_path)), endpoints)
-    package = await reader.fetch(FetchRequest(cls.ref(name)))
-    assert isinstance(package, Package)
-    return package
 
 
 def requirements(package: Package) -> dict[str, dict[str, str] | None]:
@@ -250,3 +206,37 @@ async def test_gem_dash_in_version(cases: Path) -> None:
     package = await read("rubygems", "dashver", {"/info/dashver": body})
     assert dates(package) == {"1.0.0": datetime(2022, 4, 1, tzinfo=UTC)}
     assert package.latest == "1.0.0"
+
+
+async def test_gem_case_twins(cases: Path) -> None:
+    """They are two packages; the graph's writer gives the lower-case name to one of them."""
+    served = {
+        f"/info/{path.name}": path.read_bytes()
+        for path in (cases / "gem-case-twins/gems/info").iterdir()
+    }
+    found = {name: await read("rubygems", name, served) for name in ("O_o", "O_O")}
+    assert {name: twin.ref.purl for name, twin in found.items()} == {
+        "O_o": "pkg:gem/O_o",
+        "O_O": "pkg:gem/O_O",
+    }
+    assert [twin.latest for twin in found.values()] == ["1.0.0", "0.5"]
+
+
+# All ------------------------------------------------------------------------------------
+
+TESTS = (
+    Path(__file__),
+    Path(__file__).with_name("test_maven_model_rules.py"),
+    Path(__file__).parents[1] / "contract/test_maven_fetch/test_refusals.py",
+)
+
+
+def test_every_folder_is_tested(cases: Path) -> None:
+    """Each folder's name, or its part after the ecosystem, is in one of the tests."""
+    text = "".join(path.read_text() for path in TESTS)
+    folders = {path.name for path in cases.iterdir() if path.is_dir()}
+    unnamed = {
+        name for name in folders if name not in text and f'"{name.partition("-")[2]}"' not in text
+    }
+    assert folders
+    assert not unnamed

@@ -78,6 +78,7 @@ class Crates(Ecosystem):
     default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
     reads_import_names: ClassVar[bool] = True
+    needs_name_for_links = True
 
     @classmethod
     def ref(cls, name: str) -> PackageRef:

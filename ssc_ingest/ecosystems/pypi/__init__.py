@@ -7,8 +7,9 @@ Reading a package
     One request to the Simple JSON API (PEP 691) returns all versions and files; one small
     metadata file (PEP 658) per new version has its requirements. Without a readable one, they come
     from the JSON API, which describes the first file that was uploaded; where that has ``null``,
-    from inside a file of the release, of which a part is read (:mod:`.release_reader`). Without
-    all of these they are unknown.
+    from inside a file of the release, of which a part is read (:mod:`.release_reader`); those of
+    the latest release may come from the project's JSON document. Without all of these they are
+    unknown.
 Facts
     What a constraint cannot say of a requirement (marker, extras, ``~=``) is in its ``declared``;
     what applies with an extra only is in the version's ``extra_requirements``. A version's

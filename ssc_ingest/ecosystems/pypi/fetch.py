@@ -111,7 +111,7 @@ class ProjectReader:
                 requirements=None,
                 yanked=release.yanked,
                 requires_python=release.requires_python,
-                deprecated=page.advice,
+                deprecated=page.advice or "",
             )
             for release in page.releases
         }

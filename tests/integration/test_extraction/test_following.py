@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.ecosystems.base import FetchRequest
+from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.declared import declared
 from ssc_ingest.errors import PackageNotFound
@@ -52,8 +52,8 @@ CRATES = {
 class FewCrates(Crates):
     """A registry with :data:`CRATES`."""
 
-    async def fetch(self, request: FetchRequest) -> Package:
-        """Read one of the crates."""
+    async def fetch(self, request: FetchRequest) -> Package | NotModified:
+        """Read one of the crates; its repository if a caller named it."""
         if (crate := CRATES.get(request.ref.name)) is None:
             raise PackageNotFound(request.ref.purl)
         versions = tuple(
@@ -74,13 +74,16 @@ class FewCrates(Crates):
             )
             for n, required in enumerate(crate.versions, 1)
         )
+        if request.etag:
+            return NotModified(datetime.now(UTC))
         return Package(
             ref=request.ref,
-            vendor=None,
-            repository_url=None,
+            vendor="somebody" if request.full else None,
+            repository_url="https://example.org/crate" if request.full else None,
             versions=versions,
             latest=versions[-1].name,
             fetched_at=datetime.now(UTC),
+            etag="one",
         )
 
 
@@ -203,3 +206,26 @@ async def test_a_missing_direct_requirement_is_done(resources: Resources) -> Non
     await resources.delivery_handler().handle(message, redelivered=False)
     assert await resources.state.redis.scard("job:job:filling") == 0
     assert await resources.state.dead_letters.count() == 0
+
+
+@pytest.mark.parametrize("refresh", [False, True])
+async def test_a_crate_that_was_a_requirement_has_a_repository_once_it_is_named(
+    resources: Resources, cypher: Cypher, *, refresh: bool
+) -> None:
+    """It was read without one: neither its presence nor its validator keep it so."""
+    await carry_out(resources, "app", "all", 0)
+    links = "MATCH (p {name: $name}) RETURN p.vendor AS vendor, p.repository_url AS url"
+    name = "tools"
+    assert cypher(links, name=name) == [{"vendor": "n/a", "url": "n/a"}]
+
+    cargo = resources.ecosystems["cargo"]
+    await submit(
+        [request_for(cargo.ref(name), dependencies="none", refresh=refresh)],
+        jobs=resources.state.jobs,
+        queues=resources.state.queues,
+    )
+    handler = resources.delivery_handler()
+    for message in await taken(resources, "urgent"):
+        await handler.handle(message, redelivered=False)
+
+    assert cypher(links, name=name) == [{"vendor": "somebody", "url": "https://example.org/crate"}]

@@ -239,3 +239,17 @@ async def test_what_was_not_asked_for_stays_to_be_filled(
     assert digests(cypher) == {"1.0": CLOSED, "2.0": FORMAT, "3.0": CLOSED, "4.0": FORMAT}
     assert cypher(left) == [{"n": None}]
     assert len(edges(cypher)) == 1, "what was known stays"
+
+
+async def test_a_fact_said_to_be_none_is_removed_from_versions_that_were_not_read(
+    writer: GraphWriter, cypher: Cypher
+) -> None:
+    """PyPI's page has the status of the project, which may be withdrawn: it is of all versions."""
+    archived = {"1.0": {"deprecated": "archived"}}
+    await writer.write(crate({"1.0": ()}, archived), order=order)
+    assert facts_of(cypher) == archived["1.0"]
+
+    active = {"1.0": {"deprecated": ""}, "2.0": {"deprecated": ""}}
+    await writer.write(crate({"1.0": None, "2.0": ()}, active, fetched_at=LATER), order=order)
+
+    assert (facts_of(cypher), facts_of(cypher, "2.0")) == ({}, {})

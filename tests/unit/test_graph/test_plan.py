@@ -1,6 +1,7 @@
 """The comparison of a package with the graph, for any registry, graph and limit."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -229,3 +230,27 @@ def test_versions_stay_in_their_order_when_the_registry_forgets_a_date() -> None
     assert again == Plan(total_versions=3)
     numbers = {name: version["serial_number"] for name, version in graph.versions.items()}
     assert numbers == {"v1": 0, "v2": 1, "v0": 2}
+
+
+def test_a_fact_said_to_be_none_is_removed_from_known_versions() -> None:
+    """The empty text: none, said by a document of all versions, though this one was not read."""
+
+    def reading(required: dict[str, str] | None, deprecated: str | None) -> Write:
+        write = write_of({1: required})
+        return replace(
+            write,
+            versions={
+                name: row | {"deprecated": deprecated} for name, row in write.versions.items()
+            },
+        )
+
+    graph = Graph()
+    graph.carry_out(plan(reading({"a": "any"}, "archived"), {}, NO_LIMIT))
+    unread = plan(reading(None, None), graph.versions, NO_LIMIT)
+    assert unread.changed_versions == []
+    withdrawn = plan(reading(None, ""), graph.versions, NO_LIMIT)
+    assert [row["properties"] for row in withdrawn.changed_versions] == [{"deprecated": None}]
+    graph.carry_out(withdrawn)
+    assert plan(reading(None, ""), graph.versions, NO_LIMIT).changed_versions == []
+    (new,) = plan(reading(None, ""), {}, NO_LIMIT).new_versions
+    assert new["deprecated"] is None
