@@ -14,6 +14,7 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.acceptance.outages import OwnRedis
+from tests.acceptance.work import QUEUES
 from tests.conftest import empty
 from tests.simulator.client import Simulator
 from tests.toy import toy
@@ -68,7 +69,15 @@ def running_fleet(
 def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
     """That worker, after it has completed the previous test's work, even if that test failed."""
     with Redis.from_url(f"{redis_url}/1") as broker:
-        wait_until(lambda: not broker.zcard("unacked_index"), LONG_ENOUGH)
+
+        def is_idle() -> bool:
+            # One transaction: between two reads a message could move, or a task publish another.
+            with broker.pipeline(transaction=True) as pipeline:
+                for queue in QUEUES:
+                    pipeline.llen(queue)
+                return not any(pipeline.zcard("unacked_index").execute())
+
+        wait_until(is_idle, LONG_ENOUGH)
     return running_fleet
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from kombu.exceptions import OperationalError
 from redis import Redis
 
-from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import LineProgress
 from ssc_ingest.embedded.valkey import ValkeyServer
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
+from tests.ports import unused_port
 
 
 class OwnRedis:
@@ -26,7 +26,7 @@ class OwnRedis:
         self._server = ValkeyServer(folder)
         self._server.prepare(LineProgress(lambda _: None))
         self._group = group
-        self._port = choose_port(0)
+        self._port = unused_port()
         self._child = self._start()
         self.uri = self._server.uri(self._port)
         self._client = Redis.from_url(self.uri)

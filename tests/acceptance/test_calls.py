@@ -20,6 +20,7 @@ from tests.acceptance.work import (
     root_of_a_large_closure,
     settled,
     start_job,
+    unacknowledged,
 )
 from tests.conftest import Cypher
 from tests.graph_truth import assert_closure_is_filled, assert_graph_holds, snapshot
@@ -148,7 +149,7 @@ async def test_twice_changes_nothing(
     shared_fleet.send(ecosystem="pypi", name=name, refresh=True)
 
     async def is_refreshed() -> bool:
-        return simulator.counts().total > 0 and not await state.queues.unacknowledged()
+        return simulator.counts().total > 0 and await unacknowledged(state) == 0
 
     await eventually(is_refreshed)
     assert snapshot(cypher) == before

@@ -13,6 +13,7 @@ from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.work import unacknowledged
 from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds, snapshot
 from tests.simulator.client import Simulator
@@ -131,6 +132,6 @@ async def extract(fleet: Fleet, state: State, **arguments: Any) -> None:
         assert job is None or not job.failed, job
         if job is None or not job.finished or job.filling:
             return False
-        return not await state.queues.unacknowledged()
+        return await unacknowledged(state) == 0
 
     await eventually(is_finished)

@@ -7,12 +7,12 @@ from urllib.request import ProxyHandler, build_opener
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import finished, settled, start_job
+from tests.ports import unused_port
 from tests.simulator.client import Simulator
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -46,7 +46,7 @@ def value(samples: Samples, name: str, **labels: str) -> float | None:
 
 async def test_a_worker_reports_its_work(fleet: Fleet, simulator: Simulator, state: State) -> None:
     """Tasks by outcome, packages, responses, and hosts that requested a pause."""
-    port = choose_port(0)
+    port = unused_port()
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("npm.urgent")
     package, slow = simulator.packages("npm", 2, start=30)
@@ -86,7 +86,7 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
     # Nobody empties this queue, so the stream is not read.
     fleet.environment["STREAM_HIGH_WATER"] = "1"
     await state.queues.publish([TaskMessage(task=EXTRACT, queue="cargo.urgent", kwargs={})])
-    port = choose_port(0)
+    port = unused_port()
     fleet.environment["METRICS_PORT"] = str(port)
     fleet.start("control", "npm.urgent", name="control@test")
     package = simulator.packages("npm", 1, start=30)[0]
@@ -118,7 +118,7 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
 
 async def test_two_workers_cannot_share_a_port(fleet: Fleet) -> None:
     """The second one works without metrics, and logs that."""
-    fleet.environment["METRICS_PORT"] = str(choose_port(0))
+    fleet.environment["METRICS_PORT"] = str(unused_port())
     fleet.start("npm.urgent", name="first@test")
     second = fleet.start("npm.urgent", name="second@test")
     assert "metrics_unavailable" in second.log.read_text()

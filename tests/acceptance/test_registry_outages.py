@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ssc_ingest.embedded.ports import choose_port
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import (
@@ -17,6 +16,7 @@ from tests.acceptance.work import (
     settled,
 )
 from tests.conftest import Cypher
+from tests.ports import unused_port
 from tests.simulator.client import Simulator
 
 PACKAGES = 300
@@ -29,7 +29,7 @@ class Registry:
     """Simulated registries that can be unavailable."""
 
     def __init__(self) -> None:
-        self._port = choose_port(0)
+        self._port = unused_port()
         self.simulator = self._start()
 
     def _start(self) -> Simulator:

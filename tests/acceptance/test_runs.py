@@ -169,13 +169,8 @@ async def test_runs_are_controlled_on_the_command_line(
         assert "is cancelled" in text
     assert "paused" in (await run("runs", "pause", begun.id))[0]
     fleet.start()
-    await eventually(lambda: _settled(state))
+    await settled(state)
     assert (await state.runs.get(begun.id)).done == 0  # type: ignore[union-attr]
     await run("runs", "resume", begun.id)
     done = await run.json("runs", "show", begun.id, "--wait")
     assert (done["state"], done["new_packages_ingested"]) == ("finished", 5)
-
-
-async def _settled(state: State) -> bool:
-    lengths = await state.queues.lengths(["control", "celery"])
-    return not any(lengths.values()) and not await state.queues.unacknowledged()

@@ -58,7 +58,7 @@ async def test_a_killed_consumer_loses_and_doubles_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """It is killed three times, more than once with unacknowledged entries."""
-    messages, bad = good_and_bad(simulator, 600, 60)
+    messages, bad = good_and_bad(simulator, 300, 30)
     fleet.start(*(f"{name}.{urgency}" for name in LABELS for urgency in ("urgent", "fresh")))
     part = len(messages) // KILLS
     in_the_middle = 0
@@ -73,7 +73,7 @@ async def test_a_killed_consumer_loses_and_doubles_nothing(
     assert in_the_middle
     fleet.start("control", "celery", name="control@test")
     await read_to_the_end(state)
-    total = await assert_all_is_done(state, simulator, cypher, 600, bad)
+    total = await assert_all_is_done(state, simulator, cypher, 300, bad)
     # A reader that is killed between a dead letter and its count leaves the count out.
     assert total.total_processed - total.successful <= len(bad)
     # What was taken over late, or twice, would show now.

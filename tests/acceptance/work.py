@@ -84,11 +84,21 @@ async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
     """Wait until every message is acknowledged, including those that returned to their queues."""
 
     async def is_settled() -> bool:
-        # In this order: a message is in its queue or noted as taken, and moves in one step.
-        waiting = any((await state.queues.lengths(QUEUES)).values())
-        return not waiting and await state.queues.unacknowledged() == 0
+        return await unacknowledged(state) == 0
 
     await eventually(is_settled, seconds)
+
+
+async def unacknowledged(state: State) -> int:
+    """The number of messages in queues or in work; messages that are delayed do not count.
+
+    One transaction: between two reads a task could end and publish the next one.
+    """
+    async with state.queues._redis.pipeline(transaction=True) as pipeline:
+        for queue in QUEUES:
+            pipeline.llen(queue)
+        pipeline.zcard("unacked_index")
+        return sum(await pipeline.execute())
 
 
 async def extracted(state: State, job_id: str, count: float) -> None:

@@ -16,8 +16,9 @@ import pytest
 from ssc_ingest.embedded import ChecksumMismatch, DownloadError, NoSpaceLeft, StorageUnusable
 from ssc_ingest.embedded.download import AT_ONCE, JarDownload
 from ssc_ingest.embedded.jars import Jar, JarCache
-from ssc_ingest.embedded.ports import LOOPBACK, choose_port
+from ssc_ingest.embedded.ports import LOOPBACK
 from ssc_ingest.embedded.progress import Advance
+from tests.ports import unused_port
 
 
 class Repository:
@@ -327,7 +328,7 @@ def test_incomplete_mirror(repository: Repository, cache: JarCache) -> None:
 
 def test_no_network(repository: Repository, cache: JarCache) -> None:
     """If no server responds, the error suggests a fix."""
-    url = f"http://{LOOPBACK}:{choose_port(0)}"
+    url = f"http://{LOOPBACK}:{unused_port()}"
     with pytest.raises(DownloadError, match=r"EMBEDDED_MAVEN_URL.*GRAPH_DB_URI"):
         JarDownload(cache, url).ensure(repository.jars, Recorder())
 
@@ -337,7 +338,7 @@ def test_proxies_never_apply_to_loopback(
 ) -> None:
     """Requests to a mirror on loopback bypass the proxies of the environment."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://{LOOPBACK}:{choose_port(0)}")
+        monkeypatch.setenv(name, f"http://{LOOPBACK}:{unused_port()}")
     JarDownload(cache, repository.url).ensure(repository.jars[:1], Recorder())
     assert cache.missing(repository.jars[:1]) == []
 

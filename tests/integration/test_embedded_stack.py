@@ -37,6 +37,7 @@ from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.embedded.valkey import ValkeyServer
 from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, Servers, is_held
 from ssc_ingest.settings import Settings, load_settings
+from tests.ports import unused_port
 
 # A stack without its slowest server, for tests that are not about it.
 NO_GRAPH = {"graph_db_uri": "bolt://graph.example:7687"}
@@ -414,7 +415,7 @@ def test_no_network(data_dir: Path, tmp_path: Path) -> None:
         None,
         data_dir=data_dir,
         cache_dir=tmp_path / "empty cache",
-        embedded_maven_url=f"http://{LOOPBACK}:{choose_port(0)}",
+        embedded_maven_url=f"http://{LOOPBACK}:{unused_port()}",
     )
     stack = EmbeddedStack(settings)
     with pytest.raises(DownloadError, match="EMBEDDED_MAVEN_URL"):
