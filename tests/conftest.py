@@ -25,7 +25,9 @@ from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
 
-pytest.register_assert_rewrite("tests.acceptance.work", "tests.graph_truth")
+pytest.register_assert_rewrite(
+    "tests.acceptance.outages", "tests.acceptance.work", "tests.graph_truth"
+)
 
 Cypher = Callable[..., list[dict[str, Any]]]
 

@@ -1,5 +1,6 @@
 """Classification of the Neo4j driver's exceptions; only this module reads its error codes."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -59,8 +60,8 @@ def is_deadlock(error: BaseException) -> bool:
 
 
 def is_commit_in_doubt(error: BaseException) -> bool:
-    """Whether the connection broke during the commit, so that its result is unknown."""
-    return isinstance(error, IncompleteCommit)
+    """Whether the connection broke during the commit, or was given up, so its result is unknown."""
+    return isinstance(error, (IncompleteCommit, asyncio.CancelledError))
 
 
 def translate(error: Exception, subject: str) -> IngestError:

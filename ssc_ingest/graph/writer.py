@@ -58,6 +58,11 @@ _LARGE = 2_000
 """Number of versions and requirements from which a package is prepared in a thread."""
 
 
+ANSWER_TIMEOUT = 5.0
+"""Seconds after the end of a transaction until its connection counts as dead. The driver would wait
+for two minutes."""
+
+
 @dataclass(slots=True)
 class WriterStatistics:
     """Statistics of a writer since its start."""
@@ -254,6 +259,8 @@ class GraphWriter:
         """Run the batch; again if its transaction lacks a lock."""
         while batch.changes:
             async with (
+                # The server ends a long transaction; on a half-open connection nobody would.
+                asyncio.timeout(self._timeout + ANSWER_TIMEOUT),
                 # With the bookmarks of the reads, so that reads on a cluster see earlier writes.
                 self._driver.session(
                     fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
@@ -268,7 +275,7 @@ class GraphWriter:
                     continue
                 try:
                     await transaction.commit()
-                except Exception as error:
+                except (Exception, asyncio.CancelledError) as error:
                     if driver_errors.is_commit_in_doubt(error):
                         batch.in_doubt = outcomes
                     raise

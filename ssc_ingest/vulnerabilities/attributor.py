@@ -286,7 +286,10 @@ class Attributor:
 
     async def attribute_or_note(self, ref: PackageRef) -> None:
         """Attribute a package; if a store does not respond, leave it to the sweep."""
+        cls = self._ecosystems[ref.ecosystem]
         try:
+            # `attribute` waits for as long as a query may take, which no extraction can.
+            await self._patiently(cls, cls.advisory_name(ref.registry_name))
             await self.attribute(ref.ecosystem, [ref.purl])
         except StoreUnavailable as error:
             await self._unattributed.add([ref.purl])

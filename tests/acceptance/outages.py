@@ -1,4 +1,4 @@
-"""A Redis that may be killed, and the sweep that beat would send."""
+"""A Redis that may be killed, the sweep that beat would send, and a job during an outage."""
 
 import asyncio
 import os
@@ -11,12 +11,33 @@ from pathlib import Path
 
 from kombu.exceptions import OperationalError
 from redis import Redis
+from redis.exceptions import ResponseError
 
+from ssc_ingest.control.recovery import MARGIN
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import LineProgress
 from ssc_ingest.embedded.valkey import ValkeyServer
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
+from ssc_ingest.resources import State
+from tests.acceptance.fleet import (
+    LONG_ENOUGH,
+    RECOVERY,
+    Fleet,
+    WorkerProcess,
+    eventually,
+    wait_until,
+)
+from tests.acceptance.work import (
+    assert_nothing_is_left,
+    extracted,
+    finished,
+    root_of_a_large_closure,
+    settled,
+    start_job,
+)
+from tests.conftest import Cypher
+from tests.graph_truth import assert_closure_is_filled
 from tests.ports import unused_port
+from tests.simulator.client import Simulator
 
 
 class OwnRedis:
@@ -54,6 +75,26 @@ class OwnRedis:
         """It accepts writes again."""
         self._client.replicaof("NO", "ONE")
 
+    def fill(self) -> None:
+        """It has no memory for writes, and evicts nothing."""
+        self._client.config_set("maxmemory", "1")
+
+    def wait_until_it_refuses(self) -> None:
+        """Wait until a write fails."""
+
+        def refuses() -> bool:
+            try:
+                self._client.set("probe", "1", ex=1)
+            except ResponseError:
+                return True
+            return False
+
+        wait_until(refuses, LONG_ENOUGH)
+
+    def make_room(self) -> None:
+        """It has memory again."""
+        self._client.config_set("maxmemory", "0")
+
     def start(self) -> None:
         """Start the same server again, with its persisted data."""
         self._child = self._start()
@@ -79,3 +120,40 @@ async def sweeping(fleet: Fleet) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+
+
+class Outage:
+    """A worker with a job of a hundred packages, and the expected result."""
+
+    def __init__(self, fleet: Fleet, state: State, simulator: Simulator) -> None:
+        self.fleet = fleet
+        self._state = state
+        self._simulator = simulator
+        self.worker: WorkerProcess = fleet.start()
+
+    async def begin_job(self) -> None:
+        """Start the job; returns when a third of it is done."""
+        name, self._closure = root_of_a_large_closure(self._simulator, "latest", at_least=100)
+        self._simulator.latency(100)
+        self._job_id = await start_job(self._state, name, "latest")
+        await extracted(self._state, self._job_id, len(self._closure) / 3)
+
+    async def assert_done(self, cypher: Cypher) -> None:
+        """Check that the same worker has done everything once."""
+        self._simulator.latency(0)
+        # The sweep, which beat emits every minute, finds messages that Redis had handed out and the
+        # worker had not recorded.
+        async with sweeping(self.fleet):
+            job = await finished(self._state, self._job_id, RECOVERY + MARGIN + 60)
+
+        async def none_waits() -> bool:
+            # A task whose end could not be acknowledged returns, beside its delayed message.
+            return not await self._state.queues.delayed()
+
+        await eventually(none_waits)
+        await settled(self._state, RECOVERY + 30)
+        assert self.worker.is_alive()
+        assert job.seen == len(self._closure)
+        assert not job.failed
+        await assert_nothing_is_left(self._state)
+        assert_closure_is_filled(cypher, self._simulator, "pypi", self._closure)

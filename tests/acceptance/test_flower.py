@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from ssc_ingest.embedded.ports import choose_port
 from tests.acceptance.fleet import LONG_ENOUGH, wait_until
+from tests.ports import unused_port
 
 
 class Flower:
@@ -87,7 +87,7 @@ def test_without_a_password_only_this_machine_reaches_it(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     """On the port of the settings, which may be in ``.env``."""
-    port = choose_port(0)
+    port = unused_port()
     (tmp_path / ".env").write_text(f"FLOWER_PORT={port}\n")
     with flower(tmp_path, environment) as started:
         assert started.wait_until_it_listens() == {("127.0.0.1", port)}
@@ -97,7 +97,7 @@ def test_without_a_password_only_this_machine_reaches_it(
 @pytest.mark.parametrize("place", ["environment", ".env"])
 def test_a_password_is_demanded(environment: dict[str, str], tmp_path: Path, place: str) -> None:
     """On every interface, as Flower does by default; the password is in no argument and no log."""
-    port = choose_port(0)
+    port = unused_port()
     given = {"FLOWER_PASSWORD": "secret-5", "FLOWER_USER": "ops", "FLOWER_PORT": str(port)}
     if place == "environment":
         environment |= given

@@ -9,11 +9,13 @@ import pytest
 from neo4j import AsyncDriver
 
 from ssc_ingest.errors import ConfigurationError, GraphRefused, StoreUnavailable
+from ssc_ingest.graph import writer as writer_module
 from ssc_ingest.graph.driver import open_driver, ping
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import NOT_AVAILABLE, VersionName
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from tests.acceptance.proxy import proxy_to as silent_proxy_to
 from tests.conftest import Cypher
 from tests.graph_truth import snapshot
 from tests.integration.test_graph.packages import FETCHED, order, package
@@ -29,6 +31,30 @@ async def proxy(servers: Servers) -> AsyncIterator[Proxy]:
     """A connection to the graph that can be broken."""
     async with proxy_to(servers.graph_uri) as proxy:
         yield proxy
+
+
+async def test_a_silent_connection_is_given_up(
+    servers: Servers,
+    settings: Settings,
+    clean_graph: None,
+    cypher: Cypher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half-open: it is never closed, and transports nothing; a later write uses another one."""
+    monkeypatch.setattr(writer_module, "ANSWER_TIMEOUT", 0.5)
+    with silent_proxy_to(servers.graph_uri) as proxy:
+        beside = replace(servers, graph_uri=proxy.uri)
+        async with (
+            open_driver(beside, settings) as driver,
+            GraphWriter(driver, timeout=1.0, retry_for=0.0) as writer,
+        ):
+            await writer.write(package("before", ["1.0"]), order=order)
+            proxy.silence()
+            with pytest.raises(StoreUnavailable):
+                await writer.write(package("during", ["1.0"]), order=order)
+            proxy.restore()
+            await writer.write(package("after", ["1.0"]), order=order)
+    assert [row["name"] for row in cypher(NAMES)] == ["after", "before"]
 
 
 @pytest.mark.parametrize("bad", [TOO_LONG, "\ud800"], ids=["index key too large", "not Unicode"])
