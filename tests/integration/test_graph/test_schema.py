@@ -8,7 +8,16 @@ import pytest
 from neo4j import AsyncDriver
 
 from ssc_ingest.errors import ConfigurationError
-from ssc_ingest.graph import facts, reader, requirement_files, staleness, statements, views
+from ssc_ingest.graph import (
+    attributions,
+    dependents,
+    facts,
+    reader,
+    requirement_files,
+    staleness,
+    statements,
+    views,
+)
 from ssc_ingest.graph.driver import ping
 from ssc_ingest.graph.schema import ensure_schema, missing_indexes, required_indexes
 from tests.conftest import Cypher
@@ -108,7 +117,9 @@ async def test_a_label_is_a_plain_word(driver: AsyncDriver) -> None:
 
 
 SCANS = ("AllNodesScan", "LabelScan", "LabelsScan", "TypeScan", "RelationshipsScan", "IndexScan")
-MODULES = (statements, reader, views, staleness, facts, requirement_files)
+MODULES = (statements, reader, views, staleness, facts, requirement_files, dependents)
+OF_ATTRIBUTION = (attributions.ATTRIBUTED_VERSIONS, attributions.PACKAGES_BEHIND)
+"""Its other statements count or draw among all packages."""
 
 
 def all_statements() -> Iterator[Any]:
@@ -117,6 +128,8 @@ def all_statements() -> Iterator[Any]:
         for name, text in vars(module).items():
             if name.isupper() and isinstance(text, str) and " " in text:
                 yield pytest.param(name, text, id=name.lower())
+    for text in OF_ATTRIBUTION:
+        yield pytest.param("attribution", text)
 
 
 @pytest.fixture(scope="module")
