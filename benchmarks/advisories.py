@@ -1,11 +1,13 @@
-"""Importing advisories: half a million records, most of them malware of packages nobody has.
+"""Measures the import of half a million advisories, most of them malware of unknown packages.
 
 .. code-block:: sh
 
     python -m benchmarks.advisories --records 500000
 
 Prints the rate and the memory of the importing process, for the first import from a dump, a second
-full sync without changes, and an incremental sync of a hundred changed records.
+full sync without changes, and an incremental sync of a hundred changed records. Then it measures
+with a real worker how long it takes from the request for a sync until a changed record has changed
+the graph.
 """
 
 import argparse
@@ -16,12 +18,15 @@ import threading
 import time
 import zipfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from statistics import median, quantiles
 from typing import Any, Self
 
 import psutil
+from neo4j import GraphDatabase
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.embedded import EmbeddedStack
@@ -33,12 +38,16 @@ from ssc_ingest.settings import load_settings
 from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
+from tests.acceptance.fleet import Fleet
 from tests.simulator.client import Simulator
 
 MALWARE = 0.9
 """Share of the records."""
 
 CHANGED = 100
+
+PACKAGES = 1000
+"""In the graph, each with one record, when amendments are measured."""
 
 
 class Peak:
@@ -162,7 +171,11 @@ async def incremental(sync: Any, state: Any, settings: Any) -> None:
             )
             await sync(bucket, full=True, accept_removals=True)
             changed = [
-                {**record, "summary": "changed", "modified": "2026-11-01T00:00:00Z"}
+                {
+                    **record,
+                    "summary": "changed",
+                    "modified": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+                }
                 for record in some[:CHANGED]
             ]
             simulator.put_advisories("npm", changed)
@@ -174,13 +187,78 @@ async def incremental(sync: Any, state: Any, settings: Any) -> None:
             )
 
 
+CREATE = """
+UNWIND range(0, $packages - 1) AS i
+WITH 'p' + i AS name
+CREATE (:PyPIPackage {
+  purl: 'pkg:pypi/' + name, name: name, registry_name: name, moment: localdatetime()
+})-[:HAVE]->(:Version {
+  name: '1.0', purl: 'pkg:pypi/' + name + '@1.0', serial_number: 0, release_date: 'n/a',
+  vulnerabilities: [], mean: 0.0, weighted_mean: 0.0
+})
+"""
+
+IDS = "MATCH (v:Version {purl: $purl}) RETURN v.vulnerabilities AS ids"
+
+
+def amendment(number: int, *, hits: bool) -> dict[str, Any]:
+    """A record of package ``p<number>``; only if ``hits``, it affects the package's version."""
+    return {
+        "id": f"PYSEC-{number}",
+        "modified": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "affected": [
+            {
+                "package": {"ecosystem": "PyPI", "name": f"p{number}"},
+                "versions": ["1.0" if hits else "0.9"],
+            }
+        ],
+    }
+
+
+def amendments(folder: Path, count: int) -> None:
+    """Time from the request for a sync until the graph has the changed record, one at a time."""
+    settings = load_settings(None, data_dir=folder / "fleet")
+    with EmbeddedStack(settings) as embedded, Simulator.start(packages=10) as simulator:
+        addresses = embedded.start()
+        servers = Servers(
+            str(addresses.graph_uri),
+            None,
+            str(addresses.redis_url),
+            str(addresses.vulnerabilities_uri),
+        )
+        simulator.put_advisories("PyPI", [amendment(n, hits=False) for n in range(PACKAGES)])
+        fleet = Fleet(servers, simulator.environment(), folder)
+        with closing(fleet), GraphDatabase.driver(servers.graph_uri) as driver:
+            driver.execute_query(CREATE, {"packages": PACKAGES})
+            fleet.start("control", "celery", "pypi.fresh")
+            times = []
+            for number in range(count + 1):
+                simulator.put_advisories("PyPI", [amendment(number, hits=True)])
+                purl = f"pkg:pypi/p{number}@1.0"
+                began = time.monotonic()
+                fleet.send("vulnerabilities.sync", ecosystem="pypi")
+                while not driver.execute_query(IDS, {"purl": purl}).records[0]["ids"]:
+                    time.sleep(0.02)
+                times.append(time.monotonic() - began)
+    times = times[1:]  # the first sync imported the dump
+    p95 = quantiles(times, n=20, method="inclusive")[-1]
+    print(
+        f"amendment to graph: p50 {median(times):.2f} s, p95 {p95:.2f} s, max {max(times):.2f} s "
+        f"of {count}"
+    )
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=500_000)
-    count = parser.parse_args().records
+    parser.add_argument("--records", type=int, default=500_000, help="to import; 0: none")
+    parser.add_argument("--amendments", type=int, default=40, help="changed records; 0: none")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(count, Path(folder)))
+        if arguments.records:
+            asyncio.run(measure(arguments.records, Path(folder)))
+        if arguments.amendments:
+            amendments(Path(folder), arguments.amendments)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def print_advisory(document: Mapping[str, Any], row: "Row | None") -> None:
             [
                 (
                     f"{entry['package']['ecosystem']}: {entry['package']['name']}",
-                    "; ".join(_ranges(entry)) or "none",
+                    ("; ".join(_ranges(entry)) or "none") + _last_known(entry),
                     output.number(len(entry.get("versions") or ())),
                 )
                 for entry in affected
@@ -72,6 +72,13 @@ def _ranges(entry: Mapping[str, Any]) -> list[str]:
         for found in entry.get("ranges") or ()
         if found.get("type") != "GIT"
     ]
+
+
+def _last_known(entry: Mapping[str, Any]) -> str:
+    """GitHub's hint of the last affected version that was known; it does not bound a range."""
+    found = entry.get("database_specific")
+    hint = found.get("last_known_affected_version_range") if isinstance(found, dict) else None
+    return f" (last known: {hint})" if isinstance(hint, str) else ""
 
 
 def print_status(states: "Sequence[SyncState]", problems: "Sequence[Row]") -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ssc_ingest.cli.commands import (
+    affected_versions,
     attribution,
     cache,
     check,
@@ -72,6 +73,7 @@ program.add_typer(registries.commands, name="registries")
 program.add_typer(schedules.commands, name="schedules")
 program.add_typer(cache.commands, name="cache")
 attribution.register(vulnerabilities.commands)
+affected_versions.register(vulnerabilities.commands)
 program.add_typer(vulnerabilities.commands, name="vulnerabilities")
 
 

@@ -16,10 +16,11 @@ from ssc_ingest.errors import InvalidArguments, PackageGone, PackageNotFound
 from ssc_ingest.extraction.assignment import Assignment, Assignments
 from ssc_ingest.extraction.extract import Attempt, Extractor
 from ssc_ingest.extraction.following import Following
-from ssc_ingest.extraction.outcomes import Done, GaveUp, Recorder, Result
+from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.models import Outcome
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.results import Done, GaveUp, Result
 
 MAX_FIELD_LENGTH = 200
 """Maximum length of a caller's text in the log."""
@@ -72,6 +73,10 @@ class DeliveryHandler:
             result = await self._attempt(assignment)
             await self._claims.hand_over(purl, owner)
         return result
+
+    async def crashed(self, message: TaskMessage, error: BaseException) -> GaveUp:
+        """Record that a task killed the process in which it was alone."""
+        return await self.give_up(message, error)
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
         """Record the failure of a task that cannot be executed at all, and release its claim."""

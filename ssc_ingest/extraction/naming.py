@@ -19,7 +19,6 @@ from ssc_ingest.errors import (
     MalformedMetadata,
     RegistryError,
 )
-from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.import_names.naming import Named, Naming
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, PackageRef, now
@@ -29,6 +28,7 @@ from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
 from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.retry import Again, decide
 
 OUTCOMES: Mapping[str, Outcome] = {
@@ -103,6 +103,10 @@ class NamesDeliveries:
             return await self._failed(message, error)
         await self._ended(request, ref, named)
         return Done(summary=f"{named.outcome}, {len(named.names)} names")
+
+    async def crashed(self, message: TaskMessage, error: BaseException) -> Result:
+        """Record that the archive of a package killed the process in which it was read."""
+        return await self.give_up(message, error)
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> Result:
         """Count a failure that no attempt can change; only a wrong call is a dead letter."""

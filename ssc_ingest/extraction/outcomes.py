@@ -6,7 +6,7 @@ metrics, the dead letters and the cooldowns.
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -19,6 +19,7 @@ from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import Progress, TaskMessage
 from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.results import Delayed, GaveUp
 from ssc_ingest.work.retry import Again, decide
 
 NONE = Counts()
@@ -27,34 +28,6 @@ UNKNOWN = "unknown"
 """The metrics' ecosystem of a message that names none."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """The work is done, or another task will do it."""
-
-    summary: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delayed:
-    """The work waits in the delayed set."""
-
-    seconds: float
-    error_type: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GaveUp:
-    """The work is in the dead letters."""
-
-    dead_letter: str
-    error_type: str
-    error: str
-
-
-Result = Done | Delayed | GaveUp
 
 
 class Recorder:

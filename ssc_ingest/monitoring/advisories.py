@@ -7,9 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ssc_ingest.monitoring.witnesses import Problem
+from ssc_ingest.vulnerabilities.audit import AuditReport
 from ssc_ingest.vulnerabilities.state import SyncState
 
 SUBJECT = "advisories"
+
+AUDIT = "attribution"
+
+AUDIT_TOO_OLD = timedelta(days=3)
+"""Age of the last audit that counts as a problem; the schedule audits every day."""
 
 TOO_OLD = timedelta(hours=6)
 """Age of the last sync that counts as a problem; the schedule syncs every half an hour."""
@@ -60,3 +66,26 @@ def _of_ecosystem(name: str, state: SyncState, now: datetime) -> Iterator[Proble
             f"{counts.partly_read} could not be evaluated in part",
             remedy="`ssc-ingest vulnerabilities status` names them",
         )
+
+
+def audit_problem(last: AuditReport | None, *, now: datetime) -> Problem | None:
+    """What the last audit found, or that there is none."""
+    schedule = "`ssc-ingest schedules list`: is vulnerabilities_audit on, and does beat run?"
+    if last is None:
+        return Problem(
+            subject=AUDIT,
+            finding="never audited: nobody has compared versions with their advisories",
+            remedy="`ssc-ingest vulnerabilities audit`; the schedule vulnerabilities_audit does it",
+        )
+    if last.differing:
+        return Problem(
+            subject=AUDIT,
+            finding=f"{last.differing} of {last.examined} packages differed from their advisories "
+            f"(at most {last.bound:.2%} of all)",
+            remedy="the sweep attributes these again; `ssc-ingest vulnerabilities attribute "
+            "ECOSYSTEM --all` repairs all, `vulnerabilities audit` looks again",
+        )
+    if now - last.at > AUDIT_TOO_OLD:
+        days = (now - last.at) / timedelta(days=1)
+        return Problem(subject=AUDIT, finding=f"last audited {days:.0f} days ago", remedy=schedule)
+    return None

@@ -43,6 +43,7 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import ENV_FILE, Settings
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.vulnerabilities.audit import Auditor
+from ssc_ingest.vulnerabilities.delivery import AttributionHandler
 from ssc_ingest.vulnerabilities.removal import remove_vanished
 from ssc_ingest.vulnerabilities.service import AdvisorySync
 from ssc_ingest.vulnerabilities.sources import Source, open_source
@@ -181,6 +182,17 @@ class Resources:
         """Finds packages that have versions without facts."""
         labels = {name: cls.identity.label for name, cls in ecosystems().items()}
         return FactsSurvey(FactsReader(self.driver), self.state.redis, labels)
+
+    def attribution_handler(self) -> AttributionHandler:
+        """Handles deliveries of attribution tasks."""
+        state = self.state
+        return AttributionHandler(
+            self.attributor,
+            state.queues,
+            state.deliveries,
+            state.dead_letters,
+            max_attempts=self.settings.max_attempts,
+        )
 
     def auditor(self) -> Auditor:
         """Checks the attribution of random packages."""

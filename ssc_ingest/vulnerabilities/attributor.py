@@ -331,6 +331,18 @@ def differences(package: AttributedPackage, found: Attributions) -> dict[Purl, R
     return changes
 
 
+def outdated(
+    cls: type[Ecosystem],
+    package: AttributedPackage,
+    advisories: Iterable[Advisory],
+    malware_score: float,
+) -> dict[Purl, Row]:
+    """By purl: version properties that do not match these advisories, which are all in force."""
+    names = [version.name for version in package.versions]
+    name = cls.name_of_node(package.names)
+    return differences(package, attribute(cls, name, names, advisories, malware_score))
+
+
 def _advisory_name(cls: type[Ecosystem], package: AttributedPackage) -> str:
     return cls.advisory_name(cls.name_of_node(package.names))
 

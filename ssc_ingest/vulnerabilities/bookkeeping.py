@@ -23,6 +23,10 @@ MAX_CLOSURE = 50_000
 """Maximum number of ids read to find the groups of one batch."""
 
 
+_IN_FORCE = ("packages", "kind", "group", "group_score", "digest", "withdrawn", "vanished")
+"""The fields of a row that an attribution needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """The program's data about one record."""
@@ -127,8 +131,10 @@ class Changes:
 class Bookkeeping:
     """The collection of rows."""
 
-    def __init__(self, collection: AsyncCollection[Document]) -> None:
+    def __init__(self, collection: AsyncCollection[Document], documents: str) -> None:
+        """``documents``: the name of the collection of advisories."""
         self._collection = collection
+        self._documents = documents
 
     async def ensure_indexes(self) -> None:
         """Create the indexes (repeatable)."""
@@ -153,10 +159,31 @@ class Bookkeeping:
         """
         return {row.id: row async for row in self._find({"_id": {"$in": list(ids)}})}
 
-    async def naming(self, packages: Iterable[str]) -> list[Row]:
-        """The rows in force of these packages, given by their keys."""
-        found = self._find({"packages": {"$in": list(packages)}})
-        return [row async for row in found if row.counts]
+    async def naming(self, packages: Iterable[str]) -> list[tuple[Row, list[Document]]]:
+        """The rows in force of these packages, and ``affected`` of each record; one query.
+
+        Packages are given by their keys. The rows have only the fields that an attribution needs. A
+        row whose document is missing is omitted.
+        """
+        stages: list[Document] = [
+            {"$match": {"packages": {"$in": list(packages)}}},
+            {
+                "$lookup": {
+                    "from": self._documents,
+                    "localField": "_id",
+                    "foreignField": "id",
+                    "as": "documents",
+                }
+            },
+            {"$project": {**dict.fromkeys(_IN_FORCE, True), "documents.affected": True}},
+        ]
+        found = []
+        with translated():
+            async for each in await self._collection.aggregate(stages):
+                row = Row.decode(each)
+                if row.counts and each["documents"]:
+                    found.append((row, each["documents"][0].get("affected") or []))
+        return found
 
     async def vanished(self, before: datetime, most: int) -> list[Row]:
         """Some rows of records that vanished before a time."""

@@ -58,19 +58,6 @@ class Documents:
         with translated():
             return await self._collection.find_one({"id": record_id}, {"_id": False})
 
-    async def affected(self, ids: Sequence[str]) -> dict[str, list[Document]]:
-        """The ``affected`` entries by id; ids without a document are omitted.
-
-        Raises:
-            StoreUnavailable: the server does not respond.
-        """
-        found = {}
-        with translated():
-            wanted = {"id": {"$in": list(ids)}}
-            async for row in self._collection.find(wanted, {"_id": 0, "id": 1, "affected": 1}):
-                found[str(row["id"])] = row.get("affected") or []
-        return found
-
     async def weaknesses(self) -> AsyncIterator[tuple[str, list[str]]]:
         """Every advisory with CWEs, and its CWEs.
 

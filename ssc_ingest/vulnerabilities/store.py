@@ -35,7 +35,7 @@ class VulnerabilityStore:
         self.database = client[DATABASE]
         self._advisories = self.database[settings.db_vulnerabilities_collection]
         self.documents = Documents(self._advisories)
-        self.bookkeeping = Bookkeeping(self.database[ADVISORIES])
+        self.bookkeeping = Bookkeeping(self.database[ADVISORIES], self._advisories.name)
         self.syncs = SyncStates(self.database[SYNCS])
         self.weaknesses = Weaknesses(self.database[CWES])
 

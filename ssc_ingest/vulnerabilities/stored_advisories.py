@@ -23,15 +23,11 @@ class StoredAdvisories:
         """
         keys = {package_key(ecosystem.identity.osv_name, name): name for name in names}
         rows = await self._store.bookkeeping.naming(keys) if keys else []
-        # A document is removed only after its row is no longer in force.
-        entries = await self._store.documents.affected([row.id for row in rows]) if rows else {}
         found: dict[str, list[Advisory]] = {}
-        for row in sorted(rows, key=lambda row: row.id):
-            if row.id not in entries:
-                continue
+        for row, affected in sorted(rows, key=lambda pair: pair[0].id):
             advisory = Advisory(
                 id=row.id,
-                affected=read_affected(entries[row.id]),
+                affected=read_affected(affected),
                 flaw=row.group or row.id,
                 score=row.group_score,
                 is_malware=row.kind == Kind.MALWARE,

@@ -139,7 +139,14 @@ from toy import Toy
 
 
 class Deadly(Toy):
-    '''One toy kills the process that reads it.'''
+    '''One toy kills the process that reads or attributes it.'''
+
+    @classmethod
+    def name_of_node(cls, properties):
+        name = super().name_of_node(properties)
+        if name == "deadly":
+            os.kill(os.getpid(), 9)
+        return name
 
     async def fetch(self, request):
         if request.ref.name == "deadly":

@@ -1,4 +1,4 @@
-"""Syncs of advisories by real workers: calls by name, kills, stops, and invalid arguments."""
+"""Advisories and real workers: calls by name, kills, stops, poison, and invalid arguments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,8 @@ from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.requests import LOCK
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
-from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
+from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 
@@ -102,6 +103,95 @@ async def test_stopping_hands_a_sync_over(
     fleet.start(*CONTROL, name="another@test")
     await eventually(lambda: is_synced(store))
     await assert_all_is_there(store, state, cypher)
+
+
+PACKAGES = 6000
+
+CREATE = """
+UNWIND $names AS name
+CREATE (:%s {purl: $prefix + name, name: name, registry_name: name, moment: localdatetime()})
+       -[:HAVE]->(:Version {
+         name: '1', purl: $prefix + name + '@1', serial_number: 0, release_date: 'n/a',
+         vulnerabilities: $ids, mean: 0.0, weighted_mean: 0.0})
+"""
+
+
+def attributed(cypher: Cypher) -> int:
+    """The number of versions with exactly their advisory."""
+    (row,) = cypher(
+        "MATCH (p:PyPIPackage)-[:HAVE]->(v) WHERE v.vulnerabilities = ['PYSEC-' + p.name] "
+        "RETURN count(*) AS found"
+    )
+    return int(row["found"])
+
+
+async def test_a_killed_attribution_is_continued(
+    fleet: Fleet, simulator: Simulator, store: VulnerabilityStore, state: State, cypher: Cypher
+) -> None:
+    """After ``kill -9`` in the middle of the batches, every version has its advisory."""
+    names = [f"p{number}" for number in range(PACKAGES)]
+    cypher(CREATE % "PyPIPackage", names=names, prefix="pkg:pypi/", ids=[])
+    simulator.put_advisories(
+        "PyPI",
+        [
+            {
+                "id": f"PYSEC-{name}",
+                "modified": "2026-01-01T00:00:00Z",
+                "affected": [{"package": {"ecosystem": "PyPI", "name": name}, "versions": ["1"]}],
+            }
+            for name in names
+        ],
+    )
+    queues = (*CONTROL, "pypi.fresh")
+    worker = fleet.start(*queues)
+    fleet.send("vulnerabilities.sync", ecosystem="pypi")
+
+    async def has_begun() -> bool:
+        return attributed(cypher) > 0
+
+    await eventually(has_begun)
+    worker.kill()
+    assert 0 < attributed(cypher) < PACKAGES
+    await state.redis.delete(LOCK)  # if the sync was still queueing: as if a minute had passed
+    fleet.start(*queues, name="another@test")
+    fleet.send("runs.sweep")
+
+    async def has_ended() -> bool:
+        return attributed(cypher) == PACKAGES
+
+    await eventually(has_ended, RECOVERY + 2 * LONG_ENOUGH)
+    assert await state.dead_letters.count() == 0
+
+
+async def test_one_poisonous_package_among_attributed_ones(
+    fleet: Fleet, state: State, cypher: Cypher, deadly_plugin: None
+) -> None:
+    """It is one dead letter; the other packages of its batch, and other batches, are attributed."""
+    good = ["good-a", "good-b", "good-c", "other-a", "other-b"]
+    cypher(CREATE % "ToyPackage", names=[*good, "deadly"], prefix="pkg:toy/", ids=["STALE-1"])
+    queues = ("control", "toy.fresh")
+    worker = fleet.start(*queues)
+    for names in (["good-a", "good-b", "deadly", "good-c"], ["other-a", "other-b"]):
+        fleet.stranger.send_task(
+            "vulnerabilities.attribute",
+            kwargs={"ecosystem": "toy", "names": names},
+            queue="toy.fresh",
+        )
+    wait_until(lambda: not worker.is_alive(), LONG_ENOUGH, worker.log.read_text)
+    worker = fleet.start(*queues)
+
+    async def everything_is_decided() -> bool:
+        stale = cypher("MATCH (v:Version {vulnerabilities: ['STALE-1']}) RETURN v.purl AS purl")
+        return stale == [{"purl": "pkg:toy/deadly@1"}] and await state.dead_letters.count() == 1
+
+    await eventually(everything_is_decided, RECOVERY + 2 * LONG_ENOUGH)
+    assert worker.is_alive()
+    (letter,) = [letter async for letter in state.dead_letters.all()]
+    assert letter.kwargs == {"ecosystem": "toy", "names": ["deadly"]}
+    assert letter.error_type == "WorkerCrashed"
+    await state.dead_letters.delete([letter.id])
+    await settled(state)
+    await assert_nothing_is_left(state)
 
 
 async def test_a_call_that_makes_no_sense_is_a_dead_letter(fleet: Fleet, state: State) -> None:

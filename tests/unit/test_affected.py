@@ -53,7 +53,9 @@ def affected(name: str, entries: list[dict[str, Any]], *versions: str) -> set[st
     return look(ecosystem(name), package, {"affected": entries}, versions)[0]
 
 
-@pytest.mark.parametrize("order", ["i0 i2.1.0 f1.0.0 l3.1.9", "l3.1.9 f1.0.0 i2.1.0 i0"])
+@pytest.mark.parametrize(
+    "order", ["i0 i2.1.0 f1 l3.1.9", "i0 i2.1.0 f1.0.0 l3.1.9", "l3.1.9 f1.0.0 i2.1.0 i0"]
+)
 def test_events_are_sorted(order: str) -> None:
     """In any order in the record; prereleases of the first fixed version are affected."""
     versions = ("0.0.0.1", "1.0.0-rc", "1.0.0", "2.0.1", "3.0.0-rc", "3.1.9", "3.2.0")
@@ -120,6 +122,16 @@ def test_ranges(name: str, ranges: str, yes: str, no: str) -> None:
     """Rows of events, with affected and unaffected versions."""
     found = affected(name, [entry(name, ranges)], *yes.split(), *no.split())
     assert found == set(yes.split())
+
+
+@pytest.mark.parametrize("hint", ["< 1.5", "<= 0.1", "nonsense"])
+def test_the_hint_of_the_last_affected_version_is_no_bound(hint: str) -> None:
+    """GitHub's ``last_known_affected_version_range`` has no effect."""
+    more = {"last_known_affected_version_range": hint}
+    found = affected(
+        "npm", [entry("npm", "i1.0.0", database_specific=more)], "0.1.0", "1.0.0", "9.0.0"
+    )
+    assert found == {"1.0.0", "9.0.0"}
 
 
 def test_lists_compare_by_text_and_by_the_order() -> None:

@@ -23,7 +23,7 @@ import typer.main
 from ssc_ingest.cli import exit_codes
 from ssc_ingest.cli.checking import Check
 from ssc_ingest.cli.commands import (
-    attribution,
+    affected_versions,
     import_names,
     jobs,
     migrate,
@@ -139,8 +139,8 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         import_names.ShownNames,
     ),
     "json_keys": lambda: json_keys(
-        attribution._affected,
-        attribution.affected,
+        affected_versions._affected,
+        affected_versions.affected,
         cache_command._document,
         import_names._find_import,
         exit_codes._print_error,

@@ -1,6 +1,7 @@
 """One delivery of a task about a package, as Celery needs it: the message, its end, its isolation.
 
-The tasks are ``extraction.extract_package`` and ``import_names.extract``.
+The tasks are ``extraction.extract_package``, ``import_names.extract`` and
+``vulnerabilities.attribute``.
 """
 
 import asyncio
@@ -14,10 +15,10 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.deliveries import SUSPICIOUS
 from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, queue_name
+from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.retry import MAX_WAITING
 from workers.process.isolation import IsolationBusy, WorkerCrashed
 from workers.process.runtime import Runtime, Stopping
@@ -40,6 +41,9 @@ class Handler(Protocol):
 
     async def handle(self, message: TaskMessage, *, redelivered: bool) -> Result:
         """Execute one delivery."""
+
+    async def crashed(self, message: TaskMessage, error: BaseException) -> Result:
+        """Record that the task killed the process in which it was alone."""
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> Result:
         """Record the failure of a task that cannot be executed at all."""
@@ -132,7 +136,7 @@ async def _deliver(
         await state.queues.delay(replace(message, since=since), BUSY_PAUSE)
         return Delayed(seconds=BUSY_PAUSE, error_type=type(error).__name__, error=str(error))
     except WorkerCrashed as error:
-        result = await handler.give_up(message, error)
+        result = await handler.crashed(message, error)
     except (RedisError, asyncio.CancelledError):
         await state.deliveries.end(message.task_id)  # the message returns in order
         raise

@@ -23,13 +23,15 @@ from structlog.contextvars import bound_contextvars
 from ssc_ingest.errors import IngestError
 from ssc_ingest.extraction.delivery import DeliveryHandler, log_fields
 from ssc_ingest.extraction.naming import NamesDeliveries
-from ssc_ingest.extraction.outcomes import Delayed, Done, GaveUp, Result
 from ssc_ingest.logs import configure
 from ssc_ingest.resources import open_resources
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
+from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
+from ssc_ingest.vulnerabilities.delivery import AttributionHandler
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT, EXTRACT_NAMES
+from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
 
 IDLE_TIMEOUT = 60.0
 """Seconds without work until the child is stopped."""
@@ -40,6 +42,9 @@ _RESULTS: dict[str, type[Result]] = {cls.__name__: cls for cls in (Done, Delayed
 
 TURN_TIMEOUT = 20.0
 """Maximum seconds for which a task waits for the child; well below the visibility timeout."""
+
+
+_Handler = DeliveryHandler | NamesDeliveries | AttributionHandler
 
 
 class WorkerCrashed(IngestError):
@@ -148,9 +153,10 @@ async def _serve() -> None:
     configure(settings)
     lines = _lines_of_stdin(asyncio.get_running_loop())
     async with open_resources(settings, locate(settings)) as resources:
-        handlers: dict[str, DeliveryHandler | NamesDeliveries] = {
+        handlers: dict[str, _Handler] = {
             EXTRACT: resources.delivery_handler(),
             EXTRACT_NAMES: resources.names_deliveries(),
+            ATTRIBUTE: resources.attribution_handler(),
         }
         _say({"type": READY})
         while line := await lines.get():
@@ -165,9 +171,7 @@ def _say(document: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _carry_out(
-    handler: DeliveryHandler | NamesDeliveries, message: TaskMessage
-) -> dict[str, Any]:
+async def _carry_out(handler: _Handler, message: TaskMessage) -> dict[str, Any]:
     try:
         result = await handler.handle(message, redelivered=True)
     except RedisError as error:

@@ -27,6 +27,7 @@ from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from ssc_ingest.vulnerabilities.delivery import AttributionHandler
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.process.activity import Activity
@@ -73,6 +74,7 @@ class Runtime:
     resources: Resources
     handler: DeliveryHandler
     names: NamesDeliveries
+    attribution: AttributionHandler
     isolation: Isolation
 
     def __init__(self, settings: Settings, servers: Servers, *, hostname: str) -> None:
@@ -197,6 +199,7 @@ class Runtime:
             log.warning("store_unavailable", store=error.store, error=str(error))
         self.handler = self.resources.delivery_handler()
         self.names = self.resources.names_deliveries()
+        self.attribution = self.resources.attribution_handler()
         self.isolation = Isolation()
         self._stack.push_async_callback(self.isolation.stop)
         state = self.resources.state

@@ -1,39 +1,26 @@
-"""``vulnerabilities attribute``, ``audit`` and ``affected``."""
+"""``vulnerabilities attribute`` and ``vulnerabilities audit``."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from ssc_ingest.cli import output
+from ssc_ingest.cli.attribution_stores import open_stores
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
-    from neo4j import AsyncDriver
-
-    from ssc_ingest.ecosystems.base import Ecosystem
-    from ssc_ingest.graph.attributions import AttributionReader
-    from ssc_ingest.models import Purl
-    from ssc_ingest.resources import State
-    from ssc_ingest.settings import Settings
-    from ssc_ingest.vulnerabilities.attributor import Attributed, Attributor
+    from ssc_ingest.vulnerabilities.attributor import Attributed
     from ssc_ingest.vulnerabilities.audit import AuditReport
-    from ssc_ingest.vulnerabilities.store import VulnerabilityStore
-
-MAX_SHOWN = 10
-"""Maximum number of packages to list per level."""
 
 
 def register(commands: typer.Typer) -> None:
     """Add the commands to the group ``vulnerabilities``."""
     commands.command("attribute")(attribute)
     commands.command("audit")(audit)
-    commands.command("affected")(affected)
 
 
 def attribute(
@@ -106,83 +93,6 @@ def audit(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def affected(
-    advisory: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of an advisory, such as GHSA-... .")
-    ],
-    *,
-    dependents: Annotated[
-        bool,
-        typer.Option(
-            "--dependents", help="Also show versions of other packages that may pull one."
-        ),
-    ] = False,
-    depth: Annotated[
-        int,
-        typer.Option(
-            "--depth", min=1, max=100, help="With --dependents: number of levels to follow."
-        ),
-    ] = 1,
-    optional: Annotated[
-        bool,
-        typer.Option("--optional", help="With --dependents: follow optional requirements, too."),
-    ] = False,
-    as_json: output.JSONOption = False,
-) -> None:
-    """Show the versions that an advisory affects, and other versions that may pull them.
-
-    A version is on the first level where one of its constraints accepts a version of the level
-    before. Optional requirements count only with --optional. Numbers in brackets are serial
-    numbers: the position of a version in the order of its package's versions.
-
-    [cyan]ssc-ingest vulnerabilities affected PYSEC-2021-114[/cyan]
-
-    [cyan]ssc-ingest vulnerabilities affected GHSA-jfh8-c2jp-5v3q --dependents --depth 3[/cyan]
-
-    The exit code is 1 if the advisory is not in MongoDB.
-    """
-    found = asyncio.run(_affected(advisory, depth=depth if dependents else 0, optional=optional))
-    if as_json:
-        output.print_json({"id": advisory, "optional": optional, "levels": found})
-    else:
-        _print_levels(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stores:
-    settings: "Settings"
-    state: "State"
-    driver: "AsyncDriver"
-    reader: "AttributionReader"
-    store: "VulnerabilityStore"
-    attributor: "Attributor"
-
-
-@asynccontextmanager
-async def _stores() -> "AsyncIterator[_Stores]":
-    from ssc_ingest.cli.connections import configured, graph_store, state_store
-    from ssc_ingest.graph.attributions import AttributionReader
-    from ssc_ingest.graph.writer import GraphWriter
-    from ssc_ingest.resources import open_attributor
-    from ssc_ingest.vulnerabilities.store import open_store
-
-    settings, servers = configured()
-    async with AsyncExitStack() as stack:
-        state = await stack.enter_async_context(state_store(settings, servers))
-        driver = await stack.enter_async_context(graph_store(settings, servers))
-        writer = await stack.enter_async_context(GraphWriter(driver))
-        store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
-        await store.ping()
-        yield _Stores(
-            settings=settings,
-            state=state,
-            driver=driver,
-            reader=AttributionReader(driver),
-            store=store,
-            attributor=open_attributor(settings, state, driver, writer, store),
-        )
-
-
 async def _attribute(
     name: str, names: "Sequence[str]", *, restart: bool, quiet: bool
 ) -> "Attributed":
@@ -191,7 +101,7 @@ async def _attribute(
 
     cls = ecosystem(name)
     refs = [cls.ref(each) for each in names]
-    async with _stores() as stores:
+    async with open_stores() as stores:
         if refs:
             done = await stores.attributor.attribute(name, [ref.purl for ref in refs])
             if not done.packages:
@@ -230,7 +140,7 @@ async def _audit(packages: int) -> "AuditReport":
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.vulnerabilities.audit import Auditor
 
-    async with _stores() as stores:
+    async with open_stores() as stores:
         auditor = Auditor(
             ecosystems(),
             stores.reader,
@@ -258,96 +168,3 @@ def print_audit(report: "AuditReport") -> None:
         output.say(f"  {purl}")
     if report.waiting:
         output.say(f"{output.count(report.waiting, 'package')} waited for attribution")
-
-
-async def _affected(advisory: str, *, depth: int, optional: bool) -> list[dict[str, Any]]:
-    from ssc_ingest.graph.dependents import DependentsReader
-    from ssc_ingest.vulnerabilities.blast_radius import BlastRadius
-
-    levels: dict[int, list[dict[str, Any]]] = {}
-    async with _stores() as stores:
-        rows = await stores.store.bookkeeping.rows([advisory])
-        if advisory not in rows:
-            raise Failed(
-                f"MongoDB has no advisory {advisory}; `ssc-ingest vulnerabilities sync` reads new "
-                "ones"
-            )
-        timeout = stores.settings.db_default_query_timeout_ms / 1000
-        for cls, purls in _packages(rows[advisory].packages).items():
-            reader = DependentsReader(stores.driver, cls.identity.label, timeout=timeout)
-            radius = BlastRadius(cls, reader, optional=optional)
-            for level in await radius.levels(advisory, purls, depth=depth):
-                ends = {
-                    each.purl: {serial for span in each.spans for serial in span}
-                    for each in level.packages
-                }
-                names = await reader.names(ends)
-                levels.setdefault(level.depth, []).extend(
-                    {
-                        "purl": each.purl,
-                        "versions": each.versions,
-                        "spans": [
-                            {
-                                "first": names.get((each.purl, first)),
-                                "last": names.get((each.purl, last)),
-                                "serial_numbers": [first, last],
-                            }
-                            for first, last in each.spans
-                        ],
-                    }
-                    for each in level.packages
-                )
-    return [
-        {
-            "depth": depth,
-            "versions": sum(each["versions"] for each in packages),
-            "packages": packages,
-        }
-        for depth, packages in sorted(levels.items())
-    ]
-
-
-def _packages(keys: "Sequence[str]") -> "dict[type[Ecosystem], list[Purl]]":
-    from ssc_ingest.errors import InvalidName
-    from ssc_ingest.vulnerabilities.records import by_osv_name
-
-    found: dict[type[Ecosystem], list[Purl]] = {}
-    for key in keys:
-        osv_name, _, name = key.partition(":")
-        if cls := by_osv_name().get(osv_name):
-            try:
-                found.setdefault(cls, []).append(cls.ref(name).purl)
-            except InvalidName:
-                continue  # the graph cannot have it
-    return found
-
-
-def _print_levels(levels: list[dict[str, Any]]) -> None:
-    out = output.console()
-    for level in levels:
-        packages = level["packages"]
-        title = "affected" if level["depth"] == 0 else f"depth {level['depth']}"
-        output.say(
-            f"{title}: {output.count(level['versions'], 'version')} of "
-            f"{output.count(len(packages), 'package')} in the graph",
-            style="bold",
-        )
-        if packages:
-            out.print(
-                output.table(
-                    ["package", "versions", "which"],
-                    [
-                        (each["purl"], output.number(each["versions"]), _spans(each["spans"]))
-                        for each in packages[:MAX_SHOWN]
-                    ],
-                    right=["versions"],
-                )
-            )
-        if len(packages) > MAX_SHOWN:
-            output.say(Text(f"... and {len(packages) - MAX_SHOWN} more; --json lists all", "dim"))
-
-
-def _spans(spans: list[dict[str, Any]]) -> str:
-    return ", ".join(
-        " to ".join(dict.fromkeys(str(each[end]) for end in ("first", "last"))) for each in spans
-    )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.checking import Check, Outcome, failed, ok, shown, warning
+from ssc_ingest.cli.commands.audit_check import check_audit
 from ssc_ingest.cli.commands.stream_checks import check_streams
 from ssc_ingest.cli.exit_codes import ExitCode
 
@@ -95,7 +96,7 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
     settings, servers = configured()
     yield ok("settings", "valid")
     yield _contact(settings)
-    for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities):
+    for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities, check_audit):
         async for made in of_store(settings, servers):
             yield made
     if not offline:
@@ -285,7 +286,8 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIte
     for problem in found:
         yield warning(problem.subject, problem.finding, problem.remedy)
     if not found:
-        yield ok(SUBJECT, "those of all ecosystems are current")
+        oldest = min(state.synced_at for state in states.values() if state.synced_at)
+        yield ok(SUBJECT, f"all ecosystems are synced, the oldest {output.age(oldest)}")
     for name, count in without_id.items():
         if count:
             yield warning(

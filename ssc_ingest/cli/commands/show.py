@@ -1,7 +1,7 @@
 """``show``: one package or version, for people."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,9 @@ from ssc_ingest.cli.exit_codes import Failed
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ssc_ingest.ecosystems.base import Ecosystem
     from ssc_ingest.ecosystems.purls import PackageName
+    from ssc_ingest.graph.attributions import AttributedPackage
     from ssc_ingest.graph.views import (
         Dependents,
         GraphViews,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         RequirementView,
         VersionView,
     )
+    from ssc_ingest.models import Purl
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
 
@@ -60,6 +63,7 @@ def show(
 async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: bool) -> None:
     from ssc_ingest.cli.connections import configured, graph_store
     from ssc_ingest.ecosystems.purls import parse_purl
+    from ssc_ingest.graph.attributions import AttributionReader
     from ssc_ingest.graph.views import GraphViews
 
     named = parse_purl(purl)
@@ -81,7 +85,8 @@ async def _show(purl: str, *, with_dependents: bool, everything: bool, as_json: 
             if with_dependents
             else None
         )
-    synced = await _synced(settings, servers, named.ref.ecosystem)
+        stored = await AttributionReader(driver).packages(named.ref.label, [named.ref.purl])
+    synced = await _synced(settings, servers, named.ecosystem, stored)
     if as_json:
         output.print_json(
             {
@@ -114,21 +119,44 @@ class Synced:
     """When the last complete sync began; ``None``: not synced, or unknown."""
     unknown: str = ""
     """Why it is unknown."""
+    outdated: "Collection[Purl]" = ()
+    """The package's versions that do not match the advisories yet."""
 
     def __str__(self) -> str:
         if self.unknown:
             return self.unknown
-        return f"synced {output.age(self.at)}" if self.at else output.NOT_SYNCED
+        if not self.at:
+            return output.NOT_SYNCED
+        waiting = f"; {output.count(len(self.outdated), 'version')} not attributed yet"
+        return f"synced {output.age(self.at)}{waiting if self.outdated else ''}"
 
 
-async def _synced(settings: "Settings", servers: "Servers", ecosystem: str) -> Synced:
+async def _synced(
+    settings: "Settings",
+    servers: "Servers",
+    cls: "type[Ecosystem]",
+    stored: "Sequence[AttributedPackage]",
+) -> Synced:
+    """``stored``: the package, if it was read."""
     from ssc_ingest.errors import StoreUnavailable
+    from ssc_ingest.vulnerabilities.attributor import outdated
     from ssc_ingest.vulnerabilities.store import open_store
+    from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 
     try:
         async with open_store(servers.vulnerabilities_uri, settings) as store:
             await store.ping()
-            return Synced((await store.syncs.get(ecosystem)).synced_at)
+            at = (await store.syncs.get(cls.identity.name)).synced_at
+            if at is None:
+                return Synced(None)
+            waiting: set[Purl] = set()
+            for package in stored:
+                name = cls.advisory_name(cls.name_of_node(package.names))
+                advisories = await StoredAdvisories(store).naming(cls, {name})
+                waiting |= outdated(
+                    cls, package, advisories.get(name, ()), settings.malware_score
+                ).keys()
+            return Synced(at, outdated=waiting)
     except StoreUnavailable:
         return Synced(None, "unknown: the vulnerability store does not respond")
 
@@ -369,6 +397,8 @@ def vulnerabilities(version: "VersionView", synced: Synced) -> Text:
         return Text(f"{', '.join(version.vulnerabilities)} ({score})", "red")
     if synced.unknown:
         return Text("unknown", "yellow")
+    if version.purl in synced.outdated:
+        return Text("not attributed yet", "yellow")
     return Text("none known" if synced.at else output.NOT_SYNCED, "dim")
 
 

@@ -48,6 +48,8 @@ class AffectedPackage:
     """Number of the package's advisories in force."""
     unusable: dict[str, tuple[str, ...]]
     """By advisory id: the parts that could not be evaluated."""
+    unattributed: int
+    """Versions in the graph that do not match the advisories in MongoDB yet."""
     versions: tuple[AffectedVersion, ...]
     """Newest first."""
 
@@ -72,6 +74,7 @@ async def _find(purl: str) -> AffectedPackage:
     from ssc_ingest.graph.views import GraphViews
     from ssc_ingest.models import VersionName
     from ssc_ingest.vulnerabilities.attribution import attribute
+    from ssc_ingest.vulnerabilities.attributor import differences
     from ssc_ingest.vulnerabilities.remedies import Release, remedies
     from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
@@ -100,11 +103,19 @@ async def _find(purl: str) -> AffectedPackage:
             for each in line
         ],
     )
+    true = attribute(
+        cls,
+        name,
+        [version.name for version in stored[0].versions],
+        those,
+        settings.malware_score,
+    )
     return AffectedPackage(
         purl=named.purl,
         synced_at=state.synced_at,
         advisories=len(those),
-        unusable=attribute(cls, name, [VersionName(v.name) for v in line], those).unusable,
+        unusable=true.unusable,
+        unattributed=len(differences(stored[0], true)) if state.synced_at else 0,
         versions=_versions(named, package, found),
     )
 
@@ -158,8 +169,16 @@ def _print(found: AffectedPackage) -> None:
                 whole=["version"],
             )
         )
-    elif found.synced_at:
-        output.say("No version in the graph is affected.")
+    elif found.synced_at and not found.unattributed:
+        partly = ", as far as the advisories could be evaluated" if found.unusable else ""
+        output.say(f"No version in the graph is affected{partly}.")
+    if found.unattributed:
+        output.say(
+            f"{output.count(found.unattributed, 'version')} of the package in the graph do not "
+            "match the advisories yet. Workers attribute them when their queue reaches them, or "
+            "`ssc-ingest vulnerabilities attribute` does it now.",
+            style="red",
+        )
     for record, reasons in sorted(found.unusable.items()):
         output.say(f"{record} could not be evaluated fully: {'; '.join(reasons)}", style="yellow")
 

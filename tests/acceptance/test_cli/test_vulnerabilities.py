@@ -66,6 +66,14 @@ def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> Non
 
     The audit finds differences, and they are repaired.
     """
+    early = run("vulnerabilities", "show", "pkg:pypi/example")
+    assert "4 versions of the package in the graph do not match" in early.stdout
+    assert "No version" not in early.stdout
+    early = run("show", "pkg:pypi/example")
+    assert "4 versions not attributed yet" in early.stdout
+    early = run("vulnerabilities", "affected", "PYSEC-1")
+    assert "versions may be missing: pkg:pypi/example" in early.stdout
+
     done = run("vulnerabilities", "attribute", "pypi", "Example")
     assert "1 package, 12 versions: 4 affected, 4 changed" in done.stdout
     assert "PYSEC-3 could not be evaluated fully" in done.stdout
@@ -84,17 +92,23 @@ def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> Non
     assert (malicious["vulnerabilities"], malicious["mean"]) == (["MAL-1", "PYSEC-1"], 9.9)
     assert (malicious["malicious"], malicious["same_major"]) == (True, "1.5")
     assert list(found["unusable"]) == ["PYSEC-3"]
+    assert found["unattributed"] == 0
+    broken = run("vulnerabilities", "affected", "PYSEC-3")
+    assert "It could not be evaluated fully" in broken.stdout
     one = json.loads(run("vulnerabilities", "show", "pkg:pypi/example@1.3", "--json").stdout)
     assert [each["version"] for each in one["versions"]] == ["1.3"]
 
+    assert "attribution: never audited" in run("check", "--offline").stdout
     audit = run("vulnerabilities", "audit", "10")
     assert audit.returncode == 0
     assert "0 of 1 package (12 versions) differ" in audit.stdout
+    assert "attribution: none of 1 package differed" in run("check", "--offline").stdout
     cypher("MATCH (v:Version {name: '1.3'}) SET v.vulnerabilities = []")
     audit = run("vulnerabilities", "audit", "10", "--json")
     assert audit.returncode == 1
     assert json.loads(audit.stdout)["examples"] == ["pkg:pypi/example"]
     assert "1 of 1 package differed" in run("status").stdout
+    assert "attribution: 1 of 1 packages differed" in run("check", "--offline").stdout
 
     every = run("vulnerabilities", "attribute", "pypi", "--all")
     assert "1 package, 12 versions: 4 affected, 1 changed" in every.stdout

@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import IngestError, InvalidArguments, StoreUnavailable
-from ssc_ingest.extraction.outcomes import Delayed, Done
 from ssc_ingest.graph import transaction
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.graph.writer import GraphWriter
@@ -25,6 +24,7 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import Progress, TaskMessage
+from ssc_ingest.work.results import Delayed, Done
 from tests.conftest import Cypher
 from workers.process.isolation import IsolationBusy, WorkerCrashed
 

@@ -9,6 +9,8 @@ from neo4j import AsyncDriver
 
 from ssc_ingest.errors import ConfigurationError
 from ssc_ingest.graph import (
+    attributions,
+    dependents,
     facts,
     import_names,
     reader,
@@ -116,7 +118,18 @@ async def test_a_label_is_a_plain_word(driver: AsyncDriver) -> None:
 
 
 SCANS = ("AllNodesScan", "LabelScan", "LabelsScan", "TypeScan", "RelationshipsScan", "IndexScan")
-MODULES = (statements, import_names, reader, views, staleness, facts, requirement_files)
+MODULES = (
+    statements,
+    import_names,
+    reader,
+    views,
+    staleness,
+    facts,
+    requirement_files,
+    dependents,
+)
+OF_ATTRIBUTION = (attributions.ATTRIBUTED_VERSIONS, attributions.PACKAGES_BEHIND)
+"""Its other statements count or draw among all packages."""
 
 
 def all_statements() -> Iterator[Any]:
@@ -125,6 +138,8 @@ def all_statements() -> Iterator[Any]:
         for name, text in vars(module).items():
             if name.isupper() and isinstance(text, str) and " " in text:
                 yield pytest.param(name, text, id=name.lower())
+    for text in OF_ATTRIBUTION:
+        yield pytest.param("attribution", text)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import pytest
 import redis.asyncio as aioredis
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.extraction.outcomes import Result
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
@@ -24,6 +23,7 @@ from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import BackfillImportNames
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT_NAMES, queue_names
+from ssc_ingest.work.results import Result
 from tests.integration.test_runs.registry import Content, Scripted
 
 

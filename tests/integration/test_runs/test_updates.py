@@ -7,10 +7,10 @@ import pytest
 
 from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.errors import CursorExpired, MalformedMetadata
-from ssc_ingest.extraction.outcomes import Delayed
 from ssc_ingest.models import Outcome
 from ssc_ingest.runs.lease import RunLease
 from ssc_ingest.runs.model import Run
+from ssc_ingest.work.results import Delayed
 from tests.conftest import Cypher
 from tests.integration.test_runs.conftest import Bench, Killed
 

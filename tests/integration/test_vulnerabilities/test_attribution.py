@@ -1,10 +1,13 @@
 """Attribution on real stores: from records to version properties, and back."""
 
 import asyncio
+import json
 import random
+from base64 import b64decode
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,14 +30,15 @@ from ssc_ingest.vulnerabilities.sources import LocalCopy
 from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.retry import Again
+from ssc_ingest.work.queues import MESSAGES
+from ssc_ingest.work.results import Delayed, Done, GaveUp
 from tests.conftest import Cypher
 from tests.integration.test_vulnerabilities.conftest import (
     LocalRecords,
     Syncing,
     advisory,
 )
-from workers.tasks.attribution import AttributionFailed, _deliver
+from workers.process.delivery import _deliver
 
 THING = Purl("pkg:pypi/thing")
 
@@ -111,6 +115,13 @@ NOTHING = {"vulnerabilities": [], "mean": 0.0, "weighted_mean": 0.0}
 HIGH = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]
 
 
+async def summary(resources: Resources, message: TaskMessage) -> str:
+    """Carry out an attribution task that succeeds."""
+    done = await resources.attribution_handler().handle(message)
+    assert isinstance(done, Done)
+    return done.summary
+
+
 async def test_from_a_record_to_versions_and_back(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
@@ -127,16 +138,16 @@ async def test_from_a_record_to_versions_and_back(
         kwargs={"ecosystem": "pypi", "names": names},
         queue="pypi.fresh",
     )
-    assert await _deliver(resources, message) == "1 packages, 1 of 2 versions changed"
+    assert await summary(resources, message) == "1 packages, 1 of 2 versions changed"
     affected = {"vulnerabilities": ["PYSEC-1"], "mean": 9.8, "weighted_mean": 9.8}
     assert stored(cypher) == {"1.0": affected, "2.0": NOTHING}
-    assert await _deliver(resources, message) == "1 packages, 0 of 2 versions changed"
+    assert await summary(resources, message) == "1 packages, 0 of 2 versions changed"
     assert cypher("MATCH (p:PyPIPackage) RETURN p.purl AS purl") == [{"purl": THING}]
 
     withdrawn = advisory("PYSEC-1", "Thing", withdrawn="2026-02-01T00:00:00Z")
     local.write([withdrawn, advisory("MAL-1", "thing")])
     await synced.sync(full=True, accept_removals=True)
-    await _deliver(resources, message)
+    await summary(resources, message)
     malicious = {"vulnerabilities": ["MAL-1"], "mean": 10.0, "weighted_mean": 10.0}
     assert stored(cypher) == {"1.0": malicious | {"malicious": True}, "2.0": NOTHING}
 
@@ -298,21 +309,48 @@ async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
         message(ecosystem="pypi", names="thing"),
         message(ecosystem="pypi", args=["thing"]),
     ):
-        with pytest.raises(AttributionFailed, match=InvalidArguments.__name__ + "|Unknown"):
-            await _deliver(resources, bad)
+        failed = await resources.attribution_handler().handle(bad)
+        assert isinstance(failed, GaveUp)
+        assert failed.error_type in {InvalidArguments.__name__, "UnknownEcosystem"}
     assert await resources.state.dead_letters.count() == 4
     unnamable = message(ecosystem="pypi", names=["\N{KELVIN SIGN}eras", "no/name"])
-    assert await _deliver(resources, unnamable) == "0 packages, 0 of 0 versions changed"
+    assert await summary(resources, unnamable) == "0 packages, 0 of 0 versions changed"
 
     away = replace(resources, attributor=attributor(resources, Away()))
     await extract(resources, "1.0")
-    decision = await _deliver(away, message(ecosystem="pypi", names=["thing"]))
-    assert isinstance(decision, Again)
-    assert decision.counted is False
+    waiting = message(ecosystem="pypi", names=["thing"])
+    assert isinstance(await away.attribution_handler().handle(waiting), Delayed)
     assert await resources.state.queues.delayed() == 1
+    delayed = str(await resources.state.queues._redis.hget(MESSAGES, waiting.task_id))
+    assert json.loads(delayed.partition("\n")[2])["headers"]["attempts"] == 0
 
     called = replace(message(ecosystem="pypi", names=["thing"]), queue="celery")
-    assert await _deliver(resources, called) == "forwarded to pypi.fresh"
+    runtime: Any = SimpleNamespace(resources=resources)
+    handler = resources.attribution_handler()
+    forwarded = await _deliver(runtime, handler, called, "fresh", returned=False)
+    assert forwarded == Done(summary="forwarded to pypi.fresh")
+
+
+async def test_a_batch_that_kills_its_process_is_halved(resources: Resources) -> None:
+    """Both halves run alone, as if they had been delivered before; one package is given up."""
+    state, handler = resources.state, resources.attribution_handler()
+    batch = TaskMessage(
+        task="vulnerabilities.attribute",
+        kwargs={"ecosystem": "pypi", "names": ["a", "b", "c"]},
+        queue="pypi.fresh",
+    )
+    crash = RuntimeError("the child process exited with code -9")
+    assert isinstance(await handler.crashed(batch, crash), Done)
+    assert await state.dead_letters.count() == 0
+    halves = [json.loads(text) for text in await state.queues._redis.lrange("pypi.fresh", 0, -1)]
+    ids = [half["headers"]["id"] for half in halves]
+    assert [await state.deliveries.begin(task_id) for task_id in ids] == [2, 2]
+    names = [json.loads(b64decode(half["body"]))[1]["names"] for half in halves]
+    assert sorted(names) == [["a"], ["b", "c"]]
+
+    single = replace(batch, kwargs={"ecosystem": "pypi", "names": ["a"]})
+    assert isinstance(await handler.crashed(single, crash), GaveUp)
+    assert [each.kwargs["names"] async for each in state.dead_letters.all()] == [["a"]]
 
 
 async def test_an_audit_finds_seeded_corruption(

@@ -112,7 +112,7 @@ async def test_withdrawn_records_keep_their_document(bucket: Syncing, simulator:
     simulator.put_advisories("PyPI", [dated(record, 1)])
     assert (await bucket.sync()).updated == 1
     assert await bucket.queued() == ["a"]
-    assert [row.id for row in await bucket.store.bookkeeping.naming(["PyPI:a"])] == ["PYSEC-1"]
+    assert [row.id for row, _ in await bucket.store.bookkeeping.naming(["PyPI:a"])] == ["PYSEC-1"]
     assert await ids(bucket, withdrawn={"$exists": True}) == set()
 
 
@@ -228,7 +228,7 @@ async def test_a_bad_record_costs_itself(bucket: Syncing, simulator: Simulator) 
     simulator.reset_counts()
     assert (await bucket.sync()).unreadable == 2
     assert await bucket.queued() == []
-    assert [row.id for row in await bucket.store.bookkeeping.naming(["PyPI:p1"])] == ["PYSEC-1"]
+    assert [row.id for row, _ in await bucket.store.bookkeeping.naming(["PyPI:p1"])] == ["PYSEC-1"]
     state = await bucket.store.syncs.get("pypi")
     assert (state.counts.unreadable, state.counts.records) == (2, 4)
     named = {row.id: row.unreadable for row in await bucket.store.bookkeeping.with_problems(5)}
