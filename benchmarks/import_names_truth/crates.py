@@ -1,7 +1,8 @@
 """Crates, judged by rustdoc: the public items in its JSON, as the compiler resolves them.
 
 Rust must be installed. Each crate is documented with the features that it has chosen for docs.rs,
-otherwise with its default ones. Items made by macros, whose source text does not define them, count
+otherwise, or if they need another compiler, with its
+default ones. Items made by macros, whose source text does not define them, count
 apart. https://doc.rust-lang.org/nightly/nightly-rustc/rustdoc_json_types/
 """
 
@@ -86,18 +87,28 @@ def _document(content: bytes, stem: str, folder: str) -> Documented:
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
     root = Path(folder) / stem
-    chosen = tomllib.loads((root / "Cargo.toml").read_text()).get("package", {})
-    chosen = chosen.get("metadata", {}).get("docs", {}).get("rs", {})
+    target = f"{folder}/target"
+    command = ["env", "RUSTC_BOOTSTRAP=1", "RUSTDOCFLAGS=--cap-lints allow", "cargo", "rustdoc"]
+    command += ["--lib", "--target-dir", target]
+    output = ["--", "-Z", "unstable-options", "--output-format", "json"]
+    for features in (_features_of_docs(root), []):
+        whole = [*command, *features, *output]
+        done = subprocess.run(whole, cwd=root, capture_output=True, check=False)
+        if done.returncode == 0:
+            break
+        print(f"{stem}: not with {features}: {done.stderr.decode()[-300:]}")
+    (written,) = Path(target, "doc").glob(f"{stem.rpartition('-')[0].replace('-', '_')}.json")
+    return _Walk(json.loads(written.read_text()), root).found
+
+
+def _features_of_docs(root: Path) -> list[str]:
+    """The features that a crate has chosen for its documentation on docs.rs."""
+    package = tomllib.loads((root / "Cargo.toml").read_text()).get("package", {})
+    chosen = package.get("metadata", {}).get("docs", {}).get("rs", {})
     features = ["--all-features"] * chosen.get("all-features", False)
     if named := chosen.get("features"):
         features += ["--features", ",".join(named)]
-    target = f"{folder}/target"
-    command = ["env", "RUSTC_BOOTSTRAP=1", "RUSTDOCFLAGS=--cap-lints allow", "cargo", "rustdoc"]
-    command += ["--lib", "--target-dir", target, *features]
-    command += ["--", "-Z", "unstable-options", "--output-format", "json"]
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
-    (written,) = Path(target, "doc").glob(f"{stem.rpartition('-')[0].replace('-', '_')}.json")
-    return _Walk(json.loads(written.read_text()), root).found
+    return features
 
 
 class _Walk:
