@@ -27,6 +27,7 @@ PLAUSIBLE = range(10**9, 4 * 10**9)
 
 ARGUMENTS = {
     "cache clear": ["import_names:*"],
+    "check": ["--offline"],
     "dead-letters purge": ["--all", "--yes"],
     "dead-letters replay": ["--all"],
     "dead-letters show": ["1-0"],
