@@ -36,7 +36,7 @@ ARGUMENTS = {
     "jobs show": ["none"],
     "query": ["RETURN datetime() AS moment, date() AS first"],
     "runs show": ["none"],
-    "schedules run-now": ["ingestion_pypi"],
+    "schedules run-now": ["redis_queue_processor"],
     "show": ["pkg:pypi/example"],
     "update": ["pypi"],
     "vulnerabilities affected": ["PYSEC-2024-1"],
