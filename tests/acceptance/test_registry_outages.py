@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +24,9 @@ PACKAGES = 300
 
 OUTAGE = 12.0
 """Seconds; many times as long as the attempts of a package took."""
+
+RETURN = 300.0
+"""Seconds in which the work has continued, also after the second pause of a host (two minutes)."""
 
 
 class Registry:
@@ -92,16 +96,8 @@ async def test_an_outage_of_a_registry(
         "MAX_ATTEMPTS": "2",
         "HTTP_TIMEOUT_DEFAULT": "1",
         "HTTP_TIMEOUT_LONG": "2",
-        "RUN_HIGH_WATER": "100",
     }
-    registry.simulator.latency(50)
-    fleet.start()
-    fleet.send("ingestion.ingest", ecosystem="pypi")
-
-    async def is_under_way() -> bool:
-        return any(run.done >= PACKAGES / 6 for run in await state.runs.newest(1))
-
-    await eventually(is_under_way)
+    await begin_ingestion(registry, fleet, state)
     host = urlsplit(registry.simulator.url).netloc
     away(registry)
 
@@ -115,11 +111,57 @@ async def test_an_outage_of_a_registry(
     assert not run.ended
     assert run.done < PACKAGES
     back(registry)
+    await assert_ingestion_is_complete(registry, state, cypher)
+
+
+REFUSALS = [
+    pytest.param({"kind": "status", "status": 429, "retry_after": "3"}, id="429"),
+    pytest.param({"kind": "status", "status": 500}, id="500"),
+    pytest.param({"kind": "status", "status": 503}, id="503"),
+    pytest.param({"kind": "reset"}, id="resets connections"),
+    # After five refusals the host is paused for a minute.
+    pytest.param({"kind": "status", "status": 403}, id="403", marks=pytest.mark.soak),
+    pytest.param(
+        {"kind": "status", "status": 429}, id="429 without a time", marks=pytest.mark.soak
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+async def test_a_registry_that_answers_everything_with_an_error(
+    registry: Registry, fleet: Fleet, state: State, cypher: Cypher, fault: Mapping[str, Any]
+) -> None:
+    """For many seconds; afterwards the ingestion completes without a dead letter."""
+    await begin_ingestion(registry, fleet, state)
+    registry.simulator.fault(**fault)
+    await asyncio.sleep(OUTAGE)
+    (run,) = await state.runs.newest(1)
+    assert not run.ended
+    assert registry.simulator.counts().faults[fault["kind"]] > 0
+    registry.simulator.clear_faults()
+    await assert_ingestion_is_complete(registry, state, cypher)
+
+
+async def begin_ingestion(registry: Registry, fleet: Fleet, state: State) -> None:
+    """Start an ingestion of PyPI; returns when a sixth of it is done."""
+    fleet.environment["RUN_HIGH_WATER"] = "100"
+    registry.simulator.latency(50)
+    fleet.start()
+    fleet.send("ingestion.ingest", ecosystem="pypi")
+
+    async def is_under_way() -> bool:
+        return any(run.done >= PACKAGES / 6 for run in await state.runs.newest(1))
+
+    await eventually(is_under_way)
+
+
+async def assert_ingestion_is_complete(registry: Registry, state: State, cypher: Cypher) -> None:
+    """Wait for the end of the run, and check that it has read every package once."""
 
     async def has_ended() -> bool:
         return (await state.runs.newest(1))[0].ended
 
-    await eventually(has_ended)
+    await eventually(has_ended, RETURN)
     (run,) = await state.runs.newest(1)
     assert (run.state, run.error, run.metrics()["errors"]) == ("finished", None, 0)
     assert run.metrics()["new_packages_ingested"] == PACKAGES

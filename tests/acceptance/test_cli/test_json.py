@@ -27,6 +27,7 @@ PLAUSIBLE = range(10**9, 4 * 10**9)
 
 ARGUMENTS = {
     "cache clear": ["import_names:*"],
+    "check": ["--offline"],
     "dead-letters purge": ["--all", "--yes"],
     "dead-letters replay": ["--all"],
     "dead-letters show": ["1-0"],
@@ -35,7 +36,7 @@ ARGUMENTS = {
     "jobs show": ["none"],
     "query": ["RETURN datetime() AS moment, date() AS first"],
     "runs show": ["none"],
-    "schedules run-now": ["ingestion_pypi"],
+    "schedules run-now": ["redis_queue_processor"],
     "show": ["pkg:pypi/example"],
     "update": ["pypi"],
     "vulnerabilities affected": ["PYSEC-2024-1"],
