@@ -85,6 +85,13 @@ def audit_problem(last: AuditReport | None, *, now: datetime) -> Problem | None:
             remedy="the sweep attributes these again; `ssc-ingest vulnerabilities attribute "
             "ECOSYSTEM --all` repairs all, `vulnerabilities audit` looks again",
         )
+    if last.unsynced:
+        return Problem(
+            subject=AUDIT,
+            finding=f"the packages of {', '.join(last.unsynced)} were not compared, because their "
+            "advisories were never synced",
+            remedy="`ssc-ingest vulnerabilities sync`, then `ssc-ingest vulnerabilities audit`",
+        )
     if now - last.at > AUDIT_TOO_OLD:
         days = (now - last.at) / timedelta(days=1)
         return Problem(subject=AUDIT, finding=f"last audited {days:.0f} days ago", remedy=schedule)

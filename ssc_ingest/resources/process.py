@@ -203,6 +203,7 @@ class Resources:
             self.attributor,
             state.unattributed,
             state.redis,
+            syncs=self.vulnerabilities.syncs,
         )
 
     def fleet_metrics(self) -> FleetMetrics:

@@ -19,6 +19,7 @@ from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.attributions import AttributionReader
 from ssc_ingest.models import Purl
 from ssc_ingest.vulnerabilities.attributor import BATCH_SIZE, Attributor
+from ssc_ingest.vulnerabilities.state import SyncStates
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
 
 AUDIT = "vulnerabilities.audit"
@@ -48,7 +49,7 @@ class AuditReport:
     at: datetime
     """When it started; aware, in UTC."""
     packages: int
-    """Packages in the graph, without stubs."""
+    """Packages in the graph, without stubs and without those of :attr:`unsynced` ecosystems."""
     examined: int
     versions: int
     """Versions of the examined packages."""
@@ -58,6 +59,9 @@ class AuditReport:
     """Some of them. The next sweep attributes them again."""
     waiting: int
     """Packages that waited for attribution; they may be among the wrong ones."""
+    unsynced: tuple[str, ...] = ()
+    """Ecosystems with packages in the graph whose advisories were never synced: none of their
+    packages was compared, because nothing is known about them."""
 
     @property
     def bound(self) -> float:
@@ -72,7 +76,11 @@ class AuditReport:
     def from_json(cls, text: str) -> "AuditReport":
         """The inverse of :meth:`to_json`."""
         fields = json.loads(text)
-        fields |= {"at": datetime.fromisoformat(fields["at"]), "examples": (*fields["examples"],)}
+        fields |= {
+            "at": datetime.fromisoformat(fields["at"]),
+            "examples": (*fields["examples"],),
+            "unsynced": (*fields.get("unsynced", ()),),
+        }
         return cls(**fields)
 
 
@@ -86,7 +94,10 @@ class Auditor:
         attributor: Attributor,
         unattributed: Unattributed,
         redis: Redis,
+        *,
+        syncs: SyncStates,
     ) -> None:
+        self._syncs = syncs
         self._ecosystems = ecosystems
         self._reader = reader
         self._attributor = attributor
@@ -105,6 +116,10 @@ class Auditor:
             name: await self._reader.count(cls.identity.label)
             for name, cls in self._ecosystems.items()
         }
+        states = await self._syncs.all()
+        synced = {name for name, state in states.items() if state.synced_at}
+        unsynced = tuple(sorted(name for name in totals if totals[name] and name not in synced))
+        totals = {name: total for name, total in totals.items() if name in synced}
         drawn = await self._draw(totals, packages, chance or random.SystemRandom())
         examined, versions = 0, 0
         differing: list[Purl] = []
@@ -125,6 +140,7 @@ class Auditor:
             differing=len(differing),
             examples=tuple(sorted(differing)[:MAX_EXAMPLES]),
             waiting=waiting,
+            unsynced=unsynced,
         )
         await self._unattributed.add(differing)
         await self._redis.set(LAST, report.to_json())

@@ -147,12 +147,21 @@ async def _audit(packages: int) -> "AuditReport":
             stores.attributor,
             stores.state.unattributed,
             stores.state.redis,
+            syncs=stores.store.syncs,
         )
         return await auditor.audit(packages)
 
 
 def print_audit(report: "AuditReport") -> None:
     """Print the report."""
+    if report.unsynced:
+        output.say(
+            f"not compared: the packages of {', '.join(report.unsynced)}, whose advisories were "
+            "never synced; `ssc-ingest vulnerabilities sync`",
+            style="yellow",
+        )
+    if report.unsynced and not report.examined:
+        return
     share = f"{report.bound:.2%}"
     output.say(
         f"{report.differing} of {output.count(report.examined, 'package')} "

@@ -19,6 +19,7 @@ from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.graph.attributions import AttributionReader
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
+from ssc_ingest.monitoring.advisories import audit_problem
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -375,6 +376,7 @@ async def test_an_audit_finds_seeded_corruption(
         resources.attributor,
         resources.state.unattributed,
         resources.state.redis,
+        syncs=resources.vulnerabilities.syncs,
     )
     assert await last_audit(resources.state.redis) is None
     clean = await auditor.audit(100)
@@ -398,6 +400,22 @@ async def test_an_audit_finds_seeded_corruption(
 
     assert await resources.attributor.attribute_waiting() == 4
     assert (await auditor.audit(100)).differing == 0
+
+
+async def test_an_audit_before_a_sync_says_that_it_compared_nothing(
+    resources: Resources, synced: Syncing, local: LocalRecords
+) -> None:
+    """Without advisories, no package differs from them: that is no assurance."""
+    await resources.writer.write(named("p1"), order=PyPI.order)
+    report = await resources.auditor().audit(100)
+    assert (report.examined, report.packages, report.unsynced) == (0, 0, ("pypi",))
+    problem = audit_problem(report, now=report.at)
+    assert problem is not None
+    assert "pypi" in problem.finding
+    local.write([advisory("PYSEC-1", "p1")])
+    await synced.sync()
+    report = await resources.auditor().audit(100)
+    assert (report.examined, report.packages, report.unsynced) == (1, 1, ())
 
 
 def named(name: str) -> Package:
