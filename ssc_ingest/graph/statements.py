@@ -78,6 +78,7 @@ SET package += row.properties
 NAME_IMPORTS = """
 UNWIND $rows AS row
 MATCH (package:%(label)s {purl: row.purl})
+WITH package, row
 WHERE (package.import_names_from IS NULL OR package.latest = row.version
        OR package.import_names_from <> package.latest)
   AND (NOT row.is_fallback OR size(coalesce(package.import_names, [])) = 0

@@ -42,6 +42,23 @@ async def run_of(state: State, task_id: str) -> Run:
     return next(each for each in await state.runs.newest() if each.task_id == task_id)
 
 
+async def resumed(fleet: Fleet, state: State, task_id: str) -> None:
+    """Wait until a worker executes the run again.
+
+    A sweep that was killed with its worker holds its lock until that expires.
+    """
+
+    async def is_resumed() -> bool:
+        current = await run_of(state, task_id)
+        if current.owner or current.ended:
+            return True
+        fleet.send("runs.sweep")
+        await asyncio.sleep(1)
+        return False
+
+    await eventually(is_resumed)
+
+
 @pytest.mark.usefixtures("plugin")
 async def test_a_backfill_whose_workers_are_killed_ends_complete(
     fleet: Fleet, toys: ToyRegistry, state: State, cypher: Cypher
@@ -64,7 +81,7 @@ async def test_a_backfill_whose_workers_are_killed_ends_complete(
         assert not backfill.ended
         await state.redis.delete(f"run:{backfill.id}:lease")  # it would expire after a minute
         worker = fleet.start(name=f"worker{number}@test")
-        fleet.send("runs.sweep")
+        await resumed(fleet, state, task_id)
 
     async def has_ended() -> bool:
         return (await run_of(state, task_id)).ended

@@ -116,7 +116,8 @@ async def test_a_killed_backfill_ends_complete(
     for done in (1, 4, 6):
         engine = asyncio.create_task(names.engine(run).carry_out())
         while (await names.get(run)).counts["extracted"] < done:
-            await names.work()
+            for message in await names.messages():
+                await names.handle(message)
             await asyncio.sleep(0.01)
         engine.cancel()
         with pytest.raises((asyncio.CancelledError, LeaseLost)):
@@ -185,11 +186,7 @@ async def test_the_names_of_an_older_version_are_its_own(names: Bench, cypher: C
     """They are stored on the version, and the package keeps those of the latest one."""
     names.content.versions["p1"] = ["1", "2"]
     names.content.imported = {"p1": frozenset({"old"})}
-    for kwargs in ({"ecosystem": "pypi", "name": "p1", "refresh": True, "dependencies": "none"},):
-        await names.handler.handle(
-            TaskMessage(task="extraction.extract_package", kwargs=kwargs, queue="pypi.fresh"),
-            redelivered=False,
-        )
+    await names.handle(extraction())
     kwargs = {"ecosystem": "pypi", "name": "p1", "version": "1"}
     message = TaskMessage(task=EXTRACT_NAMES, kwargs=kwargs, queue="pypi.urgent")
     await names.names.handle(message)
@@ -197,7 +194,8 @@ async def test_the_names_of_an_older_version_are_its_own(names: Bench, cypher: C
 
     rows = cypher(
         "MATCH (p:PyPIPackage {name: 'p1'})-[:HAVE]->(v) "
-        "RETURN p.import_names AS package, v.name AS version, v.import_names AS names ORDER BY 2"
+        "RETURN p.import_names AS package, v.name AS version, v.import_names AS names "
+        "ORDER BY version"
     )
     assert rows == [
         {"package": ["p1"], "version": "1", "names": ["old"]},
