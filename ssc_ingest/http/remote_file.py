@@ -147,19 +147,28 @@ class RemoteFile:
         )
 
     async def _request(self, wanted: str, length: int) -> None:
-        """Request a part; after any other response, read the whole file."""
+        """Request a part; after any other response, read the whole file.
+
+        Some servers refuse the end of a file, but not other parts. Then its beginning is read,
+        whose response also has the size.
+        """
+        is_end = wanted.startswith("-")
         self._budget.spend(length, self._url)
+        response: Response | None = None
         try:
             response = await self._client.get(
                 self._url, max_bytes=max(length, self._max_whole), byte_range=wanted
             )
         except RangeNotSatisfiable:
-            await self._read_whole()
-            return
+            pass
+        except ResponseTooLarge:  # all of it
+            if not is_end:
+                raise
         except RegistryUnavailable as error:
             if error.status not in _REFUSALS:
                 raise
-            await self._read_whole()
+        if response is None:
+            await (self._request(f"0-{length - 1}", length) if is_end else self._read_whole())
             return
         self._budget.correct(length - len(response.body))
         if response.status == httpx.codes.OK:

@@ -250,6 +250,39 @@ async def test_a_wrong_announced_size(server: FileServer, opened: Open) -> None:
         await metadata(opened(size=len(WHEEL) + 100))
 
 
+@pytest.mark.parametrize("status", [200, 400, 416, 501])
+@pytest.mark.parametrize("size", [len(WHEEL), END // 2])
+async def test_a_server_that_refuses_the_end(
+    server: FileServer, opened: Open, status: int, size: int
+) -> None:
+    """The beginning of the file tells its size, so that it need not be read as a whole."""
+    server.file = WHEEL[-size:]
+
+    def answer(server: FileServer, first: int, last: int) -> web.Response:
+        if server.asked[-1] != f"bytes=-{END}":
+            return server.part(first, last)
+        return server.whole() if status == 200 else web.Response(status=status)
+
+    server.answer = answer
+    most = 1000 if size > END else size
+    file = opened(size=None, sha256=None, max_whole=most)
+    assert await file.read(size - 50, 50) == WHEEL[-50:]
+    assert ("" in server.asked) == (size < END and status != 200)
+
+
+async def test_responses_without_length(server: FileServer, opened: Open) -> None:
+    """Content-Length is not necessary."""
+
+    def chunked(server: FileServer, first: int, last: int) -> web.Response:
+        response = server.part(first, last)
+        response.enable_chunked_encoding()
+        return response
+
+    server.answer = chunked
+    assert await metadata(opened()) == CONTENT
+    assert server.asked.count("") == 0
+
+
 async def test_an_empty_file(server: FileServer, opened: Open) -> None:
     """An empty file has no parts."""
     server.file = b""

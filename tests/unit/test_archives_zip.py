@@ -241,6 +241,44 @@ async def test_bombs() -> None:
         await read(zipped({METADATA: CONTENT}), most=900)
 
 
+async def test_links_are_only_files() -> None:
+    """A symbolic link is a file with the text of its target; nothing is followed or unpacked."""
+    link = zipfile.ZipInfo(METADATA)
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        made.writestr(link, "/etc/passwd")
+    assert await read(buffer.getvalue()) == b"/etc/passwd"
+
+
+async def test_an_archive_that_contains_an_archive() -> None:
+    """The directory is that of the outer one, also if the inner one is stored at the end."""
+    inner = zipped({"x.py": b"inner"})
+    data = zipped({"x.py": b"outer", "inner.zip": inner}, method=zipfile.ZIP_STORED)
+    assert await read(data, "x.py") == b"outer"
+    assert await read(data, "inner.zip") == inner
+    with pytest.raises(MalformedArchive):
+        await read(zipped({"x.py": b"outer"}, comment=b"c") + inner[:-1], "x.py")
+
+
+async def test_members_that_share_their_content() -> None:
+    """Many entries for one large content: only those of its own name are unpacked."""
+    size, content = 900_000, b"\0" * 900_000
+    packed, crc = deflated(content), zlib.crc32(content)
+    entries = [
+        entry(b"%d" % number, packed=packed, size=size, method=8, crc=crc) for number in range(500)
+    ]
+    own = local(b"7", packed, size=size, method=8, crc=crc)
+    found = await ZipArchive.open(BytesSource(archive(entries, own)))
+    unpacked = 0
+    for member in found.members:
+        try:
+            unpacked += len(await found.read(member, MOST))
+        except MalformedArchive:
+            continue
+    assert unpacked == size
+
+
 async def test_a_directory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million members are refused before they are created; so is a too long directory."""
     entries = [entry(b"%d" % number) for number in range(1000)] * 1000

@@ -13,6 +13,7 @@ from ssc_ingest.ecosystems.maven.import_names import packages_of_aar, packages_o
 from ssc_ingest.ecosystems.maven.java_packages import MAX_PACKAGE, package_of, roots
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
 from tests.unit.archives import Counted, archive, entry, zipped
+from tests.unit.hostile import assert_linear
 
 PATHS = {
     "com/google/common/base/Joiner.class": "com.google.common.base",
@@ -65,6 +66,21 @@ def test_a_class_has_a_package(path: str, package: str) -> None:
 def test_other_members_have_none(path: str) -> None:
     """Nothing in them can be imported by the name of their folder."""
     assert package_of(path) is None
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "a/", "B.class"),
+        ("", "a/", "B-.class"),
+        ("", "a", "-.class"),
+        ("", "linkdata/package_a", ".knm"),
+        ("linkdata/package_", "a.", "-/0.knm"),
+    ],
+)
+def test_long_paths_take_linear_time(parts: tuple[str, str, str]) -> None:
+    """A path has up to 65,535 characters, and an archive has many of them."""
+    assert_linear(package_of, parts, 65_000)
 
 
 GUAVA = [
