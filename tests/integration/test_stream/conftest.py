@@ -14,7 +14,10 @@ from ssc_ingest.work.names import queue_name
 
 STREAM = "package-extraction"
 
-RECLAIM_AFTER = 0.3
+RECLAIM_AFTER = 60
+"""Seconds; tests do not wait for them, see :func:`let_time_pass`."""
+
+DEAD_READER = "package-consumer-gone-1"
 
 
 class Producer:
@@ -47,7 +50,7 @@ def producer(state: State) -> Producer:
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with which entries of a dead reader are claimed soon."""
+    """Settings of a consumer with few tasks in its queues."""
     return load_settings(
         None,
         data_dir=tmp_path_factory.mktemp("data"),
@@ -65,8 +68,19 @@ def consumer(state: State, quick: Settings) -> StreamConsumer:
 @pytest.fixture
 def dead_reader(state: State) -> StreamGroup:
     """A consumer of the same group that reads and never acknowledges."""
-    return StreamGroup(
-        state.stream_entries, name=STREAM, group="extractors", consumer="package-consumer-gone-1"
+    return StreamGroup(state.stream_entries, name=STREAM, group="extractors", consumer=DEAD_READER)
+
+
+async def let_time_pass(state: State, *entries: str) -> None:
+    """Make delivered entries as old as those that are taken from a dead reader."""
+    await state.streams.xclaim(
+        STREAM,
+        "extractors",
+        DEAD_READER,
+        min_idle_time=0,
+        message_ids=list(entries),
+        idle=RECLAIM_AFTER * 1000,
+        justid=True,
     )
 
 

@@ -15,6 +15,7 @@ from tests.integration.test_stream.conftest import (
     RECLAIM_AFTER,
     STREAM,
     Producer,
+    let_time_pass,
     pending,
     waiting,
 )
@@ -123,14 +124,14 @@ async def test_what_a_dead_reader_left_is_taken_over(
     """After the time of a hand-over; completed work is not repeated."""
     await dead_reader.create()
     done = await producer.send("done")
-    await producer.send("lost")
-    await producer.write("garbage")
+    lost = await producer.send("lost")
+    garbage = await producer.write("garbage")
     assert len(await dead_reader.read(10)) == 3
     job_id = f"{STREAM}-{done}"
     await state.jobs.enter(job_id, _purl("done"), request={}, dependencies="all")
     await state.jobs.finish(job_id, _purl("done"), Outcome.EXTRACTED)
     assert (await consumer.process(100, 0)).reclaimed == 0
-    await asyncio.sleep(RECLAIM_AFTER + 0.1)
+    await let_time_pass(state, done, lost, garbage)
     consumer._reclaim_at = 0
     counts = await consumer.process(100, 0)
     assert (counts.reclaimed, counts.handed_over, counts.validation_errors) == (3, 2, 1)
@@ -147,7 +148,7 @@ async def test_a_message_that_kills_its_readers_is_a_dead_letter(
     entry = await producer.send("poison")
     await dead_reader.read(1)
     await state.streams.xclaim(
-        STREAM, "extractors", "x", 0, [entry], retrycount=MAX_DELIVERIES, idle=10_000
+        STREAM, "extractors", "x", 0, [entry], retrycount=MAX_DELIVERIES, idle=RECLAIM_AFTER * 1000
     )
     counts = await consumer.process(100, 0)
     assert (counts.failed, counts.handed_over) == (1, 0)
@@ -162,11 +163,10 @@ async def test_messages_that_were_deleted_are_counted(
 ) -> None:
     """Another program has trimmed the stream, so there is no content for a dead letter."""
     await dead_reader.create()
-    for _ in range(3):
-        await producer.send()
+    entries = [await producer.send() for _ in range(3)]
     await dead_reader.read(3)
+    await let_time_pass(state, *entries)
     await state.streams.xtrim(STREAM, maxlen=1, approximate=False)
-    await asyncio.sleep(RECLAIM_AFTER + 0.1)
     counts = await consumer.process(100, 0)
     assert (counts.vanished, counts.handed_over) == (2, 1)
     assert await pending(state) == 0
