@@ -1,5 +1,6 @@
 """Reads for extraction and runs: small, and always by an index."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,10 @@ from ssc_ingest.models import (
     RequiredPackage,
     VersionName,
 )
+
+READ_TIMEOUT = 30.0
+"""Seconds until a read fails. Coalesced reads belong to no task that would end them, so one on a
+half-open connection would delay all that follow, until the driver notices after two minutes."""
 
 PACKAGE_STATES = f"""
 UNWIND $purls AS purl
@@ -214,9 +219,10 @@ class GraphReader:
 
     async def _read(self, statement: str, **parameters: Any) -> list[Record]:
         with translated("a read"):
-            answer = await self._driver.execute_query(
-                statement, parameters, routing_=RoutingControl.READ
-            )
+            async with asyncio.timeout(READ_TIMEOUT):
+                answer = await self._driver.execute_query(
+                    statement, parameters, routing_=RoutingControl.READ
+                )
         return answer.records
 
 

@@ -46,7 +46,7 @@ async def test_a_silent_connection_is_given_up(
         beside = replace(servers, graph_uri=proxy.uri)
         async with (
             open_driver(beside, settings) as driver,
-            GraphWriter(driver, timeout=1.0, retry_for=0.0) as writer,
+            GraphWriter(driver, timeout=10.0, retry_for=0.0) as writer,
         ):
             await writer.write(package("before", ["1.0"]), order=order)
             proxy.silence()
