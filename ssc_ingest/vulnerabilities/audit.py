@@ -160,7 +160,7 @@ class Auditor:
         found = [
             (name, purl)
             for name, cls in self._ecosystems.items()
-            if totals[name]
+            if totals.get(name)
             for purl in await self._reader.draw(cls.identity.label, share)
         ]
         drawn: dict[str, list[Purl]] = {}
