@@ -78,12 +78,14 @@ SET package += row.properties
 NAME_IMPORTS = """
 UNWIND $rows AS row
 MATCH (package:%(label)s {purl: row.purl})
-WITH package, row
-WHERE (package.import_names_from IS NULL OR package.latest = row.version
-       OR package.import_names_from <> package.latest)
-  AND (NOT row.is_fallback OR size(coalesce(package.import_names, [])) = 0
-       OR package.import_names = row.names)
-SET package.import_names = row.names, package.import_names_from = row.version
+USING INDEX SEEK package:%(label)s(purl)
+WITH package, row,
+     (package.import_names_from IS NULL OR package.latest = row.version
+      OR package.import_names_from <> package.latest)
+     AND (NOT row.is_fallback OR size(coalesce(package.import_names, [])) = 0
+          OR package.import_names = row.names) AS wanted
+FOREACH (_ IN CASE WHEN wanted THEN [true] ELSE [] END |
+  SET package.import_names = row.names, package.import_names_from = row.version)
 """
 """Import names that were read. Those of the latest version are not replaced by those of another
 one, and no names by the fall-back name of a version without names. Unique index on ``purl``."""

@@ -189,7 +189,8 @@ class Exports:
             return known
         self._cache[key] = []  # a circular import adds nothing
         found = self._own(module, name)
-        if not found and module.globs:
+        # A definition hides what globs import, but an import may be that of another platform.
+        if module.globs and name not in module.items:
             reachable = self._through_globs(module)
             for item in self._defining.get(name, ()):
                 if item.content is not None:
@@ -199,7 +200,7 @@ class Exports:
                     found.append(LEAF)
         if not found and module is self._root and name in self._macros:
             found = [LEAF]
-        self._cache[key] = found
+        found = self._cache[key] = list({id(item): item for item in found}.values())
         return found
 
     def _own(self, module: Module, name: str) -> list[Item]:

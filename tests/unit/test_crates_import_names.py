@@ -306,6 +306,24 @@ def test_paths_through_imports_and_the_crate_itself() -> None:
     ) == {"S", "T", "unix", "unix::S", "unix::net", "unix::net::T"}
 
 
+def test_a_name_that_platforms_import_from_different_modules() -> None:
+    """An import of one platform does not hide what a glob of another one brings."""
+    assert exported(
+        lib="""
+        mod bionic { pub mod linux { pub mod types { pub struct A; } } }
+        mod uapi { pub mod linux { pub mod can { pub const FRAME: u8 = 1; } } }
+        #[cfg(not(target_os = "android"))]
+        pub(crate) use uapi::*;
+        #[cfg(target_os = "android")]
+        use bionic::linux;
+        #[cfg(target_os = "android")]
+        pub use linux::types::*;
+        #[cfg(not(target_os = "android"))]
+        pub use linux::can::*;
+        """
+    ) == {"A", "FRAME"}
+
+
 def test_the_first_edition() -> None:
     """Paths of imports begin at the root."""
     lib = "mod a; pub mod b;"
