@@ -31,8 +31,8 @@ from tests.acceptance.work import (
     extracted,
     finished,
     root_of_a_large_closure,
-    settled,
     start_job,
+    unacknowledged,
 )
 from tests.conftest import Cypher
 from tests.graph_truth import assert_closure_is_filled
@@ -147,11 +147,10 @@ class Outage:
             job = await finished(self._state, self._job_id, RECOVERY + MARGIN + 60)
 
         async def none_waits() -> bool:
-            # A task whose end could not be acknowledged returns, beside its delayed message.
-            return not await self._state.queues.delayed()
+            return not await unacknowledged(self._state, with_delayed=True)
 
-        await eventually(none_waits)
-        await settled(self._state, RECOVERY + 30)
+        # A task whose end could not be acknowledged returns, and may be delayed once more.
+        await eventually(none_waits, RECOVERY + 60)
         assert self.worker.is_alive()
         assert job.seen == len(self._closure)
         assert not job.failed

@@ -89,8 +89,8 @@ async def settled(state: State, seconds: float = LONG_ENOUGH) -> None:
     await eventually(is_settled, seconds)
 
 
-async def unacknowledged(state: State) -> int:
-    """The number of messages in queues or in work; messages that are delayed do not count.
+async def unacknowledged(state: State, *, with_delayed: bool = False) -> int:
+    """The number of messages in queues or in work, and on request of those that are delayed.
 
     One transaction: between two reads a task could end and publish the next one.
     """
@@ -98,6 +98,8 @@ async def unacknowledged(state: State) -> int:
         for queue in QUEUES:
             pipeline.llen(queue)
         pipeline.zcard("unacked_index")
+        if with_delayed:
+            pipeline.zcard("delayed")
         return sum(await pipeline.execute())
 
 
