@@ -135,7 +135,7 @@ def _start_of_content(data: bytes, member: Member) -> int:
         or flags & 1
         or not member.has_name(data[_LOCAL.size : start])
     ):
-        raise MalformedArchive(f"{name!r} is not where the central directory says")
+        raise MalformedArchive(f"the local header of {name!r} does not match the central directory")
     if not flags & _SIZES_FOLLOW and (
         crc32 != member.crc32
         or packed not in {member.packed_size, 0xFFFFFFFF}

@@ -95,7 +95,9 @@ async def read_directory(source: ByteSource) -> Directory:
         raise MalformedArchive("no end of a central directory: not a zip file, or cut off")
     count, directory_size, offset, directory_end = await _place(source, record, size)
     if directory_size > MAX_DIRECTORY:
-        raise ArchiveTooLarge(f"the central directory has {directory_size} bytes")
+        raise ArchiveTooLarge(
+            f"the central directory has {directory_size} bytes; the limit is {MAX_DIRECTORY}"
+        )
     if count > MAX_MEMBERS:
         raise ArchiveTooLarge(f"{count} members")
     start = directory_end - directory_size

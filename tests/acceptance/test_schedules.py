@@ -163,7 +163,10 @@ async def test_two_beats_fire_once(
 async def test_switched_off_it_stays_off(
     fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
 ) -> None:
-    """Also after a restart of beat, which logs the skipped schedule; enabled, it fires again."""
+    """A disabled schedule stays disabled after a restart of beat, which logs it as skipped.
+
+    When it is enabled, it fires again.
+    """
 
     def schedules(*arguments: str) -> str:
         done = subprocess.run(

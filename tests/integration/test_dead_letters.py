@@ -261,7 +261,7 @@ async def test_an_error_type_is_the_whole_name(state: State) -> None:
 
 @pytest.mark.parametrize("letter_id", ["nope", "1-", "job:1/1-0", "-dlq/x", "dead-letters/"])
 async def test_a_text_that_is_no_id_names_nothing(state: State, letter_id: str) -> None:
-    """It causes no error of Redis and reaches no other keys."""
+    """An invalid id causes no Redis error and does not touch other keys."""
     await state.redis.hset("job:1", "created_at", "1")
     assert await state.dead_letters.get(letter_id) is None
     assert await state.dead_letters.delete([letter_id]) == 0

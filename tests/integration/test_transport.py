@@ -142,7 +142,7 @@ def test_a_message_that_celery_cannot_read_takes_no_slot(
 def test_an_unreadable_message_does_not_block_recovery(
     text: bytes, channel: Any, broker: redis.Redis
 ) -> None:
-    """After a kill before it was set aside, the worker's other messages are restored."""
+    """If a worker is killed before an unreadable message was set aside, its others are restored."""
     consume(channel, no_ack=False)
     broker.lpush(MESSAGE.queue, MESSAGE.encode(), text)
     for _ in range(2):

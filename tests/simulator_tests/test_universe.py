@@ -1,4 +1,7 @@
-"""Simulated packages: functions of the seed, in the requested shape and true order."""
+"""Simulated packages depend only on the seed and have the requested shape.
+
+Their versions are correctly ordered.
+"""
 
 import re
 from collections import Counter

@@ -252,7 +252,7 @@ async def test_links_are_only_files() -> None:
 
 
 async def test_an_archive_that_contains_an_archive() -> None:
-    """The directory is that of the outer one, also if the inner one is stored at the end."""
+    """The outer archive's directory is read, even if the inner one is stored at the file's end."""
     inner = zipped({"x.py": b"inner"})
     data = zipped({"x.py": b"outer", "inner.zip": inner}, method=zipfile.ZIP_STORED)
     assert await read(data, "x.py") == b"outer"

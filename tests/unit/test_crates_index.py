@@ -105,7 +105,10 @@ def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     ],
 )
 def test_which_dependencies_are_taken(dependency: dict[str, Any], found: dict[str, str]) -> None:
-    """Normal and build ones, including optional ones and those of one target, by real name."""
+    """Normal and build dependencies are read under their real names.
+
+    Including optional dependencies and dependencies of one target.
+    """
     assert requirements_of(dependency) == found
 
 

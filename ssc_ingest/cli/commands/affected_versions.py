@@ -37,7 +37,8 @@ def affected(
     dependents: Annotated[
         bool,
         typer.Option(
-            "--dependents", help="Also show versions of other packages that may pull one."
+            "--dependents",
+            help="Also show versions of other packages that may install an affected version.",
         ),
     ] = False,
     depth: Annotated[

@@ -125,7 +125,9 @@ class RegistrationReader:
             since = moment_of(written) - moment_of(announced.stamp)
             if since > MAX_LAG:
                 return
-        raise StaleAnswer(f"version {announced.version} is not there yet", url=url)
+        raise StaleAnswer(
+            f"the registration does not list version {announced.version} yet", url=url
+        )
 
     async def _leaves(self, ref: PackageRef, index: Index, url: str) -> list[Leaf | Unreadable]:
         """The versions of all pages, inside the index or outside."""

@@ -63,7 +63,7 @@ async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
     archive = await ZipArchive.open(wheel, wanted=_is_wheel_metadata)
     if member := find_wheel_metadata(archive, project):
         return await archive.read(member, MAX_METADATA)
-    raise MalformedArchive("no file of metadata, or several")
+    raise MalformedArchive("the wheel has no METADATA file, or several")
 
 
 def find_wheel_metadata(wheel: ZipArchive, project: str) -> Member | None:

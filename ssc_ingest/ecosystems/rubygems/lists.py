@@ -80,7 +80,10 @@ class Line(NamedTuple):
 
 
 class Lists:
-    """A list, or its part from byte ``base``. The methods block."""
+    """A list, or its part from byte ``base``.
+
+    The methods do blocking I/O; call them in a thread.
+    """
 
     def __init__(self, file: IO[bytes], url: str, base: int = 0) -> None:
         self._file = file
@@ -156,7 +159,11 @@ class Lists:
             offset += len(line)
             if text := line.rstrip(b"\r\n"):
                 yield text, offset
-        raise MalformedMetadata("the list is longer than expected", url=self._url)
+        raise MalformedMetadata(
+            f"the list has more than {MAX_LINES} lines, or a line of more than "
+            f"{MAX_LINE_LENGTH} bytes",
+            url=self._url,
+        )
 
 
 def head_of(begin: bytes, url: str) -> str:

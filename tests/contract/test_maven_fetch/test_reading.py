@@ -320,7 +320,7 @@ async def test_one_bad_parent_costs_what_it_would_give(
     ids=["truncated", "pom", "bomb", "another"],
 )  # fmt: skip
 async def test_a_bad_list_is_no_package(maven: Maven, repository: Repository, body: bytes) -> None:
-    """None of these means a package without versions."""
+    """None of these documents is read as a package without versions."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(MalformedMetadata):
         await maven.fetch(FetchRequest(maven.ref("g:a")))

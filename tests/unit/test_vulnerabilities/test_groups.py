@@ -28,7 +28,10 @@ def test_aliases_are_transitive_in_both_directions() -> None:
 
 
 def test_records_with_many_aliases_connect_nothing() -> None:
-    """Five aliases connect, six do not; a record that refers to such a record belongs to it."""
+    """Five aliases of a record connect records, six do not.
+
+    A record that names a record with six aliases is still in that record's group.
+    """
     five, six = [f"CVE-{n}" for n in range(5)], [f"CVE-1{n}" for n in range(6)]
     groups = assign(
         {
