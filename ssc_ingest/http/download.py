@@ -109,7 +109,7 @@ async def download(
         max_bytes: limit of the decoded document.
 
     Raises:
-        RegistryError: those of ``open_`` and :func:`.decoding.chunks`.
+        RegistryError: the errors of ``open_`` and :func:`.decoding.chunks`.
     """
     with tempfile.TemporaryFile() as file:
         answered: Mapping[str, str] | None = await retrying(

@@ -117,7 +117,8 @@ class RegistrationReader:
         """Check that a document has the announced version.
 
         Raises:
-            StaleAnswer: it does not, and it was not ``written`` long after the announcement.
+            StaleAnswer: the document lacks the version, and was not ``written`` long after the
+                announcement.
         """
         if announced is None or announced.is_among(versions):
             return

@@ -94,7 +94,7 @@ class Lists:
         """The text before the first line; a rebuilt list has another one.
 
         Raises:
-            MalformedMetadata: it is not a list.
+            MalformedMetadata: the file is not a list.
         """
         self._file.seek(0)
         return head_of(self._file.read(MAX_HEAD_LENGTH), self._url)
@@ -170,7 +170,7 @@ def head_of(begin: bytes, url: str) -> str:
     """The text before the first line of a list that starts with ``begin``.
 
     Raises:
-        MalformedMetadata: it is not a list.
+        MalformedMetadata: the file is not a list.
     """
     match = re.match(rb"(?:[^\n]*\n)*?---\r?\n", begin)
     if match is None:
