@@ -50,7 +50,7 @@ def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
 
 
 async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> None:
-    """It has a heartbeat, but takes no messages from its queues."""
+    """A deaf worker has a heartbeat, but takes no messages from its queues."""
     mine = f"pypi@{socket.gethostname()}"
     worker = Worker(hostname=mine, pid=1, queues=("a",), concurrency=1, started_at=time.time())
     await beat(state.redis, worker, running=0, stalled_for=3600)

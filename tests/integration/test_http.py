@@ -299,7 +299,7 @@ async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: 
 async def test_the_next_execution_uses_the_checkpoint(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """It has the immutable documents of this one, and knows the missing ones."""
+    """The next execution has the immutable documents of this one, and knows the missing ones."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
     first = FetchCheckpoint()

@@ -233,7 +233,7 @@ def test_equal_requirements_and_tables_are_one_object() -> None:
     ],
 )
 def test_features_of_both_fields(features: Any, features2: Any, table: Any) -> None:
-    """They become one table, merged like Cargo, in their original spelling."""
+    """Features of both fields become one table, merged like Cargo, in their original spelling."""
     (parsed,) = parse_index(line(v=2, features=features, features2=features2), REF, URL).values()
     assert (parsed.features and json.loads(parsed.features)) == table
 

@@ -180,7 +180,7 @@ def test_project_status(status: dict[str, Any], advice: str | None, withheld: bo
     ],
 )
 def test_supported_pythons(files: dict[str, Any], supported: str | None) -> None:
-    """They are those of one file of the version, as the index has them."""
+    """The supported Pythons are those of one file of the version, as the index has them."""
     entries = [file(name, **{"requires-python": text}) for name, text in files.items()]
     (release,) = parse(page(*entries, versions=["1"])).releases
     assert release.requires_python == supported

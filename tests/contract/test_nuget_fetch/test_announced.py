@@ -20,7 +20,7 @@ COMMIT, AN_HOUR_AFTER, LATER = (
 
 @pytest.mark.parametrize("expected", ["2.0.0-rc", f"1.0.0.0+build {COMMIT}", None])
 async def test_announced_version_is_there(nuget: NuGet, expected: str | None) -> None:
-    """It is found in any spelling of the catalog."""
+    """The announced version is found in any spelling of the catalog."""
     package = (await read(nuget, "Demo.Core", expected=expected)).package
     assert len(package.versions) == 3
 

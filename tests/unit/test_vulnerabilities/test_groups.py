@@ -59,7 +59,7 @@ def test_large_groups_are_none() -> None:
 
 
 def test_records_that_are_not_in_force_connect_nothing() -> None:
-    """Their score does not count, either."""
+    """The score of a record that is not in force does not count, either."""
     groups = assign(
         {
             "A": member("CVE-1", score=1.0),
@@ -85,7 +85,7 @@ def test_records_that_are_not_in_force_connect_nothing() -> None:
     )
 )
 def test_groups_do_not_depend_on_the_order(members: dict[str, Member]) -> None:
-    """They are the connected components, in any order of the records."""
+    """Groups are the connected components, in any order of the records."""
     groups = assign(members)
     assert groups.keys() == members.keys()
     assert assign(dict(reversed(members.items()))) == groups
