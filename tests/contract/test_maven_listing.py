@@ -392,7 +392,7 @@ async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simul
 
 
 async def test_a_package_that_only_the_index_has(maven: Maven, simulator: Simulator) -> None:
-    """Without a list, the index's versions count if their POMs exist."""
+    """If a package has no list, the index's versions count if their POMs exist."""
     (package,) = simulator.packages("maven", 1, start=60)
     truth = simulator.truth("maven", package.name)
     simulator.fault("status", endpoint="maven.metadata", status=404)

@@ -144,7 +144,7 @@ async def test_a_replay_needs_ids_or_a_filter(state: State) -> None:
 
 
 async def test_deleting(state: State) -> None:
-    """Only existing dead letters count."""
+    """Only existing dead letters count as deleted."""
     letter_id = await _fail(state, _message("a"))
     assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
     assert await state.dead_letters.get(letter_id) is None

@@ -42,7 +42,7 @@ async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers)
 
 
 def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
-    """One line gives the reason, without a traceback."""
+    """One line says why Redis is unreachable, without a traceback."""
     unhealthy = check(servers, redis_url="redis://127.0.0.1:9")
     assert unhealthy.returncode == 1
     assert "127.0.0.1:9" in unhealthy.stderr

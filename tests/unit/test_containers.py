@@ -94,7 +94,7 @@ def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) 
 
 
 def test_urgent_work_has_a_worker_of_its_own(services: dict[str, Any]) -> None:
-    """The worker reads the urgent queues of all ecosystems, so bulk work never delays them."""
+    """One worker reads the urgent queues of all ecosystems, so bulk work never delays them."""
     urgent = [queue_name(name, "urgent") for name in ecosystems()]
     assert queues_of(services["worker-urgent"]) == urgent
 

@@ -97,7 +97,7 @@ def test_declarations_say_what_the_edge_cannot(
 
 
 def test_a_requirement_is_optional_if_all_of_its_declarations_are() -> None:
-    """One required declaration makes the package required."""
+    """One required declaration makes the whole requirement required."""
     both = read(dependencies={"a": "^2"}, optionalDependencies={"b": "npm:a@^1"})
     none = read(optionalDependencies={"a": "^2", "b": "npm:a@^1"})
     assert (both["a"].optional, none["a"].optional) == (False, True)

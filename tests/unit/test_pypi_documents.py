@@ -153,7 +153,7 @@ def test_versions_without_a_list() -> None:
     ],
 )
 def test_project_status(status: dict[str, Any], advice: str | None, withheld: bool) -> None:  # noqa: FBT001
-    """Only quarantine takes a project away; what else speaks against it is kept."""
+    """Only quarantine takes a project away; other notes about its status are kept."""
     found = parse(page(**{"versions": [], "project-status": status}))
     assert found == ProjectPage((), withheld, advice=advice)
 

@@ -252,7 +252,7 @@ async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> N
 
 
 async def test_two_starters_make_one_run(bench: Bench) -> None:
-    """One of many concurrent callers starts it; the others get its id."""
+    """One of many concurrent callers starts the run; the others get its id."""
     started = await asyncio.gather(*(bench.runs.start("ingestion", "pypi") for _ in range(20)))
     assert sum(is_new for _, is_new in started) == 1
     assert len({run.id for run, _ in started}) == 1

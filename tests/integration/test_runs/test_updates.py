@@ -48,7 +48,7 @@ def release(bench: Bench, name: str, *versions: str, **change: Any) -> None:
 
 
 async def test_the_first_update_only_notes_where_the_feed_ends(bench: Bench) -> None:
-    """Without an ingestion it reads no package; the next update continues there."""
+    """Without an ingestion, an update reads no package; the next update continues there."""
     bench.content.feed = [Change(name) for name in NAMES]
     run = await updated(bench)
     assert (run.state, run.pages) == ("finished", 0)
