@@ -123,9 +123,9 @@ def test_lists_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line without end, and lines without end, are errors."""
     text = f"{HEAD}a 1.0 {ONE}\nb 1.0 {ONE}\n"
     monkeypatch.setattr(lists, "MAX_LINES", 2)
-    with pytest.raises(MalformedMetadata, match="longer"):
+    with pytest.raises(MalformedMetadata, match="more than"):
         told(text)
     monkeypatch.undo()
     monkeypatch.setattr(lists, "MAX_LINE_LENGTH", 20)
-    with pytest.raises(MalformedMetadata, match="longer"):
+    with pytest.raises(MalformedMetadata, match="more than"):
         told(text)

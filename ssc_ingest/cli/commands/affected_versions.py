@@ -53,7 +53,7 @@ def affected(
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show the versions that an advisory affects, and other versions that may pull them.
+    """Show the versions that an advisory affects, and other versions that may install them.
 
     A version is on the first level where one of its constraints accepts a version of the level
     before. Optional requirements count only with --optional. Numbers in brackets are serial
