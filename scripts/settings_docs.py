@@ -111,7 +111,7 @@ def _row(name: str, field: FieldInfo) -> Row:
     unset = default is None or field.default_factory is not None
     return Row(
         name,
-        field.description or "",
+        " ".join((field.description or "").split()),
         default=None if unset else f"{default:g}" if isinstance(default, float) else str(default),
         example=str(field.examples[0]) if field.examples else "",
         depends=field.default_factory is not None,

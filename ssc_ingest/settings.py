@@ -148,8 +148,9 @@ class Settings(BaseSettings):
     job_max_requests: int = Field(2000, ge=1)
     """Maximum number of requests to registries of one on-demand job."""
     job_max_direct_requirements: int = Field(2000, ge=0)
-    """Maximum number of direct requirements that one on-demand job fills beyond its budget: those
-    of all versions of the packages that it names. The rest stay stubs and are reported."""
+    """Maximum number of direct requirements that one on-demand job extracts in addition to its
+    budget: the requirements of all versions of the packages that the caller named. The rest stay
+    stubs and are reported."""
     run_high_water: int = Field(2000, ge=1)
     """Maximum number of packages of one run that are queued or in progress."""
     import_names_max: int = Field(1000, ge=1)
@@ -233,7 +234,7 @@ class Settings(BaseSettings):
         known = SCHEMES[str(info.field_name)]
         if not is_address(text, known, many_hosts=True):
             schemes = ", ".join(f"{scheme}://" for scheme in known)
-            raise ValueError(f"must be an address with a host that begins with one of {schemes}")
+            raise ValueError(f"must begin with one of {schemes} and contain a host")
         return value
 
     @field_validator("osv_url")

@@ -24,7 +24,7 @@ _JSON = {"engines", "declared", *TABLES}
 
 
 def values(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are not absent; a list for every sequence."""
+    """The values that are not absent; a list for every sequence."""
     return {
         name: json.loads(value)
         if name in _JSON

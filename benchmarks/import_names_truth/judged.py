@@ -61,7 +61,7 @@ def table(judged: Sequence[Judged]) -> str:
     lines += ["", f"All names together: recall {recall:.3f}, precision {precision:.3f}."]
     if large:
         share = median(each.transferred / each.file_size for each in large)
-        lines.append(f"Files above 1 MB: median {share:.2%} of their bytes.")
+        lines.append(f"Of files above 1 MB, a median of {share:.2%} of the bytes was read.")
     return "\n".join(lines)
 
 

@@ -236,7 +236,8 @@ class _Resolution:
         """The chosen releases.
 
         Raises:
-            Unresolvable: there is no solution, or none is found in reasonable time.
+            Unresolvable: the requirements have no solution, or no solution was found in reasonable
+                time.
         """
         state = _State(frames=[(root,)])
         alternatives: list[tuple[_State, Dependency, Iterator[StoredVersion]]] = []

@@ -39,7 +39,7 @@ class Resolver(Protocol):
         such a package, or continue without it to find more of them at once.
 
         Raises:
-            Unresolvable: there is no solution.
+            Unresolvable: the requirements have no solution.
         """
 
     def lock(self, root: Root, folder: Path) -> Pins:

@@ -58,8 +58,8 @@ async def tar_members(stream: ForwardStream) -> AsyncGenerator[TarMember]:
 
     Raises:
         MalformedArchive: the archive is damaged or truncated.
-        ArchiveTooLarge: it has more than :data:`MAX_MEMBERS` members or a too long extended header,
-            or exceeds a limit of the stream.
+        ArchiveTooLarge: the archive has more than :data:`MAX_MEMBERS` members or a too long
+            extended header, or exceeds a limit of the stream.
         IngestError: the errors of the stream's source.
     """
     extended: dict[str, str] = {}

@@ -65,8 +65,8 @@ class ZipArchive:
             wanted: whether to keep a member, by its name.
 
         Raises:
-            MalformedArchive: it is not a zip archive, or is inconsistent.
-            ArchiveTooLarge: it has too many members.
+            MalformedArchive: the source is not a zip archive, or is inconsistent.
+            ArchiveTooLarge: the archive has too many members.
             IngestError: the errors of the source.
         """
         directory = await read_directory(source)
@@ -88,9 +88,10 @@ class ZipArchive:
         """Read a member's content, with one request, or two if its local header is unusually long.
 
         Raises:
-            ArchiveTooLarge: it has more than ``max_size`` bytes or a too high compression ratio.
-            MalformedArchive: it is encrypted, damaged, has an unsupported compression, or differs
-                from the central directory.
+            ArchiveTooLarge: the member has more than ``max_size`` bytes or a too high compression
+                ratio.
+            MalformedArchive: the member is encrypted, damaged, has an unsupported compression, or
+                differs from the central directory.
             IngestError: the errors of the source.
         """
         _check(member, max_size)
@@ -135,7 +136,7 @@ def _start_of_content(data: bytes, member: Member) -> int:
         or flags & 1
         or not member.has_name(data[_LOCAL.size : start])
     ):
-        raise MalformedArchive(f"{name!r} is not where the central directory says")
+        raise MalformedArchive(f"the local header of {name!r} does not match the central directory")
     if not flags & _SIZES_FOLLOW and (
         crc32 != member.crc32
         or packed not in {member.packed_size, 0xFFFFFFFF}

@@ -78,9 +78,9 @@ async def read_directory(source: ByteSource) -> Directory:
     """Find and read the central directory, with one request if it is small, or else two.
 
     Raises:
-        MalformedArchive: there is none, or its end record is inconsistent.
-        ArchiveTooLarge: it has more than :data:`MAX_DIRECTORY` bytes or :data:`MAX_MEMBERS`
-            members.
+        MalformedArchive: the file has no central directory, or its end record is inconsistent.
+        ArchiveTooLarge: the central directory has more than :data:`MAX_DIRECTORY` bytes or
+            :data:`MAX_MEMBERS` members.
     """
     size = await source.size()
     end = await source.read(max(0, size - READ_FIRST), min(size, READ_FIRST))
@@ -95,7 +95,9 @@ async def read_directory(source: ByteSource) -> Directory:
         raise MalformedArchive("no end of a central directory: not a zip file, or cut off")
     count, directory_size, offset, directory_end = await _place(source, record, size)
     if directory_size > MAX_DIRECTORY:
-        raise ArchiveTooLarge(f"the central directory has {directory_size} bytes")
+        raise ArchiveTooLarge(
+            f"the central directory has {directory_size} bytes; the limit is {MAX_DIRECTORY}"
+        )
     if count > MAX_MEMBERS:
         raise ArchiveTooLarge(f"{count} members")
     start = directory_end - directory_size
@@ -110,7 +112,7 @@ def members_of(directory: Directory) -> Iterator[Member]:
 
     Raises:
         MalformedArchive: an entry is truncated or inconsistent, or the number of entries is wrong.
-        ArchiveTooLarge: there are more than :data:`MAX_MEMBERS`.
+        ArchiveTooLarge: the directory has more than :data:`MAX_MEMBERS` entries.
     """
     content, place, count = memoryview(directory.content), 0, 0
     while place < len(content) and content[place : place + 4] != _SIGNATURE_OF_DIRECTORY:

@@ -54,8 +54,8 @@ class ZipEntries:
         where: its address or path, for errors.
 
     Raises:
-        RegistryUnavailable: it is truncated or damaged, now or while it is read.
-        ResponseTooLarge: it has more than :data:`MAX_ENTRIES` entries.
+        RegistryUnavailable: the file is truncated or damaged, now or while it is read.
+        ResponseTooLarge: the file has more than :data:`MAX_ENTRIES` entries.
     """
 
     def __init__(self, file: IO[bytes], where: str) -> None:
@@ -89,7 +89,7 @@ class ZipEntries:
         """The data of an entry, piece by piece.
 
         Raises:
-            ResponseTooLarge: its announced or decompressed size exceeds ``max_bytes``.
+            ResponseTooLarge: the entry's announced or decompressed size exceeds ``max_bytes``.
             RegistryUnavailable: the entry is damaged, encrypted or compressed in another way;
                 pieces may have been returned before.
         """

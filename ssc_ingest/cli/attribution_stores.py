@@ -33,7 +33,7 @@ async def open_stores() -> "AsyncIterator[Stores]":
     """Open all stores for the block.
 
     Raises:
-        StoreUnavailable: one of them does not respond.
+        StoreUnavailable: one of the stores does not respond.
     """
     from ssc_ingest.cli.connections import configured, graph_store, state_store
     from ssc_ingest.graph.attributions import AttributionReader

@@ -37,7 +37,7 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
 
     Raises:
         StoreUnavailable: Redis does not respond, or its connection breaks during the block.
-        ConfigurationError: it rejects our credentials.
+        ConfigurationError: Redis rejects our credentials.
     """
     with _redis_translated():
         async with probe(settings, servers) as redis:
@@ -67,8 +67,8 @@ async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[Asy
     """The graph.
 
     Raises:
-        StoreUnavailable: it does not respond.
-        ConfigurationError: it rejects our credentials.
+        StoreUnavailable: the graph does not respond.
+        ConfigurationError: the graph rejects our credentials.
     """
     async with open_driver(servers, settings) as driver:
         await ping(driver)
@@ -79,8 +79,8 @@ async def configured_stores_answer(settings: Settings, servers: Servers) -> None
     """Check that Redis and the graph respond, before processes start that depend on them.
 
     Raises:
-        StoreUnavailable: one of them does not respond.
-        ConfigurationError: one rejects our credentials.
+        StoreUnavailable: a store does not respond.
+        ConfigurationError: a store rejects our credentials.
     """
     with _redis_translated():
         async with probe(settings, servers) as redis:

@@ -80,8 +80,8 @@ class RegistryPauses:
         """One registry with its hosts.
 
         Raises:
-            UnknownEcosystem: there is no such registry.
-            ConfigurationError: its URL or rate is invalid.
+            UnknownEcosystem: no registry has this name.
+            ConfigurationError: the registry's URL or rate is invalid.
         """
         endpoints = load_endpoints(name, ecosystem(name).identity.endpoints, self._env_file)
         return Registry(
@@ -94,7 +94,7 @@ class RegistryPauses:
         """Pause a registry for this number of seconds, or until :meth:`resume`.
 
         Raises:
-            UnknownEcosystem: there is no such registry.
+            UnknownEcosystem: no registry has this name.
         """
         ecosystem(name)
         await self._limiter.hold(name, reason=reason, seconds=seconds)
@@ -103,7 +103,7 @@ class RegistryPauses:
         """Resume a registry; returns whether it was paused, and the number of requeued tasks.
 
         Raises:
-            UnknownEcosystem: there is no such registry.
+            UnknownEcosystem: no registry has this name.
         """
         ecosystem(name)
         was_paused = await self._limiter.release(name)

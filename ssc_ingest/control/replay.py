@@ -51,7 +51,7 @@ class Replay:
         """The dead letters that a request selects, by ids or by a filter.
 
         Raises:
-            InvalidArguments: it has neither ids nor a filter.
+            InvalidArguments: the request has neither ids nor a filter.
         """
         if request.ids:
             for letter_id in request.ids:

@@ -209,7 +209,7 @@ class ScheduleControl:
         """Enable or disable a schedule permanently.
 
         Raises:
-            InvalidArguments: there is no such schedule.
+            InvalidArguments: no schedule has this name.
         """
         schedule = named(name)
         await self._redis.hset(SWITCHES, name, ON if on else OFF)
@@ -219,7 +219,7 @@ class ScheduleControl:
         """Queue a schedule's task now, even if it is disabled; returns the message.
 
         Raises:
-            InvalidArguments: there is no such schedule.
+            InvalidArguments: no schedule has this name.
         """
         message = named(name).message()
         await self._queues.publish([message])
@@ -238,7 +238,7 @@ def named(name: str) -> Schedule:
     """Find a schedule by its name.
 
     Raises:
-        InvalidArguments: there is no such schedule.
+        InvalidArguments: no schedule has this name.
     """
     try:
         return schedules()[name]

@@ -47,7 +47,7 @@ def ecosystem(name: str) -> type[Ecosystem]:
     """The ecosystem of that name.
 
     Raises:
-        UnknownEcosystem: there is no such ecosystem.
+        UnknownEcosystem: no ecosystem has this name.
     """
     try:
         return ecosystems()[name]

@@ -283,7 +283,7 @@ class Ecosystem(ABC):
 
     @classmethod
     def installs(cls, version: Installable, parts: frozenset[str]) -> list[Installed]:
-        """The packages that an installation of a version pulls directly, each once.
+        """The direct requirements that an installer would install for a version, each once.
 
         Args:
             version: its requirements and tables from the graph.

@@ -58,7 +58,8 @@ def parse_purl(text: str) -> PackageName:
     """Read a package URL.
 
     Raises:
-        InvalidPurl: it is not a package URL; the error suggests a similar one, if there is one.
+        InvalidPurl: the text is not a package URL; the error suggests a similar package URL, if
+            possible.
         UnknownEcosystem: packages of that type are not supported.
         InvalidName: no package can have its name.
     """

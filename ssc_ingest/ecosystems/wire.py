@@ -152,7 +152,7 @@ def read_json(model: type[ModelT], body: bytes, url: str, document: str = "") ->
     """Read a JSON document.
 
     Raises:
-        MalformedMetadata: it is not JSON, or does not fit the model.
+        MalformedMetadata: the body is not JSON, or does not fit the model.
     """
     try:
         try:
@@ -175,7 +175,7 @@ def load_json(body: bytes, *, document: str) -> Any:
     than :data:`MAX_DEPTH`: other values count as ``null``.
 
     Raises:
-        MalformedMetadata: it is not JSON.
+        MalformedMetadata: the body is not JSON.
     """
     try:
         text = body.decode("utf-8-sig", errors="replace")
@@ -210,7 +210,7 @@ def _repaired(body: bytes) -> bytes:
     values beyond :data:`MAX_DEPTH` or :data:`MAX_DIGITS`.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: the body is not JSON.
     """
     text = body.decode("utf-8-sig", errors="replace")
     text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
@@ -255,7 +255,7 @@ def in_utc(moment: datetime) -> datetime:
     """The moment in UTC; a moment without a time zone is in UTC already.
 
     Raises:
-        OverflowError: its time zone moves it out of the years 1 to 9999.
+        OverflowError: the time zone moves the moment out of the years 1 to 9999.
     """
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 

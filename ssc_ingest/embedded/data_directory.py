@@ -29,7 +29,7 @@ class DataDirectory:
 
         Raises:
             AlreadyRunning: another process holds it.
-            StorageUnusable: it cannot be written to.
+            StorageUnusable: the directory cannot be written to.
         """
         self.path = path
         with usable_storage(path, "DATA_DIR"):

@@ -148,7 +148,9 @@ class JarDownload:
             return
         transfer.restart()
         if resumed:
-            raise RegistryUnavailable("the first part, from an earlier download, did not match")
+            raise RegistryUnavailable(
+                "the part from an earlier download did not match the checksum and was discarded"
+            )
         raise ChecksumMismatch(
             f"{self._source(jar)} is not the file that the lock of this program names (SHA-256 "
             f"{jar.sha256}); it was deleted. Is the mirror complete and honest?"

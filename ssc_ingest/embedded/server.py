@@ -34,7 +34,7 @@ class EmbeddedServer(ABC):
         """Install the prerequisites.
 
         Raises:
-            EmbeddedError: that is impossible; the text suggests a remedy.
+            EmbeddedError: the prerequisites cannot be installed; the text suggests a remedy.
         """
 
     @abstractmethod

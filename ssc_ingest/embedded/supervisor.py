@@ -139,7 +139,7 @@ class Supervisor:
         """Start a program; does not wait for it.
 
         Raises:
-            ServerFailed: it cannot be executed.
+            ServerFailed: the program cannot be executed.
             Cancelled: everything is being stopped.
         """
         with self._lock:
@@ -206,7 +206,7 @@ class Supervisor:
         """Do the due work for a member; returns its new state.
 
         Raises:
-            ServerFailed: its program has ended and is not to be started again.
+            ServerFailed: the member's program has ended and is not to be started again.
         """
         now = time.monotonic()
         if self._cancelled.is_set() and member.child.returncode is not None:

@@ -208,7 +208,7 @@ class Assignments:
         """The request in a message.
 
         Raises:
-            InvalidArguments: its arguments are invalid.
+            InvalidArguments: the message's arguments are invalid.
         """
         arguments = ExtractPackage.parse(dict(message.kwargs))
         ref = ecosystem(arguments.ecosystem).ref(arguments.name)
@@ -231,10 +231,10 @@ class Assignments:
 
         Args:
             message: the task.
-            redelivered: it was delivered before.
+            redelivered: the message was delivered before.
 
         Raises:
-            InvalidArguments: its arguments are invalid.
+            InvalidArguments: the message's arguments are invalid.
             RedisError: the state cannot be read.
         """
         request = self.read(message)

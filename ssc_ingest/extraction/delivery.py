@@ -50,7 +50,7 @@ class DeliveryHandler:
 
         Args:
             message: the task.
-            redelivered: it was delivered before.
+            redelivered: the message was delivered before.
 
         Raises:
             RedisError: the state cannot be stored; return the message to its queue.

@@ -76,8 +76,8 @@ async def ping(driver: AsyncDriver) -> GraphServer:
     """Request the server's version, without retries.
 
     Raises:
-        StoreUnavailable: it does not respond.
-        ConfigurationError: it refuses access.
+        StoreUnavailable: the server does not respond.
+        ConfigurationError: the server refuses access.
     """
     with translated("a question for its version"):
         async with driver.session(default_access_mode=READ_ACCESS) as session:

@@ -219,7 +219,7 @@ VERSION = Table(
         "npm, RubyGems: JSON object of the runtimes' ranges by name; for gems `ruby` and "
         "`rubygems`",
     ),
-    _fact("os", STRINGS, "npm: supported systems; `!name` means all but one"),
+    _fact("os", STRINGS, "npm: supported operating systems; `!name` means all except `name`"),
     _fact("cpu", STRINGS, "npm: supported processors, in the form of `os`"),
     Property(
         "license",

@@ -108,7 +108,7 @@ def names_row(change: NameImports) -> Row:
 def claims_name(change: Write) -> bool:
     """Whether a reading sets a name that another package may also have.
 
-    If a registry ignores case, so does the purl, and no other package has the same name.
+    If a registry ignores case, purls are in lower case, so no other package can have the same name.
     """
     ref = change.ref
     if ref.purl == ref.purl.lower() or ref.name == ref.registry_name:

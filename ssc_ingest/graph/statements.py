@@ -203,7 +203,7 @@ def check_label(label: str) -> str:
     """Validate a label.
 
     Raises:
-        ValueError: it is not a plain word like every ecosystem's label.
+        ValueError: the label is not a plain word like every ecosystem's label.
     """
     if not _LABEL.fullmatch(label):
         raise ValueError(f"{label!r} cannot be a graph label")

@@ -57,7 +57,7 @@ class GuardedResolver(AbstractResolver):
         """The addresses of a name.
 
         Raises:
-            AddressForbidden: one of them is not global.
+            AddressForbidden: an address is not global.
             OSError: the name has none.
         """
         found = await self._resolver.resolve(host, port, family)

@@ -41,8 +41,8 @@ class Transfer:
             file: open for reading and writing, or for appending.
             expected_size: of the whole document in bytes, if the caller knows it and its checksum.
                 Then the server need not send a validator.
-            on_progress: called with the number of bytes present or received; negative if bytes were
-                discarded.
+            on_progress: called with the number of bytes already in the file, then with the bytes
+                received; a negative number means that bytes were discarded.
         """
         self._file = file
         self._expected_size = expected_size
@@ -109,7 +109,7 @@ async def download(
         max_bytes: limit of the decoded document.
 
     Raises:
-        RegistryError: those of ``open_`` and :func:`.decoding.chunks`.
+        RegistryError: the errors of ``open_`` and :func:`.decoding.chunks`.
     """
     with tempfile.TemporaryFile() as file:
         answered: Mapping[str, str] | None = await retrying(

@@ -52,7 +52,10 @@ class TransferBudget:
         self.bytes -= size
 
     def correct(self, size: int) -> None:
-        """Return unused bytes of the last request; a negative number spends more."""
+        """Add the unused bytes of the last request to the budget again.
+
+        A negative ``size`` spends more.
+        """
         self.bytes += size
         if self.common:
             self.common.correct(size)

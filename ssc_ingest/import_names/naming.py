@@ -29,7 +29,10 @@ class Named:
 
 
 class Naming:
-    """Names packages and versions, for the tasks of one event loop."""
+    """Reads and stores the import names of packages and versions.
+
+    For the tasks of one event loop.
+    """
 
     def __init__(
         self,

@@ -85,7 +85,7 @@ def identify(nodes: Iterable[PackageNode], namesakes: Iterable[PackageNode]) -> 
     """Group nodes by package, and compute the changes of each package.
 
     Args:
-        nodes: the nodes of one page, and all others with their purls.
+        nodes: the nodes of one page, and all other nodes that have the same purls.
         namesakes: nodes whose name is the lower-case form of a name on the page.
     """
     groups: dict[Purl, list[PackageNode]] = {}

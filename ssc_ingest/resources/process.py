@@ -195,7 +195,7 @@ class Resources:
         )
 
     def auditor(self) -> Auditor:
-        """Checks the attribution of random packages."""
+        """An auditor, which checks the attribution of random packages."""
         state = self.state
         return Auditor(
             ecosystems(),

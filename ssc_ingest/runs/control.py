@@ -53,8 +53,8 @@ class RunControl:
         """Pause a run: it publishes no more packages.
 
         Raises:
-            InvalidArguments: there is no such run.
-            WrongState: it is not running.
+            InvalidArguments: no run has this id.
+            WrongState: the run is not running.
         """
         return await self._transition("pause", run_id, self._runs.pause, "running")
 
@@ -62,8 +62,8 @@ class RunControl:
         """Let a paused run continue.
 
         Raises:
-            InvalidArguments: there is no such run.
-            WrongState: it is not paused.
+            InvalidArguments: no run has this id.
+            WrongState: the run is not paused.
         """
         run = await self._transition("resume", run_id, self._runs.resume, "paused")
         await self._queues.publish([run_message(run)])
@@ -73,8 +73,8 @@ class RunControl:
         """End the run and discard its pending packages; ``note`` is the reason.
 
         Raises:
-            InvalidArguments: there is no such run.
-            WrongState: it has ended.
+            InvalidArguments: no run has this id.
+            WrongState: the run has ended.
         """
 
         async def cancel(run_id: str) -> State | None:
@@ -92,7 +92,7 @@ class RunControl:
         """Find a run by its id.
 
         Raises:
-            InvalidArguments: there is no such run.
+            InvalidArguments: no run has this id.
         """
         run = await self._runs.get(run_id)
         if run is None:

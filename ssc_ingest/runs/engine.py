@@ -75,7 +75,7 @@ class Engine:
         """Continue the run until its end; returns its final state.
 
         Raises:
-            LeaseLost: it was paused or cancelled, or another worker executes it.
+            LeaseLost: the run was paused or cancelled, or another worker executes it.
             asyncio.CancelledError: the process stops; the lease is released.
         """
         try:

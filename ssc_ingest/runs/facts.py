@@ -1,9 +1,9 @@
 """The survey of a graph from earlier releases: finds packages with versions without facts.
 
-It scans all packages of an ecosystem once, for a part of a second at a time, and marks those that
-must be read again (:mod:`ssc_ingest.graph.facts`). ``facts:<ecosystem>`` is a hash: ``format`` of
-the required digests, ``surveyed``, the purl after which the survey continues, ``done`` at its end,
-and ``filled``, the purl after which the next staleness run reads packages again.
+It scans all packages of an ecosystem once, for two seconds in each sweep, and marks the packages
+that must be read again (:mod:`ssc_ingest.graph.facts`). Fields of the hash ``facts:<ecosystem>``:
+``format`` (of the required digests); ``surveyed`` (the survey continues after this purl); ``done``
+(the survey has ended); ``filled`` (the next staleness run reads packages again after this purl).
 """
 
 import time

@@ -41,7 +41,7 @@ async def parse_isolated(
         files: contents by path.
 
     Raises:
-        ParserFailed: it exceeded a limit, or crashed.
+        ParserFailed: the child exceeded a limit, or crashed.
     """
     sizes = [(path, len(content)) for path, content in files.items()]
     head = json.dumps({"options": options, "files": sizes}).encode() + b"\n"

@@ -59,7 +59,8 @@ class AdvisorySource(Protocol):
             names: as ``Ecosystem.advisory_name`` spells them.
 
         Returns:
-            The advisories by package name; the same data gives equal results.
+            The advisories by package name. While the stored data is unchanged, two results are
+            equal.
 
         Raises:
             StoreUnavailable: the store does not respond.

@@ -1,4 +1,4 @@
-"""The blast radius of an advisory: the affected versions, and the versions that may pull one.
+"""The blast radius of an advisory: the affected versions, and the versions that may install one.
 
 Level 0 has the versions with the advisory's id. A version is on the first level where one of its
 constraints accepts a version of the level before. Each constraint on a package is evaluated once to

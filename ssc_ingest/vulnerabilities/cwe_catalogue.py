@@ -49,7 +49,7 @@ def read_catalogue(path: Path) -> list[dict[str, Any]]:
                 if CWE_ID.fullmatch(document["id"]):
                     found[document["id"]] = document
     if not found:
-        raise MalformedMetadata(f"{path} has no weaknesses")
+        raise MalformedMetadata(f"{path} contains no CWE entries")
     return list(found.values())
 
 

@@ -35,7 +35,7 @@ class Place(ABC):
 
         Raises:
             RegistryUnavailable: the dump is damaged here.
-            ResponseTooLarge: it is larger than any record.
+            ResponseTooLarge: the file is larger than any record.
         """
 
 

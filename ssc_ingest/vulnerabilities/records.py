@@ -101,7 +101,7 @@ def read_record(body: bytes, expected_id: str) -> Record:
         expected_id: the id of the record in the source.
 
     Raises:
-        MalformedMetadata: it is not a record, or has another id.
+        MalformedMetadata: the body is not a record, or has another id.
     """
     if len(body) > MAX_RECORD_SIZE:
         raise MalformedMetadata(f"{expected_id}: larger than {MAX_RECORD_SIZE} bytes")

@@ -155,7 +155,7 @@ class SyncSession:
         """Withdraw and remove the deferred records, unless there are too many.
 
         Raises:
-            TooManyLeave: there are too many; no record was withdrawn or removed.
+            TooManyLeave: too many records would leave; no record was withdrawn or removed.
         """
         if leaving.too_many:
             brake = Brake(

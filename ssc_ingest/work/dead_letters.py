@@ -202,7 +202,7 @@ class DeadLetters:
         return found
 
     async def all(self, chosen: LetterFilter = EVERYTHING) -> AsyncIterator[DeadLetter]:
-        """Dead letters that match a filter, newest of each stream first."""
+        """Dead letters that match a filter, one stream after the other, the newest first."""
         first = "-" if chosen.since is None else str(chosen.since)
         for redis, name in [(self._state, STREAM), *((self._streams, n) for n in self._names)]:
             before = "+" if chosen.until is None else str(chosen.until)

@@ -67,7 +67,10 @@ def running_fleet(
 
 @pytest.fixture
 def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
-    """That worker, after it has completed the previous test's work, even if that test failed."""
+    """The fleet of one worker, after it has completed the previous test's work.
+
+    The fixture waits for the work even if that test failed.
+    """
     with Redis.from_url(f"{redis_url}/1") as broker:
 
         def is_idle() -> bool:
@@ -85,9 +88,10 @@ def idle_fleet(running_fleet: Fleet, redis_url: str) -> Fleet:
 def shared_fleet(
     idle_fleet: Fleet, simulator: Simulator, clean_graph: None, clean_redis: None
 ) -> Fleet:
-    """That worker, with empty queues and graph, for tests that do not kill or configure it.
+    """The fleet of one worker, with empty queues and graph.
 
-    It remembers the serial of a list of PyPI's projects, so one test per module may list them.
+    For tests that do not kill or configure the worker. It remembers the serial of a list of PyPI's
+    projects, so one test per module may list them.
     """
     return idle_fleet
 

@@ -55,7 +55,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id of the worker."""
         return self._process.pid
 
     def wait_until_ready(self) -> None:

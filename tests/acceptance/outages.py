@@ -59,7 +59,7 @@ class OwnRedis:
         self.start()
 
     def freeze(self) -> None:
-        """It accepts connections and commands, and does not respond."""
+        """The server accepts connections and commands, and does not respond."""
         os.kill(self._child.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
@@ -68,15 +68,15 @@ class OwnRedis:
         self._child.stop(grace=5)
 
     def refuse(self) -> None:
-        """It responds, and refuses to write, like a server that is no longer the primary."""
+        """The server responds, and refuses to write, like one that is no longer the primary."""
         self._client.replicaof("127.0.0.1", "1")
 
     def accept(self) -> None:
-        """It accepts writes again."""
+        """The server accepts writes again."""
         self._client.replicaof("NO", "ONE")
 
     def fill(self) -> None:
-        """It has no memory for writes, and evicts nothing."""
+        """The server has no memory for writes, and evicts nothing."""
         self._client.config_set("maxmemory", "1")
 
     def wait_until_it_refuses(self) -> None:
@@ -92,7 +92,7 @@ class OwnRedis:
         wait_until(refuses, LONG_ENOUGH)
 
     def make_room(self) -> None:
-        """It has memory again."""
+        """The server has memory again."""
         self._client.config_set("maxmemory", "0")
 
     def start(self) -> None:

@@ -166,7 +166,10 @@ async def test_a_killed_attribution_is_continued(
 async def test_one_poisonous_package_among_attributed_ones(
     fleet: Fleet, state: State, cypher: Cypher, deadly_plugin: None
 ) -> None:
-    """It is one dead letter; the other packages of its batch, and other batches, are attributed."""
+    """A poisonous package is one dead letter.
+
+    The other packages of its batch, and other batches, are attributed.
+    """
     good = ["good-a", "good-b", "good-c", "other-a", "other-b"]
     cypher(CREATE % "ToyPackage", names=[*good, "deadly"], prefix="pkg:toy/", ids=["STALE-1"])
     queues = ("control", "toy.fresh")

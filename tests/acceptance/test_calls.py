@@ -203,7 +203,7 @@ async def test_a_redelivery_ends_the_claim_of_its_first_delivery(
 async def test_an_update_reads_the_changes(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """It reads a new version and adds no package; a second update changes nothing."""
+    """An update reads a new version and adds no package; a second update changes nothing."""
     await carried_out(shared_fleet, state, "ingestion", "pypi", limit=40)
     name = cypher("MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS name LIMIT 1")
     changed = simulator.publish("pypi", name[0]["name"])
@@ -255,7 +255,10 @@ async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None
 async def test_all_are_replayed_once_and_those_that_fail_again_stay(
     shared_fleet: Fleet, state: State
 ) -> None:
-    """It takes several executions; none of them replays later failures."""
+    """A replay of all dead letters takes several executions.
+
+    None of them replays later failures.
+    """
     message = TaskMessage(task="nobody.knows", kwargs={}, queue="control")
     for _ in range(PORTION + 1):
         await state.dead_letters.add(message, ValueError("a bug"), now=now())

@@ -125,7 +125,7 @@ def test_options_take_precedence(environment: dict[str, str], tmp_path: Path) ->
 def test_it_refuses_to_listen_for_others_without_a_password(
     environment: dict[str, str], tmp_path: Path, address: str
 ) -> None:
-    """It exits with 78 and names the remedy."""
+    """Without a password, Flower exits with 78 and names the remedy."""
     with flower(tmp_path, environment, f"--address={address}") as started:
         assert started.process.wait(LONG_ENOUGH) == 78, started.log
     assert re.search(r"set FLOWER_PASSWORD", started.log)

@@ -44,7 +44,7 @@ async def test_a_state_that_is_away_condemns_nobody(
 async def test_who_waits_too_long_for_its_turn_is_put_off(
     fleet: Fleet, message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not occupy its slot while other tasks run alone."""
+    """A task that waits too long for its turn does not occupy its slot while others run alone."""
     monkeypatch.setattr(isolation, "TURN_TIMEOUT", 0.1)
     for name, value in {**fleet.environment, "REDIS_URL": NOWHERE}.items():
         monkeypatch.setenv(name, value)

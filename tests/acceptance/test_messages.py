@@ -96,7 +96,10 @@ async def push(broker: redis.Redis, message: Envelope | bytes) -> None:
 async def test_what_cannot_be_carried_out_is_a_dead_letter(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, broker: redis.Redis
 ) -> None:
-    """One each, with a reason that says what is wrong; the workers go on meanwhile."""
+    """An impossible message is one dead letter, with a reason that says what is wrong.
+
+    The workers go on meanwhile.
+    """
     for make, _ in BAD.values():
         await push(broker, make())
     package = simulator.packages("npm", 1, start=70)[0]
@@ -123,7 +126,7 @@ async def test_what_cannot_be_carried_out_is_a_dead_letter(
 async def test_a_long_countdown_runs_once(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """It waits outside the worker for longer than the visibility timeout."""
+    """A task with a long countdown waits outside the worker, beyond the visibility timeout."""
     package = simulator.packages("npm", 1, start=71)[0]
     simulator.reset_counts()
     seconds = VISIBILITY_TIMEOUT * 1.5

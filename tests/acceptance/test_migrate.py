@@ -69,7 +69,10 @@ def test_a_worker_starts_after_the_migration_and_not_before(
     tmp_path: Path,
     cypher: Cypher,
 ) -> None:
-    """It exits with code 78 and names the remedy, which is sufficient."""
+    """Before the migration, a worker exits with code 78 and names the remedy.
+
+    The remedy is sufficient.
+    """
     fleet = Fleet(servers, simulator.environment(), tmp_path)
     try:
         command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--without-mingle"]
@@ -105,7 +108,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
 async def test_it_refuses_beside_workers(
     old_graph: None, environment: dict[str, str], settings: Settings, servers: Servers
 ) -> None:
-    """They would write to nodes that were already migrated; --force overrides."""
+    """Workers would write to nodes that were already migrated; --force overrides the refusal."""
     async with open_state(settings, servers) as state:
         await _worker_is_there(state)
 

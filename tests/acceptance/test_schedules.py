@@ -131,7 +131,7 @@ def logged(log: Path) -> set[str]:
 async def test_two_beats_fire_once(
     fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
 ) -> None:
-    """One of them leads; after its kill the other continues; together they fire like one."""
+    """One of two beats leads; after its kill the other continues; together they fire like one."""
     processes = {process.pid: process for process in (start_beat(), start_beat())}
 
     async def both_are_there() -> bool:
@@ -163,7 +163,10 @@ async def test_two_beats_fire_once(
 async def test_switched_off_it_stays_off(
     fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
 ) -> None:
-    """Also after a restart of beat, which logs the skipped schedule; enabled, it fires again."""
+    """A disabled schedule stays disabled after a restart of beat, which logs it as skipped.
+
+    When it is enabled, it fires again.
+    """
 
     def schedules(*arguments: str) -> str:
         done = subprocess.run(
@@ -253,7 +256,7 @@ async def test_a_beat_goes_on_where_another_release_stopped(
 async def test_a_beat_outlives_an_outage_of_redis(
     own_redis: OwnRedis, state_beside: State, start_beat_beside: StartBeat
 ) -> None:
-    """It fires again when Redis responds, and stops on request during the outage."""
+    """Beat fires again when Redis responds, and stops on request during the outage."""
     beat = start_beat_beside()
     await fires(state_beside, 1)
     await asyncio.to_thread(own_redis.restart)

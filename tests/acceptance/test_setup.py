@@ -36,7 +36,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def interpreter(tmp_path: Path, prelude: str) -> Path:
-    """This Python, with a few lines that it executes first."""
+    """A Python that executes a few lines first."""
     path = tmp_path / "some python"
     code = f"import sys; sys._base_executable = '{path}'; {prelude}"
     path.write_text(

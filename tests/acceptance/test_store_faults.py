@@ -97,7 +97,7 @@ async def test_redis_resets_connections(outage: Outage, redis_proxy: Proxy, cyph
 
 
 async def test_redis_is_unreachable(outage: Outage, redis_proxy: Proxy, cypher: Cypher) -> None:
-    """It refuses connections for a while."""
+    """Redis refuses connections for a while."""
     await outage.begin_job()
     redis_proxy.refuse()
     await asyncio.sleep(AWAY)
@@ -119,7 +119,7 @@ async def test_redis_is_silent(outage: Outage, redis_proxy: Proxy, cypher: Cyphe
 async def test_an_idle_worker_survives_a_silent_redis(
     outage: Outage, redis_proxy: Proxy, cypher: Cypher
 ) -> None:
-    """It has no work in progress that would notice."""
+    """An idle worker has no work in progress that would notice a silent Redis."""
     redis_proxy.silence()
     await asyncio.sleep(AWAY)
     redis_proxy.restore()
@@ -137,7 +137,7 @@ async def test_the_queues_are_deleted(outage: Outage, state: State, cypher: Cyph
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_graph(outage: Outage, graph_proxy: Proxy, cypher: Cypher, fault: object) -> None:
-    """It refuses connections, or no longer responds, for a while."""
+    """The graph refuses connections, or no longer responds, for a while."""
     assert callable(fault)
     await outage.begin_job()
     fault(graph_proxy)
@@ -216,7 +216,7 @@ async def test_the_disk_of_redis_is_full(
     cypher: Cypher,
     tmp_path: Path,
 ) -> None:
-    """Its append-only file cannot grow: it refuses to write until there is room again."""
+    """The append-only file of Redis cannot grow: Redis refuses writes until the disk has space."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, small_disk / "valkey")
         beside = replace(servers, redis_url=own_redis.uri)

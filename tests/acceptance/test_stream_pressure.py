@@ -21,7 +21,7 @@ WARM_UP = 2_000
 
 
 async def test_a_hundred_thousand_messages(fleet: Fleet, state: State, settings: Settings) -> None:
-    """They stay in the stream; the memory of the reader does not grow."""
+    """The messages stay in the stream; the memory of the reader does not grow."""
     await assert_held_back(fleet, state, settings, 100_000)
 
 

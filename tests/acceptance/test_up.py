@@ -131,7 +131,7 @@ def taken_port() -> Iterator[int]:
 
 
 def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_port: int) -> None:
-    """It starts everything, prints its addresses, serves other commands, and stops in order."""
+    """``up`` starts everything, prints its addresses, serves other commands, and stops in order."""
     alone["FLOWER_PORT"] = str(taken_port)
     with Up(environment=alone, folder=tmp_path) as up:
         up.wait_for("everything is ready")
@@ -192,7 +192,7 @@ def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Pa
 def test_a_worker_that_cannot_start_any_more(
     connected: dict[str, str], tmp_path: Path, cypher: Any
 ) -> None:
-    """It is not tried for ever: the cause comes first and last, and all others stop."""
+    """The worker is not tried for ever: the cause comes first and last, and all others stop."""
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         processes = up.children()

@@ -328,7 +328,7 @@ DAMAGED = {
 async def test_a_damaged_dump_is_no_empty_registry(
     crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """Both the listing and the feed raise an error."""
+    """If the dump is damaged, both the listing and the feed raise an error."""
     cursor = await crates.feed_end()
     simulator.publish("cargo", names(simulator, 1)[0])
     simulator.rebuild("cargo")
@@ -361,7 +361,7 @@ async def test_a_damaged_dump_is_no_empty_registry(
 async def test_a_dump_without_crates_is_none(
     crates: Crates, simulator: Simulator, members: dict[str, str]
 ) -> None:
-    """It is an error, whatever else the dump has."""
+    """A dump without crates is an error, whatever else the dump has."""
     simulator.fault("body", body=archive(members), endpoint="cargo.dump")
     with pytest.raises((MalformedMetadata, RegistryUnavailable)):
         await listed(crates)
@@ -394,7 +394,7 @@ def archive(members: dict[str, str]) -> bytes:
 async def test_a_damaged_feed_is_not_the_end(
     crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """It is an error at any point; changes from the dump are not lost."""
+    """A damaged feed is an error at any point; changes from the dump are not lost."""
     cursor = await crates.feed_end()
     published = names(simulator, 1)[0]
     simulator.publish("cargo", published)

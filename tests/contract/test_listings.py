@@ -242,7 +242,7 @@ async def test_a_listing_goes_on_although_the_registry_has_changed(
 
 
 async def test_nothing_has_changed(reader: Ecosystem, name: str, simulator: Simulator) -> None:
-    """That costs few requests and returns no changes."""
+    """If nothing has changed, an update costs few requests and returns no changes."""
     cursor = await reader.feed_end()
     for _ in range(2):
         simulator.reset_counts()

@@ -165,7 +165,7 @@ async def test_no_index(maven: Maven, simulator: Simulator, endpoint: str) -> No
 
 
 async def test_nothing_has_changed(maven: Maven, simulator: Simulator) -> None:
-    """One small request shows it, and there is no page."""
+    """If nothing has changed, one small request shows it, and there is no page."""
     end = await maven.feed_end()
     simulator.reset_counts()
     assert await changed(maven, end) == ({}, end)
@@ -201,7 +201,7 @@ async def test_chunks_are_applied_in_order(maven: Maven, simulator: Simulator) -
 async def test_the_cursor_moves_with_every_page(
     maven: Maven, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It moves by names within a chunk; its time moves with the last chunk."""
+    """The cursor moves by names within a chunk; its time moves with the last chunk."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 2)
     end = await maven.feed_end()
     packages = simulator.packages("maven", 10, start=60)
@@ -294,7 +294,7 @@ async def test_stale_properties_are_no_end(maven: Maven, simulator: Simulator) -
 
 
 async def test_an_index_older_than_its_properties(maven: Maven, simulator: Simulator) -> None:
-    """It lacks the contents of the missing chunks, so every package is checked."""
+    """The older index lacks the contents of the missing chunks, so every package is checked."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     simulator.publish("maven", package.name)
@@ -358,7 +358,7 @@ def without(simulator: Simulator, name: str, version: str) -> None:
 
 
 async def test_a_version_that_only_the_index_has(maven: Maven, simulator: Simulator) -> None:
-    """It counts, although the package's list lags."""
+    """A version that only the index has counts, although the package's list lags."""
     end = await maven.feed_end()
     (package,) = simulator.packages("maven", 1, start=60)
     truth = simulator.publish("maven", package.name)
@@ -392,7 +392,7 @@ async def test_an_unchanged_list_hides_no_version(maven: Maven, simulator: Simul
 
 
 async def test_a_package_that_only_the_index_has(maven: Maven, simulator: Simulator) -> None:
-    """Without a list, the index's versions count if their POMs exist."""
+    """If a package has no list, the index's versions count if their POMs exist."""
     (package,) = simulator.packages("maven", 1, start=60)
     truth = simulator.truth("maven", package.name)
     simulator.fault("status", endpoint="maven.metadata", status=404)

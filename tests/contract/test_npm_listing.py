@@ -150,7 +150,7 @@ async def test_an_end_before_the_cursor(
     ids=lambda page: json.dumps(page)[:60],
 )
 async def test_pages_that_make_no_sense(npm: Npm, server: Loopback, page: Any) -> None:
-    """They are rejected; a page that does not advance would be requested for ever."""
+    """Senseless pages are rejected; a page that does not advance would be requested for ever."""
     serve(server, 9, {})
     server.serve("/db/_changes", json.dumps(page))
     with pytest.raises(MalformedMetadata):

@@ -122,7 +122,7 @@ async def test_who_lists_may_stop_anywhere(nuget: NuGet, simulator: Simulator) -
 
 
 async def test_nothing_has_changed(nuget: NuGet, simulator: Simulator) -> None:
-    """One request, with an empty response."""
+    """If nothing has changed, an update costs one request, with an empty response."""
     end = await nuget.feed_end()
     simulator.reset_counts()
     assert await changes(nuget, end) == []
@@ -131,7 +131,7 @@ async def test_nothing_has_changed(nuget: NuGet, simulator: Simulator) -> None:
 
 
 async def test_the_end_of_the_listing_is_that_of_the_feed(nuget: NuGet) -> None:
-    """Its cursor can be used for changes."""
+    """The listing's cursor can be used for changes."""
     pages = await names(nuget)
     assert pages[-1].cursor == await nuget.feed_end()
 
@@ -273,7 +273,7 @@ async def test_a_page_that_fails_loses_nothing(
 async def test_an_index_that_fails_is_no_end(
     nuget: NuGet, simulator: Simulator, fault: dict[str, Any], error: type[IngestError]
 ) -> None:
-    """It is an error of the listing and of the feed."""
+    """A failing index is an error of the listing and of the feed."""
     end = await nuget.feed_end()
     simulator.publish("nuget", next(iter(simulator.names("nuget"))))
     simulator.fault(**fault, endpoint=INDEX_ENDPOINT)
@@ -308,7 +308,7 @@ async def test_a_stale_page_is_told(nuget: NuGet, simulator: Simulator) -> None:
 
 
 async def test_a_catalog_that_was_begun_anew(nuget: NuGet, simulator: Simulator) -> None:
-    """Only the whole listing shows the changes since the cursor."""
+    """If a catalog was begun anew, only the whole listing shows the changes since the cursor."""
     end = await nuget.feed_end()
     simulator.reset_sequence("nuget")
     await until_it_fails(nuget.list_changes(end), CursorExpired)
@@ -318,7 +318,7 @@ async def test_a_catalog_that_was_begun_anew(nuget: NuGet, simulator: Simulator)
 
 
 async def test_entries_that_the_feed_loses(nuget: NuGet, simulator: Simulator) -> None:
-    """They only move the end."""
+    """Entries that the feed loses only move the end."""
     end = await nuget.feed_end()
     kept, lost = [package.name for package in simulator.packages("nuget", 2)]
     simulator.publish("nuget", kept)

@@ -65,7 +65,7 @@ async def mirrored(
 
 
 async def test_a_mirror_is_read_where_it_is(mirrored: NuGet, mirror: Loopback) -> None:
-    """Its documents contain the addresses of the original host."""
+    """A mirror's documents contain the addresses of the original host."""
     mirror.serve("/copy/index.json", index(f"{ELSEWHERE}/page0.json", f"{ELSEWHERE}/x/page1.json"))
     mirror.serve("/copy/page0.json", page(("A", "1.0"), ("a", "2.0")))
     mirror.serve("/copy/x/page1.json", page(("B", "1.0")))
@@ -83,7 +83,7 @@ async def test_a_mirror_is_read_where_it_is(mirrored: NuGet, mirror: Loopback) -
 async def test_pages_elsewhere_are_not_asked_for(
     mirrored: NuGet, mirror: Loopback, url: str
 ) -> None:
-    """Only configured hosts, and no path outside the catalog."""
+    """Only configured hosts are requested, and no path outside the catalog."""
     mirror.serve("/copy/index.json", index(url))
     with pytest.raises(IngestError):
         await names(mirrored)
@@ -91,7 +91,7 @@ async def test_pages_elsewhere_are_not_asked_for(
 
 
 async def test_an_empty_catalog_is_empty(mirrored: NuGet, mirror: Loopback) -> None:
-    """One page without names, and a cursor."""
+    """An empty catalog has one page without names, and a cursor."""
     mirror.serve("/copy/index.json", index())
     (only,) = await names(mirrored)
     assert (only.names, only.cursor) == ((), await mirrored.feed_end())
@@ -109,7 +109,7 @@ async def test_what_says_it_has_more_is_not_whole(mirrored: NuGet, mirror: Loopb
 
 
 async def test_sizes_have_caps(mirrored: NuGet, mirror: Loopback) -> None:
-    """They also apply to decompressed data."""
+    """The limits of sizes also apply to decompressed data."""
     zipped = {"Content-Encoding": "gzip"}
     mirror.serve("/copy/index.json", packed(MAX_INDEX // 2**20 + 1), headers=zipped)
     with pytest.raises(ResponseTooLarge):

@@ -157,7 +157,7 @@ async def test_a_deleted_version_is_absent(pypi: PyPI, simulator: Simulator) -> 
 
 
 async def test_a_project_without_versions(pypi: PyPI, simulator: Simulator) -> None:
-    """It is a package without versions and with unknown links."""
+    """A project without versions is a package without versions and with unknown links."""
     name, _ = one(simulator, "empty")
     reading = await read(pypi, name)
     assert reading.requests == 1
@@ -282,7 +282,10 @@ async def test_metadata_that_is_not_there(pypi: PyPI, simulator: Simulator) -> N
 async def test_a_release_about_which_nothing_is_there(
     pypi: PyPI, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its requirements are unknown; other facts come from the project's document."""
+    """The requirements of a release without documents are unknown.
+
+    Its other facts come from the project's document.
+    """
     name, purl = one(simulator, "form:wheel", "requirements", "repository")
     truth = simulator.truth("pypi", name)
     for endpoint in ("pypi.metadata", "pypi.version_json"):

@@ -142,9 +142,9 @@ async def test_requirements_from_files_of_the_release(
     files: dict[str, bytes],
     found: tuple[list[str] | None, bool],
 ) -> None:
-    """They are tried in order where no document tells; what is not certain stays unknown.
+    """Files are tried in order if no document has the requirements.
 
-    The server has no parts of files: they are read as a whole.
+    What is not certain stays unknown. The server has no parts of files: they are read as a whole.
     """
     names = ["demo-1.0-py3-none-any.whl", OTHER_WHEEL, SDIST]
     entries = [

@@ -118,7 +118,7 @@ async def test_a_release_without_a_readable_file(pypi: PyPI, server: Loopback) -
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 async def test_a_release_without_files(pypi: PyPI, server: Loopback, version: str) -> None:
-    """It is not there: unknown is not "nothing to import"."""
+    """A release without files is absent: unknown is not "nothing to import"."""
     server.serve(f"/files/{PURE}", wheel("demo.py"))
     serve(server)
     with pytest.raises(PackageNotFound):

@@ -226,7 +226,7 @@ async def test_a_listing_goes_on_after_a_reset(
 
 
 async def test_an_index_without_serials(index: PyPI, server: Loopback) -> None:
-    """Its names can be listed; following its changes is an error."""
+    """An index without serials can be listed; following its changes is an error."""
     for projects in ({"a": None, "b": 3}, {"b": None}):
         serve(server, 10 if len(projects) > 1 else None, projects)  # type: ignore[arg-type]
         assert await names(index) == [*projects]

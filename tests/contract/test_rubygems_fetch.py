@@ -127,7 +127,7 @@ async def test_facts_are_read(rubygems: RubyGems, registry: Loopback) -> None:
 async def test_new_gem_whose_metadata_name_the_source_costs_two(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """One response has the versions' dates and the repository."""
+    """One of the two responses has the versions' dates and the repository."""
     source = {"source_code_uri": "https://github.com/o/meta"}
     registry.serve("/api/v1/versions/demo.json", versions("1.0", "1.1.0.rc1", **source))
     reading = await read(rubygems, "demo")
@@ -217,7 +217,7 @@ async def test_lower_case_name_belongs_to_who_is_spelled_so(
     twin: bool,  # noqa: FBT001
     name: str,
 ) -> None:
-    """It costs one more request; requests have the registry's own spelling."""
+    """A gem with capitals costs one more request. Requests have the registry's own spelling."""
     registry.serve("/info/ZenTest", "---\n4.12.0 |created_at:2026-01-02T03:04:05Z\n")
     registry.serve("/api/v1/gems/ZenTest.json", gem("ZenTest"))
     if twin:
@@ -235,7 +235,7 @@ async def test_lower_case_name_belongs_to_who_is_spelled_so(
 async def test_version_that_has_left_the_index_is_yanked(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """It keeps its position and its data, and is not the latest."""
+    """A yanked version keeps its position and its data, and is not the latest."""
     known = [VersionName(name) for name in ("0.9", "1.0", "1.1.0.rc1", "2.0")]
     reading = await read(rubygems, "demo", known=known)
     assert [(v.name, v.yanked, v.requirements is None) for v in reading.package.versions] == [
@@ -252,7 +252,7 @@ async def test_version_that_has_left_the_index_is_yanked(
 async def test_version_whose_line_cannot_be_read_is_not_yanked(
     rubygems: RubyGems, registry: Loopback
 ) -> None:
-    """It still exists."""
+    """A version whose line cannot be read still exists."""
     registry.serve("/info/demo", "---\n1.0 |\n2.0|new\n2.1\tnew\n2.2-java\tx\n2.30 |\n")
     known = [VersionName(name) for name in ("1.0", "2.0", "2.1", "2.2", "2.3", "2.30")]
     package = (await read(rubygems, "demo", known=known)).package
@@ -279,7 +279,7 @@ async def test_yanked_version_keeps_what_is_known_of_it(
     clean_graph: None,
     cypher: Cypher,
 ) -> None:
-    """Only ``yanked`` changes, and changes back if the version returns."""
+    """Only ``yanked`` changes in a yanked version, and changes back if the version returns."""
     lines = [
         "1.0 json:~> 2.0|created_at:2026-01-02T03:04:05Z",
         "1.1 json:~> 2.1|created_at:2026-02-02T03:04:05Z",

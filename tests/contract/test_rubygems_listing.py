@@ -170,7 +170,7 @@ async def test_a_list_made_anew_is_read_from_the_beginning(
 async def test_a_list_made_anew_without_news_is_seen_to_be_another(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """Only the time in its head differs; the bytes before the cursor are equal."""
+    """A rebuilt list differs only in the time in its head; bytes before the cursor are equal."""
     cursor = await gems.feed_end()
     simulator.rebuild("rubygems")
     found = await followed(gems, cursor)
@@ -261,7 +261,7 @@ async def test_more_than_fits_in_memory_is_read_from_a_file(
 async def test_a_host_that_knows_no_parts_is_followed(
     settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
-    """It sends the whole list; only new lines count, and the last may be incomplete."""
+    """The host sends the whole list; only new lines count, and the last may be incomplete."""
     one, other, third = (hashlib.md5(text).hexdigest() for text in (b"1", b"2", b"3"))  # noqa: S324
     head = "created_at: 2026-11-01T00:00:05Z\n---\n"
     async with (
@@ -326,7 +326,7 @@ DAMAGED = [
 async def test_a_damaged_list_is_no_empty_registry(
     gems: RubyGems, simulator: Simulator, fault: dict[str, str], error: type[Exception]
 ) -> None:
-    """Both the listing and the feed raise an error."""
+    """If the list is damaged, both the listing and the feed raise an error."""
     cursor = await gems.feed_end()
     simulator.rebuild("rubygems")
     for endpoint in ("rubygems.names", "rubygems.list"):

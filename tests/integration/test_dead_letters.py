@@ -75,7 +75,7 @@ async def test_failures_return_to_their_stream(state: State, settings: Any) -> N
 
 
 async def test_an_invalid_origin_does_not_lose_the_letter(state: State) -> None:
-    """It is stored in the general stream."""
+    """A dead letter with an invalid origin is stored in the general stream."""
     letter_id = await _fail(state, _message("rich", origin={"stream": 7}))
     assert letter_id.startswith("dead-letters/")
 
@@ -144,7 +144,7 @@ async def test_a_replay_needs_ids_or_a_filter(state: State) -> None:
 
 
 async def test_deleting(state: State) -> None:
-    """Only existing dead letters count."""
+    """Only existing dead letters count as deleted."""
     letter_id = await _fail(state, _message("a"))
     assert await state.dead_letters.delete([letter_id, "dead-letters/1-1"]) == 1
     assert await state.dead_letters.get(letter_id) is None
@@ -153,7 +153,7 @@ async def test_deleting(state: State) -> None:
 async def test_what_other_programs_put_there_returns_to_its_stream(
     state: State, settings: Settings
 ) -> None:
-    """They are listed without filters; a replay returns the raw message."""
+    """Other programs' dead letters are listed without filters; a replay returns the raw message."""
     own = await _fail(state, _message("rich"))
     stream = f"{settings.redis_stream}-dlq"
     entry: Any = await state.streams.xadd(stream, {"data": "not JSON", "error": "KeyError: 'x'"})
@@ -190,7 +190,7 @@ async def test_what_has_no_input_stays(state: State, settings: Settings) -> None
 
 
 async def test_a_replay_that_fails_again_keeps_its_history(state: State) -> None:
-    """It is one dead letter with every failure, up to a maximum number."""
+    """A replay that fails again is one dead letter with every failure, up to a maximum number."""
     letter_id = await _fail(state, _message("rich"), ValueError("first"))
     for n in range(MAX_FAILURES + 2):
         letter = await state.dead_letters.get(letter_id)
@@ -261,7 +261,7 @@ async def test_an_error_type_is_the_whole_name(state: State) -> None:
 
 @pytest.mark.parametrize("letter_id", ["nope", "1-", "job:1/1-0", "-dlq/x", "dead-letters/"])
 async def test_a_text_that_is_no_id_names_nothing(state: State, letter_id: str) -> None:
-    """It causes no error of Redis and reaches no other keys."""
+    """An invalid id causes no Redis error and does not touch other keys."""
     await state.redis.hset("job:1", "created_at", "1")
     assert await state.dead_letters.get(letter_id) is None
     assert await state.dead_letters.delete([letter_id]) == 0

@@ -39,7 +39,7 @@ def test_compression_loses_nothing(document: Document) -> None:
 
 
 async def test_processes_share_documents(state: State) -> None:
-    """Also after the end of the first process; for a day after the last use."""
+    """Documents stay after the end of the first process, for a day after the last use."""
     first, second = DocumentCache(state.cache), DocumentCache(state.cache)
     assert await second.get(URL) is None
     assert await first.put(URL, DOCUMENT)
@@ -59,7 +59,7 @@ async def test_hot_documents_cost_nothing(state: State) -> None:
 
 
 async def test_large_documents_are_shared(state: State) -> None:
-    """They expire an hour after their last use and are not kept in the process."""
+    """Large documents expire an hour after their last use and are not kept in the process."""
     documents = DocumentCache(state.cache)
     large = Document(b"<version>1</version>" * (MAX_SIZE // 20), DOCUMENT.last_modified)
     assert await documents.put(URL, large)
@@ -109,7 +109,10 @@ async def test_a_checkpoint_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_responses_are_kept_for_the_next_execution(state: State) -> None:
-    """They keep their age over several executions, and are not returned to the current one."""
+    """Responses keep their age over several executions.
+
+    They are not returned to the current one.
+    """
     purl, asked = Purl("pkg:npm/a"), "application/json https://r.example/a"
     answer = StoredResponse("https://r.example/a", b"{}\n\x00", {"etag": '"1"'}, now())
     first = FetchCheckpoint()

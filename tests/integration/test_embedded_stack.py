@@ -277,7 +277,7 @@ def test_configured_servers_are_not_started(data_dir: Path) -> None:
 
 
 def test_a_server_that_is_killed_comes_back(small: Settings) -> None:
-    """It is named, and started again at the same address with its data."""
+    """A killed server is named, and started again at the same address with its data."""
     lines: list[str] = []
     with EmbeddedStack(small, tell=lines.append) as stack:
         addresses = stack.start()

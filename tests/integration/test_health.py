@@ -42,7 +42,7 @@ async def test_worker_of_this_machine_is_healthy(state: State, servers: Servers)
 
 
 def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
-    """One line gives the reason, without a traceback."""
+    """One line says why Redis is unreachable, without a traceback."""
     unhealthy = check(servers, redis_url="redis://127.0.0.1:9")
     assert unhealthy.returncode == 1
     assert "127.0.0.1:9" in unhealthy.stderr
@@ -50,7 +50,7 @@ def test_unreachable_redis_is_unhealthy(servers: Servers) -> None:
 
 
 async def test_a_deaf_worker_is_unhealthy(state: State, servers: Servers) -> None:
-    """It has a heartbeat, but takes no messages from its queues."""
+    """A deaf worker has a heartbeat, but takes no messages from its queues."""
     mine = f"pypi@{socket.gethostname()}"
     worker = Worker(hostname=mine, pid=1, queues=("a",), concurrency=1, started_at=time.time())
     await beat(state.redis, worker, running=0, stalled_for=3600)

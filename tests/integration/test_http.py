@@ -172,7 +172,7 @@ async def test_a_503_concerns_its_document(
 async def test_eight_good_answers_forget_a_503(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """Only the last ten responses count."""
+    """Only the last ten responses of a host count."""
     simulator.fault("status", status=503, path="-broken$")
     for _ in range(4):
         with pytest.raises(RegistryOverloaded):
@@ -299,7 +299,7 @@ async def test_a_wrong_digest_is_a_broken_transfer(client: RegistryClient, url: 
 async def test_the_next_execution_uses_the_checkpoint(
     client: RegistryClient, simulator: Simulator, state: State, url: str
 ) -> None:
-    """It has the immutable documents of this one, and knows the missing ones."""
+    """The next execution has the immutable documents of this one, and knows the missing ones."""
     purl = Purl("pkg:npm/x")
     missing = f"{url}-that-nobody-has"
     first = FetchCheckpoint()

@@ -278,7 +278,7 @@ async def test_a_download_that_always_breaks(client: RegistryClient, host: Host)
     ids=["announced", "not announced", "packed"],
 )
 async def test_a_download_above_the_cap(client: RegistryClient, host: Host, answer: Answer) -> None:
-    """It is not read to its end, and not repeated."""
+    """A download above the limit is not read to its end, and not repeated."""
     host.answers = [answer]
     with pytest.raises(ResponseTooLarge):
         async with downloaded(client, host):
@@ -330,7 +330,10 @@ async def test_an_error_page_is_no_download(client: RegistryClient, host: Host) 
 
 
 async def test_a_compressed_download(client: RegistryClient, host: Host) -> None:
-    """It is decompressed; after a break it restarts, because ranges do not match."""
+    """A compressed download is decompressed.
+
+    After a break it restarts, because ranges do not match.
+    """
     host.answers = [
         broken(0.5, gzip.compress(BODY), **{"Content-Encoding": "gzip"}),
         packed(gzip.compress(BODY)),
@@ -377,7 +380,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
 async def test_a_damaged_compressed_body(client: RegistryClient, host: Host, body: bytes) -> None:
-    """It may be whole the next time."""
+    """A damaged body may be whole the next time."""
     host.answers = [packed(body), packed(gzip.compress(BODY))]
     assert (await client.get(host.url, max_bytes=CAP)).body == BODY
     assert len(host.asked) == 2
@@ -419,7 +422,7 @@ async def test_a_compressed_body_without_end(client: RegistryClient, host: Host)
 
 
 async def test_a_bomb(client: RegistryClient, host: Host) -> None:
-    """It is decompressed only up to the limit."""
+    """A bomb is decompressed only up to the limit."""
     host.answers = [packed(gzip.compress(bytes(CAP * 1000)))]
     with pytest.raises(ResponseTooLarge):
         await client.get(host.url, max_bytes=CAP)

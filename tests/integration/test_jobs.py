@@ -193,7 +193,7 @@ async def test_parts_that_are_selected_later_are_followed_again(state: State) ->
 
 
 async def test_direct_requirements_are_filled_beyond_the_budget(state: State) -> None:
-    """Those of the job itself are not repeated; the job does not wait for them."""
+    """The job's own packages are not repeated; the job does not wait for the requirements."""
     jobs, job_id = state.jobs, new_job_id()
     budget = Budget(packages=2, requests=100, direct=1)
     await _enter(jobs, job_id, A)

@@ -115,7 +115,7 @@ async def test_an_image_that_cannot_be_built(maven: Maven, engine: DockerEngine)
 async def test_a_container_that_does_not_end(
     maven: Maven, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is removed after its time limit."""
+    """A container that does not end is removed after its time limit."""
     engine.hangs = True
     monkeypatch.setattr(index_container, "RUN_TIMEOUT", 1)
     with pytest.raises(RegistryUnavailable, match="did not finish in time"):

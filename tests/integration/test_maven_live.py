@@ -123,7 +123,10 @@ async def test_a_relocated_package(maven: Maven) -> None:
 
 
 async def test_a_package_with_capitals(maven: Maven) -> None:
-    """It has the lower-case name, because no other package has it, and the registry's spelling."""
+    """The package has the lower-case name, because no other has it.
+
+    It keeps the registry's spelling.
+    """
     package = await fetch(maven, "com.zaxxer:HikariCP")
     assert package.ref.name == "com.zaxxer:hikaricp"
     assert package.ref.purl == "pkg:maven/com.zaxxer/HikariCP"

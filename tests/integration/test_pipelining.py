@@ -26,7 +26,7 @@ async def redis(
 
 
 async def test_every_command_gets_its_own_answer(redis: PipeliningRedis) -> None:
-    """Also with more commands than one pipeline has."""
+    """Every command gets its own response, also with more commands than one pipeline has."""
     numbers = [str(n) for n in range(3 * MAX_BATCH)]
     await asyncio.gather(*(redis.set(n, f"value {n}") for n in numbers))
     assert await asyncio.gather(*(redis.get(n) for n in numbers)) == [f"value {n}" for n in numbers]

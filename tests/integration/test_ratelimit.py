@@ -37,7 +37,10 @@ async def test_bulk_leaves_a_share_to_urgent(state: State) -> None:
 
 
 async def test_refused_requests_return_in_turn(state: State) -> None:
-    """One token's time apart, up to a limit, also after a pause; urgent work does not queue."""
+    """Refused requests return one token's time apart, up to a limit, also after a pause.
+
+    Urgent work does not queue.
+    """
 
     async def refusal(*, urgent: bool = False) -> float:
         while (permission := await state.limiter.take("h", rate=10, urgent=urgent)).granted:
@@ -104,7 +107,10 @@ async def test_loopback_has_no_rate_but_can_be_paused(state: State) -> None:
 
 
 async def test_an_operators_pause_is_the_registrys(state: State) -> None:
-    """It applies to all its hosts and urgent work; other registries of the host continue."""
+    """A pause applies to all hosts of the registry and to urgent work.
+
+    Other registries of the host continue.
+    """
 
     async def granted(registry: str) -> bool:
         permission = await state.limiter.take("h", rate=100, urgent=True, registry=registry)

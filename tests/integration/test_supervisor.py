@@ -222,7 +222,7 @@ def test_ports_that_are_always_taken(
 
 
 def test_a_server_that_ends_once_it_was_ready(supervisor: Supervisor) -> None:
-    """Its clients know its port, so it is not restarted on another one."""
+    """A server's clients know its port, so it is not restarted on another one."""
     code = "import signal, sys\nsignal.signal(signal.SIGUSR1, lambda *_: sys.exit('in use'))\n"
     server = replace(listener(0), port_taken="in use")
     supervisor.start(replace(server, command=lambda port: python(code + LISTEN, port)))

@@ -24,7 +24,7 @@ async def _silent_job(state: State, settings: Settings) -> str:
 
 
 async def test_lost_packages_of_a_job_are_requeued(state: State, settings: Settings) -> None:
-    """Both packages, with their arguments, once per period."""
+    """Both lost packages are requeued, with their arguments, once per period."""
     await _silent_job(state, settings)
     swept = await state.recovery(settings).sweep()
     assert (swept.wishes, swept.packages) == (0, 2)
@@ -63,7 +63,7 @@ async def test_finished_jobs_are_left_alone(state: State, settings: Settings) ->
 async def test_deferred_requests_without_an_owner_are_requeued(
     state: State, settings: Settings
 ) -> None:
-    """They return to their queue."""
+    """Deferred requests without an owner return to their queue."""
     request = ExtractPackage(ecosystem="pypi", name="rich", refresh=True)
     wish = job_message(RICH, request.model_copy(update={"job_id": "j"}))
     await state.claims.claim(RICH, "owner", "")

@@ -63,7 +63,7 @@ def test_a_popped_message_is_recorded_before_it_is_read(channel: Any, broker: re
 
 
 def test_a_message_is_delivered_and_acknowledged(channel: Any, broker: redis.Redis) -> None:
-    """It is the published message, recorded until it is acknowledged."""
+    """The published message is delivered, and recorded until it is acknowledged."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
     delivered = consume(channel, no_ack=False)
     channel.connection.cycle.on_poll_start()
@@ -118,7 +118,7 @@ def test_a_message_that_python_cannot_read_is_set_aside(
 def test_a_message_that_celery_cannot_read_takes_no_slot(
     channel: Any, broker: redis.Redis, redis_url: str
 ) -> None:
-    """It is set aside, for any missing part and any error of Celery."""
+    """An unreadable message is set aside, for any missing part and any error of Celery."""
     text = TEXT % b"1"
     broker.lpush(MESSAGE.queue, text, MESSAGE.encode())
     ids: list[str] = []
@@ -142,7 +142,7 @@ def test_a_message_that_celery_cannot_read_takes_no_slot(
 def test_an_unreadable_message_does_not_block_recovery(
     text: bytes, channel: Any, broker: redis.Redis
 ) -> None:
-    """After a kill before it was set aside, the worker's other messages are restored."""
+    """If a worker is killed before an unreadable message was set aside, its others are restored."""
     consume(channel, no_ack=False)
     broker.lpush(MESSAGE.queue, MESSAGE.encode(), text)
     for _ in range(2):
@@ -178,7 +178,7 @@ def test_consumers_that_acknowledge_nothing_leave_nothing(
 def test_a_worker_that_dies_while_restoring_blocks_no_other(
     settings: Settings, redis_servers: Servers, broker: redis.Redis
 ) -> None:
-    """Its lock expires before another worker tries again."""
+    """A dead worker's lock expires before another worker tries again."""
     options = celery_configuration(settings, redis_servers)["broker_transport_options"]
     with Connection(
         redis_servers.redis(1),

@@ -174,7 +174,7 @@ async def test_an_outage_and_its_end(client: Client, address: str) -> None:
 
 
 async def test_any_answer_shows_that_a_host_is_reached(client: Client, address: str) -> None:
-    """Also an error response of the host."""
+    """An error response of the host shows that it is reached, too."""
     await client.failure(f"http://{address}/x")
     await client.pass_the_pause()
     async with answering(address, 500) as asked:

@@ -82,7 +82,7 @@ class Simulator:
         """Start one with these :class:`~tests.simulator.options.Options`.
 
         Raises:
-            RuntimeError: it did not start; its own words are on standard error.
+            RuntimeError: the simulator did not start; its own words are on standard error.
         """
         command = [sys.executable, "-m", "tests.simulator", "--until-stdin-closes"]
         with ExitStack() as undo:
@@ -141,7 +141,7 @@ class Simulator:
         Many packages require those with the lowest indexes.
 
         Raises:
-            LookupError: there is no such package.
+            LookupError: no package has all these traits.
         """
         query = {"ecosystem": ecosystem, "count": count, "start": start, "trait": list(traits)}
         found = [PackageName(**package) for package in self._get("packages", **query)]

@@ -180,7 +180,7 @@ class Npm(Ecosystem):
         )
 
     def facts(self, package: Package, release: Release) -> dict[str, Any]:
-        """Those of the manifest."""
+        """The facts of the manifest."""
         return manifest.facts(package, release)
 
     def edge(self, release: Release, requirement: Requirement) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def member(name: str, content: str | bytes) -> bytes:
 
 
 def gzipped(data: bytes) -> bytes:
-    """Without compression: the same bytes with every zlib, and quick."""
+    """The data as a gzip file without compression: the same bytes with every zlib, and quick."""
     deflated = zlib.compressobj(0, wbits=-zlib.MAX_WBITS)
     body = deflated.compress(data) + deflated.flush()
     header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

@@ -31,7 +31,7 @@ def index_files() -> Shown:
 
 
 def test_index_files(index_files: Shown) -> None:
-    """One line per version, with the true dates, yanks and dependencies."""
+    """An index file has one line per version, with the true dates, yanks and dependencies."""
     for package, truth, page in index_files:
         lines = [json.loads(line) for line in page.index.body.splitlines()]
         known = {line["vers"]: line for line in lines if line.get("v", 1) <= 2}

@@ -56,7 +56,7 @@ def test_listings_agree_with_the_packages(ecosystem: str) -> None:
 
 
 def test_a_stale_registry_shows_less() -> None:
-    """Its end, feed and listing are those of before; the packages are current."""
+    """A stale registry's end, feed and listing are those of before; the packages are current."""
     registry = edited()
     before = [listed.name for listed in open_registry("npm", packages=10).listed()]
     registry.history.show(0)
@@ -105,7 +105,7 @@ def test_restoring_forgets_everything() -> None:
 
 @given(st.lists(st.integers(0, 5)))
 def test_last_events(indexes: list[int]) -> None:
-    """One per package, in their order."""
+    """The last events are one per package, in their order."""
     history = open_registry("npm", packages=10).history
     events = [history.record(index, "publish") for index in indexes]
     last = last_of_each(events)

@@ -52,7 +52,7 @@ def test_all_projects(simulator: Simulator, http: httpx.Client, projects: str) -
 
 
 def test_projects_as_html(simulator: Simulator, http: httpx.Client, projects: str) -> None:
-    """Without an Accept header it is HTML, a different document from the JSON."""
+    """Without an Accept header the list is HTML, a different document from the JSON."""
     html, data = http.get(projects), http.get(projects, headers=SIMPLE_JSON)
     assert html.headers["content-type"].startswith("text/html")
     assert html.headers["etag"] != data.headers["etag"]

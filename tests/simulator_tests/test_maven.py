@@ -75,7 +75,7 @@ class Pom:
         self.known = {"groupId": group, "artifactId": artifact, "version": version}
 
     def properties(self) -> dict[str, str]:
-        """Its own properties, before its parent's."""
+        """A POM's own properties, before its parent's."""
         inherited = self.parent.properties() if self.parent else {}
         own = {
             etree.QName(e).localname: e.text or "" for e in self.root.iterfind("{*}properties/*")

@@ -51,7 +51,7 @@ WINDOWS = {**LINUX, "sys_platform": "win32", "os_name": "nt"}
 
 
 def spelled(spelling: Spelling) -> tuple[str, str | None]:
-    """Both sides, with numbers."""
+    """Both sides of a range, with numbers."""
     wire, graph, _ = written(spelling, BOUNDS, "project")
     return wire, graph
 

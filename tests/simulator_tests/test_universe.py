@@ -1,4 +1,7 @@
-"""Simulated packages: functions of the seed, in the requested shape and true order."""
+"""Simulated packages depend only on the seed and have the requested shape.
+
+Their versions are correctly ordered.
+"""
 
 import re
 from collections import Counter
@@ -230,7 +233,7 @@ def test_latest(ecosystem: str) -> None:
 @pytest.mark.parametrize("mode", ["all", "latest"])
 @every_ecosystem
 def test_a_closure_is_closed(ecosystem: str, mode: str) -> None:
-    """It has the requirements of its packages, except missing ones."""
+    """A closure has the requirements of its packages, except missing ones."""
     universe = open_registry(ecosystem, packages=200, missing=0.05)
     universe.delete(universe.universe.name_of(3))
     by_purl = {p.purl: p for i in range(200) if (p := universe.package(i))}

@@ -19,7 +19,7 @@ class Counted:
         self.reads: list[tuple[int, int]] = []
 
     async def size(self) -> int:
-        """Its size in bytes."""
+        """The archive's size in bytes."""
         return len(self.content)
 
     async def read(self, start: int, length: int) -> bytes:

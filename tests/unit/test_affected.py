@@ -147,7 +147,7 @@ def test_lists_compare_by_text_and_by_the_order() -> None:
 
 
 def test_git_ranges_are_passed_over() -> None:
-    """They come first in many records, and contain no versions."""
+    """Git ranges come first in many records, and contain no versions."""
     entries = [entry("pypi", "GIT i0 fdeadbeef", "i0 f1.0")]
     assert affected("pypi", entries, "0.9", "1.0") == {"0.9"}
     _, found = look(ecosystem("pypi"), "p", {"affected": [entry("pypi", "GIT i0")]}, ["1.0"])

@@ -108,7 +108,7 @@ async def test_reading_stops_early() -> None:
 
 
 async def test_several_gzip_members() -> None:
-    """They are one content, without the zeros after them."""
+    """Several gzip members are one content, without the zeros after them."""
     data = gzip.decompress(tarred({"a": b"1" * 3000}))
     packed = gzip.compress(data[:700]) + gzip.compress(data[700:]) + b"\0" * 100
     assert await contents(packed) == [("a", b"1" * 3000)]
@@ -203,7 +203,7 @@ async def test_names_are_passed_on() -> None:
 
 
 async def test_uncompressed_archives() -> None:
-    """They are read by the same rules, without reading the content that is skipped."""
+    """Uncompressed archives are read by the same rules, without reading the skipped content."""
     members = {"a": b"1" * 3000, "b": b"2"}
     source = Counted(tarred(members, mode="w"))
     found = [m.name async for m in tar_members(PlainStream(source))]

@@ -90,7 +90,7 @@ async def test_a_member_that_is_not_there() -> None:
 
 
 async def test_an_archive_that_is_told_in_64_bits() -> None:
-    """Its counts, sizes and offsets are found, also after a prefix."""
+    """Counts, sizes and offsets in 64 bits are found, also after a prefix."""
     wide = struct.pack("<HHQQQ", 1, 24, len(CONTENT), len(CONTENT), 0)
     other = struct.pack("<HH3s", 0x5455, 3, b"abc")
     large = entry(size=0xFFFFFFFF, packed_size=0xFFFFFFFF, offset=0xFFFFFFFF, extra=other + wide)
@@ -128,7 +128,7 @@ async def test_sizes_that_follow_the_content() -> None:
 
 
 async def test_a_long_local_header() -> None:
-    """Its extra fields may be longer than those of the directory."""
+    """A local header's extra fields may be longer than those of the directory."""
     extra = b"\xfe\xca" + struct.pack("<H", 30_000) + b"x" * 30_000
     assert await read(archive([entry()], local(extra=extra))) == CONTENT
 
@@ -252,7 +252,7 @@ async def test_links_are_only_files() -> None:
 
 
 async def test_an_archive_that_contains_an_archive() -> None:
-    """The directory is that of the outer one, also if the inner one is stored at the end."""
+    """The outer archive's directory is read, even if the inner one is stored at the file's end."""
     inner = zipped({"x.py": b"inner"})
     data = zipped({"x.py": b"outer", "inner.zip": inner}, method=zipfile.ZIP_STORED)
     assert await read(data, "x.py") == b"outer"

@@ -47,7 +47,7 @@ def said(advisories: Iterable[Advisory], version: str = "1.0") -> Attribution:
 
 
 def test_nothing_is_an_empty_list() -> None:
-    """It is never null, and absent for properties that only few versions have."""
+    """An empty value is never null, and absent for properties that only few versions have."""
     found = said([])
     assert found.row() == {
         "vulnerabilities": [],
@@ -104,7 +104,7 @@ def test_malware_counts_ten() -> None:
 
 
 def test_notices_are_no_vulnerabilities() -> None:
-    """They do not change the means."""
+    """Notices do not change the means."""
     found = said([advisory("RUSTSEC-1", "1.0", notice=True, score=9.0), advisory("A-1", "1.0")])
     assert (found.vulnerabilities, found.notices, found.mean) == (("A-1",), ("RUSTSEC-1",), 0.0)
     assert found.row()["notices"] == ["RUSTSEC-1"]

@@ -37,7 +37,7 @@ async def test_each_request_has_its_own_answer_or_error() -> None:
 
 
 async def test_what_comes_meanwhile_is_the_next_batch() -> None:
-    """Even a single request is; the batcher can be used again after everything is sent."""
+    """Even a single request is a batch; the batcher can be used again after everything is sent."""
     sender = Sender()
     batcher: Batcher[int, int] = Batcher(sender, partial(first, 3))
     waiting = [batcher.put(0)]

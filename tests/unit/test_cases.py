@@ -209,7 +209,10 @@ async def test_gem_dash_in_version(cases: Path) -> None:
 
 
 async def test_gem_case_twins(cases: Path) -> None:
-    """They are two packages; the graph's writer gives the lower-case name to one of them."""
+    """Gems that differ in case are two packages.
+
+    The graph's writer gives the lower-case name to one of them.
+    """
     served = {
         f"/info/{path.name}": path.read_bytes()
         for path in (cases / "gem-case-twins/gems/info").iterdir()

@@ -53,7 +53,7 @@ def test_what_never_happened_is_never() -> None:
     ],
 )
 def test_counts_agree_with_their_nouns(amount: int, noun: str, text: str) -> None:
-    """One package, two packages."""
+    """Counts agree with their nouns: one package, two packages."""
     assert output.count(amount, noun) == text
 
 

@@ -33,7 +33,7 @@ NATIVE = [
 
 @pytest.mark.parametrize(("name", "text", "expected"), NATIVE)
 def test_native_notations_are_read(name: str, text: str, expected: str) -> None:
-    """They are parsed by the registry's rules; unreadable ones mean any version."""
+    """Native notations are parsed by the registry's rules; unreadable ones mean any version."""
     assert ecosystem(name).constraints(text) == expected
 
 

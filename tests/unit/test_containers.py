@@ -48,7 +48,7 @@ def queues_of(service: dict[str, Any]) -> list[str]:
 
 
 def test_compose_file_follows_the_specification() -> None:
-    """It is valid by the Compose Specification's schema."""
+    """The Compose file is valid by the Compose Specification's schema."""
     checked = subprocess.run(
         [SCRIPTS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec",
          ROOT / "docker-compose.yml"],
@@ -65,7 +65,7 @@ def test_dockerfile_has_no_known_mistakes() -> None:
 
 
 def test_redis_keeps_work_over_a_restart(compose: dict[str, Any], services: dict[str, Any]) -> None:
-    """It has an append-only file on a named volume, and a health check."""
+    """Redis has an append-only file on a named volume, and a health check."""
     redis = services[REDIS]
     assert redis["image"] == "redis:7-alpine"
     assert redis["command"][1:3] == ["--appendonly", "yes"]
@@ -84,7 +84,7 @@ def test_no_service_answers_to_the_name_of_another(services: dict[str, Any]) -> 
 
 
 def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) -> None:
-    """It reads only that ecosystem's queues, the urgent one first."""
+    """A worker service reads only its ecosystem's queues, the urgent one first."""
     for name in ecosystems():
         worker = services[f"worker-{name}"]
         assert queues_of(worker) == [queue_name(name, urgency) for urgency in URGENCIES]
@@ -94,13 +94,13 @@ def test_each_ecosystem_has_a_scalable_worker_service(services: dict[str, Any]) 
 
 
 def test_urgent_work_has_a_worker_of_its_own(services: dict[str, Any]) -> None:
-    """It reads the urgent queues of all ecosystems, so bulk work never delays them."""
+    """One worker reads the urgent queues of all ecosystems, so bulk work never delays them."""
     urgent = [queue_name(name, "urgent") for name in ecosystems()]
     assert queues_of(services["worker-urgent"]) == urgent
 
 
 def test_control_is_a_process_of_its_own(services: dict[str, Any]) -> None:
-    """It also reads the queue of callers without our configuration."""
+    """Control also reads the queue of callers without our configuration."""
     assert queues_of(services["control"]) == [CONTROL, DEFAULT]
 
 
@@ -199,7 +199,7 @@ def test_graph_and_vulnerabilities_come_from_the_network(
 
 
 def test_containers_have_no_more_rights_than_they_need(services: dict[str, Any]) -> None:
-    """They have no capabilities, cannot get new ones, and have an init process."""
+    """Containers have no capabilities, cannot get new ones, and have an init process."""
     for name, service in our_services(services).items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name

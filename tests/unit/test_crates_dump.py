@@ -186,7 +186,7 @@ def test_anything_else_is_none(data: bytes) -> None:
     data=st.binary(max_size=200) | st.text("ab,\"'\n\r\0id", max_size=60).map(str.encode),
 )
 def test_any_text_in_place_of_a_table(name: str, data: bytes) -> None:
-    """It raises a typed error; a table with the right columns has at least one row."""
+    """Any text raises a typed error; a table with the right columns has at least one row."""
     with pytest.raises(RegistryError):
         read_all(opened(packed({**MEMBERS, name: data})))
 
@@ -290,7 +290,7 @@ def test_what_is_no_feed(body: bytes) -> None:
 
 @given(st.binary(max_size=300) | st.text("<>rsitem/!& \0", max_size=60).map(str.encode))
 def test_anything_else_is_no_feed(body: bytes) -> None:
-    """It raises a typed error."""
+    """A document that is not a feed raises a typed error."""
     with pytest.raises(MalformedMetadata):
         parse_feed(body, URL)
 

@@ -66,7 +66,10 @@ def exported(*, edition: str = "2021", procedural: bool = False, **files: str) -
     ],
 )
 async def test_the_library(manifest: str, files: dict[str, str], expected: set[str]) -> None:
-    """Its name is the crate's, unless the manifest has another; only some libraries count."""
+    """The library's name is the crate's, unless the manifest has another.
+
+    Only some libraries count.
+    """
     package = '[package]\nname = "demo-x"\nversion = "1.0.0"\n'
     made = crate({"Cargo.toml": package + manifest, **files}, "demo-x-1.0.0")
     assert await names_of_crate(made, "demo-x", "1.0.0") == expected
@@ -163,7 +166,10 @@ def test_a_file_under_a_condition() -> None:
 
 
 def test_hidden_items() -> None:
-    """They are no part of the public interface; but what is re-exported out of them is."""
+    """Hidden items are no part of the public interface.
+
+    Items that are re-exported out of them are part of it.
+    """
     assert exported(
         lib="""
         #[doc(hidden)] pub struct A;
@@ -177,7 +183,7 @@ def test_hidden_items() -> None:
 
 
 def test_exported_macros() -> None:
-    """They are at the root, wherever they are defined; others are not importable."""
+    """Exported macros are at the root, wherever they are defined; others are not importable."""
     assert exported(
         lib="mod a; macro_rules! private { () => {} } #[macro_export] macro_rules! x { () => {} }",
         a="""
@@ -189,7 +195,7 @@ def test_exported_macros() -> None:
 
 
 def test_procedural_macros() -> None:
-    """Such a crate exports only its macros."""
+    """A crate for procedural macros exports only its macros."""
     assert exported(
         procedural=True,
         lib="""
@@ -205,7 +211,7 @@ def test_procedural_macros() -> None:
 
 
 def test_files_of_modules() -> None:
-    """Both places of a module's file, and modules inside of files."""
+    """Both places of a module's file are read, and modules inside of files."""
     assert exported(
         lib="pub mod a; pub mod b; mod c; pub mod inline { pub mod e; }",
         a="pub mod x; pub struct A;",
@@ -332,7 +338,7 @@ def test_the_first_edition() -> None:
 
 
 def test_circular_re_exports() -> None:
-    """They end."""
+    """Following circular re-exports ends."""
     found = exported(
         lib="""
         pub mod a { pub use super::*; pub use super::b::*; pub struct A; }
@@ -397,7 +403,7 @@ async def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=range(10),
 )
 async def test_malicious_sources(text: str) -> None:
-    """They end within the limits, and the library's name is found."""
+    """Malicious sources are read within the limits, and the library's name is found."""
     assert "demo" in await names_of_crate(crate({"src/lib.rs": text}), "demo", "1.0.0")
 
 
@@ -441,7 +447,7 @@ async def test_a_cancelled_task_leaves_no_child() -> None:
 
 
 async def test_a_crash_of_the_parser() -> None:
-    """It is an error of the package, not of the process."""
+    """A crash of the parser is an error of the package, not of the process."""
     with pytest.raises(isolated.ParserFailed, match="the parser ended"):
         await isolated.parse_isolated("rust", {"unknown": 1}, {})
 

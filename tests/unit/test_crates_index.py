@@ -105,7 +105,10 @@ def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     ],
 )
 def test_which_dependencies_are_taken(dependency: dict[str, Any], found: dict[str, str]) -> None:
-    """Normal and build ones, including optional ones and those of one target, by real name."""
+    """Normal and build dependencies are read under their real names.
+
+    Including optional dependencies and dependencies of one target.
+    """
     assert requirements_of(dependency) == found
 
 
@@ -230,7 +233,7 @@ def test_equal_requirements_and_tables_are_one_object() -> None:
     ],
 )
 def test_features_of_both_fields(features: Any, features2: Any, table: Any) -> None:
-    """They become one table, merged like Cargo, in their original spelling."""
+    """Features of both fields become one table, merged like Cargo, in their original spelling."""
     (parsed,) = parse_index(line(v=2, features=features, features2=features2), REF, URL).values()
     assert (parsed.features and json.loads(parsed.features)) == table
 

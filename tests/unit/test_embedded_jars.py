@@ -33,7 +33,7 @@ def test_lock_round_trip(jars: list[Jar]) -> None:
 
 
 def test_the_committed_lock() -> None:
-    """It has one Neo4j 5.26, APOC's shaded jar of the same line, and no duplicates."""
+    """The lock has one Neo4j 5.26, APOC's shaded jar of the same line, and no duplicates."""
     jars = read_lock()
     coordinates = [jar.coordinate for jar in jars]
     assert len(set(coordinates)) == len(jars)

@@ -44,7 +44,7 @@ def test_what_is_in_an_interval(interval: Interval[int]) -> None:
 
 @given(st.lists(intervals, max_size=4))
 def test_intersection_is_what_is_in_all(several: list[Interval[int]]) -> None:
-    """It is exact; without intervals, it contains everything."""
+    """An intersection is exact; without intervals, it contains everything."""
     expected = set(LINE)
     for each in several:
         expected &= members(each)

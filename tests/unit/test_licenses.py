@@ -37,7 +37,7 @@ def test_the_whole_text_of_a_licence_is_cut() -> None:
 
 
 def test_an_expression_longer_than_what_is_kept_is_still_one() -> None:
-    """Only the text is cut; the expression stays complete."""
+    """Only a licence's text is cut; the expression stays complete."""
     text = " AND ".join(["Apache-2.0"] * 20)
     assert license_facts(text) == (text[:MAX_LICENSE].rstrip(), text)
 

@@ -26,5 +26,5 @@ from ssc_ingest.extraction.delivery import log_fields
     ],
 )
 def test_task_and_package(kwargs: dict[str, Any], fields: dict[str, str]) -> None:
-    """They have the purl if there is one; a caller's text is cut."""
+    """A task's log fields have the purl if there is one; a caller's text is cut."""
     assert log_fields("id", kwargs) == {"task_id": "id", **fields}

@@ -58,7 +58,7 @@ NO_PACKAGES = [
 
 @pytest.mark.parametrize(("path", "package"), PATHS.items())
 def test_a_class_has_a_package(path: str, package: str) -> None:
-    """Also in a jar for several releases of Java, an executable jar, or a web archive."""
+    """A class counts in a multi-release jar, an executable jar, or a web archive, too."""
     assert package_of(path) == package
 
 

@@ -76,7 +76,7 @@ def test_versions_whose_constraint_says_less(
 
 
 def test_several_declarations_of_one_package() -> None:
-    """They are one requirement; each says what it differs in."""
+    """Several declarations of one package are one requirement; each has only its differences."""
     tests = PLAIN._replace(type="test-jar", version="1.3", scope="runtime")
     assert facts(PLAIN, tests) == (
         "[1.2],[1.3]",
@@ -96,7 +96,10 @@ def test_several_declarations_of_one_package() -> None:
     "changes", [{"scope": "test"}, {"scope": "provided"}, {"optional": "true"}]
 )
 def test_what_an_installation_leaves_out_says_nothing(changes: dict[str, Any]) -> None:
-    """Neither alone, nor beside a declaration of the same package that counts."""
+    """A declaration that an installation leaves out has no effect.
+
+    Neither alone, nor beside a declaration of the same package that counts.
+    """
     other = PLAIN._replace(classifier="other", version="9", **changes)
     assert read(other) == []
     assert facts(PLAIN, other) == ("[1.2]", None, None)

@@ -58,7 +58,7 @@ def test_the_lower_case_package_owns_the_name_whatever_the_order() -> None:
 
 
 def test_a_name_that_was_given_on_an_earlier_page_stays_given() -> None:
-    """It stays unless the package with that spelling appears."""
+    """A given name stays unless the package with that spelling appears."""
     given = package(2, "npm", "foo", registry_name="FOO")
     assert names(identify([package(1, "npm", "Foo")], [given])) == {"Foo": "Foo"}
     both = identify([package(3, "npm", "foo"), given], ())
@@ -156,7 +156,7 @@ def test_versions_are_merged_numbered_and_filled() -> None:
 
 
 def test_versions_of_another_package_are_copied() -> None:
-    """They are not copied if the package has a version of that name."""
+    """Versions are not copied if the package has a version of that name."""
     nodes = [version(1, "1.0"), version(2, "2.0"), version(3, "2.0")]
     ref = ecosystem("pypi").ref("a")
 

@@ -53,7 +53,7 @@ def test_optional_dependencies_in_both_shapes(
 
 @pytest.mark.parametrize("bundled", [True, ["a"], {"a": "1"}])
 def test_bundled_optional_dependencies_are_not_fetched(bundled: Any) -> None:
-    """They are in the version's archive, like all bundled ones."""
+    """Bundled dependencies are in the version's archive, also the optional ones."""
     assert read(optionalDependencies={"a": "1"}, bundleDependencies=bundled) == {}
 
 
@@ -97,7 +97,7 @@ def test_declarations_say_what_the_edge_cannot(
 
 
 def test_a_requirement_is_optional_if_all_of_its_declarations_are() -> None:
-    """One required declaration makes the package required."""
+    """One required declaration makes the whole requirement required."""
     both = read(dependencies={"a": "^2"}, optionalDependencies={"b": "npm:a@^1"})
     none = read(optionalDependencies={"a": "^2", "b": "npm:a@^1"})
     assert (both["a"].optional, none["a"].optional) == (False, True)
@@ -139,7 +139,7 @@ def test_a_range_is_told_unless_the_constraint_means_the_same(text: str) -> None
     ],
 )
 def test_peers_are_facts_of_the_version(peers: Any, meta: Any, table: Any) -> None:
-    """They keep their ranges, and none is a requirement."""
+    """Peers keep their ranges, and none is a requirement."""
     manifest = manifest_of(peerDependencies=peers, peerDependenciesMeta=meta)
     found = RequirementReader("x").peers(manifest)
     assert (None if found is None else json.loads(found)) == table

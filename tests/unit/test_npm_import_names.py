@@ -243,7 +243,7 @@ async def test_damaged_archives(data: bytes, error: type[Exception]) -> None:
 
 
 def test_too_many_exports() -> None:
-    """Neither keys nor names grow without a limit."""
+    """Neither keys nor names of ``exports`` grow without a limit."""
     with pytest.raises(ArchiveTooLarge):
         parse_exports({f"./{n}": "./x.js" for n in range(20_001)})
     many = parse_exports({f"./{n}/*": "./*.js" for n in range(20)})

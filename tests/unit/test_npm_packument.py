@@ -109,7 +109,7 @@ def test_requirements_are_the_dependencies_of_an_install() -> None:
 @pytest.mark.parametrize("field", ["bundleDependencies", "bundledDependencies"])
 @pytest.mark.parametrize("bundled", [True, ["a", "b"], {"a": "1", "b": "2"}])
 def test_bundled_packages_are_not_fetched(field: str, bundled: object) -> None:
-    """Both spellings of the field, a list, an object, or ``true`` for all."""
+    """Both spellings of the field are read: a list, an object, or ``true`` for all."""
     assert requirements_of(dependencies={"a": "1", "b": "2"}, **{field: bundled}) == {}
 
 

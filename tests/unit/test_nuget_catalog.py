@@ -87,14 +87,14 @@ def test_moments_have_one_form(text: str, normal: str) -> None:
      "٢٠٢٠-09-10T10:12:38Z", "2020-09-10T10:12:38Z\n"],
 )  # fmt: skip
 def test_what_is_no_moment_in_utc_is_refused(text: str) -> None:
-    """It would not sort by time."""
+    """A moment that is not in UTC would not sort by time."""
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic asks for no more
         normalize_stamp(text)
 
 
 @given(st.integers(0, 10**13), st.integers(-50, 50))
 def test_moments_sort_by_all_their_digits(ticks: int, apart: int) -> None:
-    """Also digits that a ``datetime`` does not have."""
+    """Moments also sort by digits that a ``datetime`` does not have."""
     other = max(0, ticks + apart)
     order = (normalize_stamp(written(ticks)) > normalize_stamp(written(other))) - (
         normalize_stamp(written(ticks)) < normalize_stamp(written(other))
@@ -104,7 +104,7 @@ def test_moments_sort_by_all_their_digits(ticks: int, apart: int) -> None:
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_our_own_moments_are_stamps(moment: datetime) -> None:
-    """They can be converted back to the second."""
+    """Our own moments can be converted back to the second."""
     assert moment_of(stamp_of(moment)) == moment.replace(microsecond=0)
 
 
@@ -142,20 +142,20 @@ def test_recorded_page_is_read(recordings: Path) -> None:
 )
 @pytest.mark.parametrize("model", [CatalogIndex, CatalogPage])
 def test_what_is_no_catalog_is_malformed(model: Any, document: bytes) -> None:
-    """It never means a catalog without pages, or a page without items."""
+    """A document that is not a catalog never counts as a catalog without pages or items."""
     with pytest.raises(MalformedMetadata):
         parse(model, document, URL)
 
 
 def test_a_package_is_named_once_per_page() -> None:
-    """It has its newest spelling; a deletion alone names no package."""
+    """A page's package has its newest spelling; a deletion alone names no package."""
     found = items(("Demo.core", "2.0", 5), ("demo.Core", "1.0", 3), ("Other", "1.0", 4),
                   ("Gone", "1.0", 6, DELETE))  # fmt: skip
     assert names_of(found) == ("Demo.core", "Other")
 
 
 def test_a_package_changes_once_per_page() -> None:
-    """It has its newest version, in the order of the last items."""
+    """A page's package has its newest version, in the order of the last items."""
     found = items(("Demo", "2.0", 5), ("demo", "1.0", 3), ("Other", "1.0", 4))
     assert changes_of(found) == (
         Change("Other", expected=f"1.0 {normalize_stamp(written(4))}"),
@@ -305,6 +305,6 @@ def test_an_older_index_is_stale() -> None:
              '{"seq": 4}'],
 )  # fmt: skip
 def test_a_foreign_cursor_has_expired(text: str) -> None:
-    """It does not belong to this graph."""
+    """A foreign cursor does not belong to this graph."""
     with pytest.raises(CursorExpired):
         FeedCursor.read(text)

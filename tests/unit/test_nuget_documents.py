@@ -180,7 +180,7 @@ def group(framework: str | None = None, **ranges: str | None) -> dict[str, Any]:
     ],
 )
 def test_which_dependencies_are_taken(groups: Any, found: Any) -> None:
-    """Those of all groups, one per package."""
+    """Dependencies of all groups are taken, one per package."""
     assert requirements_of(*groups) == found
 
 
@@ -267,7 +267,7 @@ def test_registration_of_another_package_is_malformed() -> None:
 
 
 def test_page_without_items_is_malformed() -> None:
-    """Only the index may omit the items."""
+    """Only the index may omit the items of a page."""
     with pytest.raises(MalformedMetadata, match="items"):
         parse(PageDocument, b'{"@id": "p", "count": 64}', REF, URL)
 
@@ -383,7 +383,7 @@ def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> No
 
 @pytest.mark.recordings
 def test_recorded_answer_for_an_unknown_package(recordings: Path) -> None:
-    """It is XML with a byte order mark, and no registration."""
+    """The response is XML with a byte order mark, and no registration."""
     (path,) = (recordings / "_decoded").glob("*NuGet_GetVersions_NotFound/*")
     body = path.read_bytes()
     assert b"BlobNotFound" in body

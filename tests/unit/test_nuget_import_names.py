@@ -68,7 +68,7 @@ def test_written_assemblies(
 
 
 def test_a_facade() -> None:
-    """It has no types of its own, only forwarders."""
+    """A facade has no types of its own, only forwarders."""
     forwarders = [(FORWARDER, "System.Text", "Rune"), (FORWARDER, "", "Nested")]
     assert public_namespaces(assembly((), forwarders)) == {"System.Text"}
 
@@ -224,7 +224,7 @@ async def test_packages(members: dict[str, bytes], expected: set[str]) -> None:
 
 
 async def test_what_else_a_package_has_is_not_read() -> None:
-    """Neither assemblies for other frameworks nor native libraries."""
+    """Neither assemblies for other frameworks nor native libraries are read."""
     other = {f"runtimes/{n}/native/x.so": bytes(n for _ in range(90_000)) for n in range(9)}
     members = {"lib/net8.0/Demo.dll": library("Demo"), **other}
     source = Counted(zipped(members, method=0))
@@ -253,7 +253,7 @@ async def test_hostile_packages(build: Callable[[], bytes]) -> None:
 
 
 async def test_a_package_inside_a_package() -> None:
-    """It is not opened."""
+    """A package inside a package is not opened."""
     inner = zipped({"lib/net8.0/Demo.dll": library("Demo")})
     assert await namespaces_of_package(BytesSource(zipped({"inner.nupkg": inner}))) == set()
 

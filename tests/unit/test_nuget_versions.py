@@ -126,7 +126,7 @@ def test_equal_versions_are_ties(one: str, other: str) -> None:
     ["", " ", "abc", "1.0.0.0.0", "1.0.0-", "1.0.0-beta.01", "1..0", "1.0.0-é", "-1", "1" * 5000],
 )
 def test_what_is_no_version_has_no_place(text: str) -> None:
-    """It comes first in the graph's order, because the readers cannot parse it."""
+    """An invalid version comes first in the graph's order. The readers cannot parse it."""
     assert NuGet.sort_key(text) is None
     assert not NuGet.is_prerelease(text)
 
@@ -156,7 +156,7 @@ def test_normalising_keeps_the_place(text: str) -> None:
 
 @given(st.text(max_size=20) | st.text("0123.abAB-+v ", max_size=20))
 def test_any_text_is_read_as_the_readers_read_it(text: str) -> None:
-    """It is valid for both or for neither."""
+    """A text is a valid version for this program and for the graph's readers, or for neither."""
     try:
         readable = version(text).value is not None
     except Exception:  # noqa: BLE001 - univers raises what it likes

@@ -53,7 +53,7 @@ async def test_a_wheel(members: dict[str, bytes]) -> None:
     ],
 )
 async def test_a_wheel_without_metadata_of_its_own(data: bytes) -> None:
-    """None or several: it is unclear which one counts."""
+    """A wheel has no metadata file, or several: it is unclear which one counts."""
     with pytest.raises(MalformedArchive):
         await wheel_metadata(BytesSource(data), "demo")
 
@@ -104,7 +104,7 @@ REQUIRES = b"six>=1\n"
 async def test_a_source_distribution(
     packed: type, members: dict[str, bytes], found: tuple[bytes | None, bytes | None]
 ) -> None:
-    """Its metadata files are found, in any order, in both formats."""
+    """A source distribution's metadata files are found, in any order, in both formats."""
     name = "demo-1.0.tar.gz" if packed is tarred else "demo-1.0.ZIP"
     files = await source(packed(members), name)
     assert (files.pkg_info, files.requires) == found
@@ -121,7 +121,10 @@ async def test_reading_ends_with_what_is_enough() -> None:
 
 
 async def test_what_was_found_before_the_damage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts; without any, the damage or the limit is the reason."""
+    """What was found before the damage counts.
+
+    If nothing was found, the damage or the limit is the reason.
+    """
     members = {"demo-1.0/PKG-INFO": PKG_INFO, "demo-1.0/data": bytes(3_000_000)}
     assert (await source(tarred(members)[:2000])).pkg_info == PKG_INFO
     monkeypatch.setattr(archive_metadata, "MAX_UNPACKED", 2_000_000)
@@ -151,7 +154,7 @@ async def test_what_was_found_before_the_damage(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_pkg_info(text: str, lines: tuple[str, ...] | None) -> None:
-    """Its requirements are final since version 2.2, unless they are dynamic."""
+    """The requirements of ``PKG-INFO`` are final since version 2.2, unless they are dynamic."""
     assert parse_source_metadata(text.encode(), "").requires_dist == lines
 
 
@@ -178,7 +181,7 @@ win-inet-pton
 
 
 def test_requires_txt() -> None:
-    """Its sections are extras, markers, or both."""
+    """The sections of ``requires.txt`` are extras, markers, or both."""
     lines = requires_lines(REQUIRES_TXT)
     assert lines == [
         "six>=1.5",

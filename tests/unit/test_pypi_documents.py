@@ -153,7 +153,7 @@ def test_versions_without_a_list() -> None:
     ],
 )
 def test_project_status(status: dict[str, Any], advice: str | None, withheld: bool) -> None:  # noqa: FBT001
-    """Only quarantine takes a project away; what else speaks against it is kept."""
+    """Only quarantine takes a project away; other notes about its status are kept."""
     found = parse(page(**{"versions": [], "project-status": status}))
     assert found == ProjectPage((), withheld, advice=advice)
 
@@ -180,7 +180,7 @@ def test_project_status(status: dict[str, Any], advice: str | None, withheld: bo
     ],
 )
 def test_supported_pythons(files: dict[str, Any], supported: str | None) -> None:
-    """They are those of one file of the version, as the index has them."""
+    """The supported Pythons are those of one file of the version, as the index has them."""
     entries = [file(name, **{"requires-python": text}) for name, text in files.items()]
     (release,) = parse(page(*entries, versions=["1"])).releases
     assert release.requires_python == supported

@@ -64,7 +64,7 @@ def test_what_stands_before_the_headers_is_read_over(before: bytes) -> None:
 
 
 def test_a_metadata_file_with_a_byte_that_is_not_text() -> None:
-    """Only its own line is affected."""
+    """A byte that is not text affects only its own line."""
     found = parse_metadata_file(b"Name: demo\nRequires-Dist: a\nRequires-Dist: b\xff\n", URL)
     assert found.requires_dist == ("a", "b\ufffd")
 
@@ -195,7 +195,7 @@ def test_several_licences() -> None:
 
 
 def test_one_bad_requirement_costs_itself() -> None:
-    """It is reported like an unreadable line."""
+    """A bad requirement is reported like an unreadable line."""
     document = b'{"info": {"name": "demo", "requires_dist": ["six", 1], "home_page": 5}}'
     _, found = parse_json_document(document, URL)
     assert found.requires_dist

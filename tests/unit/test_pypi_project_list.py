@@ -113,7 +113,7 @@ WRONG: dict[str, Any] = {
 
 @pytest.mark.parametrize("document", WRONG.values(), ids=WRONG)
 async def test_what_is_no_list(document: Any) -> None:
-    """It is rejected, with the address in the error."""
+    """A document that is not a project list is rejected, with the address in the error."""
     with pytest.raises(MalformedMetadata) as caught:
         await read(document)
     assert caught.value.url == URL

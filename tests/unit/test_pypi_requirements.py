@@ -213,7 +213,7 @@ def test_specifiers_from_before_pep_440(line: str, taken: bool) -> None:  # noqa
     ],
 )
 def test_declarations(lines: list[str], declarations: list[dict[str, Any]] | None) -> None:
-    """They exist if package and constraints lose information; each is complete."""
+    """Declarations exist if package and constraints lose information; each is complete."""
     (requirement,) = requirements_of(lines).installed
     found = None if requirement.declared is None else json.loads(requirement.declared)
     assert found == declarations
@@ -257,7 +257,7 @@ def test_declarations_of_unreadable_lines() -> None:
     ],
 )
 def test_requirements_of_extras(lines: list[str], table: dict[str, list[str]] | None) -> None:
-    """They are the lines that apply with the extra only, as the registry has them."""
+    """An extra's requirements are the lines that apply with it only, as the registry has them."""
     found = requirements_of(lines)
     assert (None if found.extras is None else json.loads(found.extras)) == table
     assert found.complete
@@ -305,7 +305,7 @@ def test_no_lines() -> None:
 
 
 def test_the_reference_environment() -> None:
-    """It is the newest supported CPython on Linux; all combinations exist."""
+    """The reference is the newest supported CPython on Linux; all combinations exist."""
     reference = ENVIRONMENTS[REFERENCE]
     assert (reference["sys_platform"], reference["python_version"]) == ("linux", CPYTHONS[-1])
     pairs = {(e["sys_platform"], e["python_version"]) for e in ENVIRONMENTS}

@@ -104,7 +104,7 @@ def test_bound(found: int, examined: int, of: int, expected: float) -> None:
 
 @given(found=st.integers(0, 30), more=st.integers(1, 300))
 def test_bounds_are_above_what_was_found(found: int, more: int) -> None:
-    """They exceed the share in the sample, and decrease with the size of the sample."""
+    """Bounds exceed the share in the sample, and decrease with the size of the sample."""
     bound = upper_bound(found, found + more, of=10**6)
     assert found / (found + more) < bound <= 1.0
     assert upper_bound(found, 2 * (found + more), of=10**6) < bound + 1e-6

@@ -104,7 +104,7 @@ def test_an_operators_pause_may_last(waited: float) -> None:
 @pytest.mark.parametrize("waited", [0, MAX_WAITING, 30 * MAX_WAITING])
 @pytest.mark.parametrize("error", [RegistryUnreachable, AwaitsTurn])
 def test_an_outage_may_last(error: type[RateLimited], waited: float) -> None:
-    """So may the wait for our own rate; neither uses up an attempt, or the day."""
+    """Neither an outage nor the wait for our own rate uses up an attempt, or the day."""
     decision = decide(error("x", retry_after=30), attempts=4, max_attempts=5, waited=waited)
     assert decision == Again(30, counted=False, restart_deadline=True)
 

@@ -58,7 +58,7 @@ def test_engines(facts: str, engines: Any) -> None:
 
 
 def test_a_pure_ruby_build_alone_needs_no_table() -> None:
-    """Neither do builds that require and need the same."""
+    """Neither a pure Ruby build alone needs a table, nor do builds with equal requirements."""
     assert read("1 a:>= 1|ruby:>= 2").builds is None
     assert read("1-java a:>= 1|ruby:>= 2", "1 a:>= 1|ruby:>= 2").builds is None
 
@@ -135,7 +135,7 @@ def test_no_pure_ruby_build() -> None:
     ],
 )
 def test_what_the_constraint_does_not_say(text: str, says_all: bool) -> None:  # noqa: FBT001
-    """Such a requirement is spelled out, as gemspecs write it."""
+    """A requirement that the constraint does not express is spelled out, as gemspecs write it."""
     expected = None if says_all else [{"text": text.replace("&", ", ")}]
     assert declared(read(f"1 a:{text}|checksum:1")) == {"a": expected}
 
@@ -213,7 +213,7 @@ def test_equal_requirements_and_tables_are_one_object() -> None:
     ],
 )
 def test_licences(licenses: Any, facts: Any) -> None:
-    """One is an expression; of several, nobody says whether one may choose."""
+    """One licence is an expression; of several, nobody says whether one may choose."""
     assert license_of(licenses) == facts
 
 

@@ -68,7 +68,7 @@ def test_line_is_read(line: bytes, found: dict[str, str]) -> None:
 
 
 def test_platforms_are_one_version() -> None:
-    """Its requirements are those of the platform ruby, the default of a line.
+    """A version's requirements are those of the platform ruby, the default of a line.
 
     "The first - (minus) character splits the VERSION and PLATFORM. The PLATFORM may contain more
     dashes."
@@ -120,7 +120,7 @@ def test_dates_of_the_index_are_those_of_the_first_build() -> None:
 
 
 def test_unreadable_line_costs_that_line_alone() -> None:
-    """It is skipped with one warning; the others stay."""
+    """An unreadable line is skipped with one warning; the others stay."""
     body = b"---\n1.0 |a:1\n1.0|a:1\n v |\n1_0 |a:1\n\xff\xfe\n-1.0 |\n\r\n2.0 |a:1\r\n"
     with capture_logs() as logs:
         assert list(parse_info(body, REF, URL)) == ["1.0", "2.0"]
@@ -232,7 +232,7 @@ def test_version_without_a_date_has_none(moment: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"name": 1}', b'{"name": "Demo"}'])
 def test_what_is_no_document_of_the_gem_is_malformed(body: bytes) -> None:
-    """Also a document of another gem; names that differ in case are different gems."""
+    """A document of another gem is malformed, too; names that differ in case are different gems."""
     with pytest.raises(MalformedMetadata):
         parse_gem(body, "demo", URL)
 

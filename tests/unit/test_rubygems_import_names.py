@@ -136,7 +136,7 @@ async def test_other_load_paths(paths: list[str], expected: set[str]) -> None:
 
 
 def test_specifications() -> None:
-    """Only the outermost fields are read; tags and aliases mean nothing."""
+    """Only the outermost fields of a specification are read; tags and aliases mean nothing."""
     assert require_paths(specification(["lib", "ext"])) == ("lib", "ext")
     assert require_paths(b"--- {}") == require_paths(b"") == ("lib",)
     assert require_paths(b"require_paths: lib2") == ("lib2",)
@@ -153,7 +153,7 @@ def test_specifications() -> None:
     ids=range(6),
 )
 def test_specifications_that_are_none(text: bytes) -> None:
-    """They raise the typed error, or have no folders."""
+    """Invalid specifications raise the typed error, or have no folders."""
     try:
         assert require_paths(text) == ("lib",)
     except MalformedArchive:
@@ -219,7 +219,7 @@ def test_constants() -> None:
     "text", ["module A\n" * 5_000, "class A < " * 5_000, "#{" * 9_000, "(" * 9999]
 )
 async def test_malicious_sources(text: str) -> None:
-    """They end within the limits; the path is found in any case."""
+    """Malicious sources are read within the limits; the path is found in any case."""
     assert "a" in await read({"lib/a.rb": text, "lib/b.rb": b"\xff\xfe module"})
 
 
@@ -298,7 +298,7 @@ async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_large_sources_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their paths are names nevertheless."""
+    """The paths of large sources are names nevertheless."""
     monkeypatch.setattr(gem_file, "MAX_SOURCE", 100)
     files = {"lib/a.rb": "module A; end" + " " * 100, "lib/b.rb": "module B; end"}
     assert await read(files) == {"a", "b", "B"}

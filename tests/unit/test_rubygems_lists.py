@@ -28,7 +28,10 @@ def told(text: str, offset: int = len(HEAD)) -> list[Change]:
 
 
 def test_a_gems_last_line_counts() -> None:
-    """It has the digest of the file, yanked or not; gems without versions are deleted."""
+    """A gem's last line has the digest of the file, yanked or not.
+
+    Gems without versions are deleted.
+    """
     text = (
         f"{HEAD}rake 0.8.0,0.8.1-java {ONE}\n.cat 1 {ONE}\ngone 1 {ONE}\n"
         f"rake -0.8.0 {TWO}\ngone -1 {NO_VERSIONS}\n"
@@ -49,7 +52,7 @@ def test_lines_that_are_odd_lose_no_gem() -> None:
 
 
 def test_names_are_read() -> None:
-    """One name per line, after the head."""
+    """A list of names has one name per line, after the head."""
     assert list(opened("---\n-\n.cat\nZenTest\n").names()) == ["-", ".cat", "ZenTest"]
     assert list(opened(f"{HEAD}rake\r\n").names()) == ["rake"]
     with pytest.raises(MalformedMetadata, match="empty"):
@@ -120,9 +123,9 @@ def test_lists_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line without end, and lines without end, are errors."""
     text = f"{HEAD}a 1.0 {ONE}\nb 1.0 {ONE}\n"
     monkeypatch.setattr(lists, "MAX_LINES", 2)
-    with pytest.raises(MalformedMetadata, match="longer"):
+    with pytest.raises(MalformedMetadata, match="more than"):
         told(text)
     monkeypatch.undo()
     monkeypatch.setattr(lists, "MAX_LINE_LENGTH", 20)
-    with pytest.raises(MalformedMetadata, match="longer"):
+    with pytest.raises(MalformedMetadata, match="more than"):
         told(text)

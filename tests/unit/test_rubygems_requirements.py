@@ -148,7 +148,7 @@ pools = st.lists(versions, max_size=30)
 
 
 def real(pool: list[str]) -> list[str]:
-    """These versions and POOL, without those lower than any real one."""
+    """The given versions and POOL, without those lower than any real one."""
     lowest = parse_version(LOWEST)
     parsed = ((text, parse_version(text)) for text in {*pool, *POOL})
     return [text for text, version in parsed if lowest and version and version >= lowest]

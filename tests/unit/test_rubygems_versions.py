@@ -86,7 +86,7 @@ def test_equal_versions_are_ties(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "1..2", "1.", ".1", "1_0", "x.1", "1" * 5000, "1.é"])
 def test_what_is_no_version_has_no_place(text: str) -> None:
-    """It comes first in the graph's order, because the readers cannot parse it."""
+    """An invalid version comes first in the graph's order. The readers cannot parse it."""
     assert RubyGems.sort_key(text) is None
     assert not RubyGems.is_prerelease(text)
 
@@ -119,7 +119,10 @@ def test_order_is_total(one: str, two: str, three: str) -> None:
 
 @given(st.text(max_size=20) | st.text("0123.abAB-v ", max_size=20))
 def test_any_text_is_read_as_the_readers_read_it(text: str) -> None:
-    """It is valid for both or for neither, except the empty text, which is 0 for them."""
+    """A text is a valid version for this program and for the graph's readers, or for neither.
+
+    The exception is the empty text, which is 0 for the graph's readers.
+    """
     try:
         readable = bool(text.strip("vV \t\n")) and bool(version(text))
     except (InvalidVersion, ValueError):

@@ -114,7 +114,7 @@ def test_pace_and_estimate() -> None:
 
 
 def test_the_report_has_errors_and_notes_only_where_there_are_some() -> None:
-    """It is the result of a task, so it has plain values."""
+    """A report is the result of a task, so it has plain values."""
     assert "error" not in run({}).report()
     failed = run({}, state="failed", error="MalformedMetadata: ?").report()
     assert failed["error"] == "MalformedMetadata: ?"

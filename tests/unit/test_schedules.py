@@ -120,7 +120,10 @@ def test_times_of_a_day() -> None:
 
 
 def test_periods() -> None:
-    """One period after the last time; now if that is over or there is none."""
+    """A schedule is due one period after the last time.
+
+    It is due now if that is over or there is none.
+    """
     now = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
     assert Every(60).following(now, now - timedelta(seconds=20)) == now + timedelta(seconds=40)
     assert Every(60).following(now, now - timedelta(hours=2)) == now

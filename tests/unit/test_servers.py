@@ -91,7 +91,10 @@ def test_configured_servers_win(running_stack: Path) -> None:
 
 
 def test_a_data_directory_out_of_reach(tmp_path: Path) -> None:
-    """It is not read if all servers are configured; otherwise the error names the setting."""
+    """The data directory is not read if all servers are configured.
+
+    Otherwise the error names the setting.
+    """
     out_of_reach = tmp_path / "file" / "data"
     (tmp_path / "file").touch()
     configured = {

@@ -139,7 +139,10 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_env_of_the_reference_implementation_loads_unchanged(tmp_path: Path) -> None:
-    """Its names keep their meaning; unknown ones are ignored."""
+    """Names in the reference implementation's ``.env`` keep their meaning.
+
+    Unknown ones are ignored.
+    """
     env = tmp_path / ".env"
     env.write_text(REFERENCE_ENV)
     settings = load_settings(env)
@@ -229,7 +232,7 @@ def test_values_at_the_limit_are_fine(
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line each, so that operators can fix all of them together."""
+    """Each problem has one line, so that operators can fix all of them together."""
     text = refusal(monkeypatch, {"REDIS_PORT": "x", "LOG_LEVEL": "LOUD", "TIMEZONE": "Mars"})
     assert [line.partition("=")[0] for line in text.splitlines()] == [
         "REDIS_PORT",
@@ -275,7 +278,7 @@ def test_registry_address_must_be_one(value: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("value", ["https://ci:hunter2@mirror", "https://ci:hunter2/@mirror"])
 def test_registry_address_has_no_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be shown with the host's name; the error does not show it."""
+    """A password in the address would be shown with the host's name. The error does not show it."""
     ecosystem, cls = next(iter(ecosystems().items()))
     name = setting_names(ecosystem, cls.identity.endpoints[0])[0]
     monkeypatch.setenv(name, value)

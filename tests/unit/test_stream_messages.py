@@ -198,19 +198,19 @@ def test_garbage_is_refused_with_its_reason(fields: dict[str, Any], reason: str)
     ],
 )
 def test_what_is_no_message_is_refused(data: str | bytes, reason: str) -> None:
-    """Also what would take the reader down."""
+    """Texts that are no messages are refused, also those that would take the reader down."""
     assert str(refusal(data)).startswith(reason)
 
 
 def test_an_entry_without_data_is_refused() -> None:
-    """It says which field is missing."""
+    """The refusal of an entry without data names the missing field."""
     with pytest.raises(InvalidMessage, match="the entry has no field 'data'"):
         decode(STREAM, ENTRY, None)
 
 
 @pytest.mark.parametrize("label", ["GoPackage", "pypi", "", "x" * 500])
 def test_an_unknown_type_is_refused(label: str) -> None:
-    """It is counted on its own, and the text names the supported ones."""
+    """An unknown type is counted on its own, and the text names the supported ones."""
     error = refusal(message(node_type=label))
     assert str(error).startswith(f"Unsupported node_type: '{label[:100]}")
     assert "PyPIPackage" in str(error)

@@ -29,7 +29,7 @@ def packed(
 
 
 def unpacked(file: Any, most: int = MEGABYTE) -> dict[str, bytes]:
-    """Its contents."""
+    """The contents of the archive's entries, by name."""
     archive = ZipEntries(file, "x.zip")
     return {entry.name: archive.read(entry, most) for entry in archive}
 
@@ -83,7 +83,7 @@ def test_damage_is_noticed(data: st.DataObject) -> None:
 
 
 def test_a_truncated_archive_is_refused_at_once() -> None:
-    """Its directory is at the end, so nothing of an incomplete download is read."""
+    """An archive's directory is at its end, so nothing of an incomplete download is read."""
     with pytest.raises(RegistryUnavailable, match="truncated"):
         ZipEntries(io.BytesIO(packed({"a": b"a" * 1000}).getvalue()[:-30]), "x.zip")
 
@@ -106,7 +106,7 @@ def test_many_entries_are_announced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_archives_with_more_than_65535_entries() -> None:
-    """They have ZIP64 fields."""
+    """Archives with more than 65,535 entries have ZIP64 fields."""
     file = packed(dict.fromkeys((f"{n}.json" for n in range(70_000)), b"{}"), zipfile.ZIP_STORED)
     archive = ZipEntries(file, "x.zip")
     assert archive.count == 70_000

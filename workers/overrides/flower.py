@@ -23,7 +23,7 @@ def apply_settings(options: Any, arguments: Sequence[str], settings: Settings) -
         settings: this program's.
 
     Raises:
-        ConfigurationError: there is no password, and an option names an address that other machines
+        ConfigurationError: no password is set, and an option names an address that other machines
             reach.
     """
     if not any(argument.lstrip("-").startswith("port=") for argument in arguments):

@@ -119,7 +119,7 @@ class Runtime:
         ``is_run``: a run may take days and can stop at any point, so it gets no grace period.
 
         Raises:
-            Stopping: it was cancelled because the process stops, or was not started.
+            Stopping: the coroutine was cancelled because the process stops, or was not started.
         """
         if self._stopping:
             coroutine.close()
@@ -164,7 +164,7 @@ class Runtime:
         """Store a message that cannot be carried out as a dead letter.
 
         Raises:
-            RedisError: it cannot be stored now.
+            RedisError: the dead letter cannot be stored now.
             Stopping: the process stops.
         """
         self.run(self.resources.state.dead_letters.add(letter, error, now=now()))
@@ -173,7 +173,7 @@ class Runtime:
         """Store a message that is to enter its queue in so many seconds.
 
         Raises:
-            RedisError: it cannot be stored now.
+            RedisError: the message cannot be stored now.
             Stopping: the process stops.
         """
         self.run(self.resources.state.queues.delay_text(task_id, queue, envelope, seconds))

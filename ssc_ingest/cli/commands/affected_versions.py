@@ -37,7 +37,8 @@ def affected(
     dependents: Annotated[
         bool,
         typer.Option(
-            "--dependents", help="Also show versions of other packages that may pull one."
+            "--dependents",
+            help="Also show versions of other packages that may install an affected version.",
         ),
     ] = False,
     depth: Annotated[
@@ -52,7 +53,7 @@ def affected(
     ] = False,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show the versions that an advisory affects, and other versions that may pull them.
+    """Show the versions that an advisory affects, and other versions that may install them.
 
     A version is on the first level where one of its constraints accepts a version of the level
     before. Optional requirements count only with --optional. Numbers in brackets are serial

@@ -40,7 +40,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries to show.")] = 50,
     as_json: output.JSONOption = False,
 ) -> None:
-    """List the size of each kind of entry, or the entries that match a pattern.
+    """List the number, total size and age of each kind of entry, or the matching entries.
 
     [cyan]ssc-ingest cache list[/cyan]
 

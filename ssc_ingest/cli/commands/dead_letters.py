@@ -149,8 +149,8 @@ def replay(
 
     [cyan]ssc-ingest dead-letters replay --job 3f2a91c07b5e --dry-run[/cyan]
 
-    An entry of another program returns to its stream. A task that fails again becomes one dead
-    letter, which also shows the earlier failures.
+    If a dead letter came from another program's stream, its entry returns to that stream. A task
+    that fails again becomes one dead letter, which also shows the earlier failures.
 
     The exit code is 1 if one of the ids cannot be replayed.
     """

@@ -52,8 +52,8 @@ def show(
 ) -> None:
     """Show the import names of a package or version; read them if they are not known.
 
-    The names of the latest version are the package's. Those of another version are stored on that
-    version. It works without workers.
+    The names of the latest version are stored on the package, the names of any other version on
+    that version. It works without workers.
 
     [cyan]ssc-ingest import-names show pkg:pypi/pyyaml[/cyan]
 
@@ -81,7 +81,12 @@ def backfill(
         bool, typer.Option("--missing-only", help="Only packages whose names are a guess.")
     ] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="All packages, also those with current names.")
+        bool,
+        typer.Option(
+            "--refresh",
+            help="Read all packages, including those whose names were read from their latest "
+            "version.",
+        ),
     ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Show the progress, then the summary.")

@@ -164,7 +164,7 @@ async def known(state: "State", run_id: str) -> "Run":
     """Find a run by its id.
 
     Raises:
-        Failed: there is no such run.
+        Failed: no run has this id.
     """
     run = await state.runs.get(run_id)
     if run is None:

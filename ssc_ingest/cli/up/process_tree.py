@@ -157,7 +157,7 @@ class Up:
         """Wait for a signal; restart what ends.
 
         Raises:
-            ServerFailed: one of the processes cannot be restarted.
+            ServerFailed: a process cannot be restarted.
         """
         while True:
             self.check()
@@ -167,7 +167,7 @@ class Up:
         """Check the processes, and restart those that have ended.
 
         Raises:
-            ServerFailed: one of them cannot be restarted.
+            ServerFailed: a process cannot be restarted.
         """
         failure = self._stack.failed() or (self._fleet and self._fleet.failed())
         if failure:

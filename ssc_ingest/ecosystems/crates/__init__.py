@@ -147,7 +147,9 @@ class Crates(Ecosystem):
             raise PackageNotFound(ref.purl, url=url) from error
         if response.not_modified:
             if expected is not None and expected not in request.known:
-                raise StaleAnswer(f"unchanged, but {expected} was announced", url=url)
+                raise StaleAnswer(
+                    f"the index file is unchanged, but version {expected} was announced", url=url
+                )
             return NotModified(fetched_at)
         body = response.body
         releases, versions = await off_loop(len(body), self._read, ref, body, response.url)

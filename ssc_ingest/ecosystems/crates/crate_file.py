@@ -39,7 +39,7 @@ def read_links(crate: bytes, name: str, version: str) -> tuple[str | None, str |
     """``repository`` and ``homepage`` of the crate's manifest.
 
     Raises:
-        MalformedMetadata: it is not a crate file, has no manifest, or exceeds a limit.
+        MalformedMetadata: the content is not a crate file, has no manifest, or exceeds a limit.
     """
     try:
         text = _read_member(crate, f"{name}-{version}/Cargo.toml").decode()

@@ -33,8 +33,8 @@ def parse_feed(body: bytes, url: str) -> tuple[Published, ...]:
     """The versions in the feed, oldest first; at least one.
 
     Raises:
-        MalformedMetadata: it is not such a feed. An unreadable item is an error too: skipping it
-            would hide a gap in the feed.
+        MalformedMetadata: the body is not a feed of versions. An unreadable item is an error too:
+            skipping it would hide a gap in the feed.
     """
     root = parse_xml(body, "rss", url)
     found = sorted(_read(item, url) for item in root.iterfind("channel/item"))

@@ -87,8 +87,8 @@ async def names_of_crate(crate: bytes, name: str, version: str) -> frozenset[str
         version: its version.
 
     Raises:
-        MalformedArchive: it is not such a file, or has no usable manifest.
-        ArchiveTooLarge: it exceeds a limit of size or members.
+        MalformedArchive: the content is not a crate file, or has no usable manifest.
+        ArchiveTooLarge: the crate file exceeds a limit of size or members.
     """
     manifest, sources = await _read(crate, f"{name}-{version}/")
     if manifest is None:

@@ -86,7 +86,8 @@ def parse_index(body: bytes, ref: PackageRef, url: str) -> dict[str, Release]:
     """The crate's versions, by version. Equal requirements, and equal tables, are one object.
 
     Raises:
-        MalformedMetadata: it has no readable line of this crate in a known format, or is truncated.
+        MalformedMetadata: the index file has no readable line of this crate in a known format, or
+            is truncated.
     """
     releases: dict[str, Release] = {}
     tables: dict[str, str] = {}

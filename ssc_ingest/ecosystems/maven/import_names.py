@@ -95,8 +95,8 @@ async def packages_of_jar(jar: ByteSource) -> frozenset[str]:
     """The packages of a jar, a war, or a Kotlin library.
 
     Raises:
-        MalformedArchive: it is not a zip archive, or is inconsistent.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the file is not a zip archive, or is inconsistent.
+        ArchiveTooLarge: the file exceeds a limit.
         IngestError: the errors of the source.
     """
     found: set[str] = set()
@@ -117,8 +117,8 @@ async def packages_of_aar(aar: ByteSource) -> frozenset[str]:
     https://developer.android.com/studio/projects/android-library#aar-contents
 
     Raises:
-        MalformedArchive: it or a jar inside is not a zip archive, or is inconsistent.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the library or a jar in it is not a zip archive, or is inconsistent.
+        ArchiveTooLarge: the library exceeds a limit.
         IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(aar, wanted=_is_inner_jar)

@@ -34,7 +34,7 @@ def parse_metadata(body: bytes, name: str, url: str) -> VersionList:
     """The versions of the package ``group:artifact``.
 
     Raises:
-        MalformedMetadata: it is not such a document, or belongs to another package.
+        MalformedMetadata: the body is not a list of versions, or belongs to another package.
     """
     root = parse_xml(body, "metadata", url)
     named = f"{text(root, 'groupId')}:{text(root, 'artifactId')}"

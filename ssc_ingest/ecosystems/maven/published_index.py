@@ -85,7 +85,7 @@ class PublishedIndex:
         """Read one chunk into ``lines``; raises the errors of :meth:`read_whole`, and one more.
 
         Raises:
-            ResourceNotFound: there is no such chunk.
+            ResourceNotFound: the index has no chunk of this number.
         """
         return await self._read(self.url(f".{number}.gz"), records, lines)
 

@@ -166,8 +166,9 @@ class Feed:
         """Check that a response is not older than ``place``.
 
         Raises:
-            StaleAnswer: it is a little older.
-            CursorExpired: it is so much older that the registry must have restarted its numbers.
+            StaleAnswer: the response is a little older.
+            CursorExpired: the response is so much older that the registry must have restarted its
+                numbers.
         """
         behind = place - reached
         if behind > CACHE_LAG:

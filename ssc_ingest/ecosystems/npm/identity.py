@@ -35,7 +35,8 @@ IDENTITY = Identity(
             key="replicate",
             url="https://replicate.npmjs.com",
             rate=5,
-            about="the database behind the registry, for the end of its feed (`update_seq`)",
+            about="the database behind the registry, which reports the last sequence number of "
+            "the feed (`update_seq`)",
         ),
         Endpoint(
             key="changes",

@@ -112,8 +112,8 @@ def parse_packument(body: bytes, name: str, url: str) -> Packument:
     """Read the document of the package of that name.
 
     Raises:
-        MalformedMetadata: it is not such a document, belongs to another package, or none of its
-            versions is readable.
+        MalformedMetadata: the body is not a packument, belongs to another package, or has no
+            readable version.
     """
     packument = read_json(Packument, body, url, f"packument of {name}")
     if packument.entries and not packument.versions:
@@ -127,6 +127,6 @@ def parse_manifest(body: bytes, name: str, url: str) -> Manifest:
     """Read the document of one version of the package of that name.
 
     Raises:
-        MalformedMetadata: it is no JSON object.
+        MalformedMetadata: the body is not a JSON object.
     """
     return read_json(Manifest, body, url, f"manifest of {name}")

@@ -112,8 +112,8 @@ def public_namespaces(content: bytes) -> frozenset[str]:
     Types without a namespace and nested types do not count.
 
     Raises:
-        MalformedArchive: it is not a PE file, or its metadata is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the content is not a PE file, or its metadata is damaged.
+        ArchiveTooLarge: the content exceeds a limit.
     """
     try:
         metadata = _metadata(memoryview(content))

@@ -55,7 +55,7 @@ def normalize_stamp(text: str) -> str:
     zeros.
 
     Raises:
-        ValueError: it is not a time in UTC.
+        ValueError: the text is not a time in UTC.
     """
     match = _WRITTEN.fullmatch(text)
     if match is None:
@@ -68,7 +68,7 @@ def check_stamp(text: str) -> str:
     """The text itself, if it is a normalised stamp.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the text is not a normalised stamp.
     """
     if not _NORMAL.fullmatch(text):
         raise ValueError(f"{text[:50]!r} is not a normalised time")
@@ -137,8 +137,8 @@ def parse(model: type[Document], body: bytes, url: str) -> Document:
     """The catalog's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: it is not such a document, or none of its entries is readable.
-        RegistryUnavailable: it has fewer entries than announced.
+        MalformedMetadata: the body is not a document of the catalog, or has no readable entry.
+        RegistryUnavailable: the document has fewer entries than announced.
     """
     document = read_json(model, body, url, "catalog")
     if len(document.entries) < document.count:

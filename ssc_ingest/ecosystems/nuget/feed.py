@@ -104,7 +104,7 @@ def plan_pass(cursor: FeedCursor, body: bytes, etag: str | None, url: str) -> Pa
 
     Raises:
         StaleAnswer: the index is older than the cursor.
-        CursorExpired: it is so much older that no cache can be the reason.
+        CursorExpired: the index is so much older that no cache can be the reason.
         MalformedMetadata, RegistryUnavailable: see :func:`.catalog.parse`.
     """
     index = parse(CatalogIndex, body, url)

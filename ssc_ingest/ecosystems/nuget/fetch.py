@@ -117,7 +117,8 @@ class RegistrationReader:
         """Check that a document has the announced version.
 
         Raises:
-            StaleAnswer: it does not, and it was not ``written`` long after the announcement.
+            StaleAnswer: the document lacks the version, and was not ``written`` long after the
+                announcement.
         """
         if announced is None or announced.is_among(versions):
             return
@@ -125,7 +126,9 @@ class RegistrationReader:
             since = moment_of(written) - moment_of(announced.stamp)
             if since > MAX_LAG:
                 return
-        raise StaleAnswer(f"version {announced.version} is not there yet", url=url)
+        raise StaleAnswer(
+            f"the registration does not list version {announced.version} yet", url=url
+        )
 
     async def _leaves(self, ref: PackageRef, index: Index, url: str) -> list[Leaf | Unreadable]:
         """The versions of all pages, inside the index or outside."""

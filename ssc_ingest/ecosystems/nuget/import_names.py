@@ -80,8 +80,8 @@ async def namespaces_of_package(package: ByteSource) -> frozenset[str]:
     """The namespaces of a ``.nupkg``; empty if it has no assemblies for the compiler.
 
     Raises:
-        MalformedArchive: it or an assembly is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the package or an assembly is damaged.
+        ArchiveTooLarge: the package exceeds a limit.
         IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(package, wanted=lambda path: _folder(path) is not None)

@@ -13,7 +13,7 @@ def read_repository(body: bytes, url: str) -> str | None:
     """The ``url`` of the manifest's ``<repository>``.
 
     Raises:
-        MalformedMetadata: it is not such an XML document, or has a document type declaration.
+        MalformedMetadata: the body is not a manifest, or has a document type declaration.
     """
     root = parse_xml(body.removeprefix(codecs.BOM_UTF8), "package", url)
     repository = root.find("{*}metadata/{*}repository")

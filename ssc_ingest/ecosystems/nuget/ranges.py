@@ -53,7 +53,10 @@ def to_constraints(*ranges: str) -> str:
 
 
 def is_said_by(constraints: str, text: str) -> bool:
-    """Whether a constraint says all that a range says: not if it is wider, or the range floats."""
+    """Whether a constraint is equal to a range.
+
+    False if the constraint is wider, or if the range is floating (``*``).
+    """
     interval = parse_range(text)
     said = parse_range("" if constraints == ANY_VERSION else constraints)
     return interval is not None and interval == said and "*" not in text

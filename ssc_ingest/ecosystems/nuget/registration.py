@@ -179,7 +179,7 @@ def parse(model: type[Document], body: bytes, ref: PackageRef, url: str) -> Docu
     """The package's index, or one of its pages.
 
     Raises:
-        MalformedMetadata: it is not such a document.
+        MalformedMetadata: the body is not a document of the registration.
     """
     return read_json(model, body, url, f"registration of {ref.name}")
 
@@ -190,7 +190,7 @@ def releases(
     """The versions by their normalised names; the first of two spellings of one release.
 
     Raises:
-        MalformedMetadata: none of them is readable and of this package.
+        MalformedMetadata: no leaf is readable and of this package.
     """
     found: dict[VersionName, CatalogEntry] = {}
     seen: set[str] = set()

@@ -56,14 +56,14 @@ async def wheel_metadata(wheel: ByteSource, project: str) -> bytes:
     """Read ``METADATA`` of a wheel of the project (normalized name).
 
     Raises:
-        MalformedArchive: there is none or several, or the wheel is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the wheel has no ``METADATA``, or several, or is damaged.
+        ArchiveTooLarge: the wheel exceeds a limit.
         IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(wheel, wanted=_is_wheel_metadata)
     if member := find_wheel_metadata(archive, project):
         return await archive.read(member, MAX_METADATA)
-    raise MalformedArchive("no file of metadata, or several")
+    raise MalformedArchive("the wheel has no METADATA file, or several")
 
 
 def find_wheel_metadata(wheel: ZipArchive, project: str) -> Member | None:
@@ -98,8 +98,8 @@ async def source_metadata(
     true.
 
     Raises:
-        MalformedArchive: it is damaged, and nothing was found before.
-        ArchiveTooLarge: it exceeds a limit, and nothing was found before.
+        MalformedArchive: the archive is damaged, and nothing was found before.
+        ArchiveTooLarge: the archive exceeds a limit, and nothing was found before.
         IngestError: the errors of the source.
     """
     found = SourceFiles()

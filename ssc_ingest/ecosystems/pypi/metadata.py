@@ -70,7 +70,7 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     """Read the headers of a ``METADATA`` file, without its description.
 
     Raises:
-        MalformedMetadata: it has no name, or too many requirements.
+        MalformedMetadata: the file has no name, or too many requirements.
     """
     raw = headers(body)
     return _metadata(raw, tuple(raw.get("requires_dist", ())), url)
@@ -83,7 +83,7 @@ def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
     its requirements are unknown.
 
     Raises:
-        MalformedMetadata: it has no name, or too many requirements.
+        MalformedMetadata: the file has no name, or too many requirements.
     """
     raw = headers(body)
     version = _METADATA_VERSION.match(raw.get("metadata_version", ""))
@@ -149,7 +149,7 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
         The version that the document describes, and its metadata.
 
     Raises:
-        MalformedMetadata: it is not JSON, or does not name a project.
+        MalformedMetadata: the document is not JSON, or does not name a project.
     """
     info = read_json(_JSONDocument, body, url).info
     lines = None

@@ -106,8 +106,8 @@ async def open_project_list(file: IO[bytes], url: str) -> AsyncIterator[ProjectL
     """Read the document to its end; the list is available inside the block.
 
     Raises:
-        MalformedMetadata: it is not JSON, it is truncated, a field is missing or has the wrong
-            type, or its API version is not 1.x.
+        MalformedMetadata: the document is not JSON or is truncated, a field is missing or has the
+            wrong type, or the API version is not 1.x.
     """
     # The empty name means a private database in an anonymous temporary file. One thread at a
     # time uses it, and none when it is closed: see `in_thread`.

@@ -148,8 +148,8 @@ def parse_project_page(body: bytes, url: str, project: str) -> ProjectPage:
     """Read a project's page.
 
     Raises:
-        MalformedMetadata: it is not JSON, a field is missing or has the wrong type, its API
-            version is not 1.x, or it is the page of another project.
+        MalformedMetadata: the page is not JSON or belongs to another project, a field is missing or
+            has the wrong type, or the API version is not 1.x.
     """
     page = read_json(_Page, body, url)
     if canonicalize_name(page.name) != canonicalize_name(project):

@@ -66,7 +66,7 @@ def parse_releases(body: bytes, url: str) -> list[ReleasedBuild]:
     """All builds of all versions that are not yanked.
 
     Raises:
-        MalformedMetadata: it is not such a document, or no entry is readable.
+        MalformedMetadata: the body is not a list of builds, or has no readable entry.
     """
     entries = read_json(_ReleasedBuilds, body, url, "list of versions").root
     builds = [entry for entry in entries if not isinstance(entry, Unreadable)]
@@ -79,7 +79,7 @@ def parse_gem(body: bytes, name: str, url: str) -> Gem:
     """The gem of that name.
 
     Raises:
-        MalformedMetadata: it is not such a document, or belongs to another gem.
+        MalformedMetadata: the body is not a gem's document, or belongs to another gem.
     """
     gem = read_json(Gem, body, url, f"document of {name}")
     if gem.name != name:

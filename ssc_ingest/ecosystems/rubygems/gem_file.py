@@ -46,8 +46,8 @@ async def read_gem_file(gem: bytes) -> GemFile:
     """Read a gem file.
 
     Raises:
-        MalformedArchive: it is not such a file, or is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the content is not a gem file, or is damaged.
+        ArchiveTooLarge: the gem file exceeds a limit.
     """
     found = GemFile()
     async with aclosing(tar_members(PlainStream(BytesSource(gem)))) as members:

@@ -29,7 +29,7 @@ def require_paths(specification: bytes) -> tuple[str, ...]:
     """The gem's folders on Ruby's load path.
 
     Raises:
-        MalformedArchive: it is not YAML.
+        MalformedArchive: the specification is not YAML.
     """
     return lists_of(specification, ("require_paths",)).get("require_paths") or DEFAULT_PATHS
 
@@ -38,7 +38,7 @@ def lists_of(specification: bytes, keys: Collection[str]) -> dict[str, tuple[str
     """The values of these fields that are texts or lists of texts.
 
     Raises:
-        MalformedArchive: it is not YAML.
+        MalformedArchive: the specification is not YAML.
     """
     # Old specifications have names of authors in other encodings.
     text = _CONTROL.sub(" ", specification.decode(errors="replace"))

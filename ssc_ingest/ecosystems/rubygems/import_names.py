@@ -81,8 +81,8 @@ async def names_of_gem(gem: bytes, name: str, version: str) -> frozenset[str]:
     """The names of a gem file; only its paths if its sources cannot be parsed.
 
     Raises:
-        MalformedArchive: it is not such a file, or is damaged.
-        ArchiveTooLarge: it exceeds a limit of size or members.
+        MalformedArchive: the content is not a gem file, or is damaged.
+        ArchiveTooLarge: the gem file exceeds a limit of size or members.
     """
     content = await read_gem_file(gem)
     specification = content.specification or b""

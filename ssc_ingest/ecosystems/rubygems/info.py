@@ -89,7 +89,7 @@ def check_digest(body: bytes, announced: str, url: str) -> None:
     The announced digest is that of the decompressed file, even if it is sent compressed.
 
     Raises:
-        RegistryUnavailable: they differ.
+        RegistryUnavailable: the digests differ.
     """
     compare_digest(hashlib.sha256(body).digest(), announced, url)
 
@@ -105,7 +105,7 @@ def parse_info(body: bytes, ref: PackageRef, url: str) -> dict[VersionName, Rele
     """The gem's versions by number; none if all were yanked.
 
     Raises:
-        MalformedMetadata: it is not such a file.
+        MalformedMetadata: the body is not a gem's info file.
     """
     lines = [line.rstrip("\r") for line in body.decode(errors="replace").split("\n")]
     try:

@@ -80,7 +80,10 @@ class Line(NamedTuple):
 
 
 class Lists:
-    """A list, or its part from byte ``base``. The methods block."""
+    """A list, or its part from byte ``base``.
+
+    The methods do blocking I/O; call them in a thread.
+    """
 
     def __init__(self, file: IO[bytes], url: str, base: int = 0) -> None:
         self._file = file
@@ -91,7 +94,7 @@ class Lists:
         """The text before the first line; a rebuilt list has another one.
 
         Raises:
-            MalformedMetadata: it is not a list.
+            MalformedMetadata: the file is not a list.
         """
         self._file.seek(0)
         return head_of(self._file.read(MAX_HEAD_LENGTH), self._url)
@@ -156,14 +159,18 @@ class Lists:
             offset += len(line)
             if text := line.rstrip(b"\r\n"):
                 yield text, offset
-        raise MalformedMetadata("the list is longer than expected", url=self._url)
+        raise MalformedMetadata(
+            f"the list has more than {MAX_LINES} lines, or a line of more than "
+            f"{MAX_LINE_LENGTH} bytes",
+            url=self._url,
+        )
 
 
 def head_of(begin: bytes, url: str) -> str:
     """The text before the first line of a list that starts with ``begin``.
 
     Raises:
-        MalformedMetadata: it is not a list.
+        MalformedMetadata: the file is not a list.
     """
     match = re.match(rb"(?:[^\n]*\n)*?---\r?\n", begin)
     if match is None:

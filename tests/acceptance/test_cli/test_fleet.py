@@ -138,7 +138,7 @@ ABSENT = {
 
 @pytest.mark.parametrize("absent", ABSENT)
 async def test_what_is_absent_is_named(graph: None, state: State, run: Run, absent: str) -> None:
-    """Both commands show it as text, as JSON and in the exit code."""
+    """``check`` and ``status`` name what is absent: as text, as JSON and in the exit code."""
     await whole_fleet(state)
     match absent:
         case "workers":

@@ -10,7 +10,10 @@ from tests.acceptance.test_cli.running import Run, tables_fit
 
 
 def test_show_a_package(graph: None, run: Run) -> None:
-    """It shows facts, the newest versions, and the latest requirements; unknown is not zero."""
+    """``show`` shows facts, the newest versions, and the latest requirements.
+
+    Unknown is not zero.
+    """
     shown = run("show", "pkg:PyPI/Example")
     assert shown.returncode == 0
     assert "\x1b" not in shown.stdout
@@ -25,7 +28,7 @@ def test_show_a_package(graph: None, run: Run) -> None:
 
 
 def test_show_as_json(graph: None, run: Run) -> None:
-    """It is one JSON document, including dependents."""
+    """The output of ``show --json`` is one JSON document, including dependents."""
     shown = json.loads(run("show", "pkg:pypi/required", "--dependents", "--json").stdout)
     assert shown["is_stub"] is True
     assert shown["moment"] is None

@@ -146,7 +146,10 @@ def times_that_are_not_iso(value: Any, name: str = "") -> Iterator[tuple[str, An
 
 
 async def test_outcome_and_exit_code_of_checks_agree(graph: None, state: State, run: Run) -> None:
-    """Only a failed check has an exit code other than 0; the command's is one of them."""
+    """Only a failed check has an exit code other than 0.
+
+    The exit code of the command is one of these.
+    """
     done = run("check", "--offline", "--json")
     found = json.loads(done.stdout)
     assert {check["outcome"] for check in found} >= {"ok", "failed"}

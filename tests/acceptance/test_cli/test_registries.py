@@ -8,7 +8,10 @@ from tests.acceptance.test_cli.running import Run, tables_fit
 
 
 async def test_registries(state: State, run: Run) -> None:
-    """They are listed with rates, use and pauses; paused with or without an end, and resumed."""
+    """Registries are listed with rates, use and pauses.
+
+    They are paused with or without an end, and resumed.
+    """
     await state.limiter.take("registry.npmjs.org", rate=5, urgent=True, registry="npm")
     await state.limiter.pause("pypi.org", 100)
     assert run("registries", "pause", "npm", "--for", "2h", "--reason", "incident").returncode == 0
@@ -31,7 +34,7 @@ async def test_registries(state: State, run: Run) -> None:
 
 
 async def test_cache(state: State, run: Run) -> None:
-    """It shows the number of entries of each kind and matching entries, and clears them."""
+    """``cache`` shows the number of entries of each kind and matching entries, and clears them."""
     await state.cache.set("import_names:pypi:a:1", b"[]", ex=3600)
     await state.cache.set("import_names:npm:a:1", b"[]", ex=3600)
     sums = json.loads(run("cache", "list", "--json").stdout)

@@ -7,7 +7,7 @@ from tests.acceptance.test_cli.running import Run, tables_fit
 
 
 async def test_schedules(state: State, run: Run) -> None:
-    """They are listed with task and time, enabled, disabled, and started by hand."""
+    """Schedules are listed with task and time, enabled, disabled, and started by hand."""
     listed = json.loads(run("schedules", "list", "--json").stdout)
     assert listed["timezone"] == "UTC"
     found = {schedule["name"]: schedule for schedule in listed["schedules"]}

@@ -13,7 +13,10 @@ from tests.acceptance.test_cli.test_fleet import whole_fleet
 async def test_another_redis_under_their_name_is_a_warning(
     own_redis: OwnRedis, redis_url: str
 ) -> None:
-    """Not if nobody answers there, or if it is the stream's server under another name."""
+    """Another Redis under the streams' name is a warning.
+
+    There is no warning if nobody answers there, or if it is the stream's server under another name.
+    """
     theirs, ours = urlsplit(own_redis.uri), urlsplit(redis_url)
     assert theirs.port
     assert ours.port

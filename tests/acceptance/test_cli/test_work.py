@@ -14,7 +14,10 @@ from tests.acceptance.test_cli.running import PROGRAM, Run
 
 
 async def test_extract_puts_work_on_the_urgent_queue(state: State, run: Run) -> None:
-    """One job, one message per package; without a reader of the queue, the output says so."""
+    """A call creates one job, and one message per package.
+
+    If nothing reads the queue, the output says so.
+    """
     done = run("extract", "pkg:npm/@types/node@1.0", "pkg:cargo/Itoa", "pkg:cargo/itoa", "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -74,7 +77,10 @@ async def test_jobs(state: State, run: Run) -> None:
 
 
 async def test_dead_letters(state: State, run: Run) -> None:
-    """They are listed, shown, exported, replayed and purged, by id or filter, with a dry run."""
+    """Dead letters are listed, shown, exported, replayed and purged.
+
+    By id or filter, with a dry run.
+    """
     assert "no dead letters" in run("dead-letters", "list").stdout
     first = await dead_letter(state, "first")
     second = await dead_letter(state, "second", "npm")
@@ -103,7 +109,10 @@ async def test_dead_letters(state: State, run: Run) -> None:
 
 
 async def test_dead_letters_of_other_programs(state: State, run: Run) -> None:
-    """Their two fields are listed, shown and exported; a replay returns them to their stream."""
+    """The two fields of other programs' dead letters are listed, shown and exported.
+
+    A replay returns them to their stream.
+    """
     fields: dict[Any, Any] = {"data": '{"package": "six"}', "error": "KeyError: 'node_type'"}
     entry: Any = await state.streams.xadd("package-extraction-dlq", fields)
     letter_id = f"package-extraction-dlq/{entry}"

@@ -63,7 +63,7 @@ async def test_jars_of_any_packaging(maven: Maven, repository: Repository, packa
 async def test_other_files(
     maven: Maven, repository: Repository, packaging: str, content: dict[str, bytes]
 ) -> None:
-    """Without a jar, the POM names the file."""
+    """If a release has no jar, the POM names the file."""
     repository.add(f"{DEMO}:1.0", f"<packaging>{packaging}</packaging>")
     repository.documents[POM.replace(".pom", f".{packaging}")] = zipped(content)
     assert await names(maven) == {"org.demo.lib"}

@@ -76,7 +76,10 @@ async def test_a_package_with_parents(maven: Maven, repository: Repository) -> N
 
 
 async def test_links_come_from_the_latest_version(maven: Maven, repository: Repository) -> None:
-    """Its own scm, or that of a parent of the same release; the owner is the vendor."""
+    """The latest version has its own scm, or that of a parent of the same release.
+
+    The owner is the vendor.
+    """
     repository.publish("org.acme:thing", "1", "2", body="<url>https://github.com/old/home</url>")
     repository.add(
         "org.acme:parent:2",
@@ -133,7 +136,7 @@ async def test_links_of_a_known_version_are_read_if_asked(
 
 
 async def test_a_parent_by_range(maven: Maven, repository: Repository) -> None:
-    """It is the highest listed version; only this parent's list is read, once."""
+    """The parent is the highest listed version; only this parent's list is read, once."""
     repository.publish("g:p", "1", "1.5", "2")
     repository.add("g:p:1.5", managed(dependency("x:a", "7")))
     repository.publish(
@@ -165,7 +168,7 @@ async def test_a_document_type_declaration_is_read_over(
 async def test_a_relocated_version_requires_its_new_place(
     maven: Maven, repository: Repository
 ) -> None:
-    """It has no other requirements; omitted coordinates stay the same."""
+    """A relocated version has no other requirements; omitted coordinates stay the same."""
     message = "<message>Moved\n   to new.g</message>"
     target = f"<relocation><groupId>new.g</groupId>{message}</relocation>"
     moved = f"<distributionManagement>{target}</distributionManagement>"
@@ -181,7 +184,10 @@ async def test_a_relocated_version_requires_its_new_place(
 
 
 async def test_licences(maven: Maven, repository: Repository) -> None:
-    """Those of the nearest POM that has any; of several one may choose, as Maven defines it."""
+    """The licences are those of the nearest POM that has any.
+
+    Several licences are alternatives, as Maven defines it.
+    """
     repository.publish("g:a", "1", "2", "3", "4", body=parent("g:p:1"))
     repository.add("g:p:1", licenses("The ${project.artifactId} Licence"))
     repository.add("g:a:2", parent("g:p:1") + licenses("Apache-2.0", "MIT"))
@@ -320,7 +326,7 @@ async def test_one_bad_parent_costs_what_it_would_give(
     ids=["truncated", "pom", "bomb", "another"],
 )  # fmt: skip
 async def test_a_bad_list_is_no_package(maven: Maven, repository: Repository, body: bytes) -> None:
-    """None of these means a package without versions."""
+    """None of these documents is read as a package without versions."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(MalformedMetadata):
         await maven.fetch(FetchRequest(maven.ref("g:a")))
@@ -348,7 +354,7 @@ async def test_a_page_instead_of_a_pom_is_no_pom(maven: Maven, repository: Repos
 
 
 async def test_a_long_history(maven: Maven, repository: Repository) -> None:
-    """It is read with one request per document, with limited concurrency."""
+    """A long history is read with one request per document, with limited concurrency."""
     names = [f"1.{major}.{minor}" for major in range(20) for minor in range(20)]
     repository.publish("g:a", *names)
     for major in range(20):

@@ -39,7 +39,7 @@ async def serving(folder: Path) -> AsyncIterator[Loopback]:
 async def test_one_refused_document(
     folder: Path, settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
-    """Only its own version is affected, and it is requested once."""
+    """A refused document affects only its own version, and is requested once."""
     async with (
         serving(folder) as server,
         reading(Maven, settings, redis_url, repository=server.url) as maven,

@@ -20,7 +20,7 @@ ZIPPED = {"Content-Encoding": "gzip"}
 async def test_package_without_versions_is_not_found(
     nuget: NuGet, registry: Loopback, pages: list[dict[str, Any]]
 ) -> None:
-    """It cannot be installed."""
+    """A package without versions cannot be installed."""
     registry.serve(INDEX, index(*pages))
     with pytest.raises(PackageNotFound):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))

@@ -38,7 +38,7 @@ async def test_a_large_package(nuget: NuGet, registry: Loopback) -> None:
 
 
 async def test_a_source_without_ranges(nuget: NuGet, registry: Loopback) -> None:
-    """Its first response is the whole package."""
+    """The first response of a source without ranges is the whole package."""
     registry.serve(PACKAGE, zipped({"lib/net48/Demo.dll": library("Demo.Core")}))
     assert await names(nuget) == {"Demo.Core"}
     assert registry.asked[PACKAGE] == 1

@@ -63,19 +63,19 @@ async def test_where_the_repository_is(  # noqa: PLR0917
 
 
 async def test_without_authors_the_vendor_is_unknown(nuget: NuGet, registry: Loopback) -> None:
-    """It has the value that the graph's readers expect."""
+    """Without authors, the vendor has the value that the graph's readers expect."""
     registry.serve(INDEX, index(inlined(leaf("2.0.0-RC", authors=None))))
     assert (await read(nuget, "demo.core")).package.vendor == "n/a"
 
 
 async def test_new_package_costs_two(nuget: NuGet, registry: Loopback) -> None:
-    """One for the index and one for the latest version's nuspec."""
+    """One request is for the index and one for the latest version's nuspec."""
     assert (await read(nuget, "Demo.Core")).requests == 2
     assert registry.asked == dict.fromkeys(registry.answers, 1)
 
 
 async def test_new_latest_version_costs_two(nuget: NuGet, registry: Loopback) -> None:
-    """Its nuspec may name another repository."""
+    """The nuspec of the new latest version may name another repository."""
     known = [VersionName("1.5.0"), VersionName("2.0.0-RC")]
     assert (await read(nuget, "Demo.Core", known=known)).requests == 2
 

@@ -69,7 +69,7 @@ async def test_page_that_is_not_there_is_tried_again_later(nuget: NuGet, paged: 
 async def test_page_of_another_time_than_the_index_is_tried_again_later(
     nuget: NuGet, paged: Loopback, versions: tuple[str, ...]
 ) -> None:
-    """Its address has only the first and last version; the index has their number."""
+    """A page's address has only its first and last version; the index has their number."""
     paged.serve(SECOND, page(*map(leaf, versions)))
     with pytest.raises(InconsistentAnswers, match=f"{len(versions)} versions"):
         await nuget.fetch(FetchRequest(nuget.ref("Demo.Core")))

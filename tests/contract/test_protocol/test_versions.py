@@ -50,7 +50,7 @@ def test_the_order_does_not_depend_on_where_it_begins(name: str, data: st.DataOb
 
 @every_ecosystem
 def test_prereleases_are_told(name: str) -> None:
-    """They are the versions that a plain install skips, before a release."""
+    """Prereleases are the versions that a plain install skips, before a release."""
     cls = ecosystem(name)
     packages = filter(None, map(registry(name).package, range(300)))
     releases = [release for package in packages for release in package.releases]

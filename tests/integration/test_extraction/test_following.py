@@ -158,7 +158,7 @@ async def test_a_job_follows_the_packages_that_an_installation_pulls(
 async def test_direct_requirements_have_a_limit_of_their_own(
     resources: Resources, cypher: Cypher
 ) -> None:
-    """Those of the newest versions come first; the others are reported."""
+    """Requirements of the newest versions come first; the others are reported."""
     limited = resources.settings.model_copy(
         update={"job_max_packages": 1, "job_max_direct_requirements": 2}
     )
@@ -194,7 +194,7 @@ async def test_a_job_of_all_versions_leaves_the_urgent_queues(resources: Resourc
 
 
 async def test_a_missing_direct_requirement_is_done(resources: Resources) -> None:
-    """It stays a stub, without a failure of the job or a dead letter."""
+    """A missing requirement stays a stub, without a failure of the job or a dead letter."""
     jobs = resources.state.jobs
     purl = Purl("pkg:cargo/lost")
     assert await jobs.fill("job", [purl], resources.budget, redelivered=False) == [purl]
@@ -212,7 +212,10 @@ async def test_a_missing_direct_requirement_is_done(resources: Resources) -> Non
 async def test_a_crate_that_was_a_requirement_has_a_repository_once_it_is_named(
     resources: Resources, cypher: Cypher, *, refresh: bool
 ) -> None:
-    """It was read without one: neither its presence nor its validator keep it so."""
+    """The crate was read without a repository.
+
+    Neither its presence in the graph nor its validator keep it so.
+    """
     await carry_out(resources, "app", "all", 0)
     links = "MATCH (p {name: $name}) RETURN p.vendor AS vendor, p.repository_url AS url"
     name = "tools"

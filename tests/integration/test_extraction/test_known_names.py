@@ -91,7 +91,7 @@ async def test_a_guess_does_not_replace_names_that_were_read_earlier(
 async def test_names_in_the_document_replace_a_guess_and_older_names(
     resources: Resources, cypher: Cypher, names: Names
 ) -> None:
-    """They are written with the package, as those of its latest version."""
+    """Names in the document are written with the package, as those of its latest version."""
     await extract(resources)
     names.document = ("kit",)
     await extract(resources)

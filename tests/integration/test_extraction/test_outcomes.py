@@ -129,7 +129,7 @@ async def test_a_crash_is_counted_and_starts_a_cooldown(resources: Resources) ->
 
 
 async def test_a_message_without_an_ecosystem_is_counted(resources: Resources) -> None:
-    """It is counted for an unknown ecosystem."""
+    """A message without an ecosystem is counted for an unknown ecosystem."""
     message = replace(await enter(resources), kwargs={"name": "large"})
     await resources.delivery_handler().handle(message, redelivered=False)
     assert await resources.state.dead_letters.count() == 1

@@ -120,7 +120,7 @@ class Waiting(Attempt):
 async def test_waiting_for_the_locks_of_others_is_no_work(
     clean_graph: None, driver: AsyncDriver
 ) -> None:
-    """It would reduce the size of transactions, and so cause more waiting."""
+    """Counted as work, waiting would make transactions smaller, and so cause more waiting."""
     batch = Batch([prepare(package("web", {"1.0": {"core": "any"}}), order)])
     async with driver.session() as session, await session.begin_transaction() as transaction:
         attempt = Waiting(batch, transaction)

@@ -300,7 +300,7 @@ async def test_vulnerabilities_of_a_version(seeded: dict[str, Any], cypher: Cyph
 async def test_labels_and_relationships_are_those_of_the_contract(
     seeded: dict[str, Any], cypher: Cypher
 ) -> None:
-    """One label per node, and only the agreed relationships."""
+    """Nodes have one label each, and only the agreed relationships."""
     rows = cypher("MATCH (n) RETURN DISTINCT labels(n) AS labels")
     assert sorted(row["labels"] for row in rows) == sorted(
         [[seeded["label"]], ["RequirementFile"], ["RequirementTable"], ["Version"]]

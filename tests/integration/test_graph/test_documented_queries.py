@@ -39,7 +39,7 @@ async def filled(writer: GraphWriter) -> None:
 
 
 def test_the_page_has_them() -> None:
-    """And no others, which nobody would have tried."""
+    """The page has these queries, and no others, which nobody would have tried."""
     assert len(QUERIES) == 3
 
 
@@ -72,7 +72,7 @@ async def test_requirements(filled: None, cypher: Cypher) -> None:
 
 
 async def test_tables(filled: None, cypher: Cypher) -> None:
-    """Those that the version has."""
+    """The tables are those that the version has."""
     found: dict[str, Any] = {
         row["name"]: json.loads(row["json"]) for row in cypher(QUERIES[2], **ASKED)
     }

@@ -127,7 +127,7 @@ async def test_a_name_is_found_exactly(
 async def test_the_documented_queries(
     writer: GraphWriter, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """They answer what the page says."""
+    """The documented queries answer what the page says."""
     await ensure_schema(driver, ["PyPIPackage"])
     many = tuple(f"requests.m{number}" for number in range(11))
     await writer.write(package("r", ["1"], import_names=("requests.api", *many)), order=order)

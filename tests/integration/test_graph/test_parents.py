@@ -138,7 +138,7 @@ async def test_many_files_and_packages_in_one_transaction(
 async def test_a_missing_or_malformed_parent_leaves_nothing_behind(
     writer: GraphWriter, cypher: Cypher, parent: str
 ) -> None:
-    """Only this submission fails, and nothing of it is written."""
+    """Only the submission with the bad parent fails, and nothing of it is written."""
     web = package("web", {"1.0": {"core": "any"}})
 
     failed, written = await asyncio.gather(
@@ -213,7 +213,10 @@ async def test_a_file_never_requires_a_package_without_versions(
 async def test_what_is_of_one_ecosystem_never_requires_what_is_of_another(
     file: str, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """Neither a file nor a version; nothing is written, and others are not affected."""
+    """Neither a file nor a version requires a package of another ecosystem.
+
+    Nothing is written, and others are not affected.
+    """
     await writer.write(package("app", ["1.0"]), order=order)
     version = version_id(cypher, "pkg:pypi/app@1.0")
 

@@ -135,7 +135,7 @@ async def test_the_graph_resolves_as_the_tool(
 async def test_a_package_that_nobody_has_extracted_is_noted(
     clean_graph: None, graph_uri: str
 ) -> None:
-    """It is extracted before the next attempt."""
+    """A noted package is extracted before the next attempt."""
     with GraphDatabase.driver(graph_uri) as driver:
         for name, resolver in RESOLVERS.items():
             graph = Graph(driver, name)

@@ -29,7 +29,7 @@ LABEL = "TestedPackage"
 
 @pytest.fixture
 async def bare_label(clean_graph: None, cypher: Cypher) -> AsyncIterator[str]:
-    """A label without constraints or indexes, before and after."""
+    """A label that has no constraints or indexes before and after the test."""
     drop_schema(cypher)
     yield LABEL
     cypher("MATCH (n) DETACH DELETE n")

@@ -301,7 +301,7 @@ async def test_unknown_requirements_are_marked_until_they_are_known(
 async def test_some_requirements_are_better_than_none(
     writer: GraphWriter, reader: GraphReader, cypher: Cypher
 ) -> None:
-    """They are written and marked as not being all; they never replace all of them."""
+    """Incomplete requirements are written and marked. They never replace complete ones."""
 
     def state() -> tuple[Any, list[str]]:
         (row,) = cypher(

@@ -38,7 +38,7 @@ def old(bare_graph: None, cypher: Cypher) -> ReferenceGraph:
 
 @pytest.fixture(scope="module")
 async def migrated(driver: AsyncDriver, cypher: Cypher) -> AsyncIterator[Migrated]:
-    """Such a graph after its migration, for tests that change nothing in it."""
+    """A graph of the reference implementation after its migration, for tests that only read it."""
     empty(cypher)
     try:
         old, progress = build_reference_graph(cypher), Silent()

@@ -12,7 +12,10 @@ from tests.reference_graph import ReferenceGraph
 async def test_a_dry_run_writes_nothing_and_counts(
     old: ReferenceGraph, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Neither nodes nor indexes; it counts all changes except the consequences of merging."""
+    """A dry run writes neither nodes nor indexes.
+
+    It counts all changes except the consequences of merging.
+    """
     before = content(cypher), cypher("SHOW INDEXES YIELD name RETURN name")
 
     foreseen = await survey(driver, ecosystems().values(), Silent())

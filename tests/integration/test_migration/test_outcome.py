@@ -94,7 +94,10 @@ def test_the_readers_queries_find_what_they_want(
 
 
 def test_duplicates_of_a_package_become_its_oldest_node(migrated: Migrated, cypher: Cypher) -> None:
-    """It has all properties and versions, the registry's spelling and the later moment."""
+    """The oldest node gets all properties and versions.
+
+    It has the registry's spelling and the later moment.
+    """
     django = package(cypher, "pkg:pypi/django")
     assert (django["id"], django["labels"]) == (migrated.ids["django"], ["PyPIPackage"])
     assert (django["name"], django["registry_name"]) == ("django", "Django")
@@ -206,7 +209,10 @@ def test_requirements_are_one_per_package_readable_and_owned(
 
 
 def test_requirement_files_keep_their_texts(migrated: Migrated, cypher: Cypher) -> None:
-    """One edge per package, verbatim and without owner; the file does not change."""
+    """A requirement file keeps one edge per package, verbatim and without owner.
+
+    The file does not change.
+    """
     rows = cypher(
         "MATCH (f:RequirementFile)-[r:REQUIRE]->(p) "
         "RETURN elementId(f) AS f, p.purl AS p, properties(r) AS r ORDER BY p"

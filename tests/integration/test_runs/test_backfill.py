@@ -109,7 +109,7 @@ async def test_a_backfill_reads_what_is_missing_and_no_more(names: Bench, cypher
 async def test_a_killed_backfill_ends_complete(
     names: Bench, cypher: Cypher, dying: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its worker is killed three times; other workers continue, and count each package once."""
+    """A backfill's worker is killed three times; others continue, and count each package once."""
     monkeypatch.setattr("ssc_ingest.runs.backfill.STRIDE", 3)
     names.content.imported = {f"p{number}": frozenset({"m"}) for number in range(10)}
     run = await names.start("import_names", backfill=options(concurrency=2))
@@ -164,7 +164,7 @@ async def test_invalid_arguments_are_a_dead_letter(names: Bench) -> None:
 
 
 async def test_an_extraction_queues_its_names_behind_itself(names: Bench, cypher: Cypher) -> None:
-    """They are read from the queue of the extraction, once for each latest version."""
+    """Names are read from the queue of the extraction, once for each latest version."""
     names.content.imported = {"p1": frozenset({"b.c", "b"})}
     await names.handle(extraction())
     (queued,) = await names.messages()
@@ -183,7 +183,10 @@ async def test_an_extraction_queues_its_names_behind_itself(names: Bench, cypher
 
 
 async def test_the_names_of_an_older_version_are_its_own(names: Bench, cypher: Cypher) -> None:
-    """They are stored on the version, and the package keeps those of the latest one."""
+    """An older version's names are stored on the version.
+
+    The package keeps those of the latest one.
+    """
     names.content.versions["p1"] = ["1", "2"]
     names.content.imported = {"p1": frozenset({"old"})}
     await names.handle(extraction())

@@ -45,7 +45,7 @@ async def test_only_a_resumed_run_is_queued_again(state: State) -> None:
 
 
 async def test_a_run_is_handed_over_when_its_lease_is_released(state: State) -> None:
-    """Not while the lease is held, nor when the run is paused."""
+    """A run is not handed over while the lease is held, nor when the run is paused."""
     control = state.run_control()
     run, _ = await control.begin("update", "npm", task_id="mine")
     async with RunLease(state.runs, run).held():

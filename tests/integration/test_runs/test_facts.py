@@ -175,7 +175,10 @@ async def test_versions_with_documents_of_their_own_are_filled_by_staleness_runs
 async def test_what_cannot_be_read_again_stays_and_is_not_asked_for_again(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """Its requirements stay known, its facts stay unknown, and no other reading is scheduled."""
+    """A version that cannot be read again keeps its requirements.
+
+    Its facts stay unknown, and no other reading is scheduled.
+    """
     await filled_by_an_earlier_release(bench, cypher, "a")
     bench.content.unknown.add("a")
 

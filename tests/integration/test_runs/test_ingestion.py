@@ -118,7 +118,7 @@ async def test_the_high_water_mark_is_never_exceeded(bench: Bench) -> None:
 
 
 async def test_a_limited_run_stops_there(bench: Bench) -> None:
-    """It publishes at most the limit; another run adds the others."""
+    """A limited run publishes at most the limit; another run adds the others."""
     bench.content.names = named(50)
     run = await bench.carry_out(await bench.start("ingestion", limit=23))
     assert run.metrics()["new_packages_ingested"] == 23
@@ -252,7 +252,7 @@ async def test_a_lease_that_is_lost_in_a_long_listing_ends_it(bench: Bench) -> N
 
 
 async def test_two_starters_make_one_run(bench: Bench) -> None:
-    """One of many concurrent callers starts it; the others get its id."""
+    """One of many concurrent callers starts the run; the others get its id."""
     started = await asyncio.gather(*(bench.runs.start("ingestion", "pypi") for _ in range(20)))
     assert sum(is_new for _, is_new in started) == 1
     assert len({run.id for run, _ in started}) == 1
@@ -283,7 +283,7 @@ async def test_a_paused_run_publishes_nothing_and_goes_on_where_it_was(bench: Be
 
 
 async def test_a_cancelled_run_leaves_nothing(bench: Bench) -> None:
-    """Its messages are dropped, and another run of the kind may start."""
+    """A cancelled run's messages are dropped, and another run of the kind may start."""
     bench.content.names = named(60)
     bench.set(run_high_water=20)
     run = await bench.start("ingestion")

@@ -47,7 +47,7 @@ async def asked(bench: Bench) -> list[str]:
 
 
 async def test_a_stub_is_filled(bench: Bench, cypher: Cypher) -> None:
-    """Its versions are in the graph, on the same node; the edge does not change."""
+    """A stub's versions are added to the graph, on the same node; the edge does not change."""
     bench.content.names = ["a"]
     file(cypher, "a")
     (before,) = cypher("MATCH (f)-[e:REQUIRE]->(p) RETURN elementId(e) AS e, elementId(p) AS p")
@@ -66,7 +66,7 @@ async def test_a_stub_is_filled(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
-    """Also for several files and while queued; again if it stays a stub."""
+    """A stub of several files is submitted once, also while queued; again if it stays a stub."""
     file(cypher, "a", "b")
     file(cypher, "a", seconds=1)
     await look(bench)
@@ -80,7 +80,10 @@ async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
 async def test_what_is_read_or_known_to_be_missing_is_left_alone(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """So is a package in a cooldown, and one of an unsupported ecosystem."""
+    """Packages that were read or are missing are left alone.
+
+    So is a package in a cooldown, and one of an unsupported ecosystem.
+    """
     file(cypher, "read", "missing", "failing", "stub")
     cypher("MATCH (p:PyPIPackage {name: 'read'}) SET p.moment = localdatetime()")
     cypher("MATCH (f:RequirementFile) CREATE (f)-[:REQUIRE]->(:OtherPackage {purl: 'pkg:x/y'})")

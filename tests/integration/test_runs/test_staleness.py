@@ -90,7 +90,7 @@ async def test_the_oldest_come_first(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_refreshes_are_conditional_and_bulk(bench: Bench, cypher: Cypher) -> None:
-    """They use the validator of the last reading, on the bulk queue."""
+    """Refreshes use the validator of the last reading, on the bulk queue."""
     read_ago(cypher, bench, {"a": 20, "b": 30})
     cypher("MATCH (p:PyPIPackage {name: 'a'}) SET p.etag = 'x'")
     bench.content.etags["a"] = "x"
@@ -128,7 +128,7 @@ async def test_the_budget_is_kept(bench: Bench, cypher: Cypher) -> None:
 
 
 async def test_stubs_get_half_of_the_budget(bench: Bench, cypher: Cypher) -> None:
-    """They come first, but leave room for the others."""
+    """Stubs come first, but leave budget for the others."""
     stubs(cypher, bench, [f"s{n:02}" for n in range(12)])
     read_ago(cypher, bench, {f"r{n:02}": 50 - n for n in range(12)})
     await swept(bench, 8)  # two stubs, of two requests each; four others
@@ -138,7 +138,7 @@ async def test_stubs_get_half_of_the_budget(bench: Bench, cypher: Cypher) -> Non
 
 
 async def test_the_walk_over_stubs_goes_round(bench: Bench, cypher: Cypher) -> None:
-    """It continues from the day before, and wraps around to stubs added earlier."""
+    """The walk continues from the day before, and wraps around to stubs added earlier."""
     stubs(cypher, bench, ["m1", "m2", "m3", "m4"])
     await swept(bench, 8)
     assert bench.content.fetched == ["m1", "m2"]
@@ -167,7 +167,7 @@ async def test_missing_stubs_rest_for_a_week(bench: Bench, cypher: Cypher) -> No
 
 
 async def test_gone_packages_are_looked_at_too(bench: Bench, cypher: Cypher) -> None:
-    """They may come back, so they are read again when they are stale."""
+    """Gone packages may come back, so they are read again when they are stale."""
     read_ago(cypher, bench, {"a": 20})
     bench.content.deleted = {"a"}
     run = await swept(bench)
@@ -182,7 +182,7 @@ async def test_gone_packages_are_looked_at_too(bench: Bench, cypher: Cypher) -> 
 async def test_a_failing_package_does_not_block_the_others(
     bench: Bench, cypher: Cypher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stays the oldest, but is skipped for a day, then for two."""
+    """A failing package stays the oldest, but is skipped for a day, then for two."""
     read_ago(cypher, bench, {"bad": 90, "b": 30, "c": 20})
     fetch = type(bench.resources.ecosystems["pypi"]).fetch
 
@@ -280,7 +280,7 @@ async def test_unknown_requirements_are_read_again(bench: Bench, cypher: Cypher)
 
 
 async def test_requirements_that_have_become_known_are_not(bench: Bench, cypher: Cypher) -> None:
-    """Only their edges remain."""
+    """When requirements have become known, only their edges remain, and no mark."""
     bench.content.unknown.add("a")
     bench.content.etags["a"] = "x"
     read_ago(cypher, bench, {"a": 20})

@@ -29,7 +29,10 @@ async def age(bench: Bench, run_id: str) -> None:
 
 
 async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None:
-    """One message with the run's task id, whose result is stored; none while the lease is held."""
+    """The sweep sends one message with the run's task id, whose result is stored.
+
+    It sends none while the lease is held.
+    """
     run_id = await silent(bench)
     await bench.messages()
     swept = await bench.state.recovery(bench.resources.settings).sweep()
@@ -68,7 +71,7 @@ async def test_a_full_queue_is_no_loss(bench: Bench) -> None:
 
 
 async def test_a_dry_run_changes_nothing(bench: Bench) -> None:
-    """It returns the number of packages, requests and hours of a run."""
+    """A dry run returns the number of packages, requests and hours of a run."""
     bench.content.names = [f"package-{number}" for number in range(30)] + ["../bad"]
     first = await estimate(bench.resources.run_services("pypi"), "update")
     assert (first.packages, bool(first.note)) == (0, True)

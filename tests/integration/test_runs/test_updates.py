@@ -48,7 +48,7 @@ def release(bench: Bench, name: str, *versions: str, **change: Any) -> None:
 
 
 async def test_the_first_update_only_notes_where_the_feed_ends(bench: Bench) -> None:
-    """Without an ingestion it reads no package; the next update continues there."""
+    """Without an ingestion, an update reads no package; the next update continues there."""
     bench.content.feed = [Change(name) for name in NAMES]
     run = await updated(bench)
     assert (run.state, run.pages) == ("finished", 0)
@@ -132,7 +132,7 @@ async def test_only_what_has_changed_is_asked_for(filled: Bench, cypher: Cypher)
 async def test_new_packages_come_in_where_the_setting_says_so(
     filled: Bench, cypher: Cypher
 ) -> None:
-    """Also one in the not-found cache, but not one that the registry deleted."""
+    """New packages are added, also one in the not-found cache, but no deleted package."""
     filled.set(updates_add_packages=True)
     filled.content.names += ["brand-new", "not-there-yet"]
     await filled.state.not_found.add(filled.resources.ecosystems["pypi"].ref("not-there-yet").purl)

@@ -24,7 +24,7 @@ from tests.integration.test_stream.conftest import (
 async def test_a_message_becomes_a_task_with_its_input(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """It is acknowledged; its job exists and has the entry's id."""
+    """The message is acknowledged; its job exists and has the entry's id."""
     entry = await producer.send(constraints=">= 2", parent_id="4:a:1", refresh=True)
     counts = await consumer.process(100, 0)
     assert (counts.handed_over, counts.total_processed) == (1, 0)
@@ -71,7 +71,7 @@ async def test_both_spellings_are_read_each_on_its_own(
 async def test_a_stream_that_is_deleted_is_read_again(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """Its group is created again, at the beginning."""
+    """A deleted stream's group is created again, at the beginning."""
     await producer.send("a")
     await consumer.process(100, 0)
     await state.streams.delete(STREAM)
@@ -192,7 +192,7 @@ async def test_nothing_is_read_while_the_queues_are_full(
 async def test_a_full_queue_of_followed_packages_holds_the_stream_back(
     state: State, producer: Producer, consumer: StreamConsumer, quick: Settings
 ) -> None:
-    """Its mark is higher, because an update's packages are there, too."""
+    """The limit for a queue of followed packages is higher: an update's packages are there, too."""
     await producer.send()
     await state.queues._redis.lpush("npm.fresh", *["x"] * (50 * quick.stream_high_water))
     assert (await consumer.process(100, 0)).handed_over == 0
@@ -208,7 +208,7 @@ async def test_a_long_wait_is_no_error(consumer: StreamConsumer) -> None:
 async def test_a_task_that_fails_returns_to_its_stream(
     state: State, producer: Producer, quick: Settings
 ) -> None:
-    """It becomes a dead letter of the stream, with the raw text and the error."""
+    """A failed task becomes a dead letter of the stream, with the raw text and the error."""
     await producer.send("x", "package_extraction")
     other = next(c for c in state.stream_consumers(quick) if c.stream != STREAM)
     await other.process(1, 0)

@@ -28,7 +28,10 @@ async def ids(state: State) -> list[str]:
 async def test_processed_entries_are_removed_after_their_time(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """Not earlier; the last delivered one stays, as the position of the group."""
+    """Processed entries are not removed earlier.
+
+    The last delivered one stays, as the position of the group.
+    """
     sent = [await producer.send() for _ in range(5)]
     await consumer.process(100, 0)
     group = consumer._group
@@ -40,7 +43,10 @@ async def test_processed_entries_are_removed_after_their_time(
 async def test_no_group_loses_what_it_has_not_done(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """Neither pending nor undelivered entries, of this program's group or another."""
+    """Neither pending nor undelivered entries are removed.
+
+    This holds for this program's group and for others.
+    """
     sent = [await producer.send() for _ in range(6)]
     await state.streams.xgroup_create(STREAM, "others", id=sent[3])
     await consumer.process(100, 0)
@@ -67,7 +73,7 @@ async def test_a_stream_that_nobody_reads_is_not_trimmed(
 async def test_consumers_go_when_nothing_of_theirs_is_pending(
     state: State, producer: Producer, consumer: StreamConsumer, dead_reader: StreamGroup
 ) -> None:
-    """Only this program's: Redis deletes a consumer's pending entries with it."""
+    """Only this program's consumers go: Redis deletes pending entries together with a consumer."""
     await dead_reader.create()
     await producer.send()
     await dead_reader.read(1)

@@ -206,7 +206,7 @@ def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
 async def test_an_advisory_that_comes_while_a_package_is_written(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """Its attribution does not see the package yet, so the extraction looks up again."""
+    """The advisory's attribution does not see the package yet, so the extraction looks up again."""
 
     async def comes() -> None:
         local.write([advisory("PYSEC-1", "thing")])
@@ -333,7 +333,7 @@ async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
 
 
 async def test_a_batch_that_kills_its_process_is_halved(resources: Resources) -> None:
-    """Both halves run alone, as if they had been delivered before; one package is given up."""
+    """Both halves of a batch run alone, as if delivered before; one package is given up."""
     state, handler = resources.state, resources.attribution_handler()
     batch = TaskMessage(
         task="vulnerabilities.attribute",

@@ -97,7 +97,7 @@ async def test_a_time_in_the_future_hides_nothing(bucket: Syncing, simulator: Si
 
 
 async def test_withdrawn_records_keep_their_document(bucket: Syncing, simulator: Simulator) -> None:
-    """Their packages are attributed again; other records stay in force."""
+    """A withdrawn record's packages are attributed again; other records stay in force."""
     record = dated(advisory("PYSEC-1", "a"), 600)
     simulator.put_advisories("PyPI", [record])
     await bucket.sync()
@@ -119,7 +119,7 @@ async def test_withdrawn_records_keep_their_document(bucket: Syncing, simulator:
 async def test_vanished_records_leave_with_the_next_full_sync(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """They lose their force at once; the document stays until no version refers to it."""
+    """Vanished records lose their force at once. A document stays until no version refers to it."""
     simulator.put_advisories(
         "PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in range(5)]
     )
@@ -200,7 +200,7 @@ async def test_the_brake_counts_vanished_records(bucket: Syncing, simulator: Sim
 async def test_a_record_in_two_ecosystems_is_one_document(
     bucket: Syncing, simulator: Simulator
 ) -> None:
-    """It stays while one of them has it."""
+    """The document of a record in two ecosystems stays while one of them has the record."""
     both = dated(advisory("GHSA-1", "a"), 600)
     both["affected"] += advisory("GHSA-1", "A:a", ecosystem="Maven")["affected"]
     for folder in ("PyPI", "Maven"):
@@ -216,7 +216,7 @@ async def test_a_record_in_two_ecosystems_is_one_document(
 
 
 async def test_a_bad_record_costs_itself(bucket: Syncing, simulator: Simulator) -> None:
-    """It is counted and shown; its last readable content stays in force."""
+    """A bad record is counted and shown; its last readable content stays in force."""
     simulator.put_advisories(
         "PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in range(3)]
     )
@@ -296,7 +296,7 @@ async def test_the_source_may_ask_to_wait(bucket: Syncing, simulator: Simulator)
 
 
 async def test_an_ecosystem_may_be_missing(bucket: Syncing, simulator: Simulator) -> None:
-    """It stays *not synced*."""
+    """A missing ecosystem stays *not synced*."""
     with pytest.raises(ResourceNotFound):
         await bucket.sync("npm")
     assert (await bucket.store.syncs.get("npm")).synced_at is None
@@ -314,7 +314,7 @@ async def test_a_long_list_is_read_in_parts(bucket: Syncing, simulator: Simulato
 async def test_a_record_that_loses_its_ecosystem_is_noticed_at_once(
     bucket: Syncing, simulator: Simulator, state: State
 ) -> None:
-    """It is no longer in its ecosystem's list, but in the list of all folders."""
+    """The record is no longer in its ecosystem's list, but in the list of all folders."""
     simulator.put_advisories("PyPI", [dated(advisory(f"PYSEC-{n}", f"p{n}"), 600) for n in (1, 2)])
     requests = state.sync_requests()
 

@@ -174,7 +174,7 @@ async def test_one_process_syncs_at_a_time(
 async def test_a_process_that_lost_its_turn_stops(
     state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lease has expired, and another process may be syncing."""
+    """A process whose lease has expired stops, because another process may be syncing."""
     monkeypatch.setattr("ssc_ingest.vulnerabilities.requests.RENEW_EVERY", 0.05)
     requests = SyncRequests(state.redis)
 

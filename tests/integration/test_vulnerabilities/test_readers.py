@@ -85,7 +85,10 @@ async def test_an_advisory_with_all_that_readers_show(
 async def test_an_advisory_without_weaknesses_joins_none(
     syncing: Syncing, local: LocalRecords, fields: dict[str, Any]
 ) -> None:
-    """Both arrays exist, and every weakness has an id, which an empty array cannot match."""
+    """Both arrays of the advisory exist, and every weakness has an id.
+
+    An empty array cannot match an id.
+    """
     local.write([advisory("PYSEC-1", "a", **fields)])
     await syncing.sync()
     await syncing.store.weaknesses.write([XSS])
@@ -107,7 +110,7 @@ async def test_an_advisory_without_weaknesses_joins_none(
 async def test_an_advisory_without_score(
     syncing: Syncing, local: LocalRecords, severity: Any
 ) -> None:
-    """It has no version 3 entry without ``base_score``, and no impact."""
+    """An advisory without score has no version 3 entry without ``base_score``, and no impact."""
     local.write([advisory("PYSEC-1", "a", severity=severity)])
     await syncing.sync()
     found = await read(syncing, "PYSEC-1")
@@ -128,7 +131,10 @@ async def test_weaknesses_without_id_are_noticed(syncing: Syncing, local: LocalR
 
 
 async def test_an_id_without_document_would_end_the_reader(syncing: Syncing) -> None:
-    """This is why documents are written before ids, and removed after them."""
+    """An id without document would end the reader.
+
+    This is why documents are written before ids, and removed after them.
+    """
     assert "details" not in await read(syncing, "PYSEC-1")
 
 

@@ -24,7 +24,10 @@ EARLIER = NOW[-16:]
 def test_an_absent_fact_is_none_only_where_all_was_read(
     stored: str | None, *, unknown: bool, known: bool, outdated: bool
 ) -> None:
-    """Neither of an earlier release, nor of a version of which only a part is known."""
+    """An absent fact of a version of an earlier release is unknown.
+
+    So is one of a version of which only a part is known.
+    """
     assert has_facts(stored, unknown=unknown) is known
     assert is_outdated(stored) is outdated
 
@@ -39,7 +42,7 @@ def test_an_absent_fact_is_none_only_where_all_was_read(
     ],
 )
 def test_every_fact_of_an_edge_changes_the_digest(other: tuple[object, ...]) -> None:
-    """And what is equal is the same, of whatever format."""
+    """Equal facts have the same digest, in any format; different facts have different digests."""
     assert not same_requirements(digest([other]), NOW)
     assert same_requirements(NOW, EARLIER)
     assert same_requirements(NOW, closed(EARLIER))

@@ -68,7 +68,7 @@ def test_errors_of_the_driver(error: Exception, kind: type[IngestError]) -> None
 
 
 def test_deadlocks_are_counted() -> None:
-    """They are the only transient error that this program causes."""
+    """Deadlocks are the only transient error that this program causes."""
     assert is_deadlock(server_error("Neo.TransientError.Transaction.DeadlockDetected"))
     assert not is_deadlock(server_error("Neo.TransientError.General.DatabaseUnavailable"))
     assert not is_deadlock(ValueError())

@@ -52,7 +52,7 @@ async def test_everything_is_taken_once_in_the_order_of_its_lane(
 
 
 async def test_urgent_goes_first_and_bulk_fills_what_is_left() -> None:
-    """One transaction has both, so neither waits for ever."""
+    """One transaction has urgent and bulk work, so neither waits for ever."""
     waiting = [submission("bulk-1"), submission("bulk-2"), submission("urgent", urgent=True)]
 
     assert [one.item.change.ref.name for one in take(waiting, 2)] == ["urgent", "bulk-1"]

@@ -64,7 +64,7 @@ def test_a_reading_sets_and_removes_what_follows_and_keeps_what_was_not_read() -
 
 
 def test_views_have_the_defaults_of_what_is_absent() -> None:
-    """They have only the requested properties, in the models' types."""
+    """Views have only the requested properties, in the models' types."""
     wanted = ["name", "os", "licence", "mean", "id"]
 
     assert TABLE.view({"name": "a", "os": ["linux"]}, wanted) == {
@@ -95,7 +95,7 @@ def test_every_property_is_explained_once(table: Table) -> None:
 
 
 def test_a_stub_has_the_properties_of_its_reference() -> None:
-    """They include those of its ecosystem."""
+    """A stub's properties include those of its ecosystem."""
     thing = PackageRef(
         ecosystem="e",
         label="E",

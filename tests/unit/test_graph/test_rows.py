@@ -89,7 +89,7 @@ def test_a_lock_for_its_own_sake_gives_a_node_no_properties() -> None:
 
 @given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
 def test_dates_as_text_order_like_dates(one: datetime, other: datetime) -> None:
-    """This text breaks ties of serial numbers."""
+    """The text of a date breaks ties of serial numbers."""
     first, second = iso_date(one), iso_date(other)
     assert first
     assert second
@@ -114,5 +114,5 @@ def test_only_element_ids_reach_the_server(text: str) -> None:
 
 
 def test_element_ids_of_neo4j_pass() -> None:
-    """They have a store version, a database id and a node number."""
+    """Neo4j's element ids have a store version, a database id and a node number."""
     check_edges([ParentEdge("4:ad6879bb-c33f-46db-98e2-f1850523b5f6:8468", "any")])

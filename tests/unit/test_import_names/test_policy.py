@@ -44,5 +44,5 @@ def test_versions_whose_files_are_read(
 
 
 def test_names_of_documents_obey_the_rules() -> None:
-    """They are cleaned, ordered and limited."""
+    """Names of documents are cleaned, ordered and limited."""
     assert NamesPolicy(2, "latest").stored(["b/c", "(", "b", "a"]) == ("a", "b")

@@ -58,7 +58,7 @@ async def test_names_are_cleaned_and_counted() -> None:
 
 
 async def test_names_without_a_safe_one_are_unknown() -> None:
-    """They are not none: something can be imported."""
+    """Names without a safe one are not an empty list: something can be imported."""
     with pytest.raises(MalformedMetadata, match="none of the 1 import names"):
         await reader(Registry("módulo"), Metrics()).read(REF, ONE)
     assert await reader(Registry(), Metrics()).read(REF, ONE) == ()

@@ -43,7 +43,7 @@ def parents(name: str) -> set[str]:
 
 @given(st.text(max_size=40), st.text(max_size=10))
 def test_stored_names_are_safe_in_every_pattern(name: str, text: str) -> None:
-    """They can be put into a regular expression as they are."""
+    """Stored names can be put into a regular expression as they are."""
     for each in select([name], 1).names:
         re.compile(rf"(from|import) {each}\b").search(text)
         assert each.isascii()
@@ -91,6 +91,6 @@ def test_the_order_and_the_limit(names: list[str], most: int, expected: list[str
 
 @pytest.mark.parametrize("name", ["", "next/(group", "a b", "r#type", "módulo", "x" * 301, "a\n"])
 def test_names_that_would_break_a_pattern_are_left_out(name: str) -> None:
-    """They are counted, and hide no others."""
+    """Unsafe names are counted, and hide no others."""
     selected = select([name, "good"], 9)
     assert (selected.names, selected.unsafe) == (("good",), 1)

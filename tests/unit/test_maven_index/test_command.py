@@ -47,7 +47,7 @@ def test_the_reader_stands_alone(image: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [index_file(SMALL)[:-3], b"<html>", None])
 def test_the_reader_fails_in_words(image: Path, tmp_path: Path, content: bytes | None) -> None:
-    """It prints no name of a damaged file, and exits with an error code."""
+    """The reader prints no name of a damaged file, and exits with an error code."""
     file = tmp_path / "index.gz"
     if content is not None:
         file.write_bytes(content)

@@ -44,7 +44,7 @@ def test_what_is_written_is_read(
 
 
 def test_documents_about_the_index_are_no_rows() -> None:
-    """They are only counted."""
+    """Documents about the index are only counted."""
     reader = IndexReader(io.BytesIO(index_file(SMALL)))
     (rows,) = reader
     assert reader.documents == 6
@@ -98,7 +98,7 @@ def test_a_flipped_bit_is_an_error() -> None:
     ],
 )
 def test_lengths_that_make_no_sense(content: bytes, reason: str) -> None:
-    """They are rejected before memory is allocated for them."""
+    """Senseless lengths are rejected before memory is allocated for them."""
     good = document({"u": "a|b|1|NA"})
     with pytest.raises(MalformedMetadata, match=reason):
         rows_of(gzip.compress(header() + content))

@@ -36,12 +36,12 @@ def test_packages_are_those_with_a_version() -> None:
      "a|b\n|1|NA", "a|größe|1|NA", b"a|\xff|1|NA", "a|b|\0|NA", "a|b\t|1|NA"],
 )  # fmt: skip
 def test_unusable_coordinates_are_counted(uinfo: str | bytes) -> None:
-    """They name no package, and the others are read."""
+    """Unusable coordinates name no package, and the others are read."""
     assert names_in("a|x|1|NA", uinfo, "a|y|1|NA") == (["a:x", "a:y"], 1)
 
 
 def test_examples_of_the_unusable_can_be_shown() -> None:
-    """They are few and short, without control characters."""
+    """Examples of unusable coordinates are few and short, without control characters."""
     records = Names()
     gathered(index_file([{"u": "\0ö" + "x" * 1000}] * 20), records)
     assert records.skipped == 20

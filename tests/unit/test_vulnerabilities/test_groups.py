@@ -28,7 +28,10 @@ def test_aliases_are_transitive_in_both_directions() -> None:
 
 
 def test_records_with_many_aliases_connect_nothing() -> None:
-    """Five aliases connect, six do not; a record that refers to such a record belongs to it."""
+    """Five aliases of a record connect records, six do not.
+
+    A record that names a record with six aliases is still in that record's group.
+    """
     five, six = [f"CVE-{n}" for n in range(5)], [f"CVE-1{n}" for n in range(6)]
     groups = assign(
         {
@@ -56,7 +59,7 @@ def test_large_groups_are_none() -> None:
 
 
 def test_records_that_are_not_in_force_connect_nothing() -> None:
-    """Their score does not count, either."""
+    """The score of a record that is not in force does not count, either."""
     groups = assign(
         {
             "A": member("CVE-1", score=1.0),
@@ -82,7 +85,7 @@ def test_records_that_are_not_in_force_connect_nothing() -> None:
     )
 )
 def test_groups_do_not_depend_on_the_order(members: dict[str, Member]) -> None:
-    """They are the connected components, in any order of the records."""
+    """Groups are the connected components, in any order of the records."""
     groups = assign(members)
     assert groups.keys() == members.keys()
     assert assign(dict(reversed(members.items()))) == groups

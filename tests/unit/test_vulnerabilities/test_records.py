@@ -130,7 +130,7 @@ def test_a_name_that_no_package_has() -> None:
 
 
 def test_severity_of_an_entry_is_promoted() -> None:
-    """Only if the record itself has none."""
+    """An entry's severity is promoted only if the record itself has none."""
     severity = [{"type": "CVSS_V3", "score": V3}]
     assert record(affected=[affected(severity=severity)]).score == 9.8
     other = [{"type": "CVSS_V3", "score": V3.replace("C:H/I:H", "C:N/I:N")}]
@@ -175,7 +175,7 @@ def test_a_part_that_cannot_be_read_is_a_problem() -> None:
 def test_a_range_that_cannot_be_evaluated_is_a_problem(
     events: list[dict[str, str]], problems: int
 ) -> None:
-    """It is counted and shown; ranges of other registries are ignored."""
+    """An unusable range is counted and shown; ranges of other registries are ignored."""
     ranges = [{"type": "ECOSYSTEM", "events": events}]
     found = record(affected=[affected(ranges=ranges), affected("b", "Go", ranges=ranges)])
     assert len(found.problems) == problems
@@ -204,7 +204,7 @@ def test_what_is_no_record(body: bytes) -> None:
 
 
 def test_an_id_is_a_name() -> None:
-    """It cannot be a path or an operator of MongoDB."""
+    """An id cannot be a path or an operator of MongoDB."""
     for record_id in ("", "../X", "a/b", "$x", "x\ny", "x" * 300):
         with pytest.raises(MalformedMetadata):
             read_record(json.dumps({"id": record_id}).encode(), record_id)

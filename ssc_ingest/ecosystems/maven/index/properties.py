@@ -55,7 +55,7 @@ def parse_properties(body: bytes, url: str) -> IndexProperties:
     """Read the file.
 
     Raises:
-        MalformedMetadata: it has no valid time of the index.
+        MalformedMetadata: the file has no valid time of the index.
     """
     values: dict[str, str] = {}
     for line in map(str.strip, body.decode("latin-1").splitlines()):

@@ -44,8 +44,8 @@ async def list_archive(archive: ByteSource, *, is_types: bool) -> Contents:
         is_types: read its declarations.
 
     Raises:
-        MalformedArchive: it is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the archive is damaged.
+        ArchiveTooLarge: the archive exceeds a limit.
         IngestError: the errors of the source.
     """
     contents = Contents()

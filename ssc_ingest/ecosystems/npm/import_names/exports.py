@@ -66,8 +66,8 @@ class Exports:
         A pattern for files of any kind has those that are modules.
 
         Raises:
-            ArchiveTooLarge: there are more than :data:`MAX_NAMES`, or too many patterns for so many
-                files.
+            ArchiveTooLarge: the package has more than :data:`MAX_NAMES` subpaths, or too many
+                patterns for so many files.
         """
         found = set(self.exact)
         listed = sorted(files)
@@ -95,7 +95,7 @@ def parse_exports(value: Any) -> Exports | None:
     A value that Node refuses exports nothing.
 
     Raises:
-        ArchiveTooLarge: it has too many keys.
+        ArchiveTooLarge: the value has too many keys.
     """
     if value is None:
         return None

@@ -64,7 +64,7 @@ def import_names(
         namespaces: what is known of the project's namespace packages besides the files.
 
     Raises:
-        ArchiveTooLarge: there are more than :data:`MAX_NAMES`.
+        ArchiveTooLarge: the files have more than :data:`MAX_NAMES` modules.
     """
     found = [read for path in files if (read := _read(path))]
     kept = [read for read in found if not _is_left_out(*read, project)]

@@ -83,8 +83,9 @@ async def sdist_names(sdist: ByteSource, filename: str, project: str) -> set[str
     """The import names of a source distribution of the project (normalized name).
 
     Raises:
-        MalformedArchive: it is damaged, or neither a gzipped tar nor a zip archive.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the source distribution is damaged, or neither a gzipped tar nor a zip
+            archive.
+        ArchiveTooLarge: the source distribution exceeds a limit.
         IngestError: the errors of the source.
     """
     found = _Found()

@@ -49,8 +49,8 @@ async def wheel_names(wheel: ByteSource, project: str) -> set[str]:
     """The import names of a wheel or egg of the project (normalized name).
 
     Raises:
-        MalformedArchive: it is damaged.
-        ArchiveTooLarge: it exceeds a limit.
+        MalformedArchive: the file is damaged.
+        ArchiveTooLarge: the file exceeds a limit.
         IngestError: the errors of the source.
     """
     archive = await ZipArchive.open(wheel, wanted=lambda name: name.endswith(_USED))
