@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import Document
 from ssc_ingest.http.rate_limit import Permission, RateLimiter
@@ -91,7 +91,7 @@ async def _counted(
 async def reading(cls: type[AnyEcosystem]) -> AsyncIterator[tuple[AnyEcosystem, Traffic]]:
     """The ecosystem, reading its live registry."""
     endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    async with open_transport(load_settings(None)) as transport:
+    async with open_transport(load_settings(None), host_names([endpoints])) as transport:
         client = CountingClient(transport, Pace(), endpoints.hosts)
         client.traffic = Traffic()
         yield cls(client, endpoints), client.traffic

@@ -12,7 +12,7 @@ import pytest
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.models import Package
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.live
 async def crates(state: State, settings: Settings) -> AsyncIterator[Crates]:
     """The ecosystem, reading crates.io within our rate limits."""
     endpoints = load_endpoints("cargo", Crates.identity.endpoints, None)
-    async with open_transport(settings) as transport:
+    async with open_transport(settings, host_names([endpoints])) as transport:
         yield Crates(RegistryClient(transport, state.limiter, endpoints.hosts), endpoints)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.identity import metadata_path
 from ssc_ingest.ecosystems.maven.metadata import MAX_METADATA, parse_metadata
@@ -36,7 +36,7 @@ PROJECT = """\
 async def maven(state: State, settings: Settings) -> AsyncIterator[Maven]:
     """The ecosystem, reading Maven Central within our rate limit."""
     endpoints = load_endpoints("maven", Maven.identity.endpoints, None)
-    async with open_transport(settings) as transport:
+    async with open_transport(settings, host_names([endpoints])) as transport:
         documents = DocumentCache(state.cache)
         client = RegistryClient(transport, state.limiter, endpoints.hosts, documents)
         yield Maven(client, endpoints)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
-from ssc_ingest.ecosystems.endpoints import load_endpoints
+from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
 from ssc_ingest.ecosystems.npm import Npm
 from ssc_ingest.errors import PackageNotFound, RegistryUnavailable
 from ssc_ingest.http.client import RegistryClient, open_transport
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.live
 async def npm(state: State, settings: Settings) -> AsyncIterator[Npm]:
     """The ecosystem, reading the registry within its rate limit."""
     endpoints = load_endpoints("npm", Npm.identity.endpoints, None)
-    async with open_transport(settings) as transport:
+    async with open_transport(settings, host_names([endpoints])) as transport:
         yield Npm(RegistryClient(transport, state.limiter, endpoints.hosts), endpoints)
 
 

@@ -45,6 +45,7 @@ async def test_a_package_has_the_properties_of_the_contract(
         "vendor": "somebody",
         "repository_url": "https://example.org/Web",
         "import_names": ["Web"],
+        "import_names_from": "2.0",
         "latest": "2.0",
         "etag": '"abc"',
     }
