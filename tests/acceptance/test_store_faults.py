@@ -78,9 +78,15 @@ def outage(
     clean_graph: None,
     state: State,
     tmp_path: Path,
+    *,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Outage]:
-    """A worker that reaches its servers through the proxies; the test has its own ways."""
+    """A worker that reaches its servers through the proxies; the test has its own ways.
+
+    An indirect parameter are settings of the worker.
+    """
     fleet = Fleet(proxied, simulator.environment(), tmp_path)
+    fleet.environment |= getattr(request, "param", {})
     try:
         yield Outage(fleet, state, simulator)
     finally:
@@ -128,6 +134,9 @@ async def test_an_idle_worker_survives_a_silent_redis(
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize(
+    "outage", [{"WORKER_CONCURRENCY": "4"}], indirect=True, ids=["messages wait"]
+)
 async def test_the_queues_are_deleted(outage: Outage, state: State, cypher: Cypher) -> None:
     """The sweep publishes what the job counts as pending."""
     await outage.begin_job()
