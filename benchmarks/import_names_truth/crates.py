@@ -91,7 +91,10 @@ def _document(content: bytes, stem: str, folder: str) -> Documented:
     command = ["env", "RUSTC_BOOTSTRAP=1", "RUSTDOCFLAGS=--cap-lints allow", "cargo", "rustdoc"]
     command += ["--lib", "--target-dir", target]
     output = ["--", "-Z", "unstable-options", "--output-format", "json"]
-    for features in (_features_of_docs(root), []):
+    chosen = _features_of_docs(root)
+    for development, features in ((True, chosen), (True, []), (False, chosen), (False, [])):
+        if not development:  # they may require what the index here does not have
+            _without_development(root / "Cargo.toml")
         whole = [*command, *features, *output]
         done = subprocess.run(whole, cwd=root, capture_output=True, check=False)
         if done.returncode == 0:
@@ -99,6 +102,13 @@ def _document(content: bytes, stem: str, folder: str) -> Documented:
         print(f"{stem}: not with {features}: {done.stderr.decode()[-300:]}")
     (written,) = Path(target, "doc").glob(f"{stem.rpartition('-')[0].replace('-', '_')}.json")
     return _Walk(json.loads(written.read_text()), root).found
+
+
+def _without_development(manifest: Path) -> None:
+    """Remove what only the crate's own tests require: it need not be downloaded."""
+    tables = re.split(r"(?m)^(?=\[)", manifest.read_text())
+    kept = [table for table in tables if "dev-dependencies" not in table.partition("\n")[0]]
+    manifest.write_text("".join(kept))
 
 
 def _features_of_docs(root: Path) -> list[str]:
