@@ -16,7 +16,7 @@ from tests.acceptance.work import (
     assert_nothing_is_left,
     settled,
 )
-from tests.conftest import Cypher
+from tests.conftest import IS_SHORT, Cypher
 from tests.ports import unused_port
 from tests.simulator.client import Simulator
 
@@ -114,15 +114,20 @@ async def test_an_outage_of_a_registry(
     await assert_ingestion_is_complete(registry, state, cypher)
 
 
+IN_THE_LONG_SOAK = (
+    pytest.mark.soak,
+    pytest.mark.skipif(IS_SHORT, reason="takes minutes: make soak"),
+)
+
 REFUSALS = [
     pytest.param({"kind": "status", "status": 429, "retry_after": "3"}, id="429"),
     pytest.param({"kind": "status", "status": 500}, id="500"),
     pytest.param({"kind": "status", "status": 503}, id="503"),
     pytest.param({"kind": "reset"}, id="resets connections"),
-    # After five refusals the host is paused for a minute.
-    pytest.param({"kind": "status", "status": 403}, id="403", marks=pytest.mark.soak),
+    # The host is paused for a minute, and then for two: only in the long form.
+    pytest.param({"kind": "status", "status": 403}, id="403", marks=IN_THE_LONG_SOAK),
     pytest.param(
-        {"kind": "status", "status": 429}, id="429 without a time", marks=pytest.mark.soak
+        {"kind": "status", "status": 429}, id="429 without a time", marks=IN_THE_LONG_SOAK
     ),
 ]
 
