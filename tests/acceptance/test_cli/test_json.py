@@ -33,7 +33,7 @@ ARGUMENTS = {
     "dead-letters show": ["1-0"],
     "extract": ["pkg:pypi/a"],
     "find-import": ["yaml"],
-    "import-names backfill": ["pypi"],
+    "import-names backfill": ["pypi", "--no-wait"],
     "import-names show": ["pkg:pypi/example"],
     "ingest": ["pypi"],
     "jobs show": ["none"],
