@@ -4,9 +4,7 @@ A package never waits for its import names, so a failure is counted and logged, 
 letter: the package keeps the names that it has, and a backfill tries again.
 """
 
-import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import structlog
 from redis.exceptions import RedisError
@@ -24,12 +22,12 @@ from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, PackageRef, now
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.arguments import ExtractImportNames
+from ssc_ingest.work.attempts import Attempts
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
-from ssc_ingest.work.queues import Queues
-from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
-from ssc_ingest.work.retry import Again, decide
+from ssc_ingest.work.results import Done, GaveUp, Result
+from ssc_ingest.work.retry import Again
 
 OUTCOMES: Mapping[str, Outcome] = {
     "named": Outcome.EXTRACTED,
@@ -48,28 +46,24 @@ class NamesDeliveries:
     Args:
         naming: reads and writes names.
         runs: counts the outcomes of backfills.
-        queues: for later attempts.
+        attempts: decides about failures.
         dead_letters: for calls with invalid arguments.
         metrics: of the process.
-        max_attempts: failed attempts after which the names are left to a backfill.
     """
 
     def __init__(
         self,
         naming: Naming,
         runs: Runs,
-        queues: Queues,
+        attempts: Attempts,
         dead_letters: DeadLetters,
         metrics: Metrics,
-        *,
-        max_attempts: int,
     ) -> None:
         self._naming = naming
         self._runs = runs
-        self._queues = queues
+        self._attempts = attempts
         self._dead_letters = dead_letters
         self._metrics = metrics
-        self._max_attempts = max_attempts
 
     async def handle(self, message: TaskMessage, *, redelivered: bool = False) -> Result:
         """Execute one delivery. Safe to repeat.
@@ -143,23 +137,11 @@ class NamesDeliveries:
             )
 
     async def _failed(self, message: TaskMessage, error: Exception) -> Result:
-        since = message.since or time.time()
-        decision = decide(
-            error,
-            attempts=message.attempts,
-            max_attempts=self._max_attempts,
-            waited=time.time() - since,
-        )
+        decision = self._attempts.decide(message, error)
         facts = {"error_type": type(error).__name__, "error": str(error)}
         if isinstance(decision, Again):
             log.debug("import_names_delayed", seconds=round(decision.seconds, 1), **facts)
-            later = replace(
-                message,
-                attempts=message.attempts + decision.counted,
-                since=time.time() if decision.restart_deadline else since,
-            )
-            await self._queues.delay(later, decision.seconds)
-            return Delayed(seconds=decision.seconds, **facts)
+            return await self._attempts.delay(message, decision, error)
         if isinstance(error, IngestError):
             log.warning("import_names_unread", reason=decision.reason, **facts)
         else:

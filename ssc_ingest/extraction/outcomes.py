@@ -4,7 +4,6 @@ Successes, failures and crashes all pass through :class:`Recorder`. It updates t
 metrics, the dead letters and the cooldowns.
 """
 
-import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,12 +14,12 @@ from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts, Re
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, now
 from ssc_ingest.on_demand.stream.counts import StreamCounts, StreamMetrics
+from ssc_ingest.work.attempts import Attempts
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.messages import Progress, TaskMessage
-from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.results import Delayed, GaveUp
-from ssc_ingest.work.retry import Again, decide
+from ssc_ingest.work.retry import Again
 
 NONE = Counts()
 
@@ -36,21 +35,19 @@ class Recorder:
     def __init__(
         self,
         assignments: Assignments,
-        queues: Queues,
+        attempts: Attempts,
         dead_letters: DeadLetters,
         cooldowns: Cooldowns,
         metrics: Metrics,
         *,
         streams: StreamMetrics,
-        max_attempts: int,
     ) -> None:
         self._assignments = assignments
-        self._queues = queues
+        self._attempts = attempts
         self._dead_letters = dead_letters
         self._cooldowns = cooldowns
         self._streams = streams
         self._metrics = metrics
-        self._max_attempts = max_attempts
 
     async def ended(self, assignment: Assignment, outcome: Outcome, counts: Counts = NONE) -> None:
         """Record an orderly end.
@@ -82,14 +79,7 @@ class Recorder:
             progressed: this attempt has read documents that the next one can skip.
         """
         message = assignment.message
-        since = message.since or time.time()
-        decision = decide(
-            error,
-            attempts=message.attempts,
-            max_attempts=self._max_attempts,
-            waited=time.time() - since,
-            progressed=progressed,
-        )
+        decision = self._attempts.decide(message, error, progressed=progressed)
         facts = {
             "attempt": message.attempts + 1,
             "error_type": type(error).__name__,
@@ -97,23 +87,12 @@ class Recorder:
         }
         if isinstance(decision, Again):
             log.info("package_delayed", seconds=round(decision.seconds, 1), **facts)
-            later = replace(
-                message,
-                attempts=message.attempts + decision.counted,
-                since=time.time() if decision.restart_deadline else since,
-                progress=progress,
-            )
-            return await self.delay(later, decision.seconds, error)
+            return await self._attempts.delay(replace(message, progress=progress), decision, error)
         if isinstance(error, IngestError):
             log.warning("package_failed", reason=decision.reason, **facts)
         else:
             log.error("unexpected_error", exc_info=error, **facts)
         return await self.give_up(message, error)
-
-    async def delay(self, message: TaskMessage, seconds: float, error: Exception) -> Delayed:
-        """Put a message into the delayed set for this number of seconds."""
-        await self._queues.delay(message, seconds)
-        return Delayed(seconds=seconds, error_type=type(error).__name__, error=str(error))
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
         """Record a permanent failure, including that of an unreadable message."""

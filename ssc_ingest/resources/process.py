@@ -49,6 +49,7 @@ from ssc_ingest.vulnerabilities.service import AdvisorySync
 from ssc_ingest.vulnerabilities.sources import Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
+from ssc_ingest.work.attempts import Attempts
 from ssc_ingest.work.malformed import KEEP_EVERY
 
 MOVE_EVERY = 1.0
@@ -108,6 +109,10 @@ class Resources:
             timeout=self.settings.task_timeout,
         )
 
+    @property
+    def _attempts(self) -> Attempts:
+        return Attempts(self.state.queues, max_attempts=self.settings.max_attempts)
+
     def delivery_handler(self) -> DeliveryHandler:
         """Handles deliveries of extraction tasks."""
         state = self.state
@@ -119,12 +124,11 @@ class Resources:
             Following(self.ecosystems, self.reader, state.jobs, state.queues, self.budget),
             Recorder(
                 assignments,
-                state.queues,
+                self._attempts,
                 state.dead_letters,
                 state.cooldowns,
                 self.metrics,
                 streams=state.standings.metrics,
-                max_attempts=self.settings.max_attempts,
             ),
         )
 
@@ -145,12 +149,7 @@ class Resources:
         """Handles deliveries of tasks that read import names."""
         state = self.state
         return NamesDeliveries(
-            self.naming(),
-            state.runs,
-            state.queues,
-            state.dead_letters,
-            self.metrics,
-            max_attempts=self.settings.max_attempts,
+            self.naming(), state.runs, self._attempts, state.dead_letters, self.metrics
         )
 
     def advisory_sync(self) -> AdvisorySync:
@@ -188,10 +187,10 @@ class Resources:
         state = self.state
         return AttributionHandler(
             self.attributor,
+            self._attempts,
             state.queues,
             state.deliveries,
             state.dead_letters,
-            max_attempts=self.settings.max_attempts,
         )
 
     def auditor(self) -> Auditor:

@@ -132,7 +132,6 @@ class Attributor:
         self._malware_score = malware_score
         self._look_ups: dict[str, Coalescer[str, Sequence[Advisory]]] = {}
         self._away_until = 0.0
-        self._away_until = 0.0
 
     # Packages whose advisories may have changed ---------------------------------------------
 

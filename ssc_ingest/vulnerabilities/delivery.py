@@ -1,22 +1,20 @@
 """One delivery of an attribution task, and its outcome."""
 
-import time
-from dataclasses import replace
-
 import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.errors import IngestError, InvalidArguments, InvalidName
+from ssc_ingest.errors import IngestError, InvalidName
 from ssc_ingest.models import now
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import AttributePackages
+from ssc_ingest.work.attempts import Attempts
 from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.deliveries import Deliveries
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import Queues
-from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
-from ssc_ingest.work.retry import Again, decide
+from ssc_ingest.work.results import Done, GaveUp, Result
+from ssc_ingest.work.retry import Again
 
 log = structlog.get_logger(__name__)
 
@@ -31,17 +29,16 @@ class AttributionHandler:
     def __init__(
         self,
         attributor: Attributor,
+        attempts: Attempts,
         queues: Queues,
         deliveries: Deliveries,
         dead_letters: DeadLetters,
-        *,
-        max_attempts: int,
     ) -> None:
         self._attributor = attributor
+        self._attempts = attempts
         self._queues = queues
         self._deliveries = deliveries
         self._dead_letters = dead_letters
-        self._max_attempts = max_attempts
 
     async def handle(self, message: TaskMessage, *, redelivered: bool = False) -> Result:  # noqa: ARG002 - as for other tasks
         """Attribute the packages of a message; safe to repeat.
@@ -92,27 +89,14 @@ class AttributionHandler:
         return GaveUp(dead_letter=letter, error_type=type(error).__name__, error=str(error))
 
     async def _failed(self, message: TaskMessage, error: Exception) -> Result:
-        since = message.since or time.time()
-        decision = decide(
-            error,
-            attempts=message.attempts,
-            max_attempts=self._max_attempts,
-            waited=time.time() - since,
-        )
+        decision = self._attempts.decide(message, error)
         if isinstance(decision, Again):
-            attempts = message.attempts + decision.counted
-            later = replace(message, attempts=attempts, since=since)
-            await self._queues.delay(later, decision.seconds)
-            return Delayed(
-                seconds=decision.seconds, error_type=type(error).__name__, error=str(error)
-            )
+            return await self._attempts.delay(message, decision, error)
         if not isinstance(error, IngestError):
             log.error("unexpected_error", exc_info=error)
         return await self.give_up(message, error)
 
     async def _attribute(self, message: TaskMessage) -> str:
-        if "args" in message.kwargs:
-            raise InvalidArguments("the arguments are keywords: ecosystem=..., names=[...]")
         request = AttributePackages.parse(dict(message.kwargs))
         cls = ecosystem(request.ecosystem)
         if unknown := AttributePackages.unknown(dict(message.kwargs)):

@@ -9,8 +9,6 @@ names are in its sources. :mod:`ssc_ingest.source_code.rust_exports` parses them
 from contextlib import aclosing
 from urllib.parse import quote
 
-import structlog
-
 from ssc_ingest.archives.gzip_stream import GzipStream
 from ssc_ingest.archives.source import BytesSource
 from ssc_ingest.archives.tar_stream import tar_members
@@ -28,9 +26,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
 )
 from ssc_ingest.models import PackageRef, VersionName
-from ssc_ingest.source_code.isolated import ParserFailed, parse_isolated
-
-logger = structlog.get_logger(__name__)
+from ssc_ingest.source_code.incomplete import parse_or_keep
 
 MAX_UNPACKED = 512 * 1024 * 1024
 """Bytes to unpack of a crate file."""
@@ -98,18 +94,13 @@ async def names_of_crate(crate: bytes, name: str, version: str) -> frozenset[str
         return frozenset()
     if library.root not in sources:
         return frozenset({library.name})
-    try:
-        return await parse_isolated("rust", _options(library), sources)
-    except ParserFailed as error:
-        # The library's name is what readers must know; no source may hide it.
-        logger.warning(
-            "import_names_incomplete",
-            ecosystem=IDENTITY.name,
-            package=name,
-            version=version,
-            reason=str(error),
-        )
-        return frozenset({library.name})
+    return await parse_or_keep(
+        "rust",
+        _options(library),
+        sources,
+        known=frozenset({library.name}),
+        package={"ecosystem": IDENTITY.name, "package": name, "version": version},
+    )
 
 
 def _options(library: Library) -> dict[str, object]:

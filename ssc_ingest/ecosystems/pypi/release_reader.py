@@ -165,7 +165,7 @@ class ReleaseReader:
         self, file: DistributionFile, budget: TransferBudget
     ) -> Description | None:
         found = await self._inside(
-            file, lambda: wheel_metadata(self._open(file, budget), self._project)
+            file, lambda: wheel_metadata(remote_file(self._client, file, budget), self._project)
         )
         if not found:
             return None
@@ -175,7 +175,7 @@ class ReleaseReader:
         self, file: DistributionFile, budget: TransferBudget
     ) -> Description | None:
         async def read() -> bytes:
-            sdist = self._open(file, budget)
+            sdist = remote_file(self._client, file, budget)
             found = await source_metadata(sdist, file.filename, self._project, _is_enough)
             return found.pack()
 
@@ -184,16 +184,6 @@ class ReleaseReader:
             return None
         files = SourceFiles.unpack(found)
         return await off_loop(len(found), _read_source_files, files, self._project, file.url)
-
-    def _open(self, file: DistributionFile, budget: TransferBudget) -> RemoteFile:
-        return RemoteFile(
-            self._client,
-            file.url,
-            budget=budget,
-            max_whole=MAX_WHOLE_FILE,
-            size=file.size,
-            sha256=file.sha256,
-        )
 
     async def _inside(self, file: DistributionFile, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """The metadata inside a file, kept for the next execution; empty if there is none."""
@@ -253,3 +243,17 @@ def _read_source_files(files: SourceFiles, project: str, url: str) -> Descriptio
 def _describe(metadata: ReleaseMetadata) -> Description:
     lines = metadata.requires_dist
     return Description(metadata, None if lines is None else requirements_of(lines))
+
+
+def remote_file(
+    client: RegistryClient, file: DistributionFile, budget: TransferBudget
+) -> RemoteFile:
+    """A file of a release, read in parts within the budget."""
+    return RemoteFile(
+        client,
+        file.url,
+        budget=budget,
+        max_whole=MAX_WHOLE_FILE,
+        size=file.size,
+        sha256=file.sha256,
+    )

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.rubygems.gem_file import MAX_GEM, GemFile, read_gem_file
@@ -20,9 +18,7 @@ from ssc_ingest.ecosystems.rubygems.info import PURE_RUBY, Build, check_digest, 
 from ssc_ingest.ecosystems.rubygems.listing import TEXT
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound
 from ssc_ingest.models import PackageRef, VersionName
-from ssc_ingest.source_code.isolated import ParserFailed, parse_isolated
-
-logger = structlog.get_logger(__name__)
+from ssc_ingest.source_code.incomplete import parse_or_keep
 
 MAX_INFO = 32 * 1024 * 1024
 """Bytes of a file of the index; the largest have 1 to 2 MB."""
@@ -92,17 +88,13 @@ async def names_of_gem(gem: bytes, name: str, version: str) -> frozenset[str]:
     sources = {path: content.sources[path] for path in loadable if path in content.sources}
     if not sources:
         return frozenset(names)
-    try:
-        return frozenset(names) | await parse_isolated("ruby", {}, sources)
-    except ParserFailed as error:
-        logger.warning(
-            "import_names_incomplete",
-            ecosystem=IDENTITY.name,
-            package=name,
-            version=version,
-            reason=str(error),
-        )
-        return frozenset(names)
+    return await parse_or_keep(
+        "ruby",
+        {},
+        sources,
+        known=frozenset(names),
+        package={"ecosystem": IDENTITY.name, "package": name, "version": version},
+    )
 
 
 def _loadable(content: GemFile, folders: tuple[str, ...]) -> Iterator[tuple[str, str]]:

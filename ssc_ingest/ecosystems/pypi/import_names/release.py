@@ -8,7 +8,7 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi.import_names.sdist import sdist_names
 from ssc_ingest.ecosystems.pypi.import_names.wheel import wheel_names
-from ssc_ingest.ecosystems.pypi.release_reader import MAX_DOCUMENT, MAX_WHOLE_FILE
+from ssc_ingest.ecosystems.pypi.release_reader import MAX_DOCUMENT, remote_file
 from ssc_ingest.ecosystems.pypi.simple_index import (
     MEDIA_TYPE,
     DistributionFile,
@@ -26,7 +26,7 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
 )
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.http.remote_file import RemoteFile, TransferBudget
+from ssc_ingest.http.remote_file import TransferBudget
 from ssc_ingest.models import PackageRef, VersionName
 
 BUDGET = 24, 64 * 1024 * 1024
@@ -100,14 +100,7 @@ class ReleaseNames:
     async def _names_in(
         self, file: DistributionFile, project: str, budget: TransferBudget
     ) -> set[str]:
-        content = RemoteFile(
-            self._client,
-            file.url,
-            budget=budget,
-            max_whole=MAX_WHOLE_FILE,
-            size=file.size,
-            sha256=file.sha256,
-        )
+        content = remote_file(self._client, file, budget)
         if file.filename.lower().endswith(_SDISTS):
             return await sdist_names(content, file.filename, project)
         return await wheel_names(content, project)
