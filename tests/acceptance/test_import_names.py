@@ -7,14 +7,26 @@ from typing import Any
 
 import pytest
 
+from ssc_ingest.ecosystems import BUILT_IN, ecosystem
 from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Run
 from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.test_runs import CommandLine, run  # noqa: F401 - a fixture
+from tests.acceptance.work import carried_out, settled
 from tests.conftest import Cypher
+from tests.simulator.client import Simulator
 from tests.toy.registry import ToyRegistry
 
 TOYS = [f"toy-{first}{second}" for first, second in product("abcdefghij", repeat=2)]
+
+REGISTRY = 20
+"""Packages of a simulated registry."""
+
+COUNT = "MATCH (p:%s) RETURN count(p.import_names_from) AS n"
+NAMES = """
+MATCH (p:%s) WHERE p.moment IS NOT NULL
+RETURN p.purl AS purl, p.import_names AS names, p.import_names_from AS version
+"""
 
 FORGET = """
 MATCH (p:ToyPackage) SET p.import_names = [replace(p.name, '-', '_')] REMOVE p.import_names_from
@@ -94,6 +106,41 @@ async def test_a_backfill_whose_workers_are_killed_ends_complete(
     rows = cypher("MATCH (p:ToyPackage {name: 'toy-aa'}) RETURN p.import_names AS names")
     assert rows == [{"names": ["toy.aa"]}]
     assert await state.dead_letters.count() == 0
+
+
+async def test_the_names_of_whole_registries(fleet: Fleet, state: State, cypher: Cypher) -> None:
+    """The graph has the names of all packages' files, and a guess where no file is served."""
+    names = [cls.identity.name for cls in BUILT_IN]
+    with Simulator.start(packages=REGISTRY, versions="1-3", requirements="0-1") as simulator:
+        fleet.environment |= simulator.environment() | {"IMPORT_NAMES_READ": "latest"}
+        fleet.start()
+        for name in names:
+            await carried_out(fleet, state, "ingestion", name)
+            await assert_names_are_the_files(simulator, cypher, name)
+    await settled(state)
+    assert await state.dead_letters.count() == 0
+
+
+async def assert_names_are_the_files(simulator: Simulator, cypher: Cypher, name: str) -> None:
+    """Wait until the graph has the names of one ecosystem, and compare them."""
+    reader = ecosystem(name)
+    truths = [truth for truth in simulator.truths(name) if truth.latest]
+    served = sum(truth.import_names is not None for truth in truths)
+    assert served > REGISTRY / 4
+
+    async def are_read() -> bool:
+        (row,) = cypher(COUNT % reader.identity.label)
+        return int(row["n"]) >= served
+
+    await eventually(are_read)
+    rows = cypher(NAMES % reader.identity.label)
+    found = {row["purl"]: (set(row["names"]), row["version"]) for row in rows}
+    for truth in truths:
+        guess = {reader.fallback_import_name(reader.ref(truth.registry_name))}
+        if truth.import_names is None:
+            assert found[truth.purl] == (guess, None)
+        else:
+            assert found[truth.purl] == (set(truth.import_names) or guess, truth.latest)
 
 
 async def test_import_names_on_the_command_line(

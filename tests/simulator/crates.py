@@ -172,6 +172,11 @@ class Crates(Ecosystem):
         }
         return edges.get(requirement.form, {})
 
+    def import_names(self, package: Package) -> frozenset[str]:
+        """The library and its only function."""
+        library = package.name.replace("-", "_")
+        return frozenset({library, f"{library}::version"})
+
     def page(self, package: Package, base_url: str) -> "Page":
         """The index file and the crate files."""
         del base_url

@@ -267,6 +267,14 @@ class Ecosystem(ABC):
         del package
         return None
 
+    def import_names(self, package: Package) -> frozenset[str] | None:
+        """What code can import from the package's latest release.
+
+        Empty if that contains no code; ``None`` if the registry does not serve its file.
+        """
+        del package
+        return None
+
     # Wire -------------------------------------------------------------------------------
 
     @abstractmethod

@@ -192,6 +192,10 @@ class Npm(Ecosystem):
         """``latest``, and ``next`` where the highest version is a prerelease."""
         return _tags(package) or None
 
+    def import_names(self, package: Package) -> frozenset[str]:
+        """All files of the archive, by every path that Node.js resolves."""
+        return frozenset(package.name + subpath for subpath in npm_archives.SUBPATHS)
+
     def page(self, package: Package, base_url: str) -> "Page":
         """Both packuments."""
         return Page(package, base_url)

@@ -168,6 +168,10 @@ class RubyGems(Ecosystem):
         """Platforms where none is pure Ruby, and requirements of which the constraint says less."""
         return gem_builds.edge_of(release, requirement)
 
+    def import_names(self, package: Package) -> frozenset[str]:
+        """The only file and its constant."""
+        return frozenset({package.name, "Simulated"})
+
     def page(self, package: Package, base_url: str) -> "Page":
         """The gem's file of the index, and both documents of the API."""
         del base_url

@@ -52,6 +52,8 @@ class PackageTruth:
     latest: str | None
     versions: tuple[VersionTruth, ...]
     dist_tags: dict[str, str] | None = None
+    import_names: tuple[str, ...] | None = None
+    """Of the latest version, sorted; ``None`` where nobody can read them."""
 
     @property
     def requirements(self) -> frozenset[str]:
@@ -70,11 +72,19 @@ class PackageTruth:
             )
             for v in value["versions"]
         )
-        return cls(**{**value, "versions": versions})
+        names = value["import_names"]
+        return cls(
+            **{
+                **value,
+                "versions": versions,
+                "import_names": None if names is None else tuple(names),
+            }
+        )
 
 
 def truth_of(package: Package) -> PackageTruth:
     """The correct data of a package in the graph."""
+    names = BY_NAME[package.ecosystem].import_names(package) if package.latest else None
     return PackageTruth(
         ecosystem=package.ecosystem,
         purl=package.purl,
@@ -85,6 +95,7 @@ def truth_of(package: Package) -> PackageTruth:
         latest=package.latest.version if package.latest else None,
         versions=tuple(_version(package, release) for release in package.releases),
         dist_tags=BY_NAME[package.ecosystem].dist_tags(package),
+        import_names=None if names is None else tuple(sorted(names)),
     )
 
 

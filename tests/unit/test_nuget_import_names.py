@@ -9,22 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.import_names_truth.nuget import by_dnfile
+from benchmarks.import_names_truth.nuget import WITH_ASSEMBLIES, assemblies, by_dnfile
 from ssc_ingest.archives.source import BytesSource
 from ssc_ingest.ecosystems.nuget.assembly import MAX_NAMESPACE, public_namespaces
 from ssc_ingest.ecosystems.nuget.import_names import namespaces_of_package
 from ssc_ingest.errors import ArchiveTooLarge, MalformedArchive
+from tests.assemblies import FORWARDER, INTERNAL, NESTED, PUBLIC, assembly, image, metadata
 from tests.unit.archives import Counted, archive, entry, local, zipped
-from tests.unit.assemblies import (
-    FORWARDER,
-    INTERNAL,
-    NESTED,
-    PUBLIC,
-    assembly,
-    image,
-    metadata,
-    real_assemblies,
-)
+
+
+def real_assemblies() -> dict[str, bytes]:
+    """The assemblies of two packages of Python, by folder and file."""
+    return {name: content for each in WITH_ASSEMBLIES for name, content in assemblies(each).items()}
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from ssc_ingest.ecosystems.nuget import NuGet
 from ssc_ingest.errors import MalformedArchive, PackageNotFound, RegistryUnavailable
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import VersionName
+from tests.assemblies import PUBLIC, assembly
 from tests.contract.loopback import Loopback
 from tests.unit.archives import zipped
-from tests.unit.assemblies import PUBLIC, assembly
 
 PACKAGE = "/v3/content/demo.core/2.0.0-rc/demo.core.2.0.0-rc.nupkg"
 

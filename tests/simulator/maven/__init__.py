@@ -227,6 +227,13 @@ class Maven(Ecosystem):
         """Scope, and all that is ``declared``."""
         return facts.of_requirement(release, requirement)
 
+    def import_names(self, package: Package) -> frozenset[str]:
+        """The only package of classes; none if the latest version only names another project."""
+        release = package.latest
+        if release is None or not poms.has_jar(release):
+            return frozenset()
+        return frozenset({poms.java_package(package)})
+
     def page(self, package: Package, base_url: str) -> Page:
         """The package's list of versions and POMs."""
         del base_url
@@ -244,6 +251,9 @@ class Maven(Ecosystem):
                 place = Coordinates(".".join(group), artifact, version)
                 purl = self.purl(f"{place.group}:{artifact}")
                 return Route("maven.pom", purl, Pom(shelf, place))
+            case [*group, artifact, version, file] if group and file == f"{artifact}-{version}.jar":
+                name = f"{'.'.join(group)}:{artifact}"
+                return Route("maven.jar", self.purl(name), Jar(shelf, name, version))
         return None
 
     def _index_route(self, file: str, shelf: Shelf) -> Route | None:
@@ -293,3 +303,17 @@ class Pom:
         package = self.shelf.find(f"{group}:{owner}")
         page: Page | None = self.shelf.page(package) if package else None
         return (page and page.pom(artifact, version)) or NOT_FOUND
+
+
+class Jar:
+    """The main file of a release."""
+
+    def __init__(self, shelf: Shelf, name: str, version: str) -> None:
+        self.shelf, self.name, self.version = shelf, name, version
+
+    def __call__(self, headers: Mapping[str, str]) -> Document:
+        """Answer a request with these headers."""
+        del headers
+        package = self.shelf.find(self.name)
+        page: Page | None = self.shelf.page(package) if package else None
+        return (page and page.jar(self.version)) or NOT_FOUND

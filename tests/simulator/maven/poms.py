@@ -3,6 +3,8 @@
 https://maven.apache.org/repositories/metadata.html and https://maven.apache.org/pom.html
 """
 
+import io
+import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from xml.sax.saxutils import escape
@@ -29,6 +31,8 @@ SHARED_GROUP = "org.simulated.shared"
 CORPORATE, TEAM, CORPORATE_BOM = "corporate-parent", "team-parent", "corporate-bom"
 TEAMS = 5
 TEAM_VERSIONS = 3
+
+JAR_TYPE = "application/java-archive"
 
 PHANTOM = "phantom"
 """A version that the list names as the latest and that is nowhere."""
@@ -91,6 +95,18 @@ class Page:
             if artifact == self.artifact + suffix and version in self._demands:
                 return document(make(version), FIRST_RELEASES)
         return None
+
+    def jar(self, version: str) -> Document | None:
+        """The jar of a release, if it has one."""
+        release = self._releases.get(version)
+        if release is None or not has_jar(release):
+            return None
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            folder = java_package(self.package).replace(".", "/")
+            archive.writestr(zipfile.ZipInfo("META-INF/MANIFEST.MF"), b"Manifest-Version: 1.0\n")
+            archive.writestr(zipfile.ZipInfo(f"{folder}/Simulated.class"), b"\xca\xfe\xba\xbe")
+        return Document.tagged(buffer.getvalue(), JAR_TYPE)
 
     @property
     def _published(self) -> Sequence[Release]:
@@ -173,6 +189,17 @@ class Page:
             case "":
                 return []
         return list(block("scm", (element(link.field, wire),)))
+
+
+def has_jar(release: Release) -> bool:
+    """Whether a release has code: a relocation only names another project."""
+    return not (release.form == RELOCATED and release.requirements)
+
+
+def java_package(package: Package) -> str:
+    """The package of the classes of all releases: ``org.amber.simulated``."""
+    group = package.name.partition(":")[0]
+    return f"{group.replace('-', '_')}.simulated"
 
 
 def shared(place: Coordinates) -> Document | None:

@@ -25,6 +25,7 @@ from tests.simulator.nuget.documents import (
     REGISTRATION,
     SHORT,
     Page,
+    namespace,
 )
 from tests.simulator.nuget.facts import ONE_FRAMEWORK
 from tests.simulator.nuget.ranges import ORDINARY, RARE
@@ -136,6 +137,10 @@ class NuGet(Ecosystem):
         """Target frameworks where they differ, and ranges of which the constraint says less."""
         return facts.of_requirement(release, requirement)
 
+    def import_names(self, package: Package) -> frozenset[str]:
+        """The namespace of the only public type."""
+        return frozenset({namespace(package)})
+
     def page(self, package: Package, base_url: str) -> "Page":
         """The package's registration and nuspecs."""
         return Page(package, base_url)
@@ -150,8 +155,12 @@ class NuGet(Ecosystem):
             case ["v3", "registration5-gz-semver2", name, "page", lower, upper]:
                 key = f"{lower}/{upper.removesuffix('.json')}"
                 return Route("nuget.page", self.purl(name), Blob(shelf, name, "page", key))
-            case ["v3-flatcontainer", name, version, filename] if filename == f"{name}.nuspec":
-                return Route("nuget.nuspec", self.purl(name), Blob(shelf, name, "nuspec", version))
+            case ["v3-flatcontainer", name, version, file] if file in {
+                f"{name}.nuspec",
+                f"{name}.{version}.nupkg",
+            }:
+                kind = "nuspec" if file.endswith(".nuspec") else "content"
+                return Route(f"nuget.{kind}", self.purl(name), Blob(shelf, name, kind, version))
             case ["v3", "catalog0", filename] if filename.endswith(".json"):
                 document = filename.removesuffix(".json")
                 endpoint = "index" if document == "index" else "page"
@@ -202,4 +211,6 @@ class Blob:
                 return page.index
             case "page":
                 return page.pages.get(self.key, NOT_FOUND)
+            case "content":
+                return page.content(self.key)
         return page.nuspec(self.key)

@@ -1,7 +1,9 @@
 """NuGet.org's documents: registrations in pages, and nuspecs."""
 
 import codecs
+import io
 import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import quoteattr
 from zlib import crc32
 
+from tests.assemblies import PUBLIC, assembly
 from tests.simulator.ecosystem import Document
 from tests.simulator.nuget import facts
 from tests.simulator.nuget.catalog import stamp
@@ -105,6 +108,17 @@ class Page:
         lines += ["  </metadata>", "</package>"]
         body = "\r\n".join(lines).encode()
         return Document.tagged(codecs.BOM_UTF8 * (choice % 3 > 0) + body, XML)
+
+    def content(self, version: str) -> Document:
+        """The package of one version: one assembly with one public type."""
+        if all(release.version.lower() != version for release in self.package.releases):
+            return NOT_FOUND
+        library = assembly([(PUBLIC, namespace(self.package), "Api")])
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            path = zipfile.ZipInfo(f"lib/net8.0/{self.package.name}.dll")
+            archive.writestr(path, library, zipfile.ZIP_DEFLATED)
+        return Document.tagged(buffer.getvalue(), "application/octet-stream")
 
     @cached_property
     def _chunks(self) -> Sequence[Sequence[Release]]:
@@ -206,6 +220,11 @@ class Page:
                 group["dependencies"] = dependencies
             groups.append(group)
         return groups
+
+
+def namespace(package: Package) -> str:
+    """The namespace in the assembly of all versions."""
+    return re.sub(r"[^A-Za-z0-9_.]", "_", package.name)
 
 
 def wire_version(release: Release) -> str:

@@ -18,6 +18,7 @@ from tests.simulator.pypi.documents import (
     LABELS,
     SIMPLE_JSON,
     Page,
+    has_archive,
     negotiate,
     project_list,
 )
@@ -170,6 +171,12 @@ class PyPI(Ecosystem):
         if style == 3 and number.stage in {Stage.ALPHA, Stage.BETA}:
             return SDIST  # a wheel's name would have the normalised version
         return rng.choices(self.release_forms, weights=(66, 12, 5, 9, 2, 2, 2, 2))[0]
+
+    def import_names(self, package: Package) -> frozenset[str] | None:
+        """The only module, if the latest release has a wheel, or its file has all metadata."""
+        if package.latest is None or not has_archive(package, package.latest):
+            return None
+        return frozenset({self.normalize(package.name).replace("-", "_")})
 
     def page(self, package: Package, base_url: str) -> "Page":
         """All documents of a project."""

@@ -12,13 +12,13 @@ PADDING = 100_000
 """Bytes of a file that nobody needs: reading all of an archive is a mistake."""
 
 
-def wheel(name: str, version: str, metadata: bytes) -> bytes:
+def wheel(name: str, version: str, metadata: bytes, *, padding: int = PADDING) -> bytes:
     """A wheel, with its metadata last, as the specification recommends."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in (
             (f"{name}/__init__.py", b""),
-            (f"{name}/data.bin", Random(name).randbytes(PADDING)),
+            (f"{name}/data.bin", Random(name).randbytes(padding)),
             (f"{name}-{version}.dist-info/METADATA", metadata),
             (f"{name}-{version}.dist-info/WHEEL", b"Wheel-Version: 1.0\n"),
         ):
@@ -38,6 +38,7 @@ def sdist(name: str, version: str, form: str, metadata: bytes, lines: list[str])
     members = {
         f"{folder}/README": b"A simulated project.\n",
         f"{folder}/PKG-INFO": b"\n".join([b"Metadata-Version: " + written, *headers, b""]),
+        f"{folder}/src/{name}/__init__.py": b"",
         f"{folder}/src/{name}/data.bin": Random(name).randbytes(PADDING),
     }
     if form == SDIST_REQUIRES:

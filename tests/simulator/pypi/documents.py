@@ -236,7 +236,7 @@ class Page:
         for position, (ending, has_metadata) in enumerate(names):
             name = f"{self.escaped}-{ending}"
             content = None
-            if metadata is not None and form in BARE:
+            if metadata is not None and position == 0 and has_archive(self.package, release):
                 content = self._archive(release, metadata)
             digest = hashlib.sha256(content or name.encode()).hexdigest()
             # The first file is the first that was uploaded, wherever its name is in the list.
@@ -266,6 +266,8 @@ class Page:
 
     def _archive(self, release: Release, metadata: bytes) -> bytes:
         version = release.version.replace("-", "_")
+        if release.form in {WHEEL, WHEELS, OLD_KEY}:
+            return archives.wheel(self.escaped, version, metadata, padding=0)
         if release.form == WHEEL_BARE:
             return archives.wheel(self.escaped, version, metadata)
         return archives.sdist(self.escaped, version, release.form, metadata, _lines(release))
@@ -314,6 +316,12 @@ class Page:
             "yanked": bool(file.yanked),
             "yanked_reason": file.yanked if isinstance(file.yanked, str) else None,
         }
+
+
+def has_archive(package: Package, release: Release) -> bool:
+    """Whether the first file of a release is served: for its metadata, or for its names."""
+    wheels = {WHEEL, WHEELS, OLD_KEY}
+    return release.form in BARE or (release is package.latest and release.form in wheels)
 
 
 def _immutable(content: bytes) -> Document:

@@ -1,10 +1,8 @@
-"""Small .NET assemblies, written by ECMA-335 for tests, and real ones from packages of Python."""
+"""Small .NET assemblies, written by ECMA-335 for tests and the simulated registry."""
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from benchmarks.import_names_truth.nuget import WITH_ASSEMBLIES, assemblies
 
 PUBLIC, INTERNAL, NESTED, FORWARDER = 0x1, 0x0, 0x2, 0x0020_0000
 SECTION, TEXT = 0x2000, 0x200
@@ -98,8 +96,3 @@ def image(root: bytes, *, header: int = SECTION) -> bytes:
     head += struct.pack("<HHLLLHH", 0x14C, 1, 0, 0, 0, len(optional), 0x2102) + bytes(optional)
     head += b".text\0\0\0" + struct.pack("<4L", len(section), SECTION, len(section), TEXT)
     return (head + b"\0" * 16).ljust(TEXT, b"\0") + section
-
-
-def real_assemblies() -> dict[str, bytes]:
-    """The assemblies of two packages of Python, by folder and file."""
-    return {name: content for each in WITH_ASSEMBLIES for name, content in assemblies(each).items()}
