@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from neo4j import AsyncDriver
+from neo4j.exceptions import TransientError
 
 from ssc_ingest.graph.changes import WriteOutcome, prepare
 from ssc_ingest.graph.rows import Locks
@@ -17,6 +19,8 @@ from tests.integration.test_graph.packages import FETCHED, order, package
 
 WRITERS, SUBMITTERS = 4, 8
 HOT = [f"hot-{n:02d}" for n in range(60)]
+
+TOUCH = "MATCH (p:PyPIPackage {purl: $purl}) SET p.touched = timestamp()"
 
 
 async def write_all(writer: GraphWriter, packages: list[Package]) -> None:
@@ -215,3 +219,40 @@ async def test_a_requirement_and_its_package_in_one_transaction(
     assert cypher("MATCH (p {purl: 'pkg:pypi/Core'}) RETURN p.name AS name") == [
         {"name": "the-core"}
     ]
+
+
+async def test_deadlocks_with_another_program(
+    clean_graph: None, driver: AsyncDriver, cypher: Cypher
+) -> None:
+    """It locks the same packages in the opposite order; the writer repeats its transactions."""
+    writer = GraphWriter(driver)
+    await write_all(writer, [package(name, ["1.0"]) for name in HOT])
+    ended = asyncio.Event()
+
+    async def interfere() -> None:
+        while not ended.is_set():
+            with suppress(TransientError):
+                async with driver.session() as session, await session.begin_transaction() as other:
+                    for name in reversed(HOT):
+                        await (await other.run(TOUCH, purl=f"pkg:pypi/{name}")).consume()
+                    await other.commit()
+
+    interfering = [asyncio.create_task(interfere()) for _ in range(3)]
+    generation = 0
+    while not writer.statistics.deadlocks:
+        generation += 1
+        requires = {"1.0": dict.fromkeys(HOT, str(generation))}
+        moment = FETCHED + timedelta(hours=generation)
+        await write_all(
+            writer, [package(f"p{n:02d}", requires, fetched_at=moment) for n in range(20)]
+        )
+    ended.set()
+    await asyncio.gather(*interfering)
+    await writer.close()
+
+    (row,) = cypher(
+        "MATCH (p:PyPIPackage)-[:HAVE]->(v)-[r:REQUIRE]->(:PyPIPackage) "
+        "RETURN count(DISTINCT p) AS packages, count(r) AS edges, "
+        "collect(DISTINCT r.constraints) AS texts"
+    )
+    assert row == {"packages": 20, "edges": 20 * len(HOT), "texts": [str(generation)]}
