@@ -7,16 +7,15 @@ It comes from the core metadata file (PEP 658), the JSON API, or a file of the r
 - https://docs.pypi.org/api/json/
 """
 
-import codecs
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from packaging.metadata import RawMetadata, parse_email
 from pydantic import BaseModel, ConfigDict, Field
 
 from ssc_ingest.ecosystems.licenses import MAX_LICENSE, license_facts
+from ssc_ingest.ecosystems.pypi.headers import Headers, parse_headers
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.wire import Entry, OrNone, read_json
 from ssc_ingest.errors import MalformedMetadata
@@ -41,7 +40,6 @@ _PREFERRED_LABELS = (
 )
 _METADATA_VERSION = re.compile(r"\s*(\d{1,3})\.(\d{1,3})\b", re.ASCII)
 _FIRST_STATIC = (2, 2)
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _NOT_IN_LABELS = re.compile(r"[\W_]+")
 
 
@@ -72,8 +70,8 @@ def parse_metadata_file(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: the file has no name, or too many requirements.
     """
-    raw = headers(body)
-    return _metadata(raw, tuple(raw.get("requires_dist", ())), url)
+    headers = parse_headers(body)
+    return _metadata(headers, headers.all("requires-dist"), url)
 
 
 def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
@@ -85,39 +83,38 @@ def parse_source_metadata(body: bytes, url: str) -> ReleaseMetadata:
     Raises:
         MalformedMetadata: the file has no name, or too many requirements.
     """
-    raw = headers(body)
-    version = _METADATA_VERSION.match(raw.get("metadata_version", ""))
-    dynamic = {field.strip().lower() for field in raw.get("dynamic", ())}
+    headers = parse_headers(body)
+    version = _METADATA_VERSION.match(headers.one("metadata-version") or "")
+    dynamic = {field.strip().lower() for field in headers.all("dynamic")}
     is_static = version is not None and (int(version[1]), int(version[2])) >= _FIRST_STATIC
-    lines = tuple(raw.get("requires_dist", ()))
-    return _metadata(raw, lines if is_static and "requires-dist" not in dynamic else None, url)
+    is_final = is_static and "requires-dist" not in dynamic
+    return _metadata(headers, headers.all("requires-dist") if is_final else None, url)
 
 
-def headers(body: bytes) -> RawMetadata:
-    """The headers of a metadata file by their names in Python, without its description."""
-    # Decoded here, because the parser drops all values of a field with invalid UTF-8.
-    content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
-    headers = _END_OF_HEADERS.split(content, maxsplit=1)[0].decode(errors="replace")
-    return parse_email(headers + "\n\n")[0]
-
-
-def _metadata(raw: RawMetadata, requires_dist: tuple[str, ...] | None, url: str) -> ReleaseMetadata:
-    name = raw.get("name", "").strip()
+def _metadata(headers: Headers, requires_dist: Sequence[str] | None, url: str) -> ReleaseMetadata:
+    name = (headers.one("name") or "").strip()
     if not name:
         raise MalformedMetadata("Name: missing", url=url)
     if requires_dist and len(requires_dist) > MAX_REQUIREMENTS:
         raise MalformedMetadata(f"Requires-Dist: more than {MAX_REQUIREMENTS} lines", url=url)
     text, spdx = _license(
-        raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])
+        headers.one("license-expression"), headers.one("license"), headers.all("classifier")
     )
     return ReleaseMetadata(
         name,
-        requires_dist,
-        _links(raw.get("home_page"), raw.get("project_urls", {})),
-        _requires_python(raw.get("requires_python")),
+        None if requires_dist is None else tuple(requires_dist),
+        _links(headers.one("home-page"), _project_urls(headers.all("project-url"))),
+        _requires_python(headers.one("requires-python")),
         text,
         spdx,
     )
+
+
+def _project_urls(lines: Iterable[str]) -> dict[str, str]:
+    """The links by their labels; none if two have the same label, so that none of them counts."""
+    pairs = [line.partition(",") for line in lines]
+    urls = {label.strip(): url.strip() for label, _, url in pairs}
+    return urls if len(urls) == len(pairs) else {}
 
 
 class _Info(BaseModel):

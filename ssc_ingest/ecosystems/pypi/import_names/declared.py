@@ -11,7 +11,7 @@ https://packaging.python.org/specifications/core-metadata/#import-name-multiple-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ssc_ingest.ecosystems.pypi.metadata import headers
+from ssc_ingest.ecosystems.pypi.headers import parse_headers
 
 MAX_NAMES = 10_000
 """Maximum declared names that are read."""
@@ -28,9 +28,9 @@ class DeclaredNames:
 
 def declared_names(metadata: bytes) -> DeclaredNames:
     """Read ``Import-Name`` and ``Import-Namespace`` of a ``METADATA`` or ``PKG-INFO`` file."""
-    raw = headers(metadata)
-    names = frozenset(_names(raw.get("import_names", ())))
-    namespaces = frozenset(_names(raw.get("import_namespaces", ())))
+    headers = parse_headers(metadata)
+    names = frozenset(_names(headers.all("import-name")))
+    namespaces = frozenset(_names(headers.all("import-namespace")))
     shared = frozenset(name for name in namespaces if "." not in name)
     return DeclaredNames(names | (namespaces - shared), shared - names)
 
