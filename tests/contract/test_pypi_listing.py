@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.pypi import PyPI
@@ -239,3 +240,55 @@ async def test_an_index_that_speaks_html(index: PyPI, server: Loopback) -> None:
     server.serve("/simple/", "<!DOCTYPE html><html></html>", media_type="text/html")
     with pytest.raises(MalformedMetadata, match="HTML"):
         await names(index)
+
+
+async def test_a_mirror_that_was_restored_from_a_backup(
+    index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that stays older for longer than caches keep it is what there is."""
+    clock = [1_000.0]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[-1])
+    serve(server, 10, {"a": 1, "b": 10})
+    cursor = await index.feed_end()
+    serve(server, 9, {"a": 1})
+    for seconds in (0, module.CACHE_TIME - 1):
+        clock.append(1_000.0 + seconds)
+        with pytest.raises(StaleAnswer, match="10 minutes"):
+            await index.feed_end()
+        with pytest.raises(StaleAnswer):
+            await names(index)
+        with pytest.raises(StaleAnswer):
+            await changed(index, cursor)
+    clock.append(1_000.0 + module.CACHE_TIME)
+    with capture_logs() as logs:
+        assert await names(index) == ["a"]
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("serials_went_back", "warning")
+    ]
+    restored = await index.feed_end()
+    serve(server, 11, {"a": 1, "c": 11})
+    assert (await changed(index, restored))[0].keys() == {"c"}
+
+
+async def test_the_feed_of_a_restored_mirror(
+    index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cursor expires, so that an update lists all; a newer response begins a new wait."""
+    clock = [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[-1])
+    serve(server, 10, {"a": 1})
+    cursor = await index.feed_end()
+    serve(server, 9, {"a": 1})
+    with pytest.raises(StaleAnswer):
+        await changed(index, cursor)
+    serve(server, 10, {"a": 1, "b": 1})
+    await changed(index, cursor)
+    clock.append(module.CACHE_TIME)
+    serve(server, 9, {"a": 1})
+    with pytest.raises(StaleAnswer):
+        await changed(index, cursor)
+    clock.append(2 * module.CACHE_TIME)
+    for _ in range(2):
+        with pytest.raises(CursorExpired):
+            await changed(index, cursor)
+    assert await names(index) == ["a"]

@@ -19,13 +19,18 @@ Deleted projects
     packages' nodes; reading one returns a 404.
 Older responses
     A document that is older than the cursor, or than another one that this process has read, comes
-    from a lagging cache: it is stale and is requested again later. If its serial is so much lower
-    that no cache can be the reason (:data:`CACHE_LAG`), the registry has restarted its serials: the
-    cursor has expired.
+    from a lagging cache: it is stale and is requested again later. If no cache can be the reason,
+    the registry's serials went back, as those of a mirror that was restored from a backup do: the
+    cursor has expired, and a listing lists what there is. That is so if all responses are older for
+    longer than caches keep the list (:data:`CACHE_TIME`), or if the serial is far lower
+    (:data:`CACHE_LAG`).
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
+
+import structlog
 
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
@@ -42,6 +47,11 @@ PAGE_SIZE = 5_000
 
 CACHE_LAG = 100_000
 """Maximum difference in serials for a cached document. PyPI uses some 15,000 a day."""
+
+CACHE_TIME = 600.0
+"""Seconds for which caches keep the list: PyPI sends it with ``Cache-Control: max-age=600``."""
+
+log = structlog.get_logger(__name__)
 
 
 class _Cursor(Cursor):
@@ -75,7 +85,9 @@ class Listing:
         self._client = client
         self._url = url
         self._newest = 0
-        """The highest serial that this process has read."""
+        """The serial of the newest document that this process has read."""
+        self._older_since: float | None = None
+        """The time of the first of the older responses since then."""
 
     async def names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
         """All projects, page by page."""
@@ -164,12 +176,19 @@ class Listing:
         """Check that a document is at least as new as all earlier ones.
 
         Raises:
-            StaleAnswer: the document is older.
+            StaleAnswer: the document is older, and a cache may be the reason.
         """
         behind = max(seen, self._newest) - serial
-        if 0 < behind <= CACHE_LAG:
+        if behind <= 0:
+            self._newest, self._older_since = serial, None
+            return
+        if self._older_since is None:
+            self._older_since = monotonic()
+        if behind <= CACHE_LAG and monotonic() - self._older_since < CACHE_TIME:
             raise StaleAnswer(
-                f"the list of projects has serial {serial}, {behind} less than before",
+                f"the list of projects has serial {serial}, {behind} less than before; "
+                f"after {CACHE_TIME / 60:.0f} minutes it counts as restored from a backup",
                 url=self._url,
             )
+        log.warning("serials_went_back", url=self._url, serial=serial, behind=behind)
         self._newest = serial
