@@ -36,11 +36,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         self._secrets = secrets
         self._variables: Mapping[str, str | None] = getattr(names, "env_vars", {})
 
-    def get_field_value(
-        self,
-        field: FieldInfo,
-        field_name: str,  # noqa: ARG002 - its own signature
-    ) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its own signature
         """The value of one secret, or ``None``; its name, and that it is no JSON."""
         path = self._variables.get(f"{field_name}_file")
         if not path:
