@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for every part of the fleet; docker-compose.yml says which command runs where.
 
-FROM python:3.13-slim AS build
+FROM python:3.13.16-slim-trixie AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/ssc-ingest \
     UV_PYTHON_DOWNLOADS=never \
     UV_LINK_MODE=copy \
@@ -23,12 +23,13 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --frozen --no-dev --no-editable
 
 
-FROM python:3.13-slim
+FROM python:3.13.16-slim-trixie
 LABEL org.opencontainers.image.title="SSC Ingest" \
       org.opencontainers.image.description="Keeps a supply-chain graph of package registries current" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/ssc-ingest ssc-ingest
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/ssc-ingest ssc-ingest && \
+    install --directory --owner 10001 /var/lib/ssc-ingest/tmp
 COPY --from=build /opt/ssc-ingest /opt/ssc-ingest
 ENV PATH=/opt/ssc-ingest/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -71,7 +71,7 @@ class Builder:
     def _base_image(self, image: str) -> None:
         version = subprocess.run([self._python, "-V"], capture_output=True, text=True, check=True)
         minor = ".".join(version.stdout.split()[1].split(".")[:2])
-        if not image.startswith(f"python:{minor}-"):
+        if not re.match(rf"python:{re.escape(minor)}(\.\d+)?-", image):
             raise SystemExit(f"the image is {image}, but --python is {minor}")
         base = self._root / "usr/local"
         subprocess.run([self._python, "-m", "venv", base], check=True)

@@ -22,7 +22,7 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.graph import properties
 from ssc_ingest.graph.tables import Property
-from ssc_ingest.settings import Settings
+from ssc_ingest.settings import Settings, is_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUP_COMMENT = re.compile(
@@ -32,7 +32,8 @@ GROUP_COMMENT = re.compile(
 TEMPLATE_INTRODUCTION = """\
 Settings of SSC Ingest. Copy this file to .env, which is not in git, and change what you
 need; environment variables override .env. Every variable is optional and has its default
-here. A line that is commented out is an example, or the default on Linux.
+here. A line that is commented out is an example, or the default on Linux. Each secret
+may be in a file instead: REDIS_PASSWORD_FILE=/run/secrets/redis_password.
 `make docs` generates this file from ssc_ingest/settings.py and ssc_ingest/ecosystems/."""
 
 PAGE_INTRODUCTION = """\
@@ -42,6 +43,10 @@ Settings are environment variables, or lines of a file `.env` in the working dir
 environment variables override the file. Unknown variables are ignored, empty ones count as unset.
 An invalid value stops the program with a line that names the variable and the remedy. Times are
 seconds, sizes bytes, unless a name says otherwise.
+
+{secrets}
+
+A value and a file for one setting, a missing file and an empty one are refused.
 
 [`template.env`](../template.env) has all of them, ready to copy. `make docs` generates both files
 from `ssc_ingest/settings.py` and `ssc_ingest/ecosystems/`.
@@ -141,7 +146,13 @@ def _comment(text: str) -> str:
 
 def page() -> str:
     """The text of ``docs/settings.md``."""
-    blocks = [PAGE_INTRODUCTION]
+    secrets = [f"`{name.upper()}`" for name, f in Settings.model_fields.items() if is_secret(f)]
+    text = (
+        "A secret may be in a file: `REDIS_PASSWORD_FILE=/run/secrets/redis_password` reads "
+        "`REDIS_PASSWORD` from there, without the newline at the end. The secrets are "
+        f"{', '.join(secrets[:-1])} and {secrets[-1]}."
+    )
+    blocks = [PAGE_INTRODUCTION.format(secrets=textwrap.fill(text, 100))]
     for group in groups():
         lines = [f"## {group.title}", ""]
         if group.about:

@@ -21,9 +21,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.secret_files import SecretFiles
 
 ENV_FILE = Path(".env")
 
@@ -211,6 +213,25 @@ class Settings(BaseSettings):
     embedded_maven_url: str = "https://repo1.maven.org/maven2"
     """Maven repository for the jars of the private Neo4j; may be a mirror."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a folder; we have none
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over ``.env``; in both, ``NAME_FILE`` may replace a secret ``NAME``."""
+        secrets = {name for name, field in cls.model_fields.items() if is_secret(field)}
+        return (
+            init_settings,
+            env_settings,
+            SecretFiles(settings_cls, secrets, env_settings),
+            dotenv_settings,
+            SecretFiles(settings_cls, secrets, dotenv_settings),
+        )
+
     @field_validator("redis_port", "metrics_port", "flower_port", mode="before")
     @classmethod
     def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
@@ -283,6 +304,11 @@ class Settings(BaseSettings):
         return self
 
 
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the setting's value may be read from the file that ``NAME_FILE`` names."""
+    return "SecretStr" in str(field.annotation)
+
+
 def is_address(text: str, schemes: Container[str], *, many_hosts: bool = False) -> bool:
     """Whether the text is a URL of one of these schemes, with a host and no invalid port.
 
@@ -315,6 +341,6 @@ def _explain(problem: Mapping[str, Any]) -> str:
     if not problem["loc"]:
         return reason
     field = str(problem["loc"][0])
-    if "SecretStr" in str(Settings.model_fields[field].annotation) or "@" in str(problem["input"]):
+    if is_secret(Settings.model_fields[field]) or "@" in str(problem["input"]):
         return f"{field.upper()}: {reason}"
     return f"{field.upper()}={problem['input']!r}: {reason}"

@@ -1,5 +1,6 @@
 """The Celery application. Importing it reads no settings and opens no connections."""
 
+import logging
 import sys
 from pathlib import Path
 from pkgutil import iter_modules
@@ -15,7 +16,8 @@ from ssc_ingest.logs import configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
-from workers.overrides.flower import apply_settings
+from workers.overrides.flower import apply_settings, list_all_queues
+from workers.overrides.logs import LOGGER, without_traceback
 from workers.process.runtime import Runtime, threads
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ def _configuration() -> dict[str, Any]:
 @signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     configure(load_settings())
+    logging.getLogger(LOGGER).addFilter(without_traceback)
 
 
 @signals.import_modules.connect
@@ -63,6 +66,7 @@ def _configure_flower(**_: Any) -> None:
         return
     from flower.options import default_options  # noqa: PLC0415 - for this process only
 
+    list_all_queues()
     try:
         apply_settings(default_options, command.params["tornado_argv"], load_settings())
     except ConfigurationError as error:

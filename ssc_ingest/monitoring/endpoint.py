@@ -1,6 +1,7 @@
 """A small web server for one process: metrics, health and readiness.
 
 ``/metrics``   metrics for Prometheus
+``/startupz``  503 while the process starts; then like ``/healthz``
 ``/healthz``   200 while the process works; 503 and the reason if it should be restarted
 ``/readyz``    200 while it can process tasks; 503 if a required store does not respond
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT = 10
 """Seconds until a client must have sent its request."""
 
+NOT_FOUND = "there are /metrics, /startupz, /healthz and /readyz"
+
 Check = Callable[[], str | None]
 """A check, called on a thread of the server; returns the problem, or ``None``."""
 
@@ -30,7 +33,14 @@ class MonitoringServer:
     """The web server; runs until :meth:`close`."""
 
     def __init__(
-        self, host: str, port: int, registry: CollectorRegistry, *, alive: Check, ready: Check
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        *,
+        started: Check,
+        alive: Check,
+        ready: Check,
     ) -> None:
         """Listen.
 
@@ -38,7 +48,7 @@ class MonitoringServer:
             OSError: the port is in use, or the address is not one of this machine.
         """
         self._metrics: Any = make_wsgi_app(registry)
-        self._checks = {"/healthz": alive, "/readyz": ready}
+        self._checks = {"/startupz": started, "/healthz": alive, "/readyz": ready}
         self._server = make_server(
             host, port, self._answer, server_class=_Server, handler_class=_Handler
         )
@@ -69,7 +79,7 @@ class MonitoringServer:
             problem = check()
             status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
         else:
-            problem, status = "there are /metrics, /healthz and /readyz", HTTPStatus.NOT_FOUND
+            problem, status = NOT_FOUND, HTTPStatus.NOT_FOUND
         headers = [("Content-Type", "text/plain; charset=utf-8")]
         start_response(f"{status.value} {status.phrase}", headers)
         return [f"{problem or 'ok'}\n".encode()]

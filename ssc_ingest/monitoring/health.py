@@ -1,12 +1,10 @@
-"""The health check of a worker or beat on this machine: ``python -m ssc_ingest.health``.
+"""The health of the workers or beats on this machine, by their heartbeats in Redis.
 
-The exit code is 0 or 1, for containers. The check is fast, because it does not import Celery. It
-reads the heartbeats (:mod:`.heartbeats`): a worker writes its own from its event loop, with the
-time for which messages have been waiting while it took none; beat writes its own from its
-scheduler. If several processes run on a machine, one healthy process is enough.
+``python -m ssc_ingest.health`` prints it. A worker writes its heartbeat (:mod:`.heartbeats`) from
+its event loop, with the time for which messages have been waiting while it took none; beat writes
+its own from its scheduler. If several processes run on a machine, one healthy process is enough.
 """
 
-import argparse
 import asyncio
 import socket
 import sys
@@ -71,11 +69,8 @@ class Unhealthy(Exception):
     """The process has a heartbeat but does not work; the text gives the reason."""
 
 
-def main() -> None:
-    """Print the healthy processes, and exit."""
-    parser = argparse.ArgumentParser(prog="python -m ssc_ingest.health")
-    parser.add_argument("kind", nargs="?", choices=["worker", "beat"], default="worker")
-    kind = parser.parse_args().kind
+def report(kind: str) -> None:
+    """Print the healthy processes of a kind, and exit with 1 if there is none."""
     try:
         names = asyncio.run(healthy(kind))
     except (ConfigurationError, RedisError, Unhealthy) as error:
@@ -83,7 +78,3 @@ def main() -> None:
     if not names:
         sys.exit(f"no {kind} of {socket.gethostname()} is alive")
     sys.stdout.write(f"{', '.join(names)}\n")
-
-
-if __name__ == "__main__":
-    main()

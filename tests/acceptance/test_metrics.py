@@ -71,6 +71,7 @@ async def test_a_worker_reports_its_work(fleet: Fleet, simulator: Simulator, sta
     assert value(samples, "last_task_timestamp_seconds")
     # Not every worker reports the metrics of the fleet.
     assert value(samples, "delayed_messages") is None
+    assert ask(port, "/startupz") == (200, "ok\n")
     assert ask(port, "/healthz") == (200, "ok\n")
     assert ask(port, "/readyz") == (200, "ok\n")
 

@@ -16,6 +16,7 @@ from workers.process.activity import Activity
 class Problems:
     """The problems of a process."""
 
+    started: str | None = None
     alive: str | None = None
     ready: str | None = None
 
@@ -39,6 +40,7 @@ def endpoint(metrics: Metrics, problems: Problems) -> Iterator[MonitoringServer]
         "127.0.0.1",
         0,
         metrics.registry,
+        started=lambda: problems.started,
         alive=lambda: problems.alive,
         ready=lambda: problems.ready,
     ) as endpoint:
@@ -93,7 +95,9 @@ def test_processes_share_nothing(metrics: Metrics) -> None:
     assert Metrics().registry.get_sample_value("ssc_redeliveries_total") == 0
 
 
-@pytest.mark.parametrize(("path", "check"), [("/healthz", "alive"), ("/readyz", "ready")])
+@pytest.mark.parametrize(
+    ("path", "check"), [("/startupz", "started"), ("/healthz", "alive"), ("/readyz", "ready")]
+)
 def test_health(endpoint: MonitoringServer, problems: Problems, path: str, check: str) -> None:
     """200 without problems, otherwise 503 with the reason."""
     assert ask(endpoint, path) == (200, "ok\n")
@@ -115,6 +119,7 @@ def test_a_taken_port_is_an_error(metrics: Metrics) -> None:
             "127.0.0.1",
             taken.getsockname()[1],
             metrics.registry,
+            started=lambda: None,
             alive=lambda: None,
             ready=lambda: None,
         )

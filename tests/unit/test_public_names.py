@@ -48,7 +48,7 @@ from ssc_ingest.on_demand.stream.readers import StreamReader
 from ssc_ingest.on_demand.stream.status import StreamStatus
 from ssc_ingest.runs.dry_run import Estimate
 from ssc_ingest.runs.model import Run
-from ssc_ingest.settings import Settings
+from ssc_ingest.settings import Settings, is_secret
 from ssc_ingest.vulnerabilities.attributor import Attributed
 from ssc_ingest.vulnerabilities.audit import AuditReport
 from ssc_ingest.vulnerabilities.service import SyncFailure
@@ -99,6 +99,7 @@ def sources() -> str:
 def settings() -> set[str]:
     """Every environment variable."""
     found = {name.upper() for name in Settings.model_fields}
+    found |= {f"{n.upper()}_FILE" for n, field in Settings.model_fields.items() if is_secret(field)}
     for name, ecosystem in ecosystems().items():
         for endpoint in ecosystem.identity.endpoints:
             found.update(setting_names(name, endpoint))

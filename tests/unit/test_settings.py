@@ -17,7 +17,7 @@ from ssc_ingest.ecosystems.endpoints import (
 )
 from ssc_ingest.errors import ConfigurationError
 from ssc_ingest.servers import configured_redis_url
-from ssc_ingest.settings import Settings, load_settings
+from ssc_ingest.settings import Settings, is_secret, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,6 +61,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables of this machine must not affect these tests."""
     for name in known_names():
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
 def known_names() -> set[str]:
@@ -314,3 +315,103 @@ def test_folders_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     settings = load_settings(None)
     assert settings.data_dir == tmp_path / "here"
     assert settings.cache_dir == Path.home() / "there"
+
+
+SECRETS = {
+    "GRAPH_DB_PASSWORD": "hunter2",
+    "VULN_DB_URI": "mongodb://user:hunter2@mongo",
+    "REDIS_URL": "redis://:hunter2@redis",
+    "REDIS_PASSWORD": "hunter2",
+    "STREAM_REDIS_URL": "redis://:hunter2@streams",
+    "FLOWER_PASSWORD": "hunter2",
+}
+
+
+def test_every_secret_is_tested() -> None:
+    """The settings whose values are secrets are those of the next tests."""
+    secrets = {n.upper() for n, f in Settings.model_fields.items() if is_secret(f)}
+    assert secrets == set(SECRETS)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_secret_comes_from_a_file(
+    name: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``NAME_FILE`` in the environment or in ``.env``; the file's last newline is none of it."""
+    (tmp_path / "secret").write_text(f"{SECRETS[name]}\n")
+    env = tmp_path / ".env"
+    env.write_text("")
+    if place == "environment":
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    else:
+        env.write_text(f"{name}_FILE={tmp_path / 'secret'}\n{name}=\n")
+    assert getattr(load_settings(env), name.lower()).get_secret_value() == SECRETS[name]
+
+
+def test_file_of_the_environment_wins_over_the_value_in_env(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment overrides ``.env``, whichever of both names a file."""
+    secret, env = tmp_path / "secret", tmp_path / ".env"
+    secret.write_text("from the file")
+    env.write_text("REDIS_PASSWORD=from-env\n")
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(secret))
+    found = load_settings(env).redis_password
+    assert found is not None
+    assert found.get_secret_value() == "from the file"
+    monkeypatch.delenv("REDIS_PASSWORD_FILE")
+    env.write_text(f"REDIS_PASSWORD_FILE={secret}\n")
+    monkeypatch.setenv("REDIS_PASSWORD", "from-the-environment")
+    found = load_settings(env).redis_password
+    assert found is not None
+    assert found.get_secret_value() == "from-the-environment"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_missing_secret_file_is_refused_with_a_remedy(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names variable and path, and what to do."""
+    text = refusal(monkeypatch, {f"{name}_FILE": str(tmp_path / "none")})
+    assert text.startswith(f"{name}_FILE='{tmp_path}/none': No such file or directory; put the")
+    assert text.endswith(f"or set {name} instead")
+
+
+def test_folder_is_no_secret_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker creates a folder where a mounted file does not exist."""
+    assert "Is a directory" in refusal(monkeypatch, {"REDIS_PASSWORD_FILE": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the file is empty"),
+        (b"\n", "the file is empty"),
+        (b"\xff\xfe", "must be UTF-8 text"),
+        (b"x" * 70_000, "is larger than 65536 bytes"),
+    ],
+)
+def test_file_without_a_secret_is_refused(
+    content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty password would mean no password."""
+    (tmp_path / "secret").write_bytes(content)
+    assert problem in refusal(monkeypatch, {"REDIS_PASSWORD_FILE": str(tmp_path / "secret")})
+
+
+def test_secret_is_set_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two values in one place contradict each other."""
+    (tmp_path / "secret").write_text("hunter2")
+    variables = {"REDIS_PASSWORD": "hunter3", "REDIS_PASSWORD_FILE": str(tmp_path / "secret")}
+    assert refusal(monkeypatch, variables) == "set REDIS_PASSWORD or REDIS_PASSWORD_FILE, not both"
+
+
+def test_value_in_a_secret_file_is_checked_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong address in a file is refused like any other."""
+    (tmp_path / "secret").write_text("http://:hunter2@redis")
+    text = refusal(monkeypatch, {"REDIS_URL_FILE": str(tmp_path / "secret")})
+    assert text.startswith("REDIS_URL: must begin with one of")
+    assert "hunter2" not in text

@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz`` of a worker process, checked on its event loop."""
+"""``/startupz``, ``/healthz`` and ``/readyz`` of a worker process, checked on its event loop."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -62,7 +62,12 @@ class Probes:
         """Serve the probes and the metrics; only logs a warning if the port is in use."""
         try:
             self._server = MonitoringServer(
-                host, port, registry, alive=self._alive, ready=self._ready
+                host,
+                port,
+                registry,
+                started=self._started,
+                alive=self._alive,
+                ready=self._ready,
             )
         except OSError as error:
             log.warning("metrics_unavailable", address=f"{host}:{port}", error=str(error))
@@ -71,6 +76,10 @@ class Probes:
         """Stop the server."""
         if self._server:
             self._server.close()
+
+    def _started(self) -> str | None:
+        """The reason to wait for the process, or to restart it."""
+        return self._alive() if self.probed else "it starts"
 
     def _alive(self) -> str | None:
         """The reason to restart the process: its loop hangs, or it takes no messages."""
