@@ -46,6 +46,7 @@ lint: setup ## linters and types
 	@$(BIN)/deptry .
 	@$(BIN)/codespell
 	@$(BIN)/python scripts/settings_docs.py --check
+	@$(BIN)/python scripts/kubernetes_manifests.py --check
 
 fast: setup ## the tests that need no servers
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/unit
@@ -57,8 +58,9 @@ format: setup ## format the code with ruff
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
-docs: setup ## regenerate template.env, docs/settings.md and tables of docs/data-model.md
+docs: setup ## regenerate template.env, docs/settings.md, tables of docs/data-model.md, deploy/kubernetes
 	@$(BIN)/python scripts/settings_docs.py
+	@$(BIN)/python scripts/kubernetes_manifests.py
 
 lock: setup ## update uv.lock to the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade

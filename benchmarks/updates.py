@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ssc_ingest.ecosystems import BUILT_IN
+from ssc_ingest.ecosystems import built_in
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.kinds import KINDS, Kind
@@ -30,7 +30,7 @@ def main() -> None:
     """Ingest, update, change, update; and print a row for each registry."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.updates", description=__doc__)
     parser.add_argument("--packages", type=int, default=1_000, help="of each registry")
-    names = [cls.identity.name for cls in BUILT_IN]
+    names = [cls.identity.name for cls in built_in()]
     parser.add_argument("--ecosystems", nargs="+", default=names, choices=names)
     arguments = parser.parse_args()
     print("| | " + " | ".join(COLUMNS) + " |")

@@ -33,6 +33,7 @@
     ├── GraphRefused                    the graph rejected this package's rows (a client error)
     │   └── ParentRefused               ... because of the caller's parent
     ├── DeadlineExceeded(progressed)    reading took too long; the checkpoint is stored
+    ├── BudgetExhausted                 the job's requests are used up: the package is left over
     └── ConfigurationError(setting)     the process refuses to start
 
 Anything else is a bug: it is logged with its traceback and becomes a dead letter.
@@ -222,6 +223,12 @@ class DeadlineExceeded(IngestError):
     def __init__(self, message: str, *, progressed: bool) -> None:
         super().__init__(message)
         self.progressed = progressed
+
+
+class BudgetExhausted(IngestError):
+    """The job may send no more requests, so the package is left over."""
+
+    blames_package = False
 
 
 class ConfigurationError(IngestError):

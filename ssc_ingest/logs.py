@@ -5,11 +5,12 @@ Only entry points call :func:`configure`; all other modules get their loggers fr
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
-from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from ssc_ingest.settings import Settings
+if TYPE_CHECKING:
+    from ssc_ingest.settings import Settings
 
 FILE_SIZE = 5 * 1024 * 1024
 FILES = 5
@@ -18,7 +19,7 @@ NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp")
 """Libraries whose messages below warning level are dropped."""
 
 
-def configure(settings: Settings) -> None:
+def configure(settings: "Settings") -> None:
     """Send this process's log to stderr, and to ``LOG_FILE`` (rotating, 5 x 5 MiB) if set."""
     shared: list[structlog.typing.Processor] = [
         _with_task,
@@ -36,6 +37,8 @@ def configure(settings: Settings) -> None:
     )
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
+        from concurrent_log_handler import ConcurrentRotatingFileHandler
+
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         # The standard library's handler loses lines if several processes rotate one file.
         handlers.append(
@@ -96,7 +99,7 @@ def _without_repetition(
 
 
 def _formatter(
-    settings: Settings, shared: list[structlog.typing.Processor], *, colors: bool
+    settings: "Settings", shared: list[structlog.typing.Processor], *, colors: bool
 ) -> logging.Formatter:
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

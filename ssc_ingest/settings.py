@@ -148,7 +148,8 @@ class Settings(BaseSettings):
     job_max_packages: int = Field(500, ge=1)
     """Maximum number of packages of one on-demand job. The rest stay stubs and are reported."""
     job_max_requests: int = Field(2000, ge=1)
-    """Maximum number of requests to registries of one on-demand job."""
+    """Maximum number of requests to registries of one on-demand job. Packages that a caller named
+    are read even beyond it."""
     job_max_direct_requirements: int = Field(2000, ge=0)
     """Maximum number of direct requirements that one on-demand job extracts in addition to its
     budget: the requirements of all versions of the packages that the caller named. The rest stay

@@ -5,18 +5,20 @@ If a server does not respond, the command fails at once with one sentence.
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
-from neo4j import AsyncDriver
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from ssc_ingest.errors import ConfigurationError, StoreUnavailable
-from ssc_ingest.graph.driver import open_driver, ping
-from ssc_ingest.resources import State, open_state
+from ssc_ingest.resources.state import State, open_state
 from ssc_ingest.servers import Servers, locate
 from ssc_ingest.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from neo4j import AsyncDriver
 
 CONNECT_TIMEOUT = 3.0
 
@@ -63,13 +65,15 @@ async def probe(settings: Settings, servers: Servers) -> AsyncIterator[Redis]:
 
 
 @asynccontextmanager
-async def graph_store(settings: Settings, servers: Servers) -> AsyncIterator[AsyncDriver]:
+async def graph_store(settings: Settings, servers: Servers) -> "AsyncIterator[AsyncDriver]":
     """The graph.
 
     Raises:
         StoreUnavailable: the graph does not respond.
         ConfigurationError: the graph rejects our credentials.
     """
+    from ssc_ingest.graph.driver import open_driver, ping
+
     async with open_driver(servers, settings) as driver:
         await ping(driver)
         yield driver

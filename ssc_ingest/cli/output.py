@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from ssc_ingest.cli import tables
 
 JSONOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document instead of text.")
@@ -28,7 +28,10 @@ WIDE = 200
 NOT_SYNCED = "not synced"
 """Shown instead of 0 while vulnerabilities are unknown."""
 
-Row = Sequence[object]
+Row = tables.Row
+
+facts = tables.facts
+"""A table of names and values without headings."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -82,8 +85,8 @@ def table(
     title: str | None = None,
     right: Iterable[str] = (),
     whole: Iterable[str] = (),
-) -> Table:
-    """A table without borders.
+) -> tables.Listing:
+    """A table without borders; see :class:`~.tables.Listing`.
 
     Args:
         columns: headings.
@@ -92,36 +95,8 @@ def table(
         right: headings of the right-aligned columns (numbers).
         whole: headings of the columns that never wrap.
     """
-    made = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        header_style="dim",
-        pad_edge=False,
-        show_edge=False,
-    )
-    right, whole = set(right), set(whole)
-    for column in columns:
-        made.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=column in whole or column in right,
-            overflow="fold",
-        )
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    return made
-
-
-def facts(pairs: Iterable[tuple[str, object]]) -> Table:
-    """A table of names and values without headings."""
-    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in pairs:
-        made.add_row(name, value if isinstance(value, Text) else Text(str(value)))
-    return made
+    cells = [[tables.as_text(cell) for cell in row] for row in rows]
+    return tables.Listing(columns, cells, title, frozenset(right), frozenset(whole))
 
 
 def number(value: int) -> str:

@@ -9,14 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from packageurl import PackageURL
 
 from ssc_ingest.ecosystems.endpoints import Endpoint, Endpoints, Option
 from ssc_ingest.ecosystems.manifests import check_constraints, check_name
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import (
     ANY_VERSION,
     Installable,
@@ -27,6 +26,9 @@ from ssc_ingest.models import (
     Version,
     VersionName,
 )
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ class Ecosystem(ABC):
     """Whether :meth:`read_import_names` reads files; otherwise a package has the import names of
     its documents, or else the fall-back name."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self.client = client
         self.endpoints = endpoints
 

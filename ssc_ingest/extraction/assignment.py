@@ -13,6 +13,7 @@ import structlog
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.models import Outcome, PackageRef
 from ssc_ingest.on_demand.jobs import Budget, Jobs, Membership
+from ssc_ingest.on_demand.spending import Spending
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
@@ -85,11 +86,8 @@ class JobMember:
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str) -> bool:
         """The job is finished when none of its packages is pending."""
-        amounts = {
-            "versions": counts.versions,
-            "requirements": counts.requirements,
-            "requests": counts.requests,
-        }
+        # Its requests have been counted at the end of each attempt.
+        amounts = {"versions": counts.versions, "requirements": counts.requirements}
         return await self.jobs.finish(
             self.job_id, self.ref.purl, outcome.coarse, reason=reason, counts=amounts
         )
@@ -156,6 +154,18 @@ class Request:
     ref: PackageRef
     job_id: str | None
     members: tuple[Member, ...]
+
+    def spending(self, *, limited: bool) -> Spending | None:
+        """The requests of an attempt, if the package belongs to a job.
+
+        ``limited``: whether the job's limit applies to the package.
+        """
+        for member in self.members:
+            if isinstance(member, JobMember):
+                portion = round(ecosystem(self.ref.ecosystem).requests_per_package)
+                most = member.budget.requests if limited else None
+                return Spending(member.jobs, member.job_id, max(1, portion), most)
+        return None
 
     async def ended(self, outcome: Outcome, counts: Counts, reason: str = "") -> bool:
         """Report the outcome to the job and the run; returns whether one of them counted it."""

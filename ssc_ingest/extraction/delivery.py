@@ -4,6 +4,7 @@ The outcome is recorded before a delivery ends (:mod:`.outcomes`), so the worker
 acknowledge the message.
 """
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,9 +13,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.errors import InvalidArguments, PackageGone, PackageNotFound
-from ssc_ingest.extraction.assignment import Assignment, Assignments
-from ssc_ingest.extraction.extract import Attempt, Extractor
+from ssc_ingest.errors import BudgetExhausted, InvalidArguments, PackageGone, PackageNotFound
+from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts
+from ssc_ingest.extraction.extract import Attempt, Extracted, Extractor
 from ssc_ingest.extraction.following import Following
 from ssc_ingest.extraction.outcomes import Recorder
 from ssc_ingest.models import Outcome
@@ -107,22 +108,42 @@ class DeliveryHandler:
         request = assignment.request
         if assignment.membership == "done":
             return Done(summary="the job or run has finished with this package")
-        if not assignment.requested and any([await m.exhausted() for m in request.members]):
+        try:
+            extracted = await self._spend(assignment, attempt)
+        except BudgetExhausted:
             await self.recorder.ended(assignment, Outcome.LEFT_OVER)
             return Done(summary="left over: the job's budget of requests is used up")
-        try:
-            extracted = await self._extractor.extract(request.arguments, attempt)
         except PackageNotFound as error:
             if assignment.requested or request.arguments.origin:
                 raise
             log.info("package_missing")
             gone = isinstance(error, PackageGone)
-            await self.recorder.ended(assignment, Outcome.GONE if gone else Outcome.MISSING)
+            counts = Counts(requests=attempt.progress.requests)
+            await self.recorder.ended(assignment, Outcome.GONE if gone else Outcome.MISSING, counts)
             return Done(summary="the registry does not have it")
         followed = await self._following.follow(assignment, extracted)
         await self._following.read_names(extracted, assignment.message.queue)
         await self.recorder.ended(assignment, extracted.outcome, extracted.counts)
         return Done(summary=f"{extracted.outcome.coarse.value}, {followed} followed")
+
+    async def _spend(self, assignment: Assignment, attempt: Attempt) -> Extracted:
+        """Extract the package; its requests are reserved in the budget of its job.
+
+        Raises:
+            BudgetExhausted: the job's requests are used up.
+            Exception: those of :meth:`Extractor.extract`.
+        """
+        members = assignment.request.members
+        if not assignment.requested and any([await member.exhausted() for member in members]):
+            raise BudgetExhausted
+        spending = assignment.request.spending(limited=not assignment.requested)
+        if spending is None:
+            return await self._extractor.extract(assignment.request.arguments, attempt)
+        attempt.scope.more = spending.more
+        try:
+            return await self._extractor.extract(assignment.request.arguments, attempt)
+        finally:
+            await asyncio.shield(spending.settle(attempt.scope.requests))
 
 
 def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Recorder:
             log.warning("package_failed", reason=decision.reason, **facts)
         else:
             log.error("unexpected_error", exc_info=error, **facts)
-        return await self.give_up(message, error)
+        return await self.give_up(replace(message, progress=progress), error)
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> GaveUp:
         """Record a permanent failure, including that of an unreadable message."""
@@ -102,7 +102,8 @@ class Recorder:
         with suppress(InvalidArguments):
             request = self._assignments.read(message)
             ecosystem = request.ref.ecosystem
-            if await request.ended(Outcome.FAILED, NONE, reason):
+            counts = Counts(requests=message.progress.requests)
+            if await request.ended(Outcome.FAILED, counts, reason):
                 await self._count_message(request, StreamCounts(failed=1))
             if not isinstance(error, IngestError) or error.blames_package:
                 await self._cooldowns.start(request.ref.purl)

@@ -269,7 +269,7 @@ class RegistryClient:
         permission = await self._guard.permission(host, self._hosts[host], self._registry, url)
         scope = current_scope()
         if scope:
-            scope.requests += 1
+            await scope.count_request()
         timeout = _timeout(scope.timeout) if scope and scope.timeout else httpx.USE_CLIENT_DEFAULT
         answered = False
         try:

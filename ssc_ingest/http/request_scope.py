@@ -1,7 +1,7 @@
 """Shared state of the requests of one extraction or run."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +24,11 @@ class RequestScope:
     checkpoint: FetchCheckpoint | None = None
     """Keeps documents for the next attempt; ``None`` for runs."""
     requests: int = 0
+    """Requests sent."""
+    more: Callable[[], Awaitable[int]] | None = None
+    """Permits a number of further requests, or raises an error; ``None``: there is no limit."""
+    permitted: int = 0
+    """Requests that ``more`` has permitted."""
     interrupted: bool = False
     """Whether the extraction was cancelled while it was :meth:`reading`."""
     as_of: datetime | None = None
@@ -38,6 +43,12 @@ class RequestScope:
     def has_grown(self) -> bool:
         """Whether this attempt has read documents that the next one can skip."""
         return self.checkpoint is not None and self.checkpoint.has_grown
+
+    async def count_request(self) -> None:
+        """Count a request that is about to be sent; raises the errors of ``more``."""
+        while self.more and self.requests >= self.permitted:
+            self.permitted += await self.more()
+        self.requests += 1
 
     @contextmanager
     def reading(self) -> Iterator[None]:

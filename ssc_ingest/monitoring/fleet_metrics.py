@@ -1,12 +1,14 @@
 """Fleet-wide gauges, which control reads from Redis and the graph.
 
 Other processes do not export them, so each exists once. An unknown value (the oldest message of an
-empty queue, the lag of a registry without updates) is not exported.
+empty queue, the lag of a registry without updates) is not exported. Four gauges also have the names
+of celery-exporter, which dashboards for Celery expect (:class:`_CeleryNames`).
 """
 
 import math
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
@@ -20,7 +22,7 @@ from ssc_ingest.graph.views import GraphViews
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.metrics import PREFIX
 from ssc_ingest.models import now
-from ssc_ingest.monitoring.heartbeats import beats, workers
+from ssc_ingest.monitoring.heartbeats import Worker, beats, workers
 from ssc_ingest.on_demand.stream.status import Streams
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.work.dead_letters import DeadLetters
@@ -74,6 +76,7 @@ class FleetMetrics:
         self._queues = queue_names(ecosystems())
         self._counted_at = -math.inf
         self._next: dict[str, tuple[NextMessage, float]] = {}
+        self._celery = _CeleryNames(registry)
         self._refreshed = _gauge(
             registry, "fleet_refreshed_timestamp_seconds", "Time when Redis was last read."
         )
@@ -167,6 +170,7 @@ class FleetMetrics:
         there = await workers(self._redis)
         _set(self._last_task, {(w.hostname,): w.last_task_at for w in there if w.last_task_at})
         _set(self._running, {(worker.hostname,): worker.running for worker in there})
+        self._celery.show(lengths, there)
         self._beats.set(len(await beats(self._redis)))
         self._refreshed.set(time.time())
 
@@ -220,6 +224,31 @@ class FleetMetrics:
         _set(self._stream_pending, pending)
         _set(self._stream_messages, messages)
         _set(self._stream_readers, readers)
+
+
+class _CeleryNames:
+    """The state of queues and workers by the names and labels of celery-exporter.
+
+    A worker that has ended has no series: celery-exporter reports it as 0 for a while. Every queue
+    is reported, also an empty one without workers.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, about: str, label: str) -> Gauge:
+            return Gauge(f"celery_{name}", about, (label,), registry=registry)
+
+        self._length = gauge("queue_length", "Messages waiting.", "queue_name")
+        self._readers = gauge("active_worker_count", "Workers of the queue.", "queue_name")
+        self._up = gauge("worker_up", "1 for each worker with a heartbeat.", "hostname")
+        self._active = gauge("worker_tasks_active", "Running tasks.", "hostname")
+
+    def show(self, lengths: Mapping[str, int], there: Sequence[Worker]) -> None:
+        """Replace all values."""
+        _set(self._length, {(name,): length for name, length in lengths.items()})
+        readers = Counter(name for worker in there for name in worker.queues)
+        _set(self._readers, {(name,): readers[name] for name in lengths})
+        _set(self._up, {(worker.hostname,): 1 for worker in there})
+        _set(self._active, {(worker.hostname,): worker.running for worker in there})
 
 
 def _gauge(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Gauge:

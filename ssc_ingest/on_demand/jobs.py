@@ -3,7 +3,8 @@
 A job is a set of packages to add to the graph: the requested ones and, within a budget, the
 packages that they require. Its state is in Redis, shared by all processes:
 
-``job:<id>``            hash: times, requests, counters
+``job:<id>``            hash: times, requests, counters; ``reserved``: HTTP requests that packages
+                        in progress may send
 ``job:<id>:seen``       set of purls that belong to the job
 ``job:<id>:pending``    set of those without an outcome
 ``job:<id>:failed``     hash: purl -> reason of its dead letter
@@ -136,6 +137,8 @@ class Jobs:
         self._select_parts = redis.register_script(load("select_parts", __package__))
         self._take_parts = redis.register_script(load("take_parts", __package__))
         self._fill = redis.register_script(load("fill", __package__))
+        self._reserve = redis.register_script(load("reserve", __package__))
+        self._settle = redis.register_script(load("settle", __package__))
 
     async def enter(
         self,
@@ -239,6 +242,19 @@ class Jobs:
         """Whether the job's requests are used up."""
         requests = await self._redis.hget(_keys(job_id)[0], "requests")
         return int(requests or 0) >= budget.requests
+
+    async def reserve(self, job_id: str, requests: int, most: int | None) -> int:
+        """Reserve HTTP requests before they are sent; ``most``: the job's limit, if it applies.
+
+        Returns:
+            The number of reserved requests; fewer than ``requests`` near the limit.
+        """
+        args = [requests, -1 if most is None else most]
+        return int(await self._reserve(keys=_keys(job_id)[:1], args=args))
+
+    async def settle(self, job_id: str, *, reserved: int, sent: int) -> None:
+        """Count the HTTP requests that an attempt has sent, and end its reservation."""
+        await self._settle(keys=_keys(job_id)[:1], args=[reserved, sent])
 
     async def finish(
         self,

@@ -1,20 +1,20 @@
-"""The clients of the Redis databases, and the services that use only Redis."""
+"""The clients of the Redis databases, and the services that use only Redis.
+
+Services that import the ecosystems are imported when a process first uses them.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from ssc_ingest.control.recovery import Recovery
-from ssc_ingest.control.replay import Replay
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.on_demand.stream.connections import entry_client, text_client
-from ssc_ingest.on_demand.stream.consumer import StreamConsumer
-from ssc_ingest.on_demand.stream.consumers import stream_consumers
 from ssc_ingest.on_demand.stream.counts import StreamMetrics
 from ssc_ingest.on_demand.stream.names import stream_names
 from ssc_ingest.on_demand.stream.readers import StreamReaders
@@ -23,7 +23,6 @@ from ssc_ingest.runs.control import RunControl
 from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.requests import SyncRequests
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
 from ssc_ingest.work.claims import Claims
@@ -36,6 +35,12 @@ from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.rereading import Rereading
+
+if TYPE_CHECKING:
+    from ssc_ingest.control.recovery import Recovery
+    from ssc_ingest.control.replay import Replay
+    from ssc_ingest.on_demand.stream.consumer import StreamConsumer
+    from ssc_ingest.vulnerabilities.changed import ChangedPackages
 
 MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
@@ -69,12 +74,16 @@ class State:
     cache: Redis
     """The client returns bytes, not text."""
 
-    def replay(self) -> Replay:
+    def replay(self) -> "Replay":
         """The replay of dead letters."""
+        from ssc_ingest.control.replay import Replay
+
         return Replay(self.dead_letters, self.queues, self.jobs, self.redis)
 
-    def stream_consumers(self, settings: Settings) -> list[StreamConsumer]:
+    def stream_consumers(self, settings: Settings) -> "list[StreamConsumer]":
         """Reads the streams of other services, each separately."""
+        from ssc_ingest.on_demand.stream.consumers import stream_consumers
+
         return stream_consumers(
             settings,
             self.stream_entries,
@@ -93,12 +102,16 @@ class State:
         """The requests for syncs of advisories."""
         return SyncRequests(self.redis)
 
-    def changed_packages(self) -> ChangedPackages:
+    def changed_packages(self) -> "ChangedPackages":
         """The outbox of packages with changed advisories."""
+        from ssc_ingest.vulnerabilities.changed import ChangedPackages
+
         return ChangedPackages(self.redis, self.queues)
 
-    def recovery(self, settings: Settings) -> Recovery:
+    def recovery(self, settings: Settings) -> "Recovery":
         """Requeues lost work."""
+        from ssc_ingest.control.recovery import Recovery
+
         return Recovery(
             self.queues,
             self.claims,

@@ -12,7 +12,7 @@ from ssc_ingest.errors import InvalidName
 from ssc_ingest.graph.import_names import ImportNamesGraph, NamedPackage
 from ssc_ingest.import_names.knowledge import is_guess
 from ssc_ingest.models import Purl
-from ssc_ingest.runs.pages import Page, PageSource
+from ssc_ingest.runs.pages import Page
 from ssc_ingest.work.arguments import BackfillImportNames
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ STRIDE = 2_000
 """Number of packages that one read scans, and that one page has at most."""
 
 
-async def _pages(services: "RunServices", run: "Run") -> AsyncGenerator[Page, None]:
+async def read_unnamed(services: "RunServices", run: "Run") -> AsyncGenerator[Page, None]:
     """The pages after the run's cursor, which is a purl.
 
     Raises:
@@ -55,7 +55,3 @@ def _is_wanted(
     except InvalidName:  # the run counts it
         return True
     return is_guess(ecosystem, ref, package.names, package.names_from)
-
-
-NAMES = PageSource("import names", _pages)
-"""The packages of the graph whose import names must be read."""

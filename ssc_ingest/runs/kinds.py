@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ssc_ingest.ecosystems.endpoints import Endpoints
-from ssc_ingest.runs.backfill import NAMES
 from ssc_ingest.runs.comparison import SelectAll, SelectChanged, Selection, SelectMissing
-from ssc_ingest.runs.pages import FEED, LISTING, PageSource
-from ssc_ingest.runs.staleness import STALE, daily_budget
+from ssc_ingest.runs.pages import FEED, LISTING, NAMES, STALE, PageSource
+from ssc_ingest.runs.staleness_budget import daily_budget
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry, UpdateRegistry
 

@@ -55,8 +55,23 @@ async def read_feed(ecosystem: Ecosystem, cursor: str) -> AsyncGenerator[Page, N
             yield Page(part.changes, part.cursor)
 
 
+def _stale(services: "RunServices", run: "Run") -> AsyncGenerator[Page, None]:
+    # It imports the graph's driver, which a command that only lists runs does not use.
+    from ssc_ingest.runs.staleness import StalePackages
+
+    return StalePackages(services, run).pages()
+
+
+def _unnamed(services: "RunServices", run: "Run") -> AsyncGenerator[Page, None]:
+    from ssc_ingest.runs.backfill import read_unnamed
+
+    return read_unnamed(services, run)
+
+
 LISTING = PageSource("names", lambda services, run: read_listing(services.ecosystem, run.cursor))
 FEED = PageSource("changes", lambda services, run: read_feed(services.ecosystem, run.cursor or ""))
+STALE = PageSource("stale", _stale)
+NAMES = PageSource("import names", _unnamed)
 
 
 @asynccontextmanager

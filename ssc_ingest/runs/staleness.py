@@ -20,14 +20,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from ssc_ingest.ecosystems.base import Change
-from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.facts import FactsReader
 from ssc_ingest.graph.staleness import LAST_PURL, Aged, StalenessReader
 from ssc_ingest.models import Purl
 from ssc_ingest.runs import facts
-from ssc_ingest.runs.pages import Page, PageSource
-from ssc_ingest.settings import Settings
+from ssc_ingest.runs.pages import Page
 
 if TYPE_CHECKING:
     from ssc_ingest.runs.model import Run
@@ -47,23 +45,6 @@ next."""
 
 VERSIONS_TO_FILL = 5
 """Number of documents of versions without facts that are read per package and turn."""
-
-DAY = 24 * 3600
-
-
-def daily_budget(endpoints: Endpoints, settings: Settings) -> int:
-    """Maximum number of requests of one ecosystem's daily staleness run."""
-    return int(settings.staleness_budget * endpoints.main_rate * DAY)
-
-
-def days_between_checks(packages: int, budget: int, settings: Settings) -> float | None:
-    """Days until each of this number of packages has been read again; ``None``: never.
-
-    An unchanged package costs one request.
-    """
-    if not budget:
-        return None
-    return max(settings.freshness_goal_days, packages / budget)
 
 
 class Cursor(BaseModel):
@@ -227,6 +208,3 @@ class StalePackages:
             cursor.model_dump_json(exclude_none=True),
             versions_to_fill=versions_to_fill,
         )
-
-
-STALE = PageSource("stale", lambda services, run: StalePackages(services, run).pages())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ssc_ingest.ecosystems import BUILT_IN, ecosystem
+from ssc_ingest.ecosystems import built_in, ecosystem
 from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Run
 from tests.acceptance.fleet import Fleet, eventually
@@ -110,7 +110,7 @@ async def test_a_backfill_whose_workers_are_killed_ends_complete(
 
 async def test_the_names_of_whole_registries(fleet: Fleet, state: State, cypher: Cypher) -> None:
     """The graph has the names of all packages' files, and a guess where no file is served."""
-    names = [cls.identity.name for cls in BUILT_IN]
+    names = [cls.identity.name for cls in built_in()]
     with Simulator.start(packages=REGISTRY, versions="1-3", requirements="0-1") as simulator:
         fleet.environment |= simulator.environment() | {"IMPORT_NAMES_READ": "latest"}
         fleet.start()

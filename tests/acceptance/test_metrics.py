@@ -101,6 +101,18 @@ async def test_control_reports_the_fleet(fleet: Fleet, simulator: Simulator, sta
     samples = scrape(port)
     assert value(samples, "queue_messages", queue="npm.bulk") == 2
     assert value(samples, "queue_messages", queue="npm.urgent") == 0
+    # As celery-exporter names them: every queue, also those without messages and workers.
+    celery = {
+        (name, *dict(labels).values()): number
+        for (name, labels), number in samples.items()
+        if name.startswith("celery_")
+    }
+    assert celery["celery_queue_length", "npm.bulk"] == 2
+    assert celery["celery_queue_length", "pypi.bulk"] == 0
+    assert celery["celery_active_worker_count", "npm.urgent"] == 1
+    assert celery["celery_active_worker_count", "npm.bulk"] == 0
+    assert celery["celery_worker_up", "control@test"] == 1
+    assert celery["celery_worker_tasks_active", "control@test"] >= 0
     assert value(samples, "queue_oldest_seconds", queue="npm.bulk") is not None
     assert value(samples, "queue_oldest_seconds", queue="npm.urgent") is None
     assert value(samples, "delayed_messages") == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems import BUILT_IN
+from ssc_ingest.ecosystems import built_in
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.work import (
@@ -47,7 +47,7 @@ def change_one_percent(simulator: Simulator, name: str) -> list[PackageTruth]:
     return [simulator.publish(name, found.name) for found in candidates[50 : 50 + count]]
 
 
-@pytest.mark.parametrize("name", [cls.identity.name for cls in BUILT_IN])
+@pytest.mark.parametrize("name", [cls.identity.name for cls in built_in()])
 async def test_ingestion_and_updates(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher, name: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from neo4j.time import DateTime
 
-from ssc_ingest.ecosystems import BUILT_IN, ecosystem
+from ssc_ingest.ecosystems import built_in, ecosystem
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.migration.identities import (
@@ -83,7 +83,7 @@ def test_merging_in_any_order_gives_one_package(order: tuple[int, ...]) -> None:
     assert found.properties["vendor"] == "python"
 
 
-@pytest.mark.parametrize("cls", BUILT_IN)
+@pytest.mark.parametrize("cls", built_in())
 def test_what_is_in_order_is_not_changed(cls: type[Ecosystem]) -> None:
     """Properties that were set make no row the next time; also for invalid names."""
     for name in ("group:Some.Name", "some-name", "no name at all!", "?7"):

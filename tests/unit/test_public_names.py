@@ -112,7 +112,9 @@ def metrics() -> set[str]:
     own: Any = Metrics().registry
     fleet = (ROOT / "ssc_ingest/monitoring/fleet_metrics.py").read_text()
     names = re.findall(r'_gauge\(\s*(?:self\._?)?registry,\s*"(\w+)"', fleet)
-    return {*own._names_to_collectors, *(f"ssc_{name}" for name in names)}
+    names = [f"ssc_{name}" for name in names]
+    names += [f"celery_{name}" for name in re.findall(r' gauge\(\s*"(\w+)"', fleet)]
+    return {*own._names_to_collectors, *names}
 
 
 def graph_properties() -> set[str]:

@@ -43,7 +43,7 @@ def list_(*, as_json: output.JSONOption = False) -> None:
             ["registry", "host", "rate", "last minute", "last hour", "state"],
             [
                 (
-                    registry.name if host is registry.hosts[0] else "",
+                    registry.name,
                     host.name,
                     "any" if host.rate is None else f"{host.rate:g}/s",
                     output.number(host.use.last_minute),

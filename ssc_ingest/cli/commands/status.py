@@ -142,7 +142,7 @@ def _days_between_looks(
     """Days between two staleness checks of a package, by ecosystem; ``None``: never."""
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.ecosystems.endpoints import load_endpoints
-    from ssc_ingest.runs.staleness import daily_budget, days_between_checks
+    from ssc_ingest.runs.staleness_budget import daily_budget, days_between_checks
     from ssc_ingest.settings import ENV_FILE
 
     found = {}

@@ -13,7 +13,7 @@ from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import Purl
 from ssc_ingest.runs import staleness
 from ssc_ingest.runs.model import Run
-from ssc_ingest.runs.staleness import daily_budget, days_between_checks
+from ssc_ingest.runs.staleness_budget import daily_budget, days_between_checks
 from ssc_ingest.runs.store import run_message
 from ssc_ingest.work.cooldowns import DAY
 from ssc_ingest.work.rereading import RESTS
