@@ -32,6 +32,7 @@ from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.messages import Progress
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.rereading import Rereading
+from ssc_ingest.work.waiting import silent_store
 
 VERSIONS_BY_NAME = 50
 """Maximum documents of versions without facts that are read again for a named package."""
@@ -140,12 +141,13 @@ class Extractor:
             with request_scope(scope):
                 async with asyncio.timeout(self._timeout):
                     extracted = await self._extract(arguments, ref, attempt)
-        except TimeoutError:
+        except TimeoutError as error:
+            store = silent_store(error)
             await checkpoint.save(self._cache, ref.purl)
             reason = f"{ref.purl} took longer than {self._timeout:g} s"
-            if scope.interrupted:
+            if scope.interrupted and store is None:
                 raise DeadlineExceeded(reason, progressed=checkpoint.has_grown) from None
-            raise StoreUnavailable("graph", reason) from None
+            raise StoreUnavailable(store or "graph", reason) from None
         except IngestError as error:
             # A stale response in the checkpoint would be stale again the next time.
             outdated = isinstance(error, StaleAnswer | InconsistentAnswers)

@@ -1,0 +1,80 @@
+"""The store that an interrupted operation was waiting for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.backoff import NoBackoff
+
+from ssc_ingest.work.pipelining import PipeliningRedis
+from ssc_ingest.work.waiting import NotedRetry, silent_store, waiting_for
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[int]:
+    """The port of a server that accepts connections and never responds."""
+    writers = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        for writer in writers:
+            writer.transport.abort()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def interrupted(operation: Callable[[], Awaitable[object]]) -> str | None:
+    """The store of an operation that exceeds its time limit."""
+    with pytest.raises(TimeoutError) as caught:
+        async with asyncio.timeout(0.05):
+            await operation()
+    return silent_store(caught.value)
+
+
+@pytest.mark.parametrize("client", [Redis.from_pool, PipeliningRedis])
+async def test_a_silent_redis(
+    silent: int, client: Callable[[BlockingConnectionPool], Redis]
+) -> None:
+    """Of a command, of a script and of a pipeline."""
+    pool = BlockingConnectionPool(port=silent, retry=NotedRetry(NoBackoff(), retries=1))
+    redis = client(pool)
+
+    async def pipeline() -> None:
+        async with redis.pipeline() as commands:
+            commands.get("key")
+            await commands.execute()
+
+    assert await interrupted(lambda: redis.get("key")) == "redis"
+    assert await interrupted(redis.register_script("return 1")) == "redis"
+    assert await interrupted(pipeline) == "redis"
+    await pool.disconnect()
+
+
+async def test_the_innermost_store_counts() -> None:
+    """A look-up in MongoDB may wait for its mark in Redis."""
+
+    async def look_up() -> None:
+        with waiting_for("vulnerabilities"), waiting_for("redis"):
+            await asyncio.Event().wait()
+
+    assert await interrupted(look_up) == "redis"
+
+
+async def test_what_was_interrupted_earlier_does_not_count() -> None:
+    """A look-up has a time limit of its own, after which the work goes on."""
+
+    async def look_up() -> None:
+        with waiting_for("vulnerabilities"):
+            await asyncio.Event().wait()
+
+    async def work() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(look_up(), 0.01)
+        await asyncio.Event().wait()
+
+    assert await interrupted(work) is None
