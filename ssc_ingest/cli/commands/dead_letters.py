@@ -157,7 +157,9 @@ def replay(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
     if dry_run:
-        _print_done("replayed", asyncio.run(_ids(request)), dry_run=True, as_json=as_json)
+        found = asyncio.run(_ids(request))
+        _print_done("replayed", found, dry_run=True, as_json=as_json)
+        _all_exist(ids, found, has_printed=as_json)
         return
     ids, kept = asyncio.run(_replay(request))
     if as_json:
@@ -198,11 +200,7 @@ def purge(
             raise typer.Abort
         asyncio.run(_delete(found))
     _print_done("deleted", found, dry_run=dry_run, as_json=as_json)
-    if ids and len(found) < len(set(ids)):
-        raise Failed(
-            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
-            has_printed=as_json,
-        )
+    _all_exist(ids, found, has_printed=as_json)
 
 
 @commands.command("export")
@@ -223,6 +221,19 @@ def export(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=not ids)
     asyncio.run(_export(request))
+
+
+def _all_exist(ids: list[str] | None, found: Sequence[str], *, has_printed: bool) -> None:
+    """Check that each of the given ids names a dead letter.
+
+    Raises:
+        Failed: some do not.
+    """
+    if ids and len(found) < len(set(ids)):
+        raise Failed(
+            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
+            has_printed=has_printed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import Failed
+from ssc_ingest.cli.reasons import reason_of_job
 
 if TYPE_CHECKING:
     from ssc_ingest.on_demand.jobs import Job
@@ -41,7 +42,7 @@ def show(
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show one job: packages done, pending and failed, with reasons.
+    """Show one job: packages done, pending and failed, with reasons, and why pending ones wait.
 
     [cyan]ssc-ingest jobs show 3f2a91c07b5e[/cyan]
 
@@ -86,14 +87,17 @@ async def _show(job_id: str, *, as_json: bool) -> None:
 
     async with state_store(*configured()) as state:
         job = await state.jobs.get(job_id)
-    if job is None:
-        raise Failed(
-            f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of the last day"
-        )
+        if job is None:
+            raise Failed(
+                f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of the last day"
+            )
+        reason = await reason_of_job(state, job)
     if as_json:
-        output.print_json(document(job))
+        output.print_json({**document(job), "waits_for": reason or None})
     else:
         print_summary(job)
+        if reason:
+            output.say(reason, style="yellow")
 
 
 def document(job: "Job") -> dict[str, Any]:

@@ -141,6 +141,9 @@ async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> N
     assert named.returncode == 1
     assert json.loads(named.stdout)["ids"] == []
     assert json.loads(named.stdout)["kept"].keys() == {letter_id, "1-1"}
+    assert run("dead-letters", "replay", "1-1").returncode == 1
+    dry = run("dead-letters", "replay", letter_id, "1-1", "--dry-run")
+    assert (dry.returncode, dry.stdout) == (1, f"{letter_id}\n")
     assert run("dead-letters", "purge", "1-1", "--yes").returncode == 1
     assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
 
