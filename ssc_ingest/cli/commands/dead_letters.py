@@ -12,6 +12,7 @@ from rich.text import Text
 from ssc_ingest.cli import output
 from ssc_ingest.cli.durations import parse_duration
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
+from ssc_ingest.cli.selecting import say_that_more_match
 
 if TYPE_CHECKING:
     from ssc_ingest.work.arguments import ReplayDeadLetters
@@ -81,7 +82,7 @@ def list_(
     else:
         _print_table(letters)
         if more:
-            output.say(f"more than {limit} match: --limit shows more", style="dim")
+            say_that_more_match(limit)
 
 
 @commands.command("show")
