@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from ssc_ingest.cli import tables
@@ -71,6 +71,15 @@ def write(out: Console, text: str | Text, *, style: str = "") -> None:
     """Print one paragraph, literally (no markup), wrapped at words on a terminal only."""
     paragraph = text if isinstance(text, Text) else Text(text, style=style)
     out.print(paragraph, soft_wrap=not out.is_terminal)
+
+
+def show(out: Console, parts: Iterable[RenderableType]) -> None:
+    """Print the parts of a report: texts as :func:`write` does, tables as wide as the console."""
+    for part in parts:
+        if isinstance(part, (str, Text)):
+            write(out, part)
+        else:
+            out.print(part)
 
 
 def print_json(document: Any) -> None:

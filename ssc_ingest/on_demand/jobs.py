@@ -19,10 +19,11 @@ They are sets and not counters, because delivery is at least once. All expire a 
 change of the job. ``jobs`` has the ids by time of creation.
 """
 
+import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -39,6 +40,9 @@ TTL = 24 * 3600
 
 BATCH_SIZE = 1000
 """Number of jobs per round trip."""
+
+PAGE = 50
+"""Number of jobs that a list reads at once."""
 
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
 
@@ -335,7 +339,7 @@ class Jobs:
         )
 
     async def ids(self, most: int = 50) -> list[str]:
-        """Ids of the newest jobs, newest first."""
+        """Ids of the newest jobs, newest first; 0: of all."""
         return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
 
     async def spans(self, most: int) -> list[Span]:
@@ -353,6 +357,14 @@ class Jobs:
                 if created is not None
             ]
         return found
+
+    async def newest(self) -> AsyncIterator[Job]:
+        """All jobs, newest first; read as far as the caller asks."""
+        ids = await self.ids(0)
+        for start in range(0, len(ids), PAGE):
+            for job in await asyncio.gather(*map(self.get, ids[start : start + PAGE])):
+                if job is not None:
+                    yield job
 
     async def unfinished(self, untouched_for: float) -> list[str]:
         """Ids of jobs with pending packages and without activity for this number of seconds."""
