@@ -17,7 +17,8 @@ import structlog
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import parse_purl
 from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import Job, Jobs, job_message
+from ssc_ingest.on_demand.jobs import Job, Jobs
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import Runs, package_message, run_message
 from ssc_ingest.vulnerabilities.changed import ChangedPackages

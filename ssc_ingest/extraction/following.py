@@ -7,7 +7,8 @@ from ssc_ingest.extraction.assignment import Assignment
 from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.models import Installed, Outcome, PackageRef, Purl, RequiredPackage
-from ssc_ingest.on_demand.jobs import Budget, Jobs, direct_message, job_message
+from ssc_ingest.on_demand.jobs import Budget, Jobs
+from ssc_ingest.on_demand.messages import direct_message, job_message
 from ssc_ingest.work.arguments import ExtractImportNames, ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT_NAMES, queue_name

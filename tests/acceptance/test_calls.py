@@ -7,7 +7,8 @@ from typing import Any
 
 from ssc_ingest.control.replay import PORTION, REPLAY
 from ssc_ingest.models import Outcome, Purl, now
-from ssc_ingest.on_demand.jobs import job_message, new_job_id
+from ssc_ingest.on_demand.jobs import new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage

@@ -12,7 +12,8 @@ from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import MalformedMetadata, PackageNotFound
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package, Purl, Version, VersionName
-from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Job, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
