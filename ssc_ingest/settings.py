@@ -192,6 +192,12 @@ class Settings(BaseSettings):
     flower_password: SecretStr | None = Field(None, examples=["password"])
     """Password for Flower; required in containers. Without one Flower listens on loopback only."""
 
+    # The overview page of `ssc-ingest web`. FLOWER_USER and FLOWER_PASSWORD protect its changes.
+    web_port: int = Field(5556, ge=0, le=65535)
+    """Port of the overview page; 0 chooses a free one."""
+    web_address: str = "127.0.0.1"
+    """Address of the overview page; others than loopback ones require FLOWER_PASSWORD."""
+
     # This program.
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("ssc-ingest"),
@@ -233,7 +239,7 @@ class Settings(BaseSettings):
             SecretFiles(settings_cls, secrets, dotenv_settings),
         )
 
-    @field_validator("redis_port", "metrics_port", "flower_port", mode="before")
+    @field_validator("redis_port", "metrics_port", "flower_port", "web_port", mode="before")
     @classmethod
     def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
         # Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 for a service named "redis".

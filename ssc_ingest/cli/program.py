@@ -25,6 +25,7 @@ from ssc_ingest.cli.commands import (
     start_runs,
     status,
     vulnerabilities,
+    web,
 )
 from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
 from ssc_ingest.cli.up import command
@@ -63,6 +64,7 @@ program.command("show")(show.show)
 program.command("find-import")(import_names.find_import)
 program.command("query")(query.query)
 program.command("status")(status.status)
+program.command("web")(web.web)
 program.command("check")(check.check)
 program.command("migrate")(migrate.migrate)
 program.add_typer(jobs.commands, name="jobs")

@@ -73,7 +73,7 @@ async def read_work(
     """
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}
-    found = [await jobs.get(job_id) for job_id in await jobs.ids(MAX_JOBS)]
+    spans = await jobs.spans(MAX_JOBS)
     standings = await streams.standings()
     return WorkStatus(
         workers=await workers(redis),
@@ -82,7 +82,7 @@ async def read_work(
         in_flight=await claims.count(),
         delayed=await queues.delayed(),
         dead_letters=await dead_letters.count(),
-        jobs_running=sum(job is not None and not job.finished for job in found),
+        jobs_running=sum(span.finished_at is None for span in spans),
         runs=await runs.current_of(names),
         facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},

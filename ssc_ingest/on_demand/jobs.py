@@ -65,6 +65,15 @@ class Budget:
     """Direct requirements of the named packages that are filled in addition."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The times of a job; aware, in UTC."""
+
+    created_at: datetime
+    finished_at: datetime | None
+    """``None`` while a package is pending."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """The current state of a job. Times are aware, in UTC."""
@@ -328,6 +337,22 @@ class Jobs:
     async def ids(self, most: int = 50) -> list[str]:
         """Ids of the newest jobs, newest first."""
         return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
+
+    async def spans(self, most: int) -> list[Span]:
+        """When the newest jobs were created and finished, newest first; in few round trips."""
+        ids = await self.ids(most)
+        found = []
+        for start in range(0, len(ids), BATCH_SIZE):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in ids[start : start + BATCH_SIZE]:
+                    pipeline.hmget(_keys(job_id)[0], ["created_at", "finished_at"])
+                answers = await pipeline.execute()
+            found += [
+                Span(_moment(created), _moment(finished) if finished else None)
+                for created, finished in answers
+                if created is not None
+            ]
+        return found
 
     async def unfinished(self, untouched_for: float) -> list[str]:
         """Ids of jobs with pending packages and without activity for this number of seconds."""

@@ -91,7 +91,7 @@ class Up:
         """
         servers = self._start_servers(step="")
         fleet = self._start_workers(servers, step="", demo=False)
-        fleet.wait_ready(fleet.start_flower(), self.say)
+        fleet.wait_ready([*fleet.start_flower(), *fleet.start_web()], self.say)
         self._logs.shown = EVERYTHING
         self._print_addresses(servers, fleet)
 
@@ -103,12 +103,12 @@ class Up:
         """
         servers = self._start_servers(step="[1/4] ")
         fleet = self._start_workers(servers, step="[2/4] ", demo=True)
-        flower = fleet.start_flower()
+        dashboards = [*fleet.start_flower(), *fleet.start_web()]
         self._logs.shown = ERRORS
         demo = self._demo(servers, purls)
         self._console.print()
         demo.extract(step="[3/4] ", check=self.check)
-        fleet.wait_ready(flower, self.say)
+        fleet.wait_ready(dashboards, self.say)
         self._console.print()
         demo.explain(step="[4/4] ")
         self._print_addresses(servers, fleet)
@@ -211,6 +211,7 @@ class Up:
         self._console.print(
             output.facts(
                 [
+                    ("overview", fleet.web_address),
                     ("Flower", fleet.flower_address),
                     ("graph", f"{without_credentials(servers.graph_uri)}{password}"),
                     ("Redis", without_credentials(servers.redis_url)),
