@@ -17,6 +17,7 @@ from ssc_ingest.cli.commands import (
     extract,
     import_names,
     jobs,
+    logs,
     migrate,
     query,
     registries,
@@ -68,6 +69,7 @@ program.command("query")(query.query)
 program.command("status")(status.status)
 program.command("web")(web.web)
 program.command("check")(check.check)
+program.command("logs")(logs.logs)
 program.command("migrate")(migrate.migrate)
 program.add_typer(jobs.commands, name="jobs")
 program.add_typer(runs.commands, name="runs")

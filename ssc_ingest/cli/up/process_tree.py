@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -79,7 +80,8 @@ class Up:
         self._settings = settings
         self._console = console
         self._began = time.monotonic()
-        self._logs = ChildLogs(console)
+        self._logs = ChildLogs(console, keep_in=settings.data_dir)
+        self._keep = self._logs.keeper("up")
         self._stack = EmbeddedStack(settings, tell=self.warn)
         self._fleet: Fleet | None = None
 
@@ -182,6 +184,7 @@ class Up:
                 self._fleet.stop()
         finally:
             self._stack.stop()
+            self._logs.close()
         if self._fleet:
             self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
 
@@ -193,7 +196,8 @@ class Up:
         output.write(self._console, line.append(since, "dim"))
 
     def warn(self, text: str) -> None:
-        """Print something that needs attention."""
+        """Print something that needs attention, and keep it beside the logs of the processes."""
+        self._keep(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z [warning  ] {text}")
         with suppress(OSError, SystemExit):
             output.write(self._console, text, style="yellow")
 
