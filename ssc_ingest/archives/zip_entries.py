@@ -202,7 +202,7 @@ class ZipEntries:
 
 
 def _end_position(tail: bytes) -> int:
-    """Where the end record begins, or -1: its comment, which may look like one, ends the file."""
+    """The offset of the end record, or -1; the record's comment must reach the end of the file."""
     at = len(tail) - _END.size + 1
     while (at := tail.rfind(b"PK\5\6", 0, at + 3)) >= 0:
         if at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):

@@ -69,7 +69,7 @@ def _of_ecosystem(name: str, state: SyncState, now: datetime) -> Iterator[Proble
 
 
 def audit_problem(last: AuditReport | None, *, now: datetime) -> Problem | None:
-    """What the last audit found, or that there is none."""
+    """The problem of the last audit, or the problem that none has run."""
     schedule = "`ssc-ingest schedules list`: is vulnerabilities_audit on, and does beat run?"
     if last is None:
         return Problem(
