@@ -161,7 +161,7 @@ def _count(version: "VersionView") -> str | int:
     return f"{version.requirements} or more" if version.requirements else "unknown"
 
 
-_UNKNOWN_FACTS = "unknown: not read yet, or not to be had"
+_UNKNOWN_FACTS = "unknown: not read yet, or not available"
 
 
 def _first(names: Iterable[str]) -> str:

@@ -74,7 +74,7 @@ def audit_problem(last: AuditReport | None, *, now: datetime) -> Problem | None:
     if last is None:
         return Problem(
             subject=AUDIT,
-            finding="never audited: nobody has compared versions with their advisories",
+            finding="never audited: versions have not been compared with their advisories",
             remedy="`ssc-ingest vulnerabilities audit`; the schedule vulnerabilities_audit does it",
         )
     if last.differing:

@@ -86,7 +86,7 @@ def status(port: int, credentials: tuple[str, str] | None = None) -> int:
 def test_without_a_password_only_this_machine_reaches_it(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """On the port of the settings, which may be in ``.env``."""
+    """Flower listens on loopback, on the port of the settings, which may be in ``.env``."""
     port = unused_port()
     (tmp_path / ".env").write_text(f"FLOWER_PORT={port}\n")
     with flower(tmp_path, environment) as started:

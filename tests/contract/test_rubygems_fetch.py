@@ -189,7 +189,7 @@ async def test_nothing_new_costs_one(rubygems: RubyGems, registry: Loopback) -> 
 
 
 async def test_asked_by_name_everything_is_read(rubygems: RubyGems, registry: Loopback) -> None:
-    """Dates and links that an earlier reading may have missed."""
+    """A request by name reads dates and links that an earlier reading may have missed."""
     known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
     reading = await read(rubygems, "demo", known=known, full=True)
     assert reading.requests == 3

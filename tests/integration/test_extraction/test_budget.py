@@ -144,7 +144,7 @@ async def test_what_is_missing_or_fails_is_counted(resources: Resources, server:
 async def test_a_named_package_is_read_beyond_the_budget(
     resources: Resources, server: Loopback
 ) -> None:
-    """It is what the caller wants; the job counts its requests."""
+    """A named package is read beyond the budget; the job counts its requests."""
     job_id = await begin(resources, "missing0")
     few = replace(resources, settings=resources.settings.model_copy(update={"job_max_requests": 1}))
     job = await carry_out(few, job_id, "root")

@@ -77,7 +77,7 @@ async def test_writers_on_the_same_dependencies_never_deadlock(
 async def test_writers_of_the_same_tables_never_deadlock(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Of packages that have nothing else in common, in any order, some of them there already."""
+    """Packages that share only tables are written in any order, without a deadlock."""
     rng = random.Random(4)
 
     def package_of(name: str) -> Package:

@@ -249,7 +249,7 @@ class Away:
 async def test_mongodb_is_away(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """Extraction continues, tries once, and notes the package; the sweep attributes it."""
+    """Extraction asks MongoDB once, notes the package and continues; the sweep attributes it."""
     local.write([advisory("PYSEC-1", "thing")])
     await synced.sync()
     source = Away()
