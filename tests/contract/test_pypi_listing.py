@@ -204,7 +204,7 @@ async def test_a_list_from_before(
 
 
 async def test_a_listing_is_not_older_than_the_feed(index: PyPI, server: Loopback) -> None:
-    """Otherwise changes between a cached list and the feed's end would be missed."""
+    """An older list is stale: otherwise changes between it and the feed's end would be missed."""
     serve(server, 10, {"a": 1, "b": 10})
     await index.feed_end()
     serve(server, 9, {"a": 1})
@@ -273,7 +273,7 @@ async def test_a_mirror_that_was_restored_from_a_backup(
 async def test_the_feed_of_a_restored_mirror(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its cursor expires, so that an update lists all; a newer response begins a new wait."""
+    """The cursor of a restored mirror expires; a newer response begins a new wait."""
     clock = [0.0]
     monkeypatch.setattr(module, "monotonic", lambda: clock[-1])
     serve(server, 10, {"a": 1})

@@ -376,7 +376,7 @@ async def test_gem_is_taken_without_what_the_api_cannot_tell(
 async def test_waiting_for_the_api_is_no_failure(
     rubygems: RubyGems, registry: Loopback, document: str
 ) -> None:
-    """Otherwise gems would lack dates after a busy hour."""
+    """The fetch waits for the API; otherwise gems would lack dates after a busy hour."""
     registry.serve(f"/api/v1/{document}/demo.json", "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):
         await rubygems.fetch(FetchRequest(rubygems.ref("demo")))

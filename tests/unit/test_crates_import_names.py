@@ -263,7 +263,7 @@ def test_files_that_include_each_other() -> None:
 
 
 def test_re_exports() -> None:
-    """By name, in groups, renamed, by glob, and of whole modules."""
+    """Items are re-exported by name, in groups, renamed, by glob, and with whole modules."""
     assert exported(
         lib="""
         mod a; mod b; mod c { pub mod d { pub struct D; } pub struct E; }

@@ -83,7 +83,7 @@ groups = st.lists(
 
 @given(groups)
 def test_every_group_can_be_read_back(found: list[tuple[str | None, dict[str, str]]]) -> None:
-    """For each target framework, what an installation that takes its group requires."""
+    """The requirements of an installation for each target framework can be read back."""
     result = read(*(group(framework, **ranges) for framework, ranges in found))
     requirements = result.found or ()
     named = json.loads(result.frameworks) if result.frameworks else [EVERY]
