@@ -66,7 +66,7 @@ class Failed(IngestError):
 
 
 class Program(TyperGroup):
-    """A command whose errors are sentences; ``--debug`` shows their tracebacks instead."""
+    """A command that reports an error as one sentence, or as a traceback with ``--debug``."""
 
     def make_context(self, *arguments: Any, **keywords: Any) -> Any:
         """Start to read the command line, with the help texts of all commands completed."""

@@ -74,7 +74,7 @@ def _facts(work: "WorkStatus") -> Iterator[tuple[str, object]]:
 
 
 def _stream(stream: "StreamStatus") -> Text:
-    """Who reads it, how far, and what became of the messages."""
+    """The stream's readers, its unread and pending entries, and its messages by outcome."""
     if stream.error:
         return Text(stream.error, "red")
     readers = [reader for reader in stream.readers if reader.state != "failing"]
@@ -127,7 +127,7 @@ def _summary_of_queues(queues: tuple[str, ...]) -> str:
 
 
 def _attribution(work: "WorkStatus") -> Text:
-    """What is known about whether versions have what advisories say about them."""
+    """Whether the versions match their advisories, as far as this is known."""
     waiting = f"; {output.count(work.unattributed, 'package')} waiting" if work.unattributed else ""
     if (last := work.audit) is None:
         return Text(f"never audited{waiting}")

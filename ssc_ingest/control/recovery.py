@@ -108,7 +108,7 @@ class Recovery:
         return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed), syncs)
 
     async def _continue_syncs(self) -> int:
-        """Queue the task for syncs that nobody carries out, and what a killed one has left."""
+        """Queue a task for syncs that no process executes; publish a killed sync's outbox."""
         if await self._syncs.is_taken():
             return 0
         await self._changed.publish()

@@ -280,7 +280,7 @@ class Extractor:
         return replace(request, known=known, reread=reread, etag=etag), rests
 
     def _lacks_links(self, ref: PackageRef, attempt: Attempt, state: PackageState | None) -> bool:
-        """Whether a caller's name leads to a repository that an earlier reading left out.
+        """Whether a caller named a package whose repository an earlier reading left out.
 
         A package without a repository is therefore read each time that a caller names it.
         """
@@ -363,7 +363,7 @@ class Extractor:
     def _unread_names(
         self, ecosystem: Ecosystem, state: PackageState | None, *, named: bool = True
     ) -> tuple[VersionName | None, ...]:
-        """The names that are still to be read of a package without news, if a caller named it."""
+        """The import names still to be read of an unchanged package that a caller named."""
         if state is None or not named:
             return ()
         return self._names.unread(ecosystem, latest=state.latest, names_from=state.names_from)

@@ -120,8 +120,9 @@ class Following:
     ) -> dict[Purl, Installed]:
         """The packages that the job's installation pulls because of this one.
 
-        Packages may have parts (features, extras), and another package may select further parts of
-        one whose requirements were followed already: those of the added parts follow at once.
+        A package may have parts (features, extras). Another package may select further parts of it
+        after its requirements were followed; then the requirements of the added parts are followed
+        at once.
         """
         ecosystem = self._ecosystems[ref.ecosystem]
         found: dict[Purl, Installed] = {}

@@ -25,7 +25,7 @@ class NamesReader:
         metrics: counts the names that are left out.
         most: maximum names of a version.
         timeout: seconds for reading one version, unless a caller sets less or more.
-        longest: the most that a caller can set.
+        longest: the maximum that a caller can set.
     """
 
     def __init__(

@@ -197,8 +197,8 @@ class Jobs:
         Args:
             job_id: the job.
             purl: the package.
-            default: its parts if nothing says otherwise.
-            named: the job was asked for it by name, which selects the default parts, too.
+            default: its parts if none were selected.
+            named: a caller requested the package by name, which also selects the default parts.
         """
         args: list[str | int] = [TTL, purl, " ".join(default), int(named)]
         text: str = await self._take_parts(keys=[_parts_key(job_id)], args=args)

@@ -108,7 +108,7 @@ class Runs:
         await self._prune()
         run = await self.get(str(found))
         if run is None:
-            raise LookupError(f"run {found} has just been there")
+            raise LookupError(f"run {found} has disappeared since it was started")
         return run, run.id == run_id
 
     async def get(self, run_id: str) -> Run | None:

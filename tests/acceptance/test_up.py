@@ -175,7 +175,7 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
 
 
 def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Path) -> None:
-    """Each is named with its signal; all work again, and everything stops in order as before."""
+    """Each killed child is reported with its signal and restarted; all stop in order as before."""
     words = {
         "worker-urgent": "--hostname=worker-urgent@",
         "control": "--hostname=control@",

@@ -274,7 +274,7 @@ def _request(ids: list[str] | None, chosen: _Filter, *, everything: bool) -> "Re
 
 
 def _milliseconds_before(age: str | None) -> int | None:
-    """That long ago, as ids of dead letters count time."""
+    """The time at that age, in milliseconds since 1970, as in the ids of dead letters."""
     if age is None:
         return None
     return int((time.time() - parse_duration(age)) * 1000)
@@ -297,7 +297,7 @@ async def _ids(request: "ReplayDeadLetters") -> list[str]:
 
 
 async def _replay(request: "ReplayDeadLetters") -> tuple[list[str], dict[str, str]]:
-    """The ids of those that are back in their queues, and the reasons of the others."""
+    """Replay dead letters; returns the replayed ids, and the reason for each of the others."""
     async with _state() as state:
         replayed = await state.replay().replay(request)
         return replayed.ids, replayed.kept
