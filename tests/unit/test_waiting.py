@@ -1,8 +1,8 @@
 """The store that an interrupted operation was waiting for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+import socket
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -13,19 +13,10 @@ from ssc_ingest.work.waiting import NotedRetry, silent_store, waiting_for
 
 
 @pytest.fixture
-async def silent() -> AsyncIterator[int]:
-    """The port of a server that accepts connections and never responds."""
-    writers = []
-
-    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
-        for writer in writers:
-            writer.transport.abort()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+def silent() -> Iterator[int]:
+    """The port of a server that never responds: the kernel accepts its connections."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server.getsockname()[1]
 
 
 async def interrupted(operation: Callable[[], Awaitable[object]]) -> str | None:
