@@ -59,8 +59,8 @@ def configure(settings: "Settings") -> None:
 def configure_command(*, debug: bool) -> None:
     """Send a command's log to stderr, so that its output can be read by programs.
 
-    Commands say themselves what a person should know: without ``debug``, only warnings are logged.
-    A configuration that is there already stays.
+    Commands print the information for people themselves, so without ``debug`` only warnings are
+    logged. An existing configuration stays.
     """
     if structlog.is_configured():
         return

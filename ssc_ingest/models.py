@@ -63,7 +63,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredPackage:
-    """A requirement as the graph has it."""
+    """A requirement as stored in the graph."""
 
     label: str
     purl: Purl
@@ -78,7 +78,7 @@ class RequiredPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installable:
-    """A version's requirements as the graph has them, for the packages of its installation."""
+    """A version's requirements as stored in the graph, to find the packages of its installation."""
 
     requirements: tuple[RequiredPackage, ...]
     features: str | None = None
@@ -89,7 +89,7 @@ class Installable:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A package that an installation pulls, and the parts of it that it selects."""
+    """A package that an installation fetches, and its selected parts."""
 
     purl: Purl
     registry_name: str
@@ -102,7 +102,7 @@ class Version:
     """One release.
 
     ``requirements`` is ``None`` for a version whose requirements were not read: the graph has them
-    already, or they are unknown. Beside ``requirements_unknown``, they are those that are known.
+    already, or they are unknown. If ``requirements_unknown`` is true, they are only the known ones.
     """
 
     name: VersionName

@@ -18,7 +18,7 @@ MAX_SIZE = 64 * 1024
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """The secrets that another source names the files of.
+    """The secrets in files whose paths are in another source.
 
     Args:
         settings_cls: the class of settings.
@@ -37,7 +37,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         self._variables: Mapping[str, str | None] = getattr(names, "env_vars", {})
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its own signature
-        """The value of one secret, or ``None``; its name, and that it is no JSON."""
+        """The value of one secret or ``None``, its name, and ``False``: the value is not JSON."""
         path = self._variables.get(f"{field_name}_file")
         if not path:
             return None, field_name, False

@@ -83,7 +83,7 @@ class Servers:
     """Of the Redis with other services' streams, perhaps with a database; ``None``: the same."""
 
     def stream(self, database: int) -> str:
-        """The URL of the database with the streams; ``database`` is used where none is named."""
+        """The URL of the database with the streams; ``database`` is used if the URL names none."""
         if self.stream_url is None:
             return self.redis(database)
         parts = urlsplit(self.stream_url)

@@ -85,11 +85,12 @@ class Settings(BaseSettings):
     osv_path: Path | None = Field(None, examples=["/srv/osv"])
     """Folder or zip file with a copy of the bucket, instead of OSV_URL."""
     osv_max_requests: int = Field(1000, ge=0)
-    """Number of changed records of an ecosystem from which its whole dump is read instead."""
+    """If more records of an ecosystem have changed, its whole dump is read instead of single
+    records."""
     vulnerabilities_brake: float = Field(0.1, ge=0, le=1)
     """Maximum share (0 to 1) of an ecosystem's records that one sync may withdraw or remove."""
     malware_score: float = Field(10.0, ge=0, le=10)
-    """Score in the means for an advisory about a malicious package without a score."""
+    """Score in the means for an advisory about malware that has no score of its own."""
 
     # Redis: queues, state, and the stream of other services. Without an address, `ssc-ingest up`
     # starts a private server.
@@ -120,7 +121,7 @@ class Settings(BaseSettings):
     stream_redis_url: SecretStr | None = Field(None, examples=["redis://:password@redis:6379/0"])
     """Address of another Redis that has the stream; a path overrides REDIS_DB."""
     stream_high_water: int = Field(1000, ge=1)
-    """Number of messages in the urgent queues from which the stream is not read."""
+    """The stream is not read while the urgent queues have this number of messages or more."""
     stream_retention_days: float = Field(7, ge=0)
     """Days until processed entries are removed from the stream; 0 keeps them."""
 
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
     """Time limit in seconds for reading the import names of one version."""
     import_names_read: Literal["latest", "all", "none"] = "latest"
     """Versions whose files are read for import names after an extraction: the latest one, all new
-    ones, or none. Backfills and requests for single packages always read."""
+    ones, or none. Backfills and requests for single packages always read the files."""
     updates_add_packages: bool = False
     """Whether updates also add packages that the graph lacks; ingestions always do."""
     staleness_budget: float = Field(0.05, ge=0, le=1)
@@ -191,6 +192,12 @@ class Settings(BaseSettings):
     """User name for Flower."""
     flower_password: SecretStr | None = Field(None, examples=["password"])
     """Password for Flower; required in containers. Without one Flower listens on loopback only."""
+
+    # The overview page of `ssc-ingest web`. FLOWER_USER and FLOWER_PASSWORD protect its changes.
+    web_port: int = Field(5556, ge=0, le=65535)
+    """Port of the overview page; 0 chooses a free one."""
+    web_address: str = "127.0.0.1"
+    """Address of the overview page; others than loopback ones require FLOWER_PASSWORD."""
 
     # This program.
     data_dir: Path = Field(
@@ -233,7 +240,7 @@ class Settings(BaseSettings):
             SecretFiles(settings_cls, secrets, dotenv_settings),
         )
 
-    @field_validator("redis_port", "metrics_port", "flower_port", mode="before")
+    @field_validator("redis_port", "metrics_port", "flower_port", "web_port", mode="before")
     @classmethod
     def _not_a_service_link(cls, value: Any, info: ValidationInfo) -> Any:
         # Kubernetes sets REDIS_PORT=tcp://10.0.0.1:6379 for a service named "redis".

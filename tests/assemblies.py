@@ -74,12 +74,13 @@ def metadata(streams: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The root of the metadata with its streams."""
     names = [name + b"\0" * (4 - len(name) % 4) for name, _ in streams]
     place = 32 + sum(8 + len(name) for name in names)
-    heads, contents = b"", b""
+    heads, contents = [], []
     for name, (_, content) in zip(names, streams, strict=True):
-        heads += struct.pack("<2L", place + len(contents), len(content)) + name
-        contents += content + b"\0" * (-len(content) % 4)
+        heads.append(struct.pack("<2L", place, len(content)) + name)
+        contents.append(content + b"\0" * (-len(content) % 4))
+        place += len(contents[-1])
     root = b"BSJB" + struct.pack("<HHLL", 1, 1, 0, 12) + b"v4.0.30319\0\0"
-    return root + struct.pack("<HH", 0, len(streams)) + heads + contents
+    return root + struct.pack("<HH", 0, len(streams)) + b"".join(heads + contents)
 
 
 def image(root: bytes, *, header: int = SECTION) -> bytes:

@@ -95,7 +95,9 @@ class GzipStream:
         if self._place >= size:
             return b""
         if self._place >= self._max_packed:
-            raise ArchiveTooLarge(f"more than {self._max_packed} bytes are needed of the file")
+            raise ArchiveTooLarge(
+                f"more than {self._max_packed} bytes of the file would have to be read"
+            )
         length = min(self._step, size - self._place, self._max_packed - self._place)
         data = await self._source.read(self._place, length)
         self._place += length

@@ -119,7 +119,7 @@ def _records(content: bytes) -> dict[str, str]:
         match = _RECORD.match(content)
         length = int(match[1]) if match else 0
         if match is None or not match.end() < length <= len(content):
-            raise MalformedArchive("an extended header has a record that is none")
+            raise MalformedArchive("an extended header has an invalid record")
         records[match[2].decode(errors="replace")] = content[match.end() : length - 1].decode(
             errors="replace"
         )
@@ -131,7 +131,7 @@ def _size(extended: str | None, size: int) -> int:
     if extended is None:
         return size
     if not (extended.isascii() and extended.isdecimal() and len(extended) <= _MAX_DIGITS):
-        raise MalformedArchive("a member has a size that is no number")
+        raise MalformedArchive("the size of a member is not a number")
     return int(extended)
 
 

@@ -81,7 +81,7 @@ class ZipArchive:
         """
         found = [member for member in self.members if member.name == name]
         if len(found) > 1:
-            raise MalformedArchive(f"{len(found)} members are called {name[:200]!r}")
+            raise MalformedArchive(f"{len(found)} members have the name {name[:200]!r}")
         return found[0] if found else None
 
     async def read(self, member: Member, max_size: int) -> bytes:
@@ -116,11 +116,13 @@ def _check(member: Member, max_size: int) -> None:
     if member.is_encrypted:
         raise MalformedArchive(f"{name!r} is encrypted")
     if member.method not in {_STORED, _DEFLATED}:
-        raise MalformedArchive(f"{name!r} is packed by method {member.method}")
+        raise MalformedArchive(f"{name!r} is compressed by an unsupported method: {member.method}")
     if max(member.size, member.packed_size) > max_size:
         raise ArchiveTooLarge(f"{name!r} has more than {max_size} bytes")
     if member.size > max(ANY_RATIO, MAX_RATIO * member.packed_size):
-        raise ArchiveTooLarge(f"{name!r} has {member.size} bytes of {member.packed_size} packed")
+        raise ArchiveTooLarge(
+            f"{name!r} has {member.size} bytes, compressed to {member.packed_size}"
+        )
 
 
 def _start_of_content(data: bytes, member: Member) -> int:
@@ -142,7 +144,7 @@ def _start_of_content(data: bytes, member: Member) -> int:
         or packed not in {member.packed_size, 0xFFFFFFFF}
         or size not in {member.size, 0xFFFFFFFF}
     ):
-        raise MalformedArchive(f"{name!r} has another size than the central directory says")
+        raise MalformedArchive(f"{name!r} has another size than the central directory states")
     return int(start + extra)
 
 
@@ -159,9 +161,9 @@ def _unpacked(packed: bytes, member: Member) -> bytes:
         except zlib.error as error:
             raise MalformedArchive(f"{member.name[:200]!r} is damaged: {error}") from error
         if not inflater.eof or inflater.unused_data:
-            raise MalformedArchive(f"{member.name[:200]!r} does not end where it should")
+            raise MalformedArchive(f"{member.name[:200]!r} does not end at its announced end")
     if len(content) != member.size or zlib.crc32(content) != member.crc32:
-        raise MalformedArchive(f"{member.name[:200]!r} is not what its checksum says")
+        raise MalformedArchive(f"{member.name[:200]!r} does not match its checksum")
     return content
 
 

@@ -102,7 +102,7 @@ async def read_directory(source: ByteSource) -> Directory:
         raise ArchiveTooLarge(f"{count} members")
     start = directory_end - directory_size
     if not 0 <= offset <= start:
-        raise MalformedArchive("the central directory is not where its end says")
+        raise MalformedArchive("the central directory is not at the position in its end record")
     content = await source.read(start, directory_size)
     return Directory(content, start, prefix=start - offset, count=count & 0xFFFF)
 
@@ -122,7 +122,7 @@ def members_of(directory: Directory) -> Iterator[Member]:
         count += 1
         yield member
     if count & 0xFFFF != directory.count:
-        raise MalformedArchive(f"{count} members, but another number is told")
+        raise MalformedArchive(f"{count} members, but the end record has another number")
 
 
 def decoded_name(encoded: bytes, flags: int) -> str:
@@ -177,9 +177,13 @@ async def _place64(
         wide = (count, size, offset)
         for value, short, bits in zip(wide, narrow, (16, 32, 32), strict=True):
             if short not in {value, (1 << bits) - 1}:
-                raise MalformedArchive("two ends of the central directory contradict each other")
+                raise MalformedArchive(
+                    "two end records of the central directory contradict each other"
+                )
         return *wide, start
-    raise MalformedArchive("the Zip64 end of the central directory is not where it should be")
+    raise MalformedArchive(
+        "the Zip64 end record of the central directory is not at its announced position"
+    )
 
 
 def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Member, int]:

@@ -103,7 +103,7 @@ class ZipEntries:
             checksum = zlib.crc32(piece, checksum)
             yield piece
         if size != entry.size or checksum != entry.crc:
-            raise self._damaged(f"{entry.name:.200} has not its announced size and checksum")
+            raise self._damaged(f"{entry.name:.200} does not match its announced size and checksum")
 
     def _unpacked(self, entry: Entry) -> Iterator[bytes]:
         if entry.method not in {STORED, DEFLATED} or entry.flags & _ENCRYPTED:
@@ -127,7 +127,7 @@ class ZipEntries:
         """The raw data in the file."""
         head = self._read(entry.offset, _LOCAL.size)
         if len(head) < _LOCAL.size or not head.startswith(b"PK\3\4"):
-            raise self._damaged(f"{entry.name:.200} is not where the directory says")
+            raise self._damaged(f"{entry.name:.200} is not at the position in the directory")
         name_length, extra_length = _LOCAL.unpack(head)[-2:]
         start = entry.offset + _LOCAL.size + name_length + extra_length
         end = start + entry.compressed_size
@@ -142,7 +142,7 @@ class ZipEntries:
         tail = self._read(tail_start, self._size - tail_start)
         at = _end_position(tail)
         if at < 0:
-            raise self._damaged("it has no end: it is no zip file, or truncated")
+            raise self._damaged("it has no end record: it is not a zip file, or is truncated")
         *_, count, size, offset, _ = _END.unpack_from(tail, at)
         if count == _FULL16 or _FULL32 in {size, offset}:
             return self._end64(tail_start + at - _END64_LOCATOR.size) or (count, size, offset)
@@ -155,7 +155,7 @@ class ZipEntries:
             return None
         record = self._read(_END64_LOCATOR.unpack(locator)[2], _END64.size)
         if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
-            raise self._damaged("its ZIP64 end is not where it says")
+            raise self._damaged("its ZIP64 end record is not at its announced position")
         *_, count, size, offset = _END64.unpack(record)
         return count, size, offset
 
@@ -202,7 +202,7 @@ class ZipEntries:
 
 
 def _end_position(tail: bytes) -> int:
-    """Where the end record begins, or -1: its comment, which may look like one, ends the file."""
+    """The offset of the end record, or -1; the record's comment must reach the end of the file."""
     at = len(tail) - _END.size + 1
     while (at := tail.rfind(b"PK\5\6", 0, at + 3)) >= 0:
         if at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What the commands use."""
+    """Clients of the graph, the state and the advisories, with their services."""
 
     settings: "Settings"
     state: "State"

@@ -13,7 +13,7 @@ def parse_duration(text: str) -> float:
     """The seconds of a duration above zero.
 
     Raises:
-        typer.BadParameter: it names none.
+        typer.BadParameter: the text is not a duration above zero.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None or not int(match[1]):

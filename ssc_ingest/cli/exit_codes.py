@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from ssc_ingest.cli.help_texts import prepare
 from ssc_ingest.errors import (
     ConfigurationError,
     IngestError,
@@ -65,7 +66,12 @@ class Failed(IngestError):
 
 
 class Program(TyperGroup):
-    """A command whose errors are sentences; ``--debug`` shows their tracebacks instead."""
+    """A command that reports an error as one sentence, or as a traceback with ``--debug``."""
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> Any:
+        """Start to read the command line, with the help texts of all commands completed."""
+        prepare(self)
+        return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand; an :class:`IngestError` becomes a message and an exit code.

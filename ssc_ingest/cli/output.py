@@ -9,14 +9,33 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from ssc_ingest.cli import tables
+from ssc_ingest.phrases import age, count, duration, number
+
+__all__ = [
+    "NOT_SYNCED",
+    "JSONOption",
+    "Row",
+    "age",
+    "console",
+    "count",
+    "day",
+    "duration",
+    "facts",
+    "json_line",
+    "number",
+    "print_json",
+    "say",
+    "table",
+    "write",
+]
 
 JSONOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document instead of text.")
@@ -52,6 +71,15 @@ def write(out: Console, text: str | Text, *, style: str = "") -> None:
     """Print one paragraph, literally (no markup), wrapped at words on a terminal only."""
     paragraph = text if isinstance(text, Text) else Text(text, style=style)
     out.print(paragraph, soft_wrap=not out.is_terminal)
+
+
+def show(out: Console, parts: Iterable[RenderableType]) -> None:
+    """Print the parts of a report: texts as :func:`write` does, tables as wide as the console."""
+    for part in parts:
+        if isinstance(part, (str, Text)):
+            write(out, part)
+        else:
+            out.print(part)
 
 
 def print_json(document: Any) -> None:
@@ -97,37 +125,6 @@ def table(
     """
     cells = [[tables.as_text(cell) for cell in row] for row in rows]
     return tables.Listing(columns, cells, title, frozenset(right), frozenset(whole))
-
-
-def number(value: int) -> str:
-    """``1,234,567``."""
-    return f"{value:,}"
-
-
-def count(amount: int, noun: str) -> str:
-    """``1 package``, ``1,200 packages``; ``2 dependencies``."""
-    if amount == 1:
-        return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number(amount)} {plural}"
-
-
-def age(moment: datetime | None, *, now: datetime | None = None) -> str:
-    """Time since then: ``just now``, ``5 minutes ago``, ``3 days ago``; ``never`` for ``None``."""
-    if moment is None:
-        return "never"
-    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
-
-
-def duration(seconds: float) -> str:
-    """A duration in its largest unit: ``0.4 s``, ``12 s``, ``5 minutes``, ``3 days``."""
-    if seconds < 10:  # noqa: PLR2004 - two digits are enough
-        return f"{seconds:.1f} s"
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}s"
-    return f"{seconds:.0f} s"
 
 
 def day(text: str | None) -> str:

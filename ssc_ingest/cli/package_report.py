@@ -1,4 +1,4 @@
-"""What ``show`` prints about a package or a version."""
+"""The output of ``show`` for a package or a version."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def print_version(version: "VersionView", package: "PackageView", synced: Synced
 
 
 def print_facts(version: "VersionView", tables: dict[str, Any]) -> None:
-    """What an install of the version looks at; what is unknown says so."""
+    """Print the facts that an install of the version uses; unknown ones are marked as unknown."""
     rows = [
         ("licence", version.license or "unknown"),
         ("deprecated", version.deprecated),
@@ -155,13 +155,13 @@ def guesses(package: "PackageView") -> bool:
 
 
 def _count(version: "VersionView") -> str | int:
-    """How many packages it requires, as far as that is known."""
+    """The number of required packages, as far as it is known."""
     if not version.requirements_unknown:
         return version.requirements or ""
     return f"{version.requirements} or more" if version.requirements else "unknown"
 
 
-_UNKNOWN_FACTS = "unknown: not read yet, or not to be had"
+_UNKNOWN_FACTS = "unknown: not read yet, or not available"
 
 
 def _first(names: Iterable[str]) -> str:
@@ -192,7 +192,7 @@ def _declared(requirement: "RequirementView") -> str:
 def print_requirements(
     version: "VersionView", requirements: Sequence["RequirementView"], most: int
 ) -> None:
-    """The requirements of a version, at most this number."""
+    """Print the requirements of a version, at most this number."""
     out = output.console()
     out.print()
     if version.requirements_unknown and requirements:
@@ -253,7 +253,7 @@ def print_dependents(package: "PackageView", dependents: "Dependents") -> None:
 
 
 def vulnerabilities(version: "VersionView", synced: Synced) -> Text:
-    """The known vulnerabilities of a version; what was never synced is unknown, not none."""
+    """The vulnerabilities of a version; before the first sync they are unknown, not none."""
     if version.vulnerable:
         # Every score is above 0.0 but that of a flaw without impact, so 0.0 stands for no score.
         score = f"CVSS mean {version.mean}" if version.mean else "no score"

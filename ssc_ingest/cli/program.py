@@ -3,6 +3,7 @@
 import logging
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from ssc_ingest.cli.commands import (
     extract,
     import_names,
     jobs,
+    logs,
     migrate,
     query,
     registries,
@@ -25,8 +27,10 @@ from ssc_ingest.cli.commands import (
     start_runs,
     status,
     vulnerabilities,
+    web,
 )
 from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
+from ssc_ingest.cli.help_texts import HELP_OPTIONS
 from ssc_ingest.cli.up import command
 
 HELP = """
@@ -53,7 +57,7 @@ program = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
 program.command("up")(command.up)
 program.command("extract")(extract.extract)
@@ -63,7 +67,9 @@ program.command("show")(show.show)
 program.command("find-import")(import_names.find_import)
 program.command("query")(query.query)
 program.command("status")(status.status)
+program.command("web")(web.web)
 program.command("check")(check.check)
+program.command("logs")(logs.logs)
 program.command("migrate")(migrate.migrate)
 program.add_typer(jobs.commands, name="jobs")
 program.add_typer(runs.commands, name="runs")
@@ -83,6 +89,20 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it
 
         typer.echo(f"ssc-ingest {__version__}")
         raise typer.Exit
+
+
+@program.command("version")
+def version_() -> None:
+    """Print the version of this program, of Python and of the system, for reports of bugs.
+
+    [cyan]ssc-ingest version[/cyan]
+    """
+    import platform
+
+    import ssc_ingest
+
+    typer.echo(f"ssc-ingest {ssc_ingest.__version__} in {Path(ssc_ingest.__file__).parent}")
+    typer.echo(f"Python {platform.python_version()} ({sys.executable}) on {platform.platform()}")
 
 
 @program.callback()

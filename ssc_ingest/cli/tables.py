@@ -132,8 +132,8 @@ def longest_word(texts: Iterable[str]) -> int:
 def share_out(room: int, least: Sequence[int], most: Sequence[int]) -> list[int] | None:
     """Widths between ``least`` and ``most`` that fit into the room; ``None`` if none do.
 
-    What is left beyond the least widths goes to all columns in equal parts; a column that wants
-    less leaves its part to the others.
+    The room that remains beyond the least widths is shared equally. A column that needs less than
+    its share leaves the rest to the others.
     """
     left = room - sum(least)
     if left < 0:

@@ -1,1 +1,1 @@
-"""What runs beside a process in its container; standard library only, so that it starts at once."""
+"""Helper programs of containers, which use only the standard library so that they start fast."""

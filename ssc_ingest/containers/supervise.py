@@ -50,16 +50,21 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the process until it ends; returns the exit code of the container."""
-        # The process inherits none of these handlers, and starts before a signal can arrive here.
-        process = subprocess.Popen(self._command)  # noqa: S603 - the container's own command
+        received: list[int] = []
+        process: subprocess.Popen[bytes] | None = None
 
         def pass_on(number: int, _frame: object) -> None:
+            received.append(number)
             self._stop.set()
-            if process.poll() is None:
+            if process and process.poll() is None:
                 process.send_signal(number)
 
+        # Before the process starts, which inherits no handler: no signal is lost in between.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, pass_on)
+        process = subprocess.Popen(self._command)  # noqa: S603 - the container's own command
+        if received:
+            process.send_signal(received[0])
         if self._port:
             threading.Thread(target=self._watch, args=(process, self._port), daemon=True).start()
         code = process.wait()

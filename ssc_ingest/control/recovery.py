@@ -17,7 +17,8 @@ import structlog
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import parse_purl
 from ssc_ingest.models import Purl
-from ssc_ingest.on_demand.jobs import Job, Jobs, job_message
+from ssc_ingest.on_demand.jobs import Job, Jobs
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.runs.model import Run
 from ssc_ingest.runs.store import Runs, package_message, run_message
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
@@ -107,7 +108,7 @@ class Recovery:
         return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed), syncs)
 
     async def _continue_syncs(self) -> int:
-        """Queue the task for syncs that nobody carries out, and what a killed one has left."""
+        """Queue a task for syncs that no process executes; publish a killed sync's outbox."""
         if await self._syncs.is_taken():
             return 0
         await self._changed.publish()

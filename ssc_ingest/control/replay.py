@@ -25,7 +25,7 @@ TTL = 24 * 3600
 
 
 NO_INPUT = "it names no task and has no message of one of our streams"
-NO_LETTER = "there is no dead letter of this id"
+NO_LETTER = "there is no dead letter with this id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Admission:
                 yield start, end
 
     def _ask(self, constraints: str, serial: int, *, is_named: bool) -> bool:
-        """What univers says about one version."""
+        """Whether univers admits one version."""
         kind = self._ecosystem.range_class
         if is_named:
             return _contains_named(kind, constraints, self._names[serial])
@@ -83,7 +83,7 @@ class Admission:
 
     @cached_property
     def _keys(self) -> list[Any] | None:
-        """The versions' places; ``None`` if readers cannot read one, or have no order."""
+        """The versions' sort keys; ``None`` if readers cannot parse a version, or have no order."""
         if self._ecosystem.range_class is None:
             return None
         keys = [self._ecosystem.sort_key(name) for name in self._names]

@@ -246,8 +246,8 @@ class Ecosystem(ABC):
     def order(cls, versions: Iterable[tuple[VersionName, str | None]]) -> list[VersionName]:
         """Version names in serial-number order; the input is (name, ISO release date or None).
 
-        Versions that cannot be parsed come first. They and ties are ordered by release date, then
-        text. The readers' solver compares versions by this order.
+        Versions that cannot be parsed come first. These, and versions with equal keys, are ordered
+        by release date, then by text. The readers' solver compares versions by this order.
         """
         unparsable: list[tuple[str, VersionName]] = []
         parsed: list[tuple[Any, str, VersionName]] = []
@@ -302,15 +302,15 @@ class Ecosystem(ABC):
 
     @classmethod
     def own_order(cls, version: str) -> Any | None:
-        """The place of a version in the ecosystem's own order, ``None`` for other texts.
+        """The position of a version in the ecosystem's own order, ``None`` for other texts.
 
-        Only a text that has a place bounds the range of an advisory.
+        Only a text with a position can be a bound of an advisory's range.
         """
         return cls.sort_key(version)
 
     @classmethod
     def advisory_key(cls, version: str) -> Any:
-        """The place of any text in the ecosystem's own order.
+        """The position of any text in the ecosystem's own order.
 
         Texts that are not versions come before all versions.
         """

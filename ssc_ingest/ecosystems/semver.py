@@ -96,7 +96,7 @@ _OWN = re.compile(
 
 @lru_cache(maxsize=32_768)
 def own_order(text: str) -> SemVer | None:
-    """The version's place in Semantic Versioning's order, or ``None`` for other texts.
+    """The version's position in Semantic Versioning's order, or ``None`` for other texts.
 
     Lenient as the tools are that read advisories: a leading ``v``, missing numbers (0), leading
     zeros and further numbers (which do not count) are accepted. Unlike univers, it does not find
@@ -114,7 +114,7 @@ def own_order(text: str) -> SemVer | None:
 
 
 def strict_version(text: str) -> SemVer | None:
-    """The place of a complete semantic version (https://semver.org), ``None`` for other texts."""
+    """The position of a complete semantic version (https://semver.org), or ``None``."""
     return own_order(text) if _COMPLETE.fullmatch(text) else None
 
 
@@ -248,8 +248,8 @@ class Alternative(NamedTuple):
 
     ``interval`` is ``None`` if the set is empty; ``text`` is a spelling of it that the graph's
     readers understand, or ``None`` if the interval has to be spelled out. ``named`` are the
-    releases of whose prereleases a bound names one: the package managers take prereleases of
-    these releases only.
+    releases for which a bound names a prerelease: the package managers accept prereleases of these
+    releases only.
     """
 
     interval: Interval | None
@@ -258,7 +258,7 @@ class Alternative(NamedTuple):
 
 
 def named(versions: Iterable[Partial]) -> frozenset[SemVer]:
-    """The releases of whose prereleases the bounds name one."""
+    """The releases for which a bound names a prerelease."""
     return frozenset(v.lowest.release for v in versions if v.lowest.is_prerelease)
 
 

@@ -153,7 +153,7 @@ class JarDownload:
             )
         raise ChecksumMismatch(
             f"{self._source(jar)} is not the file that the lock of this program names (SHA-256 "
-            f"{jar.sha256}); it was deleted. Is the mirror complete and honest?"
+            f"{jar.sha256}); it was deleted. Is the mirror complete and unmodified?"
         )
 
     def _receive(self, client: httpx.Client, jar: Jar, transfer: Transfer) -> None:
@@ -186,5 +186,5 @@ class JarDownload:
         """Delay the requests of all threads for the time that the server requests."""
         seconds = retry_after(answer.headers.get("retry-after")) or 0.0
         if seconds > MAX_PAUSE:
-            raise DownloadError(f"{self._url} wants us to wait {seconds:.0f} s; {REMEDY}")
+            raise DownloadError(f"{self._url} requests a wait of {seconds:.0f} s; {REMEDY}")
         self._not_before = max(self._not_before, time.monotonic() + seconds)

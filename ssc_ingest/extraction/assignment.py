@@ -102,7 +102,7 @@ class DirectMember:
     ref: PackageRef
 
     async def join(self) -> Membership:
-        """It is read, whatever became of the job."""
+        """Always read the package, whatever the state of the job."""
         return "followed"
 
     async def exhausted(self) -> bool:

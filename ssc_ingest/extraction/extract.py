@@ -32,6 +32,7 @@ from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.messages import Progress
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.rereading import Rereading
+from ssc_ingest.work.waiting import silent_store
 
 VERSIONS_BY_NAME = 50
 """Maximum documents of versions without facts that are read again for a named package."""
@@ -140,12 +141,13 @@ class Extractor:
             with request_scope(scope):
                 async with asyncio.timeout(self._timeout):
                     extracted = await self._extract(arguments, ref, attempt)
-        except TimeoutError:
+        except TimeoutError as error:
+            store = silent_store(error)
             await checkpoint.save(self._cache, ref.purl)
             reason = f"{ref.purl} took longer than {self._timeout:g} s"
-            if scope.interrupted:
+            if scope.interrupted and store is None:
                 raise DeadlineExceeded(reason, progressed=checkpoint.has_grown) from None
-            raise StoreUnavailable("graph", reason) from None
+            raise StoreUnavailable(store or "graph", reason) from None
         except IngestError as error:
             # A stale response in the checkpoint would be stale again the next time.
             outdated = isinstance(error, StaleAnswer | InconsistentAnswers)
@@ -278,7 +280,7 @@ class Extractor:
         return replace(request, known=known, reread=reread, etag=etag), rests
 
     def _lacks_links(self, ref: PackageRef, attempt: Attempt, state: PackageState | None) -> bool:
-        """Whether a caller's name leads to a repository that an earlier reading left out.
+        """Whether a caller named a package whose repository an earlier reading left out.
 
         A package without a repository is therefore read each time that a caller names it.
         """
@@ -361,7 +363,7 @@ class Extractor:
     def _unread_names(
         self, ecosystem: Ecosystem, state: PackageState | None, *, named: bool = True
     ) -> tuple[VersionName | None, ...]:
-        """The names that are still to be read of a package without news, if a caller named it."""
+        """The import names still to be read of an unchanged package that a caller named."""
         if state is None or not named:
             return ()
         return self._names.unread(ecosystem, latest=state.latest, names_from=state.names_from)

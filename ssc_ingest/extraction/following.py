@@ -7,7 +7,8 @@ from ssc_ingest.extraction.assignment import Assignment
 from ssc_ingest.extraction.extract import Extracted
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.models import Installed, Outcome, PackageRef, Purl, RequiredPackage
-from ssc_ingest.on_demand.jobs import Budget, Jobs, direct_message, job_message
+from ssc_ingest.on_demand.jobs import Budget, Jobs
+from ssc_ingest.on_demand.messages import direct_message, job_message
 from ssc_ingest.work.arguments import ExtractImportNames, ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT_NAMES, queue_name
@@ -119,8 +120,9 @@ class Following:
     ) -> dict[Purl, Installed]:
         """The packages that the job's installation pulls because of this one.
 
-        Packages may have parts (features, extras), and another package may select further parts of
-        one whose requirements were followed already: those of the added parts follow at once.
+        A package may have parts (features, extras). Another package may select further parts of it
+        after its requirements were followed; then the requirements of the added parts are followed
+        at once.
         """
         ecosystem = self._ecosystems[ref.ecosystem]
         found: dict[Purl, Installed] = {}

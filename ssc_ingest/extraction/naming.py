@@ -103,7 +103,7 @@ class NamesDeliveries:
         return await self.give_up(message, error)
 
     async def give_up(self, message: TaskMessage, error: BaseException) -> Result:
-        """Count a failure that no attempt can change; only a wrong call is a dead letter."""
+        """Count a failure that no retry can change; only an invalid call becomes a dead letter."""
         if isinstance(error, InvalidArguments):
             return await self._refuse(message, error)
         try:
@@ -150,7 +150,7 @@ class NamesDeliveries:
 
 
 def _is_download(error: BaseException) -> bool:
-    """Whether the files could not be read, and not: whether they were wrong."""
+    """Whether the files could not be downloaded; false if their contents are invalid."""
     if isinstance(error, MalformedMetadata):
         return False
     return isinstance(error, RegistryError | DeadlineExceeded)

@@ -136,7 +136,7 @@ def _union_order(write: Write, stored: Stored) -> list[VersionName]:
 
 
 def _requires_otherwise(row: Row, known: Row) -> bool:
-    """Whether the registry says what a version requires, and not what the graph was told."""
+    """Whether the registry's requirements of a version are known and differ from the graph's."""
     digest = row["requirements_digest"]
     return (
         digest is not None and digest != known["requirements_digest"] and not _says_less(row, known)
@@ -144,20 +144,20 @@ def _requires_otherwise(row: Row, known: Row) -> bool:
 
 
 def _as_told(row: Row | None, known: Row) -> Row | None:
-    """The row as that of a version that was not read, if it says less than the graph has."""
+    """The row; if it is less complete than the graph, that of a version that was not read."""
     if row and _says_less(row, known):
         return {**row, "requirements_digest": None, **dict.fromkeys(VERSION.tables)}
     return row
 
 
 def _says_less(row: Row, known: Row) -> bool:
-    """Whether some requirements were read of a version of which the graph has all."""
+    """Whether only a part of the requirements was read, while the graph has all of them."""
     was_read = known["requirements_digest"] is not None and not known["requirements_unknown"]
     return bool(was_read and row["requirements_unknown"])
 
 
 def _knowledge(row: Row, known: Row) -> Row:
-    """The flag that the requirements are unknown, if it changes: what was known stays known."""
+    """The new ``requirements_unknown``, if it changes; known requirements stay known."""
     is_read = row["requirements_digest"] is not None
     was_read = known["requirements_digest"] is not None
     before = known["requirements_unknown"]

@@ -47,7 +47,7 @@ def digest(requirements: Iterable[Edge]) -> str:
 
 
 def has_facts(stored: str | None, *, unknown: bool) -> bool:
-    """Whether an absent fact of a version is none, and not an unknown one.
+    """Whether an absent fact of a version means "none", not "unknown".
 
     Args:
         stored: the digest.

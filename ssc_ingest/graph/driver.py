@@ -79,7 +79,7 @@ async def ping(driver: AsyncDriver) -> GraphServer:
         StoreUnavailable: the server does not respond.
         ConfigurationError: the server refuses access.
     """
-    with translated("a question for its version"):
+    with translated("a request for its version"):
         async with driver.session(default_access_mode=READ_ACCESS) as session:
             kernel = await (await session.run(SERVER_COMPONENT)).single(strict=True)
             apoc = await (await session.run(APOC_VERSION)).single(strict=True)

@@ -1,4 +1,4 @@
-"""Reads about import names: what a package has, which packages lack names, who has a name."""
+"""Reads of import names: those of a package, packages without names, packages with a name."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ are whole names; letters of names are compared exactly."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesState:
-    """What the graph knows of a package's names, and of a version's."""
+    """The import names of a package and of one of its versions in the graph."""
 
     latest: VersionName | None
     names_from: VersionName | None
@@ -88,7 +88,7 @@ class ImportNamesGraph:
         self._driver = driver
 
     async def state(self, ref: PackageRef, version: Purl) -> NamesState | None:
-        """What is known of a package and a version; ``None`` if it was not read."""
+        """The names of a package and a version; ``None`` if the package was not read."""
         statement = for_label(STATE, ref.label)
         for row in await self._read(statement, purl=ref.purl, version=version):
             return NamesState(
@@ -103,9 +103,9 @@ class ImportNamesGraph:
     async def lacking(
         self, label: str, behind: Purl, most: int, *, everything: bool = False
     ) -> Walked:
-        """Scan the next ``most`` packages after a purl for names not of the latest version.
+        """Find packages without names of their latest version among the next ``most`` after a purl.
 
-        ``everything``: packages whose names are of the latest version, too. Stubs, packages without
+        ``everything``: also those that have these names. Stubs, packages without
         versions and packages that the registry no longer has are passed over.
         """
         (row,) = await self._read(

@@ -220,7 +220,7 @@ VERSION = Table(
         "`rubygems`",
     ),
     _fact("os", STRINGS, "npm: supported operating systems; `!name` means all except `name`"),
-    _fact("cpu", STRINGS, "npm: supported processors, in the form of `os`"),
+    _fact("cpu", STRINGS, "npm: supported processors, in the same form as `os`"),
     Property(
         "license",
         STRING,

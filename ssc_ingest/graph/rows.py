@@ -1,4 +1,4 @@
-"""The rows of the statements, as pure functions of the changes."""
+"""Pure functions that convert changes to the rows of the statements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby

@@ -109,9 +109,10 @@ TABLE_INDEXES = (Index("RequirementTable", "digest", is_unique=True),)
 def required_indexes(labels: Iterable[str]) -> tuple[Index, ...]:
     """The indexes for the writer, the reader and the graph's consumers.
 
-    ``name`` is not unique: two packages may differ in case alone. ``moment`` finds what has
-    not been read for long, ``versions_without_facts`` what is to be read again,
-    ``import_names`` what a program imports; ``import_names_from`` counts what has true names.
+    ``name`` is not unique: two packages may differ in case alone. ``moment`` finds packages that
+    were not read for a long time, ``versions_without_facts`` packages to read again, and
+    ``import_names`` packages that a program imports. ``import_names_from`` counts the packages
+    whose names were read.
     """
     package_indexes = (
         index

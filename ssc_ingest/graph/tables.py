@@ -161,7 +161,7 @@ class Table:
         return lambda model: tuple([get(model) for get in getters])
 
     def edge(self, values: Iterable[Any]) -> dict[str, Any]:
-        """The stored form of what :meth:`reader` gave behind ``first``."""
+        """The stored form of the values after ``first`` in a result of :meth:`reader`."""
         given = zip(self.sourced, values, strict=True)
         return {name: value or None if name in self._flags else value for name, value in given}
 

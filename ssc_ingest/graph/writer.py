@@ -123,7 +123,7 @@ class GraphWriter:
 
         A version whose ``requirements`` are ``None`` keeps its edges; the edges of the others
         become equal to their requirements. Versions that the registry has dropped stay.
-        A reading that is older than the graph's changes nothing but the ``edges``. Safe to
+        A reading that is older than the one in the graph changes only the ``edges``. Safe to
         repeat. (Above 50,000 new rows: several transactions, resumable; the package counts
         as unread until the last of them.)
 

@@ -26,7 +26,7 @@ class AddressForbidden(OSError):
 
 
 def is_global(address: str) -> bool:
-    """Whether a numeric address is reachable from the Internet, as the one that it may embed.
+    """Whether a numeric address, and one embedded in it, is reachable from the Internet.
 
     Shared, loopback, link-local, private, reserved and multicast addresses are not (the IANA
     registries of special-purpose addresses, RFC 6890).

@@ -32,7 +32,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 @dataclass(slots=True)
 class TransferBudget:
-    """A limit of requests and bytes for a file; ``common`` is the limit of several files."""
+    """A limit of requests and bytes for one file; ``common`` is a shared limit of several files."""
 
     requests: int
     bytes: int

@@ -1,4 +1,4 @@
-"""What is known of a package's import names: read from a version, or only guessed."""
+"""Whether a package's import names were read from a version or only guessed."""
 
 from collections.abc import Sequence
 

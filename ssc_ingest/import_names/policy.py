@@ -1,4 +1,4 @@
-"""Which import names an extraction writes, and which it leaves to a task of their own."""
+"""Decides which import names an extraction writes, and which a separate task reads."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 import structlog
 
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.errors import DeadlineExceeded, MalformedMetadata
+from ssc_ingest.errors import DeadlineExceeded, MalformedMetadata, StoreUnavailable
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.import_names.rules import select
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import PackageRef, VersionName
+from ssc_ingest.work.waiting import silent_store
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +25,7 @@ class NamesReader:
         metrics: counts the names that are left out.
         most: maximum names of a version.
         timeout: seconds for reading one version, unless a caller sets less or more.
-        longest: the most that a caller can set.
+        longest: the maximum that a caller can set.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class NamesReader:
             DeadlineExceeded: reading took too long.
             MalformedMetadata: every name has characters that no reader can search for.
             RegistryError: see :meth:`Ecosystem.read_import_names`.
+            StoreUnavailable: Redis does not respond within the limit.
         """
         limit = min(seconds or self._timeout, self._longest)
         try:
@@ -71,8 +73,10 @@ class NamesReader:
                 return await self._cache.get(
                     ref, version, lambda: self._read(ref, version), again=again
                 )
-        except TimeoutError:
+        except TimeoutError as error:
             reason = f"the import names of {ref.purl} took longer than {limit:g} s"
+            if store := silent_store(error):
+                raise StoreUnavailable(store, reason) from None
             raise DeadlineExceeded(reason, progressed=False) from None
 
     async def _read(self, ref: PackageRef, version: VersionName) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which import names are stored, and in which order.
+"""Selects and orders the import names to store.
 
 Readers put the names into search patterns for source code, one after the other
 (docs/import-names.md): a name with another character than those of :data:`SAFE` would break the

@@ -1,4 +1,4 @@
-"""The identity and the required properties of package nodes, as pure functions."""
+"""Pure functions that compute the identity and the required properties of package nodes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The required state of one package's versions, as pure functions."""
+"""Pure functions that compute the required state of one package's versions."""
 
 import math
 from collections.abc import Iterable, Sequence

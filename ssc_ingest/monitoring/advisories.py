@@ -69,12 +69,12 @@ def _of_ecosystem(name: str, state: SyncState, now: datetime) -> Iterator[Proble
 
 
 def audit_problem(last: AuditReport | None, *, now: datetime) -> Problem | None:
-    """What the last audit found, or that there is none."""
+    """The problem of the last audit, or the problem that none has run."""
     schedule = "`ssc-ingest schedules list`: is vulnerabilities_audit on, and does beat run?"
     if last is None:
         return Problem(
             subject=AUDIT,
-            finding="never audited: nobody has compared versions with their advisories",
+            finding="never audited: versions have not been compared with their advisories",
             remedy="`ssc-ingest vulnerabilities audit`; the schedule vulnerabilities_audit does it",
         )
     if last.differing:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from redis.asyncio import Redis
 
@@ -51,6 +52,9 @@ class WorkStatus:
     """All problems for operators, worst first."""
     facts_surveyed: dict[str, bool]
     """Whether the versions without facts have been counted, by ecosystem."""
+    waits_for: dict[str, str] = field(default_factory=dict)
+    """The reason why delayed tasks of a registry wait, by registry that has one: an operator's
+    pause, a host that is away or requests a pause, our own rate limit."""
     streams: list[StreamStatus] = field(default_factory=list)
     """The streams on which other services request packages."""
 
@@ -65,15 +69,16 @@ async def read_work(
     redis: Redis,
     pauses: Mapping[str, str],
     streams: Streams,
+    obstacles: Mapping[str, str] = MappingProxyType({}),
 ) -> WorkStatus:
     """Read the status.
 
     ``redis`` is the state database; ``pauses`` gives, for each registry, the reason why it is not
-    asked.
+    asked; ``obstacles`` gives in addition the reason why its tasks wait.
     """
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}
-    found = [await jobs.get(job_id) for job_id in await jobs.ids(MAX_JOBS)]
+    spans = await jobs.spans(MAX_JOBS)
     standings = await streams.standings()
     return WorkStatus(
         workers=await workers(redis),
@@ -82,7 +87,7 @@ async def read_work(
         in_flight=await claims.count(),
         delayed=await queues.delayed(),
         dead_letters=await dead_letters.count(),
-        jobs_running=sum(job is not None and not job.finished for job in found),
+        jobs_running=sum(span.finished_at is None for span in spans),
         runs=await runs.current_of(names),
         facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},
@@ -91,5 +96,6 @@ async def read_work(
         problems=await problems(
             redis=redis, queues=queues, runs=runs, pauses=pauses, streams=standings
         ),
+        waits_for={name: reason for name, reason in obstacles.items() if reason},
         streams=standings,
     )

@@ -1,6 +1,6 @@
-"""Witnesses: everything about the fleet that an operator should know, absent things included.
+"""Finds the problems of the fleet, including missing processes.
 
-A program that is not there reports nothing, so its absence is found by looking for it.
+A missing process reports nothing, so this module looks for each expected one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ NEWEST = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that an operator should know."""
+    """One problem, with its remedy."""
 
     subject: str
     finding: str
@@ -46,7 +46,7 @@ async def problems(
         redis: the state database.
         queues: all queues.
         runs: all runs.
-        pauses: for each registry the reason why it is not asked; empty if it is.
+        pauses: for each registry the reason why it receives no requests; empty if it does.
         streams: those on which other services request packages.
     """
     running = await workers(redis)

@@ -19,10 +19,11 @@ They are sets and not counters, because delivery is at least once. All expire a 
 change of the job. ``jobs`` has the ids by time of creation.
 """
 
+import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -30,15 +31,15 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 from ssc_ingest.models import Installed, Outcome, Purl
-from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.lua import load
-from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import EXTRACT, queue_name
 
 TTL = 24 * 3600
 
 BATCH_SIZE = 1000
 """Number of jobs per round trip."""
+
+PAGE = 50
+"""Number of jobs that a list reads at once."""
 
 _PARTS = ("", ":seen", ":pending", ":failed", ":missing", ":left_over")
 
@@ -63,6 +64,15 @@ class Budget:
     requests: int
     direct: int = 2000
     """Direct requirements of the named packages that are filled in addition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The times of a job; aware, in UTC."""
+
+    created_at: datetime
+    finished_at: datetime | None
+    """``None`` while a package is pending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,32 +108,6 @@ class Job:
 def new_job_id() -> str:
     """A new job id."""
     return uuid.uuid4().hex[:12]
-
-
-def job_message(purl: Purl, request: ExtractPackage, *, followed: bool = False) -> TaskMessage:
-    """The task for one package of a job (``request.job_id``).
-
-    It is urgent, unless the job follows the requirements of all versions: other jobs must not wait
-    for such a large job. The task id of one package of one job is always the same.
-    """
-    in_bulk = followed and request.dependencies == "all"
-    return TaskMessage(
-        task=EXTRACT,
-        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{request.job_id}/{purl}")),
-        kwargs=request.keywords(),
-        queue=queue_name(request.ecosystem, "fresh" if in_bulk else "urgent"),
-    )
-
-
-def direct_message(purl: Purl, ecosystem: str, name: str, job_id: str) -> TaskMessage:
-    """The task for a direct requirement that a job fills beyond its budget."""
-    request = ExtractPackage(ecosystem=ecosystem, name=name, dependencies="none", fills=job_id)
-    return TaskMessage(
-        task=EXTRACT,
-        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job_id}/direct/{purl}")),
-        kwargs=request.keywords(),
-        queue=queue_name(ecosystem, "fresh"),
-    )
 
 
 class Jobs:
@@ -213,8 +197,8 @@ class Jobs:
         Args:
             job_id: the job.
             purl: the package.
-            default: its parts if nothing says otherwise.
-            named: the job was asked for it by name, which selects the default parts, too.
+            default: its parts if none were selected.
+            named: a caller requested the package by name, which also selects the default parts.
         """
         args: list[str | int] = [TTL, purl, " ".join(default), int(named)]
         text: str = await self._take_parts(keys=[_parts_key(job_id)], args=args)
@@ -326,8 +310,32 @@ class Jobs:
         )
 
     async def ids(self, most: int = 50) -> list[str]:
-        """Ids of the newest jobs, newest first."""
+        """Ids of the newest jobs, newest first; 0: of all."""
         return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
+
+    async def spans(self, most: int) -> list[Span]:
+        """When the newest jobs were created and finished, newest first; in few round trips."""
+        ids = await self.ids(most)
+        found = []
+        for start in range(0, len(ids), BATCH_SIZE):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in ids[start : start + BATCH_SIZE]:
+                    pipeline.hmget(_keys(job_id)[0], ["created_at", "finished_at"])
+                answers = await pipeline.execute()
+            found += [
+                Span(_moment(created), _moment(finished) if finished else None)
+                for created, finished in answers
+                if created is not None
+            ]
+        return found
+
+    async def newest(self) -> AsyncIterator[Job]:
+        """All jobs, newest first; read as far as the caller asks."""
+        ids = await self.ids(0)
+        for start in range(0, len(ids), PAGE):
+            for job in await asyncio.gather(*map(self.get, ids[start : start + PAGE])):
+                if job is not None:
+                    yield job
 
     async def unfinished(self, untouched_for: float) -> list[str]:
         """Ids of jobs with pending packages and without activity for this number of seconds."""

@@ -21,7 +21,8 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.requirement_files import Position, RequiredStub, RequirementFileReader
-from ssc_ingest.on_demand.jobs import Budget, Jobs, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Budget, Jobs, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.on_demand.submit import request_for
 from ssc_ingest.work.cooldowns import Cooldowns
 from ssc_ingest.work.messages import TaskMessage

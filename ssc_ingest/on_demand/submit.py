@@ -6,7 +6,8 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.ecosystems.purls import PackageName, parse_purl
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.models import PackageRef
-from ssc_ingest.on_demand.jobs import Jobs, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Jobs, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.work.arguments import Dependencies, ExtractPackage
 from ssc_ingest.work.queues import Queues
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from ssc_ingest.http.rate_limit import RateLimiter
@@ -35,6 +34,7 @@ from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.rereading import Rereading
+from ssc_ingest.work.waiting import NotedRetry
 
 if TYPE_CHECKING:
     from ssc_ingest.control.recovery import Recovery
@@ -140,7 +140,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
                 health_check_interval=25,
                 # The client bridges a restart of some seconds; after a longer outage the task is
                 # retried.
-                retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=8),
+                retry=NotedRetry(ExponentialBackoff(cap=1, base=0.05), retries=8),
             )
 
         def connect(database: int, *, text: bool = True) -> Redis:

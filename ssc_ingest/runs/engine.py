@@ -117,7 +117,7 @@ class Engine:
     async def _go_on(self) -> None:
         run = self._run = await self._current()
         if run.stuck > MAX_STUCK and not run.error:
-            raise Stuck(f"no progress in {run.stuck} attempts, each of which ended in a kill")
+            raise Stuck(f"no progress in {run.stuck} attempts, each of which killed its worker")
         if run.pages != self._pages:
             self._pages, self._failures = run.pages, 0
         self._publisher = PagePublisher(

@@ -111,7 +111,7 @@ class Run:
 
     @property
     def standing(self) -> str:
-        """Its state, but a run in which packages failed is not plainly finished."""
+        """Its state; a finished run with failed packages has a state of its own."""
         if self.state == "finished" and self.counts["failed"]:
             return FINISHED_WITH_ERRORS
         return self.state

@@ -9,10 +9,11 @@ ends ``runs`` ids by time of creation ``runs:current:<kind>:<ecosystem>`` the ru
 paused ``feed:<ecosystem>`` hash: the position of the next update
 """
 
+import asyncio
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -39,6 +40,9 @@ LOG_EVERY_DONE = 100
 """Number of packages between progress reports."""
 
 RUNS = "runs"
+
+PAGE = 50
+"""Number of runs in one read of a list."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +108,7 @@ class Runs:
         await self._prune()
         run = await self.get(str(found))
         if run is None:
-            raise LookupError(f"run {found} has just been there")
+            raise LookupError(f"run {found} has disappeared since it was started")
         return run, run.id == run_id
 
     async def get(self, run_id: str) -> Run | None:
@@ -127,6 +131,14 @@ class Runs:
         """All runs that are running or paused."""
         found = [await self.current(kind, name) for name in ecosystems for kind in KINDS]
         return [run for run in found if run]
+
+    async def by_age(self) -> AsyncIterator[Run]:
+        """All runs, newest first; read as far as the caller asks."""
+        ids = [str(run_id) for run_id in await self.redis.zrange(RUNS, 0, -1, desc=True)]
+        for start in range(0, len(ids), PAGE):
+            for run in await asyncio.gather(*map(self.get, ids[start : start + PAGE])):
+                if run is not None:
+                    yield run
 
     async def newest(self, most: int = 20) -> list[Run]:
         """The newest runs, newest first."""

@@ -1,7 +1,8 @@
 """Parses source code in a child process with limits of time and memory.
 
-The parsers are C libraries that hold Python's lock while they parse, and the sources are anybody's:
-a child can be stopped, and its crash harms nothing. A child starts in some 0.1 s.
+The parsers are C libraries that hold Python's global interpreter lock, and the sources are
+untrusted. A child process can be stopped, and its crash affects nothing else. A child starts in
+some 0.1 s.
 """
 
 import asyncio

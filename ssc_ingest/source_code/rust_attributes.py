@@ -87,7 +87,7 @@ def holds(condition: Meta) -> bool | None:
 
 
 class Attributes:
-    """What the attributes of one item say."""
+    """The meaning of one item's attributes."""
 
     def __init__(self, metas: Iterable[Meta]) -> None:
         self._metas = list(metas)

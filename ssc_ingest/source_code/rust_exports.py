@@ -98,7 +98,7 @@ class Exports:
         return found
 
     def _with_globs(self, module: Module) -> list[Item]:
-        """The module, and what its public globs import, directly or indirectly."""
+        """The module, and the items that its public globs import, directly or indirectly."""
         found = {id(module): Item(public=True, content=module)}
         queue = [module]
         while queue:
@@ -111,7 +111,7 @@ class Exports:
         return list(found.values())
 
     def _target(self, module: Module, use: Use) -> list[Item]:
-        """What a named import stands for; a leaf if it is not in this crate."""
+        """The items of a named import; a leaf if they are not in this crate."""
         return self._resolve(module, use.path) or [LEAF]
 
     def _resolve_globs(self) -> None:
@@ -183,7 +183,7 @@ class Exports:
         return found
 
     def _lookup(self, module: Module, name: str) -> list[Item]:
-        """Everything that a name stands for in a module, public or not."""
+        """All items that have a name in a module, public or not."""
         key = (id(module), name)
         if (known := self._cache.get(key)) is not None:
             return known
@@ -204,7 +204,7 @@ class Exports:
         return found
 
     def _own(self, module: Module, name: str) -> list[Item]:
-        """What a module defines or imports under this name."""
+        """The items that a module defines or imports under this name."""
         found = list(module.items.get(name, ()))
         for use in module.uses.get(name, ()):
             found += self._resolve(module, use.path)

@@ -1,7 +1,7 @@
 """Reads the items of one Rust file, by tree-sitter's syntax tree.
 
 Macros are not expanded. But many only select or decorate the items in their input (``cfg_if!``,
-``cfg_rt! { pub mod task; }``), so what their input defines counts as defined; ``include!`` of a
+``cfg_rt! { pub mod task; }``), so items in their input count as defined; ``include!`` of a
 file is followed.
 
 https://doc.rust-lang.org/reference/items.html
@@ -264,7 +264,7 @@ def _inputs(name: str, tokens: Node, content: bytes) -> Iterator[bytes]:
 
 
 def _constant_expansion(node: Node, content: bytes) -> bytes | None:
-    """What ``name!()`` stands for, if the macro has a rule without input."""
+    """The expansion of ``name!()``, if the macro has a rule without input."""
     for rule in node.named_children:
         left, right = rule.child_by_field_name("left"), rule.child_by_field_name("right")
         if left and right and not content[left.start_byte + 1 : left.end_byte - 1].strip():

@@ -1,4 +1,4 @@
-"""What one crate defines: modules with items and imports."""
+"""The definitions of one crate: modules with items and imports."""
 
 from dataclasses import dataclass, field
 

@@ -64,7 +64,7 @@ def _path(node: Node, content: bytes) -> tuple[str, ...]:
 
 
 def _segments(node: Node, content: bytes) -> Iterator[str]:
-    """The segments of a path, left to right, without what is between them."""
+    """The segments of a path, left to right, without separators."""
     stack = [node]
     while stack:
         current = stack.pop()

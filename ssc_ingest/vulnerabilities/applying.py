@@ -42,7 +42,7 @@ class Unreadable:
 
 @dataclass(slots=True, kw_only=True)
 class Applied:
-    """What a sync has done so far."""
+    """The results of a sync so far."""
 
     examined: int = 0
     """Records that were compared."""

@@ -26,6 +26,7 @@ from ssc_ingest.models import PackageRef, Purl, VersionName
 from ssc_ingest.vulnerabilities.advisory import Advisory
 from ssc_ingest.vulnerabilities.attribution import MALWARE_SCORE, Attributions, attribute
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
+from ssc_ingest.work.waiting import VULNERABILITIES, waiting_for
 
 LOOK_UP_TIMEOUT = 2.0
 """Seconds that an extraction waits for MongoDB before it continues without advisories."""
@@ -309,7 +310,8 @@ class Attributor:
             )
         try:
             async with asyncio.timeout(LOOK_UP_TIMEOUT):
-                return await look_up.get(name)
+                with waiting_for(VULNERABILITIES):
+                    return await look_up.get(name)
         except TimeoutError:
             self._away_until = time.monotonic() + PAUSE
             raise StoreUnavailable(

@@ -160,7 +160,7 @@ class Bookkeeping:
         return {row.id: row async for row in self._find({"_id": {"$in": list(ids)}})}
 
     async def naming(self, packages: Iterable[str]) -> list[tuple[Row, list[Document]]]:
-        """The rows in force of these packages, and ``affected`` of each record; one query.
+        """The rows in force for these packages, each with its record's ``affected``; one query.
 
         Packages are given by their keys. The rows have only the fields that an attribution needs. A
         row whose document is missing is omitted.

@@ -60,8 +60,8 @@ class AttributionHandler:
     async def crashed(self, message: TaskMessage, error: BaseException) -> Result:
         """Record that a message killed the process in which it was alone.
 
-        The packages of the message are tried again in two halves, each alone. So in the end the
-        package that kills is a dead letter, and only this package.
+        The packages of the message are tried again in two halves, each alone. So only the package
+        that kills the process becomes a dead letter in the end.
         """
         request = AttributePackages.parse(dict(message.kwargs))
         names = request.names

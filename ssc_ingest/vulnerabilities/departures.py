@@ -27,7 +27,7 @@ async def sync_departures(
     """Take over known records that have no ecosystem any more; returns how many.
 
     Raises:
-        TooManyLeave: the brake holds.
+        TooManyLeave: the brake stopped the sync.
         RegistryError: the source cannot be read.
         StoreUnavailable: MongoDB does not respond.
     """
@@ -59,7 +59,7 @@ async def sync_departures(
 async def _departed(
     session: SyncSession, state: SyncState
 ) -> tuple[list[Listed], Listed | None, str]:
-    """The known records that the list has as newer and without ecosystem; its head and ETag."""
+    """The known records that the list shows as changed and without ecosystem; its head and ETag."""
     since = (state.cursor or session.started) - OVERLAP
     found: list[Listed] = []
     head, etag = None, ""

@@ -197,7 +197,7 @@ def _extract(archive: ZipEntries, entry: Entry, target: IO[bytes]) -> None:
 
 
 def _record_id(name: str, prefix: str) -> str | None:
-    """The id of a record by its file in the folder; ``None`` for every other file."""
+    """The record id from a file's path; ``None`` for a file that is not a record."""
     if not name.startswith(prefix) or not name.endswith(SUFFIX):
         return None
     record_id = name[len(prefix) : -len(SUFFIX)]

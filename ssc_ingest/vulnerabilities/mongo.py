@@ -7,6 +7,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from ssc_ingest.errors import StoreUnavailable
+from ssc_ingest.work.waiting import VULNERABILITIES, waiting_for
 
 DATABASE = "vulnerabilities"
 """The readers' database; the database in the URI is only for authentication."""
@@ -25,6 +26,7 @@ Document = dict[str, Any]
 def translated() -> Iterator[None]:
     """Raise the driver's errors as :class:`StoreUnavailable`."""
     try:
-        yield
+        with waiting_for(VULNERABILITIES):
+            yield
     except PyMongoError as error:
         raise StoreUnavailable("vulnerabilities", str(error).partition(", Timeout:")[0]) from error

@@ -107,7 +107,7 @@ def read_record(body: bytes, expected_id: str) -> Record:
         raise MalformedMetadata(f"{expected_id}: larger than {MAX_RECORD_SIZE} bytes")
     value = load_json(body, document=expected_id)
     if not isinstance(value, dict) or value.get("id") != expected_id:
-        raise MalformedMetadata(f"{expected_id}: not a record of this id")
+        raise MalformedMetadata(f"{expected_id}: not a record with this id")
     if not RECORD_ID.fullmatch(expected_id):
         raise MalformedMetadata(f"{expected_id!r:.80} cannot be an id")
     reader = _Reader()

@@ -37,7 +37,8 @@ class Brake:
     def __str__(self) -> str:
         leaving = self.withdrawn + self.vanished
         return (
-            f"{leaving} of {self.known} records would leave ({self.withdrawn} withdrawn, "
+            f"{leaving} of {self.known} records would no longer be in force ({self.withdrawn} "
+            f"withdrawn, "
             f"{self.vanished} vanished); nothing was withdrawn or removed"
         )
 

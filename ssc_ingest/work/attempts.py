@@ -1,4 +1,4 @@
-"""The attempts of a task: whether a failed one is followed by another, and the delay before it."""
+"""Decides whether a failed attempt of a task is repeated, and after which delay."""
 
 import time
 from dataclasses import replace

@@ -95,7 +95,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which dead letters; by default, all."""
+    """A filter for dead letters; by default, all match."""
 
     ecosystem: str | None = None
     error_type: str | None = None
@@ -107,7 +107,7 @@ class LetterFilter:
     """Ignores later ones, likewise."""
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Whether a letter passes, apart from its time."""
+        """Whether a dead letter matches, apart from its time."""
         kwargs = letter.kwargs
         # A task that follows requirements without a job is a job of its own id.
         job_id = kwargs.get("job_id") or kwargs.get("fills") or letter.task_id
@@ -164,9 +164,9 @@ class DeadLetters:
         return f"{name}/{entry_id}"
 
     async def deliver_kept(self) -> int:
-        """Deliver letters whose stream's server was away; returns how many there were.
+        """Deliver dead letters whose stream's server was unavailable; returns their number.
 
-        Safe to repeat; a process that is killed meanwhile leaves at most one of them twice.
+        Safe to repeat; a process that is killed in between duplicates at most one of them.
         """
         delivered, failed = 0, set()
         kept: Any = await self._state.lrange(KEPT, -KEPT_PORTION, -1)

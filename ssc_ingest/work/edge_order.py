@@ -1,4 +1,4 @@
-"""Of two messages about one edge, the later one counts, in whatever order they are carried out.
+"""Of two messages about one edge, the later one counts, whichever is executed first.
 
 ``edge:<parent id>:<purl>`` is the id of the newest entry of a stream that requested the edge from
 that parent to that package. Work on a package is done under a claim, and the newest message is

@@ -26,7 +26,7 @@ REASON = "it is not a message of Celery: its envelope cannot be read"
 
 
 class MalformedTexts:
-    """Turns them into dead letters. ``redis`` is the broker's database, with bytes."""
+    """Turns malformed texts into dead letters. ``redis`` is the broker's database, with bytes."""
 
     def __init__(self, redis: Redis, dead_letters: DeadLetters) -> None:
         self._redis = redis

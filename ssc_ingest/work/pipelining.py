@@ -13,6 +13,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import DataError
 
 from ssc_ingest.work.batching import Batcher, first
+from ssc_ingest.work.waiting import REDIS, waiting_for
 
 MAX_BATCH = 200
 """Maximum commands per pipeline."""
@@ -37,7 +38,8 @@ class PipeliningRedis(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command; raises the errors of redis-py."""
-        return await self._pipelines.put((args, options))
+        with waiting_for(REDIS):  # the pipeline is sent by another task
+            return await self._pipelines.put((args, options))
 
     async def aclose(
         self,

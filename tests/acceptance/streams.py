@@ -1,4 +1,4 @@
-"""What became of the messages of a stream."""
+"""The outcomes of a stream's messages."""
 
 import json
 import random

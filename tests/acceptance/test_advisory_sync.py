@@ -198,7 +198,7 @@ async def test_one_poisonous_package_among_attributed_ones(
 
 
 async def test_a_call_that_makes_no_sense_is_a_dead_letter(fleet: Fleet, state: State) -> None:
-    """An unknown ecosystem, and a wrong type."""
+    """A call with an unknown ecosystem, or with a value of a wrong type, becomes a dead letter."""
     fleet.start(*CONTROL)
     fleet.send("vulnerabilities.sync", ecosystem="cobol")
     fleet.send("vulnerabilities.sync", full="perhaps")

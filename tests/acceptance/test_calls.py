@@ -7,7 +7,8 @@ from typing import Any
 
 from ssc_ingest.control.replay import PORTION, REPLAY
 from ssc_ingest.models import Outcome, Purl, now
-from ssc_ingest.on_demand.jobs import job_message, new_job_id
+from ssc_ingest.on_demand.jobs import new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
@@ -238,7 +239,7 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None:
-    """Each is a dead letter of its type, and no run starts."""
+    """Each bad call becomes a dead letter of its type, and no run starts."""
     sent = {shared_fleet.send(task, **kwargs): error for task, kwargs, error in BAD_RUNS.values()}
     positional = shared_fleet.stranger.send_task("ingestion.ingest", args=["pypi"])
     sent[str(positional.id)] = "InvalidArguments"

@@ -24,7 +24,7 @@ from tests.toy.registry import ToyRegistry
 async def test_killed_workers_lose_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Five kills during a job of several hundred packages, with 8 or more tasks running."""
+    """Workers are killed five times during a job, with 8 or more tasks running; no task is lost."""
     name, closure = root_of_a_large_closure(simulator, "all", at_least=320)
     simulator.latency(60)
     worker = fleet.start()

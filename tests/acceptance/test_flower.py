@@ -86,7 +86,7 @@ def status(port: int, credentials: tuple[str, str] | None = None) -> int:
 def test_without_a_password_only_this_machine_reaches_it(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """On the port of the settings, which may be in ``.env``."""
+    """Flower listens on loopback, on the port of the settings, which may be in ``.env``."""
     port = unused_port()
     (tmp_path / ".env").write_text(f"FLOWER_PORT={port}\n")
     with flower(tmp_path, environment) as started:
@@ -96,7 +96,7 @@ def test_without_a_password_only_this_machine_reaches_it(
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
 def test_a_password_is_demanded(environment: dict[str, str], tmp_path: Path, place: str) -> None:
-    """On every interface, as Flower does by default; the password is in no argument and no log."""
+    """Flower asks for a password on every interface; no argument and no log contains it."""
     port = unused_port()
     given = {"FLOWER_PASSWORD": "secret-5", "FLOWER_USER": "ops", "FLOWER_PORT": str(port)}
     if place == "environment":

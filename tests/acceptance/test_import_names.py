@@ -149,7 +149,7 @@ async def test_import_names_on_the_command_line(
     toys: ToyRegistry,
     cypher: Cypher,
 ) -> None:
-    """Shown, read on request, found, and read for all packages with a summary."""
+    """Names are shown, read on request, found, and read for all packages with a summary."""
     toys.put("truck", {"1": {}, "2": {}}, imports={"1": ["old.truck"], "2": ["truck", "truck.x"]})
     fleet.environment["IMPORT_NAMES_READ"] = "latest"
     fleet.start()

@@ -64,7 +64,7 @@ async def test_who_waits_too_long_for_its_turn_is_put_off(
 async def test_a_child_that_cannot_start_condemns_nobody(
     message: TaskMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example, its settings are invalid: the tasks wait."""
+    """If the child cannot start, for example with invalid settings, the tasks wait."""
     monkeypatch.setenv("REDIS_URL", "not an address")
     with pytest.raises(IsolationBusy, match="exited with code"):
         await Isolation().execute(message)

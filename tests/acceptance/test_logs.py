@@ -22,7 +22,7 @@ def lines(worker: WorkerProcess) -> list[dict[str, Any]]:
 
 
 async def test_every_line_names_its_task(fleet: Fleet, simulator: Simulator, state: State) -> None:
-    """Task, ecosystem and package, also with many concurrent tasks, on any thread."""
+    """Lines have task, ecosystem and package, also with many concurrent tasks, on any thread."""
     fleet.environment |= {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
     packages = {
         (ecosystem, package.name): package.purl

@@ -149,7 +149,7 @@ async def test_a_long_countdown_runs_once(
 async def test_a_message_that_expires_while_it_waits_is_not_carried_out(
     shared_fleet: Fleet, simulator: Simulator, state: State
 ) -> None:
-    """As its sender wants it."""
+    """A message that expires in the queue is dropped, as its sender requested."""
     package = simulator.packages("npm", 1, start=72)[0]
     simulator.reset_counts()
     moment = datetime.now(UTC)

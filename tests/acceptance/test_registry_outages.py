@@ -136,7 +136,7 @@ REFUSALS = [
 async def test_a_registry_that_answers_everything_with_an_error(
     registry: Registry, fleet: Fleet, state: State, cypher: Cypher, fault: Mapping[str, Any]
 ) -> None:
-    """For many seconds; afterwards the ingestion completes without a dead letter."""
+    """After many seconds of errors, the ingestion completes without a dead letter."""
     await begin_ingestion(registry, fleet, state)
     registry.simulator.fault(**fault)
     await asyncio.sleep(OUTAGE)

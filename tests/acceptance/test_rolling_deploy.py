@@ -33,7 +33,7 @@ class Recorded(NamedTuple):
 async def test_what_the_previous_release_queued(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """In queues and in the delayed set, with jobs, origins, attempts and runs that are over."""
+    """This release handles the queued and delayed messages, also those of ended runs."""
     recorded = [Recorded(**json.loads(line)) for line in RECORDED.read_text().splitlines()]
     broker = state.queues._redis
     for each in recorded:

@@ -145,7 +145,7 @@ async def test_runs_on_the_command_line(
 async def test_runs_are_controlled_on_the_command_line(
     run: CommandLine, fleet: Fleet, state: State
 ) -> None:
-    """Started without a worker, interrupted, paused, resumed, cancelled; no second one starts."""
+    """A run is started without a worker, paused, resumed and cancelled; no second one starts."""
     waiting = run.start("ingest", "toy", "--wait")
     assert waiting.stderr
 

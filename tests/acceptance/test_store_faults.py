@@ -94,7 +94,7 @@ def outage(
 
 
 async def test_redis_resets_connections(outage: Outage, redis_proxy: Proxy, cypher: Cypher) -> None:
-    """Five times within three seconds."""
+    """Redis resets all connections five times within three seconds."""
     await outage.begin_job()
     for _ in range(5):
         redis_proxy.cut()
@@ -158,7 +158,7 @@ async def test_the_graph(outage: Outage, graph_proxy: Proxy, cypher: Cypher, fau
 async def test_the_graph_resets_connections(
     outage: Outage, graph_proxy: Proxy, cypher: Cypher
 ) -> None:
-    """In the middle of writes, ten times within three seconds."""
+    """The graph resets its connections in the middle of writes, ten times within three seconds."""
     await outage.begin_job()
     for _ in range(10):
         graph_proxy.cut()

@@ -37,10 +37,7 @@ def simulated() -> Iterator[Simulator]:
 async def test_a_thousand_messages(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """Of both generations, a tenth invalid.
-
-    Valid ones reach the graph, the others become dead letters.
-    """
+    """Valid messages of both generations reach the graph; invalid ones become dead letters."""
     messages, bad = good_and_bad(simulator, 900, 100)
     fleet.environment["TASK_TIMEOUT"] = "60"
     fleet.environment["VISIBILITY_TIMEOUT"] = "180"

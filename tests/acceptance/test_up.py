@@ -109,6 +109,7 @@ def connected(
         "VULN_DB_URI": servers.vulnerabilities_uri,
         "DATA_DIR": str(tmp_path / "data"),
         "FLOWER_PORT": "0",
+        "WEB_PORT": "0",
     }
 
 
@@ -143,6 +144,12 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         with httpx.Client(base_url=f"http://127.0.0.1:{flower}", trust_env=False) as browser:
             assert browser.get("/workers").status_code == 401
             assert "pypi.urgent" in browser.get("/broker", auth=("admin", "secret")).text
+        # The overview page: likewise, but everybody may read it.
+        (page,) = re.findall(r"web is ready: (http://127\.0\.0\.1:\d+)", up.output)
+        with httpx.Client(base_url=page, trust_env=False, timeout=LONG_ENOUGH) as browser:
+            assert "worker-urgent@" in browser.get("/").text
+            assert browser.get("/login").status_code == 401
+            assert browser.get("/login", auth=("admin", "secret")).status_code == 303
         everything = " ".join(line for line in up.children())
         assert "secret" not in everything
         # A second terminal finds it; so does the broker's own tool.
@@ -168,12 +175,13 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
 
 
 def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Path) -> None:
-    """Each is named with its signal; all work again, and everything stops in order as before."""
+    """Each killed child is reported with its signal and restarted; all stop in order as before."""
     words = {
         "worker-urgent": "--hostname=worker-urgent@",
         "control": "--hostname=control@",
         "beat": " beat",
         "flower": " flower ",
+        "web": " web ",
     }
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")

@@ -6,7 +6,7 @@ from tests.acceptance.fleet import Fleet, eventually
 
 
 async def test_a_stopped_worker_is_not_listed(fleet: Fleet, state: State) -> None:
-    """A worker deletes its heartbeat when it stops."""
+    """A worker deletes its heartbeat when it stops, so it is no longer listed."""
     worker = fleet.start("pypi.bulk")
 
     async def is_there() -> bool:

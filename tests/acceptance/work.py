@@ -5,7 +5,8 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
-from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Job, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import Run

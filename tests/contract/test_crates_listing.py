@@ -64,7 +64,7 @@ def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
 
 
 async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> None:
-    """Each occurs once, in one request."""
+    """One request lists each crate once."""
     simulator.add("cargo")
     simulator.delete("cargo", names(simulator, 1)[0])
     simulator.rebuild("cargo")
@@ -174,7 +174,7 @@ async def test_the_dump_tells_everything(crates: Crates, simulator: Simulator) -
 async def test_what_the_feed_has_told_no_dump_tells_again(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """Unless the version has changed since."""
+    """The dump repeats no version that the feed has reported, unless it has changed since."""
     calm, busy = names(simulator, 2)
     cursor = await crates.feed_end()
     simulator.publish("cargo", calm)
@@ -294,7 +294,7 @@ async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
 async def test_an_answer_without_the_announced_version_is_stale(
     crates: Crates, simulator: Simulator
 ) -> None:
-    """For a new, an unchanged and a missing file."""
+    """A new, an unchanged or a missing file without the announced version is stale."""
     name = names(simulator, 1)[0]
     package = (await read(crates, name)).package
     known = [version.name for version in package.versions]

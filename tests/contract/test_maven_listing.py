@@ -72,7 +72,7 @@ def endpoints(simulator: Simulator) -> dict[str, int]:
 
 
 async def test_all_packages_are_listed(maven: Maven, simulator: Simulator) -> None:
-    """Each once, in the registry's spelling, for two requests; odd documents are skipped."""
+    """Two requests list each package once, in its own spelling; odd documents are skipped."""
     names = await listed(maven)
     assert names == sorted(simulator.names("maven"))
     assert len(names) == PACKAGES

@@ -74,7 +74,7 @@ async def test_exports_without_patterns(npm: Npm, server: Loopback) -> None:
 
 
 async def test_exports_with_patterns(npm: Npm, server: Loopback) -> None:
-    """The archive says what the patterns stand for."""
+    """The files in the archive determine the names that the patterns match."""
     files = {f"any/{path}": b"" for path in ("lib/a.js", "lib/b/c.js", "lib/test/d.js", "x.js")}
     serve(server, tarred(files), exports={"./*": "./lib/*.js"})
     assert await fetched(npm) == ()

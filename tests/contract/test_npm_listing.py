@@ -121,7 +121,7 @@ async def test_nothing_is_asked_for_at_the_end(npm: Npm, server: Loopback) -> No
 async def test_an_end_before_the_cursor(
     npm: Npm, server: Loopback, end: int, error: type[Exception]
 ) -> None:
-    """Slightly lower is a lagging replica; far lower is a restarted registry."""
+    """A slightly lower end means a lagging replica; a far lower end means a restarted registry."""
     serve(server, end, {})
     with pytest.raises(error):
         await changes(npm, 1_000_000)

@@ -284,7 +284,7 @@ async def test_an_index_that_fails_is_no_end(
 
 
 async def test_a_stale_index_is_told(nuget: NuGet, simulator: Simulator) -> None:
-    """For a cache behind the cursor, the same cursor works later."""
+    """An index from a lagging cache is stale, and the same cursor works later."""
     simulator.publish("nuget", name := next(iter(simulator.names("nuget"))))
     cursor = await nuget.feed_end()
     simulator.stale("nuget")

@@ -260,7 +260,7 @@ async def test_what_was_found_in_files_is_kept(pypi: PyPI, simulator: Simulator)
 async def test_files_cost_what_the_budget_has(
     pypi: PyPI, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond it, requirements stay unknown; the newest versions come first."""
+    """Requirements beyond the budget stay unknown; the newest versions come first."""
     monkeypatch.setattr(release_reader, "PACKAGE_BUDGET", (1, 10**6))
     name, _ = one(simulator, "form:wheel-bare", "form:sdist-static")
     package = (await read(pypi, name)).package

@@ -193,7 +193,7 @@ async def test_many_changes_before_the_place(
 async def test_a_list_from_before(
     index: PyPI, server: Loopback, serial: int, error: type[Exception]
 ) -> None:
-    """Slightly older is a lagging cache; far older is a registry with restarted serials."""
+    """A slightly older list means a lagging cache; a far older one means restarted serials."""
     serve(server, 900_000 + module.CACHE_LAG + 1, {"a": 1})
     cursor = await index.feed_end()
     serve(server, serial, {"a": 1})
@@ -204,7 +204,7 @@ async def test_a_list_from_before(
 
 
 async def test_a_listing_is_not_older_than_the_feed(index: PyPI, server: Loopback) -> None:
-    """Otherwise changes between a cached list and the feed's end would be missed."""
+    """An older list is stale: otherwise changes between it and the feed's end would be missed."""
     serve(server, 10, {"a": 1, "b": 10})
     await index.feed_end()
     serve(server, 9, {"a": 1})
@@ -245,7 +245,7 @@ async def test_an_index_that_speaks_html(index: PyPI, server: Loopback) -> None:
 async def test_a_mirror_that_was_restored_from_a_backup(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that stays older for longer than caches keep it is what there is."""
+    """A list that stays older for longer than caches keep it is accepted as it is."""
     clock = [1_000.0]
     monkeypatch.setattr(module, "monotonic", lambda: clock[-1])
     serve(server, 10, {"a": 1, "b": 10})
@@ -273,7 +273,7 @@ async def test_a_mirror_that_was_restored_from_a_backup(
 async def test_the_feed_of_a_restored_mirror(
     index: PyPI, server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its cursor expires, so that an update lists all; a newer response begins a new wait."""
+    """The cursor of a restored mirror expires; a newer response begins a new wait."""
     clock = [0.0]
     monkeypatch.setattr(module, "monotonic", lambda: clock[-1])
     serve(server, 10, {"a": 1})

@@ -189,7 +189,7 @@ async def test_nothing_new_costs_one(rubygems: RubyGems, registry: Loopback) -> 
 
 
 async def test_asked_by_name_everything_is_read(rubygems: RubyGems, registry: Loopback) -> None:
-    """Dates and links that an earlier reading may have missed."""
+    """A request by name reads dates and links that an earlier reading may have missed."""
     known = [VersionName("1.0"), VersionName("1.1.0.rc1")]
     reading = await read(rubygems, "demo", known=known, full=True)
     assert reading.requests == 3
@@ -376,7 +376,7 @@ async def test_gem_is_taken_without_what_the_api_cannot_tell(
 async def test_waiting_for_the_api_is_no_failure(
     rubygems: RubyGems, registry: Loopback, document: str
 ) -> None:
-    """Otherwise gems would lack dates after a busy hour."""
+    """The fetch waits for the API; otherwise gems would lack dates after a busy hour."""
     registry.serve(f"/api/v1/{document}/demo.json", "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):
         await rubygems.fetch(FetchRequest(rubygems.ref("demo")))

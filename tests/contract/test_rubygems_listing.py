@@ -71,7 +71,7 @@ async def assert_true(gems: RubyGems, change: Change) -> None:
 
 
 async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None:
-    """Each once, in one request, with the total."""
+    """One request lists each gem once, with the total."""
     simulator.add("rubygems")
     simulator.delete("rubygems", names(simulator, 1)[0])
     found = await listed(gems)
@@ -291,7 +291,7 @@ async def test_a_host_that_knows_no_parts_is_followed(
 async def test_another_file_than_was_announced_is_stale(
     gems: RubyGems, simulator: Simulator
 ) -> None:
-    """For a new, an unchanged and a missing file."""
+    """A new, an unchanged or a missing file that is not the announced one is stale."""
     name = names(simulator, 1)[0]
     package = (await read(gems, name)).package
     assert package.etag

@@ -64,7 +64,7 @@ async def test_what_was_published_is_read(simulated: RubyGems, simulator: Simula
 
 
 async def test_empty_gem_is_not_found(simulated: RubyGems, simulator: Simulator) -> None:
-    """All its versions were yanked."""
+    """A gem whose versions were all yanked is not found."""
     (found,) = simulator.packages("rubygems", 1, traits=("empty",))
     with pytest.raises(PackageNotFound):
         await simulated.fetch(FetchRequest(simulated.ref(found.name)))

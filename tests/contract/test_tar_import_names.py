@@ -89,7 +89,7 @@ async def test_other_content(ecosystem: Ecosystem, registry: Loopback) -> None:
 
 
 async def test_a_page_instead_of_the_file(ecosystem: Ecosystem, registry: Loopback) -> None:
-    """With its digest in the index, too, it is no archive; the error tells the address."""
+    """A page with the announced digest is still no archive; the error names the address."""
     page = b"<html>maintenance</html>"
     _serve_index(registry, page, page)
     for path in ("/demo-x/demo-x-1.0.0.crate", "/demo-x-1.0.0-java.gem"):

@@ -53,7 +53,7 @@ async def test_errors_are_not_kept(state: State) -> None:
 
 
 async def test_entries_are_listed_and_cleared(state: State) -> None:
-    """By key or pattern, with kind, size and age; other databases are unaffected."""
+    """Entries are listed and cleared by key or pattern; other databases are unaffected."""
     await ImportNamesCache(state.cache).get(REF, VERSION, Reading(("a",)))
     await DocumentCache(state.cache).put("https://repo.example/a.pom", Document(b"x" * 100))
     await state.cache.set("somebody:else", b"1")
@@ -77,7 +77,7 @@ async def test_entries_are_listed_and_cleared(state: State) -> None:
 
 
 async def test_clearing_works_page_by_page(state: State) -> None:
-    """More keys than one round trip handles."""
+    """More keys than one round trip handles are cleared."""
     await state.cache.mset({f"document:{number}": b"1" for number in range(2500)})
     assert await Cache(state.cache).clear("document:*") == 2500
     assert await state.cache.dbsize() == 0

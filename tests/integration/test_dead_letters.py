@@ -174,7 +174,7 @@ async def test_what_other_programs_put_there_returns_to_its_stream(
 
 
 async def test_what_has_no_input_stays(state: State, settings: Settings) -> None:
-    """The replay gives the reason."""
+    """A dead letter without input stays, and the replay gives the reason."""
     stream = f"{settings.redis_stream}-dlq"
     entry: Any = await state.streams.xadd(stream, {"error": "KeyError: 'data'"})
     strange: Any = await state.streams.xadd("other-dlq", {"data": "{}", "error": "not ours"})

@@ -314,7 +314,7 @@ async def test_a_rest_above_the_cap(client: RegistryClient, host: Host) -> None:
 async def test_downloads_that_are_refused(
     client: RegistryClient, host: Host, status: int, error: type[Exception]
 ) -> None:
-    """The same errors as for other requests."""
+    """Refused downloads raise the same errors as other requests."""
     host.answers = [whole(b"no", status=status)]
     with pytest.raises(error):
         async with downloaded(client, host):

@@ -143,7 +143,7 @@ async def test_silent_jobs_are_found(state: State) -> None:
 
 
 async def test_more_silent_jobs_than_one_page_are_found(state: State) -> None:
-    """Each of them, once."""
+    """Silent jobs on several pages are found, each once."""
     ids = [f"{n:04}" for n in range(BATCH_SIZE + 1)]
     for job_id in ids:
         await _enter(state.jobs, job_id, A)
@@ -151,7 +151,7 @@ async def test_more_silent_jobs_than_one_page_are_found(state: State) -> None:
 
 
 async def test_a_failure_goes_when_the_package_succeeds_after_all(state: State) -> None:
-    """After another request, or a replay."""
+    """A success after another request, or after a replay, removes the failure."""
     jobs, job_id = state.jobs, new_job_id()
     await _enter(jobs, job_id, A)
     for tries_again in (jobs.reopen(job_id, A), _enter(jobs, job_id, A, insist=True)):

@@ -1,10 +1,11 @@
-"""The reasons that ``extract --wait`` shows without progress."""
+"""The reasons that ``extract --wait`` and ``jobs show`` give for a lack of progress."""
 
 import pytest
 
-from ssc_ingest.cli.commands.extract import _reason_to_wait
+from ssc_ingest.cli.reasons import reason_of_job, reason_to_wait
+from ssc_ingest.models import Outcome
 from ssc_ingest.monitoring.heartbeats import Worker, beat
-from ssc_ingest.on_demand.submit import named_packages
+from ssc_ingest.on_demand.submit import named_packages, request_for, submit
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
@@ -23,7 +24,7 @@ async def waiting(state: State) -> State:
 
 async def reason(state: State) -> str:
     """The reason that is shown for a package of npm."""
-    return await _reason_to_wait(state, named_packages(["pkg:npm/express"]))
+    return await reason_to_wait(state, ["npm"])
 
 
 async def test_nothing_is_known(waiting: State) -> None:
@@ -55,3 +56,33 @@ async def test_an_operators_pause(waiting: State) -> None:
     """The message has the operator's reason."""
     await waiting.limiter.hold("npm", reason="their incident", seconds=None)
     assert await reason(waiting) == "1 task waits: npm is paused by an operator: their incident"
+
+
+async def test_a_job_that_waits(waiting: State) -> None:
+    """Its own message is in the queue; if the registry is paused, that is the reason."""
+    (express,) = named_packages(["pkg:npm/express"])
+    job_id = await submit(
+        [request_for(express.ref, dependencies="latest")], jobs=waiting.jobs, queues=waiting.queues
+    )
+    job = await waiting.jobs.get(job_id)
+    assert job is not None
+    assert "a registry or a store is slow" in await reason_of_job(waiting, job)
+    await waiting.limiter.hold("npm", reason="their incident", seconds=None)
+    assert "npm is paused by an operator: their incident" in await reason_of_job(waiting, job)
+
+
+async def test_a_job_behind_others(state: State) -> None:
+    """Without a delayed task, the reason is the queue; a finished job has none."""
+    worker = Worker(hostname="w", pid=1, queues=("npm.urgent",), concurrency=1, started_at=1)
+    await beat(state.redis, worker)
+    (express,) = named_packages(["pkg:npm/express"])
+    job_id = await submit(
+        [request_for(express.ref, dependencies="latest")], jobs=state.jobs, queues=state.queues
+    )
+    job = await state.jobs.get(job_id)
+    assert job is not None
+    assert await reason_of_job(state, job) == "its turn has not come: 1 task in npm.urgent"
+    await state.jobs.finish(job_id, express.ref.purl, Outcome.EXTRACTED, counts={})
+    ended = await state.jobs.get(job_id)
+    assert ended is not None
+    assert await reason_of_job(state, ended) == ""

@@ -243,7 +243,7 @@ def restarted(supervisor: Supervisor, lines: list[str], count: int) -> None:
 
 
 def test_a_program_that_was_ready_is_started_again() -> None:
-    """On the same port, after pauses that grow; what happened is told with the last lines."""
+    """It restarts on the same port after growing pauses; its last output lines are reported."""
     lines: list[str] = []
     supervisor = Supervisor(tell=lines.append)
     try:

@@ -4,7 +4,7 @@ import time
 
 from ssc_ingest.control.recovery import MARGIN
 from ssc_ingest.models import Outcome, Purl
-from ssc_ingest.on_demand.jobs import job_message
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage

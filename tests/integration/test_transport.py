@@ -205,7 +205,7 @@ def test_a_worker_that_dies_while_restoring_blocks_no_other(
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])
 def test_a_slot_is_freed_while_redis_is_unavailable(tmp_path: Path, end: str) -> None:
-    """Otherwise a worker without slots would never check its connection again."""
+    """The slot is freed: a worker without slots would never check its connection again."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, tmp_path)
         with (

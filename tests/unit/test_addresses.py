@@ -48,7 +48,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 async def test_a_base_url_may_resolve_to_anything(
     settings: Settings, server: tuple[int, list[str]], names: dict[str, str]
 ) -> None:
-    """A mirror in the operator's network."""
+    """A base URL may name a mirror in the operator's network."""
     port, asked = server
     async with open_transport(settings, [MIRROR.upper()]) as transport:
         assert (await transport.get(f"http://{MIRROR}:{port}/")).text == "inside"
@@ -62,7 +62,7 @@ async def test_a_base_url_may_resolve_to_anything(
 async def test_other_hosts_may_not_be_inside(
     settings: Settings, server: tuple[int, list[str]], names: dict[str, str], host: str
 ) -> None:
-    """Addresses, names, and spellings of addresses."""
+    """Other addresses and names inside the network are forbidden, in any spelling."""
     names["other.example"] = "127.0.0.1"
     port, asked = server
     async with open_transport(settings, [MIRROR]) as transport:
@@ -128,5 +128,5 @@ async def test_each_connection_is_checked(
     ],
 )
 def test_global_addresses(address: str, *, expected: bool) -> None:
-    """Special-purpose addresses are not, nor what embeds them."""
+    """Special-purpose addresses, and addresses that embed them, are not global."""
     assert is_global(address) is expected

@@ -1,4 +1,4 @@
-"""Which versions a constraint admits: intervals are equal to univers, asked version by version."""
+"""The versions that a constraint admits: intervals equal univers' results version by version."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def asked(name: str, names: list[VersionName], constraints: str) -> set[int]:
 @given(data=st.data())
 @settings(max_examples=400)
 def test_equal_to_brute_force(name: str, data: st.DataObject) -> None:
-    """Constraints as they are in the graph, and as they are not; versions in serial order."""
+    """Intervals equal univers for valid and invalid constraints, with versions in serial order."""
     cls = ecosystem(name)
     odd = st.sampled_from(["x", "2004d", "1.0.0+a", "v1.0.0", "1..2"])
     found = data.draw(st.lists(VERSIONS[name], unique=True, max_size=12))
@@ -98,7 +98,7 @@ def test_equal_to_brute_force(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", ecosystems())
 def test_whatever_cannot_be_read_admits_everything(name: str) -> None:
-    """A constraint that is none, a version that is none, and a package without versions."""
+    """An invalid constraint or version admits every version; a package may have no versions."""
     cls = ecosystem(name)
     names = [VersionName("1.0.0"), VersionName("2.0.0")]
     assert Admission(cls, names).spans("any") == [(0, 1)]
@@ -114,7 +114,7 @@ def test_whatever_cannot_be_read_admits_everything(name: str) -> None:
     second=st.sets(st.integers(0, 15)),
 )
 def test_spans(first: set[int], second: set[int]) -> None:
-    """Sets as spans, and whether two have something in common."""
+    """Sets become spans, and the overlap of two sets is found."""
     spans = spans_of(sorted(first))
     assert {i for low, high in spans for i in range(low, high + 1)} == first
     assert overlap(spans, spans_of(sorted(second))) is bool(first & second)

@@ -89,6 +89,6 @@ def test_ranges_give_the_lists(records: dict[str, dict[str, Any]]) -> None:
 
 @pytest.mark.recordings
 def test_ranges_give_the_recorded_lists(recordings: Path) -> None:
-    """The same for the recordings, one of which was shortened."""
+    """The ranges of the recordings give their lists; one recording was shortened."""
     found, wrong = disagreements(recorded(recordings))
     assert (found, wrong) == (193, {"PYSEC-2021-114", "PYSEC-2023-61", "PYSEC-2024-26"})

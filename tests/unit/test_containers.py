@@ -122,12 +122,13 @@ def test_every_queue_is_read(services: dict[str, Any]) -> None:
 
 
 def test_everything_of_the_fleet_runs(services: dict[str, Any]) -> None:
-    """Workers, beat and Flower run by Celery's own commands; there is no unknown service."""
+    """Celery's own commands run all but the page; there is no unknown service."""
     commands = {name: service["command"] for name, service in our_services(services).items()}
     assert commands["beat"].startswith("celery -A workers beat")
     assert commands["flower"].startswith("celery -A workers flower")
     workers = {f"worker-{name}" for name in (*ecosystems(), "urgent")}
-    assert set(commands) == workers | {"control", "beat", "flower"}
+    assert set(commands) == workers | {"control", "beat", "flower", "web"}
+    assert commands["web"].startswith("ssc-ingest web ")
     assert all(commands[name].startswith("celery -A workers worker") for name in workers)
 
 
@@ -157,7 +158,7 @@ def test_every_process_says_whether_it_works(services: dict[str, Any]) -> None:
     """Workers are checked by their messages, beat by its rounds."""
     for name, service in services.items():
         assert "healthcheck" in service, name
-        if name not in {REDIS, *DATABASES, "flower"}:
+        if name not in {REDIS, *DATABASES, "flower", "web"}:
             check = ["beat"] if name == "beat" else ["worker", "--port=9100"]
             test = ["CMD", "python", "-m", "ssc_ingest.health", *check]
             assert service["healthcheck"]["test"] == test, name
@@ -209,7 +210,7 @@ def test_running_tasks_get_their_time_to_stop(services: dict[str, Any]) -> None:
 def test_nothing_listens_beyond_this_machine(services: dict[str, Any]) -> None:
     """Published ports are bound to loopback."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 1
+    assert len(ports) == 2
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -217,6 +218,8 @@ def test_flower_demands_a_password(services: dict[str, Any]) -> None:
     """Compose refuses to start without one, and names the variable."""
     credentials = services["flower"]["environment"]["FLOWER_BASIC_AUTH"]
     assert re.fullmatch(r"\$\{FLOWER_USER:-admin\}:\$\{FLOWER_PASSWORD:\?set it .+\}", credentials)
+    password = services["web"]["environment"]["FLOWER_PASSWORD"]
+    assert re.fullmatch(r"\$\{FLOWER_PASSWORD:\?set it .+\}", password)
 
 
 def test_graph_and_vulnerabilities_come_from_the_network(

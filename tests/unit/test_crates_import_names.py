@@ -1,4 +1,4 @@
-"""Import names of crates: what their manifests and sources make importable."""
+"""Import names of crates, from their manifests and sources."""
 
 import asyncio
 import gzip
@@ -263,7 +263,7 @@ def test_files_that_include_each_other() -> None:
 
 
 def test_re_exports() -> None:
-    """By name, in groups, renamed, by glob, and of whole modules."""
+    """Items are re-exported by name, in groups, renamed, by glob, and with whole modules."""
     assert exported(
         lib="""
         mod a; mod b; mod c { pub mod d { pub struct D; } pub struct E; }
@@ -353,7 +353,7 @@ def test_circular_re_exports() -> None:
 
 
 def test_items_in_the_input_of_macros() -> None:
-    """What a macro's input defines counts; what a macro makes of other input is unknown."""
+    """Items in a macro's input count; items that a macro generates are unknown."""
     assert exported(
         lib="""
         cfg_rt! { pub mod a; #[cfg(test)] pub mod no; }

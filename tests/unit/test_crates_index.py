@@ -214,7 +214,7 @@ def test_kinds_and_options_of_several_declarations() -> None:
 
 
 def test_equal_requirements_and_tables_are_one_object() -> None:
-    """The largest crates have a million requirements."""
+    """Equal requirements and tables are one object: large crates have a million requirements."""
     deps = [{"name": "other", "req": "^1", "features": ["a"], "target": "cfg(unix)"}]
     lines = [line(vers=f"1.0.{n}", deps=deps, features={"f": ["other/b"]}) for n in range(2)]
     first, second = parse_index(b"\n".join([*lines, b""]), REF, URL).values()
@@ -240,7 +240,7 @@ def test_features_of_both_fields(features: Any, features2: Any, table: Any) -> N
 
 @pytest.mark.parametrize("features", [{"f": ["x" * 2**20]}, {"f": "x"}, ["f"]])
 def test_features_that_nobody_can_read_cost_their_version(features: Any) -> None:
-    """As in Cargo: without them the requirements of an installation would be unknown."""
+    """As in Cargo, a version is skipped if its features, and so its requirements, are unknown."""
     with capture_logs() as logs:
         body = b"\n".join([line(vers="1.0.0", features=features), line(vers="1.1.0"), b""])
         assert list(parse_index(body, REF, URL)) == ["1.1.0"]

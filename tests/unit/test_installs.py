@@ -67,7 +67,7 @@ def test_an_optional_crate_is_taken_if_a_selected_feature_enables_it(
 
 
 def test_features_of_a_crate_are_those_of_its_enabled_declarations() -> None:
-    """Declared ones, default ones unless disabled, and those that features request."""
+    """A crate has declared features, default ones unless disabled, and those of other features."""
     crates = [
         crate("serde", {"features": ["derive"]}),
         crate("rand", {"default_features": False}, {"kind": "build", "features": ["std"]}),

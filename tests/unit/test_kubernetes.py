@@ -74,7 +74,7 @@ def test_every_file_is_applied() -> None:
 
 
 def test_it_is_the_fleet_of_compose() -> None:
-    """The same processes with the same commands, and the same Redis."""
+    """The manifests have compose's processes, commands and Redis."""
     assert set(containers()) == set(compose())
     for name, container in containers().items():
         command = compose()[name]["command"]

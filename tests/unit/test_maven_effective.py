@@ -254,7 +254,7 @@ async def test_bills_are_read_only_if_a_version_is_missing() -> None:
 
 
 async def test_bills_of_materials_give_exclusions_where_they_are_read() -> None:
-    """To what has none of its own; only a missing version is worth a request."""
+    """A dependency without exclusions gets them; only a missing version causes a request."""
     folder = Folder()
     both = excluding(dependency("x:a", "1"), "y:managed"), excluding(dependency("x:b"), "y:b")
     folder.add("b:b:1", managed(*both, dependency("x:c", "3")))

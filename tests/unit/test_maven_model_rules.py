@@ -152,7 +152,7 @@ activations = st.one_of(
 def test_profiles_are_active_as_for_maven(
     conditions: list[str], maven: MavenJudge, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """On Linux and on all JDKs; an active one disables the default."""
+    """A profile must be active on Linux and on all JDKs; an active one disables the default."""
     found, expected = is_active("".join(conditions), maven, tmp_path_factory.mktemp("profiles"))
     assert found == (expected == {True})
 

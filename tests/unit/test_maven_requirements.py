@@ -76,7 +76,7 @@ def test_versions_whose_constraint_says_less(
 
 
 def test_several_declarations_of_one_package() -> None:
-    """Several declarations of one package are one requirement; each has only its differences."""
+    """Several declarations of a package are one requirement, which lists their differences."""
     tests = PLAIN._replace(type="test-jar", version="1.3", scope="runtime")
     assert facts(PLAIN, tests) == (
         "[1.2],[1.3]",
@@ -128,7 +128,7 @@ declarations = st.builds(
 
 @given(st.lists(declarations, max_size=6))
 def test_a_resolver_can_read_every_declaration(found: list[Declaration]) -> None:
-    """From constraint, kind and declarations, all that was declared comes back."""
+    """Constraint, kind and declarations together give all declared facts again."""
     wanted: dict[str, list[Any]] = {}
     for d in found:
         if d.scope != "test" and not d.optional:

@@ -49,7 +49,7 @@ def names(identities: Sequence[Identity]) -> dict[str, str]:
 
 
 def test_the_lower_case_package_owns_the_name_whatever_the_order() -> None:
-    """Of several with capitals, the first in the order of spelling, if there is no other."""
+    """Without a lower-case package, the first one in the order of spelling owns the name."""
     nodes = [package(1, "npm", "FOO"), package(2, "npm", "Foo"), package(3, "npm", "foo")]
     for order in permutations(nodes):
         assert names(identify(order, ())) == {"FOO": "FOO", "Foo": "Foo", "foo": "foo"}

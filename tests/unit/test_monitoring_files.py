@@ -64,7 +64,7 @@ def selected() -> Iterator[tuple[str, promql_parser.VectorSelector]]:
 
 
 def test_every_expression_parses_and_selects_something() -> None:
-    """By the parser of PromQL; `vector(0)` alone selects nothing."""
+    """The parser of PromQL accepts every expression; `vector(0)` alone selects nothing."""
     for place, text in expressions():
         assert list(selectors(promql_parser.parse(text))), place
 
@@ -114,7 +114,7 @@ def test_bulk_queues_cause_no_alert_by_their_length() -> None:
 
 
 def test_every_alert_is_complete() -> None:
-    """It has a delay, a severity and a text; names are unique."""
+    """Every alert has a delay, a severity and a text; names are unique."""
     alerts = rules("alerts.rules.yml")
     names = [alert["alert"] for alert in alerts]
     assert len(names) == len(set(names))
@@ -133,7 +133,7 @@ def test_every_alert_has_a_remedy() -> None:
 
 
 def test_names_of_celery_exporter_are_there() -> None:
-    """As gauges of control or as recorded counters."""
+    """The names exist as gauges of control or as recorded counters."""
     recorded = {rule["record"] for rule in rules("recording.rules.yml")}
     assert {
         "celery_queue_length",
@@ -161,7 +161,7 @@ def test_prometheus_finds_every_worker() -> None:
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
 def test_panel_is_usable(panel: dict[str, Any]) -> None:
-    """It has a place, a data source that the reader chooses, and distinguishable series."""
+    """A panel has a place, a data source that the reader chooses, and distinguishable series."""
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
     assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
     if panel["type"] == "timeseries" and len(panel["targets"]) > 1:

@@ -183,7 +183,7 @@ def test_a_deleted_version_is_not_expected(rows: list[Any], expected: str | None
 
 @given(st.text(max_size=20), st.integers(0, 10**12))
 def test_what_is_expected_is_read_back(version: str, ticks: int) -> None:
-    """For any version, also without a time."""
+    """The expectation is read back for any version, also without a time."""
     announced = Announced(version.replace(" ", ""), normalize_stamp(written(ticks)))
     assert Announced.read(str(announced)) == announced
     assert Announced.read(announced.version) == Announced(announced.version, None)

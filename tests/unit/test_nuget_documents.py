@@ -348,7 +348,7 @@ def test_recorded_facts(  # noqa: PLR0917
 
 @pytest.mark.recordings
 def test_recorded_index_points_to_its_pages(recordings: Path) -> None:
-    """Serilog has so many versions that its ten pages are documents of their own."""
+    """Serilog has so many versions that its ten pages are separate documents."""
     (path,) = (recordings / FOLDER).glob("003_*")
     pages = parse(Index, path.read_bytes(), NuGet.ref("serilog"), URL).pages
     assert len(pages) == 10

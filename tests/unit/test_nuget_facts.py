@@ -1,4 +1,4 @@
-"""What NuGet's registrations say of a version beside the constraints of its requirements."""
+"""Facts of a version in NuGet's registrations besides the constraints of its requirements."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ OLD, NEW = "net462", "net8.0"
     ],
 )  # fmt: skip
 def test_target_frameworks(groups: Any, frameworks: Any, declared: Any) -> None:
-    """A package in every group alike says nothing; else each group that has it is named."""
+    """A package that all groups require equally names no group; otherwise each group is named."""
     assert facts(*groups) == (frameworks, declared)
 
 
@@ -83,7 +83,7 @@ groups = st.lists(
 
 @given(groups)
 def test_every_group_can_be_read_back(found: list[tuple[str | None, dict[str, str]]]) -> None:
-    """For each target framework, what an installation that takes its group requires."""
+    """The requirements of an installation for each target framework can be read back."""
     result = read(*(group(framework, **ranges) for framework, ranges in found))
     requirements = result.found or ()
     named = json.loads(result.frameworks) if result.frameworks else [EVERY]
@@ -102,7 +102,7 @@ def test_every_group_can_be_read_back(found: list[tuple[str | None, dict[str, st
 
 
 def test_equal_requirements_are_one_object() -> None:
-    """Of all versions of a package; lists of frameworks too."""
+    """Equal requirements, and equal lists of frameworks, of all versions are one object."""
     reader = RequirementReader("demo")
     first, second = (
         reader.read(entry(dependencyGroups=[group(OLD, a="[1.0, )"), group(NEW)])) for _ in range(2)

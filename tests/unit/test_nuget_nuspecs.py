@@ -45,7 +45,7 @@ REPOSITORY = '<repository type="git" url="https://github.com/o/demo.git" commit=
     ],
 )
 def test_repository_of_a_nuspec(body: bytes, address: str | None) -> None:
-    """For every schema namespace, byte order mark and encoding."""
+    """The repository is read for every schema namespace, byte order mark and encoding."""
     assert read_repository(body, URL) == address
 
 

@@ -29,12 +29,12 @@ from ssc_ingest.cli.commands import (
     migrate,
     schedules,
     show,
-    status,
     vulnerabilities,
 )
 from ssc_ingest.cli.commands import cache as cache_command
 from ssc_ingest.cli.commands.vulnerable_versions import AffectedPackage, AffectedVersion
 from ssc_ingest.cli.exit_codes import ExitCode
+from ssc_ingest.cli.fleet_report import FleetReport, ServerStatus, read_fleet
 from ssc_ingest.cli.program import program
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
@@ -135,7 +135,7 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
     "properties": graph_properties,
     "commands": lambda: set(commands(typer.main.get_group(program))),
     "json": lambda: field_names(
-        *(Check, Counts, DeadLetter, Estimate, Job, PackageView, status.ServerStatus, WorkStatus),
+        *(Check, Counts, DeadLetter, Estimate, Job, PackageView, ServerStatus, WorkStatus),
         *(StreamCounts, StreamReader, StreamStatus),
         *(Attributed, AuditReport, AffectedPackage, AffectedVersion),
         *(SyncFailure, SyncReport, SyncState),
@@ -148,13 +148,15 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
         import_names._find_import,
         exit_codes._print_error,
         jobs.document,
+        jobs._show,
         migrate._document,
         Run.document,
         schedules._document,
         StreamCounts.document,
         StreamStatus.document,
         show._show,
-        status._status,
+        FleetReport.document,
+        read_fleet,
         vulnerabilities._show,
         vulnerabilities._status,
     ),

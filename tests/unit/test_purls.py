@@ -93,7 +93,7 @@ def test_the_nearest_valid_spelling_is_suggested(text: str, suggestion: str) -> 
     ],
 )
 def test_what_names_no_package_is_refused(text: str, error: type[InvalidArguments]) -> None:
-    """Hostile or meaningless texts get no suggestion, and the message stays short."""
+    """Hostile or meaningless texts are refused without a suggestion, in a short message."""
     with pytest.raises(error) as caught:
         parse_purl(text)
     message = str(caught.value)

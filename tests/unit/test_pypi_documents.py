@@ -5,13 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
+from urllib.parse import urldefrag, urljoin
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.pypi.distributions import wheel_rank
-from ssc_ingest.ecosystems.pypi.simple_index import ProjectPage, Release, parse_project_page
+from ssc_ingest.ecosystems.pypi.simple_index import (
+    ProjectPage,
+    Release,
+    file_address,
+    parse_project_page,
+)
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import VersionName
 
@@ -281,3 +287,15 @@ def test_any_json_is_a_page_or_refused(value: Any) -> None:
             parse(page() | {key: value})
         except MalformedMetadata:
             continue
+
+
+@given(
+    st.sampled_from(["", "http://", "https://", "HTTPS://", "https:///", "https:", "//"]),
+    st.lists(
+        st.sampled_from(["a.b", "..", ".", "/", ":", "@", "#", "?", ";", "%2F", "~", "é", " "])
+    ),
+)
+def test_addresses_of_files(start: str, parts: list[str]) -> None:
+    """Absolute ones, which are most, are not joined; the result is the same."""
+    address = start + "".join(parts)
+    assert file_address(address, URL) == urljoin(URL, urldefrag(address).url)

@@ -67,7 +67,7 @@ def brute_force(line: list[Release], position: int, *, same_major: bool) -> Vers
     marks=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=11, max_size=11),
 )
 def test_equal_to_brute_force(names: list[str], marks: list[tuple[bool, bool]]) -> None:
-    """For every affected version, and no others."""
+    """Every affected version, and no other, has the remedy that brute force finds."""
     ordered = PYPI.order((VersionName(name), None) for name in names)
     line = [
         Release(name, is_affected=affected, is_yanked=yanked)

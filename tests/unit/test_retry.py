@@ -127,7 +127,7 @@ def test_a_broken_document_is_no_progress() -> None:
 
 
 def test_a_refused_document_is_tried_twice() -> None:
-    """By then a host that refuses everything is paused."""
+    """There is one retry: by then, a host that refuses everything is paused."""
     error = ResourceForbidden("403")
     decision = decide(error, attempts=0, max_attempts=5, waited=0, jitter=0)
     assert decision == Again(5, counted=True)
@@ -137,6 +137,6 @@ def test_a_refused_document_is_tried_twice() -> None:
 
 @pytest.mark.parametrize("attempts", [0, 4, 50])
 def test_a_stale_answer_is_always_asked_for_again(attempts: int) -> None:
-    """With pauses that grow and counted attempts; who asks ends it, and not as a failure."""
+    """Pauses grow and attempts are counted; the caller ends the retries, without a failure."""
     decision = decide(StaleAnswer("old"), attempts=attempts, max_attempts=3, waited=0, jitter=0)
     assert decision == Again(min(5 * 2**attempts, MAX_PAUSE), counted=True)

@@ -1,4 +1,4 @@
-"""Where a call by name goes, and in which order a worker reads its queues."""
+"""The queue of a call by name, and the order in which a worker reads its queues."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the builds of a gem's version require and need, together and each for itself."""
+"""The requirements and runtimes of a version's builds, together and of each build."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_pure_ruby_build_alone_needs_no_table() -> None:
 
 
 def test_builds_beside_the_pure_ruby_one() -> None:
-    """The requirements are those of the pure Ruby build; the table has those of each."""
+    """The requirements are those of the pure Ruby build; the table has those of each build."""
     found = read(
         "1-java jar:~> 1|checksum:1",
         "1 a:< 3&>= 1,b:>= 2|checksum:1,ruby:>= 2.7",
@@ -152,7 +152,7 @@ builds = st.dictionaries(
 
 @given(builds)
 def test_every_build_can_be_read_back(given_: dict[str, tuple[dict[str, str], str]]) -> None:
-    """From requirements, engines and the table: what each build requires and needs."""
+    """Requirements, engines and the table give the requirements and runtimes of each build."""
     lines = []
     for platform, (requirements, ruby) in given_.items():
         number = "1" if platform == "ruby" else f"1-{platform}"
@@ -181,7 +181,7 @@ def test_every_build_can_be_read_back(given_: dict[str, tuple[dict[str, str], st
 
 
 def test_equal_requirements_and_tables_are_one_object() -> None:
-    """Of all versions of a gem."""
+    """Equal requirements and tables of all versions of a gem are one object."""
     body = "---\n" + "".join(
         f"{n}-java a:>= 1|ruby:>= 2\n{n} a:~> 1.0.a|ruby:>= 2\n" for n in (1, 2)
     )
@@ -235,7 +235,7 @@ def test_licences_of_the_pure_ruby_build_count_first() -> None:
 
 @pytest.mark.recordings
 def test_recorded_licences(recordings: Path) -> None:
-    """Of RubyGems.org's own answers."""
+    """Licences in RubyGems.org's own responses are read."""
     body = (recordings / FOLDER / "versions-business.json").read_bytes()
     found = licenses_of(parse_releases(body, URL))
     assert found[VersionName("1.13.0")] == ("MIT", "MIT")

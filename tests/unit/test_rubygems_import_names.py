@@ -224,7 +224,7 @@ async def test_malicious_sources(text: str) -> None:
 
 
 async def test_a_parser_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then only the paths are known."""
+    """If parsing takes too long, only the paths are known."""
     monkeypatch.setattr(isolated, "TIME_LIMIT", 0.001)
     assert await read({"lib/a.rb": "module A; end"}) == {"a"}
 

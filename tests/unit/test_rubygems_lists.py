@@ -61,7 +61,7 @@ def test_names_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["", "rake\n", "<html>---\n", "--- \nrake\n", "x\n" * 5000])
 def test_a_list_without_a_head_is_none(text: str) -> None:
-    """For example an error page."""
+    """A text without a head, for example an error page, is an error."""
     with pytest.raises(MalformedMetadata, match="---"):
         opened(text).head()
 

@@ -372,7 +372,7 @@ def test_file_of_the_environment_wins_over_the_value_in_env(
 def test_missing_secret_file_is_refused_with_a_remedy(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names variable and path, and what to do."""
+    """The error names the variable, the path and the remedy."""
     text = refusal(monkeypatch, {f"{name}_FILE": str(tmp_path / "none")})
     assert text.startswith(f"{name}_FILE='{tmp_path}/none': No such file or directory; put the")
     assert text.endswith(f"or set {name} instead")

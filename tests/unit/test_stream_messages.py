@@ -101,7 +101,7 @@ def test_refresh_is_honoured() -> None:
 
 @pytest.mark.parametrize("label", [cls.identity.label for cls in ecosystems().values()])
 def test_every_label_leads_to_its_registry(label: str) -> None:
-    """By the table of the ecosystems alone."""
+    """The table of the ecosystems determines the registry of each label."""
     name = "org.slf4j:slf4j-api" if label == "MavenPackage" else "abc"
     assert (
         label == ecosystems()[read(message(node_type=label, package=name)).ecosystem].identity.label
@@ -136,7 +136,7 @@ def test_the_manifests_case_is_one_package(label: str, package: str, purl: str) 
 def test_an_alias_leads_to_the_real_package(
     constraints: str, name: str, range_: str | None
 ) -> None:
-    """With the range behind its name: readers cannot evaluate the rest."""
+    """The edge has the range behind the real name, because readers cannot evaluate the rest."""
     request = read(message(node_type="NPMPackage", package="alias", constraints=constraints))
     assert (request.name, request.constraints) == (name, range_)
 

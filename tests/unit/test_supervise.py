@@ -69,7 +69,7 @@ def supervised(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     ],
 )
 def test_the_process_ends_the_container(program: str, code: int) -> None:
-    """With its exit code, so that Docker starts the container again."""
+    """The container ends with the process's exit code, so Docker starts it again."""
     with supervised(sys.executable, "-c", program) as process:
         assert process.wait(LONG_ENOUGH) == code
 
@@ -85,7 +85,7 @@ def test_a_wrong_configuration_waits_for_a_person() -> None:
 
 
 def test_a_stop_signal_reaches_the_process() -> None:
-    """It ends in its own time and way."""
+    """The process receives the signal, and ends in its own time and way."""
     with supervised(sys.executable, "-c", PATIENT) as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -109,7 +109,7 @@ def test_an_unhealthy_process_is_restarted() -> None:
 
 
 def test_a_process_without_an_endpoint_is_left_alone() -> None:
-    """It starts, or its port was taken: no reason to stop it."""
+    """A process that starts, or whose port was taken, is not stopped."""
     with endpoint(200, "ok") as port:
         pass  # nothing listens there any more
     program = "import time; time.sleep(1)"

@@ -44,7 +44,7 @@ def unpacked(file: Any, most: int = MEGABYTE) -> dict[str, bytes]:
     st.binary(max_size=60).filter(lambda comment: b"PK\5\6" not in comment),
 )
 def test_any_archive_is_read(files: dict[str, bytes], method: int, comment: bytes) -> None:
-    """With the same result as the standard library, for any names, sizes and comment."""
+    """Archives with any names, sizes and comment give the same result as the standard library."""
     file = packed(files, method, comment)
     with zipfile.ZipFile(file) as standard:
         expected = {info.filename: standard.read(info) for info in standard.infolist()}
@@ -89,7 +89,7 @@ def test_a_truncated_archive_is_refused_at_once() -> None:
 
 
 def test_large_contents_are_refused_before_they_are_unpacked() -> None:
-    """By their announced size, and by their real size."""
+    """Contents are refused by their announced size, and by their real size."""
     file = packed({"bomb": b"0" * (4 * MEGABYTE)})
     with pytest.raises(ResponseTooLarge):
         unpacked(file)

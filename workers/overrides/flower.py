@@ -1,8 +1,8 @@
 """Flower's address, port, password and queues, for ``celery -A workers flower``.
 
-Flower reads its own options only: its defaults are every interface and no password, and ``.env``
-means nothing to it. Whoever can open Flower can stop workers. It lists the queues of the workers
-that it found when it started; ours are known without any worker.
+Flower reads its own options only: its defaults are every interface and no password, and it does not
+read ``.env``. Whoever can open Flower can stop workers. It lists the queues of the workers that it
+found when it started; ours are known without any worker.
 """
 
 import ipaddress

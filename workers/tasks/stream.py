@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 
 
 class BadCall(Exception):
-    """The arguments make no sense; the text says why, and the dead letter's id."""
+    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 @app.task(bind=True, name=PROCESS_STREAM, ignore_result=False, throws=(BadCall,))
 def process_stream(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-    """Hand over waiting messages, at most ``batch`` of each stream; returns what became of them.
+    """Hand over waiting messages, at most ``batch`` of each stream; returns counts by outcome.
 
     Control reads the streams continuously, so there is mostly nothing left to do. Safe to repeat: a
     message is delivered to one reader. The keywords are those of
@@ -69,7 +69,7 @@ async def _process(resources: Resources, task_id: str, kwargs: dict[str, Any]) -
 
 
 async def _consume(consumer: StreamConsumer, request: ProcessStream) -> StreamCounts | str:
-    """What one stream's messages became, or why it cannot be read."""
+    """The outcomes of one stream's messages, or the reason why it cannot be read."""
     try:
         return await consumer.process(request.batch, request.block_ms / 1000)
     except (RedisError, TimeoutError, OSError) as error:

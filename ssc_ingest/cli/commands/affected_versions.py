@@ -84,7 +84,7 @@ def affected(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AffectedLevels:
-    """The versions that an advisory affects, and what is not known about them."""
+    """The versions that an advisory affects, and the reasons why some may be missing."""
 
     levels: list[dict[str, Any]]
     unattributed: list["Purl"]
@@ -162,7 +162,7 @@ async def _unattributed(
 
 
 def _print_doubts(found: AffectedLevels) -> None:
-    """What keeps a small number of affected versions from being good news."""
+    """Print the reasons why the list of affected versions may be incomplete."""
     if not found.in_force:
         output.say("The advisory is withdrawn or gone from its source: it affects nothing.")
     for problem in found.problems:

@@ -234,7 +234,7 @@ def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
 
 
 async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
-    """Everything that is absent, paused or went wrong; nothing if Redis does not answer."""
+    """Missing, paused and failed parts of the fleet; nothing if Redis does not respond."""
     from ssc_ingest.cli.connections import state_store
     from ssc_ingest.control.registry_pauses import RegistryPauses
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable

@@ -12,6 +12,7 @@ from rich.text import Text
 from ssc_ingest.cli import output
 from ssc_ingest.cli.durations import parse_duration
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
+from ssc_ingest.cli.selecting import say_that_more_match
 
 if TYPE_CHECKING:
     from ssc_ingest.work.arguments import ReplayDeadLetters
@@ -81,7 +82,7 @@ def list_(
     else:
         _print_table(letters)
         if more:
-            output.say(f"more than {limit} match: --limit shows more", style="dim")
+            say_that_more_match(limit)
 
 
 @commands.command("show")
@@ -157,7 +158,9 @@ def replay(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
     if dry_run:
-        _print_done("replayed", asyncio.run(_ids(request)), dry_run=True, as_json=as_json)
+        found = asyncio.run(_ids(request))
+        _print_done("replayed", found, dry_run=True, as_json=as_json)
+        _all_exist(ids, found, has_printed=as_json)
         return
     ids, kept = asyncio.run(_replay(request))
     if as_json:
@@ -198,11 +201,7 @@ def purge(
             raise typer.Abort
         asyncio.run(_delete(found))
     _print_done("deleted", found, dry_run=dry_run, as_json=as_json)
-    if ids and len(found) < len(set(ids)):
-        raise Failed(
-            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
-            has_printed=as_json,
-        )
+    _all_exist(ids, found, has_printed=as_json)
 
 
 @commands.command("export")
@@ -223,6 +222,19 @@ def export(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=not ids)
     asyncio.run(_export(request))
+
+
+def _all_exist(ids: list[str] | None, found: Sequence[str], *, has_printed: bool) -> None:
+    """Check that each of the given ids names a dead letter.
+
+    Raises:
+        Failed: some do not.
+    """
+    if ids and len(found) < len(set(ids)):
+        raise Failed(
+            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
+            has_printed=has_printed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +274,7 @@ def _request(ids: list[str] | None, chosen: _Filter, *, everything: bool) -> "Re
 
 
 def _milliseconds_before(age: str | None) -> int | None:
-    """That long ago, as ids of dead letters count time."""
+    """The time at that age, in milliseconds since 1970, as in the ids of dead letters."""
     if age is None:
         return None
     return int((time.time() - parse_duration(age)) * 1000)
@@ -285,7 +297,7 @@ async def _ids(request: "ReplayDeadLetters") -> list[str]:
 
 
 async def _replay(request: "ReplayDeadLetters") -> tuple[list[str], dict[str, str]]:
-    """The ids of those that are back in their queues, and the reasons of the others."""
+    """Replay dead letters; returns the replayed ids, and the reason for each of the others."""
     async with _state() as state:
         replayed = await state.replay().replay(request)
         return replayed.ids, replayed.kept

@@ -13,6 +13,7 @@ from rich.console import Console
 from ssc_ingest.cli import output
 from ssc_ingest.cli.commands import jobs
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
+from ssc_ingest.cli.reasons import reason_to_wait
 
 if TYPE_CHECKING:
     from ssc_ingest.ecosystems.purls import PackageName
@@ -147,7 +148,9 @@ async def wait_for(
             if job.finished or watch.stuck_for > patience:
                 return job
             if watch.stuck_for > EXPLAIN_AFTER:
-                watch.explain(await _reason_to_wait(state, packages))
+                watch.explain(
+                    await reason_to_wait(state, {package.ref.ecosystem for package in packages})
+                )
             await asyncio.sleep(POLL)
 
 
@@ -195,29 +198,6 @@ class _Watch:
         self._explained = reason
 
 
-async def _reason_to_wait(state: "State", packages: Sequence["PackageName"]) -> str:
-    """The reason for a lack of progress, if one is known."""
-    from ssc_ingest.control.registry_pauses import RegistryPauses
-    from ssc_ingest.monitoring.heartbeats import workers
-    from ssc_ingest.work.names import queue_name
-
-    needed = {queue_name(package.ref.ecosystem, "urgent") for package in packages}
-    read = {queue for worker in await workers(state.redis) for queue in worker.queues}
-    if unread := sorted(needed - read):
-        return (
-            f"no worker reads {', '.join(unread)}: the tasks wait until one is started "
-            "(`ssc-ingest up`)"
-        )
-    if not (delayed := await state.queues.delayed()):
-        return ""
-    tasks = f"{output.count(delayed, 'task')} {'waits' if delayed == 1 else 'wait'}"
-    registries = RegistryPauses(state.limiter, state.queues)
-    found = [await registries.get(n) for n in sorted({p.ref.ecosystem for p in packages})]
-    if obstacle := next((registry.obstacle for registry in found if registry.obstacle), ""):
-        return f"{tasks}: {obstacle}"
-    return f"{tasks} for the next attempt: a registry or a store is slow or unavailable"
-
-
 async def _print_submitted(
     state: "State", job_id: str, packages: Sequence["PackageName"], *, as_json: bool
 ) -> None:
@@ -226,5 +206,5 @@ async def _print_submitted(
     else:
         output.say(f"job {job_id}: {output.count(len(packages), 'package')} requested")
         output.say(f"progress: ssc-ingest jobs show {job_id}", style="dim")
-    if reason := await _reason_to_wait(state, packages):
+    if reason := await reason_to_wait(state, {package.ref.ecosystem for package in packages}):
         output.say(reason, stderr=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,8 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import Failed
+from ssc_ingest.cli.reasons import reason_of_job
+from ssc_ingest.cli.selecting import newest_matching, say_that_more_match
 
 if TYPE_CHECKING:
     from ssc_ingest.on_demand.jobs import Job
@@ -18,6 +21,15 @@ commands = typer.Typer(
     no_args_is_help=True,
 )
 
+
+class Standing(StrEnum):
+    """The states of a job."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 SHOWN = 10
 """Maximum number of missing packages and of failures to list."""
 
@@ -25,14 +37,22 @@ SHOWN = 10
 @commands.command("list")
 def list_(
     *,
+    state: Annotated[
+        Standing | None, typer.Option(help="Only jobs in this state; failed ones have ended.")
+    ] = None,
+    ecosystem: Annotated[
+        str | None, typer.Option(help="Only jobs for packages of this ecosystem (pypi, npm ...).")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
     """List the jobs of the last day, newest first.
 
     [cyan]ssc-ingest jobs list[/cyan]
+
+    [cyan]ssc-ingest jobs list --state failed --ecosystem npm[/cyan]
     """
-    asyncio.run(_list(limit=limit, as_json=as_json))
+    asyncio.run(_list(state, ecosystem, limit=limit, as_json=as_json))
 
 
 @commands.command("show")
@@ -41,7 +61,7 @@ def show(
     *,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Show one job: packages done, pending and failed, with reasons.
+    """Show one job: packages done, pending and failed, with reasons, and why pending ones wait.
 
     [cyan]ssc-ingest jobs show 3f2a91c07b5e[/cyan]
 
@@ -50,14 +70,24 @@ def show(
     asyncio.run(_show(job_id, as_json=as_json))
 
 
-async def _list(*, limit: int, as_json: bool) -> None:
+async def _list(
+    wanted: Standing | None, ecosystem: str | None, *, limit: int, as_json: bool
+) -> None:
     from ssc_ingest.cli.connections import configured, state_store
 
+    start = _purls_of(ecosystem) if ecosystem else ""
+
+    def matches(job: "Job") -> bool:
+        return (wanted is None or standing(job) == wanted) and (
+            not start or any(purl.startswith(start) for purl in job.roots)
+        )
+
     async with state_store(*configured()) as state:
-        found = [await state.jobs.get(job_id) for job_id in await state.jobs.ids(limit)]
-    jobs = [job for job in found if job]
+        jobs, more = await newest_matching(state.jobs.newest(), matches, limit)
     if as_json:
         output.print_json([document(job) for job in jobs])
+    elif not jobs and (wanted or ecosystem):
+        output.say("no job of the last day matches")
     elif not jobs:
         output.say("no jobs in the last day; `ssc-ingest extract PURL` creates one")
     else:
@@ -79,6 +109,19 @@ async def _list(*, limit: int, as_json: bool) -> None:
                 whole=["job", "when"],
             )
         )
+    if more:
+        say_that_more_match(limit)
+
+
+def _purls_of(ecosystem: str) -> str:
+    """The first characters of the package URLs of an ecosystem.
+
+    Raises:
+        UnknownEcosystem: no ecosystem has this name.
+    """
+    from ssc_ingest import ecosystems
+
+    return f"pkg:{ecosystems.ecosystem(ecosystem).identity.purl_type}/"
 
 
 async def _show(job_id: str, *, as_json: bool) -> None:
@@ -86,14 +129,17 @@ async def _show(job_id: str, *, as_json: bool) -> None:
 
     async with state_store(*configured()) as state:
         job = await state.jobs.get(job_id)
-    if job is None:
-        raise Failed(
-            f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of the last day"
-        )
+        if job is None:
+            raise Failed(
+                f"there is no job {job_id!r}; `ssc-ingest jobs list` shows those of the last day"
+            )
+        reason = await reason_of_job(state, job)
     if as_json:
-        output.print_json(document(job))
+        output.print_json({**document(job), "waits_for": reason or None})
     else:
         print_summary(job)
+        if reason:
+            output.say(reason, style="yellow")
 
 
 def document(job: "Job") -> dict[str, Any]:
@@ -101,11 +147,11 @@ def document(job: "Job") -> dict[str, Any]:
     return {**asdict(job), "finished": job.finished}
 
 
-def standing(job: "Job") -> str:
+def standing(job: "Job") -> Standing:
     """``running``, ``done``, or ``failed`` if it is done with failures."""
     if not job.finished:
-        return "running"
-    return "failed" if job.failed else "done"
+        return Standing.RUNNING
+    return Standing.FAILED if job.failed else Standing.DONE
 
 
 def _roots(job: "Job") -> str:

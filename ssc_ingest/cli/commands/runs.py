@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
+from ssc_ingest.cli.selecting import newest_matching, say_that_more_match
 
 if TYPE_CHECKING:
     from ssc_ingest.resources import State
@@ -21,6 +23,26 @@ commands = typer.Typer(
     "[cyan]ssc-ingest runs list[/cyan]",
     no_args_is_help=True,
 )
+
+
+class RunKind(StrEnum):
+    """The kinds of runs."""
+
+    INGESTION = "ingestion"
+    UPDATE = "update"
+    STALENESS = "staleness"
+    IMPORT_NAMES = "import_names"
+
+
+class RunState(StrEnum):
+    """The states of a run."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
 
 POLL = 0.5
 """Seconds between two reads of a run."""
@@ -42,14 +64,23 @@ RunID = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
 @commands.command("list")
 def list_(
     *,
+    kind: Annotated[RunKind | None, typer.Option(help="Only runs of this kind.")] = None,
+    ecosystem: Annotated[
+        str | None, typer.Option(help="Only runs of this ecosystem (pypi, npm ...).")
+    ] = None,
+    state: Annotated[RunState | None, typer.Option(help="Only runs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of runs to show.")] = 20,
     as_json: output.JSONOption = False,
 ) -> None:
     """List the newest runs.
 
     [cyan]ssc-ingest runs list[/cyan]
+
+    [cyan]ssc-ingest runs list --kind update --state failed[/cyan]
     """
-    asyncio.run(_list(limit=limit, as_json=as_json))
+    chosen = {"kind": kind, "ecosystem": ecosystem, "state": state}
+    wanted = {name: str(value) for name, value in chosen.items() if value is not None}
+    asyncio.run(_list(wanted, limit=limit, as_json=as_json))
 
 
 @commands.command("show")
@@ -103,13 +134,22 @@ def cancel(run_id: RunID) -> None:
     asyncio.run(_control(run_id, lambda control: control.cancel(run_id, "cancelled by hand")))
 
 
-async def _list(*, limit: int, as_json: bool) -> None:
+async def _list(wanted: Mapping[str, str], *, limit: int, as_json: bool) -> None:
+    from ssc_ingest import ecosystems
     from ssc_ingest.cli.connections import configured, state_store
 
+    if ecosystem := wanted.get("ecosystem"):
+        ecosystems.ecosystem(ecosystem)  # an unknown name is a usage error
+
+    def matches(run: "Run") -> bool:
+        return all(getattr(run, name) == value for name, value in wanted.items())
+
     async with state_store(*configured()) as state:
-        runs = await state.runs.newest(limit)
+        runs, more = await newest_matching(state.runs.by_age(), matches, limit)
     if as_json:
         output.print_json([run.document() for run in runs])
+    elif not runs and wanted:
+        output.say("no run matches")
     elif not runs:
         output.say("no runs yet; `ssc-ingest ingest ECOSYSTEM` and the schedules start runs")
     else:
@@ -132,6 +172,8 @@ async def _list(*, limit: int, as_json: bool) -> None:
                 whole=["run", "started", "state"],
             )
         )
+    if more:
+        say_that_more_match(limit)
 
 
 async def _show(run_id: str, *, wait: bool, as_json: bool) -> None:

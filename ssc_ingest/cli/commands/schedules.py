@@ -22,12 +22,24 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; 
 
 
 @commands.command("list")
-def list_(*, as_json: output.JSONOption = False) -> None:
+def list_(
+    *,
+    ecosystem: Annotated[
+        str | None, typer.Option(help="Only schedules of this ecosystem (pypi, npm ...).")
+    ] = None,
+    as_json: output.JSONOption = False,
+) -> None:
     """List all schedules with their tasks, times and states.
 
     [cyan]ssc-ingest schedules list[/cyan]
     """
+    from ssc_ingest import ecosystems
+
+    if ecosystem is not None:
+        ecosystems.ecosystem(ecosystem)  # an unknown name is a usage error
     standings, beats, zone = asyncio.run(_list())
+    if ecosystem is not None:
+        standings = [s for s in standings if s.schedule.kwargs.get("ecosystem") == ecosystem]
     if as_json:
         output.print_json(
             {

@@ -107,7 +107,7 @@ async def _synced(
     cls: "type[Ecosystem]",
     stored: "Sequence[AttributedPackage]",
 ) -> Synced:
-    """``stored``: the package, if it was read."""
+    """Read how current the advisories are; ``stored`` is the package, or empty for a stub."""
     from ssc_ingest.errors import StoreUnavailable
     from ssc_ingest.vulnerabilities.attributor import outdated
     from ssc_ingest.vulnerabilities.store import open_store

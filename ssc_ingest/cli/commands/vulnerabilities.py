@@ -209,7 +209,7 @@ async def _sync(
 
 @contextmanager
 def without_events() -> "Iterator[None]":
-    """Print no log events during the block: they are a worker's, and stdout is for the result."""
+    """Print no log events during the block: they are for workers, and stdout is for the result."""
     import structlog
 
     before = structlog.get_config()

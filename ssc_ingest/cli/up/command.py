@@ -22,7 +22,7 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Start the fleet: workers, beat, Flower, and every server that has no address in the settings.
+    """Start the fleet: workers, beat, Flower, the overview page, and servers without an address.
 
     It stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running tasks get
     SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.

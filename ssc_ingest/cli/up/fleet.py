@@ -1,7 +1,7 @@
-"""The processes that ``up`` runs beside the servers: workers, beat and Flower.
+"""The processes that ``up`` runs beside the servers: workers, beat, Flower, the overview page.
 
-A worker or beat is ready when its heartbeat is in Redis, Flower when its health check succeeds.
-Readiness does not depend on log lines.
+A worker or beat is ready when its heartbeat is in Redis, Flower and the page when their health
+checks succeed. Readiness does not depend on log lines.
 """
 
 import asyncio
@@ -25,15 +25,16 @@ from ssc_ingest.settings import Settings
 from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
+OWN = (sys.executable, "-m", "ssc_ingest.cli")
 
 START_TIMEOUT = 120.0
 """Seconds until a process must be ready, also on a busy machine."""
 
 QUICK_GRACE = 5.0
-"""Seconds for beat and Flower to end; they have no work in progress."""
+"""Seconds for other processes than workers to end; they have no work in progress."""
 
 WORKER_RESTARTS = 10
-"""Maximum of consecutive restarts. Beat and Flower have none: no other process needs them."""
+"""Maximum of consecutive restarts. The others have none: no process needs them."""
 
 FLOWER_MAX_TASKS = 10_000
 """Number of tasks that Flower keeps; its default takes ten times the memory."""
@@ -42,6 +43,7 @@ FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
 """Flower's columns of tasks; ``kwargs`` name the package."""
 
 FLOWER = "flower"
+WEB = "web"
 
 WORKERS, NO_WORK = range(2)
 """The order of stopping: processes without work in progress first."""
@@ -103,11 +105,29 @@ class Fleet:
                 f"--tasks-columns={FLOWER_COLUMNS}",
             ],
             about=_loopback,
-            is_ready=lambda port, child: _listens(child, port) and _answers(port),
+            is_ready=lambda port, child: _listens(child, port) and _answers(port, "/healthcheck"),
             environment=environment,
             port=self._settings.flower_port,
         )
         return [FLOWER]
+
+    def start_web(self) -> list[str]:
+        """Start the overview page."""
+        self._start(
+            WEB,
+            lambda port: ["web", f"--address={LOOPBACK}", f"--port={port}"],
+            about=_loopback,
+            is_ready=lambda port, child: _listens(child, port) and _answers(port, "/healthz"),
+            environment=_inherited(),
+            port=self._settings.web_port,
+            program=OWN,
+        )
+        return [WEB]
+
+    @property
+    def web_address(self) -> str:
+        """The address of the overview page, after its start."""
+        return _loopback(self._supervisor.port(WEB))
 
     @property
     def flower_address(self) -> str:
@@ -144,11 +164,12 @@ class Fleet:
         stage: int = NO_WORK,
         port: int | None = None,
         restarts: int | None = None,
+        program: Sequence[str] = CELERY,
     ) -> None:
         self._supervisor.start(
             Program(
                 name=name,
-                command=lambda port: [*CELERY, *arguments(port)],
+                command=lambda port: [*program, *arguments(port)],
                 is_ready=is_ready,
                 announcement=lambda port: f"{name} is ready: {about(port)}",
                 start_timeout=START_TIMEOUT,
@@ -183,7 +204,7 @@ class Fleet:
         return self._supervisor.failed()
 
     def stop(self) -> None:
-        """Stop beat and Flower first, so that no new work arrives; then the workers."""
+        """Stop beat, Flower and the page first, so that no new work arrives; then the workers."""
         self._supervisor.stop()
         self._loop.run(self._redis.aclose())
         self._loop.close()
@@ -222,10 +243,10 @@ def _listens(child: ChildProcess, port: int) -> bool:
     )
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
     try:
-        connection.request("GET", "/healthcheck")
+        connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -79,7 +80,8 @@ class Up:
         self._settings = settings
         self._console = console
         self._began = time.monotonic()
-        self._logs = ChildLogs(console)
+        self._logs = ChildLogs(console, keep_in=settings.data_dir)
+        self._keep = self._logs.keeper("up")
         self._stack = EmbeddedStack(settings, tell=self.warn)
         self._fleet: Fleet | None = None
 
@@ -91,7 +93,7 @@ class Up:
         """
         servers = self._start_servers(step="")
         fleet = self._start_workers(servers, step="", demo=False)
-        fleet.wait_ready(fleet.start_flower(), self.say)
+        fleet.wait_ready([*fleet.start_flower(), *fleet.start_web()], self.say)
         self._logs.shown = EVERYTHING
         self._print_addresses(servers, fleet)
 
@@ -103,12 +105,12 @@ class Up:
         """
         servers = self._start_servers(step="[1/4] ")
         fleet = self._start_workers(servers, step="[2/4] ", demo=True)
-        flower = fleet.start_flower()
+        dashboards = [*fleet.start_flower(), *fleet.start_web()]
         self._logs.shown = ERRORS
         demo = self._demo(servers, purls)
         self._console.print()
         demo.extract(step="[3/4] ", check=self.check)
-        fleet.wait_ready(flower, self.say)
+        fleet.wait_ready(dashboards, self.say)
         self._console.print()
         demo.explain(step="[4/4] ")
         self._print_addresses(servers, fleet)
@@ -182,6 +184,7 @@ class Up:
                 self._fleet.stop()
         finally:
             self._stack.stop()
+            self._logs.close()
         if self._fleet:
             self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
 
@@ -193,7 +196,8 @@ class Up:
         output.write(self._console, line.append(since, "dim"))
 
     def warn(self, text: str) -> None:
-        """Print something that needs attention."""
+        """Print something that needs attention, and keep it beside the logs of the processes."""
+        self._keep(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z [warning  ] {text}")
         with suppress(OSError, SystemExit):
             output.write(self._console, text, style="yellow")
 
@@ -211,6 +215,7 @@ class Up:
         self._console.print(
             output.facts(
                 [
+                    ("overview", fleet.web_address),
                     ("Flower", fleet.flower_address),
                     ("graph", f"{without_credentials(servers.graph_uri)}{password}"),
                     ("Redis", without_credentials(servers.redis_url)),

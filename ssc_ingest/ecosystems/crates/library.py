@@ -22,7 +22,7 @@ _IMPORTABLE = {"lib", "rlib", "dylib", "proc-macro"}
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What other crates import."""
+    """The library target of a crate, which other crates import."""
 
     name: str
     root: str

@@ -39,7 +39,7 @@ class Dependency:
         return self.package or self.name
 
     def beyond(self, constraints: str) -> dict[str, Any]:
-        """Its entry in ``declared`` beside these constraints."""
+        """Its entry in ``declared`` for an edge with these constraints."""
         # A text that is too long cannot be evaluated.
         is_told = len(self.req) <= MAX_RANGE_LENGTH and not says_all(constraints, self.req)
         return {

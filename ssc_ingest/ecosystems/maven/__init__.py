@@ -24,8 +24,9 @@ Missing documents
     then allow any version. The package's other versions are not affected. Shortly after a release,
     a list may be newer than the documents, so the next reading requests the missing ones again.
 Facts
-    Licences, including inherited ones. Several licences are alternatives. A relocation's message
-    advises against the version. A version that the graph has already is not read again.
+    Licences, including inherited ones. Several licences are alternatives. The message of a
+    relocation becomes the version's deprecation note. A version that the graph has already is not
+    read again.
 Import names
     The packages of the classes in the main file, by its central directory (:mod:`.import_names`).
 Links

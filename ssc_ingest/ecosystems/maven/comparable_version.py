@@ -47,7 +47,8 @@ def comparable_version(version: str) -> ComparableVersion:
     """The version's position in the order; texts that are equal for Maven have equal positions.
 
     Raises:
-        ValueError: a number has more digits than Python converts; no version of the repository has.
+        ValueError: a number has more digits than Python converts, which occurs in no version of the
+            repository.
     """
     ranked: list[tuple[int, int | str]] = [_END]
     for part in reversed(_without_nothing(_parts(version.lower()))):

@@ -119,9 +119,9 @@ class PackageReader:
     async def read(self, request: FetchRequest) -> Package | NotModified:
         """Read a package; raises the errors of :meth:`Ecosystem.fetch`.
 
-        If the latest version is known, the links are not read (``vendor`` and
-        ``repository_url`` are ``None``) unless the request is ``full``, for one more request.
-        Versions of the index (``expected``) that the list lacks count if their POM exists.
+        If the latest version is known, only a ``full`` request reads the links, with one more
+        request; otherwise ``vendor`` and ``repository_url`` are ``None``. Versions of the index
+        (``expected``) that the list lacks count if their POM exists.
         """
         ref, fetched_at = request.ref, now()
         announced = versions_expected(request.expected)

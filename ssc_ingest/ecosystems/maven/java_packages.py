@@ -42,7 +42,7 @@ def package_of(path: str) -> str | None:
 
 
 def roots(packages: Iterable[str], group: str) -> frozenset[str]:
-    """A short list of names whose prefixes match all packages, and few of other artifacts.
+    """A short list of names that match, as prefixes, all packages and few of other artifacts.
 
     - A package with classes covers those below it: ``org.slf4j`` covers ``org.slf4j.spi``.
     - Packages of the project itself, which share the beginning of the ``group``, are joined to

@@ -60,7 +60,7 @@ def dist_tags(value: Any, versions: Container[str]) -> dict[str, str]:
 
 
 def dist_tags_json(tags: dict[str, str]) -> str | None:
-    """In the form of the package; equal tags make equal text."""
+    """The tags in the form that the package node stores; equal tags give equal text."""
     return _json(tags) if tags else None
 
 

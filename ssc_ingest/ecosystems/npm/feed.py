@@ -78,7 +78,7 @@ class _Page(BaseModel):
 
     @property
     def rows(self) -> list[_Row]:
-        """The readable ones."""
+        """The readable rows."""
         return [row for row in self.results if not isinstance(row, Unreadable)]
 
 

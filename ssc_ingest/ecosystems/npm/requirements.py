@@ -34,7 +34,7 @@ class Declaration(NamedTuple):
     optional: bool
 
     def beyond(self, constraints: str) -> dict[str, Any]:
-        """Its entry in ``declared`` beside these constraints."""
+        """Its entry in ``declared`` for an edge with these constraints."""
         # A text that is too long cannot be evaluated.
         is_told = len(self.range) <= MAX_RANGE_LENGTH and not says_all(constraints, self.range)
         return {

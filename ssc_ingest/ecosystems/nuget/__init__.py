@@ -105,7 +105,7 @@ class NuGet(Ecosystem):
         return ref.registry_name
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:
-        """The catalog from its beginning; an id is on as many pages as it has commits."""
+        """List the catalog from its beginning; an id is repeated for each of its commits."""
         return Feed(self.client, self.endpoints).names(cursor)
 
     async def feed_end(self) -> str:

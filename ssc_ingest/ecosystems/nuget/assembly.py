@@ -158,7 +158,7 @@ def _streams(root: memoryview) -> _Metadata:
     """II.24.2.1 and II.24.2.2."""
     signature, length = struct.unpack_from("<4s8xL", root)
     if signature != b"BSJB":
-        raise MalformedArchive("an assembly's metadata is not where its header says")
+        raise MalformedArchive("an assembly's metadata is not at the position in its header")
     (count,) = struct.unpack_from("<2xH", root, 16 + length)
     if count > MAX_STREAMS:
         raise ArchiveTooLarge(f"an assembly has {count} streams of metadata")

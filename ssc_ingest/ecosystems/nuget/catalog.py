@@ -108,7 +108,7 @@ class CatalogPage(WireModel):
 
     @property
     def items(self) -> list[Item]:
-        """The readable ones."""
+        """The readable items."""
         return [entry for entry in self.entries if not isinstance(entry, Unreadable)]
 
 
@@ -129,7 +129,7 @@ class CatalogIndex(WireModel):
 
     @property
     def items(self) -> tuple[PageEntry, ...]:
-        """All of them."""
+        """The entries of all pages."""
         return self.entries
 
 
@@ -161,7 +161,7 @@ class Announced:
 
     @classmethod
     def read(cls, text: str) -> "Announced":
-        """Read what ``str`` writes; the time may be absent."""
+        """Parse the result of ``str``; the time may be absent."""
         version, _, stamp = text.partition(" ")
         try:
             return cls(version, check_stamp(stamp))

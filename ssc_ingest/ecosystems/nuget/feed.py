@@ -76,7 +76,7 @@ class FeedCursor(Cursor):
 
 
 class CatalogNames(NamesPage):
-    """The packages of a catalog page; a package is on as many pages as it has commits."""
+    """The packages of a catalog page; a package is repeated for each of its commits."""
 
     __slots__ = ()
     repeats: ClassVar[bool] = True

@@ -80,7 +80,7 @@ class AlternatePackage(WireModel):
 
 
 class Deprecation(WireModel):
-    """Why nobody should use a version any more."""
+    """The reasons for the deprecation of a version."""
 
     message: OrNone[str] = None
     reasons: Any = None

@@ -3,7 +3,7 @@
 A group is for one target framework, or for projects that match no other group. An installation uses
 only the nearest matching group: https://learn.microsoft.com/nuget/create-packages/dependencies. If
 the groups require a package differently, it has a declaration for each of its groups. The version
-has the list of its groups, because a group without dependencies is on no requirement.
+has the list of its groups, because no requirement names a group without dependencies.
 
 The groups of registrations lack included and excluded assets, which are only in nuspecs.
 """

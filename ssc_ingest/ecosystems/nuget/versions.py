@@ -81,7 +81,7 @@ def parse_version(text: str) -> Version | None:
 
 @lru_cache(maxsize=32_768)
 def own_order(text: str) -> Version | None:
-    """The version's place in NuGet's own order, or ``None`` for a text that NuGet does not read.
+    """The position in NuGet's own order, or ``None`` for a text that NuGet rejects.
 
     It differs from the readers' order in one thing: numbers in a prerelease may begin with 0.
     https://learn.microsoft.com/nuget/concepts/package-versioning#version-ordering

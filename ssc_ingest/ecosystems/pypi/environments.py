@@ -81,7 +81,7 @@ _EXTRAS = re.compile(
 def environments_of(marker: str, extra: str = "") -> frozenset[int]:
     """Indexes of the environments in which a valid marker is true for an installation.
 
-    ``extra`` is what the installation asks for, if anything. An undefined comparison
+    ``extra`` is the extra that the installation requests, if any. An undefined comparison
     (``os_name ~= "nt"``) is not true.
     """
     parsed = _parsed(marker)
@@ -101,7 +101,7 @@ def environments_of(marker: str, extra: str = "") -> frozenset[int]:
 
 
 def extras_of(marker: str) -> tuple[str, ...] | None:
-    """Those of the extras that a marker names, normalized, with which it is true somewhere.
+    """The extras (normalized) in a marker with which it is true in some environment.
 
     ``None`` if it names more than :data:`MAX_EXTRAS`.
     """

@@ -44,9 +44,9 @@ class ProjectReader:
     async def read(self, request: FetchRequest) -> Package | NotModified:
         """Read a project; raises the errors of :meth:`Ecosystem.fetch`.
 
-        The latest version's metadata has the links and the spelling of the name. If that version
-        is known, they are not read (``vendor`` and ``repository_url`` are ``None``) unless the
-        request is ``full``, for one more request.
+        The latest version's metadata has the links and the spelling of the name. If that version is
+        known, only a ``full`` request reads them, with one more request; otherwise ``vendor`` and
+        ``repository_url`` are ``None``.
         """
         ref, expected, fetched_at = request.ref, request.expected, now()
         name = canonicalize_name(ref.registry_name)

@@ -21,9 +21,9 @@ Older responses
     A document that is older than the cursor, or than another one that this process has read, comes
     from a lagging cache: it is stale and is requested again later. If no cache can be the reason,
     the registry's serials went back, as those of a mirror that was restored from a backup do: the
-    cursor has expired, and a listing lists what there is. That is so if all responses are older for
-    longer than caches keep the list (:data:`CACHE_TIME`), or if the serial is far lower
-    (:data:`CACHE_LAG`).
+    cursor has expired, and a listing accepts the list as it is. This is assumed if all responses
+    are older for longer than caches keep the list (:data:`CACHE_TIME`), or if the serial is far
+    lower (:data:`CACHE_LAG`).
 """
 
 from collections.abc import AsyncIterator

@@ -6,6 +6,7 @@ https://packaging.python.org/specifications/dependency-specifiers/
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -47,7 +48,7 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
     long or too deeply nested one applies everywhere unless it is for an extra. A line that is not a
     requirement is skipped. All these lines are in ``unreadable``.
     """
-    by_package: dict[Purl, list[Line]] = {}
+    by_package: dict[Purl, list[str]] = {}
     unreadable: dict[str, None] = {}
     by_extra: dict[str, dict[str, None]] = {}
     complete = True
@@ -56,14 +57,14 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
         if line is None or not line.readable:
             unreadable[text] = None
         if line and line.environments:
-            by_package.setdefault(line.package.purl, []).append(line)
+            by_package.setdefault(line.package.purl, []).append(text)
         extras = line.extras_that_take_it if line else ()
         complete = complete and extras is not None
         for extra in extras or ():
             by_extra.setdefault(extra, {})[" ".join(text.split())] = None
     size = sum(len(text) for texts in by_extra.values() for text in texts)
     return Requirements(
-        tuple(map(_join, by_package.values())),
+        tuple(_join(tuple(texts)) for texts in by_package.values()),
         tuple(unreadable),
         _table(by_extra) if by_extra and size <= MAX_EXTRAS else None,
         complete=complete and size <= MAX_EXTRAS,
@@ -76,7 +77,11 @@ def _table(by_extra: Mapping[str, Iterable[str]]) -> str:
     return json.dumps(table, ensure_ascii=False, separators=(",", ":"))
 
 
-def _join(lines: list[Line]) -> Requirement:
+# As for single lines, most releases of a project repeat those of the release before.
+@lru_cache(maxsize=8192)
+def _join(texts: tuple[str, ...]) -> Requirement:
+    """The requirement of one project, from all of its lines that apply."""
+    lines = [line for line in map(read_line, texts) if line]
     decisive = [line for line in lines if REFERENCE in line.environments]
     join = intersection if decisive else hull
     constraints = spell(join([line.interval for line in decisive or lines]))

@@ -3,6 +3,7 @@
 https://packaging.python.org/specifications/simple-repository-api/ (PEP 503, 691, 700, 714, 792)
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -36,6 +37,8 @@ VersionText = Annotated[
         pattern=r"^[^\x00-\x20\x7f./]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$", max_length=200
     ),
 ]
+
+_ABSOLUTE = re.compile(r"https?://\w[\w./%+~@:=,!-]*", re.ASCII)
 
 
 def _splittable(url: str) -> str:
@@ -200,7 +203,7 @@ def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
         metadata_files=_metadata_files(files, page_url),
         files=tuple(
             DistributionFile(
-                file.filename, _address(file, page_url), file.size, _digest(file.hashes)
+                file.filename, file_address(file.url, page_url), file.size, _digest(file.hashes)
             )
             for file in files
         ),
@@ -216,13 +219,15 @@ def _metadata_files(files: list[_File], page_url: str) -> tuple[MetadataFile, ..
     announced = [file for file in files if file.metadata_file not in (None, False)]
     possible = [f for f in files if f.metadata_file is None and f.filename.endswith(".whl")]
     return tuple(
-        MetadataFile(_address(file, page_url) + ".metadata", _digest(file.metadata_file))
+        MetadataFile(file_address(file.url, page_url) + ".metadata", _digest(file.metadata_file))
         for file in announced or possible[:1]
     )
 
 
-def _address(file: _File, page_url: str) -> str:
-    return urljoin(page_url, urldefrag(file.url).url)
+def file_address(address: str, page_url: str) -> str:
+    """The absolute address of a file without its fragment."""
+    # Most addresses are absolute, and need no splitting and joining.
+    return address if _ABSOLUTE.fullmatch(address) else urljoin(page_url, urldefrag(address).url)
 
 
 def _digest(digests: object) -> str | None:

@@ -10,8 +10,8 @@ Versions: builds for several platforms are one version, named by the number. Its
 those of the platform ``ruby``, otherwise those of all builds, with the smallest interval around
 requirements that differ. Its date is that of the first build.
 
-Requirements: runtime dependencies, the only ones in the index. Ranges: :mod:`.requirements`. What
-the builds require and need (Ruby, RubyGems), each for itself: :mod:`.builds`.
+Requirements: runtime dependencies, the only ones in the index. Ranges: :mod:`.requirements`. The
+requirements and runtimes (Ruby, RubyGems) of each build: :mod:`.builds`.
 
 Licences: from documents of the API that are read anyway.
 
@@ -91,7 +91,7 @@ class RubyGems(Ecosystem):
         return ref.registry_name
 
     async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
-        """What ``require`` finds, and the gem's constants (:mod:`.import_names`)."""
+        """The paths that ``require`` finds, and the gem's constants (:mod:`.import_names`)."""
         return await read_names(self, ref, version)
 
     def list_names(self, cursor: str | None) -> AsyncIterator[NamesPage]:

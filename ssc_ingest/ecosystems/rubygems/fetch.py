@@ -144,7 +144,7 @@ class GemReader:
         builds: Sequence[ReleasedBuild],
         yanked: Iterable[VersionName],
     ) -> tuple[Version, ...]:
-        """In ascending order; of yanked versions nothing is known."""
+        """The versions in ascending order; yanked ones have no data."""
         dates, licenses = release_dates(builds), licenses_of(builds)
         dated: dict[VersionName, datetime | None] = dict.fromkeys(yanked)
         dated |= {name: releases[name].release_date or dates.get(name) for name in releases}

@@ -33,7 +33,7 @@ MAX_PATHS = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class GemFile:
-    """What a gem file contains."""
+    """The contents of a gem file."""
 
     specification: bytes | None = None
     paths: list[str] | None = None

@@ -195,7 +195,7 @@ class Listing:
 
     @asynccontextmanager
     async def _whole(self, url: str) -> AsyncIterator[tuple[Lists, str, str | None]]:
-        """A downloaded list, its SHA-256 and its validator."""
+        """A whole list, downloaded for the block, with its SHA-256 and its validator."""
         async with self._client.download(url, max_bytes=MAX_LIST, accept=TEXT) as download:
             announced = download.headers.get("repr-digest", "")
             sha256 = await asyncio.to_thread(digest_of, download.file, announced, url)

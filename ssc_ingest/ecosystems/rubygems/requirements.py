@@ -68,10 +68,10 @@ def spelled(text: str) -> str:
 
 
 def is_said_by(constraints: str, text: str) -> bool:
-    """Whether a constraint says all that a requirement says.
+    """Whether a constraint fully expresses a requirement.
 
-    That is not so if it is wider, or if the requirement has a ``~>`` and it has none: that leaves
-    out prereleases of the version where it ends.
+    It does not if it is wider. It also does not if only the requirement has a ``~>``, which
+    excludes prereleases of its upper bound.
     """
     own = parse_requirement(text)
     said = Range(Interval())

@@ -14,7 +14,8 @@ import structlog
 from ssc_ingest import __version__
 from ssc_ingest.errors import InvalidMessage
 from ssc_ingest.models import PackageRef
-from ssc_ingest.on_demand.jobs import Jobs, job_message
+from ssc_ingest.on_demand.jobs import Jobs
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.on_demand.stream.counts import StreamCounts, StreamMetrics
 from ssc_ingest.on_demand.stream.group import Entry, StreamGroup
 from ssc_ingest.on_demand.stream.messages import decode

@@ -47,7 +47,7 @@ def test_show_as_json(graph: None, run: Run) -> None:
 
 
 def test_show_the_facts(graph: None, run: Run) -> None:
-    """What an install looks at; of a version that was not read, that it is unknown."""
+    """``show`` shows the facts that an install uses; those of an unread version are unknown."""
     shown = run("show", "pkg:pypi/example", COLUMNS="160").stdout
     for fact in (
         *(">=3.9", "MIT", "use required", "socks", "react ^18 (optional)"),

@@ -67,7 +67,7 @@ COMMANDS = sorted(commands_with_json())
 
 
 def test_there_are_commands() -> None:
-    """The walk finds them, so that the tests below test something."""
+    """The list of commands is not empty, so that the tests below test something."""
     assert len(COMMANDS) >= 20
     assert {"status", "check", "jobs show", "dead-letters list"} <= set(COMMANDS)
 
@@ -96,7 +96,7 @@ def test_an_error_is_a_document(run: Run, command: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_wrong_settings_and_usage_are_documents(run: Run, command: str) -> None:
-    """An invalid setting, and an option that does not exist."""
+    """An invalid setting, and an unknown option, give an error document."""
     arguments = [*command.split(), *ARGUMENTS.get(command, []), "--json"]
     done = run(*arguments, REDIS_PORT="tcp://10.0.0.1:6379")
     error = json.loads(done.stdout)["error"]
@@ -111,7 +111,7 @@ def test_wrong_settings_and_usage_are_documents(run: Run, command: str) -> None:
 async def test_times_are_iso(
     graph: None, state: State, run: Run, command: str, tmp_path: Path
 ) -> None:
-    """With a worker, a beat, a job, a run and a dead letter."""
+    """All times are in ISO 8601, with a worker, a beat, a job, a run and a dead letter."""
     await dead_letter(state, "first")
     await beat(state.redis, worker_here(), running=1)
     await set_beat(state, leads=True)

@@ -26,7 +26,7 @@ ONLY_REDIS = {
 async def test_redis_alone(
     state: State, redis_servers: Servers, command: str, code: int, tmp_path: Path
 ) -> None:
-    """They start in a third of the time that they would need with all clients."""
+    """Such commands start in a third of the time that they would need with all clients."""
     environment = {
         **os.environ,
         "REDIS_URL": redis_servers.redis_url,

@@ -122,7 +122,7 @@ def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> Non
 
 
 def test_affected(synced: None, run: Run) -> None:
-    """The versions with the id, as spans of serial numbers."""
+    """The command shows the versions with the id, as spans of serial numbers."""
     run("vulnerabilities", "attribute", "pypi", "example")
     shown = run("vulnerabilities", "affected", "PYSEC-1", "--dependents", "--depth", "3")
     assert "affected: 3 versions of 1 package in the graph" in shown.stdout

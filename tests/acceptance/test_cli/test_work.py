@@ -141,6 +141,9 @@ async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> N
     assert named.returncode == 1
     assert json.loads(named.stdout)["ids"] == []
     assert json.loads(named.stdout)["kept"].keys() == {letter_id, "1-1"}
+    assert run("dead-letters", "replay", "1-1").returncode == 1
+    dry = run("dead-letters", "replay", letter_id, "1-1", "--dry-run")
+    assert (dry.returncode, dry.stdout) == (1, f"{letter_id}\n")
     assert run("dead-letters", "purge", "1-1", "--yes").returncode == 1
     assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
 
@@ -158,3 +161,46 @@ async def test_dead_letters_by_job_and_age(state: State, run: Run) -> None:
     wrong = run("dead-letters", "list", "--older-than", "soon")
     assert wrong.returncode == 2
     assert "2h or 1d" in wrong.stderr
+
+
+async def test_filters_of_jobs(state: State, run: Run) -> None:
+    """By state and ecosystem; the limit counts those that match, and more are announced."""
+    for purl in ("pkg:pypi/a", "pkg:npm/b", "pkg:npm/c"):
+        run("extract", purl)
+    (npm, *_) = jobs = json.loads(run("jobs", "list", "--json").stdout)
+    await state.jobs.finish(npm["id"], Purl("pkg:npm/c"), Outcome.FAILED, reason="no such luck")
+
+    def ids(*options: str) -> list[str]:
+        return [job["id"] for job in json.loads(run("jobs", "list", "--json", *options).stdout)]
+
+    everything = [job["id"] for job in jobs]
+    assert ids("--ecosystem", "npm") == everything[:2]
+    assert ids("--state", "failed") == everything[:1]
+    assert ids("--state", "running", "--ecosystem", "npm") == everything[1:2]
+    assert ids("--state", "done") == []
+    limited = run("jobs", "list", "--state", "running", "--limit", "1")
+    assert everything[1] in limited.stdout
+    assert "more than 1 match" in limited.stderr
+    assert "no job of the last day matches" in run("jobs", "list", "--state", "done").stdout
+    assert run("jobs", "list", "--ecosystem", "none").returncode == 2
+    assert run("jobs", "list", "--state", "none").returncode == 2
+
+
+async def test_filters_of_runs_and_schedules(state: State, run: Run) -> None:
+    """Runs by kind, ecosystem and state; schedules by ecosystem."""
+    ingestion = json.loads(run("ingest", "npm", "--json").stdout)["run_id"]
+    update = json.loads(run("update", "pypi", "--json").stdout)["run_id"]
+    run("runs", "pause", update)
+
+    def ids(*options: str) -> list[str]:
+        return [each["run_id"] for each in json.loads(run("runs", "list", "--json", *options)[1])]
+
+    assert ids() == [update, ingestion]
+    assert ids("--kind", "ingestion") == ids("--ecosystem", "npm") == [ingestion]
+    assert ids("--state", "paused") == [update]
+    assert ids("--state", "paused", "--ecosystem", "npm") == []
+    assert "more than 1 match" in run("runs", "list", "--limit", "1").stderr
+    assert "no run matches" in run("runs", "list", "--kind", "staleness").stdout
+    assert run("runs", "list", "--ecosystem", "none").returncode == 2
+    listed = json.loads(run("schedules", "list", "--ecosystem", "npm", "--json").stdout)
+    assert {each["arguments"]["ecosystem"] for each in listed["schedules"]} == {"npm"}

@@ -40,7 +40,7 @@ RETURN v.name AS name, COLLECT { MATCH (v)-[r:REQUIRE]->() RETURN r.constraints 
 async def test_a_pom_that_is_not_there_yet(
     maven: Maven, repository: Repository, days: float
 ) -> None:
-    """Shortly after a release, the next reading requests it again."""
+    """The next reading requests the missing POM of a recent release again."""
     body = "<url>https://github.com/o/r</url>" + dependencies(dependency("x:a", "1"))
     repository.publish("g:a", "1", "2", body=body, lastUpdated=stamp(days_ago(days)))
     pom = repository.documents.pop(repository.path("g:a:2"))

@@ -203,7 +203,7 @@ async def test_licences(maven: Maven, repository: Repository) -> None:
 
 
 async def test_what_the_constraint_does_not_say(maven: Maven, repository: Repository) -> None:
-    """Scope, classifier, exclusions, and whether the version is managed, inherited or not."""
+    """Scope, classifier and exclusions are stored, and whether the version is managed."""
     repository.publish("g:a", "1", "2", body=parent("g:p:1") + dependencies(dependency("x:m")))
     repository.add(
         "g:p:1",
@@ -245,7 +245,7 @@ async def test_a_list_of_hints_only(maven: Maven, repository: Repository) -> Non
 async def test_a_list_without_versions_is_no_package(
     maven: Maven, repository: Repository, body: bytes
 ) -> None:
-    """A group's list of plugins, or hints without POMs."""
+    """A group's list of plugins, and hints without POMs, are not a package."""
     repository.documents["g/a/maven-metadata.xml"] = body
     with pytest.raises(PackageNotFound, match="pkg:maven/g/a"):
         await maven.fetch(FetchRequest(maven.ref("g:a")))

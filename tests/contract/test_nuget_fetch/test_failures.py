@@ -70,7 +70,7 @@ async def test_package_is_taken_without_what_the_nuspec_cannot_tell(
 
 
 async def test_waiting_for_the_nuspec_is_no_failure(nuget: NuGet, registry: Loopback) -> None:
-    """Otherwise packages would lack a repository after a busy hour."""
+    """The fetch waits for the nuspec, or packages would lack a repository after a busy hour."""
     path = NUSPEC.replace("2.0.0-rc", "1.0.0")
     registry.serve(path, "", status=429, headers={"Retry-After": "7"})
     with pytest.raises(RateLimited):

@@ -92,7 +92,7 @@ async def test_no_new_latest_version_costs_one(
 
 
 async def test_asked_by_name_the_links_are_read(nuget: NuGet, registry: Loopback) -> None:
-    """An earlier reading may have missed them."""
+    """A request by name reads the links, because an earlier reading may have missed them."""
     known = [VersionName("1.0.0"), VersionName("1.5.0"), VersionName("2.0.0-RC")]
     reading = await read(nuget, "Demo.Core", known=known, full=True)
     assert reading.requests == 2

@@ -80,7 +80,7 @@ async def test_releases_at_run_time_are_read(
 async def test_known_versions_are_not_read_again(
     reader: Ecosystem, name: str, simulator: Simulator
 ) -> None:
-    """Known versions are correct or not read, and only new ones are requested."""
+    """Only new versions are requested; known versions are left out or correct."""
     (found,) = simulator.packages(name, 1, start=20, traits=("requirements",))
     whole = (await read(reader, found.name)).package
     truth = {version.name: version for version in simulator.truth(name, found.name).versions}

@@ -1,4 +1,4 @@
-"""The names of a package: the registry's, the package URL, and in imports."""
+"""The names of a package: in its registry, as a package URL, and in imports."""
 
 import re
 

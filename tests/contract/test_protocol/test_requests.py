@@ -50,7 +50,7 @@ def typical(name: str) -> str:
 async def test_requests_of_a_package(
     counted: Ecosystem, name: str, plain_universe: Simulator
 ) -> None:
-    """A new one, one with a new version, one without news, and an unchanged one."""
+    """A new package, one with a new version, and an unchanged one cost the expected requests."""
     package_name, expected = typical(name), REGISTRIES[name]
     reading = await read(counted, package_name)
     assert plain_universe.counts().endpoints == expected.new

@@ -12,7 +12,8 @@ from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import MalformedMetadata, PackageNotFound
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package, Purl, Version, VersionName
-from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Job, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -127,7 +128,7 @@ async def test_concurrent_packages_do_not_exceed_the_budget(
 
 
 async def test_what_is_missing_or_fails_is_counted(resources: Resources, server: Loopback) -> None:
-    """Their requests count in the job, so packages that follow are left over."""
+    """Requests for missing and failed packages count, so later packages are left over."""
     names = [f"{kind}{n}" for kind in ("missing", "malformed") for n in range(2)]
     later = ["part0", "part1", "part2"]
     job_id = await begin(resources, *names, *later)
@@ -143,7 +144,7 @@ async def test_what_is_missing_or_fails_is_counted(resources: Resources, server:
 async def test_a_named_package_is_read_beyond_the_budget(
     resources: Resources, server: Loopback
 ) -> None:
-    """It is what the caller wants; the job counts its requests."""
+    """A named package is read beyond the budget; the job counts its requests."""
     job_id = await begin(resources, "missing0")
     few = replace(resources, settings=resources.settings.model_copy(update={"job_max_requests": 1}))
     job = await carry_out(few, job_id, "root")

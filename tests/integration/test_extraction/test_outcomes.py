@@ -18,7 +18,8 @@ from ssc_ingest.graph import transaction
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
-from ssc_ingest.on_demand.jobs import Job, job_message, new_job_id
+from ssc_ingest.on_demand.jobs import Job, new_job_id
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings

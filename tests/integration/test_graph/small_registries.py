@@ -1,7 +1,7 @@
 """Three small registries, of npm, crates and PyPI, that need all facts to be resolved.
 
-What their tools make of them was recorded with npm 11.19 on Node.js 20.20, Cargo 1.95 and pip 26
-on CPython 3.11, Linux.
+The results of their tools were recorded with npm 11.19 on Node.js 20.20, Cargo 1.95 and pip 26 on
+CPython 3.11, Linux.
 """
 
 import hashlib

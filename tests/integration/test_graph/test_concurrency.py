@@ -77,7 +77,7 @@ async def test_writers_on_the_same_dependencies_never_deadlock(
 async def test_writers_of_the_same_tables_never_deadlock(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """Of packages that have nothing else in common, in any order, some of them there already."""
+    """Packages that share only tables are written in any order, without a deadlock."""
     rng = random.Random(4)
 
     def package_of(name: str) -> Package:
@@ -224,7 +224,7 @@ async def test_a_requirement_and_its_package_in_one_transaction(
 async def test_deadlocks_with_another_program(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """It locks the same packages in the opposite order; the writer repeats its transactions."""
+    """The writer repeats its transactions if another program locks packages in another order."""
     writer = GraphWriter(driver)
     await write_all(writer, [package(name, ["1.0"]) for name in HOT])
     ended = asyncio.Event()

@@ -44,14 +44,14 @@ def test_the_page_has_them() -> None:
 
 
 async def test_candidates(filled: None, cypher: Cypher) -> None:
-    """The newest first, without those that are yanked, with what an install looks at."""
+    """Versions are newest first, without yanked ones, with the facts that an install uses."""
     newest, oldest = cypher(QUERIES[0], **ASKED)
     assert (newest["name"], oldest["name"]) == ("2.0", "1.0")
     assert (newest["os"], newest["dist_tags"]) == (["linux"], '{"latest":"2.0"}')
 
 
 async def test_requirements(filled: None, cypher: Cypher) -> None:
-    """Of a version with facts, and of one of which they are unknown."""
+    """The requirements of a version with facts, and of one with unknown facts, are correct."""
     plain = {"constraints": "any", "kind": None, "optional": False, "declared": None}
     (found,) = cypher(QUERIES[1], **ASKED)
     assert found == {

@@ -1,4 +1,4 @@
-"""Import names in the graph: writing what was read, scanning for what lacks, finding a name."""
+"""Import names in the graph: writing them, finding packages without names, finding a name."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -56,7 +56,7 @@ async def test_names_of_the_latest_version_win(
 async def test_a_version_without_names_takes_none_away(
     web: None, writer: GraphWriter, cypher: Cypher
 ) -> None:
-    """The fall-back name is known to be all where nothing was known before."""
+    """A version without names gives the fall-back name only if no names were known before."""
     await writer.name_imports(WEB, TWO, (), "web")
     assert stored(cypher) == {"names": ["web"], "version": "2"}
 

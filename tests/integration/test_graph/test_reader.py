@@ -95,7 +95,7 @@ async def test_a_stub_keeps_the_spelling_of_its_requirement(
 async def test_unread_are_stubs_and_strangers(
     reader: GraphReader, writer: GraphWriter, label: str
 ) -> None:
-    """Of many purls, those that an ingestion must still read."""
+    """The reader returns the purls that an ingestion must still read."""
     ecosystem = next(name for name, value in LABELS.items() if value == label)
     await writer.write(package("web", {"1.0": {"core": "any"}}, ecosystem=ecosystem), order=order)
     purls = [Purl(f"pkg:{ecosystem}/{name}") for name in ("web", "core", "unheard-of")]

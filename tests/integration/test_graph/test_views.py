@@ -176,7 +176,7 @@ async def test_the_server_refuses_what_writes(
 async def test_a_query_that_takes_too_long_is_stopped(
     driver: AsyncDriver, writer: GraphWriter
 ) -> None:
-    """The server ends it at the time limit."""
+    """The server ends a query at the time limit."""
     views = GraphViews(driver, timeout=0.2)
 
     with pytest.raises(StoreUnavailable):

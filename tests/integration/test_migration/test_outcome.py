@@ -62,7 +62,7 @@ def test_the_readers_queries_find_what_they_want(
     purl: str,
     version: str,
 ) -> None:
-    """By name, by purl, and from a requirement file, complete for a solver."""
+    """Packages are found by name, by purl and from a requirement file, complete for a solver."""
     asked = {
         "file": migrated.ids[file],
         "label": label,
@@ -249,7 +249,7 @@ async def test_a_second_migration_changes_nothing(
 async def test_the_next_extraction_corrects_requirements(
     migrated: Migrated, driver: AsyncDriver, cypher: Cypher
 ) -> None:
-    """On the same nodes: wrong edges of the old program are removed, nothing is duplicated."""
+    """An extraction removes wrong edges of the old program, and duplicates nothing."""
     await ensure_schema(driver, LABELS)
     known = package(cypher, "pkg:pypi/django")
     read = read_package("django", {"1.9": {"sqlparse": "any"}, "1.10": {}, "2.0": None, "3.0": {}})

@@ -1,4 +1,4 @@
-"""Backfills of import names: what they read, what they count, and how they continue."""
+"""Backfills of import names: their packages, their counts, and their continuation."""
 
 import asyncio
 from dataclasses import replace
@@ -154,7 +154,7 @@ async def test_names_wait_for_an_unreachable_registry_and_are_then_left(
 
 
 async def test_invalid_arguments_are_a_dead_letter(names: Bench) -> None:
-    """As for every public task."""
+    """Invalid arguments become a dead letter, as for every public task."""
     kwargs = {"ecosystem": "pypi", "name": 3}
     await names.state.queues.publish(
         [TaskMessage(task=EXTRACT_NAMES, kwargs=kwargs, queue="pypi.bulk")]

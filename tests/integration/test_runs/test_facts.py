@@ -195,7 +195,7 @@ async def test_what_cannot_be_read_again_stays_and_is_not_asked_for_again(
 async def test_somebody_who_asks_by_name_gets_the_newest_filled(
     bench: Bench, cypher: Cypher
 ) -> None:
-    """At once, regardless of staleness runs."""
+    """A request by name fills the newest versions at once, regardless of staleness runs."""
     await filled_by_an_earlier_release(bench, cypher, "a")
     await read(bench, "a", queue="pypi.urgent")
     assert bench.content.asked["a"] == VERSIONS

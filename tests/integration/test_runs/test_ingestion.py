@@ -397,7 +397,7 @@ async def test_a_run_that_ended_long_ago_is_dropped(bench: Bench) -> None:
 
 
 async def test_names_that_are_listed_again_are_counted_once(bench: Bench) -> None:
-    """As in a catalog: each name counts once, on any number of pages."""
+    """Each name counts once, even if many pages repeat it, as in a catalog."""
     bench.content.names = named(9)
     bench.content.deleted = {"package-0008"}
     await bench.carry_out(await bench.start("ingestion"))

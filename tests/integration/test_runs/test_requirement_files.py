@@ -7,7 +7,7 @@ import pytest
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Purl
 from ssc_ingest.on_demand import requirement_files
-from ssc_ingest.on_demand.jobs import job_message
+from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.on_demand.requirement_files import Look
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher

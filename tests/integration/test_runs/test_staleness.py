@@ -69,7 +69,7 @@ async def swept(bench: Bench, limit: int = MANY, **options: float) -> Run:
 
 
 async def test_the_oldest_come_first(bench: Bench, cypher: Cypher) -> None:
-    """By the time of the last reading, then by purl; recently read ones are skipped."""
+    """Packages are ordered by their last reading, then by purl; recently read ones are skipped."""
     read_ago(cypher, bench, {f"p{n}": 30 - n for n in range(10)} | {"new": 1, "newer": 6.9})
     cypher("MATCH (p:PyPIPackage) WHERE p.name IN ['p4', 'p5', 'p6'] SET p.moment = $m", m=BEGIN)
     run = await swept(bench)

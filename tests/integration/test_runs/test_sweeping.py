@@ -48,7 +48,7 @@ async def test_a_run_without_an_owner_is_given_to_somebody(bench: Bench) -> None
 
 
 async def test_lost_packages_of_a_run_are_published_again(bench: Bench) -> None:
-    """With their arguments, once per period; delayed and claimed ones are skipped."""
+    """Lost packages keep their arguments; delayed and claimed ones are skipped."""
     run_id = await silent(bench)
     lost = await bench.messages("pypi.bulk")
     assert len(lost) == 5

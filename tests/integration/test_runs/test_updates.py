@@ -172,7 +172,7 @@ async def test_what_is_gone_stays_and_says_since_when(filled: Bench, cypher: Cyp
 
 
 async def test_a_package_that_changes_again_is_asked_again(filled: Bench, cypher: Cypher) -> None:
-    """On two pages of one run: the first request does not count for the second."""
+    """If two pages of a run name a package, the task of the first does not count for the second."""
     filled.content.page_size = 1
     release(filled, "package-01", "2")
     filled.content.feed.append(Change("package-01"))

@@ -95,7 +95,7 @@ GARBAGE = {
 async def test_garbage_is_one_dead_letter_each(
     state: State, producer: Producer, consumer: StreamConsumer
 ) -> None:
-    """With the raw bytes, the reason and a count; valid messages around them are handed over."""
+    """Each dead letter has the raw bytes and the reason; valid messages are handed over."""
     for data in GARBAGE:
         await producer.write(data)
         await producer.send()
@@ -222,7 +222,7 @@ async def test_a_task_that_fails_returns_to_its_stream(
 
 @pytest.mark.parametrize("entry", ["1-1", "1-12", "2-0", "10-0"])
 async def test_the_later_of_two_messages_about_one_edge_counts(state: State, entry: str) -> None:
-    """By their ids, in any order of announcement."""
+    """The message with the later id counts, in any order of announcement."""
     order, purl = state.edge_order, _purl("x")
     await order.announce("4:a:1", purl, entry)
     await order.announce("4:a:1", purl, "1-0")

@@ -249,7 +249,7 @@ class Away:
 async def test_mongodb_is_away(
     resources: Resources, synced: Syncing, local: LocalRecords, cypher: Cypher
 ) -> None:
-    """Extraction continues, tries once, and notes the package; the sweep attributes it."""
+    """Extraction asks MongoDB once, notes the package and continues; the sweep attributes it."""
     local.write([advisory("PYSEC-1", "thing")])
     await synced.sync()
     source = Away()
@@ -405,7 +405,7 @@ async def test_an_audit_finds_seeded_corruption(
 async def test_an_audit_before_a_sync_says_that_it_compared_nothing(
     resources: Resources, synced: Syncing, local: LocalRecords
 ) -> None:
-    """Without advisories, no package differs from them: that is no assurance."""
+    """Without advisories no package can differ from them, so the audit compares nothing."""
     await resources.writer.write(named("p1"), order=PyPI.order)
     report = await resources.auditor().audit(100)
     assert (report.examined, report.packages, report.unsynced) == (0, 0, ("pypi",))

@@ -113,7 +113,7 @@ async def driver(clean_graph: None, servers: Servers, settings: Settings) -> Any
 
 @pytest.mark.parametrize("name", ["pypi", "npm", "maven", "cargo", "rubygems", "nuget"])
 async def test_equal_to_brute_force(name: str, driver: AsyncDriver, cypher: Cypher) -> None:
-    """For the simulator's packages, with and without optional requirements, at every depth."""
+    """Both results are equal for the simulator's packages, at every depth."""
     cls = ecosystem(name)
     label = cls.identity.label
     await ensure_schema(driver, [label])

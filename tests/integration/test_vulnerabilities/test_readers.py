@@ -207,7 +207,7 @@ async def test_documents_have_no_types_that_readers_do_not_know(
 
 
 async def test_look_ups_use_indexes(syncing: Syncing) -> None:
-    """The look-ups of readers and of this program."""
+    """The look-ups of readers and of this program use indexes."""
     advisories, rows = syncing.store._advisories, syncing.store.bookkeeping._collection
     for collection, wanted in (
         (advisories, {"id": "GHSA-1"}),

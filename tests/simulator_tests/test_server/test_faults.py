@@ -64,7 +64,7 @@ def test_slow_bodies(simulator: Simulator, http: httpx.Client, urls: dict[str, s
 
 
 def test_redirects(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """To another host, or in a circle."""
+    """A redirect leads to another host, or in a circle."""
     simulator.fault("redirect", location="https://registry.example/x", times=1)
     answer = http.get(urls["cargo.index"])
     assert (answer.status_code, answer.headers["location"]) == (302, "https://registry.example/x")

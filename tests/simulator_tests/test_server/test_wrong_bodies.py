@@ -114,7 +114,7 @@ def test_oversized_bodies(
 
 
 def test_heavy_documents(simulator: Simulator, http: httpx.Client, urls: dict[str, str]) -> None:
-    """The same package with any number of megabytes, and realistic contents."""
+    """A package's document has any number of megabytes, with realistic contents."""
     whole = http.get(urls["npm.packument"]).json()
     simulator.fault("heavy", megabytes=5, times=1)
     heavy = http.get(urls["npm.packument"])

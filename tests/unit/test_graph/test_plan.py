@@ -233,7 +233,7 @@ def test_versions_stay_in_their_order_when_the_registry_forgets_a_date() -> None
 
 
 def test_a_fact_said_to_be_none_is_removed_from_known_versions() -> None:
-    """The empty text: none, said by a document of all versions, though this one was not read."""
+    """An empty text in a document about all versions removes the fact, also of unread versions."""
 
     def reading(required: dict[str, str] | None, deprecated: str | None) -> Write:
         write = write_of({1: required})

@@ -1,4 +1,4 @@
-"""Which import names an extraction writes, and which it leaves to a task of their own."""
+"""The import names that an extraction writes, and those that a separate task reads."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_versions_whose_files_are_read(
     new: list[VersionName],
     expected: tuple[VersionName | None, ...],
 ) -> None:
-    """The latest one, unless its names are known; new ones, if the setting says so."""
+    """The latest version is read unless its names are known; new versions by a setting."""
     ecosystem: Ecosystem = object.__new__(Toy)
     policy = NamesPolicy(10, read)
     assert policy.unread(ecosystem, latest=latest, names_from=names_from, new=new) == expected

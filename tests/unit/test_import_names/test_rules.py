@@ -1,4 +1,4 @@
-"""Which import names are stored, and in which order."""
+"""The selection and the order of the stored import names."""
 
 import re
 
@@ -85,7 +85,7 @@ def test_stored_names_are_safe_in_every_pattern(name: str, text: str) -> None:
     ],
 )
 def test_the_order_and_the_limit(names: list[str], most: int, expected: list[str]) -> None:
-    """Cases with right answers."""
+    """The selected names are the expected ones, in the expected order."""
     assert list(select(names, most).names) == expected
 
 

@@ -259,7 +259,7 @@ def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     )
 )
 def test_any_entries_are_read_or_refused(entries: list[dict[str, Any]]) -> None:
-    """The same for the content of ``affected``; a key with a NUL is refused."""
+    """Any content of ``affected`` is read or refused; a key with a NUL is refused."""
     try:
         found = record(affected=entries)
     except MalformedMetadata:

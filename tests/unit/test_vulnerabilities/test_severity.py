@@ -36,7 +36,7 @@ V4 = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"
     ],
 )
 def test_base_scores(kind: str, vector: object, score: float | None) -> None:
-    """From base metrics only, with one trailing slash; ``None`` for an invalid vector."""
+    """Only base metrics count; one trailing slash is ignored; an invalid vector has no score."""
     assert base_score(kind, vector) == score
 
 

@@ -115,7 +115,7 @@ class Changes(_Pass):
 
 
 def _came_before(modified: bytes | None, since: int | None) -> bool:
-    """Whether a document was certainly added by then."""
+    """Whether a document was certainly added before a time."""
     return bool(since is not None and modified and modified.isdigit() and int(modified) <= since)
 
 

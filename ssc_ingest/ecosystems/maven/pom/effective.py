@@ -79,7 +79,7 @@ class EffectivePom:
 
     @property
     def relocation_message(self) -> str:
-        """What the publisher says about the relocation; empty without one."""
+        """The publisher's message about the relocation; empty without one."""
         target = self.lineage[0].relocation
         return self.interpolate(target.message) if target else ""
 
@@ -110,7 +110,7 @@ class EffectivePom:
         return found[-1:] if next(self.imports, None) else found
 
     def _kept(self, index: int, artifact: str) -> list[Declaration]:
-        """A lineage POM's managed dependencies under an artifact, without its children's.
+        """The managed dependencies of one POM for an artifact, without those of its children.
 
         Maven merges lists from the top of the lineage. If a POM repeats a key, the last declaration
         counts if the POM inherits something; otherwise the first one counts for its children.

@@ -98,12 +98,12 @@ class Inheritance:
         return EffectivePom(relatives)
 
     async def complete(self, pom: EffectivePom) -> list[Declaration]:
-        """The POM's dependencies, completed by what is managed for them.
+        """The POM's dependencies, completed from dependency management.
 
-        That is version, scope and exclusions. The management of the POM and its parents comes
+        Management supplies version, scope and exclusions. That of the POM and its parents comes
         first. Bills of materials are read in order, until no dependency lacks a version; the first
-        that manages a dependency wins. One that has a version takes scope and exclusions from those
-        that are read for others.
+        that manages a dependency wins. A dependency with a version takes scope and exclusions from
+        a bill of materials only if that is read for another dependency.
         """
         declared = pom.dependencies
         managed = {declaration.key: pom.managed(declaration.key) for declaration in declared}

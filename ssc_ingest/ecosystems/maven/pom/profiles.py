@@ -7,12 +7,14 @@ https://maven.apache.org/guides/introduction/introduction-to-profiles.html
 ``jdk``
     A range (``[9,)``), or the beginning of a version (``1.8``, ``!1.8``).
 ``os``
-    Linux, family ``unix``, architecture ``amd64``; ``!`` negates. No version is this one's.
+    Linux, family ``unix``, architecture ``amd64``; ``!`` negates. No named version matches.
 ``property``
-    Only those of :data:`PLATFORM` and ``java.version`` are set. ``!`` before the name asks for its
-    absence; with a value the name's ``!`` says nothing, and ``!`` before the value negates.
+    Only those of :data:`PLATFORM` and ``java.version`` are set. ``!`` before the name requires its
+    absence. If there is a value, ``!`` before the name has no effect, and ``!`` before the value
+    negates.
 ``file``
-    No file exists. A path that is not absolute holds neither way: there is no project's folder.
+    No file exists. A condition with a relative path never holds, because there is no project
+    folder.
 
 The evaluation follows ``org.apache.maven.model.profile.activation``, including its mistakes.
 """

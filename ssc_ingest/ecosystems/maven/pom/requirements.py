@@ -61,7 +61,7 @@ def _requirement(package: PackageRef, several: tuple[Declaration, ...]) -> Requi
 
 
 def _facts(declaration: Declaration, constraints: str) -> dict[str, Any]:
-    """What a declaration says beside the constraint."""
+    """The facts of a declaration that the constraint does not express."""
     return {
         "text": _beyond(constraints, declaration.version),
         "scope": declaration.scope or PLAIN,
@@ -73,10 +73,11 @@ def _facts(declaration: Declaration, constraints: str) -> dict[str, Any]:
 
 
 def _beyond(constraints: str, version: str) -> str | None:
-    """The version as it is declared, if the constraint does not say it.
+    """The declared version, if the constraint does not express it.
 
-    ``[1.2]`` stands for the soft requirement ``1.2``, which nearly all are. So a hard one, which is
-    in brackets itself, is spelled out, as is whatever differs from the constraint.
+    ``[1.2]`` stands for the soft requirement ``1.2``, which nearly all are. So a hard requirement,
+    whose own text has brackets, is spelled out, and so is every other text that differs from the
+    constraint.
     """
     if constraints == f"[{version}]":
         return None

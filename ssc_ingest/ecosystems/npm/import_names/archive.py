@@ -28,7 +28,7 @@ MAX_DECLARATIONS = 4 * 1024 * 1024
 
 @dataclass(slots=True)
 class Contents:
-    """What an archive has."""
+    """The contents of an archive."""
 
     paths: set[str] = field(default_factory=set)
     """Of its files, below the package's folder; without declarations that are no modules."""

@@ -1,7 +1,7 @@
 """Reads ``exports`` of a ``package.json``.
 
-Every condition counts: what only ``browser`` or ``types`` has is imported by the programs that such
-conditions are for. ``null`` excludes a subpath.
+Every condition counts: a subpath that only ``browser`` or ``types`` has is imported by programs
+that use this condition. ``null`` excludes a subpath.
 
 https://nodejs.org/api/packages.html#package-entry-points,
 https://nodejs.org/api/esm.html#resolution-algorithm-specification
@@ -40,7 +40,7 @@ class Pattern:
     targets: tuple[str, ...]
 
     def star(self, subpath: str) -> str | None:
-        """What ``*`` stands for in a subpath that the key matches."""
+        """The text that ``*`` matches in a subpath."""
         return _star(subpath, self.before, self.after)
 
 
@@ -143,7 +143,7 @@ def _targets(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _stars(pattern: Pattern, files: Iterable[str]) -> Iterator[str]:
-    """What ``*`` can stand for, by the files that the targets match."""
+    """The texts that ``*`` can match, given the package's files."""
     for target in pattern.targets:
         count = target.count("*")
         if not count:

@@ -1,4 +1,4 @@
-"""What a version's manifest says about its import names."""
+"""The import names in a version's manifest."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ def names_without_download(package: str, manifest: Manifest) -> frozenset[str] |
 
 
 def specifiers(package: str, subpaths: Iterable[str]) -> frozenset[str]:
-    """``./sub/path`` of a package as what a program writes: ``package/sub/path``."""
+    """Convert subpaths to the form in programs: ``./sub/path`` to ``package/sub/path``."""
     name = described_package(package)
     return frozenset(name + subpath.removeprefix(".") for subpath in subpaths)
 

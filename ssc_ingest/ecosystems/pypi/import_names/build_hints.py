@@ -1,4 +1,4 @@
-"""Where a source distribution has its modules, as its build files say; nothing is executed.
+"""The places of modules in a source distribution, by its build files; nothing is executed.
 
 - ``pyproject.toml``: the tables of setuptools, Poetry, Flit, Hatchling, PDM, uv and maturin;
 - ``setup.cfg``: ``[options]`` of setuptools;
@@ -24,7 +24,7 @@ _PACKAGE_DIR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class BuildHints:
-    """What the build files say; empty fields are unknown."""
+    """The hints in the build files; empty fields are unknown."""
 
     folders: frozenset[str] = frozenset()
     """Folders that have the modules, such as ``src``; the project's own folder is ``""``."""

@@ -1,4 +1,4 @@
-"""What a project's metadata says about its import names (PEP 794, core metadata 2.5).
+"""The import names in a project's metadata (PEP 794, core metadata 2.5).
 
 ``Import-Name`` may have names that the read file lacks: they are those of all files of a release.
 It never removes a name, because an author's mistake, or a lie, must not hide a module that the

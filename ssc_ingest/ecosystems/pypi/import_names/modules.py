@@ -61,7 +61,7 @@ def import_names(
     Args:
         files: paths below the folder, with ``/``.
         project: the normalized name of the project that has the files.
-        namespaces: what is known of the project's namespace packages besides the files.
+        namespaces: the project's namespace packages that are known from other sources.
 
     Raises:
         ArchiveTooLarge: the files have more than :data:`MAX_NAMES` modules.

@@ -1,6 +1,6 @@
 """Reads the import names of a source distribution, without building it.
 
-What an installation would have is found in this order:
+The modules of an installation are found in this order:
 
 1. setuptools' ``top_level.txt``, the result of the build that made the source distribution;
 2. the build files (:mod:`.build_hints`);
@@ -61,7 +61,7 @@ _FOLDERS = ("", "src", "lib", "python")
 
 @dataclass(slots=True)
 class _Found:
-    """What was read of a source distribution."""
+    """The data read from a source distribution."""
 
     paths: list[str] = field(default_factory=list)
     """Paths below the project's folder."""
@@ -75,7 +75,7 @@ class _Found:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the rest of the archive says no more."""
+        """Whether the rest of the archive cannot add anything."""
         return self.has_all_paths and self.top_level is not None
 
 

@@ -1,80 +1,80 @@
 """The part of ``status`` that is in Redis: workers, queues, work in progress, problems."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from rich.text import Text
 
 from ssc_ingest.cli import output
 
 if TYPE_CHECKING:
+    from ssc_ingest.monitoring.heartbeats import Worker
     from ssc_ingest.monitoring.status import WorkStatus
     from ssc_ingest.on_demand.stream.status import StreamStatus
     from ssc_ingest.runs.model import Feed, Run
 
 
-def print_work(work: "WorkStatus") -> None:
-    """Print workers, queues, work in progress and problems."""
-    out = output.console()
+def work_parts(work: "WorkStatus") -> Iterator[RenderableType]:
+    """Workers, queues, work in progress and problems."""
     if work.workers:
-        out.print(
-            output.table(
-                ["worker", "running", "up", "reads"],
-                [
-                    (
-                        worker.hostname,
-                        f"{worker.running}/{worker.concurrency}",
-                        output.duration(
-                            (
-                                datetime.now(UTC) - datetime.fromtimestamp(worker.started_at, UTC)
-                            ).total_seconds()
-                        ),
-                        _summary_of_queues(worker.queues),
-                    )
-                    for worker in work.workers
-                ],
-                right=["running"],
-                whole=["up"],
-            )
-        )
-    taken = output.count(work.unacknowledged, "message")
-    waiting = {name: length for name, length in work.queues.items() if length}
-    out.print()
-    out.print(
-        output.facts(
-            [
-                (
-                    "queues",
-                    ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items())
-                    or "empty",
-                ),
-                (
-                    "in progress",
-                    f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)",
-                ),
-                ("delayed", output.number(work.delayed)),
-                ("jobs running", output.number(work.jobs_running)),
-                ("runs", "; ".join(map(_run, work.runs)) or "none"),
-                ("last update", ", ".join(_last_updates(work.feeds)) or "never"),
-                *((f"stream {stream.name}", _stream(stream)) for stream in work.streams),
-                ("attribution", _attribution(work)),
-                (
-                    "dead letters",
-                    Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
-                ),
-            ]
-        )
-    )
+        yield _workers(work.workers)
+        yield ""
+    yield output.facts(_facts(work))
     for problem in work.problems:
-        output.say()
-        style = "red" if problem.absent else "yellow"
-        output.say(f"{problem.subject}: {problem.finding}", style=style)
-        output.say(f"  {problem.remedy}")
+        yield ""
+        yield Text(f"{problem.subject}: {problem.finding}", "red" if problem.absent else "yellow")
+        yield Text(f"  {problem.remedy}")
+
+
+def _workers(workers: "Sequence[Worker]") -> RenderableType:
+    return output.table(
+        ["worker", "running", "up", "reads"],
+        [
+            (
+                worker.hostname,
+                f"{worker.running}/{worker.concurrency}",
+                output.duration(
+                    (
+                        datetime.now(UTC) - datetime.fromtimestamp(worker.started_at, UTC)
+                    ).total_seconds()
+                ),
+                _summary_of_queues(worker.queues),
+            )
+            for worker in workers
+        ],
+        right=["running"],
+        whole=["up"],
+    )
+
+
+def _facts(work: "WorkStatus") -> Iterator[tuple[str, object]]:
+    waiting = {name: length for name, length in work.queues.items() if length}
+    taken = output.count(work.unacknowledged, "message")
+    yield (
+        "queues",
+        ", ".join(f"{name} {output.number(n)}" for name, n in waiting.items()) or "empty",
+    )
+    yield "in progress", f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)"
+    yield "delayed", output.number(work.delayed)
+    if work.delayed:
+        for name, reason in work.waits_for.items():
+            yield f"{name} waits", Text(reason, "yellow")
+    yield "jobs running", output.number(work.jobs_running)
+    yield "runs", "; ".join(map(_run, work.runs)) or "none"
+    yield "last update", ", ".join(_last_updates(work.feeds)) or "never"
+    for stream in work.streams:
+        yield f"stream {stream.name}", _stream(stream)
+    yield "attribution", _attribution(work)
+    yield (
+        "dead letters",
+        Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
+    )
 
 
 def _stream(stream: "StreamStatus") -> Text:
-    """Who reads it, how far, and what became of the messages."""
+    """The stream's readers, its unread and pending entries, and its messages by outcome."""
     if stream.error:
         return Text(stream.error, "red")
     readers = [reader for reader in stream.readers if reader.state != "failing"]
@@ -127,7 +127,7 @@ def _summary_of_queues(queues: tuple[str, ...]) -> str:
 
 
 def _attribution(work: "WorkStatus") -> Text:
-    """What is known about whether versions have what advisories say about them."""
+    """Whether the versions match their advisories, as far as this is known."""
     waiting = f"; {output.count(work.unattributed, 'package')} waiting" if work.unattributed else ""
     if (last := work.audit) is None:
         return Text(f"never audited{waiting}")

@@ -1,0 +1,13 @@
+"""The overview page: what an operator wants to know in the morning, and the usual remedies.
+
+Reads need no login. Changes need the password of Flower (:mod:`.access`). The page asks the servers
+only while somebody looks at it, and each at most once in some seconds (:mod:`.parts`), so an open
+page is no load. A server that does not respond is shown as unknown, never as zero.
+"""
+
+from ssc_ingest.web.access import Access
+from ssc_ingest.web.application import application
+from ssc_ingest.web.server import WebServer
+from ssc_ingest.web.sources import Sources
+
+__all__ = ["Access", "Sources", "WebServer", "application"]

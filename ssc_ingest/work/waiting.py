@@ -1,0 +1,47 @@
+"""The server that an interrupted operation was waiting for.
+
+A time limit covers operations on several servers. Whoever reports that it has passed names the
+server that was silent, not another one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from redis.asyncio.retry import Retry
+
+T = TypeVar("T")
+
+REDIS, VULNERABILITIES = "redis", "vulnerabilities"
+"""Names of stores, as :class:`ssc_ingest.errors.StoreUnavailable` has them."""
+
+
+@contextmanager
+def waiting_for(store: str) -> Iterator[None]:
+    """If the block is cancelled, note on the cancellation that it was waiting for this store."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        error.add_note(store)
+        raise
+
+
+def silent_store(error: TimeoutError) -> str | None:
+    """The store that the block under ``asyncio.timeout`` was waiting for, if it was one of these.
+
+    An inner :func:`waiting_for` counts before an outer one.
+    """
+    notes = getattr(error.__cause__, "__notes__", ())
+    return next((note for note in notes if note in (REDIS, VULNERABILITIES)), None)
+
+
+class NotedRetry(Retry):
+    """redis-py's retry of every command and connection; a cancellation gets Redis' name."""
+
+    async def call_with_retry(
+        self, do: Callable[[], Awaitable[T]], *args: Any, **options: Any
+    ) -> T:
+        """See redis-py."""
+        with waiting_for(REDIS):
+            return await super().call_with_retry(do, *args, **options)
