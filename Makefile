@@ -21,8 +21,10 @@ setup: ## build .venv from uv.lock
 run: setup ## start everything and add a few real packages to the graph
 	@$(BIN)/ssc-ingest up --demo $(PACKAGES)
 
-# For a server that lives for minutes, Java's second compiler costs more than it saves.
-test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1
+# For a server that lives for minutes, Java's second compiler and its concurrent collector cost more
+# than they save. Pytest keeps the assertions that it has rewritten, as bytecode.
+test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+test fast: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## all tests, on real servers (some minutes)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
