@@ -116,7 +116,7 @@ async def test_coverage_and_sizes(
     with started.client() as visitor:
         page = visitor.get("/").text
         # A read that takes long goes on; the page has it as soon as it is there.
-        while "it has not been read yet" in page:
+        while "t has not been read yet" in page:
             page = visitor.get("/").text
     assert re.search(r"pypi 1 1 1 0 1 \S.*? ago", section(page, "coverage"))
     stores = section(page, "servers")
