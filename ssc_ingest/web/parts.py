@@ -16,7 +16,7 @@ from ssc_ingest.errors import IngestError
 
 T = TypeVar("T")
 
-PATIENCE = 3.0
+PATIENCE = 2.0
 """Seconds for which a page waits for a part."""
 
 log = structlog.get_logger(__name__)
