@@ -21,6 +21,7 @@ NAME = "ssc-ingest"
 REDIS = "ssc-ingest-redis"
 METRICS_PORT = 9100
 FLOWER_PORT = 5555
+WEB_PORT = 5556
 SECRETS = "/run/secrets/ssc-ingest"
 TMP = "/tmp"  # noqa: S108 - of the container, an empty volume
 USER = 10001
@@ -58,7 +59,11 @@ def files() -> dict[str, list[Document]]:
         "base/kustomization.yaml": [kustomization()],
         "base/configuration.yaml": [configuration()],
         "base/redis.yaml": list(redis()),
-        "base/fleet.yaml": [*workers(), beat(), flower(), flower_service()],
+        "base/fleet.yaml": [
+            *(*workers(), beat(), flower(), web()),
+            dashboard_service("flower", FLOWER_PORT),
+            dashboard_service("web", WEB_PORT),
+        ],
         "base/disruption.yaml": [disruption_budget()],
         "base/network.yaml": list(network_policies()),
         "autoscaling/kustomization.yaml": [
@@ -230,18 +235,30 @@ def beat() -> Document:
 
 def flower() -> Document:
     """The dashboard of workers and tasks; ``kubectl port-forward service/flower 5555``."""
+    command = [
+        *("celery", "-A", "workers", "flower", "--address=0.0.0.0"),
+        *(f"--port={FLOWER_PORT}", "--max-tasks=10000"),
+        "--tasks-columns=name,kwargs,state,result,received,runtime,worker,uuid",
+    ]
+    return dashboard("flower", command, FLOWER_PORT, health="/healthcheck")
+
+
+def web() -> Document:
+    """The overview page; ``kubectl port-forward service/web 5556``."""
+    command = ["ssc-ingest", "web", "--address=0.0.0.0", f"--port={WEB_PORT}"]
+    return dashboard("web", command, WEB_PORT, health="/healthz")
+
+
+def dashboard(name: str, command: list[str], port: int, *, health: str) -> Document:
+    """A web server for people, with the password of Flower."""
     document = deployment(
-        "flower",
-        [
-            *("celery", "-A", "workers", "flower", "--address=0.0.0.0"),
-            *(f"--port={FLOWER_PORT}", "--max-tasks=10000"),
-            "--tasks-columns=name,kwargs,state,result,received,runtime,worker,uuid",
-        ],
+        name,
+        command,
         replicas=1,
         memory=("192Mi", "512Mi"),
-        ports=[{"name": "http", "containerPort": FLOWER_PORT}],
+        ports=[{"name": "http", "containerPort": port}],
         livenessProbe={
-            "httpGet": {"path": "/healthcheck", "port": "http"},
+            "httpGet": {"path": health, "port": "http"},
             "initialDelaySeconds": 60,
             "periodSeconds": 30,
             "timeoutSeconds": 10,
@@ -255,15 +272,15 @@ def flower() -> Document:
     return document
 
 
-def flower_service() -> Document:
+def dashboard_service(name: str, port: int) -> Document:
     """Inside the cluster only."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata("flower"),
+        "metadata": metadata(name),
         "spec": {
-            "selector": labels("flower"),
-            "ports": [{"name": "http", "port": FLOWER_PORT, "targetPort": "http"}],
+            "selector": labels(name),
+            "ports": [{"name": "http", "port": port, "targetPort": "http"}],
         },
     }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FILE_SIZE = 5 * 1024 * 1024
 FILES = 5
 
-NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp")
+NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp", "uvicorn")
 """Libraries whose messages below warning level are dropped."""
 
 

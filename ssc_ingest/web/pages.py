@@ -22,6 +22,9 @@ from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES
 LETTERS_SHOWN = 50
 """Maximum number of dead letters on a page."""
 
+LETTERS_SEARCHED = 2000
+"""Number of newest dead letters that are searched for matching ones; everybody may ask for that."""
+
 
 class Pages:
     """The handlers of reads."""
@@ -88,19 +91,23 @@ class Pages:
             until=_number(query.get("until")),
         )
         found: list[DeadLetter] = []
+        searched = 0
         more = False
         async with self._site.sources.state() as state:
-            async for letter in state.dead_letters.all(chosen):
-                if len(found) == LETTERS_SHOWN:
+            async for letter in state.dead_letters.all(LetterFilter(until=chosen.until)):
+                if len(found) == LETTERS_SHOWN or searched == LETTERS_SEARCHED:
                     more = True
                     break
-                found.append(letter)
+                searched += 1
+                if chosen.matches(letter):
+                    found.append(letter)
         return self._site.page(
             request,
             "letters.html",
             kinds=await self._site.reading.letters.get(),
             letters=found,
             more=more,
+            searched=searched,
             chosen=chosen,
             ecosystems=list(ecosystems()),
         )

@@ -16,7 +16,7 @@ from ssc_ingest.errors import IngestError
 
 T = TypeVar("T")
 
-PATIENCE = 3.0
+PATIENCE = 2.0
 """Seconds for which a page waits for a part."""
 
 log = structlog.get_logger(__name__)
@@ -70,13 +70,16 @@ class Cached(Generic[T]):
         """
         read_at = self._part.read_at
         if read_at is None or datetime.now(UTC) - read_at >= self._fresh_for:
-            if self._reading is None:
+            if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._refresh())
             await asyncio.wait([self._reading], timeout=patience)
         return self._part
 
     def forget(self) -> None:
         """Read the value again at the next request, because a visitor has changed it."""
+        if self._reading:
+            self._reading.cancel()  # it may have begun before the change
+            self._reading = None
         self._part = Part(self._part.value, self._part.problem)
 
     async def close(self) -> None:
@@ -101,5 +104,3 @@ class Cached(Generic[T]):
             log.exception("part_not_read", part=self._name)
             problem = f"an internal error: {type(error).__name__}"
             self._part = Part(problem=problem, read_at=datetime.now(UTC))
-        finally:
-            self._reading = None

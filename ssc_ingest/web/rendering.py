@@ -54,6 +54,7 @@ def templates() -> Environment:
         "words": _words,
         "unix": lambda seconds: datetime.fromtimestamp(seconds, UTC),
         "line": _line,
+        "sentence": lambda text: f"{text[:1].upper()}{text[1:]}".rstrip(".\n"),
         "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
     }
     return environment

@@ -18,7 +18,7 @@ BACKLOG = 128
 MAX_CONNECTIONS = 100
 """Connections beyond this number are answered with 503."""
 
-GRACE = 3
+GRACE = 4
 """Seconds for requests in progress to end after a stop signal."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

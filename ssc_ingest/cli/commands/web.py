@@ -37,11 +37,13 @@ def web(
     The exit code is 78 if the port is in use, or if another address than loopback has no password.
     """
     from ssc_ingest.cli.connections import configured, graph_store, state_store
+    from ssc_ingest.logs import configure
     from ssc_ingest.settings import ENV_FILE
     from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.web import Access, Sources, WebServer, application
 
     settings, servers = configured()
+    configure(settings)
     access = Access(settings, address or settings.web_address)
     server = WebServer(access.address, settings.web_port if port is None else port)
     sources = Sources(
