@@ -21,6 +21,13 @@ NAME = "ssc-ingest"
 REDIS = "ssc-ingest-redis"
 METRICS_PORT = 9100
 FLOWER_PORT = 5555
+FLOWER = [
+    *("celery", "-A", "workers", "flower", "--address=0.0.0.0"),
+    *(f"--port={FLOWER_PORT}", "--max-tasks=10000"),
+    "--tasks-columns=name,kwargs,state,result,received,runtime,worker,uuid",
+]
+WEB_PORT = 5556
+WEB = ["ssc-ingest", "web", "--address=0.0.0.0", f"--port={WEB_PORT}"]
 SECRETS = "/run/secrets/ssc-ingest"
 TMP = "/tmp"  # noqa: S108 - of the container, an empty volume
 USER = 10001
@@ -58,7 +65,12 @@ def files() -> dict[str, list[Document]]:
         "base/kustomization.yaml": [kustomization()],
         "base/configuration.yaml": [configuration()],
         "base/redis.yaml": list(redis()),
-        "base/fleet.yaml": [*workers(), beat(), flower(), flower_service()],
+        "base/fleet.yaml": [
+            *workers(),
+            beat(),
+            *page("flower", FLOWER, FLOWER_PORT, "/healthcheck"),
+            *page("web", WEB, WEB_PORT, "/healthz"),
+        ],
         "base/disruption.yaml": [disruption_budget()],
         "base/network.yaml": list(network_policies()),
         "autoscaling/kustomization.yaml": [
@@ -228,20 +240,16 @@ def beat() -> Document:
     )
 
 
-def flower() -> Document:
-    """The dashboard of workers and tasks; ``kubectl port-forward service/flower 5555``."""
+def page(name: str, command: list[str], port: int, health: str) -> Iterable[Document]:
+    """Pages for people, inside the cluster only: ``kubectl port-forward service/NAME PORT``."""
     document = deployment(
-        "flower",
-        [
-            *("celery", "-A", "workers", "flower", "--address=0.0.0.0"),
-            *(f"--port={FLOWER_PORT}", "--max-tasks=10000"),
-            "--tasks-columns=name,kwargs,state,result,received,runtime,worker,uuid",
-        ],
+        name,
+        command,
         replicas=1,
         memory=("192Mi", "512Mi"),
-        ports=[{"name": "http", "containerPort": FLOWER_PORT}],
+        ports=[{"name": "http", "containerPort": port}],
         livenessProbe={
-            "httpGet": {"path": "/healthcheck", "port": "http"},
+            "httpGet": {"path": health, "port": "http"},
             "initialDelaySeconds": 60,
             "periodSeconds": 30,
             "timeoutSeconds": 10,
@@ -252,18 +260,14 @@ def flower() -> Document:
         {"name": "FLOWER_PASSWORD_FILE", "value": f"{SECRETS}/flower_password"}
     )
     pod["volumes"] = [v if v["name"] != "secrets" else secret_volume() for v in pod["volumes"]]
-    return document
-
-
-def flower_service() -> Document:
-    """Inside the cluster only."""
-    return {
+    yield document
+    yield {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata("flower"),
+        "metadata": metadata(name),
         "spec": {
-            "selector": labels("flower"),
-            "ports": [{"name": "http", "port": FLOWER_PORT, "targetPort": "http"}],
+            "selector": labels(name),
+            "ports": [{"name": "http", "port": port, "targetPort": "http"}],
         },
     }
 

@@ -109,6 +109,8 @@ def test_no_probe_restarts_for_an_outage() -> None:
                 assert set(liveness) == {"tcpSocket", "periodSeconds"}
             case "flower":
                 assert liveness["httpGet"]["path"] == "/healthcheck"
+            case "web":
+                assert liveness["httpGet"]["path"] == "/healthz"
             case _:
                 assert liveness["httpGet"]["path"] == "/healthz"
                 assert liveness["timeoutSeconds"] > 5, "the endpoint gives up after five seconds"
@@ -146,7 +148,7 @@ def test_secrets_are_files() -> None:
         keys = {item["key"] for item in secrets.get("items", [])}
         if name == "ssc-ingest-redis":
             assert keys == {"redis_password"}
-        elif name != "flower":
+        elif name not in {"flower", "web"}:
             assert keys == {"redis_password", "graph_db_password", "vuln_db_uri"}
 
 
