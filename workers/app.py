@@ -70,7 +70,10 @@ def _configure_flower(**_: Any) -> None:
         return
     from flower.options import default_options  # noqa: PLC0415 - for this process only
 
+    from workers.overrides.flower_tasks import show_tasks_readably  # noqa: PLC0415
+
     list_all_queues()
+    show_tasks_readably()
     try:
         settings = load_settings()
         check_log_file(settings)

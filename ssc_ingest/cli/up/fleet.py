@@ -39,9 +39,6 @@ WORKER_RESTARTS = 10
 FLOWER_MAX_TASKS = 10_000
 """Number of tasks that Flower keeps; its default takes ten times the memory."""
 
-FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
-"""Flower's columns of tasks; ``kwargs`` name the package."""
-
 FLOWER = "flower"
 WEB = "web"
 
@@ -102,7 +99,6 @@ class Fleet:
                 f"--address={LOOPBACK}",
                 f"--port={port}",
                 f"--max-tasks={FLOWER_MAX_TASKS}",
-                f"--tasks-columns={FLOWER_COLUMNS}",
             ],
             about=_loopback,
             is_ready=lambda port, child: _listens(child, port) and _answers(port, "/healthcheck"),
