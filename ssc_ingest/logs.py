@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ssc_ingest.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from ssc_ingest.settings import Settings
 
@@ -20,7 +22,11 @@ NOISY = ("httpx", "httpcore", "neo4j", "pymongo", "hpack", "amqp", "uvicorn")
 
 
 def configure(settings: "Settings") -> None:
-    """Send this process's log to stderr, and to ``LOG_FILE`` (rotating, 5 x 5 MiB) if set."""
+    """Send this process's log to stderr, and to ``LOG_FILE`` (rotating, 5 x 5 MiB) if set.
+
+    Raises:
+        ConfigurationError: ``LOG_FILE`` cannot be written.
+    """
     shared: list[structlog.typing.Processor] = [
         _with_task,
         structlog.stdlib.add_log_level,
@@ -37,9 +43,9 @@ def configure(settings: "Settings") -> None:
     )
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.log_file:
+        check_log_file(settings)
         from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         # The standard library's handler loses lines if several processes rotate one file.
         handlers.append(
             ConcurrentRotatingFileHandler(
@@ -54,6 +60,26 @@ def configure(settings: "Settings") -> None:
     root.setLevel(settings.log_level)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def check_log_file(settings: "Settings") -> None:
+    """Create ``LOG_FILE`` if it is set, with its folder.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    if settings.log_file is None:
+        return
+    try:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        with settings.log_file.open("a"):
+            pass
+    except OSError as error:
+        is_file = isinstance(error, FileExistsError)
+        reason = "its folder is a file" if is_file else error.strerror or str(error)
+        raise ConfigurationError(
+            f"LOG_FILE={str(settings.log_file)!r} cannot be written: {reason}"
+        ) from error
 
 
 def configure_command(*, debug: bool) -> None:

@@ -12,7 +12,7 @@ from celery import Celery, signals
 
 from ssc_ingest.errors import ConfigurationError
 from ssc_ingest.extraction.delivery import log_fields
-from ssc_ingest.logs import configure
+from ssc_ingest.logs import check_log_file, configure
 from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
@@ -53,7 +53,11 @@ def _configuration() -> dict[str, Any]:
 
 @signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
-    configure(load_settings())
+    try:
+        configure(load_settings())
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EX_CONFIG) from error
     logging.getLogger(LOGGER).addFilter(without_traceback)
 
 
@@ -66,9 +70,14 @@ def _configure_flower(**_: Any) -> None:
         return
     from flower.options import default_options  # noqa: PLC0415 - for this process only
 
+    from workers.overrides.flower_tasks import show_tasks_readably  # noqa: PLC0415
+
     list_all_queues()
+    show_tasks_readably()
     try:
-        apply_settings(default_options, command.params["tornado_argv"], load_settings())
+        settings = load_settings()
+        check_log_file(settings)
+        apply_settings(default_options, command.params["tornado_argv"], settings)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
@@ -78,6 +87,7 @@ def _configure_flower(**_: Any) -> None:
 def _start_runtime(sender: Any, **_: Any) -> None:
     settings = load_settings()
     try:
+        check_log_file(settings)
         app.runtime = Runtime(settings, locate(settings), hostname=sender.hostname)
         queues = list(app.amqp.queues.consume_from)
         sender.concurrency = threads(settings, queues)

@@ -6,6 +6,8 @@ from typing import Any
 from kombu import Queue
 from kombu.utils.scheduling import round_robin_cycle
 
+from ssc_ingest.control.recovery import SWEEP
+from ssc_ingest.control.schedules import PROCESS_STREAM
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
 from ssc_ingest.work.names import (
@@ -16,6 +18,10 @@ from ssc_ingest.work.names import (
     queue_name,
     queue_names,
 )
+
+HOUSEKEEPING = frozenset({SWEEP, PROCESS_STREAM})
+"""Tasks that beat starts every few minutes, mostly without anything to do. They send no events, or
+they would fill Flower's list of tasks."""
 
 URGENCY_OF_CALLS = {EXTRACT: "urgent", ATTRIBUTE: "fresh", EXTRACT_NAMES: "bulk"}
 """Of the tasks that are about packages, for calls that name no queue."""

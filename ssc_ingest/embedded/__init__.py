@@ -18,7 +18,7 @@ from ssc_ingest.embedded.errors import (
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
 from ssc_ingest.embedded.progress import BarProgress, LineProgress, StartProgress, progress_for
 from ssc_ingest.embedded.stack import EmbeddedStack
-from ssc_ingest.embedded.supervisor import Program, Supervisor
+from ssc_ingest.embedded.supervisor import Program, Supervisor, Waiting
 
 __all__ = [
     "AlreadyRunning",
@@ -38,5 +38,6 @@ __all__ = [
     "StartProgress",
     "StorageUnusable",
     "Supervisor",
+    "Waiting",
     "progress_for",
 ]

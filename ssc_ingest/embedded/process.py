@@ -192,6 +192,14 @@ class ChildProcess:
         self.terminate()
         return self.wait(grace)
 
+    def ended_within(self, seconds: float) -> bool:
+        """Wait for its end, but not longer; returns whether it has ended."""
+        try:
+            self._popen.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def wait(self, grace: float) -> bool:
         """Wait for the end of a terminated child; kill it after ``grace`` seconds.
 

@@ -14,7 +14,7 @@ from ssc_ingest.embedded.neo4j import Neo4jServer
 from ssc_ingest.embedded.process import ChildProcess
 from ssc_ingest.embedded.progress import LineProgress, StartProgress
 from ssc_ingest.embedded.server import EmbeddedServer
-from ssc_ingest.embedded.supervisor import Supervisor
+from ssc_ingest.embedded.supervisor import Supervisor, Waiting
 from ssc_ingest.embedded.valkey import ValkeyServer
 from ssc_ingest.servers import EmbeddedAddresses, configured_redis_url
 from ssc_ingest.settings import Settings
@@ -150,7 +150,7 @@ class EmbeddedStack:
         """
         return self._supervisor.failed() if self._supervisor else None
 
-    def stop(self) -> None:
+    def stop(self, waiting: Waiting = lambda _, __: None) -> None:
         """Remove the published addresses and stop the servers; stop their clients before.
 
         Safe to repeat.
@@ -160,7 +160,7 @@ class EmbeddedStack:
             return
         EmbeddedAddresses.remove(self._settings.data_dir)
         if self._supervisor:
-            self._supervisor.stop()
+            self._supervisor.stop(waiting)
         self._directory.release()
         self._directory = None
         self._supervisor = None

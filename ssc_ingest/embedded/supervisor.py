@@ -37,6 +37,13 @@ EX_CONFIG = 78
 """Exit code (sysexits.h) of a program that would fail again; it is not restarted."""
 
 
+TELL_EVERY = 2.0
+"""Seconds between reports of what a stop still waits for."""
+
+Waiting = Callable[[Sequence[str], float], None]
+"""Is told which programs still run, and the seconds until they are killed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A program to run: its command, readiness check and grace period.
@@ -265,16 +272,20 @@ class Supervisor:
             program, member.port, child, member.attempt, restarts=restarts, since=time.monotonic()
         )
 
-    def stop(self) -> None:
+    def stop(self, waiting: Waiting = lambda _, __: None) -> None:
         """Stop everything, the highest stage first: SIGTERM, and SIGKILL after the grace.
 
         Safe to repeat.
+
+        Args:
+            waiting: called every two seconds with the programs that still run, and the seconds
+                until the first of them is killed.
         """
         self._cancelled.set()
         with self._lock:  # then a program that another thread is starting is in the dictionary
             members = sorted(self._members.values(), key=_stage, reverse=True)
         for _, stage in groupby(members, _stage):
-            _stop_together([member for member in stage if member.child.returncode is None])
+            _stop_together([m for m in stage if m.child.returncode is None], waiting)
         self._members.clear()
         self._group.close()
 
@@ -283,10 +294,16 @@ def _stage(member: _Member) -> int:
     return member.program.stage
 
 
-def _stop_together(members: Sequence[_Member]) -> None:
+def _stop_together(members: Sequence[_Member], waiting: Waiting) -> None:
     for member in members:
         member.child.terminate()
     began = time.monotonic()
     for member in members:
-        if member.child.wait(began + member.program.stop_grace - time.monotonic()):
+        end = began + member.program.stop_grace
+        while (left := end - time.monotonic()) > TELL_EVERY:
+            if member.child.ended_within(TELL_EVERY):
+                break
+            running = [m.program.name for m in members if m.child.returncode is None]
+            waiting(running, left - TELL_EVERY)
+        if member.child.wait(end - time.monotonic()):
             member.program.on_stopped()

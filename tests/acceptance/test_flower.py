@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+from celery import Celery
 
 from tests.acceptance.fleet import LONG_ENOUGH, wait_until
 from tests.ports import unused_port
@@ -130,3 +132,120 @@ def test_it_refuses_to_listen_for_others_without_a_password(
         assert started.process.wait(LONG_ENOUGH) == 78, started.log
     assert re.search(r"set FLOWER_PASSWORD", started.log)
     assert "Traceback" not in started.log
+
+
+class Listed:
+    """Flower's list of tasks, and a fleet that sends events to it."""
+
+    def __init__(self, port: int, redis_url: str) -> None:
+        self._address = f"http://127.0.0.1:{port}"
+        app = Celery(broker=f"{redis_url}/1")
+        self._events = app.events.Dispatcher(app.connection_for_write(), hostname="worker@here")
+
+    def send(self, kind: str, uuid: str, **fields: Any) -> None:
+        """An event of the worker, or of a publisher."""
+        self._events.send(f"task-{kind}", uuid=uuid, **fields)
+
+    def page(self) -> str:
+        """The page without its rows, which a script of the page asks for."""
+        with httpx.Client(trust_env=False, timeout=LONG_ENOUGH) as browser:
+            return browser.get(f"{self._address}/tasks").text
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The rows by the tasks' ids."""
+        order: dict[str, str | int] = {
+            "draw": 1,
+            "start": 0,
+            "length": 100,
+            "order[0][column]": 0,
+            "order[0][dir]": "desc",
+            "columns[0][data]": "received",
+        }
+        with httpx.Client(trust_env=False, timeout=LONG_ENOUGH) as browser:
+            answer = browser.get(
+                f"{self._address}/tasks/datatable",
+                params=order,
+            ).json()
+        return {row["uuid"]: row for row in answer["data"]}
+
+    def wait(self, uuid: str, state: str) -> dict[str, Any]:
+        """The row of the task when it has that state."""
+        wait_until(
+            lambda: self.rows().get(uuid, {}).get("state") == state,
+            LONG_ENOUGH,
+            lambda: str(self.rows()),
+        )
+        return self.rows()[uuid]
+
+
+@pytest.fixture
+def listed(environment: dict[str, str], redis_url: str, tmp_path: Path) -> Iterator[Listed]:
+    """Flower that reads events; it may have missed those from before."""
+    port = unused_port()
+    environment |= {"FLOWER_PORT": str(port)}
+    with flower(tmp_path, environment) as started:
+        started.wait_until_it_listens()
+        listed = Listed(port, redis_url)
+
+        def reads_events() -> bool:
+            listed.send("received", "probe", name="probe", args="()", kwargs="{}")
+            return "probe" in listed.rows()
+
+        wait_until(reads_events, LONG_ENOUGH, lambda: started.log)
+        yield listed
+
+
+NAME = "extraction.extract_package"
+
+
+def test_the_list_shows_packages(listed: Listed) -> None:
+    """The package URL, the other arguments, and the result or the reason of a failure."""
+    columns = re.findall(r'<th data-column="(\w+)">([^<]+)</th>', listed.page())
+    assert columns[:5] == [
+        ("name", "Name"),
+        ("args", "Package"),
+        ("state", "State"),
+        ("result", "Result"),
+        ("kwargs", "Arguments"),
+    ]
+    kwargs = "{'ecosystem': 'npm', 'name': '@types/node', 'dependencies': 'latest', 'job_id': None}"
+    listed.send("received", "good", name=NAME, args="()", kwargs=kwargs)
+    listed.send("succeeded", "good", result="'7 versions'", runtime=0.1)
+    row = listed.wait("good", "SUCCESS")
+    assert row["args"] == "pkg:npm/%40types/node"
+    assert row["kwargs"] == "dependencies=latest"
+    assert row["result"] == "7 versions"
+    listed.send("received", "bad", name=NAME, args="()", kwargs=kwargs)
+    listed.send("failed", "bad", exception="WorkFailed('no versions')")
+    assert listed.wait("bad", "FAILURE")["result"] == "WorkFailed('no versions')"
+
+
+def test_foreign_arguments_are_shown_as_they_are(listed: Listed) -> None:
+    """What is no dictionary, is cut off or names no package ends no page."""
+    for number, kwargs in enumerate(["{'a': 1", "{" * 5000, "{'ecosystem': 'npm'}", "{1: 2}"]):
+        listed.send("received", f"odd-{number}", name=NAME, args="()", kwargs=kwargs)
+    assert listed.wait("odd-0", "RECEIVED")["kwargs"] == "{'a': 1"
+    assert listed.wait("odd-2", "RECEIVED")["kwargs"] == "ecosystem=npm"
+    assert listed.wait("odd-3", "RECEIVED")["kwargs"] == "1=2"
+    assert listed.wait("odd-1", "RECEIVED")["kwargs"].startswith("{{")
+
+
+def test_a_replayed_task_waits_again(listed: Listed) -> None:
+    """It has the id of the failed one; it is not shown as failed until it ends."""
+    listed.send("received", "again", name=NAME, args="()", kwargs="{}")
+    listed.send("failed", "again", exception="WorkFailed('no versions')")
+    assert listed.wait("again", "FAILURE")["result"]
+    listed.send("received", "again", name=NAME, args="()", kwargs="{}")
+    assert listed.wait("again", "RECEIVED")["result"] is None
+    listed.send("started", "again")
+    listed.wait("again", "STARTED")
+    listed.send("failed", "again", exception="WorkFailed('again')")
+    assert listed.wait("again", "FAILURE")["result"] == "WorkFailed('again')"
+
+
+def test_housekeeping_is_not_listed(listed: Listed) -> None:
+    """The publisher's event is dropped; workers send none (``send_events``)."""
+    for name in ("runs.sweep", "stream.process", "vulnerabilities.sync"):
+        listed.send("sent", name, name=name, args="()", kwargs="{}")
+    listed.wait("vulnerabilities.sync", "PENDING")
+    assert {"runs.sweep", "stream.process"}.isdisjoint(listed.rows())

@@ -283,3 +283,21 @@ def test_a_wrong_configuration_is_not_tried_again(supervisor: Supervisor) -> Non
     supervisor.start(replace(program("worker", code), restarts=None))
     supervisor.wait_ready(["worker"], print)
     assert "worker ended with status 78" in str(death_of(supervisor))
+
+
+def test_a_stop_tells_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every few seconds: the programs that still run, and how long they may."""
+    monkeypatch.setattr("ssc_ingest.embedded.supervisor.TELL_EVERY", 0.2)
+    told: list[tuple[list[str], float]] = []
+    supervisor = Supervisor()
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    sleeping = "import time; print('ready', flush=True); time.sleep(600)"
+    supervisor.start(replace(program("worker", stubborn + sleeping), stop_grace=2))
+    supervisor.start(program("beat", sleeping))
+    supervisor.wait_ready(["worker", "beat"], print)
+    supervisor.stop(lambda names, seconds: told.append((list(names), seconds)))
+    assert {name for names, _ in told for name in names} >= {"worker"}
+    assert told[-1][0] == ["worker"]
+    seconds = [left for _, left in told]
+    assert seconds == sorted(seconds, reverse=True)
+    assert all(0 <= left <= 2 for left in seconds)

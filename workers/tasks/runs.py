@@ -28,6 +28,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
+from workers.routing import HOUSEKEEPING
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ for _kind in KINDS:
     _register(_kind)
 
 
-@app.task(name=SWEEP, ignore_result=False)
+@app.task(name=SWEEP, ignore_result=False, send_events=SWEEP not in HOUSEKEEPING)
 def sweep_runs() -> dict[str, int]:
     """Requeue lost work and submit the stubs of requirement files. Safe to repeat."""
     return app.runtime.run(_sweep(app.runtime.resources))

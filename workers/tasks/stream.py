@@ -19,6 +19,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.app import app
 from workers.process.runtime import Stopping
+from workers.routing import HOUSEKEEPING
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,13 @@ class BadCall(Exception):
     """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
-@app.task(bind=True, name=PROCESS_STREAM, ignore_result=False, throws=(BadCall,))
+@app.task(
+    bind=True,
+    name=PROCESS_STREAM,
+    ignore_result=False,
+    throws=(BadCall,),
+    send_events=PROCESS_STREAM not in HOUSEKEEPING,
+)
 def process_stream(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
     """Hand over waiting messages, at most ``batch`` of each stream; returns counts by outcome.
 

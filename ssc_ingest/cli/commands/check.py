@@ -92,9 +92,12 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
             is possible.
     """
     from ssc_ingest.cli.connections import configured
+    from ssc_ingest.cli.misspelt import misspelt_settings
 
     settings, servers = configured()
     yield ok("settings", "valid")
+    for wrong in misspelt_settings():
+        yield warning("settings", str(wrong), "correct the name, or remove the variable")
     yield _contact(settings)
     for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities, check_audit):
         async for made in of_store(settings, servers):

@@ -20,8 +20,8 @@ POLL = 0.3
 TRACEBACK = 200
 """Lines without a time that are read in addition, because they may begin with a line with one."""
 
-MOMENT = re.compile(r'^(?:.*?"timestamp": ")?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*)')
-"""The time in our log lines, as text and as JSON."""
+MOMENT = re.compile(r'^(?:.*?"timestamp": ")?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*)')
+"""The time in our log lines, as text and as JSON, and in those of Neo4j."""
 
 
 def logs(
@@ -106,7 +106,7 @@ def _merged(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[tuple[str, s
         moment = ""
         for line in lines:
             if match := MOMENT.match(line):
-                moment = max(moment, match[1])
+                moment = max(moment, match[1].replace(" ", "T"))
             yield moment, name, line
 
     ordered = merge(*(timed(name, lines) for name, lines in found), key=lambda each: each[0])

@@ -36,6 +36,7 @@ def up(
     The exit code is 0 after Ctrl-C or SIGTERM, and 1 if a process cannot be (re)started.
     """
     from ssc_ingest.cli.up.process_tree import run
+    from ssc_ingest.logs import check_log_file
     from ssc_ingest.on_demand.submit import named_packages
     from ssc_ingest.settings import load_settings
 
@@ -43,4 +44,6 @@ def up(
         raise typer.BadParameter("packages need --demo; to add packages, use `extract`")
     if purls:
         named_packages(purls)  # report a mistake before anything starts
-    raise typer.Exit(run(load_settings(), output.console(), demo=demo, purls=purls or ()))
+    settings = load_settings()
+    check_log_file(settings)
+    raise typer.Exit(run(settings, output.console(), demo=demo, purls=purls or ()))

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from ssc_ingest.cli.up.logs import ChildLogs
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.embedded import ChildProcess, Program, ServerFailed, Supervisor
+from ssc_ingest.embedded import ChildProcess, Program, ServerFailed, Supervisor, Waiting
 from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.monitoring.heartbeats import beats, workers
 from ssc_ingest.servers import Servers
@@ -38,9 +38,6 @@ WORKER_RESTARTS = 10
 
 FLOWER_MAX_TASKS = 10_000
 """Number of tasks that Flower keeps; its default takes ten times the memory."""
-
-FLOWER_COLUMNS = "name,kwargs,state,result,received,runtime,worker,uuid"
-"""Flower's columns of tasks; ``kwargs`` name the package."""
 
 FLOWER = "flower"
 WEB = "web"
@@ -102,7 +99,6 @@ class Fleet:
                 f"--address={LOOPBACK}",
                 f"--port={port}",
                 f"--max-tasks={FLOWER_MAX_TASKS}",
-                f"--tasks-columns={FLOWER_COLUMNS}",
             ],
             about=_loopback,
             is_ready=lambda port, child: _listens(child, port) and _answers(port, "/healthcheck"),
@@ -203,9 +199,12 @@ class Fleet:
         """Restart processes that have ended; returns the error if one cannot be restarted."""
         return self._supervisor.failed()
 
-    def stop(self) -> None:
-        """Stop beat, Flower and the page first, so that no new work arrives; then the workers."""
-        self._supervisor.stop()
+    def stop(self, waiting: Waiting = lambda _, __: None) -> None:
+        """Stop beat, Flower and the page first, so that no new work arrives; then the workers.
+
+        ``waiting`` is told every two seconds what still runs.
+        """
+        self._supervisor.stop(waiting)
         self._loop.run(self._redis.aclose())
         self._loop.close()
 

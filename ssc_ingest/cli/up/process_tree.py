@@ -1,9 +1,10 @@
 """One foreground process tree: starts, watches and stops the servers and the fleet in order."""
 
 import asyncio
+import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
@@ -82,8 +83,14 @@ class Up:
         self._began = time.monotonic()
         self._logs = ChildLogs(console, keep_in=settings.data_dir)
         self._keep = self._logs.keeper("up")
-        self._stack = EmbeddedStack(settings, tell=self.warn)
+        self._keepers: dict[str, Callable[[str], None]] = {}
+        self._stack = EmbeddedStack(settings, on_line=self._keep_line_of_server, tell=self.warn)
         self._fleet: Fleet | None = None
+
+    def _keep_line_of_server(self, name: str, line: str) -> None:
+        if name not in self._keepers:
+            self._keepers[name] = self._logs.keeper(name.lower())
+        self._keepers[name](line)
 
     def start(self) -> None:
         """Start everything; returns when it is ready.
@@ -92,6 +99,7 @@ class Up:
             IngestError: a process could not start, or exited.
         """
         servers = self._start_servers(step="")
+        self._warn_of_misspelt_settings()
         fleet = self._start_workers(servers, step="", demo=False)
         fleet.wait_ready([*fleet.start_flower(), *fleet.start_web()], self.say)
         self._logs.shown = EVERYTHING
@@ -104,6 +112,7 @@ class Up:
             IngestError: a process could not start, or exited.
         """
         servers = self._start_servers(step="[1/4] ")
+        self._warn_of_misspelt_settings()
         fleet = self._start_workers(servers, step="[2/4] ", demo=True)
         dashboards = [*fleet.start_flower(), *fleet.start_web()]
         self._logs.shown = ERRORS
@@ -125,6 +134,12 @@ class Up:
         finally:
             meanwhile.join()
         return locate(self._settings)
+
+    def _warn_of_misspelt_settings(self) -> None:
+        from ssc_ingest.cli.misspelt import misspelt_settings
+
+        for wrong in misspelt_settings():
+            self.warn(f"  {wrong}")
 
     def _start_workers(self, servers: Servers, *, step: str, demo: bool) -> "Fleet":
         from ssc_ingest.cli.connections import configured_stores_answer
@@ -181,9 +196,9 @@ class Up:
         try:
             if self._fleet:
                 self._tell_if_possible("\nstopping in order (Ctrl-C: at once)")
-                self._fleet.stop()
+                self._fleet.stop(self._tell_remaining)
         finally:
-            self._stack.stop()
+            self._stack.stop(self._tell_remaining)
             self._logs.close()
         if self._fleet:
             self._tell_if_possible(f"stopped after {output.duration(time.monotonic() - began)}")
@@ -201,10 +216,14 @@ class Up:
         with suppress(OSError, SystemExit):
             output.write(self._console, text, style="yellow")
 
-    def _tell_if_possible(self, text: str) -> None:
+    def _tell_remaining(self, names: Sequence[str], seconds: float) -> None:
+        left = output.duration(math.ceil(seconds))
+        self._tell_if_possible(f"  waiting for {', '.join(names)} (at most {left})", style="dim")
+
+    def _tell_if_possible(self, text: str, *, style: str = "bold") -> None:
         # rich exits if the terminal is closed, or if the same Ctrl-C ended the reader of a pipe.
         with suppress(OSError, SystemExit):
-            self._headline(text)
+            output.write(self._console, text, style=style)
 
     def _headline(self, text: str) -> None:
         output.write(self._console, text, style="bold")
