@@ -1,4 +1,4 @@
-"""Everything that ``status`` shows, read from all servers at once."""
+"""The report of ``status``, read from all servers at once."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,7 +28,7 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReport:
-    """The status of the servers, and what those that respond know; ``None``: it does not."""
+    """The status of the servers, and their data; ``None`` for a server that does not respond."""
 
     servers: dict[str, ServerStatus]
     work: "WorkStatus | None"

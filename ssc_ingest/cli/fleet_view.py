@@ -86,7 +86,7 @@ def _freshness(counts: "dict[str, Counts]", looks: dict[str, float | None]) -> R
 
 
 def _to_fill(count: "Counts", *, surveyed: bool) -> str:
-    """How many versions an earlier release read without facts, as far as they are counted."""
+    """The number of versions that an earlier release read without facts; it may be provisional."""
     found = count.versions_without_facts
     if surveyed or not count.packages:
         return output.number(found)
@@ -94,7 +94,7 @@ def _to_fill(count: "Counts", *, surveyed: bool) -> str:
 
 
 def _advisories(syncs: "dict[str, SyncState]") -> Iterator[RenderableType]:
-    """One line: the age of each ecosystem's sync; then what an operator should know."""
+    """Print the age of each ecosystem's sync on one line, then the problems."""
     from ssc_ingest.models import now
     from ssc_ingest.monitoring.advisories import advisory_problems
 

@@ -1,4 +1,4 @@
-"""``--help`` as people read it: paragraphs that fill the terminal, flags without a type."""
+"""Formats ``--help``: paragraphs fill the terminal, and flags have no type."""
 
 import inspect
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why work waits, in one sentence for people."""
+"""The reasons why work waits, as sentences for people."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING

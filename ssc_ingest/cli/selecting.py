@@ -11,7 +11,7 @@ T = TypeVar("T")
 async def newest_matching(
     records: AsyncIterator[T], matches: Callable[[T], bool], limit: int
 ) -> tuple[list[T], bool]:
-    """At most ``limit`` records, and whether more match; stops reading at the first of these."""
+    """At most ``limit`` records, and whether more match; stops reading at the first other match."""
     found: list[T] = []
     async for record in records:
         if matches(record):

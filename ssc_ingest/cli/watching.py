@@ -1,4 +1,4 @@
-"""A report that is shown again and again: in place on a terminal, one after another in a pipe."""
+"""Shows a report repeatedly: in place on a terminal, one after another in a pipe."""
 
 import sys
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Screen:
 
 
 class _Page:
-    """As many lines as the terminal has; the last one says how many are missing."""
+    """As many lines as the terminal has; the last one has the number of missing lines."""
 
     def __init__(self, parts: Iterable[RenderableType]) -> None:
         self._parts = Group(*parts)

@@ -73,8 +73,8 @@ async def read_work(
 ) -> WorkStatus:
     """Read the status.
 
-    ``redis`` is the state database; ``pauses`` gives, for each registry, the reason why it is not
-    asked; ``obstacles`` gives in addition the reason why its tasks wait.
+    ``redis`` is the state database; ``pauses`` gives, for each registry, the reason why it receives
+    no requests; ``obstacles`` gives in addition the reason why its tasks wait.
     """
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}

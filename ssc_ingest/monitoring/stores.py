@@ -1,4 +1,4 @@
-"""Memory and disk of the stores, as far as they say it."""
+"""The memory and disk use of the stores, as far as they report it."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ RETURN attributes.HeapMemoryUsage.value.properties AS heap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSize:
-    """Sizes in bytes; ``None`` where the store does not say it."""
+    """Sizes in bytes; ``None`` if the store does not report it."""
 
     memory: int | None = None
     memory_limit: int | None = None
@@ -45,7 +45,7 @@ async def redis_size(redis: Redis) -> StoreSize:
 
 
 async def graph_size(driver: AsyncDriver) -> StoreSize:
-    """The Java heap of Neo4j; the community edition does not say the size of its files."""
+    """The Java heap of Neo4j; the community edition does not report the size of its files."""
     try:
         answer = await driver.execute_query(HEAP, routing_=RoutingControl.READ)
     except Neo4jError:
@@ -69,7 +69,7 @@ async def vulnerabilities_size(database: AsyncDatabase[Any]) -> StoreSize:
 
 
 def private_size(folder: Path) -> StoreSize:
-    """The files of a private server in ``DATA_DIR``; nothing is known if there is no folder."""
+    """The size of a private server's files in ``DATA_DIR``; unknown if there is no folder."""
     if not folder.is_dir():
         return StoreSize()
     return StoreSize(disk=sum(_sizes(folder)), disk_free=shutil.disk_usage(folder).free)
@@ -85,7 +85,7 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 async def _command(database: AsyncDatabase[Any], name: str) -> dict[str, Any]:
-    """The answer of the server; empty if it does not know the command or forbids it."""
+    """The response of the server; empty if it does not know the command or forbids it."""
     try:
         return dict(await database.command(name))
     except OperationFailure:

@@ -1,4 +1,4 @@
-"""How long callers and queues wait: on-demand jobs of the last day, and the oldest messages."""
+"""Waiting times: the latency of on-demand jobs of the last day, and the age of queued messages."""
 
 import time
 from collections.abc import Sequence

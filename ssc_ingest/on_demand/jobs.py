@@ -314,7 +314,7 @@ class Jobs:
         return [str(i) for i in await self._redis.zrange("jobs", 0, most - 1, desc=True)]
 
     async def spans(self, most: int) -> list[Span]:
-        """When the newest jobs were created and finished, newest first; in few round trips."""
+        """The times of the newest jobs, newest first; costs few round trips."""
         ids = await self.ids(most)
         found = []
         for start in range(0, len(ids), BATCH_SIZE):

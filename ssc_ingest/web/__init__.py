@@ -1,4 +1,4 @@
-"""The overview page: what an operator wants to know in the morning, and the usual remedies.
+"""The overview page: the state of the fleet for operators, and the usual remedies.
 
 Reads need no login. Changes need the password of Flower (:mod:`.access`). The page asks the servers
 only while somebody looks at it, and each at most once in some seconds (:mod:`.parts`), so an open

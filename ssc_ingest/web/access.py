@@ -1,7 +1,7 @@
-"""Who may open the page, and who may change something.
+"""The rules for reading the page and for making changes.
 
 The rule is that of Flower: with ``FLOWER_PASSWORD`` every change demands it. Without a password the
-page listens on loopback only, and whoever is on this machine may change things.
+page listens on loopback only, and every user of this machine may make changes.
 
 A browser sends a password, or reaches loopback, on behalf of any site that its user visits. So a
 change must come from a form of this page (:meth:`Access.token`), and on loopback the ``Host``
@@ -68,7 +68,7 @@ class Access:
         return matches and scheme.lower() == "basic"
 
     def accepts_host(self, host: str | None) -> bool:
-        """Whether the ``Host`` header is one with which this server is addressed.
+        """Whether the ``Host`` header names this server.
 
         Behind another address than loopback, only the operator knows the names; there, changes
         demand a password, which a browser keeps to the name for which it was entered.

@@ -1,4 +1,4 @@
-"""The ASGI application: paths, handlers, and what a visitor sees of an error."""
+"""The ASGI application: paths, handlers, and the pages for errors."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

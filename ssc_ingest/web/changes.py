@@ -58,7 +58,7 @@ class Changes:
         return list(self._handlers)
 
     async def change(self, request: Request) -> Response:
-        """Check who asks and from where, then change something."""
+        """Check the visitor's rights and the origin of the request, then make the change."""
         if not self._site.may_change(request):
             client = request.client.host if request.client else None
             log.warning("web_change_refused", path=request.url.path, client=client)
@@ -148,7 +148,7 @@ def _one(form: Form, name: str) -> str:
     """A field that a form has once; empty if it is missing.
 
     Raises:
-        InvalidArguments: it is there several times.
+        InvalidArguments: the form has it several times.
     """
     values = form.get(name, ())
     if len(values) > 1:

@@ -1,4 +1,4 @@
-"""What holds for every request: the host, the headers of answers, and the size of forms."""
+"""Checks and headers of all requests: the host, response headers, and the size of forms."""
 
 from urllib.parse import parse_qsl
 
@@ -68,7 +68,7 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     """The fields of a form.
 
     Raises:
-        InvalidArguments: it is no form of this page, or too large.
+        InvalidArguments: the body is not a form of this page, or is too large.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":

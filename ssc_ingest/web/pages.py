@@ -159,7 +159,7 @@ def challenge(site: Site, request: Request) -> Response:
 
 
 def _problems(fleet: Part[Fleet], advisories: Part[Advisories]) -> list[Problem]:
-    """Everything that an operator should know, as far as it is known."""
+    """The problems of the fleet and its stores, as far as they are known."""
     found: list[Problem] = []
     if fleet.value:
         found += fleet.value.work.problems

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """What is known: a value, or the reason why there is none."""
+    """A value, or the reason why it is unknown."""
 
     value: T | None = None
     problem: str = "it has not been read yet"
@@ -60,11 +60,11 @@ class Cached(Generic[T]):
 
     @property
     def last(self) -> Part[T]:
-        """What was read last, however old it is."""
+        """The result of the last read, whatever its age."""
         return self._part
 
     async def get(self, patience: float = PATIENCE) -> Part[T]:
-        """What is known now; reads the value again if it is too old.
+        """The current value; it is read again if it is too old.
 
         ``patience``: seconds to wait for the read; it continues after them.
         """

@@ -40,7 +40,7 @@ LETTERS_COUNTED = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """What Redis says."""
+    """The state of the fleet in Redis."""
 
     version: str
     size: StoreSize
@@ -77,7 +77,7 @@ class Letters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """What the graph says."""
+    """The contents of the graph."""
 
     version: str
     size: StoreSize
@@ -87,7 +87,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advisories:
-    """What the store of vulnerabilities says."""
+    """The state of the vulnerability store."""
 
     version: str
     size: StoreSize

@@ -1,4 +1,4 @@
-"""What the handlers of one server share: rules, data, templates, and notices after a change."""
+"""The shared objects of one server's handlers: rules, data, templates, notices after a change."""
 
 import secrets
 from collections import OrderedDict
@@ -58,7 +58,7 @@ class Site:
         return response
 
     def problem(self, request: Request, status: HTTPStatus, text: str) -> Response:
-        """Answer with a page that says what is wrong."""
+        """Answer with a page that explains the problem."""
         return self.page(request, "problem.html", status, title=status.phrase, text=text)
 
     def done(self, path: str, text: str) -> Response:

@@ -1,7 +1,7 @@
 """The server that an interrupted operation was waiting for.
 
-A time limit covers operations on several servers. Whoever reports that it has passed names the
-server that was silent, not another one.
+A time limit may cover operations on several servers. When it has passed, the error should name the
+silent server, not another one.
 """
 
 import asyncio
