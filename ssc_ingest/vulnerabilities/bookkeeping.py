@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
+import pymongo
 from pymongo import ASCENDING, DeleteOne, IndexModel, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -18,6 +19,11 @@ from ssc_ingest.vulnerabilities.records import Kind, Record
 
 SCAN_SIZE = 5000
 """Rows per response of a scan."""
+
+WHOLE_FOLDER_TIMEOUT = 600.0
+"""Seconds for one step of reading all records of a folder, instead of
+``DB_DEFAULT_QUERY_TIMEOUT_MS``: the embedded server reads all 500,000 before it returns the first.
+"""
 
 MAX_CLOSURE = 50_000
 """Maximum number of ids read to find the groups of one batch."""
@@ -199,17 +205,23 @@ class Bookkeeping:
 
     async def scan(self, source: str) -> AsyncIterator[tuple[str, str]]:
         """The id and digest of every record in ``source``."""
-        with translated():
-            fields = {"digest": True}
-            async for row in self._collection.find(
-                {"sources": source}, fields, batch_size=SCAN_SIZE
-            ):
-                yield str(row["_id"]), str(row.get("digest", ""))
+        fields = {"digest": True}
+        cursor = self._collection.find({"sources": source}, fields, batch_size=SCAN_SIZE)
+        try:
+            while True:
+                with translated(), pymongo.timeout(WHOLE_FOLDER_TIMEOUT):
+                    rows = await cursor.to_list(SCAN_SIZE)
+                if not rows:
+                    return
+                for row in rows:
+                    yield str(row["_id"]), str(row.get("digest", ""))
+        finally:
+            await cursor.close()
 
     async def count(self, source: str) -> "Counts":
         """Count the records of one folder by their properties."""
         counts = Counts()
-        with translated():
+        with translated(), pymongo.timeout(WHOLE_FOLDER_TIMEOUT):
             stages: list[Document] = [
                 {"$match": {"sources": source}},
                 {

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.sources import LocalCopy
+from ssc_ingest.vulnerabilities.store import open_store
 from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncing, advisory
 
 
@@ -40,3 +42,15 @@ async def test_the_same_dump_is_recognised(syncing: Syncing, local: LocalRecords
     assert (again.by, again.new, again.updated) == ("nothing", 0, 0)
     assert (await syncing.sync(full=True)).by == "dump"
     assert await syncing.queued() == []
+
+
+async def test_reading_all_records_may_take_longer_than_a_query(
+    syncing: Syncing, local: LocalRecords, vulnerabilities_uri: str, settings: Settings
+) -> None:
+    """Reads of a whole folder have a time limit of their own: it may have 500,000 records."""
+    local.write([advisory(f"PYSEC-{n}", f"p{n}") for n in range(50)])
+    await syncing.sync()
+    impatient = settings.model_copy(update={"db_default_query_timeout_ms": 1})
+    async with open_store(vulnerabilities_uri, impatient) as store:
+        assert (await store.bookkeeping.count("PyPI")).records == 50
+        assert len([row async for row in store.bookkeeping.scan("PyPI")]) == 50
