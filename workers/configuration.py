@@ -32,6 +32,7 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
         "broker_transport": "workers.overrides.transport:Transport",
         "broker_use_ssl": _tls(servers),
         "result_backend": state_url,
+        "redis_backend_use_ssl": _tls(servers),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # Error responses of Redis are temporary, too: it became a replica, its disk is full, a
@@ -93,7 +94,11 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
 
 
 def _tls(servers: Servers) -> dict[str, Any] | None:
-    """TLS options: kombu derives them for its own transport only, and without verification."""
+    """TLS options of broker and results.
+
+    kombu derives them for its own transport only, and without verification; Celery demands them.
+    Options in the URL have priority.
+    """
     if urlsplit(servers.redis_url).scheme != "rediss":
         return None
     return {"ssl_cert_reqs": CERT_REQUIRED}

@@ -5,10 +5,10 @@ trip, and moves a delayed message to its queue atomically.
 
 Work that must wait (for a paused host, an unavailable store, the next attempt) is in the sorted set
 ``delayed``, scored by its due time. Its messages are in ``delayed:messages`` by task id, so a task
-waits once, however often it was delivered.
+waits once, however often it was delivered. The time is the Redis server's: the clocks of the
+processes may differ, or jump.
 """
 
-import time
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
@@ -25,6 +25,7 @@ class Queues:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._delay = redis.register_script(load("delay"))
         self._move_due = redis.register_script(load("move_due"))
 
     async def publish(self, messages: Sequence[TaskMessage]) -> None:
@@ -40,14 +41,12 @@ class Queues:
 
     async def delay_text(self, task_id: str, queue: str, envelope: str, seconds: float) -> None:
         """As :meth:`delay`, for a message as kombu stores it."""
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(MESSAGES, task_id, f"{queue}\n{envelope}")
-            pipeline.zadd(DELAYED, {task_id: time.time() + seconds})
-            await pipeline.execute()
+        entry = f"{queue}\n{envelope}"
+        await self._delay(keys=[DELAYED, MESSAGES], args=[task_id, entry, seconds])
 
     async def move_due(self, most: int = 1000) -> int:
         """Move at most ``most`` due messages to their queues; returns their number."""
-        return int(await self._move_due(keys=[DELAYED, MESSAGES], args=[time.time(), most]))
+        return int(await self._move_due(keys=[DELAYED, MESSAGES], args=[most]))
 
     async def move_all_due(self) -> None:
         """Move all due messages to their queues, in batches."""
@@ -56,7 +55,7 @@ class Queues:
 
     async def wake(self, queues: Sequence[str]) -> int:
         """Make the delayed messages of these queues due at once; returns their number."""
-        now, woken = time.time(), 0
+        (now, _), woken = await self._redis.time(), 0
         async for task_id, entry in self._redis.hscan_iter(MESSAGES, count=1000):
             if entry.partition("\n")[0] in queues:
                 # Never later, and only messages that are still waiting.

@@ -1,7 +1,9 @@
 """Queues and the delayed set, on a real Redis; another test shows that Celery reads them."""
 
 import json
+import time
 
+import pytest
 import redis.asyncio as redis
 
 from ssc_ingest.resources import State
@@ -60,3 +62,22 @@ def test_a_message_carries_its_attempts() -> None:
     message = TaskMessage(task="t", kwargs={}, queue="q", attempts=3, since=1.5)
     headers = json.loads(message.encode())["headers"]
     assert (headers["attempts"], headers["since"], headers["id"]) == (3, 1.5, message.task_id)
+
+
+@pytest.mark.parametrize("wrong", [3600, -3600], ids=["ahead", "behind"])
+async def test_the_clock_of_a_process_does_not_matter(
+    state: State, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    """A delayed message is due by the server's clock."""
+    right = time.time
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: right() + wrong)
+        await state.queues.delay(_message("due", task_id="1"), 0)
+        await state.queues.delay(_message("later", task_id="2"), 60)
+    assert await state.queues.move_due() == 1
+    assert await state.queues.is_delayed("2")
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: right() + wrong)
+        assert await state.queues.move_due() == 0
+        assert await state.queues.wake(["pypi.urgent"]) == 1
+    assert await state.queues.move_due() == 1

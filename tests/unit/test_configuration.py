@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -14,15 +15,12 @@ from workers import configuration
 from workers.configuration import celery_configuration
 
 
-def broker(redis_url: str) -> Connection:
-    """The broker's connection, not opened."""
+def configured(redis_url: str) -> dict[str, Any]:
+    """Celery's configuration with this Redis."""
     settings = load_settings(
         None, graph_db_uri="bolt://graph", vuln_db_uri="mongodb://mongo", redis_url=redis_url
     )
-    conf = celery_configuration(settings, locate(settings))
-    return Connection(
-        conf["broker_url"], transport=conf["broker_transport"], ssl=conf["broker_use_ssl"]
-    )
+    return celery_configuration(settings, locate(settings))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +33,16 @@ def broker(redis_url: str) -> Connection:
 )
 def test_tls_checks_certificates_unless_told_otherwise(url: str, expected: object) -> None:
     """`rediss://` is encrypted and verified; options of the URL win."""
-    assert (broker(url).ssl or None) == expected
+    conf = configured(url)
+    broker = Connection(
+        conf["broker_url"], transport=conf["broker_transport"], ssl=conf["broker_use_ssl"]
+    )
+    assert (broker.ssl or None) == expected
+    app = Celery()
+    app.config_from_object(conf)
+    results: Any = app.backend
+    found = {key: value for key, value in results.connparams.items() if key.startswith("ssl")}
+    assert (found or None) == expected
 
 
 def test_no_password_is_shown() -> None:
