@@ -112,6 +112,9 @@ async def test_stopping_under_load_loses_nothing(
     simulator.latency(4000)
     wait_until(lambda: len(fleet.active()) >= 8, LONG_ENOUGH)
     assert await asyncio.to_thread(worker.terminate) == 0
+    log = worker.log.read_text()
+    assert log.count("the worker stops") >= 8  # a line for each task that returns
+    assert "Traceback" not in log
     assert await state.queues.unacknowledged() == 0
     assert await state.claims.count() == 0
     assert sum((await state.queues.lengths(["pypi.urgent"])).values()) >= 8

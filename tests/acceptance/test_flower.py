@@ -14,6 +14,8 @@ import psutil
 import pytest
 from celery import Celery
 
+from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.work.names import queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, wait_until
 from tests.ports import unused_port
 
@@ -96,12 +98,28 @@ def test_without_a_password_only_this_machine_reaches_it(
         assert status(port) == 200
 
 
-@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_every_queue_is_listed_without_a_worker(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """In a container Flower starts before the workers."""
+    port = unused_port()
+    environment["FLOWER_PORT"] = str(port)
+    with flower(tmp_path, environment) as started:
+        started.wait_until_it_listens()
+        with httpx.Client(trust_env=False, timeout=LONG_ENOUGH) as browser:
+            page = browser.get(f"http://127.0.0.1:{port}/broker").text
+    assert all(name in page for name in queue_names(ecosystems()))
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "file"])
 def test_a_password_is_demanded(environment: dict[str, str], tmp_path: Path, place: str) -> None:
     """Flower asks for a password on every interface; no argument and no log contains it."""
     port = unused_port()
     given = {"FLOWER_PASSWORD": "secret-5", "FLOWER_USER": "ops", "FLOWER_PORT": str(port)}
-    if place == "environment":
+    if place == "file":
+        (tmp_path / "password").write_text(given.pop("FLOWER_PASSWORD"))
+        given["FLOWER_PASSWORD_FILE"] = str(tmp_path / "password")
+    if place != ".env":
         environment |= given
     else:
         (tmp_path / ".env").write_text("".join(f"{key}={given[key]}\n" for key in given))

@@ -9,6 +9,7 @@ switch of each entry from Redis (:mod:`ssc_ingest.control.schedules`).
 import os
 import socket
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -66,8 +67,9 @@ class Scheduler(CeleryScheduler):
         self._closed = True
         try:
             if self._leads:
-                self._lock.release()
                 self._leads = False
+                with suppress(LockError):  # it expired: another beat may lead already
+                    self._lock.release()
             self._redis.delete(self._about().key)
         except RedisError as error:
             log.warning("state_unavailable", error=str(error))
