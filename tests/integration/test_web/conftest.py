@@ -95,6 +95,23 @@ def start(redis_url: str, tmp_path: Path) -> Iterator[Start]:
         yield run
 
 
+def known(visitor: httpx.Client, path: str = "/") -> str:
+    """A page on which every part has been read, or could not be read."""
+    return until(visitor, path, lambda page: "t has not been read yet" not in page)
+
+
+def until(visitor: httpx.Client, path: str, is_wanted: Callable[[str], bool]) -> str:
+    """A page as soon as it is as wanted: it does not wait for a read that takes long."""
+    deadline = time.monotonic() + LONG_ENOUGH
+    while True:
+        answer = visitor.get(path)
+        assert answer.status_code == 200, answer.text
+        if is_wanted(answer.text):
+            return answer.text
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.1)
+
+
 def token(page: str) -> str:
     """The hidden field of a page's forms."""
     found = HIDDEN.search(page)
