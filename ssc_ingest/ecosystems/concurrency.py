@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iter
 from itertools import islice
 from typing import Any, ParamSpec, TypeVar, cast
 
-from ssc_ingest.errors import RateLimited
+from ssc_ingest.errors import RateLimited, RegistryOverloaded
 
 PARSED_INLINE = 128 * 1024
 """Maximum bytes for which parsing is faster than passing it to a thread."""
@@ -22,7 +22,9 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
     Raises:
         RateLimited: the one with the longest wait. No call is started after the first one, but
             running calls complete, because their requests were permitted. The next attempt uses
-            their responses from the checkpoint.
+            their responses from the checkpoint. After a 503 (:class:`.RegistryOverloaded`) calls
+            are still started: if it concerns more than its document, the host is paused and
+            refuses the next one.
         Exception: the first other error, unchanged; running calls are cancelled.
     """
     slots = asyncio.Semaphore(limit)
@@ -30,7 +32,7 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
 
     async def run(item: T) -> R | None:
         async with slots:
-            if refusals:
+            if not all(isinstance(refusal, RegistryOverloaded) for refusal in refusals):
                 return None
             try:
                 return await function(item)

@@ -170,7 +170,8 @@ class JarDownload:
                         f"{self._source(jar)} answers HTTP {answer.status_code}; is "
                         "EMBEDDED_MAVEN_URL the root of a mirror of Maven Central?"
                     )
-                for chunk in answer.iter_raw() if transfer.begin(answer) else ():
+                begun = transfer.begin(answer.status_code, answer.headers, str(answer.url))
+                for chunk in answer.iter_raw() if begun else ():
                     self._check_cancelled()
                     transfer.write(chunk)
                     if transfer.size > jar.size:

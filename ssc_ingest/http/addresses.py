@@ -7,15 +7,11 @@ time.
 """
 
 import socket
-import ssl
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
-from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 addresses inside IPv6 (RFC 6052)."""
@@ -74,57 +70,14 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-class GuardedTransport(AiohttpTransport):
-    """httpx's connections over aiohttp, with a :class:`GuardedResolver`."""
+def check_numeric(host: str) -> None:
+    """Check a host that may be a numeric address, for which no resolver is asked.
 
-    def __init__(
-        self, context: ssl.SSLContext, *, max_connections: int, trusted: AbstractSet[str]
-    ) -> None:
-        """``trusted``: host names and numeric addresses in lower case that are always allowed."""
-
-        def session() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(
-                ssl=context, limit=max_connections, resolver=GuardedResolver(trusted)
-            )
-            return aiohttp.ClientSession(connector=connector)
-
-        super().__init__(verify=context, client=session)
-        self._trusted = trusted
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; a numeric address needs no resolver, so it is checked here.
-
-        Raises:
-            httpx.ConnectError: the address is forbidden.
-        """
-        host = request.url.host.lower()
-        if host not in self._trusted and _is_numeric(host) and not is_global(host):
-            raise httpx.ConnectError(f"{host} is not a global address")
-        return await super().handle_async_request(request)
-
-
-class GuardedClient(HttpxAiohttpClient):
-    """The client of httpx-aiohttp with a :class:`GuardedTransport`.
-
-    httpx would ignore the proxies of the environment if it were given a transport. A proxy resolves
-    names itself, so it decides what may be reached through it.
+    Raises:
+        AddressForbidden: it is one, and not global.
     """
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        *,
-        max_connections: int,
-        trusted: AbstractSet[str],
-        **options: Any,
-    ) -> None:
-        """``options`` are those of ``httpx.AsyncClient``."""
-        self._guarded = GuardedTransport(context, max_connections=max_connections, trusted=trusted)
-        limits = httpx.Limits(max_connections=max_connections)
-        super().__init__(verify=context, limits=limits, **options)
-
-    def _init_transport(self, *_: Any, **__: Any) -> httpx.AsyncBaseTransport:
-        return self._guarded
+    if _is_numeric(host) and not is_global(host):
+        raise AddressForbidden(f"{host} is not a global address")
 
 
 def _is_numeric(host: str) -> bool:

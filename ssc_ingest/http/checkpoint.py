@@ -11,6 +11,7 @@ graph.
 
 import asyncio
 import json
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,8 @@ KEPT = 3600
 extraction."""
 
 MAX_SIZE = 64 * 1024 * 1024
-"""Maximum bytes of documents per package; further documents are requested again."""
+"""Maximum bytes of documents per package, packed ones as they are; further documents are requested
+again."""
 
 MAX_RESPONSE_SIZE = 2 * 1024 * 1024
 """Maximum bytes of one response, which stays in memory until its package is in the graph."""
@@ -63,42 +65,77 @@ class StoredResponse:
         return cls(known["url"], body, known["headers"], datetime.fromisoformat(known["read_at"]))
 
 
+class _Documents(MutableMapping[str, Document | None]):
+    """Documents by URL; those of an earlier attempt stay packed until they are used."""
+
+    def __init__(self, packed: Mapping[str, bytes]) -> None:
+        self._kept: dict[str, Document | bytes | None] = dict(packed)
+
+    def __getitem__(self, url: str) -> Document | None:
+        kept = self._kept[url]
+        if isinstance(kept, bytes):
+            return Document.unpack(kept) if kept else None
+        return kept
+
+    def __setitem__(self, url: str, document: Document | None) -> None:
+        self._kept[url] = document
+
+    def __delitem__(self, url: str) -> None:
+        del self._kept[url]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
 class FetchCheckpoint:
-    """The documents of one package by URL; ``None`` for a document that does not exist."""
+    """The documents of one package by URL; ``None`` for a document that does not exist.
+
+    Most work is delayed several times. So an attempt unpacks only what it uses, and stores only
+    what is new.
+    """
 
     def __init__(
         self,
-        documents: dict[str, Document | None] | None = None,
-        earlier: dict[str, StoredResponse] | None = None,
+        documents: Mapping[str, bytes] | None = None,
+        answers: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Load the checkpoint of an earlier attempt, if there is one."""
-        self.documents = documents or {}
-        self._earlier = earlier or {}
+        """Take over the packed checkpoint of an earlier attempt, if there is one."""
+        self.documents: MutableMapping[str, Document | None] = _Documents(documents or {})
+        self._earlier = answers or {}
         self.is_loaded = bool(self.documents or self._earlier)
         """Whether an earlier attempt left a checkpoint."""
         self._new: dict[str, Document | None] = {}
         self._answers: dict[str, StoredResponse] = {}
         self._superfluous: list[str] = []
-        self._size = sum(map(_size, self.documents.values()))
+        self._sizes = {url: len(packed) for url, packed in (documents or {}).items()}
+        self._size = sum(self._sizes.values())
         self.has_grown = False
         """Whether this attempt has read documents that the next one can skip."""
 
     def keep(self, url: str, document: Document | None) -> None:
         """Keep a document for the next attempt, up to the size limit."""
         if self._size + _size(document) <= MAX_SIZE:
-            self._size += _size(document)
+            self._resize(url, _size(document))
             self.documents[url] = self._new[url] = document
             self.has_grown = True
 
     def replace(self, url: str, result: bytes) -> None:
         """Replace a document by its result."""
         if url in self.documents:
-            self._size -= _size(self.documents.pop(url))
+            self._resize(url, 0)
+            del self.documents[url]
             if url in self._new:
                 del self._new[url]
             else:
                 self._superfluous.append(url)
         self.keep(_RESULT + url, Document(result))
+
+    def _resize(self, url: str, size: int) -> None:
+        self._size += size - self._sizes.get(url, 0)
+        self._sizes[url] = size
 
     def result(self, url: str) -> bytes | None:
         """The result of a document from an earlier attempt."""
@@ -110,8 +147,10 @@ class FetchCheckpoint:
 
         Responses to this attempt are not returned: a repeated request expects a new response.
         """
-        answer = self._earlier.get(question)
-        return answer if answer and (at - answer.read_at).total_seconds() < TTL else None
+        if (packed := self._earlier.get(question)) is None:
+            return None
+        answer = StoredResponse.unpack(packed)
+        return answer if (at - answer.read_at).total_seconds() < TTL else None
 
     def store_response(self, question: str, answer: StoredResponse) -> None:
         """Keep a response for the next attempt, unless it is too large."""
@@ -123,14 +162,14 @@ class FetchCheckpoint:
     async def load(cls, cache: Redis, purl: Purl) -> "FetchCheckpoint":
         """The checkpoint of the previous attempt."""
         stored: Any = await cache.hgetall(_key(purl))
-        documents: dict[str, Document | None] = {}
-        answers: dict[str, StoredResponse] = {}
+        documents: dict[str, bytes] = {}
+        answers: dict[str, bytes] = {}
         for field, packed in stored.items():
             name = field.decode()
             if name.startswith(_ANSWER):
-                answers[name.removeprefix(_ANSWER)] = StoredResponse.unpack(packed)
+                answers[name.removeprefix(_ANSWER)] = packed
             else:
-                documents[name] = Document.unpack(packed) if packed else None
+                documents[name] = packed
         return cls(documents, answers)
 
     async def save(self, cache: Redis, purl: Purl, *, answers: bool = True) -> None:
@@ -138,7 +177,9 @@ class FetchCheckpoint:
 
         Writes only new entries, because work that waits for a host may have many attempts.
         """
-        packed: dict[Any, Any] = await asyncio.to_thread(_packed, dict(self._new))
+        packed: dict[Any, Any] = {}
+        if self._new:
+            packed = await asyncio.to_thread(_packed, dict(self._new))
         if answers:
             packed |= {_ANSWER + question: kept.pack() for question, kept in self._answers.items()}
         if not packed and not self.is_loaded:

@@ -1,25 +1,20 @@
 """Requests to registries: retries, rate limits, size limits, and all conversion of errors.
 
-One ``httpx.AsyncClient`` serves a whole process. A :class:`RegistryClient` uses it for one
-ecosystem and sends requests only to the hosts of that ecosystem's endpoints.
+One :class:`.Transport` serves a whole process. A :class:`RegistryClient` uses it for one ecosystem
+and sends requests only to the hosts of that ecosystem's endpoints.
 """
 
 import asyncio
 import hashlib
+import random
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
+from typing import ParamSpec, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
-import httpx
 import truststore
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
 
 from ssc_ingest import __version__
 from ssc_ingest.errors import (
@@ -32,17 +27,20 @@ from ssc_ingest.errors import (
     ResourceNotFound,
 )
 from ssc_ingest.http import decoding
-from ssc_ingest.http.addresses import GuardedClient
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.document_cache import Document, DocumentCache
 from ssc_ingest.http.download import download
-from ssc_ingest.http.failures import explain
+from ssc_ingest.http.failures import RequestFailed
 from ssc_ingest.http.host_guard import HostGuard
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import current_scope, store_response, stored_response
 from ssc_ingest.http.responses import Download, Response
+from ssc_ingest.http.transport import LOOPBACK, Answer, Transport
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PROJECT_URL = "https://github.com/securechaindev/securechain-ssc-ingestion"
 
@@ -55,18 +53,10 @@ attempts."""
 FIRST_PAUSE = 0.5
 """Maximum seconds between the first two tries; doubled after each try."""
 
-CONNECT_TIMEOUT = 10
-"""Seconds."""
-
 MAX_REDIRECTS = 5
 
 MAX_PER_HOST = 32
 """Maximum concurrent requests of one process to one host."""
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-MAX_CONNECTIONS = 1000
-"""Maximum connections of one process; the limit per host is stricter."""
 
 
 def user_agent(contact: str) -> str:
@@ -78,27 +68,22 @@ def user_agent(contact: str) -> str:
 @asynccontextmanager
 async def open_transport(
     settings: Settings, trusted: Iterable[str] = LOOPBACK
-) -> AsyncIterator[httpx.AsyncClient]:
-    """The HTTP client of a process: keep-alive, the system's trust store.
-
-    Its connections are aiohttp's, which cost a quarter of the CPU time of httpx's own.
-    Uses the proxies of the environment, except for loopback addresses.
+) -> AsyncIterator[Transport]:
+    """The transport of a process: keep-alive, the system's trust store.
 
     Args:
         settings: the contact and the time-out.
         trusted: hosts of base URLs, which may resolve to any address; all others must resolve to
             global addresses.
     """
-    async with GuardedClient(
+    async with Transport(
         truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        max_connections=MAX_CONNECTIONS,
-        trusted=frozenset(host.lower() for host in trusted),
         headers={
             "User-Agent": user_agent(settings.contact),
             "Accept-Encoding": decoding.ACCEPT_ENCODING,
         },
-        timeout=_timeout(settings.http_timeout_default),
-        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),
+        timeout=settings.http_timeout_default,
+        trusted=frozenset(host.lower() for host in trusted),
     ) as transport:
         yield transport
 
@@ -108,7 +93,7 @@ class RegistryClient:
 
     def __init__(
         self,
-        transport: httpx.AsyncClient,
+        transport: Transport,
         limiter: RateLimiter,
         hosts: Mapping[str, float],
         documents: DocumentCache | None = None,
@@ -119,7 +104,7 @@ class RegistryClient:
         """A client for ``hosts`` only.
 
         Args:
-            transport: the process's HTTP client.
+            transport: the process's.
             limiter: the fleet's rate limiter.
             hosts: maximum requests a second, by ``name[:port]``.
             documents: the cache of documents that workers share; without it none are shared.
@@ -176,11 +161,11 @@ class RegistryClient:
         headers = _headers(accept, etag)
         if byte_range:
             headers |= {"Range": f"bytes={byte_range}", "Accept-Encoding": "identity"}
-            return await _retrying()(self._get, url, headers, max_bytes)
+            return await _with_retries(self._get, url, headers, max_bytes)
         question = f"{accept or '*/*'} {url}"
         if kept := stored_response(question):
             return kept
-        answer: Response = await _retrying()(self._get, url, headers, max_bytes)
+        answer = await _with_retries(self._get, url, headers, max_bytes)
         store_response(question, answer)
         return answer
 
@@ -192,7 +177,7 @@ class RegistryClient:
         A broken transfer is resumed if the document has not changed.
         Arguments and errors are those of :meth:`get`.
         """
-        return download(self._open, _retrying(), url, _headers(accept, etag), max_bytes)
+        return download(self._open, _with_retries, url, _headers(accept, etag), max_bytes)
 
     async def get_immutable(
         self,
@@ -202,6 +187,7 @@ class RegistryClient:
         accept: str | None = None,
         sha256: str | None = None,
         shared: bool = False,
+        reduce: Callable[[bytes], bytes] = bytes,
     ) -> Document:
         """GET immutable content; a delayed extraction does not request it again.
 
@@ -211,6 +197,7 @@ class RegistryClient:
             accept: as for :meth:`get`.
             sha256: its digest, if announced.
             shared: many packages use this document, so all workers cache it.
+            reduce: removes what the caller does not read, before the document is kept.
 
         Raises:
             DigestMismatch: the content does not have the announced digest.
@@ -224,13 +211,13 @@ class RegistryClient:
         if shared and self._documents and (document := await self._documents.get(url)):
             return document
         try:
-            answer: Response = await _retrying()(self._get, url, _headers(accept, None), max_bytes)
+            answer = await _with_retries(self._get, url, _headers(accept, None), max_bytes)
         except ResourceNotFound:
             kept.keep(url, None)
             raise
         if sha256 and hashlib.sha256(answer.body).hexdigest() != sha256.lower():
             raise DigestMismatch("the content does not have its announced SHA-256", url=url)
-        document = Document(answer.body, answer.last_modified)
+        document = Document(reduce(answer.body), answer.last_modified)
         if shared and self._documents and await self._documents.put(url, document):
             kept.has_grown = True
         else:
@@ -239,26 +226,25 @@ class RegistryClient:
 
     async def _get(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Response:
         async with self._open(url, headers) as answer:
-            final = str(answer.url)
-            body = await decoding.read(answer, final, max_bytes)
-            return Response(final, answer.status_code, body, answer.headers)
+            body = await decoding.read(answer, answer.url, max_bytes)
+            return Response(answer.url, answer.status, body, answer.headers)
 
     @asynccontextmanager
-    async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def _open(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
         """The response (200, 206, 304) with an unread body; follows redirects.
 
         With an ``If-Range`` header, status 416 is also returned.
         """
         for _ in range(MAX_REDIRECTS + 1):
             async with self._sent(url, headers) as answer:
-                if not answer.has_redirect_location:
+                if answer.redirect is None:
                     yield answer
                     return
-                url = urljoin(url, str(answer.headers["location"]))
+                url = _joined(url, answer.redirect)
         raise RegistryUnavailable(f"more than {MAX_REDIRECTS} redirects", url=url)
 
     @asynccontextmanager
-    async def _sent(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def _sent(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
         """Send one request when the rate limiter permits it."""
         host = urlsplit(url).netloc
         if host not in self._hosts:
@@ -267,56 +253,56 @@ class RegistryClient:
                 url=url,
             )
         permission = await self._guard.permission(host, self._hosts[host], self._registry, url)
-        scope = current_scope()
-        if scope:
+        timeout = None
+        if scope := current_scope():
             await scope.count_request()
-        timeout = _timeout(scope.timeout) if scope and scope.timeout else httpx.USE_CLIENT_DEFAULT
+            timeout = scope.timeout
         answered = False
         try:
             async with (
                 self._slots[host],
-                self._transport.stream("GET", url, headers=headers, timeout=timeout) as answer,
+                self._transport.send("GET", url, headers=headers, timeout=timeout) as answer,
             ):
                 answered = True
-                self._metrics.answered(host, answer.status_code)
+                self._metrics.answered(host, answer.status)
                 await self._guard.check_answer(answer, host, url, permission)
-                if not answer.has_redirect_location:
+                if answer.redirect is None:
                     _check_document(answer, host, url, headers)
                 yield answer
-        except httpx.InvalidURL as error:
-            raise MalformedMetadata(f"not a URL: {error}", url=url) from error
-        except (
-            httpx.HTTPError,
-            aiohttp.ClientError,
-        ) as error:  # some are not converted
-            failure = explain(error, host)
+        except RequestFailed as error:
             if not answered:
-                await self._guard.check_failure(failure, host, url, permission)
-            raise RegistryUnavailable(failure.text, url=url) from error
+                await self._guard.check_failure(error.failure, host, url, permission)
+            raise
 
 
-def _check_document(
-    answer: httpx.Response, host: str, url: str, headers: Mapping[str, str]
-) -> None:
+def _joined(url: str, location: str) -> str:
+    """The address that a redirect names."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise MalformedMetadata(f"redirects to what is not a URL: {error}", url=url) from error
+
+
+def _check_document(answer: Answer, host: str, url: str, headers: Mapping[str, str]) -> None:
     """Check that this is the document, or "not modified".
 
     Raises:
         RegistryError: the status or content type says otherwise.
     """
     accept = headers.get("Accept")
-    status = answer.status_code
+    status = answer.status
     if status in GONE:
         raise ResourceNotFound(f"HTTP {status}", url=url)
-    if status == httpx.codes.FORBIDDEN:
+    if status == HTTPStatus.FORBIDDEN:
         raise ResourceForbidden(f"{host} refuses this document (HTTP 403)", url=url)
-    if status == httpx.codes.NOT_MODIFIED:
+    if status == HTTPStatus.NOT_MODIFIED:
         return
-    if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         if "If-Range" in headers:
             return  # perhaps the transfer is already complete
         raise RangeNotSatisfiable("the document has no such part", url=url)
-    part = status == httpx.codes.PARTIAL_CONTENT and "Range" in headers
-    if status != httpx.codes.OK and not part:
+    part = status == HTTPStatus.PARTIAL_CONTENT and "Range" in headers
+    if status != HTTPStatus.OK and not part:
         raise RegistryUnavailable(f"HTTP {status} from {host}", url=url, status=status)
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
     if accept and media_type == "text/html" and "html" not in accept:
@@ -328,14 +314,16 @@ def _headers(accept: str | None, etag: str | None) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if value}
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=CONNECT_TIMEOUT)
+async def _with_retries(
+    function: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs
+) -> T:
+    """Call a function again after :class:`RegistryUnavailable`, after random pauses.
 
-
-def _retrying() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(RegistryUnavailable),
-        stop=stop_after_attempt(TRIES),
-        wait=wait_random_exponential(multiplier=FIRST_PAUSE, max=5),
-        reraise=True,
-    )
+    Most requests succeed at once, so a loop is all that a success costs.
+    """
+    for pauses in range(TRIES - 1):
+        try:
+            return await function(*arguments, **named)
+        except RegistryUnavailable:
+            await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**pauses))  # noqa: S311
+    return await function(*arguments, **named)

@@ -1,15 +1,15 @@
 """Response bodies: decompressed, limited in size, and rejected if incomplete.
 
-httpx accepts a truncated compressed body inside a complete response, and ignores further members of
-a gzip file. So bodies are decompressed here, up to their limit.
+A body is decompressed up to its limit, a piece at a time. A truncated compressed body inside a
+complete response is an error, and all members of a gzip file are read.
 """
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-
-import httpx
+from http import HTTPStatus
 
 from ssc_ingest.errors import RegistryUnavailable, ResponseTooLarge
+from ssc_ingest.http.transport import Answer
 
 ACCEPT_ENCODING = "gzip"
 """The content coding that :func:`chunks` decodes; every registry supports it."""
@@ -21,7 +21,7 @@ _WINDOW = zlib.MAX_WBITS | 16
 """zlib's window bits for the gzip format."""
 
 
-async def read(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
+async def read(answer: Answer, url: str, max_bytes: int) -> bytes:
     """The whole body; raises the errors of :func:`chunks`."""
     body = bytearray()
     async for chunk in chunks(answer, url, max_bytes):
@@ -29,9 +29,7 @@ async def read(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def chunks(
-    answer: httpx.Response, url: str, max_bytes: int, size: int = 0
-) -> AsyncIterator[bytes]:
+async def chunks(answer: Answer, url: str, max_bytes: int, size: int = 0) -> AsyncIterator[bytes]:
     """The decompressed body in chunks; ``size`` bytes of it were received before.
 
     Raises:
@@ -44,7 +42,7 @@ async def chunks(
         raise ResponseTooLarge(f"{too_large} (announced: {announced})", url=url)
     unpacker = _unpacker(answer, url)
     received = size
-    async for chunk in answer.aiter_raw():
+    async for chunk in answer.chunks():
         received += len(chunk)
         if received > max_bytes:
             raise ResponseTooLarge(too_large, url=url)
@@ -89,9 +87,9 @@ class _Unpacker:
             ) from error
 
 
-def _unpacker(answer: httpx.Response, url: str) -> _Unpacker | None:
+def _unpacker(answer: Answer, url: str) -> _Unpacker | None:
     encoding = answer.headers.get("content-encoding", "").strip().lower()
-    if encoding in {"", "identity"} or answer.status_code == httpx.codes.NOT_MODIFIED:
+    if encoding in {"", "identity"} or answer.status == HTTPStatus.NOT_MODIFIED:
         return None
     if encoding not in {"gzip", "x-gzip"}:
         raise RegistryUnavailable(

@@ -7,18 +7,17 @@ asynchronous client of the registries and the download threads of the embedded s
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 from typing import IO
-
-import httpx
-from tenacity import AsyncRetrying
 
 from ssc_ingest.errors import RegistryUnavailable
 from ssc_ingest.http import decoding
 from ssc_ingest.http.responses import Download
+from ssc_ingest.http.transport import Answer
 
-Open = Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]]
+Open = Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[Answer]]
 """Sends a GET request; the response has status 200, 206, 304, or 416 for a missing rest."""
 
 
@@ -58,28 +57,33 @@ class Transfer:
         condition = {"If-Range": self._etag} if self._etag else {}
         return {"Range": f"bytes={self.size}-", "Accept-Encoding": "identity", **condition}
 
-    def begin(self, answer: httpx.Response) -> bool:
+    def begin(self, status: int, headers: Mapping[str, str], url: str) -> bool:
         """Prepare for the body; returns false if the document is already complete.
+
+        Args:
+            status: of the response.
+            headers: of the response, case-insensitive.
+            url: of the request.
 
         Raises:
             RegistryUnavailable: another part was sent; the contents of the file are discarded.
         """
-        content_range = answer.headers.get("content-range", "")
-        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        content_range = headers.get("content-range", "")
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             # There is no rest: the document is complete if the size is right.
             if self.size and content_range == f"bytes */{self.size}":
                 return False
-        elif answer.status_code != httpx.codes.PARTIAL_CONTENT:
+        elif status != HTTPStatus.PARTIAL_CONTENT:
             self.restart()
             # A weak validator or a compressed body does not identify byte ranges.
-            etag = answer.headers.get("etag", "")
-            strong = etag.startswith('"') and "content-encoding" not in answer.headers
+            etag = headers.get("etag", "")
+            strong = etag.startswith('"') and "content-encoding" not in headers
             self._etag = etag if strong else ""
             return True
         elif content_range.startswith(f"bytes {self.size}-"):
             return True
         self.restart()
-        raise RegistryUnavailable("the server did not send the requested part", url=str(answer.url))
+        raise RegistryUnavailable("the server did not send the requested part", url=url)
 
     def write(self, chunk: bytes) -> None:
         """Append to the file."""
@@ -97,13 +101,17 @@ class Transfer:
 
 @asynccontextmanager
 async def download(
-    open_: Open, retrying: AsyncRetrying, url: str, headers: Mapping[str, str], max_bytes: int
+    open_: Open,
+    with_retries: Callable[..., Awaitable[Mapping[str, str] | None]],
+    url: str,
+    headers: Mapping[str, str],
+    max_bytes: int,
 ) -> AsyncIterator[Download]:
     """GET a document into a temporary file, positioned at its start and deleted after the block.
 
     Args:
         open_: sends requests.
-        retrying: the retry policy.
+        with_retries: calls a function with these arguments, and repeats the call if that may help.
         url: of the document.
         headers: of every request.
         max_bytes: limit of the decoded document.
@@ -112,7 +120,7 @@ async def download(
         RegistryError: the errors of ``open_`` and :func:`.decoding.chunks`.
     """
     with tempfile.TemporaryFile() as file:
-        answered: Mapping[str, str] | None = await retrying(
+        answered: Mapping[str, str] | None = await with_retries(
             _receive, open_, url, headers, Transfer(file), max_bytes
         )
         size = file.seek(0, os.SEEK_END)
@@ -125,9 +133,9 @@ async def _receive(
 ) -> Mapping[str, str] | None:
     """Receive the document or its rest; returns its headers, or ``None`` if it is unchanged."""
     async with open_(url, {**headers, **transfer.headers()}) as answer:
-        if answer.status_code == httpx.codes.NOT_MODIFIED:
+        if answer.status == HTTPStatus.NOT_MODIFIED:
             return None
-        if transfer.begin(answer):
+        if transfer.begin(answer.status, answer.headers, url):
             async for chunk in decoding.chunks(answer, url, max_bytes, transfer.size):
                 await asyncio.to_thread(transfer.write, chunk)
         return answer.headers

@@ -1,14 +1,12 @@
-"""Descriptions of connection failures.
-
-httpx-aiohttp reports a refused connection, an unknown name and a failed TLS handshake alike, as
-``ConnectTimeout``. The underlying error of aiohttp distinguishes them.
-"""
+"""Failed requests: the error, and a description of its cause."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import aiohttp
-import httpx
+
+from ssc_ingest.errors import RegistryUnavailable
+from ssc_ingest.http.addresses import AddressForbidden
 
 Kind = Literal["unreachable", "connect timeout", "read timeout", "broken"]
 
@@ -23,24 +21,31 @@ class Failure:
     """A sentence that names the host."""
 
 
+class RequestFailed(RegistryUnavailable):
+    """There is no response, or it broke off; ``failure`` is the reason."""
+
+    def __init__(self, failure: Failure, *, url: str) -> None:
+        super().__init__(failure.text, url=url)
+        self.failure = failure
+
+
 def explain(error: Exception, host: str) -> Failure:  # noqa: PLR0911 - a table
-    """Classify an error of httpx or aiohttp; ``host`` is ``name[:port]``."""
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    reason = _reason(cause)
-    match cause:
+    """Classify an error of a request; ``host`` is ``name[:port]``."""
+    reason = _reason(error)
+    match error:
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return Failure("unreachable", f"cannot reach {host} through the proxy: {reason}")
         case aiohttp.ClientConnectorDNSError():
             return Failure("unreachable", f"the name of {host} cannot be resolved (DNS): {reason}")
         case aiohttp.ClientSSLError():
             return Failure("unreachable", f"no secure connection to {host} (TLS): {reason}")
-        case aiohttp.ClientConnectorError() if isinstance(cause.os_error, ConnectionRefusedError):
+        case aiohttp.ClientConnectorError() if isinstance(error.os_error, ConnectionRefusedError):
             return Failure("unreachable", f"{host} refuses connections")
-        case aiohttp.ClientConnectorError() | httpx.ConnectError():
+        case aiohttp.ClientConnectorError() | AddressForbidden():
             return Failure("unreachable", f"no connection to {host}: {reason}")
-        case aiohttp.ConnectionTimeoutError() | httpx.ConnectTimeout():
+        case aiohttp.ConnectionTimeoutError():
             return Failure("connect timeout", f"no connection to {host} in time")
-        case aiohttp.ServerTimeoutError() | httpx.TimeoutException():
+        case aiohttp.ServerTimeoutError():
             return Failure("read timeout", f"connected to {host}, but no response in time")
         case _:
             return Failure("broken", f"the connection to {host} broke: {reason}")

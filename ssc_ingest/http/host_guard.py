@@ -5,9 +5,9 @@ overloaded, or is unreachable.
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import NoReturn
 
-import httpx
 import structlog
 
 from ssc_ingest.errors import (
@@ -22,6 +22,7 @@ from ssc_ingest.http.failures import Failure
 from ssc_ingest.http.rate_limit import Permission, RateLimiter
 from ssc_ingest.http.request_scope import current_scope
 from ssc_ingest.http.responses import retry_after
+from ssc_ingest.http.transport import Answer
 from ssc_ingest.metrics import Metrics
 
 PAUSE_AFTER = {403: 60.0, 429: 60.0, 503: 5.0}
@@ -39,6 +40,10 @@ class HostGuard:
     def __init__(self, limiter: RateLimiter, metrics: Metrics) -> None:
         self._limiter = limiter
         self._metrics = metrics
+        self._watched: dict[str, bool] = {}
+        """Whether a recent response of a host was bad, by the newest that Redis has said. It also
+        counts for responses whose permissions are older: otherwise only the bad ones of the
+        requests that were sent together would be recorded, and seem to be all there were."""
 
     async def permission(self, host: str, rate: float, registry: str, url: str) -> Permission:
         """Wait for the rate limiter's permission to send one request.
@@ -62,6 +67,7 @@ class HostGuard:
             registry=registry,
         )
         if permission.granted:
+            self._watched[host] = permission.watched
             if permission.delay:
                 self._metrics.delayed(host, permission.delay)
             await asyncio.sleep(permission.delay)
@@ -82,7 +88,7 @@ class HostGuard:
                 raise RateLimited(reason, retry_after=delay, url=url)
 
     async def check_answer(
-        self, answer: httpx.Response, host: str, url: str, permission: Permission
+        self, answer: Answer, host: str, url: str, permission: Permission
     ) -> None:
         """Conclude from a response whether its host must be paused.
 
@@ -90,10 +96,10 @@ class HostGuard:
             RateLimited: the host is paused, or this document must wait.
             RegistryUnreachable: gateways reported time-outs for several documents.
         """
-        status = answer.status_code
+        status = answer.status
         kind = host_history.answer_of(status)
         entries: list[str] = []
-        if permission.watched or kind not in {"fine", "failed"}:
+        if self._is_watched(host, permission) or kind not in {"fine", "failed"}:
             entries = await self._record(host, kind, url)
         named = retry_after(answer.headers.get("retry-after")) or 0
         match kind:
@@ -108,7 +114,7 @@ class HostGuard:
                 await self._pause(RegistryOverloaded, status, named, host, url)
             case "late" if host_history.is_silent(entries):
                 await self._unreachable(host, f"HTTP {status} from the gateway of {host}", url)
-            case _ if status == httpx.codes.TOO_MANY_REQUESTS:
+            case _ if status == HTTPStatus.TOO_MANY_REQUESTS:
                 await self._pause(RateLimited, status, named, host, url)
 
     async def _pause(
@@ -132,7 +138,7 @@ class HostGuard:
             RegistryUnreachable: the host is unreachable.
         """
         if failure.kind == "broken":
-            if permission.watched:
+            if self._is_watched(host, permission):
                 await self._record(host, "failed", url)
         elif failure.kind == "unreachable" or permission.probe:
             await self._unreachable(host, failure.text, url)
@@ -147,8 +153,12 @@ class HostGuard:
         log.warning("host_unreachable", host=host, error=cause, seconds=round(paused, 1))
         raise RegistryUnreachable(cause, retry_after=paused, url=url)
 
+    def _is_watched(self, host: str, permission: Permission) -> bool:
+        return permission.watched or self._watched.get(host, False)
+
     async def _record(self, host: str, answer: host_history.Answer, url: str | None) -> list[str]:
         entries, recovered = await self._limiter.record(host, answer, url)
         if recovered:
             log.info("host_reached", host=host)
+        self._watched[host] = host_history.is_watched(entries)
         return entries

@@ -61,6 +61,11 @@ def is_overloaded(entries: Sequence[str]) -> bool:
     return sum(each.startswith("overloaded ") for each in entries) >= MAX_OVERLOADED
 
 
+def is_watched(entries: Sequence[str]) -> bool:
+    """Whether one of the responses was bad, so that the next ones are stored."""
+    return any(not each.startswith("fine ") for each in entries)
+
+
 def _in_a_row(entries: Sequence[str], answer: Answer) -> int:
     """Number of different documents with this answer before any other answer."""
     return len(set(takewhile(lambda each: each.startswith(f"{answer} "), entries)))

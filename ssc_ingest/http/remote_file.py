@@ -8,8 +8,7 @@ parts that were read before. A completely read file must have its announced dige
 import hashlib
 import re
 from dataclasses import dataclass
-
-import httpx
+from http import HTTPStatus
 
 from ssc_ingest.errors import (
     DigestMismatch,
@@ -174,7 +173,7 @@ class RemoteFile:
             await (self._request(f"0-{length - 1}", length) if is_end else self._read_whole())
             return
         self._budget.correct(length - len(response.body))
-        if response.status == httpx.codes.OK:
+        if response.status == HTTPStatus.OK:
             self._become(response.body)
         elif not self._takes(response, wanted, length):
             await self._read_whole()

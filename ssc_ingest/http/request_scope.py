@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-
-import httpx
+from http import HTTPStatus
 
 from ssc_ingest.http.checkpoint import FetchCheckpoint, StoredResponse
-from ssc_ingest.http.responses import Response
+from ssc_ingest.http.responses import Headers, Response
 from ssc_ingest.models import now
 
 
@@ -86,13 +85,13 @@ def stored_response(question: str) -> Response | None:
     if not (answer := scope.checkpoint.answer(question, at=now())):
         return None
     scope.as_of = min(scope.as_of or answer.read_at, answer.read_at)
-    return Response(answer.url, httpx.codes.OK, answer.body, httpx.Headers(answer.headers))
+    return Response(answer.url, HTTPStatus.OK, answer.body, Headers(answer.headers.items()))
 
 
 def store_response(question: str, answer: Response) -> None:
     """Keep a response for the next attempt, in case this one is delayed."""
     scope = _scope.get()
-    if scope and scope.checkpoint and answer.status == httpx.codes.OK:
+    if scope and scope.checkpoint and answer.status == HTTPStatus.OK:
         kept = StoredResponse(answer.url, answer.body, dict(answer.headers), now())
         scope.checkpoint.store_response(question, kept)
 

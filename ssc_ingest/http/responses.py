@@ -1,14 +1,33 @@
 """Responses of registries: in memory, large ones in files, and their time headers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import IO
 
-import httpx
-
 from ssc_ingest.models import now
+
+
+class Headers(Mapping[str, str]):
+    """Headers of a response by their case-insensitive names; repeated ones are joined."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        values: dict[str, str] = {}
+        for key, value in pairs:
+            name = key.lower()
+            values[name] = f"{values[name]}, {value}" if name in values else value
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,7 @@ class Response:
     @property
     def not_modified(self) -> bool:
         """Whether the document still has the ETag that we sent."""
-        return self.status == httpx.codes.NOT_MODIFIED
+        return self.status == HTTPStatus.NOT_MODIFIED
 
     @property
     def etag(self) -> str | None:

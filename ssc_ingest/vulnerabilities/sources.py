@@ -17,14 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from ssc_ingest.ecosystems.concurrency import in_thread
 from ssc_ingest.ecosystems.wire import parse_moment
 from ssc_ingest.errors import RangeNotSatisfiable, RegistryUnavailable, ResourceNotFound
 from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.responses import Response
+from ssc_ingest.http.transport import Transport
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.dumps import DUMP, MAX_DUMP_SIZE, Dump, ZipDump, local_dump
@@ -160,7 +159,7 @@ class Bucket(Source):
 
 
 def open_source(
-    transport: httpx.AsyncClient,
+    transport: Transport,
     limiter: RateLimiter,
     settings: Settings,
     metrics: Metrics,

@@ -11,14 +11,13 @@ from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import aiohttp
-import httpx
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.http.client import open_transport
+from ssc_ingest.http.failures import RequestFailed
 from ssc_ingest.resources import open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -130,8 +129,9 @@ def test_registries_behind_a_proxy(settings: Settings, monkeypatch: pytest.Monke
 
     async def ask() -> None:
         async with open_transport(settings) as transport:
-            with pytest.raises((httpx.HTTPError, aiohttp.ClientError)):
-                await transport.get("https://registry.example/simple/")
+            with pytest.raises(RequestFailed):
+                async with transport.send("GET", "https://registry.example/simple/"):
+                    pass
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")

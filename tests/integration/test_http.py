@@ -1,11 +1,13 @@
 """Requests to registries: a misbehaving real HTTP server, and the fleet's rate limit."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from ssc_ingest import __version__
 from ssc_ingest.errors import (
@@ -182,6 +184,47 @@ async def test_eight_good_answers_forget_a_503(
     for _ in range(2):
         await client.get(url, max_bytes=MEGABYTE)
     assert [key async for key in state.redis.scan_iter("answers:*")] == []
+
+
+async def test_responses_to_concurrent_requests_count_alike(
+    state: State, settings: Settings
+) -> None:
+    """Three 503 among many responses are few, also if all requests were sent before the first."""
+    answers = {str(number): asyncio.Event() for number in range(23)}
+    arrived = asyncio.Semaphore(0)
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        number = request.path.strip("/")
+        arrived.release()
+        await answers[number].wait()
+        return web.Response(status=503 if int(number) % 11 == 0 else 200)
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host = "{}:{}".format(*runner.addresses[0][:2])
+    try:
+        async with open_transport(settings) as transport:
+            client = RegistryClient(transport, state.limiter, {host: 1.0})
+            requests = {
+                number: asyncio.create_task(
+                    client.get(f"http://{host}/{number}", max_bytes=MEGABYTE)
+                )
+                for number in answers
+            }
+            for _ in requests:
+                await arrived.acquire()
+            failures = []
+            for number, request in requests.items():
+                answers[number].set()
+                try:
+                    assert (await request).status == 200
+                except RegistryOverloaded:
+                    failures.append(number)
+            assert failures == ["0", "11", "22"]
+            assert (await client.get(f"http://{host}/1", max_bytes=MEGABYTE)).status == 200
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_refused_document(client: RegistryClient, simulator: Simulator, url: str) -> None:

@@ -486,3 +486,18 @@ async def test_a_part_above_the_cap(client: RegistryClient, host: Host) -> None:
     assert len((await client.get(host.url, max_bytes=100, byte_range="0-99")).body) == 100
     with pytest.raises(ResponseTooLarge):
         await client.get(host.url, max_bytes=100, byte_range="0-100")
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[::1"])
+async def test_a_redirect_to_what_is_not_a_url(
+    client: RegistryClient, host: Host, location: str
+) -> None:
+    """It is an error of the document, and not repeated."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": location})
+
+    host.answers = [answer]
+    with pytest.raises(MalformedMetadata, match="not a URL"):
+        await client.get(host.url, max_bytes=CAP)
+    assert len(host.asked) == 1

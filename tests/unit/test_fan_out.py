@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from ssc_ingest.ecosystems.concurrency import fan_out, in_order
-from ssc_ingest.errors import MalformedMetadata, RateLimited
+from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryOverloaded
 
 
 async def test_results_come_in_order_and_within_the_limit() -> None:
@@ -40,6 +40,24 @@ async def test_the_first_error_comes_out_alone() -> None:
     with pytest.raises(MalformedMetadata, match="no name"):
         await fan_out(work, range(5), limit=2)
     assert finished == []
+
+
+async def test_a_503_concerns_its_document() -> None:
+    """Other calls are still started, until the host is paused."""
+    begun: list[int] = []
+
+    async def work(number: int) -> int:
+        begun.append(number)
+        if number in {0, 2}:
+            raise RegistryOverloaded("503", retry_after=5)
+        if number == 4:
+            raise RateLimited("the host is paused", retry_after=3)
+        return number
+
+    with pytest.raises(RegistryOverloaded) as caught:
+        await fan_out(work, range(9), limit=1)
+    assert caught.value.retry_after == 5
+    assert begun == [0, 1, 2, 3, 4]
 
 
 async def test_a_refusal_lets_what_runs_end() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ssc_ingest.ecosystems.pypi.headers import parse_headers
+from ssc_ingest.ecosystems.pypi.headers import header_part, parse_headers
 
 NAMES = ("Name", "Requires-Dist", "Project-URL", "License", "Classifier", "Metadata-Version")
 
@@ -31,12 +31,13 @@ def by_email(body: bytes) -> dict[str, list[str]]:
 
 
 def check(body: bytes) -> int:
-    """Compare all headers; returns their number."""
-    expected, found = by_email(body), parse_headers(body)
-    for name in {*expected, *map(str.lower, NAMES)}:
-        values = expected.get(name, [])
-        assert list(found.all(name)) == values, name
-        assert found.one(name) == (values[0] if len(values) == 1 else None), name
+    """Compare all headers, with and without the description; returns their number."""
+    expected = by_email(body)
+    for found in (parse_headers(body), parse_headers(header_part(body))):
+        for name in {*expected, *map(str.lower, NAMES)}:
+            values = expected.get(name, [])
+            assert list(found.all(name)) == values, name
+            assert found.one(name) == (values[0] if len(values) == 1 else None), name
     return len(expected)
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 from rich.text import Text
@@ -301,13 +300,10 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIte
 
 
 async def _registries(settings: "Settings") -> AsyncIterator[Check]:
-    import httpx
-
     from ssc_ingest.ecosystems import ecosystems
     from ssc_ingest.ecosystems.endpoints import host_names, load_endpoints
     from ssc_ingest.errors import RegistryUnavailable
     from ssc_ingest.http.client import open_transport
-    from ssc_ingest.http.failures import explain
     from ssc_ingest.settings import ENV_FILE
 
     endpoints = {
@@ -322,11 +318,10 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                 subject = f"{cls.identity.title} {endpoint.key}"
                 try:
                     # Any response shows that the host works: a base URL need not have a document.
-                    async with transport.stream("HEAD", f"{url}/") as response:
-                        status = response.status_code
-                except httpx.HTTPError as error:
-                    reason = explain(error, urlsplit(url).netloc).text
-                    yield _unreachable(subject, url, RegistryUnavailable(reason))
+                    async with transport.send("HEAD", f"{url}/") as response:
+                        status = response.status
+                except RegistryUnavailable as error:
+                    yield _unreachable(subject, url, error)
                     continue
                 if status in BROKEN:
                     yield _unreachable(subject, url, RegistryUnavailable(f"answers {status}"))

@@ -37,15 +37,20 @@ class Headers:
         return values[0] if len(values) == 1 else None
 
 
+def header_part(body: bytes) -> bytes:
+    """The file without its description: :func:`parse_headers` reads the same of it."""
+    content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
+    end = _BLANK_LINE.search(content)
+    return content[: end.start()] if end else content
+
+
 def parse_headers(body: bytes) -> Headers:
     r"""Read the headers of a metadata file.
 
     Any bytes are accepted. A byte that is not UTF-8 becomes U+FFFD, and affects only its header.
     Line ends are ``\n``. Values have no white space before them, and may have it behind them.
     """
-    content = body.lstrip().removeprefix(codecs.BOM_UTF8).lstrip()
-    end = _BLANK_LINE.search(content)
-    text = content[: end.start() if end else None].decode(errors="replace")
+    text = header_part(body).decode(errors="replace")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     values: dict[str, list[str]] = {}

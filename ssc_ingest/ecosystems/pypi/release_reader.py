@@ -26,6 +26,7 @@ from ssc_ingest.ecosystems.pypi.archive_metadata import (
     source_metadata,
     wheel_metadata,
 )
+from ssc_ingest.ecosystems.pypi.headers import header_part
 from ssc_ingest.ecosystems.pypi.metadata import (
     MAX_REQUIREMENTS,
     ReleaseMetadata,
@@ -137,7 +138,7 @@ class ReleaseReader:
     async def _from_metadata_file(self, file: MetadataFile) -> Description | None:
         try:
             document = await self._client.get_immutable(
-                file.url, max_bytes=MAX_METADATA, sha256=file.sha256
+                file.url, max_bytes=MAX_METADATA, sha256=file.sha256, reduce=header_part
             )
         except (ResourceForbidden, ResourceNotFound):
             return None
@@ -164,9 +165,11 @@ class ReleaseReader:
     async def _from_wheel(
         self, file: DistributionFile, budget: TransferBudget
     ) -> Description | None:
-        found = await self._inside(
-            file, lambda: wheel_metadata(remote_file(self._client, file, budget), self._project)
-        )
+        async def read() -> bytes:
+            wheel = remote_file(self._client, file, budget)
+            return header_part(await wheel_metadata(wheel, self._project))
+
+        found = await self._inside(file, read)
         if not found:
             return None
         return await off_loop(len(found), _read_metadata_file, found, file.url)
