@@ -238,7 +238,6 @@ def flower() -> Document:
     command = [
         *("celery", "-A", "workers", "flower", "--address=0.0.0.0"),
         *(f"--port={FLOWER_PORT}", "--max-tasks=10000"),
-        "--tasks-columns=name,kwargs,state,result,received,runtime,worker,uuid",
     ]
     return dashboard("flower", command, FLOWER_PORT, health="/healthcheck")
 
