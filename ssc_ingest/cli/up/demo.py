@@ -1,7 +1,7 @@
 """The tour of ``make run``: real packages go through the queue into the graph."""
 
 import asyncio
-import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -169,9 +169,12 @@ async def _row(views: GraphViews, package: PackageName) -> output.Row | None:
 
 
 def _command(name: str) -> str:
-    """The command for an installed program: its name if it is in the PATH, otherwise its path."""
+    """The command for an installed program: its name if it is in the PATH, otherwise its path.
+
+    The path is absolute, because the second terminal may be in another folder.
+    """
     program = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     if found and Path(found).resolve() == program.resolve():
         return name
-    return os.path.relpath(program)
+    return shlex.quote(str(program.absolute()))
