@@ -14,6 +14,7 @@ from celery import Celery
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import Servers
+from tests.acceptance.forks import Fork
 
 VISIBILITY_TIMEOUT = 8
 TASK_TIMEOUT = 6
@@ -39,13 +40,24 @@ class WorkerProcess:
     ) -> None:
         self.name = name
         self.log = log
-        arguments = ["-Q", ",".join(queues)] if queues else []
+        arguments = [
+            *("-A", "workers", "worker", "-n", name, "--without-mingle", "--without-gossip"),
+            *(("-Q", ",".join(queues)) if queues else ()),
+        ]
+        self._process: Fork | subprocess.Popen[bytes]
+        if environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):  # no plug-in
+            self._process = Fork(
+                "celery",
+                arguments,
+                environment=environment,
+                folder=log.parent,
+                output=log,
+                group=group.id,
+            )
+            return
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "celery", "-A", "workers", "worker"),
-                    *("-n", name, "--without-mingle", "--without-gossip", *arguments),
-                ],
+                [sys.executable, "-m", "celery", *arguments],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

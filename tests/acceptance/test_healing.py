@@ -1,14 +1,13 @@
 """Lost, deferred or paused work is completed, by one worker."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
-from tests.acceptance.fleet import Fleet, eventually
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
+from tests.acceptance.forks import run_forked
 from tests.acceptance.work import (
     assert_nothing_is_left,
     finished,
@@ -20,7 +19,6 @@ from tests.conftest import Cypher
 from tests.graph_truth import assert_graph_holds
 from tests.simulator.client import Simulator
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 OLD = 3 * 24 * 3600
 """Seconds; longer than work may wait for anything else."""
 
@@ -111,9 +109,9 @@ async def test_a_paused_registry_gets_no_requests(
     """Urgent and bulk, new and old tasks wait during the pause and then complete."""
 
     def registries(*arguments: str) -> str:
-        done = subprocess.run(
-            [PROGRAM, "registries", *arguments], env=shared_fleet.environment, cwd=tmp_path,
-            capture_output=True, text=True, check=True)  # fmt: skip
+        done = run_forked("registries", *arguments, environment=shared_fleet.environment,
+                          folder=tmp_path, timeout=LONG_ENOUGH)  # fmt: skip
+        done.check_returncode()
         return done.stdout
 
     assert registries("pause", "npm", "--reason", "test") == "npm is paused until it is resumed\n"

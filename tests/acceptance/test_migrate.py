@@ -16,6 +16,7 @@ from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
+from tests.acceptance.forks import run_forked
 from tests.conftest import Cypher
 from tests.integration.test_migration.migrating import drop_schema
 from tests.reference_graph import build_reference_graph
@@ -50,13 +51,12 @@ def environment(servers: Servers, tmp_path: Path) -> dict[str, str]:
 
 def migrate(environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(
-        [PROGRAM, "migrate", *options],
-        env=environment,
-        capture_output=True,
-        text=True,
+    return run_forked(
+        "migrate",
+        *options,
+        environment=environment,
+        folder=Path(environment["DATA_DIR"]).parent,
         timeout=LONG_ENOUGH,
-        check=False,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ssc_ingest.resources import State
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
+from tests.acceptance.forks import run_forked
 from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import Cypher
 from tests.simulator.client import Simulator
@@ -81,10 +82,15 @@ class CommandLine:
 
     async def __call__(self, *arguments: str, returncode: int = 0) -> tuple[str, str]:
         """Run a command with this exit code; returns both outputs."""
-        process = self.start(*arguments)
-        out, err = await asyncio.to_thread(process.communicate, timeout=LONG_ENOUGH)
-        assert process.returncode == returncode, (out, err)
-        return out, err
+        done = await asyncio.to_thread(
+            run_forked,
+            *arguments,
+            environment=self._fleet.environment,
+            folder=self._folder,
+            timeout=LONG_ENOUGH,
+        )
+        assert done.returncode == returncode, done
+        return done.stdout, done.stderr
 
     async def json(self, *arguments: str, returncode: int = 0) -> Any:
         """The JSON output of a command."""

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from ssc_ingest.monitoring.heartbeats import BEAT_LOCK, beats
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually, wait_until
+from tests.acceptance.forks import Fork, run_forked
 from tests.acceptance.outages import OwnRedis
 
 QUICK = """
@@ -57,26 +56,23 @@ celery.conf.beat_scheduler = "quick:Deaf"
 """
 """Spends its time where Python drops what a signal's handler raises."""
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
-
-StartBeat = Callable[[], "subprocess.Popen[bytes]"]
+StartBeat = Callable[[], Fork]
 
 
 @contextmanager
 def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Start another beat with a schedule of half a second; logs go to ``beat.log``."""
     (tmp_path / "quick.py").write_text(QUICK)
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Fork] = []
 
-    def start() -> "subprocess.Popen[bytes]":
-        with (tmp_path / "beat.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "quick", "beat"],
-                env={**fleet.environment, "PYTHONPATH": str(tmp_path), "LOG_FORMAT": "json"},
-                cwd=tmp_path,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+    def start() -> Fork:
+        process = Fork(
+            "celery",
+            ["-A", "quick", "beat"],
+            environment={**fleet.environment, "LOG_FORMAT": "json"},
+            folder=tmp_path,
+            output=tmp_path / "beat.log",
+        )
         started.append(process)
         return process
 
@@ -174,9 +170,9 @@ async def test_switched_off_it_stays_off(
     """
 
     def schedules(*arguments: str) -> str:
-        done = subprocess.run(
-            [PROGRAM, "schedules", *arguments], env=fleet.environment, cwd=tmp_path,
-            capture_output=True, text=True, check=True)  # fmt: skip
+        done = run_forked("schedules", *arguments, environment=fleet.environment, folder=tmp_path,
+                          timeout=LONG_ENOUGH)  # fmt: skip
+        done.check_returncode()
         return done.stdout
 
     def skipped() -> int:

@@ -18,6 +18,7 @@ import pytest
 
 from ssc_ingest.servers import Servers
 from tests.acceptance.fleet import LONG_ENOUGH
+from tests.acceptance.forks import run_forked
 from tests.simulator.client import Simulator
 
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
@@ -66,14 +67,8 @@ class Up:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The program in a second terminal."""
-        return subprocess.run(
-            [PROGRAM, *arguments],
-            env=self.environment,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=LONG_ENOUGH,
-            check=False,
+        return run_forked(
+            *arguments, environment=self.environment, folder=self._folder, timeout=LONG_ENOUGH
         )
 
     def __enter__(self) -> Self:
