@@ -293,7 +293,7 @@ def test_a_busy_server_is_retried(repository: Repository, cache: JarCache, fault
 def test_a_long_retry_after_is_an_error(repository: Repository, cache: JarCache) -> None:
     """A Retry-After of an hour ends the download."""
     repository.faults[f"/{repository.jars[0].path}"] = ["429 3600"]
-    with pytest.raises(DownloadError, match="wait 3600 s"):
+    with pytest.raises(DownloadError, match="a wait of 3600 s"):
         JarDownload(cache, repository.url).ensure(repository.jars[:1], Recorder())
     assert repository.requests.total() == 1
 

@@ -1,7 +1,7 @@
 """The contents of a correct graph, computed without reading the simulator's own documents."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any, Literal
@@ -52,8 +52,9 @@ class PackageTruth:
     latest: str | None
     versions: tuple[VersionTruth, ...]
     dist_tags: dict[str, str] | None = None
-    import_names: tuple[str, ...] | None = None
-    """Of the latest version, sorted; ``None`` where nobody can read them."""
+    import_names: tuple[str, ...] | None = field(default=None, compare=False)
+    """Of the latest version, sorted; ``None`` where nobody can read them. Not compared, because a
+    package is fetched without them."""
 
     @property
     def requirements(self) -> frozenset[str]:

@@ -31,7 +31,7 @@ async def test_a_letter_is_replayed(state: State, start: Start) -> None:
         assert "1 dead letter back in the queues." in after
         assert "1 dead letter back" not in visitor.get(answer.headers["location"]).text
         gone = visitor.post("/dead-letters/replay", data={"token": proof, "id": letter_id})
-        assert "there is no dead letter of this id" in visitor.get(gone.headers["location"]).text
+        assert "there is no dead letter with this id" in visitor.get(gone.headers["location"]).text
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert [letter.id async for letter in state.dead_letters.all()] == [kept]
 
