@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from ssc_ingest.errors import MalformedMetadata
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import Worker, beat
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
+from ssc_ingest.vulnerabilities.mongo import DATABASE, SYNCS
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT
 from tests.integration.test_web.conftest import LONG_ENOUGH, NOWHERE, Start, known
@@ -116,6 +118,8 @@ async def test_coverage_and_sizes(
         "CREATE (:PyPIPackage {purl: 'pkg:pypi/a', moment: localdatetime()})"
         "-[:HAVE]->(:Version {purl: 'pkg:pypi/a@1'}), (:PyPIPackage {purl: 'pkg:pypi/b'})"
     )
+    with MongoClient[dict[str, Any]](servers.vulnerabilities_uri) as client:
+        client[DATABASE][SYNCS].delete_many({})  # other tests synced
     started = start(GRAPH_DB_URI=servers.graph_uri, VULN_DB_URI=servers.vulnerabilities_uri)
     with started.client() as visitor:
         page = known(visitor)
