@@ -6,8 +6,6 @@ and the cursor after it are stored in one step. The next worker publishes the pa
 recorded but not marked, and repeats the page without comparing or counting recorded packages again.
 """
 
-import asyncio
-
 import structlog
 from redis.exceptions import RedisError
 
@@ -26,6 +24,7 @@ from ssc_ingest.runs.lease import RENEW_EVERY, LeaseLost, RunLease
 from ssc_ingest.runs.model import COUNTED_PER_PAGE, OUTCOMES, Run
 from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
+from ssc_ingest.work.leases import pause
 
 MAX_STUCK = 10
 """Maximum restarts without progress; after that the run fails, because it kills its workers."""
@@ -110,7 +109,7 @@ class Engine:
                 return False
         except RedisError as error:
             log.warning("state_unavailable", run_id=self._run.id, error=str(error))
-            await asyncio.sleep(REDIS_PAUSE)
+            await pause(REDIS_PAUSE)
             return False
         return True
 
@@ -160,7 +159,7 @@ class Engine:
             "run_waits", seconds=round(seconds, 1), error_type=kind, error=str(error), **self._facts
         )
         await self._lease.note(note=f"waits: {kind}: {error}")
-        await asyncio.sleep(seconds)
+        await pause(seconds)
 
     async def _fail(self, error: Exception) -> None:
         """Stop reading; the run fails when no package is pending."""
@@ -210,6 +209,7 @@ class Engine:
             async for page in pages:
                 if not (complete := await self._publisher.publish(page)):
                     break
+                await pause(0)
         await self._publisher.commit({"phase": "draining", "complete": int(complete)})
 
     # The end ------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Engine:
             run = await self._current()
             if not run.pending and await self._finish(run):
                 return
-            await asyncio.sleep(self._poll)
+            await pause(self._poll)
 
     async def _finish(self, run: Run) -> bool:
         """End the run, and store the feed's cursor, because all changes before it are done.

@@ -1,6 +1,5 @@
 """Publishing a page: compares it with the graph and queues tasks for the selected packages."""
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from ssc_ingest.runs.store import Runs, package_message
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import MAX_NAME_LENGTH, ExtractImportNames, ExtractPackage
 from ssc_ingest.work.cooldowns import Cooldowns
+from ssc_ingest.work.leases import pause
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.rereading import Rereading
@@ -237,7 +237,7 @@ class PagePublisher:
                 tally.counts["skipped"] += admitted.duplicates
             items = items[admitted.examined :]
             if admitted.examined < len(chunk):
-                await asyncio.sleep(self._poll)
+                await pause(self._poll)
 
     async def _queue(self, items: Sequence[Item]) -> None:
         if items:

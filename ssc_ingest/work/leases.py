@@ -26,3 +26,18 @@ async def renewing(renew: Callable[[], Awaitable[bool]], every: float) -> AsyncI
         yield
     finally:
         keeper.cancel()
+
+
+async def pause(seconds: float) -> None:
+    """Sleep, between two steps of long work.
+
+    A client library may swallow a cancellation. The work would then continue although its process
+    stops, or although its lease is lost.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled, now or before.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
+    await asyncio.sleep(seconds)
