@@ -39,6 +39,7 @@ from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
 from tests.acceptance.fleet import Fleet
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 MALWARE = 0.9
@@ -220,12 +221,7 @@ def amendments(folder: Path, count: int) -> None:
     settings = load_settings(None, data_dir=folder / "fleet")
     with EmbeddedStack(settings) as embedded, Simulator.start(packages=10) as simulator:
         addresses = embedded.start()
-        servers = Servers(
-            str(addresses.graph_uri),
-            None,
-            str(addresses.redis_url),
-            str(addresses.vulnerabilities_uri),
-        )
+        servers = servers_of(addresses)
         simulator.put_advisories("PyPI", [amendment(n, hits=False) for n in range(PACKAGES)])
         fleet = Fleet(servers, simulator.environment(), folder)
         with closing(fleet), GraphDatabase.driver(servers.graph_uri) as driver:

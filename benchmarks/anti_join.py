@@ -26,8 +26,9 @@ from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.runs.engine import Engine
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
+from tests.servers import servers_of
 
 FILL = """
 UNWIND range($start, $end - 1) AS number
@@ -83,10 +84,7 @@ def main() -> None:
 async def _measure(
     addresses: EmbeddedAddresses, names: int, in_graph: int, page: int
 ) -> dict[str, float]:
-    assert addresses.graph_uri
-    assert addresses.redis_url
-    assert addresses.vulnerabilities_uri
-    servers = Servers(addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri)
+    servers = servers_of(addresses)
     # Nobody works on what is published, so that there must be room for all of it.
     settings = load_settings(None, run_high_water=names + 1)
     async with open_resources(settings, servers, env_file=None) as resources:

@@ -29,7 +29,7 @@ from ssc_ingest.graph.dependents import DependentsReader
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Purl, VersionName
 from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
 from ssc_ingest.vulnerabilities.advisory import Advisory, read_affected
 from ssc_ingest.vulnerabilities.applying import Applier, Read
@@ -39,6 +39,7 @@ from ssc_ingest.vulnerabilities.blast_radius import BlastRadius
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.records import read_record
 from ssc_ingest.vulnerabilities.walk import Walk
+from tests.servers import servers_of
 
 NPM = ecosystem("npm")
 VERSIONS = 10
@@ -137,10 +138,7 @@ def one_package() -> dict[str, float]:
 
 
 async def _measure(addresses: EmbeddedAddresses, versions: int, samples: int) -> dict[str, Any]:
-    assert addresses.graph_uri
-    assert addresses.redis_url
-    assert addresses.vulnerabilities_uri
-    servers = Servers(addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri)
+    servers = servers_of(addresses)
     packages = versions // VERSIONS
     async with open_resources(load_settings(None), servers, env_file=None) as resources:
         await ensure_schema(resources.driver, [NPM.identity.label])

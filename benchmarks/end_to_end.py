@@ -31,6 +31,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT, queue_name
 from tests.acceptance.fleet import Fleet, eventually
 from tests.contract.fetching import opened, read
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 CONCURRENCY = 32
@@ -76,10 +77,7 @@ def measure(
     processes: int,
 ) -> Measurement:
     """Extract ``count`` packages with workers, then write the same ones without."""
-    assert addresses.graph_uri
-    assert addresses.redis_url
-    assert addresses.vulnerabilities_uri
-    servers = Servers(addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri)
+    servers = servers_of(addresses)
     with (
         Simulator.start(
             packages=FIRST + 2 * count, versions="15", requirements="5", plain=True

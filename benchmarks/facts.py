@@ -34,7 +34,6 @@ from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
-from ssc_ingest.servers import Servers
 from ssc_ingest.settings import load_settings
 from tests.integration.test_graph.test_consumer_reads import (
     EXPAND_PACKAGE,
@@ -42,6 +41,7 @@ from tests.integration.test_graph.test_consumer_reads import (
     PACKAGE_STATUS,
     SMT_MODEL,
 )
+from tests.servers import servers_of
 
 VERSIONS = 15
 REQUIREMENTS = 8
@@ -258,12 +258,7 @@ def on_a_graph(ask: Callable[[AsyncDriver], Awaitable[ResultT]]) -> tuple[Result
         settings = load_settings(None, data_dir=Path(folder) / "stack")
         with EmbeddedStack(settings) as stack:
             addresses = stack.start()
-            assert addresses.graph_uri
-            assert addresses.redis_url
-            assert addresses.vulnerabilities_uri
-            servers = Servers(
-                addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-            )
+            servers = servers_of(addresses)
 
             async def on_driver() -> ResultT:
                 async with open_driver(servers, settings) as driver:

@@ -20,8 +20,9 @@ from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.import_names import ImportNamesGraph
 from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
+from tests.servers import servers_of
 
 LABEL = "PyPIPackage"
 SEARCHES = 200
@@ -54,12 +55,7 @@ def main() -> None:
 
 
 async def _measure(addresses: EmbeddedAddresses, packages: int) -> dict[str, float]:
-    servers = Servers(
-        addresses.graph_uri or "",
-        None,
-        addresses.redis_url or "",
-        addresses.vulnerabilities_uri or "",
-    )
+    servers = servers_of(addresses)
     async with open_driver(servers, load_settings(None)) as driver:
         filling = await _fill(driver, packages)
         graph = ImportNamesGraph(driver)

@@ -21,6 +21,7 @@ from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.migration import migrate, survey
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import load_settings
+from tests.servers import servers_of
 
 VERSIONS = 10
 REQUIREMENTS = 3
@@ -101,12 +102,7 @@ def main() -> None:
         settings = load_settings(None, data_dir=Path(folder) / "stack")
         with EmbeddedStack(settings) as stack:
             addresses = stack.start()
-            assert addresses.graph_uri
-            assert addresses.redis_url
-            assert addresses.vulnerabilities_uri
-            servers = Servers(
-                addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-            )
+            servers = servers_of(addresses)
             print(asyncio.run(measure(servers, packages=arguments.packages)))
 
 

@@ -24,10 +24,11 @@ from neo4j import GraphDatabase
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.model import Run
-from ssc_ingest.servers import EmbeddedAddresses, Servers
+from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
 from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
 from tests.acceptance.outages import sweeping
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth
 
@@ -61,12 +62,7 @@ def main() -> None:
 async def _measure(
     addresses: EmbeddedAddresses, folder: Path, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    servers = Servers(
-        str(addresses.graph_uri),
-        None,
-        str(addresses.redis_url),
-        str(addresses.vulnerabilities_uri),
-    )
+    servers = servers_of(addresses)
     with (
         Simulator.start(
             packages=arguments.packages, versions="1", requirements="0", plain=True

@@ -28,6 +28,7 @@ from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings, load_settings
+from tests.servers import servers_of
 
 ECOSYSTEM = "npm"
 CONCURRENCY = 32
@@ -325,12 +326,7 @@ def main() -> None:
         settings = load_settings(None, data_dir=folder / "stack")
         with EmbeddedStack(settings) as stack:
             addresses = stack.start()
-            assert addresses.graph_uri
-            assert addresses.redis_url
-            assert addresses.vulnerabilities_uri
-            servers = Servers(
-                addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-            )
+            servers = servers_of(addresses)
             found = asyncio.run(
                 measure(settings, servers, versions=arguments.versions, count=arguments.packages)
             )

@@ -21,6 +21,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
 from tests.acceptance.fleet import Fleet
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 COLUMNS = ("packages", "ingestion", "nothing changed", "1% changed", "share of the ingestion")
@@ -89,10 +90,7 @@ async def _requests(
 
 
 def _servers(addresses: EmbeddedAddresses) -> Servers:
-    assert addresses.graph_uri
-    assert addresses.redis_url
-    assert addresses.vulnerabilities_uri
-    return Servers(addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri)
+    return servers_of(addresses)
 
 
 if __name__ == "__main__":

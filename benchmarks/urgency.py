@@ -31,6 +31,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL, DEFAULT, EXTRACT, URGENCIES, queue_name
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.producer import LABELS, STREAMS, Message, of_main, send
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
@@ -169,12 +170,7 @@ async def run(bulk: int, requests: int, folder: Path) -> None:
         Simulator.start(packages=4000, versions="15", requirements="5") as simulator,
     ):
         addresses = stack.start()
-        assert addresses.graph_uri
-        assert addresses.redis_url
-        assert addresses.vulnerabilities_uri
-        servers = Servers(
-            addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-        )
+        servers = servers_of(addresses)
         settings = load_settings(None, data_dir=folder / "data")
         fleet = Fleet(servers, simulator.environment(), folder)
         fleet.environment |= {"VISIBILITY_TIMEOUT": "180", "TASK_TIMEOUT": "60"}

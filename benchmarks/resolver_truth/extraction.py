@@ -10,9 +10,9 @@ from neo4j import Driver, GraphDatabase
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.embedded import EmbeddedStack
-from ssc_ingest.servers import Servers
 from ssc_ingest.settings import load_settings
 from tests.acceptance.fleet import Fleet
+from tests.servers import servers_of
 
 AT_A_TIME = 400
 """Packages of a job: below its budget of packages."""
@@ -46,12 +46,7 @@ def extraction(folder: Path, name: str) -> Iterator[Extraction]:
     """Servers with their data in a folder, and the workers of one ecosystem."""
     with EmbeddedStack(load_settings(None, data_dir=folder / "stack")) as stack:
         addresses = stack.start()
-        assert addresses.graph_uri
-        assert addresses.redis_url
-        assert addresses.vulnerabilities_uri
-        servers = Servers(
-            addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-        )
+        servers = servers_of(addresses)
         fleet = Fleet(servers, {}, folder)
         fleet.environment |= {"VISIBILITY_TIMEOUT": "180", "TASK_TIMEOUT": "60"}
         try:

@@ -33,6 +33,7 @@ from tests.acceptance.test_up import Up
 from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import IS_SHORT, Cypher
 from tests.graph_truth import assert_graph_holds
+from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 SECONDS, KILL_EVERY = 1200.0, 20.0
@@ -104,12 +105,7 @@ async def test_random_kills(
         await asyncio.to_thread(up.wait_for, "everything is ready")
         addresses = EmbeddedAddresses.read(tmp_path / "data")
         assert addresses
-        assert addresses.graph_uri
-        assert addresses.redis_url
-        assert addresses.vulnerabilities_uri
-        servers = Servers(
-            addresses.graph_uri, None, addresses.redis_url, addresses.vulnerabilities_uri
-        )
+        servers = servers_of(addresses)
         settings = load_settings(None, data_dir=tmp_path / "data")
         with GraphDatabase.driver(servers.graph_uri) as driver:
 
