@@ -129,6 +129,7 @@ class Fleet:
             "METRICS_PORT": "0",
             "IMPORT_NAMES_READ": "none",  # the tests of import names turn it on
             "PYTHONWARNINGS": "ignore",
+            "COLUMNS": "120",  # pytest-xdist sets that of its own terminal
         }
         self.streams = servers.stream(0)
         # Another program's application: it knows the broker and nothing else.

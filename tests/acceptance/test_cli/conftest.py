@@ -28,6 +28,7 @@ def environment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> d
     folder = tmp_path_factory.mktemp("cli")
     return {
         **os.environ,
+        "COLUMNS": "120",  # pytest-xdist sets that of its own terminal
         "GRAPH_DB_URI": servers.graph_uri,
         "REDIS_URL": servers.redis_url,
         "VULN_DB_URI": servers.vulnerabilities_uri,
