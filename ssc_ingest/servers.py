@@ -7,8 +7,10 @@ in other terminals read them there.
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ssc_ingest.errors import ConfigurationError
@@ -93,6 +95,12 @@ class Servers:
         """The Redis URL of one database."""
         parts = urlsplit(self.redis_url)
         return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def redis_name(info: Mapping[str, Any]) -> str:
+    """``Valkey 9.1.0`` or ``Redis 8.0.1``, by the response to ``INFO server``."""
+    version = info.get("valkey_version") or info.get("redis_version")
+    return f"{str(info.get('server_name', 'redis')).capitalize()} {version}"
 
 
 def locate(settings: Settings) -> Servers:

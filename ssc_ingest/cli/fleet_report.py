@@ -81,24 +81,13 @@ async def _work(
 ) -> "tuple[ServerStatus, WorkStatus | None]":
     from ssc_ingest.cli.connections import state_store
     from ssc_ingest.control.registry_pauses import RegistryPauses
-    from ssc_ingest.monitoring.status import read_work
+    from ssc_ingest.servers import redis_name
 
     async def ask() -> "tuple[str, WorkStatus]":
         async with state_store(settings, servers) as state:
             info: Any = await state.redis.info("server")
             registries = await RegistryPauses(state.limiter, state.queues).all()
-            version = f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}"
-            return version, await read_work(
-                queues=state.queues,
-                jobs=state.jobs,
-                runs=state.runs,
-                claims=state.claims,
-                dead_letters=state.dead_letters,
-                redis=state.redis,
-                pauses={each.name: each.pause for each in registries},
-                obstacles={each.name: each.obstacle for each in registries},
-                streams=state.standings,
-            )
+            return redis_name(info), await state.work_status(registries)
 
     return await _ask(servers.redis_url, ask())
 
@@ -153,15 +142,12 @@ async def _vulnerabilities(
     settings: "Settings", servers: "Servers"
 ) -> "tuple[ServerStatus, dict[str, SyncState] | None]":
     from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.vulnerabilities.state import SyncState
     from ssc_ingest.vulnerabilities.store import open_store
 
     async def ask() -> "tuple[str, dict[str, SyncState]]":
         async with open_store(servers.vulnerabilities_uri, settings) as store:
             version = await store.ping()
-            found = await store.syncs.all()
-            states = {name: found.get(name) or SyncState(ecosystem=name) for name in ecosystems()}
-            return f"MongoDB {version}", states
+            return f"MongoDB {version}", await store.syncs.of(ecosystems())
 
     return await _ask(servers.vulnerabilities_uri, ask())
 
@@ -172,6 +158,7 @@ async def _stream_server(url: str) -> ServerStatus:
 
     from ssc_ingest.cli.commands.stream_checks import client
     from ssc_ingest.errors import StoreUnavailable
+    from ssc_ingest.servers import redis_name
 
     async def ask() -> tuple[str, None]:
         try:
@@ -179,7 +166,7 @@ async def _stream_server(url: str) -> ServerStatus:
                 info: Any = await redis.info("server")
         except (RedisError, OSError) as error:
             raise StoreUnavailable("stream", str(error)) from error
-        return f"{info.get('server_name', 'redis').capitalize()} {_redis_version(info)}", None
+        return redis_name(info), None
 
     server, _ = await _ask(url, ask())
     return server
@@ -196,7 +183,3 @@ async def _ask(uri: str, answer: Awaitable[tuple[str, T]]) -> tuple[ServerStatus
     except (StoreUnavailable, ConfigurationError) as error:
         return ServerStatus(uri=shown, reachable=False, error=str(error)), None
     return ServerStatus(uri=shown, reachable=True, version=version), value
-
-
-def _redis_version(info: dict[str, Any]) -> str:
-    return str(info.get("valkey_version") or info.get("redis_version"))

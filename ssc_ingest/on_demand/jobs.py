@@ -316,18 +316,11 @@ class Jobs:
     async def spans(self, most: int) -> list[Span]:
         """The times of the newest jobs, newest first; costs few round trips."""
         ids = await self.ids(most)
-        found = []
-        for start in range(0, len(ids), BATCH_SIZE):
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for job_id in ids[start : start + BATCH_SIZE]:
-                    pipeline.hmget(_keys(job_id)[0], ["created_at", "finished_at"])
-                answers = await pipeline.execute()
-            found += [
-                Span(_moment(created), _moment(finished) if finished else None)
-                for created, finished in answers
-                if created is not None
-            ]
-        return found
+        return [
+            Span(_moment(created), _moment(finished) if finished else None)
+            async for _, (created, finished) in self._fields(ids, "created_at", "finished_at")
+            if created is not None
+        ]
 
     async def newest(self) -> AsyncIterator[Job]:
         """All jobs, newest first; read as far as the caller asks."""
@@ -341,17 +334,11 @@ class Jobs:
         """Ids of jobs with pending packages and without activity for this number of seconds."""
         before = datetime.now(UTC).timestamp() - untouched_for
         ids = [str(i) for i in await self._redis.zrange("jobs", 0, -1)]
-        found = []
-        for start in range(0, len(ids), BATCH_SIZE):
-            some = ids[start : start + BATCH_SIZE]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for job_id in some:
-                    pipeline.hmget(_keys(job_id)[0], ["finished_at", "touched_at"])
-                answers = await pipeline.execute()
-            for job_id, (finished, touched) in zip(some, answers, strict=True):
-                if touched is not None and finished is None and float(touched) < before:
-                    found.append(job_id)
-        return found
+        return [
+            job_id
+            async for job_id, (finished, touched) in self._fields(ids, "finished_at", "touched_at")
+            if touched is not None and finished is None and float(touched) < before
+        ]
 
     async def pending(self, job_id: str, most: int = 1000) -> dict[Purl, dict[str, Any]]:
         """Pending packages; requested ones with their arguments."""
@@ -365,6 +352,19 @@ class Jobs:
             purl: json.loads(request) if request else {}
             for purl, request in zip(purls, requests, strict=True)
         }
+
+    async def _fields(
+        self, ids: Sequence[str], *names: str
+    ) -> AsyncIterator[tuple[str, list[str | None]]]:
+        """Some fields of each job, in one round trip for many jobs."""
+        for start in range(0, len(ids), BATCH_SIZE):
+            some = ids[start : start + BATCH_SIZE]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in some:
+                    pipeline.hmget(_keys(job_id)[0], names)
+                answers = await pipeline.execute()
+            for job_id, answer in zip(some, answers, strict=True):
+                yield job_id, answer
 
 
 def _keys(job_id: str) -> list[str]:

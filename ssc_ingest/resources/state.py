@@ -3,7 +3,7 @@
 Services that import the ecosystems are imported when a process first uses them.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,7 +38,9 @@ from ssc_ingest.work.waiting import NotedRetry
 
 if TYPE_CHECKING:
     from ssc_ingest.control.recovery import Recovery
+    from ssc_ingest.control.registry_pauses import Registry
     from ssc_ingest.control.replay import Replay
+    from ssc_ingest.monitoring.status import WorkStatus
     from ssc_ingest.on_demand.stream.consumer import StreamConsumer
     from ssc_ingest.vulnerabilities.changed import ChangedPackages
 
@@ -92,6 +94,29 @@ class State:
             jobs=self.jobs,
             edge_order=self.edge_order,
             dead_letters=self.dead_letters,
+        )
+
+    async def work_status(self, registries: "Sequence[Registry]") -> "WorkStatus":
+        """The status of the fleet's work.
+
+        Args:
+            registries: of all ecosystems, for their pauses and the reasons why tasks wait.
+
+        Raises:
+            RedisError: Redis does not respond.
+        """
+        from ssc_ingest.monitoring.status import read_work
+
+        return await read_work(
+            queues=self.queues,
+            jobs=self.jobs,
+            runs=self.runs,
+            claims=self.claims,
+            dead_letters=self.dead_letters,
+            redis=self.redis,
+            pauses={registry.name: registry.pause for registry in registries},
+            obstacles={registry.name: registry.obstacle for registry in registries},
+            streams=self.standings,
         )
 
     def run_control(self) -> RunControl:

@@ -1,6 +1,6 @@
 """The persistent state of the sync of each ecosystem."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -104,6 +104,11 @@ class SyncStates:
                 str(found["_id"]): SyncState.decode(found)
                 async for found in self._collection.find()
             }
+
+    async def of(self, ecosystems: Iterable[str]) -> dict[str, SyncState]:
+        """The states of these ecosystems, also of those that were never synced."""
+        found = await self.all()
+        return {name: found.get(name) or SyncState(ecosystem=name) for name in ecosystems}
 
     async def set(self, ecosystem: str, **fields: Any) -> None:
         """Set fields, as MongoDB stores them; ``None`` removes one."""

@@ -15,7 +15,7 @@ from ssc_ingest.graph.errors import translated as graph_translated
 from ssc_ingest.graph.views import Ages, Counts, GraphViews
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import Beat, beats
-from ssc_ingest.monitoring.status import WorkStatus, read_work
+from ssc_ingest.monitoring.status import WorkStatus
 from ssc_ingest.monitoring.stores import (
     StoreSize,
     graph_size,
@@ -25,9 +25,8 @@ from ssc_ingest.monitoring.stores import (
 )
 from ssc_ingest.monitoring.waiting import JobLatency, job_latency, oldest_messages
 from ssc_ingest.monitoring.witnesses import NEWEST
-from ssc_ingest.resources import State
 from ssc_ingest.runs.model import Run
-from ssc_ingest.servers import configured_redis_url
+from ssc_ingest.servers import configured_redis_url, redis_name
 from ssc_ingest.vulnerabilities.mongo import translated as mongo_translated
 from ssc_ingest.vulnerabilities.state import SyncState
 from ssc_ingest.web.parts import Cached
@@ -132,12 +131,11 @@ class Reading:
             ).all()
             control = ScheduleControl(state.redis, state.queues, settings.timezone)
             return Fleet(
-                version=f"{info.get('server_name', 'redis').capitalize()} "
-                f"{info.get('valkey_version') or info.get('redis_version')}",
+                version=redis_name(info),
                 size=await self._with_files(
                     await redis_size(state.redis), "valkey", configured_redis_url(settings)
                 ),
-                work=await _work(state, registries),
+                work=await state.work_status(registries),
                 oldest=await oldest_messages(state.queues, queue_names(ecosystems())),
                 registries=registries,
                 beats=await beats(state.redis),
@@ -177,13 +175,13 @@ class Reading:
         configured = self._sources.settings.vuln_db_uri
         async with self._sources.vulnerabilities() as store:
             version = await store.ping()
-            found = await store.syncs.all()
+            states = await store.syncs.of(ecosystems())
             with mongo_translated():
                 size = await vulnerabilities_size(store.database)
         return Advisories(
             version=f"MongoDB {version}",
             size=await self._with_files(size, "mongo", configured),
-            states={name: found.get(name) or SyncState(ecosystem=name) for name in ecosystems()},
+            states=states,
         )
 
     async def _with_files(self, size: StoreSize, folder: str, configured: object) -> StoreSize:
@@ -192,16 +190,3 @@ class Reading:
             return size
         files = await asyncio.to_thread(private_size, self._data / folder)
         return replace(size, disk=files.disk or size.disk, disk_free=files.disk_free)
-
-
-async def _work(state: State, registries: Sequence[Registry]) -> WorkStatus:
-    return await read_work(
-        queues=state.queues,
-        jobs=state.jobs,
-        runs=state.runs,
-        claims=state.claims,
-        dead_letters=state.dead_letters,
-        redis=state.redis,
-        pauses={registry.name: registry.pause for registry in registries},
-        streams=state.standings,
-    )

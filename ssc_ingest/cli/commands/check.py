@@ -194,6 +194,7 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
     from redis.exceptions import RedisError
 
     from ssc_ingest.cli.connections import probe
+    from ssc_ingest.servers import redis_name
 
     async with probe(settings, servers) as redis:
         try:
@@ -201,9 +202,7 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
         except RedisError as error:
             yield _unreachable("redis", servers.redis_url, error)
             return
-        version = str(info.get("valkey_version") or info["redis_version"])
-        name = str(info.get("server_name", "redis")).capitalize()
-        finding = f"{name} {version} at {shown(servers.redis_url)}"
+        finding = f"{redis_name(info)} at {shown(servers.redis_url)}"
         if _version(str(info["redis_version"])) < OLDEST_REDIS:
             yield failed("redis", finding, "Redis 6.2 or later is needed")
         else:

@@ -320,14 +320,12 @@ async def _show(advisory_id: str, *, as_json: bool) -> None:
 async def _status(*, as_json: bool) -> None:
     from ssc_ingest.cli.connections import configured
     from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.vulnerabilities.state import SyncState
     from ssc_ingest.vulnerabilities.store import open_store
 
     settings, servers = configured()
     async with open_store(servers.vulnerabilities_uri, settings) as store:
-        found = await store.syncs.all()
+        states = list((await store.syncs.of(ecosystems())).values())
         problems = await store.bookkeeping.with_problems(MAX_PROBLEMS)
-    states = [found.get(name) or SyncState(ecosystem=name) for name in ecosystems()]
     if as_json:
         output.print_json({"syncs": states, "problems": problems})
     else:
