@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.resources import State, open_state
@@ -93,7 +94,16 @@ def outage(
         fleet.close()
 
 
-@pytest.mark.soak  # on a machine with other work, the worker sometimes stops to consume
+async def test_redis_closes_the_connection_for_commands(
+    outage: Outage, redis_url: str, cypher: Cypher
+) -> None:
+    """Redis closes only the connection on which the worker receives commands like ``inspect``."""
+    await outage.begin_job()
+    with Redis.from_url(redis_url) as client:
+        assert client.client_kill_filter(_type="pubsub")
+    await outage.assert_done(cypher)
+
+
 async def test_redis_resets_connections(outage: Outage, redis_proxy: Proxy, cypher: Cypher) -> None:
     """Redis resets all connections five times within three seconds."""
     await outage.begin_job()

@@ -126,6 +126,17 @@ class Channel(_Channel):  # type: ignore[misc]
     def _own_client(self) -> Any:
         return self._create_client()
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's signature
+        """Parameters of new connections; those that the event loop polls do not reconnect themselves.
+
+        redis-py would reconnect inside the read of a lost message, and then wait without a limit
+        for the next one. The worker would receive nothing until somebody sends it a remote command.
+        """
+        parameters: dict[str, Any] = super()._connparams(asynchronous)
+        if asynchronous:
+            parameters["retry_on_timeout"] = False
+        return parameters
+
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Request a message; called while a slot is free and no request is open."""
         active = self.active_queues

@@ -1,7 +1,7 @@
 """Detects a worker that starts no tasks although messages wait in its queues.
 
-Its event loop and its connections to Redis may work: after a lost connection, Celery sometimes
-waits for ever on the old one (seen).
+Its event loop and its connections to Redis may work: a client library may wait without a limit
+inside the loop that receives messages (seen).
 """
 
 import time
