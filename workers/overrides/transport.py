@@ -127,7 +127,7 @@ class Channel(_Channel):  # type: ignore[misc]
         return self._create_client()
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's signature
-        """Parameters of new connections; those that the event loop polls do not reconnect themselves.
+        """The parameters of a connection; one that the event loop polls never reconnects by itself.
 
         redis-py would reconnect inside the read of a lost message, and then wait without a limit
         for the next one. The worker would receive nothing until somebody sends it a remote command.
