@@ -12,7 +12,8 @@
     │   ├── RateLimited(retry_after)    wait, without using up an attempt
     │   │   ├── AwaitsTurn              ... because our rate limit for the host is reached
     │   │   ├── RegistryUnreachable     ... because no connection to the host succeeds
-    │   │   ├── RegistryOverloaded      ... because of a 503, perhaps for this document only
+    │   │   ├── RegistryOverloaded      ... because of a 503; the host is paused
+    │   │   │   └── DocumentOverloaded  ... for this document only, as far as is known
     │   │   └── RegistryPaused          ... until an operator resumes the registry
     │   ├── RegistryUnavailable         5xx, time-out, broken connection: retry later
     │   │   ├── DigestMismatch          the content differs from the announced digest
@@ -103,6 +104,10 @@ class RegistryUnreachable(RateLimited):
 
 class RegistryOverloaded(RateLimited):
     """The host responds with 503: it is overloaded, or this one document is broken."""
+
+
+class DocumentOverloaded(RegistryOverloaded):
+    """A 503 that did not pause the host, because most of its other documents are read."""
 
 
 class RegistryPaused(RateLimited):

@@ -19,6 +19,7 @@ import truststore
 from ssc_ingest import __version__
 from ssc_ingest.errors import (
     DigestMismatch,
+    DocumentOverloaded,
     MalformedMetadata,
     RangeNotSatisfiable,
     RegistryError,
@@ -49,6 +50,9 @@ GONE = frozenset({404, 410, 451})
 TRIES = 3
 """Maximum number of times that a request is sent; then its task fails, which has its own
 attempts."""
+
+BRIEF = (RegistryUnavailable, DocumentOverloaded)
+"""The errors that may be gone a moment later."""
 
 FIRST_PAUSE = 0.5
 """Maximum seconds between the first two tries; doubled after each try."""
@@ -149,7 +153,8 @@ class RegistryClient:
             ResourceForbidden: 403.
             RateLimited: 429, or several 403 in a row; the host is paused.
             AwaitsTurn: our rate limit for the host is reached.
-            RegistryOverloaded: 503; after several of them the host is paused.
+            RegistryOverloaded: 503; the host is paused.
+            DocumentOverloaded: 503 for this document, after :data:`TRIES` tries.
             RegistryUnreachable: no connection, or several time-outs in a row; the host is paused
                 and tested with one request at a time.
             RegistryPaused: an operator has paused the registry.
@@ -317,13 +322,13 @@ def _headers(accept: str | None, etag: str | None) -> dict[str, str]:
 async def _with_retries(
     function: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs
 ) -> T:
-    """Call a function again after :class:`RegistryUnavailable`, after random pauses.
+    """Call a function again after a failure that may be brief, after random pauses.
 
     Most requests succeed at once, so a loop is all that a success costs.
     """
     for pauses in range(TRIES - 1):
         try:
             return await function(*arguments, **named)
-        except RegistryUnavailable:
+        except BRIEF:
             await asyncio.sleep(random.uniform(0, FIRST_PAUSE * 2**pauses))  # noqa: S311
     return await function(*arguments, **named)

@@ -12,6 +12,7 @@ import structlog
 
 from ssc_ingest.errors import (
     AwaitsTurn,
+    DocumentOverloaded,
     RateLimited,
     RegistryOverloaded,
     RegistryPaused,
@@ -93,7 +94,8 @@ class HostGuard:
         """Conclude from a response whether its host must be paused.
 
         Raises:
-            RateLimited: the host is paused, or this document must wait.
+            RateLimited: the host is paused.
+            DocumentOverloaded: only this document responds with 503.
             RegistryUnreachable: gateways reported time-outs for several documents.
         """
         status = answer.status
@@ -107,7 +109,7 @@ class HostGuard:
                 await self._pause(RateLimited, status, 0, host, url)
             case "overloaded" if named < MIN_PAUSE and not host_history.is_overloaded(entries):
                 self._metrics.asked_to_wait(host, status)
-                raise RegistryOverloaded(
+                raise DocumentOverloaded(
                     f"HTTP {status} from {host}", retry_after=PAUSE_AFTER[status], url=url
                 )
             case "overloaded":

@@ -22,8 +22,10 @@ MAX_FORBIDDEN = 5
 MAX_LATE = 3
 """Number of time-outs in a row, for different documents, from which the host is unreachable."""
 
-MAX_OVERLOADED = 3
-"""Number of 503 among the stored responses from which the host is overloaded."""
+MAX_OVERLOADED = 5
+"""Number of different documents with 503 among the stored responses from which the host is
+overloaded. Of a host that answers every fiftieth request so, one in a million requests has as many
+before it, of one that answers every second request so, most."""
 
 STATUSES: dict[int, Answer] = {
     403: "forbidden",
@@ -58,7 +60,7 @@ def is_silent(entries: Sequence[str]) -> bool:
 
 def is_overloaded(entries: Sequence[str]) -> bool:
     """Whether the host is overloaded, and not only one document broken."""
-    return sum(each.startswith("overloaded ") for each in entries) >= MAX_OVERLOADED
+    return len({each for each in entries if each.startswith("overloaded ")}) >= MAX_OVERLOADED
 
 
 def is_watched(entries: Sequence[str]) -> bool:

@@ -43,9 +43,10 @@ def test_a_silent_host() -> None:
 
 
 def test_an_overloaded_host() -> None:
-    """Three 503 among the last responses, in a row or not."""
-    assert is_overloaded(entries("overloaded", "fine", "overloaded", "fine", "overloaded"))
-    assert not is_overloaded(entries("overloaded", "fine", "overloaded"))
+    """503 for five documents among the last responses, in a row or not."""
+    assert is_overloaded(entries(*["overloaded", "fine"] * 5))
+    assert not is_overloaded(entries(*["overloaded", "fine"] * 4))
+    assert not is_overloaded([entry("overloaded", "http://h/same")] * 10)
 
 
 @pytest.mark.parametrize(
