@@ -55,9 +55,9 @@ def compose() -> dict[str, Any]:
 
 def test_files_are_what_the_script_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make docs` has nothing to do."""
-    monkeypatch.setattr("sys.argv", ["kubernetes_manifests.py", "--check"])
+    monkeypatch.setattr("sys.argv", ["kubernetes_manifests", "--check"])
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(ROOT / "scripts/kubernetes_manifests.py"), run_name="__main__")
+        runpy.run_module("scripts.kubernetes_manifests", run_name="__main__")
     assert not stopped.value.code
 
 
