@@ -64,7 +64,7 @@ def with_size(field: bytes) -> bytes:
 async def test_archives_of_the_standard_library(
     form: int, members: list[tuple[str, bytes]]
 ) -> None:
-    """In all three formats, with content of any length."""
+    """All three formats are read, with content of any length."""
     assert await contents(tarred(dict(members), form=form)) == members
 
 
@@ -160,7 +160,7 @@ async def test_what_is_no_archive(data: bytes) -> None:
 
 
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of file bytes, unpacked bytes, member size, members, and extended headers."""
+    """File bytes, unpacked bytes, member size, members and extended headers have limits."""
     noise = tarred({"a": Random(7).randbytes(3 * FIRST_STEP)})
     for limits in ({"packed": FIRST_STEP}, {"unpacked": 2 * FIRST_STEP}):
         with pytest.raises(ArchiveTooLarge):

@@ -35,7 +35,7 @@ def test_a_host_that_refuses_us() -> None:
 
 
 def test_a_silent_host() -> None:
-    """Three time-outs in a row; connections have no document, so each counts."""
+    """Three time-outs in a row pause it; connections have no document, so each counts."""
     assert is_silent(entries(*["late"] * 3, "fine"))
     assert not is_silent(entries("late", "late", "failed", "late"))
     assert not is_silent([entry("late", "http://h/same")] * 10)
@@ -43,7 +43,7 @@ def test_a_silent_host() -> None:
 
 
 def test_an_overloaded_host() -> None:
-    """Three 503 among the last responses, in a row or not."""
+    """Three 503 among the last responses pause it, in a row or not."""
     assert is_overloaded(entries("overloaded", "fine", "overloaded", "fine", "overloaded"))
     assert not is_overloaded(entries("overloaded", "fine", "overloaded"))
 

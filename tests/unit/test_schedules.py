@@ -86,7 +86,7 @@ def test_registries_can_be_left_out() -> None:
 
 
 def test_advisories_are_synced_every_half_an_hour_and_compared_on_sundays() -> None:
-    """Two schedules of one task."""
+    """One task has two schedules."""
     found = {name: beat_schedule.entries()[name] for name in OF_ADVISORIES}
     assert {entry["task"] for entry in found.values()} == {"vulnerabilities.sync"}
     assert found["vulnerabilities_sync"]["schedule"] == 1800.0
@@ -97,7 +97,7 @@ def test_advisories_are_synced_every_half_an_hour_and_compared_on_sundays() -> N
 
 
 def test_times_of_a_day() -> None:
-    """The next full hour on the right day of the week, in the schedules' zone."""
+    """It is the next full hour on the right day of the week, in the schedules' zone."""
     tuesday = datetime(2026, 3, 24, 10, 30, tzinfo=MADRID)
     assert At(10).following(tuesday, None) == datetime(2026, 3, 25, 10, tzinfo=MADRID)
     assert At(11).following(tuesday, None) == datetime(2026, 3, 24, 11, tzinfo=MADRID)
@@ -118,7 +118,7 @@ def test_periods() -> None:
 
 
 def test_words() -> None:
-    """The times as text for people."""
+    """The times have a text for people."""
     said = [str(when) for when in (Every(60), Every(300), At(2, SUNDAY), At(10))]
     assert said == ["every minute", "every 5 minutes", "Sundays at 02:00", "daily at 10:00"]
 

@@ -68,7 +68,7 @@ def test_every_secret_is_tested() -> None:
 def test_secret_comes_from_a_file(
     name: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``NAME_FILE`` in the environment or in ``.env``; the file's last newline is none of it."""
+    """``NAME_FILE`` is in the environment or ``.env``; the file's last newline does not count."""
     (tmp_path / "secret").write_text(f"{SECRETS[name]}\n")
     env = tmp_path / ".env"
     env.write_text("")

@@ -71,7 +71,7 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Container platforms pass unset variables as empty ones."""
+    """An empty variable has no effect: container platforms pass unset ones like this."""
     for name in known_names():
         monkeypatch.setenv(name, "")
     assert load_settings(None) == Settings(_env_file=None)
