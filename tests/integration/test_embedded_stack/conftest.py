@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ssc_ingest.settings import Settings, load_settings
-from tests.integration.test_embedded_stack.stacks import NO_GRAPH
+from tests.integration.test_embedded_stack.stacks import NO_GRAPH, ONLY_VALKEY
 
 
 @pytest.fixture
@@ -20,6 +20,12 @@ def data_dir(tmp_path: Path) -> Path:
 def small(data_dir: Path) -> Settings:
     """Settings of a stack without Neo4j."""
     return load_settings(None, data_dir=data_dir, **NO_GRAPH)
+
+
+@pytest.fixture
+def smallest(data_dir: Path) -> Settings:
+    """Settings of a stack of Valkey alone."""
+    return load_settings(None, data_dir=data_dir, **ONLY_VALKEY)
 
 
 @pytest.fixture

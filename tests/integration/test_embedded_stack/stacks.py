@@ -17,6 +17,9 @@ from ssc_ingest.settings import Settings
 # A stack without its slowest server, for tests that are not about it.
 NO_GRAPH = {"graph_db_uri": "bolt://graph.example:7687"}
 
+# Only Valkey, which starts at once, for tests in which one server is enough.
+ONLY_VALKEY = {**NO_GRAPH, "vuln_db_uri": "mongodb://mongo.example"}
+
 # Runs a stack until it is killed; prints its process group.
 PARENT = """
 import json, sys, time
@@ -32,7 +35,12 @@ with EmbeddedStack(load_settings(None, **json.loads(sys.argv[1]))) as stack:
 
 def start_elsewhere(settings: Settings) -> tuple["subprocess.Popen[str]", int]:
     """Run a stack in another process; the process and the group of its servers."""
-    given = {"data_dir": str(settings.data_dir), "graph_db_uri": settings.graph_db_uri}
+    given = {
+        "data_dir": str(settings.data_dir),
+        "cache_dir": str(settings.cache_dir),
+        "graph_db_uri": settings.graph_db_uri,
+        "vuln_db_uri": settings.vuln_db_uri and settings.vuln_db_uri.get_secret_value(),
+    }
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, json.dumps(given)], stdout=subprocess.PIPE, text=True
     )

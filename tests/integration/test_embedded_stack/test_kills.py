@@ -16,35 +16,13 @@ from pymongo.errors import PyMongoError
 
 from ssc_ingest.embedded import AlreadyRunning, EmbeddedStack
 from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, is_held
-from ssc_ingest.settings import Settings, load_settings
+from ssc_ingest.settings import Settings
 from tests.integration.test_embedded_stack.stacks import (
     PARENT,
     members,
     mongo,
-    read_everywhere,
     start_elsewhere,
-    write_everywhere,
 )
-
-
-def test_kill_of_the_parent(data_dir: Path, parents: list["subprocess.Popen[str]"]) -> None:
-    """Five seconds after a kill -9 of the parent no server is left, and no data is lost."""
-    settings = load_settings(None, data_dir=data_dir)
-    parent, group = start_elsewhere(settings)
-    parents.append(parent)
-    addresses = EmbeddedAddresses.read(data_dir)
-    assert addresses
-    assert len(members(group)) == 4  # three servers and the watchdog
-    for value in range(20):
-        write_everywhere(addresses, value)
-    parent.kill()
-    deadline = time.monotonic() + 60
-    while (members(group) or is_held(data_dir)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert members(group) == []
-    assert EmbeddedAddresses.read(data_dir) is None
-    with EmbeddedStack(settings) as stack:
-        assert read_everywhere(stack.start()) == [list(range(20))] * 3
 
 
 def test_restart_right_after_a_kill(
@@ -83,27 +61,27 @@ def test_interrupted_start(data_dir: Path, parents: list["subprocess.Popen[str]"
 
 
 def test_servers_without_parent_and_watchdog(
-    small: Settings, parents: list["subprocess.Popen[str]"]
+    smallest: Settings, parents: list["subprocess.Popen[str]"]
 ) -> None:
     """Servers that outlive even their watchdog lock the directory; the error has the remedy."""
-    parent, group = start_elsewhere(small)
+    parent, group = start_elsewhere(smallest)
     parents.append(parent)
     os.kill(group, signal.SIGKILL)  # the group is named after its leader, the watchdog
     parent.kill()
     parent.wait()
     try:
         with pytest.raises(AlreadyRunning, match=f"kill -KILL -- -{group}"):
-            EmbeddedStack(small).start()
+            EmbeddedStack(smallest).start()
     finally:
         os.killpg(group, signal.SIGKILL)
-    with EmbeddedStack(small) as stack:
+    with EmbeddedStack(smallest) as stack:
         stack.start()
 
 
-def test_a_server_that_is_killed_comes_back(small: Settings) -> None:
+def test_a_server_that_is_killed_comes_back(smallest: Settings) -> None:
     """A killed server is named, and started again at the same address with its data."""
     lines: list[str] = []
-    with EmbeddedStack(small, tell=lines.append) as stack:
+    with EmbeddedStack(smallest, tell=lines.append) as stack:
         addresses = stack.start()
         assert addresses.redis_url
         assert stack.failed() is None

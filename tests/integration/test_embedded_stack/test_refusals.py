@@ -24,15 +24,17 @@ from tests.integration.test_embedded_stack.stacks import NO_GRAPH, members, star
 from tests.ports import unused_port
 
 
-def test_second_start_is_refused(small: Settings, parents: list["subprocess.Popen[str]"]) -> None:
+def test_second_start_is_refused(
+    smallest: Settings, parents: list["subprocess.Popen[str]"]
+) -> None:
     """The data directory of a running stack is rejected; the text names process and remedy."""
-    parent, group = start_elsewhere(small)
+    parent, group = start_elsewhere(smallest)
     parents.append(parent)
     with pytest.raises(AlreadyRunning, match=f"process {parent.pid}.*DATA_DIR") as raised:
-        EmbeddedStack(small).start()
+        EmbeddedStack(smallest).start()
     assert raised.value.pid == parent.pid
-    assert len(members(group)) == 3, "the running stack is not disturbed"
-    assert EmbeddedAddresses.read(small.data_dir)
+    assert len(members(group)) == 2, "the running stack is not disturbed"
+    assert EmbeddedAddresses.read(smallest.data_dir)
 
 
 def test_port_is_taken_in_the_last_moment(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from ssc_ingest.embedded import EmbeddedStack, LineProgress
 from ssc_ingest.embedded.mongo import MongoServer
 from ssc_ingest.embedded.ports import LOOPBACK
 from ssc_ingest.embedded.valkey import ValkeyServer
-from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, Servers
+from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, Servers, is_held
 from ssc_ingest.settings import Settings, load_settings
 from tests.integration.test_embedded_stack.stacks import (
     NO_GRAPH,
     members,
     mongo,
     read_everywhere,
+    start_elsewhere,
     write_everywhere,
 )
 
@@ -36,8 +39,13 @@ def test_the_servers_answer(servers: Servers, cypher: Callable[..., list[dict[st
         assert client_.admin.command("ping")["ok"] == 1
 
 
-def test_data_survives_a_restart(data_dir: Path, tmp_path: Path) -> None:
-    """All three servers have the same data after a stop and a start."""
+def test_data_survives_a_restart_and_a_kill_of_the_parent(
+    data_dir: Path, tmp_path: Path, parents: list["subprocess.Popen[str]"]
+) -> None:
+    """All three servers have the same data after a stop and a start, and after a kill -9.
+
+    A moment after the kill of their parent no server is left.
+    """
     lines: list[str] = []
     cache = tmp_path / "my cache"
     cache.mkdir()
@@ -46,7 +54,7 @@ def test_data_survives_a_restart(data_dir: Path, tmp_path: Path) -> None:
     (cache / "maven").symlink_to(jars)
     settings = load_settings(None, data_dir=data_dir, cache_dir=cache)
     with EmbeddedStack(settings) as stack:
-        write_everywhere(stack.start(LineProgress(lines.append)), 1)
+        write_everywhere(stack.start(LineProgress(lines.append)), 0)
         assert EmbeddedAddresses.read(data_dir) == stack.addresses
         group = stack.group
     assert members(group) == []
@@ -54,23 +62,39 @@ def test_data_survives_a_restart(data_dir: Path, tmp_path: Path) -> None:
     assert data_dir.stat().st_mode & 0o077 == 0
     ready = {line.split()[0] for line in lines if " is ready at " in line}
     assert ready == {"Neo4j", "Valkey", "MongoDB"}
+
+    parent, group = start_elsewhere(settings)
+    parents.append(parent)
+    addresses = EmbeddedAddresses.read(data_dir)
+    assert addresses
+    assert read_everywhere(addresses) == [[0], [0], [0]]
+    assert len(members(group)) == 4  # three servers and the watchdog
+    for value in range(1, 20):
+        write_everywhere(addresses, value)
+    parent.kill()
+    deadline = time.monotonic() + 60
+    while (members(group) or is_held(data_dir)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members(group) == []
+    assert EmbeddedAddresses.read(data_dir) is None
+
     with EmbeddedStack(settings) as stack:
-        assert read_everywhere(stack.start()) == [[1], [1], [1]]
-        # The first stop recorded the classes that Java had loaded; the second start uses them.
+        assert read_everywhere(stack.start()) == [list(range(20))] * 3
+        # The first stop recorded the classes that Java had loaded; later starts use them.
         java = psutil.Process(stack.processes["Neo4j"].pid).cmdline()
         (archive,) = (word.partition("=")[2] for word in java if "SharedArchiveFile" in word)
         assert Path(archive).parent == cache / "java"
         assert Path(archive).is_file()
 
 
-def test_stale_lock_is_not_refused(small: Settings) -> None:
+def test_stale_lock_is_not_refused(smallest: Settings) -> None:
     """A lock file without a holder is ignored, even if its process id is used again."""
-    small.data_dir.mkdir(parents=True)
-    (small.data_dir / LOCK_FILE).write_text(f"{os.getpid()} {os.getpgid(0)}\n")
-    EmbeddedAddresses(redis_url="redis://127.0.0.1:1").write(small.data_dir)
-    assert EmbeddedAddresses.read(small.data_dir) is None
-    with EmbeddedStack(small) as stack:
-        assert stack.start() == EmbeddedAddresses.read(small.data_dir)
+    smallest.data_dir.mkdir(parents=True)
+    (smallest.data_dir / LOCK_FILE).write_text(f"{os.getpid()} {os.getpgid(0)}\n")
+    EmbeddedAddresses(redis_url="redis://127.0.0.1:1").write(smallest.data_dir)
+    assert EmbeddedAddresses.read(smallest.data_dir) is None
+    with EmbeddedStack(smallest) as stack:
+        assert stack.start() == EmbeddedAddresses.read(smallest.data_dir)
 
 
 def test_configured_servers_are_not_started(data_dir: Path) -> None:
@@ -87,10 +111,10 @@ def test_configured_servers_are_not_started(data_dir: Path) -> None:
         assert len(members(stack.group)) == 2  # Valkey and the watchdog
 
 
-def test_output_of_the_servers(small: Settings) -> None:
+def test_output_of_the_servers(smallest: Settings) -> None:
     """The output of the servers is passed on, line by line, with the server's name."""
     lines: list[tuple[str, str]] = []
-    with EmbeddedStack(small, on_line=lambda name, line: lines.append((name, line))) as stack:
+    with EmbeddedStack(smallest, on_line=lambda name, line: lines.append((name, line))) as stack:
         stack.start()
     assert ("Valkey", True) in {
         (name, "Ready to accept connections" in line) for name, line in lines
