@@ -48,7 +48,7 @@ lint: setup ## linters and types
 	@$(BIN)/deptry .
 	@$(BIN)/codespell
 	@$(BIN)/python scripts/settings_docs.py --check
-	@$(BIN)/python scripts/kubernetes_manifests.py --check
+	@$(BIN)/python -m scripts.kubernetes_manifests --check
 
 fast: setup ## the tests that need no servers
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/unit
@@ -62,7 +62,7 @@ format: setup ## format the code with ruff
 
 docs: setup ## regenerate template.env, docs/settings.md, tables of docs/data-model.md, deploy/kubernetes
 	@$(BIN)/python scripts/settings_docs.py
-	@$(BIN)/python scripts/kubernetes_manifests.py
+	@$(BIN)/python -m scripts.kubernetes_manifests
 
 lock: setup ## update uv.lock to the newest versions that pyproject.toml allows
 	@$(UV) lock --upgrade

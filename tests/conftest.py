@@ -24,6 +24,7 @@ from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
+from tests.both_ends import FromBothEnds
 
 pytest.register_assert_rewrite(
     "tests.acceptance.outages", "tests.acceptance.work", "tests.graph_truth"
@@ -82,6 +83,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     if config.option.numprocesses == "logical" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return min(psutil.cpu_count(logical=False) or 1, MOST_CORES) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FromBothEnds | None:
+    """``--dist loadfile``: tests that wait run beside tests that compute."""
+    return FromBothEnds(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.npm import ABBREVIATED, Page
+from tests.simulator.npm_documents import ABBREVIATED, Page
 from tests.simulator.registries import open_registry
 from tests.simulator.truth import PackageTruth, truth_of
 from tests.simulator.universe import Package

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 from univers.versions import MavenVersion, NugetVersion, RubygemsVersion
 
-from tests.simulator import crates, npm, rubygems
+from tests.simulator import crates, npm_documents, rubygems
 from tests.simulator.maven import poms as maven
 from tests.simulator.nuget import documents as nuget
 from tests.simulator.options import Amount, Options
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_bytes(ecosystem: str) -> None:
                 case pypi.Page() as page:
                     found += [page.simple_json.body, page.simple_html("text/html").body]
                     found += [document.body for document in page.metadata.values()]
-                case npm.Page() as page:
+                case npm_documents.Page() as page:
                     found += [page.full.body, page.abbreviated.body]
                 case crates.Page() as page:
                     found += [page.index.body, *map(page.crate, package.releases)]

@@ -57,7 +57,7 @@ def affected(name: str, entries: list[dict[str, Any]], *versions: str) -> set[st
     "order", ["i0 i2.1.0 f1 l3.1.9", "i0 i2.1.0 f1.0.0 l3.1.9", "l3.1.9 f1.0.0 i2.1.0 i0"]
 )
 def test_events_are_sorted(order: str) -> None:
-    """In any order in the record; prereleases of the first fixed version are affected."""
+    """The events may be in any order; prereleases of the first fixed version are affected."""
     versions = ("0.0.0.1", "1.0.0-rc", "1.0.0", "2.0.1", "3.0.0-rc", "3.1.9", "3.2.0")
     found = affected("npm", [entry("npm", order)], *versions)
     assert found == {"0.0.0.1", "1.0.0-rc", "3.0.0-rc", "3.1.9"}
@@ -88,7 +88,7 @@ def test_real_records(
 
 
 def test_entries_are_united() -> None:
-    """Several entries of one package, as in GitHub's records."""
+    """A record may have several entries of one package, as GitHub's records have."""
     entries = [entry("maven", "i2.3.2 f2.3.16"), entry("maven", "i3.0.0 f3.0.20")]
     found = affected("maven", entries, "2.3.15", "2.3.16", "2.9", "3.0.19", "3.0.20")
     assert found == {"2.3.15", "3.0.19"}
@@ -119,7 +119,7 @@ def test_entries_are_united() -> None:
     ],
 )
 def test_ranges(name: str, ranges: str, yes: str, no: str) -> None:
-    """Rows of events, with affected and unaffected versions."""
+    """Each row has events, and the versions that they affect and do not affect."""
     found = affected(name, [entry(name, ranges)], *yes.split(), *no.split())
     assert found == set(yes.split())
 
@@ -219,7 +219,7 @@ def test_what_affects_nothing(record: dict[str, Any]) -> None:
     ],
 )
 def test_names(name: str, named: str, asked: str, matches: bool) -> None:  # noqa: FBT001
-    """Names of PyPI and NuGet in any spelling, others exactly."""
+    """Names of PyPI and NuGet match in any spelling, others match exactly."""
     package = {"ecosystem": ecosystem(name).identity.osv_name, "name": named}
     record = {"affected": [entry(name, "i0", package=package)]}
     assert bool(look(ecosystem(name), asked, record, ["1.0.0"])[0]) is matches

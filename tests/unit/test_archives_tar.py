@@ -64,7 +64,7 @@ def with_size(field: bytes) -> bytes:
 async def test_archives_of_the_standard_library(
     form: int, members: list[tuple[str, bytes]]
 ) -> None:
-    """In all three formats, with content of any length."""
+    """All three formats are read, with content of any length."""
     assert await contents(tarred(dict(members), form=form)) == members
 
 
@@ -160,7 +160,7 @@ async def test_what_is_no_archive(data: bytes) -> None:
 
 
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of file bytes, unpacked bytes, member size, members, and extended headers."""
+    """File bytes, unpacked bytes, member size, members and extended headers have limits."""
     noise = tarred({"a": Random(7).randbytes(3 * FIRST_STEP)})
     for limits in ({"packed": FIRST_STEP}, {"unpacked": 2 * FIRST_STEP}):
         with pytest.raises(ArchiveTooLarge):
@@ -187,7 +187,7 @@ async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_million_members() -> None:
     """Reading ends at the limit, long before the end."""
     thousand = b"".join(header(f"{n}") for n in range(1000))
-    source = Counted(gzip.compress(thousand * 1000, 1))
+    source = Counted(gzip.compress(thousand * 50, 1) * 20)
     with pytest.raises(ArchiveTooLarge, match="members"):
         [m.name async for m in tar_members(stream(source, packed=2**40, unpacked=2**40))]
     assert source.bytes_read < len(source.content) / 4

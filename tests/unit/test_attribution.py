@@ -60,7 +60,7 @@ def test_nothing_is_an_empty_list() -> None:
 
 
 def test_ids_are_sorted_and_means_weighted() -> None:
-    """``sum(s)/n`` and ``sum(s^2)/sum(s)`` of that version's scores only."""
+    """The means are ``sum(s)/n`` and ``sum(s^2)/sum(s)`` of that version's scores only."""
     advisories = [
         advisory("B-2", "1.0", score=9.8),
         advisory("A-1", "1.0", score=5.0),
@@ -160,7 +160,7 @@ def test_means_lie_between_the_scores(scores: dict[str, float]) -> None:
 
 @pytest.mark.recordings
 def test_real_records(advisories: Path) -> None:
-    """Django 3.2's first candidates, and a Maven package with several entries."""
+    """Records affect Django 3.2's first candidates and a Maven package with several entries."""
     with ZipFile(advisories / "PyPI" / "all.zip") as archive:
         records = [json.loads(archive.read(name)) for name in archive.namelist()]
     found = [

@@ -264,7 +264,7 @@ def test_containers_write_to_volumes_and_memory_only(services: dict[str, Any]) -
 
 
 def test_containers_have_limits(services: dict[str, Any]) -> None:
-    """Memory and processes; a leak must not take the machine down."""
+    """Memory and processes have limits: a leak must not take the machine down."""
     for name, service in services.items():
         assert service["pids_limit"] <= 512, name
         limit = re.fullmatch(r"(?:\$\{\w+:-)?(\d+)([kmg])\}?", service["mem_limit"])
@@ -294,7 +294,7 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
 
 
 def test_databases_are_those_of_the_readers(services: dict[str, Any]) -> None:
-    """Neo4j 5.26 with APOC and MongoDB 8, with the sizes of the readers' stack as defaults."""
+    """Neo4j 5.26 with APOC and MongoDB 8 have the sizes of the readers' stack as defaults."""
     neo4j, mongo = services["neo4j"], services["mongo"]
     assert neo4j["image"].startswith("neo4j:5.26.")
     assert neo4j["environment"]["NEO4J_PLUGINS"] == '["apoc"]'

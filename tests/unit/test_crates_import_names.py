@@ -52,7 +52,7 @@ async def test_sources_of_other_targets_are_not_read() -> None:
 
 
 def test_kinds_of_items() -> None:
-    """All public items, with their modules; inner names of items are none."""
+    """All public items have names, with their modules; inner names of items have none."""
     assert exported(
         lib="""
         pub struct A { pub x: i32 }

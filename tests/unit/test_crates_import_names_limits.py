@@ -116,7 +116,7 @@ async def test_what_is_no_crate(made: bytes) -> None:
 
 
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of unpacked bytes, of one source, of all sources, and of members."""
+    """Unpacked bytes, one source, all sources and members have limits."""
     monkeypatch.setattr(import_names, "MAX_UNPACKED", 3_000_000)
     monkeypatch.setattr(import_names, "MAX_SOURCE", 100_000)
     monkeypatch.setattr(import_names, "MAX_SOURCES", 150_000)

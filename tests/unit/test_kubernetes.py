@@ -55,9 +55,9 @@ def compose() -> dict[str, Any]:
 
 def test_files_are_what_the_script_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make docs` has nothing to do."""
-    monkeypatch.setattr("sys.argv", ["kubernetes_manifests.py", "--check"])
+    monkeypatch.setattr("sys.argv", ["kubernetes_manifests", "--check"])
     with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(ROOT / "scripts/kubernetes_manifests.py"), run_name="__main__")
+        runpy.run_module("scripts.kubernetes_manifests", run_name="__main__")
     assert not stopped.value.code
 
 
@@ -119,7 +119,7 @@ def test_no_probe_restarts_for_an_outage() -> None:
 
 
 def test_pods_have_no_more_rights_than_they_need() -> None:
-    """No root, no capabilities, no token, no writable files but volumes."""
+    """Pods have no root, no capabilities, no token, and no writable files but volumes."""
     for name, pod in pods().items():
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is False, name
@@ -168,7 +168,7 @@ def test_large_temporary_files_fit() -> None:
 
 
 def test_drains_evict_one_worker_at_a_time() -> None:
-    """All workers, and no other pod; workers that wait for a store block no drain."""
+    """The budget selects all workers, and no other pod; a worker that waits blocks no drain."""
     (budget,) = documents("base/disruption.yaml")
     assert budget["spec"]["maxUnavailable"] == 1
     assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"

@@ -38,7 +38,7 @@ def test_up_refuses(tmp_path: Path, log_file: Path) -> None:
 
 @pytest.mark.parametrize("process", ["worker", "beat", "flower"])
 def test_processes_refuse(process: str, log_file: Path) -> None:
-    """Before they connect to a server."""
+    """Processes refuse the file before they connect to a server."""
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "workers", process],
         env={**os.environ, **NOWHERE, "LOG_FILE": str(log_file)},

@@ -84,7 +84,7 @@ def versions(body: str) -> tuple[list[str], list[str]]:
 
 
 def test_lists_of_versions() -> None:
-    """No duplicates; a version only in ``release``, ``latest`` or ``version`` is a hint."""
+    """No version occurs twice; one only in ``release``, ``latest`` or ``version`` is a hint."""
     listed = "<versions><version>1</version><version> 2 </version><version>1</version></versions>"
     body = (
         "<metadata><groupId>g</groupId><artifactId>a</artifactId>{}"

@@ -196,7 +196,7 @@ def test_clients_import_the_names(name: str, snippets: tuple[str, str]) -> None:
 
 
 async def test_a_jar() -> None:
-    """All packages of a jar, without reading its classes."""
+    """The names are all packages of a jar; its classes are not read."""
     random = Random(3)
     classes = {f"org/example/p{n}/C.class": random.randbytes(9000) for n in range(40)}
     source = Counted(zipped({"META-INF/MANIFEST.MF": b"", **classes}))

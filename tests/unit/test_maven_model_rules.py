@@ -257,7 +257,7 @@ async def test_expressions_over_elements(
 async def test_parents_by_range(
     reference: str, expected: str | None, maven: MavenJudge, tmp_path: Path
 ) -> None:
-    """The highest version in it; if Maven rejects the POM, the parent counts as missing."""
+    """The highest version in the range counts; if Maven rejects the POM, the parent is missing."""
     folder = Folder()
     for version in ("1", "1.5", "2-beta", "2", "3"):
         body = properties(v=version) + managed(dependency("x:m", version, scope="runtime"))

@@ -169,7 +169,7 @@ def test_versions_tie_and_stay_apart() -> None:
     ],
 )
 def test_latest(versions: list[str], latest: str | None) -> None:
-    """The highest release; a few dates from the early years do not count."""
+    """The highest release is the latest; a few dates from the early years do not count."""
     ref = Maven.ref("g:a")
     ordered = [
         Version(name=name, purl=Maven.version_purl(ref, name), release_date=None, requirements=())

@@ -99,7 +99,7 @@ def test_processes_share_nothing(metrics: Metrics) -> None:
     ("path", "check"), [("/startupz", "started"), ("/healthz", "alive"), ("/readyz", "ready")]
 )
 def test_health(endpoint: MonitoringServer, problems: Problems, path: str, check: str) -> None:
-    """200 without problems, otherwise 503 with the reason."""
+    """The status is 200 without problems, otherwise 503 with the reason."""
     assert ask(endpoint, path) == (200, "ok\n")
     setattr(problems, check, "the loop hangs")
     assert ask(endpoint, path) == (503, "the loop hangs\n")

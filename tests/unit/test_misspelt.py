@@ -19,7 +19,7 @@ from ssc_ingest.cli.misspelt import misspelt_settings, resembling, setting_names
     ],
 )
 def test_a_slip_is_found(wrong: str, right: str) -> None:
-    """A letter too few, too many or wrong."""
+    """A name with a letter too few, too many or wrong is found."""
     (found,) = resembling({wrong: "1"}, setting_names(), "the environment")
     assert str(found) == f"{wrong} in the environment has no effect: is it {right}?"
 
@@ -33,7 +33,7 @@ def test_settings_and_other_programs_variables_are_not() -> None:
 
 
 def test_both_places_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment, and .env by its absolute path; names are not case-sensitive."""
+    """The environment and .env, by its absolute path, are read; names ignore upper case."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDIS_HOTS", "redis")
     (tmp_path / ".env").write_text("contct=a@b.example\nPYPI_JSON_RATE=1\nfoo=bar\n")

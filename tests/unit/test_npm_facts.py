@@ -178,7 +178,7 @@ def test_licences_in_every_shape(license_: Any, licenses: Any, text: str | None)
     ],
 )  # fmt: skip
 def test_deprecation(value: Any, note: str | None) -> None:
-    """A note, or only the fact."""
+    """A deprecated version has a note, or only the fact."""
     assert facts.deprecated(value) == note
 
 
@@ -190,7 +190,7 @@ def test_deprecation(value: Any, note: str | None) -> None:
     ],
 )  # fmt: skip
 def test_engines(value: Any, found: str | None) -> None:
-    """Objects of texts, like npm."""
+    """Engines are objects of texts, as npm has them."""
     assert facts.engines(value) == found
 
 

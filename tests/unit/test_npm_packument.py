@@ -230,7 +230,7 @@ def test_links_in_every_shape(document: dict[str, Any], links: list[str]) -> Non
     ],
 )  # fmt: skip
 def test_document_that_is_none_is_malformed(body: bytes) -> None:
-    """Wrong structure, truncation, nesting, another package's document: one error."""
+    """Wrong structure, truncation, nesting and another package's document raise one error."""
     with pytest.raises(MalformedMetadata) as problem:
         parse_packument(body, "x", URL)
     assert problem.value.url == URL

@@ -75,7 +75,7 @@ def items(*rows: tuple[Any, ...]) -> list[Item]:
     ],
 )
 def test_moments_have_one_form(text: str, normal: str) -> None:
-    """Times of catalog and registrations; normalising again changes nothing."""
+    """Times of catalog and registrations have one form; normalising again changes nothing."""
     assert normalize_stamp(text) == normal
     assert normalize_stamp(normal) == check_stamp(normal) == normal
 
@@ -112,7 +112,7 @@ def test_our_own_moments_are_stamps(moment: datetime) -> None:
 
 
 def test_recorded_page_is_read(recordings: Path) -> None:
-    """39 unordered items of 14 commits; the recording lacks the others."""
+    """The page has 39 unordered items of 14 commits; the recording lacks the others."""
     recorded = json.loads((recordings / RECORDED).read_text())
     with pytest.raises(RegistryUnavailable, match="39 entries of 543 announced"):
         parse(CatalogPage, json.dumps(recorded).encode(), URL)

@@ -93,7 +93,7 @@ def test_ids_are_in_the_lower_case_of_the_invariant_culture() -> None:
     ],
 )
 def test_release_date(published: Any, date: datetime | None) -> None:
-    """In UTC; unknown if the registry dropped it."""
+    """The date is in UTC, and unknown if the registry dropped it."""
     assert entry(published=published).release_date == date
 
 
@@ -120,7 +120,7 @@ def test_first_author(authors: Any, first: str | None) -> None:
     ("listed", "is_listed"), [(True, True), (False, False), (None, True), (..., True)]
 )
 def test_listed_unless_said_otherwise(listed: Any, is_listed: bool) -> None:  # noqa: FBT001
-    """As specified: it "should be considered as listed if absent"."""
+    """The specification says that it "should be considered as listed if absent"."""
     assert (entry(listed=listed).listed is not False) is is_listed
 
 
@@ -330,7 +330,7 @@ def test_recorded_facts(  # noqa: PLR0917
     version: str,
     requirements: dict[str, str],
 ) -> None:
-    """Facts that a person found in the recorded documents."""
+    """The facts are those that a person found in the recorded documents."""
     entries = recorded(recordings, name)
     assert len(entries) == count
     assert {entry.version for entry in entries.values()} == set(entries), "normalised already"
@@ -369,7 +369,7 @@ def test_recorded_unlisted_version(recordings: Path) -> None:
 
 @pytest.mark.recordings
 def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> None:
-    """A leaf, a catalog entry, a search response, and a page of the catalog."""
+    """A leaf, a catalog entry, a search response and a page of the catalog are errors."""
     folder = recordings / "aboutcode-org__purldb/minecode/tests"
     others = [
         *(folder / "testfiles/nuget").glob("*.json"),

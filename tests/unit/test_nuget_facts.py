@@ -184,7 +184,7 @@ def test_recorded_frameworks(recordings: Path) -> None:
 
 @pytest.mark.recordings
 def test_recorded_licences(recordings: Path) -> None:
-    """Expressions in newer versions, addresses in older ones."""
+    """Newer versions have expressions, older ones have addresses."""
     entries = recorded(recordings, "Serilog")
     assert entries[VersionName("4.3.1")].license_text == "Apache-2.0"
     assert entries[VersionName("1.4.34")].license_text == (

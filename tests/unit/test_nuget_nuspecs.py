@@ -67,7 +67,7 @@ BILLION = (
     ],
 )  # fmt: skip
 def test_what_is_no_nuspec_is_malformed(body: bytes) -> None:
-    """Truncated, another document, or with a document type declaration."""
+    """A truncated or other document, or one with a document type declaration, is an error."""
     with pytest.raises(MalformedMetadata) as problem:
         read_repository(body, URL)
     assert len(str(problem.value)) < 300

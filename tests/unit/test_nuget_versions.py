@@ -107,7 +107,7 @@ def test_release_has_one_name(text: str, name: str) -> None:
     ],
 )  # fmt: skip
 def test_documented_order(ascending: list[str]) -> None:
-    """Numbers by value, prereleases before their release."""
+    """Numbers are ordered by value, and prereleases stand before their release."""
     keys = [NuGet.sort_key(text) for text in ascending]
     assert all(low is not None and high is not None and low < high for low, high in pairwise(keys))
 

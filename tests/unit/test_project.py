@@ -70,7 +70,7 @@ def test_consumers_version_of_univers_is_pinned() -> None:
 
 
 def test_changelog_begins_with_what_is_not_released() -> None:
-    """Keep a Changelog, with a section for operators."""
+    """The form is that of Keep a Changelog, with a section for operators."""
     text = (ROOT / "CHANGELOG.md").read_text()
     sections = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
     assert sections[0] == "Unreleased"

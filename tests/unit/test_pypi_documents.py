@@ -103,7 +103,7 @@ def test_which_file_speaks_for_a_version(files: list[tuple[str, Any]], chosen: s
 
 
 def test_wheels_by_rank() -> None:
-    """Pure wheels first, then Linux, then others; newer Pythons first, Python 2 last."""
+    """Pure wheels come first, then Linux, then others; newer Pythons first, Python 2 last."""
     best_first = [
         "demo-1-py3-none-any.whl",
         "demo-1-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",

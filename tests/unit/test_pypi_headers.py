@@ -70,7 +70,7 @@ documents = st.lists(st.tuples(lines, ends), max_size=12).map(
 def test_any_headers_are_read_as_by_the_email_package(
     document: bytes, noise: bytes, at: int
 ) -> None:
-    """Folding, encodings, repeated, broken and nameless headers, bodies, and any bytes."""
+    """Both read folded, encoded, repeated, broken and nameless headers, bodies and any bytes."""
     check(document[:at] + noise + document[at:])
 
 
@@ -84,7 +84,7 @@ def test_the_metadata_of_installed_projects() -> None:
 
 @pytest.mark.recordings
 def test_recorded_metadata(recordings: Path, cases: Path) -> None:
-    """Recorded files and those that once caused errors."""
+    """Recorded files are read, and those that once caused errors."""
     bodies = [path.read_bytes() for path in cases.glob("pypi-*/*.metadata")]
     for wheel in recordings.rglob("*.whl"):
         with ZipFile(wheel) as archive:

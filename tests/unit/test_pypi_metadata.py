@@ -173,7 +173,7 @@ MIT = "License :: OSI Approved :: MIT License"
     ],
 )
 def test_licences(fields: dict[str, str], license_: str | None, spdx: str | None) -> None:
-    """The best of three fields, of a metadata file and of the JSON API alike."""
+    """The best of three fields counts, in a metadata file as in the JSON API."""
     headers = [f"{name}: {value}" for name, value in {"Name": "demo", **fields}.items()]
     found = parse_metadata_file("\n".join(headers).encode(), URL)
     assert (found.license, found.license_spdx) == (license_, spdx)

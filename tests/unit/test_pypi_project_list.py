@@ -48,7 +48,7 @@ async def test_a_list() -> None:
 
 
 async def test_what_others_may_send() -> None:
-    """The header after the projects, unknown fields, any nested values in them."""
+    """The header may follow the projects; unknown fields, with any nested values, are ignored."""
     document = {
         "new": [[{"name": "no"}], {"projects": [{"name": "no"}]}, 1, None],
         "projects": [

@@ -42,7 +42,7 @@ def read(*lines: str) -> dict[str, str]:
     ],
 )
 def test_one_line(line: str, name: str, constraints: str) -> None:
-    """Names, extras, parentheses, direct references."""
+    """A line may have a name, extras, parentheses and a direct reference."""
     assert read(line) == {name: constraints}
 
 

@@ -37,7 +37,7 @@ def releases(text: str) -> list[Release]:
     ],
 )
 def test_nearest(line: str, version: str, same_major: str | None, overall: str | None) -> None:
-    """The next later release, or else the last earlier one; no prereleases, no yanked versions."""
+    """It is the next later release, or else the last earlier one; never a prerelease or yanked."""
     found = remedies(PYPI, releases(line))[VersionName(version)]
     assert (found.same_major, found.overall) == (same_major, overall)
 

@@ -44,7 +44,7 @@ def test_ecosystems_take_turns() -> None:
 
 
 def test_all_queues_most_urgent_first() -> None:
-    """The fleet's queues, for two ecosystems."""
+    """The list has the fleet's queues, here for two ecosystems."""
     assert queue_names(["pypi", "npm"]) == [
         "pypi.urgent",
         "npm.urgent",

@@ -94,7 +94,7 @@ def test_platforms_are_one_version() -> None:
 
 
 def test_what_stands_before_the_dashes_is_opaque() -> None:
-    """By the guide, this text "should be considered opaque"."""
+    """The guide says that this text "should be considered opaque"."""
     assert list(parse_info(b"created_at: x\n1.0 a:= 1|\n---\n2.0 |\n", REF, URL)) == ["2.0"]
 
 
@@ -172,7 +172,7 @@ def test_any_bytes_are_read_or_malformed(body: bytes) -> None:
 
 
 def test_dates_and_links_of_the_api() -> None:
-    """The first build's date, and the metadata of the pure Ruby build first."""
+    """The date is the first build's; the metadata of the pure Ruby build comes first."""
     builds = parse_releases(
         json.dumps(
             [
@@ -203,7 +203,7 @@ def test_dates_and_links_of_the_api() -> None:
 
 
 def test_links_of_a_gem_are_tried_in_turn() -> None:
-    """The source first, then the home page, then the bug tracker; only texts count."""
+    """The source comes first, then the home page, then the bug tracker; only texts count."""
     fields = {"source_code_uri": 5, "homepage_uri": "https://example.org",
               "bug_tracker_uri": "https://github.com/a/b/issues"}  # fmt: skip
     gem = parse_gem(json.dumps({"name": "demo", **fields}).encode(), "demo", URL)
@@ -307,7 +307,7 @@ def test_recorded_index(recordings: Path) -> None:
 
 @pytest.mark.recordings
 def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> None:
-    """Marshalled Ruby, packed gemspecs, the API's JSON and its text for an unknown gem."""
+    """Marshalled Ruby, packed gemspecs, the API's JSON and its text for no gem are errors."""
     others = [p for p in (recordings / FOLDER).iterdir() if p.name.startswith("dependencies-")]
     others += (recordings / FOLDER).glob("*.rz")
     others += (recordings / FOLDER).glob("*.json")
@@ -320,7 +320,7 @@ def test_recorded_documents_of_other_kinds_are_malformed(recordings: Path) -> No
 
 @pytest.mark.recordings
 def test_recorded_versions(recordings: Path) -> None:
-    """Dates of RubyGems.org's own responses, and the only repository in them."""
+    """The dates are those of RubyGems.org's own responses, and so is the only repository."""
     folder = recordings / FOLDER
     dates = {}
     for path in folder.glob("versions-*.json"):

@@ -113,7 +113,7 @@ async def read(files: Mapping[str, str | bytes], paths: Sequence[str] = ("lib",)
     ],
 )
 async def test_names(files: dict[str, str | bytes], expected: set[str]) -> None:
-    """Files under ``lib``, by their path without the ending, and what they define."""
+    """The names are files under ``lib``, by path without the ending, and what they define."""
     assert await read(files) == expected
 
 
@@ -184,7 +184,7 @@ def test_any_specification(text: bytes) -> None:
 
 
 def test_constants() -> None:
-    """Modules and classes of the top level and the next one, without those of Ruby itself."""
+    """Modules and classes of two levels have names; those of Ruby itself have none."""
     source = """
     module A
       class B < C; class D; end; end
@@ -241,7 +241,7 @@ async def test_a_parser_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_the_build_that_is_read(platforms: list[str], expected: str) -> None:
-    """Pure Ruby, otherwise Linux, otherwise the first; with the digest of the index."""
+    """It is pure Ruby, otherwise Linux, otherwise the first; it has the digest of the index."""
     digest = "ab" * 32
     body = "---\n" + "".join(f"1.0.0{each} |checksum:{digest}\n" for each in platforms)
     releases = parse_info(body.encode(), RubyGems.ref("demo"), "")
@@ -283,7 +283,7 @@ async def test_an_old_gem() -> None:
 
 
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of the specification, of unpacked bytes, of paths, and of members."""
+    """The specification, unpacked bytes, paths and members have limits."""
     monkeypatch.setattr(gem_file, "MAX_UNPACKED", 3_000_000)
     monkeypatch.setattr(gem_file, "MAX_PATHS", 5_000)
     monkeypatch.setattr(tar_stream, "MAX_MEMBERS", 100)

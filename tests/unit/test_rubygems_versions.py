@@ -69,7 +69,7 @@ def test_import_name_is_the_gem() -> None:
     ],
 )
 def test_documented_order(ascending: list[str]) -> None:
-    """Numbers by value, words before numbers and by their characters."""
+    """Numbers are ordered by value; words stand before numbers, ordered by their characters."""
     keys = [RubyGems.sort_key(text) for text in ascending]
     assert all(low is not None and high is not None and low < high for low, high in pairwise(keys))
 

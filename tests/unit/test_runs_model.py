@@ -50,7 +50,7 @@ def run(counts: Mapping[str, int], **fields: Any) -> Run:
     ("part", "whole", "percent"), [(0, 0, 0.0), (3, 0, 0.0), (1, 3, 33.33), (7, 7, 100.0)]
 )
 def test_percentages(part: int, whole: int, percent: float) -> None:
-    """Two digits; 0.0 for an empty whole."""
+    """A percentage has two digits, and is 0.0 of an empty whole."""
     assert percentage(part, whole) == percent
 
 
@@ -101,7 +101,7 @@ def test_an_update_counts_what_is_gone_as_processed() -> None:
 
 
 def test_pace_and_estimate() -> None:
-    """Computed from completed packages and the time of execution, without pending ones."""
+    """Both are computed from completed packages and the time of execution, without pending ones."""
     begun = run({"listed": 300, "extracted": 150}, total=1000, pending=50, active=60.0)
     assert begun.rate == 2.5
     assert begun.share == 0.25

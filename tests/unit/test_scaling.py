@@ -22,7 +22,7 @@ def test_page_has_the_tables(name: str) -> None:
 
 @pytest.mark.parametrize("cls", built_in(), ids=lambda cls: cls.identity.name)
 def test_inputs_are_those_of_the_ecosystems(cls: type) -> None:
-    """Requests per package, endpoints, and the number of packages in the operators' page."""
+    """Requests, endpoints and numbers of packages are those of the code and the docs."""
     identity, cost = cls.identity, cls.requests_per_package  # type: ignore[attr-defined]
     assert sum(REQUESTS[identity.name].values()) == pytest.approx(cost)
     keys = {endpoint.key for endpoint in identity.endpoints}
@@ -48,7 +48,7 @@ def test_the_slowest_part_determines_the_duration() -> None:
 
 
 def test_import_names_cost_requests() -> None:
-    """On the hosts of the files, and CPU time."""
+    """Import names cost requests on the hosts of the files, and CPU time."""
     without, with_names = plan(workers=1), plan(workers=1, names=True)
     for before, after in zip(without.parts, with_names.parts, strict=True):
         assert after.requests > before.requests

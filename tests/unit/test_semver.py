@@ -161,7 +161,7 @@ def test_intersection_holds_what_is_in_all(parts: list[Interval]) -> None:
 
 
 def test_nothing_and_everything() -> None:
-    """The extremes: no version, and every version."""
+    """The extremes are no version and every version."""
     assert spell([], " ") == NO_VERSION
     assert selected(NO_VERSION, (*RELEASES, *PRERELEASES, "0.0.0-0")) == set()
     assert spell([Alternative(Interval(BOTTOM, TOP))], " ") == ANY_VERSION

@@ -87,7 +87,7 @@ def test_no_constraints_are_none(constraints: str | None) -> None:
 
 
 def test_the_raw_message_travels_along() -> None:
-    """Unchanged, with its stream and its entry."""
+    """The raw message is unchanged, and has its stream and its entry."""
     text = json.dumps(message(), indent=3)
     origin = read(text).origin
     assert origin is not None

@@ -118,7 +118,7 @@ def test_a_process_without_an_endpoint_is_left_alone() -> None:
 
 
 def test_a_missing_program_is_told() -> None:
-    """One line, no traceback."""
+    """The error is one line and has no traceback."""
     with supervised("no-such-program") as process:
         assert process.wait(LONG_ENOUGH) == 1
         assert process.stderr
@@ -127,7 +127,7 @@ def test_a_missing_program_is_told() -> None:
 
 @pytest.mark.parametrize(("status", "text"), [(200, ""), (503, "it starts\n")])
 def test_health_check_asks_the_endpoint(status: int, text: str) -> None:
-    """The exit code for Docker, and the reason in `docker inspect`."""
+    """Docker gets the exit code, and `docker inspect` shows the reason."""
     with endpoint(status, text) as port:
         checked = subprocess.run(
             [*HEALTH, f"--port={port}"], capture_output=True, text=True, check=False

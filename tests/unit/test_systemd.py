@@ -19,7 +19,7 @@ def values(unit: Path, name: str) -> list[str]:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_restarts_what_a_restart_helps(unit: Path) -> None:
-    """Not a wrong setting; and running tasks get their time to stop."""
+    """A wrong setting is no reason to restart; running tasks get their time to stop."""
     assert values(unit, "Restart") == ["on-failure"]
     assert values(unit, "RestartPreventExitStatus") == ["78"]
     grace = Settings.model_fields["shutdown_grace"].default
@@ -29,7 +29,7 @@ def test_unit_restarts_what_a_restart_helps(unit: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_has_few_rights(unit: Path) -> None:
-    """No root; large temporary files have a folder of their own."""
+    """It is not root; large temporary files have a folder of their own."""
     assert values(unit, "User") == ["ssc-ingest"]
     assert values(unit, "ProtectSystem") == ["strict"]
     assert values(unit, "CapabilityBoundingSet") == [""]
@@ -38,7 +38,7 @@ def test_unit_has_few_rights(unit: Path) -> None:
 
 
 def test_worker_reads_the_queues_of_its_ecosystem() -> None:
-    """Urgent ones first; the name of the machine is Celery's, not systemd's."""
+    """Urgent queues come first; the name of the machine is Celery's, not systemd's."""
     (command,) = values(FOLDER / "ssc-ingest-worker@.service", "ExecStart")
     assert command.endswith(",".join(f"%i.{urgency}" for urgency in URGENCIES))
     assert "--hostname %i@%%h " in command

@@ -49,7 +49,7 @@ def test_long_texts_are_cut() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_values_are_escaped(text: str) -> None:
-    """In every template, also inside attributes."""
+    """Every template escapes values, also inside attributes."""
     page = templates().from_string('<a title="{{ x }}">{{ x }}</a>').render(x=text)
     assert page.count("<") == page.count(">") == 2
     assert page.count('"') == 2
@@ -74,7 +74,7 @@ def test_only_the_password_permits_changes(user: str, password: str, other: str)
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.7", "example.org"])  # noqa: S104
 def test_other_addresses_need_a_password(address: str) -> None:
-    """As for Flower."""
+    """The page needs a password at other addresses, as Flower does."""
     with pytest.raises(ConfigurationError, match="set FLOWER_PASSWORD"):
         access(address=address)
     assert access("secret", address).accepts_host("ingest.example.org")
@@ -123,7 +123,7 @@ def test_origins(origin: str | None, fetch_site: str | None, is_own: bool) -> No
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200))
 def test_latency(seconds: list[float]) -> None:
-    """Of jobs that finished within a day: half within the median, 95% within the slow one."""
+    """Of jobs of the last day, half took at most the median, and 95% at most the slow one."""
     spans = [Span(NOW - timedelta(seconds=each), NOW) for each in seconds]
     old = Span(NOW - timedelta(days=9), NOW - timedelta(days=2))
     found = latency_of([*spans, old, Span(NOW, None)], now=NOW)
@@ -137,7 +137,7 @@ def test_latency(seconds: list[float]) -> None:
 
 
 def test_no_job_has_no_latency() -> None:
-    """Unknown, not 0 s."""
+    """The latency is unknown, not 0 s."""
     assert latency_of([], now=NOW).median is None
 
 
@@ -146,5 +146,5 @@ def test_no_job_has_no_latency() -> None:
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (15_000_000, "14 MiB"), (2**41, "2.0 TiB")],
 )
 def test_sizes(amount: int, text: str) -> None:
-    """In binary units."""
+    """Sizes have binary units."""
     assert size(amount) == text

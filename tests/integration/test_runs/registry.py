@@ -149,3 +149,8 @@ class Named(Scripted):
         if isinstance(found, Exception):
             raise found
         return found
+
+
+def named(count: int, prefix: str = "package") -> list[str]:
+    """Names in the form of PyPI's list."""
+    return [f"{prefix}-{number:04}" for number in range(count)]

@@ -4,6 +4,7 @@ import json
 import zipfile
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ from typing import Any
 import pytest
 
 from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http.client import open_transport
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.resources import State
+from ssc_ingest.resources import Resources, State, open_resources
+from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
+from ssc_ingest.vulnerabilities.mongo import DATABASE
 from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
+from tests.integration.test_vulnerabilities.attributing import Scripted
 from tests.simulator.client import Simulator
 
 Record = dict[str, Any]
@@ -136,3 +141,23 @@ def dated(record: Record, minutes: int) -> Record:
     """The record, modified this number of minutes ago."""
     moment = datetime.now(UTC) - timedelta(minutes=minutes)
     return record | {"modified": moment.isoformat().replace("+00:00", "Z")}
+
+
+@pytest.fixture
+async def resources(
+    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
+) -> AsyncIterator[Resources]:
+    """Real, empty stores, and the scripted registry."""
+    async with open_resources(settings, servers, env_file=None) as resources:
+        await resources.vulnerabilities._client.drop_database(DATABASE)
+        await resources.vulnerabilities.ensure_indexes()
+        await ensure_schema(resources.driver, ["PyPIPackage", "NPMPackage"])
+        pypi = resources.ecosystems["pypi"]
+        scripted = Scripted(pypi.client, pypi.endpoints)
+        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
+
+
+@pytest.fixture
+def synced(resources: Resources, local: LocalRecords) -> Syncing:
+    """Syncs into the same stores."""
+    return Syncing(resources.vulnerabilities, resources.state, LocalCopy(local.path))

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import random
 from base64 import b64decode
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,91 +13,17 @@ import pytest
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
-from ssc_ingest.extraction.extract import Attempt
-from ssc_ingest.graph.attributions import AttributionReader
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
-from ssc_ingest.monitoring.advisories import audit_problem
-from ssc_ingest.resources import Resources, open_resources
-from ssc_ingest.servers import Servers
-from ssc_ingest.settings import Settings
-from ssc_ingest.vulnerabilities import audit as audits
-from ssc_ingest.vulnerabilities.attributor import AdvisorySource, Attributor, ByName
-from ssc_ingest.vulnerabilities.audit import Auditor, last_audit
-from ssc_ingest.vulnerabilities.mongo import DATABASE
-from ssc_ingest.vulnerabilities.sources import LocalCopy
+from ssc_ingest.models import Purl, VersionName
+from ssc_ingest.resources import Resources
+from ssc_ingest.vulnerabilities.attributor import AdvisorySource, ByName
 from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
-from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import MESSAGES
 from ssc_ingest.work.results import Delayed, Done, GaveUp
 from tests.conftest import Cypher
-from tests.integration.test_vulnerabilities.conftest import (
-    LocalRecords,
-    Syncing,
-    advisory,
-)
+from tests.integration.test_vulnerabilities.attributing import THING, attributor, extract
+from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncing, advisory
 from workers.process.delivery import _deliver
-
-THING = Purl("pkg:pypi/thing")
-
-
-class Scripted(PyPI):
-    """A registry with one package; a test sets its versions."""
-
-    reads_import_names = False
-
-    versions: tuple[str, ...] = ("1.0", "2.0")
-
-    async def fetch(self, *_: Any, **__: Any) -> Package:
-        """The package ``thing``."""
-        ref = self.ref("thing")
-        versions = tuple(
-            Version(
-                name=VersionName(name),
-                purl=self.version_purl(ref, name),
-                release_date=None,
-                requirements=(),
-            )
-            for name in self.versions
-        )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=datetime.now(UTC),
-        )
-
-
-@pytest.fixture
-async def resources(
-    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
-) -> AsyncIterator[Resources]:
-    """Real, empty stores, and the scripted registry."""
-    async with open_resources(settings, servers, env_file=None) as resources:
-        await resources.vulnerabilities._client.drop_database(DATABASE)
-        await resources.vulnerabilities.ensure_indexes()
-        await ensure_schema(resources.driver, ["PyPIPackage", "NPMPackage"])
-        pypi = resources.ecosystems["pypi"]
-        scripted = Scripted(pypi.client, pypi.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
-
-
-@pytest.fixture
-def synced(resources: Resources, local: LocalRecords) -> Syncing:
-    """Syncs into the same stores."""
-    return Syncing(resources.vulnerabilities, resources.state, LocalCopy(local.path))
-
-
-async def extract(resources: Resources, *versions: str) -> None:
-    """Extract the package with these versions in its registry."""
-    scripted = resources.ecosystems["pypi"]
-    assert isinstance(scripted, Scripted)
-    scripted.versions = versions
-    arguments = ExtractPackage(ecosystem="pypi", name="thing", refresh=True)
-    await resources.extractor().extract(arguments, Attempt(urgent=True, requested=True))
 
 
 def stored(cypher: Cypher) -> dict[str, dict[str, Any]]:
@@ -190,17 +114,6 @@ class Wrapped:
         if happens:
             await happens()
         return found
-
-
-def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
-    """An attributor with another source."""
-    return Attributor(
-        {"pypi": PyPI},
-        source,
-        AttributionReader(resources.driver),
-        resources.writer,
-        resources.state.unattributed,
-    )
 
 
 async def test_an_advisory_that_comes_while_a_package_is_written(
@@ -352,91 +265,6 @@ async def test_a_batch_that_kills_its_process_is_halved(resources: Resources) ->
     single = replace(batch, kwargs={"ecosystem": "pypi", "names": ["a"]})
     assert isinstance(await handler.crashed(single, crash), GaveUp)
     assert [each.kwargs["names"] async for each in state.dead_letters.all()] == [["a"]]
-
-
-async def test_an_audit_finds_seeded_corruption(
-    resources: Resources,
-    synced: Syncing,
-    local: LocalRecords,
-    cypher: Cypher,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A missing id, a stale id and a wrong mean; the sweep repairs them."""
-    monkeypatch.setattr(audits, "SETTLING_TIME", 0.0)
-    local.write([advisory("PYSEC-1", *(f"p{number}" for number in range(10)))])
-    await synced.sync()
-    for number in range(20):
-        await resources.writer.write(named(f"p{number}"), order=PyPI.order)
-    purls = [Purl(f"pkg:pypi/p{number}") for number in range(20)]
-    done = await resources.attributor.attribute("pypi", purls)
-    assert (done.packages, done.affected, done.changed) == (20, 10, 10)
-    auditor = Auditor(
-        {"pypi": PyPI},
-        AttributionReader(resources.driver),
-        resources.attributor,
-        resources.state.unattributed,
-        resources.state.redis,
-        syncs=resources.vulnerabilities.syncs,
-    )
-    assert await last_audit(resources.state.redis) is None
-    clean = await auditor.audit(100)
-    assert (clean.examined, clean.versions, clean.differing, clean.bound) == (20, 40, 0, 0.0)
-    part = await auditor.audit(5, random.Random(1))
-    assert (part.examined, part.packages) == (5, 20)
-    assert part.bound == pytest.approx(1 - 0.05 ** (1 / 5), abs=1e-6)
-
-    for purl, change in {
-        "pkg:pypi/p1@1.0": "v.vulnerabilities = []",
-        "pkg:pypi/p2@2.0": "v.vulnerabilities = ['PYSEC-1']",
-        "pkg:pypi/p3@1.0": "v.mean = 3.0",
-        "pkg:pypi/p15@1.0": "v.malicious = true",
-    }.items():
-        cypher(f"MATCH (v:Version {{purl: $purl}}) SET {change}", purl=purl)
-    found = await auditor.audit(100)
-    assert found.differing == 4
-    assert found.examples == tuple(f"pkg:pypi/p{number}" for number in (1, 15, 2, 3))
-    assert found.bound == 0.2
-    assert await last_audit(resources.state.redis) == found
-
-    assert await resources.attributor.attribute_waiting() == 4
-    assert (await auditor.audit(100)).differing == 0
-
-
-async def test_an_audit_before_a_sync_says_that_it_compared_nothing(
-    resources: Resources, synced: Syncing, local: LocalRecords
-) -> None:
-    """Without advisories no package can differ from them, so the audit compares nothing."""
-    await resources.writer.write(named("p1"), order=PyPI.order)
-    report = await resources.auditor().audit(100)
-    assert (report.examined, report.packages, report.unsynced) == (0, 0, ("pypi",))
-    problem = audit_problem(report, now=report.at)
-    assert problem is not None
-    assert "pypi" in problem.finding
-    local.write([advisory("PYSEC-1", "p1")])
-    await synced.sync()
-    report = await resources.auditor().audit(100)
-    assert (report.examined, report.packages, report.unsynced) == (1, 1, ())
-
-
-def named(name: str) -> Package:
-    """A package with two versions."""
-    ref: PackageRef = PyPI.ref(name)
-    return Package(
-        ref=ref,
-        vendor="n/a",
-        repository_url="n/a",
-        versions=tuple(
-            Version(
-                name=VersionName(version),
-                purl=PyPI.version_purl(ref, version),
-                release_date=None,
-                requirements=(),
-            )
-            for version in ("1.0", "2.0")
-        ),
-        latest=VersionName("2.0"),
-        fetched_at=datetime.now(UTC),
-    )
 
 
 async def test_many_extractions_share_a_look_up(resources: Resources) -> None:

@@ -33,7 +33,7 @@ def run_reader(image: Path, *arguments: str | Path) -> subprocess.CompletedProce
 
 
 def test_the_reader_stands_alone(image: Path, tmp_path: Path) -> None:
-    """JSON lines on standard output, the last with the total; messages on standard error."""
+    """Standard output has JSON lines, the last with the total; standard error has messages."""
     file = tmp_path / "index.gz"
     file.write_bytes(index_file([*SMALL, {"u": "a|b|1|NA"}]))
     result = run_reader(image, file)

@@ -128,7 +128,7 @@ def test_more_than_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     "content", [b"", b"<html>", b"\1" * 20, gzip.compress(header(version=2), mtime=0)]
 )
 def test_something_else(content: bytes) -> None:
-    """An HTML page, an uncompressed file, a newer format."""
+    """An HTML page, an uncompressed file and a newer format are errors."""
     with pytest.raises(MalformedMetadata):
         rows_of(content)
 

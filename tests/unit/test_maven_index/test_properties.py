@@ -13,7 +13,7 @@ PROPERTIES = f"{INDEX}/increment/nexus-maven-repository-index.properties"
 
 @pytest.mark.recordings
 def test_recorded_properties(recordings: Path) -> None:
-    """What Central published in October 2018."""
+    """The recording is what Central published in October 2018."""
     properties = parse_properties((recordings / PROPERTIES).read_bytes(), "url")
     assert properties.chain == "1318453614498"
     assert properties.timestamp == 1540776119470

@@ -98,7 +98,7 @@ def test_what_is_no_catalogue(text: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plain and the zipped file."""
+    """The plain and the zipped file have a limit."""
     monkeypatch.setattr(cwe_catalogue, "MAX_SIZE", 1000)
     path = tmp_path / "x"
     path.write_text(" " * 2000)

@@ -118,7 +118,7 @@ def test_other_ecosystems_are_counted_and_not_taken(ecosystem: str) -> None:
     ],
 )
 def test_classes(fields: dict[str, Any], kind: Kind) -> None:
-    """Malware by its id or an alias; a notice if every entry is one."""
+    """Its id or an alias makes a record malware; it is a notice if every entry is one."""
     entries = [affected(database_specific=each) for each in fields.get("affected", ())]
     assert record(**{**fields, "affected": entries}).kind is kind
 

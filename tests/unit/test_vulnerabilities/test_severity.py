@@ -67,7 +67,7 @@ def test_no_vector_is_an_error(kind: str, vector: str) -> None:
 
 
 def test_readers_find_one_v3_entry_first() -> None:
-    """The highest of several; the others follow in their order, also unknown types."""
+    """The highest of several comes first; the others follow in their order, also unknown types."""
     entries = [
         {"type": "CVSS_V4", "score": V4},
         {"type": "CVSS_V3", "score": LOWER},

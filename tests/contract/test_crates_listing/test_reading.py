@@ -1,66 +1,18 @@
 """Listing and changes of crates, over HTTP from the simulated registry."""
 
-import gzip
-import io
-import tarfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
-from ssc_ingest.ecosystems.crates import Crates, listing
+from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.crates.position import FeedPosition
-from ssc_ingest.errors import (
-    CursorExpired,
-    MalformedMetadata,
-    PackageNotFound,
-    RateLimited,
-    RegistryUnavailable,
-    ResponseTooLarge,
-    StaleAnswer,
-)
+from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.models import Package
-from ssc_ingest.settings import Settings
-from tests.contract.fetching import opened, read
+from tests.contract.fetching import read
 from tests.contract.listing import followed, listed
+from tests.contract.test_crates_listing.conftest import names
 from tests.simulator.client import Simulator
-
-
-@pytest.fixture(scope="module")
-def universe() -> Iterator[Simulator]:
-    """A registry of 300 crates."""
-    with Simulator.start(packages=300, versions="2-6") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(universe: Simulator) -> Simulator:
-    """The registry in its first state, without faults; the test makes the dumps."""
-    universe.reset()
-    universe.rebuild("cargo")
-    return universe
-
-
-@pytest.fixture
-async def crates(
-    simulator: Simulator,
-    settings: Settings,
-    redis_url: str,
-    clean_redis: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Crates]:
-    """The ecosystem, with small pages."""
-    monkeypatch.setattr(listing, "PAGE_SIZE", 40)
-    async with opened(Crates, simulator, settings, redis_url) as crates:
-        yield crates
-
-
-def names(simulator: Simulator, count: int, *, start: int = 0) -> list[str]:
-    """The names of this number of crates."""
-    return [found.name for found in simulator.packages("cargo", count, start=start)]
-
-
-# Names ----------------------------------------------------------------------------------
 
 
 async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> None:
@@ -111,9 +63,6 @@ async def test_a_listing_does_not_go_on_in_another_dump(
     again = (await listed(crates)).names
     assert sorted(again) == sorted(simulator.names("cargo"))
     assert added.registry_name in again
-
-
-# Changes --------------------------------------------------------------------------------
 
 
 async def test_nothing_has_changed_at_the_end(crates: Crates, simulator: Simulator) -> None:
@@ -288,9 +237,6 @@ async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
     assert (await followed(crates, found.cursor)).names == {yanked}
 
 
-# Fetching what was announced ------------------------------------------------------------
-
-
 async def test_an_answer_without_the_announced_version_is_stale(
     crates: Crates, simulator: Simulator
 ) -> None:
@@ -308,104 +254,3 @@ async def test_an_answer_without_the_announced_version_is_stale(
         await crates.fetch(FetchRequest(crates.ref("never-published"), expected="1.0.0"))
     with pytest.raises(PackageNotFound):
         await crates.fetch(FetchRequest(crates.ref("never-published")))
-
-
-# Failures -------------------------------------------------------------------------------
-
-DAMAGED = {
-    "no dump": ({"kind": "status", "status": 500}, RegistryUnavailable),
-    "not now": ({"kind": "status", "status": 429}, RateLimited),
-    "a page": ({"kind": "html"}, MalformedMetadata),
-    "nothing": ({"kind": "empty"}, (RegistryUnavailable, MalformedMetadata)),
-    "cut off": ({"kind": "truncate"}, RegistryUnavailable),
-    "half of it": ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
-    "its beginning": ({"kind": "not-json", "keep": 0.05}, RegistryUnavailable),
-    "no archive": ({"kind": "body", "body": gzip.compress(b"no archive")}, RegistryUnavailable),
-}
-
-
-@pytest.mark.parametrize(("fault", "error"), DAMAGED.values(), ids=DAMAGED)
-async def test_a_damaged_dump_is_no_empty_registry(
-    crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
-) -> None:
-    """If the dump is damaged, both the listing and the feed raise an error."""
-    cursor = await crates.feed_end()
-    simulator.publish("cargo", names(simulator, 1)[0])
-    simulator.rebuild("cargo")
-    simulator.fault(**fault, endpoint="cargo.dump")
-    with pytest.raises(error):
-        await listed(crates)
-    with pytest.raises(error):
-        await followed(crates, cursor)
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        {},
-        {"metadata.json": "{}"},
-        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}'},
-        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}', "data/crates.csv": ""},
-        {"metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}', "data/crates.csv": "id,name\n"},
-        {
-            "metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}',
-            "data/crates.csv": "id,name,updated_at,repository,homepage\n",
-        },
-        {
-            "metadata.json": '{"timestamp": "2026-11-24T02:00:00Z"}',
-            "data/crates.csv": 'id,name,updated_at,repository,homepage\n1,"a',
-        },
-    ],
-    ids=range(7),
-)
-async def test_a_dump_without_crates_is_none(
-    crates: Crates, simulator: Simulator, members: dict[str, str]
-) -> None:
-    """A dump without crates is an error, whatever else the dump has."""
-    simulator.fault("body", body=archive(members), endpoint="cargo.dump")
-    with pytest.raises((MalformedMetadata, RegistryUnavailable)):
-        await listed(crates)
-
-
-def archive(members: dict[str, str]) -> bytes:
-    """A dump with these files."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as dump:
-        for name, text in members.items():
-            info = tarfile.TarInfo(f"2026-11-24-020000/{name}")
-            info.size = len(text.encode())
-            dump.addfile(info, io.BytesIO(text.encode()))
-    return packed.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ({"kind": "html"}, MalformedMetadata),
-        ({"kind": "empty"}, MalformedMetadata),
-        ({"kind": "truncate"}, RegistryUnavailable),
-        ({"kind": "not-json"}, MalformedMetadata),
-        ({"kind": "body", "body": "<rss><channel/></rss>"}, MalformedMetadata),
-        ({"kind": "body", "body": '<!DOCTYPE x [<!ENTITY a "b">]><rss/>'}, MalformedMetadata),
-        ({"kind": "bomb", "megabytes": 40}, ResponseTooLarge),
-    ],
-    ids=str,
-)
-async def test_a_damaged_feed_is_not_the_end(
-    crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
-) -> None:
-    """A damaged feed is an error at any point; changes from the dump are not lost."""
-    cursor = await crates.feed_end()
-    published = names(simulator, 1)[0]
-    simulator.publish("cargo", published)
-    simulator.rebuild("cargo")
-    simulator.fault(**fault, endpoint="cargo.feed")
-    with pytest.raises(error):
-        await crates.feed_end()
-    following = crates.list_changes(cursor)
-    first, second = await anext(following), await anext(following)
-    assert [change.name for change in first.changes] == [published]
-    with pytest.raises(error):
-        await anext(following)
-    simulator.clear_faults()
-    assert (await followed(crates, second.cursor)).changes == []

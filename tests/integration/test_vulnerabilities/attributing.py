@@ -1,0 +1,63 @@
+"""Real stores, and a registry with one package whose versions a test sets."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ssc_ingest.ecosystems.pypi import PyPI
+from ssc_ingest.extraction.extract import Attempt
+from ssc_ingest.graph.attributions import AttributionReader
+from ssc_ingest.models import Package, Purl, Version, VersionName
+from ssc_ingest.resources import Resources
+from ssc_ingest.vulnerabilities.attributor import AdvisorySource, Attributor
+from ssc_ingest.work.arguments import ExtractPackage
+
+THING = Purl("pkg:pypi/thing")
+
+
+class Scripted(PyPI):
+    """A registry with one package; a test sets its versions."""
+
+    reads_import_names = False
+
+    versions: tuple[str, ...] = ("1.0", "2.0")
+
+    async def fetch(self, *_: Any, **__: Any) -> Package:
+        """The package ``thing``."""
+        ref = self.ref("thing")
+        versions = tuple(
+            Version(
+                name=VersionName(name),
+                purl=self.version_purl(ref, name),
+                release_date=None,
+                requirements=(),
+            )
+            for name in self.versions
+        )
+        return Package(
+            ref=ref,
+            vendor="n/a",
+            repository_url="n/a",
+            versions=versions,
+            latest=versions[-1].name,
+            fetched_at=datetime.now(UTC),
+        )
+
+
+async def extract(resources: Resources, *versions: str) -> None:
+    """Extract the package with these versions in its registry."""
+    scripted = resources.ecosystems["pypi"]
+    assert isinstance(scripted, Scripted)
+    scripted.versions = versions
+    arguments = ExtractPackage(ecosystem="pypi", name="thing", refresh=True)
+    await resources.extractor().extract(arguments, Attempt(urgent=True, requested=True))
+
+
+def attributor(resources: Resources, source: AdvisorySource) -> Attributor:
+    """An attributor with another source."""
+    return Attributor(
+        {"pypi": PyPI},
+        source,
+        AttributionReader(resources.driver),
+        resources.writer,
+        resources.state.unattributed,
+    )
