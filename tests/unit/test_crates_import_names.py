@@ -333,3 +333,18 @@ def test_items_in_the_input_of_macros() -> None:
         a="pub struct A;",
         c="pub struct C;",
     ) == {"a", "a::A", "B", "C", "D", "e", "F", "G", "K", "L"}
+
+
+def test_types_between_what_is_no_rust() -> None:
+    """Some macros take types with words of their own between them; attributes may hide them."""
+    assert exported(
+        lib="""
+        pub mod token {
+            keywords! { "as" pub struct As "async" pub struct Async "r#in" pub struct r#In }
+            traits! { "a" pub trait T => pub enum E / 2 }
+            hidden! { "b" #[doc(hidden)] pub struct No1 "c" pub(crate) struct No2 "d" struct No3 }
+            inner! { "e" { pub struct No4 } fn x(pub struct No5) }
+            #[cfg(test)] keywords! { "f" pub struct No6 }
+        }
+        """
+    ) == {"token", *(f"token::{name}" for name in ("As", "Async", "In", "T", "E"))}
