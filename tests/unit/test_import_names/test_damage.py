@@ -31,10 +31,11 @@ KINDS = ("change", "cut", "insert", "far", "repeat")
 
 
 def zip_of(members: dict[str, bytes], inner: str | None = None) -> Archive:
-    """A zip archive; the second layer is one of its members."""
+    """A zip archive; the second layer is one of its members, or each."""
 
     def made(layers: list[Damage]) -> bytes:
-        damaged = {name: layers[1](members[name]) for name in members if name == inner}
+        names = members if inner is None else [inner]
+        damaged = {name: layers[1](members[name]) for name in names}
         return layers[0](zipped(members | damaged, method=0))
 
     return made
