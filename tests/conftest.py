@@ -56,6 +56,12 @@ hypothesis.settings.register_profile(
     derandomize="CI" in os.environ,  # what fails there fails here
 )
 hypothesis.settings.load_profile("tests")
+hypothesis.settings.register_profile(
+    "fuzz",  # for minutes: pytest --hypothesis-profile=fuzz
+    hypothesis.settings.get_profile("tests"),
+    max_examples=1000,
+    derandomize=False,
+)
 
 
 def pytest_configure() -> None:

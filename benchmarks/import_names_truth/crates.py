@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks.import_names_truth.clients import stored
 from benchmarks.import_names_truth.judged import Judged
 from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.import_names import names_of_crate
@@ -53,6 +54,7 @@ async def judge() -> AsyncIterator[Judged]:
                 package=crate,
                 version=version,
                 ours=ours,
+                stored=stored(ours, crate),
                 truth=frozenset(found.names - made),
                 transferred=len(content) + len(index.content),
                 file_size=len(content),

@@ -13,6 +13,8 @@ class Judged:
     version: str
     ours: frozenset[str]
     truth: frozenset[str]
+    stored: tuple[str, ...]
+    """The names that the graph has of it."""
     capped: int = 0
     """Names that only the cap leaves out; they count neither as ours nor as missed."""
     transferred: int = 0

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from benchmarks.import_names_truth.clients import stored
 from benchmarks.import_names_truth.judged import Judged
 from benchmarks.import_names_truth.live import reading
 from ssc_ingest.ecosystems.maven import Maven
@@ -70,6 +71,7 @@ async def judge() -> AsyncIterator[Judged]:
             package=release.artifact,
             version=release.version,
             ours=frozenset(_found(release.names, every)),
+            stored=stored(release.names, release.artifact.partition(":")[0]),
             truth=release.packages,
             transferred=release.transferred,
             file_size=release.size,

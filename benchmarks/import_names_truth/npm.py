@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.import_names_truth.clients import stored
 from benchmarks.import_names_truth.judged import Judged
 from benchmarks.import_names_truth.live import reading
 from ssc_ingest.ecosystems.base import FetchRequest
@@ -96,6 +97,7 @@ async def judge() -> AsyncIterator[Judged]:
                     package=name,
                     version=package.latest,
                     ours=_without_endings(ours),
+                    stored=stored(ours, npm.fallback_import_name(package.ref)),
                     truth=_without_endings(filter(_is_name, truth)),
                     capped=max(0, len(ours) - LIMIT),
                     transferred=sum(traffic.sizes.values()),

@@ -18,6 +18,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from benchmarks.import_names_truth.clients import stored
 from benchmarks.import_names_truth.judged import Judged
 from benchmarks.import_names_truth.live import reading
 from ssc_ingest.ecosystems.pypi import PyPI
@@ -86,6 +87,7 @@ async def judge() -> AsyncIterator[Judged]:
                     package=name,
                     version=release.name,
                     ours=ours,
+                    stored=stored(ours, pypi.fallback_import_name(pypi.ref(name))),
                     truth=frozenset(truth) - SHARED,
                     transferred=sum(traffic.sizes.get(url, 0) for url in sizes),
                     file_size=sum(sizes[url] for url in traffic.sizes if url in sizes),

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.import_names_truth.clients import stored
 from benchmarks.import_names_truth.judged import Judged
 from ssc_ingest.ecosystems.rubygems.import_names import names_of_gem
 
@@ -48,6 +49,7 @@ async def judge() -> AsyncIterator[Judged]:
             package=stem,
             version=version,
             ours=frozenset(each for each in found if not each[:1].isupper()),
+            stored=stored(found, stem),
             truth=_listed(content),
             transferred=len(content),
             file_size=len(content),

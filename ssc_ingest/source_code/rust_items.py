@@ -9,7 +9,7 @@ https://doc.rust-lang.org/reference/items.html
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import tree_sitter_rust
@@ -45,6 +45,7 @@ _UNKNOWN_SYNTAX = re.compile(
 """Items that the grammar lacks (``pub macro``, ``pub static ref`` inside ``lazy_static!``)."""
 _SIGNS_OF_ITEMS = (b"pub", b"macro_export", b"mod", b"use")
 _STRING = re.compile(rb'\(\s*"([^"\\]+)"\s*,?\s*\)')
+_TYPES = ("struct", "enum", "union", "trait")
 _LANGUAGE = Language(tree_sitter_rust.language())
 
 
@@ -229,7 +230,16 @@ class FileReader:
                     inner = replace(inner, content=expansion, expanding=scope.expanding | {name})
                 if any(word in inner.content for word in _SIGNS_OF_ITEMS):
                     found |= self._parse(inner)
+            if name != "cfg_if":
+                self._add_types(scope, _types_between(inputs[0], scope.content))
         return found
+
+    def _add_types(self, scope: _Scope, names: Iterable[str]) -> None:
+        """Add types that were not found as items."""
+        known = scope.place.module.items
+        for name in names:
+            if name not in known:
+                scope.place.module.add(name, Item(public=True))
 
     def _include(self, scope: _Scope, argument: Node) -> bool:
         match = _STRING.match(scope.content, argument.start_byte)
@@ -261,6 +271,23 @@ def _inputs(name: str, tokens: Node, content: bytes) -> Iterator[bytes]:
     for branch in branches:
         if name != "cfg_if" or content.startswith(b"{", branch.start_byte, branch.end_byte):
             yield content[branch.start_byte + 1 : branch.end_byte - 1].strip()
+
+
+def _types_between(tokens: Node, content: bytes) -> Iterator[str]:
+    """The public types in a macro's input that is no Rust: ``"as" pub struct As "async" ...``.
+
+    Those with attributes or comments are left out: they may be hidden.
+    """
+    if b"pub" not in content[tokens.start_byte : tokens.end_byte]:
+        return
+    children = tokens.children
+    for before, public, kind, name in zip(
+        children, children[1:], children[2:], children[3:], strict=False
+    ):
+        is_type = public.type == "pub" and kind.type in _TYPES and name.type == "identifier"
+        if is_type and before.type not in {"token_tree", "line_comment", "block_comment"}:
+            text = content[name.start_byte : name.end_byte].decode(errors="replace")
+            yield text.removeprefix("r#")
 
 
 def _constant_expansion(node: Node, content: bytes) -> bytes | None:

@@ -9,6 +9,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.rubygems import RubyGems
+from ssc_ingest.ecosystems.rubygems.gem_file import MAX_GEM
 from ssc_ingest.errors import (
     DigestMismatch,
     MalformedArchive,
@@ -19,7 +20,7 @@ from ssc_ingest.errors import (
 from ssc_ingest.models import VersionName
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened
-from tests.contract.loopback import Loopback, loopback, reading
+from tests.contract.loopback import Loopback, loopback, packed, reading
 from tests.simulator.client import Simulator
 from tests.simulator.gem_files import gem_file
 from tests.unit.archives import tarred
@@ -118,6 +119,26 @@ async def test_broken_transfers(ecosystem: Ecosystem, registry: Loopback) -> Non
         registry.serve(path, b"x", promised=2**40)
     with pytest.raises(ResponseTooLarge):
         await ecosystem.read_import_names(ecosystem.ref("demo-x"), ONE)
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_files_above_the_limit(
+    ecosystem: Ecosystem, registry: Loopback, *, is_announced: bool
+) -> None:
+    """A file of more than 128 MB is refused by its announced size, or by what arrives.
+
+    The error names the address. The limit of crates is lower.
+    """
+    body, fields = b"x", dict[str, object](promised=MAX_GEM + 1)
+    if not is_announced:  # few bytes in the network
+        body = packed(MAX_GEM // 2**20 + 1)
+        fields = {"headers": {"Content-Encoding": "gzip"}}
+    for path in ("/demo-x/demo-x-1.0.0.crate", "/demo-x-1.0.0-java.gem"):
+        registry.serve(path, body, media_type="application/octet-stream", **fields)
+    with pytest.raises(ResponseTooLarge) as caught:
+        await ecosystem.read_import_names(ecosystem.ref("demo-x"), ONE)
+    assert str(caught.value.url).startswith(registry.url)
+    assert registry.asked.total() == 2
 
 
 @pytest.mark.parametrize("cls", [Crates, RubyGems])

@@ -1,6 +1,5 @@
 """Java packages by the paths in an archive, and the names that stand for them."""
 
-import re
 from random import Random
 
 import pytest
@@ -160,39 +159,6 @@ def test_roots_match_every_package(packages: list[str], group: str, random: Rand
         assert name in packages or name.count(".") >= 2
     shuffled = random.sample(packages, len(packages))
     assert roots(shuffled, group) == found
-
-
-# What clients of the issue's packages write, from their documentation.
-SNIPPETS = {
-    "guava": (
-        "import com.google.common.collect.ImmutableList;",
-        "import com.google.common.util.concurrent.*;",
-    ),
-    "slf4j-api": ("import org.slf4j.Logger;", "import org.slf4j.event.Level;"),
-    "jackson-databind, not jackson-core": (
-        "import com.fasterxml.jackson.databind.ObjectMapper;",
-        "import com.fasterxml.jackson.databind.annotation.JsonSerialize;",
-    ),
-    "log4j-core, not log4j-api": (
-        "import org.apache.logging.log4j.core.LoggerContext;",
-        "import org.apache.logging.log4j.core.appender.ConsoleAppender;",
-    ),
-    "spring-core, not all of Spring": (
-        "import org.springframework.core.io.Resource;",
-        "import org.springframework.util.StringUtils;",
-    ),
-}
-
-
-@pytest.mark.parametrize(("name", "snippets"), SNIPPETS.items())
-def test_clients_import_the_names(name: str, snippets: tuple[str, str]) -> None:
-    """The readers' pattern finds a name in each snippet, and none in other packages' snippets."""
-    group, packages, _ = ROOTS[name]
-    names = roots(packages, group)
-    for owner, texts in SNIPPETS.items():
-        for text in texts:
-            found = any(re.search(f"import {each}", text) for each in names)
-            assert found == (owner == name)
 
 
 async def test_a_jar() -> None:

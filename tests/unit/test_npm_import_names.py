@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from typing import Any
 
 import pytest
@@ -296,32 +295,3 @@ async def test_any_archive(content: bytes) -> None:
     except IngestError:
         return
     await list_archive(BytesSource(tarred({"p/a.d.ts": content})), is_types=True)
-
-
-SNIPPETS: dict[str, tuple[str | dict[str, Any], list[str]]] = {
-    "express": ("index.js lib/router/index.js", ["const e = require('express')",
-                                                 "import Router from 'express/lib/router'"]),
-    "lodash": ("lodash.js index.js merge.js fp.js", ['const m = require("lodash/merge")',
-                                                     "import merge from 'lodash/merge.js'"]),
-    "react": (REACT, ["import React from 'react'", "import { jsx } from 'react/jsx-runtime'"]),
-    "uuid": (UUID, ["const { v4 } = require('uuid')", 'import { v4 } from "uuid";']),
-    "chalk": ({".": "./source/index.js"}, ["import chalk from 'chalk'", 'await import("chalk")']),
-    "date-fns": ("index.js add/package.json add/index.js", ["import { add } from 'date-fns'",
-                                                            "require('date-fns/add')"]),
-    "typescript": ("lib/typescript.js index.js", ["import ts from 'typescript'",
-                                                  "require('typescript/lib/typescript')"]),
-    "@babel/core": ({".": "./lib/index.js"}, ["require('@babel/core')",
-                                              'import * as babel from "@babel/core"']),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("package", SNIPPETS)
-def test_readers_find_the_imports_of_programs(package: str) -> None:
-    """The pattern of the graph's readers matches real lines: the name in quotes, exactly."""
-    source, lines = SNIPPETS[package]
-    if isinstance(source, dict):
-        names = known(package, source) or set()
-    else:
-        names = {package + each[1:] for each in file_subpaths(set(source.split()), [])}
-    for line in lines:
-        assert any(re.search(rf"['\"]{re.escape(name)}['\"]", line) for name in names)

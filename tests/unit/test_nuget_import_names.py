@@ -1,7 +1,6 @@
 """Namespaces of .NET assemblies, and the assemblies of a package that count."""
 
 import logging
-import re
 import struct
 from collections.abc import Callable
 
@@ -252,20 +251,3 @@ async def test_a_package_inside_a_package() -> None:
     """A package inside a package is not opened."""
     inner = zipped({"lib/net8.0/Demo.dll": library("Demo")})
     assert await namespaces_of_package(BytesSource(zipped({"inner.nupkg": inner}))) == set()
-
-
-# What clients of these packages write, from their documentation.
-SNIPPETS = {
-    "pythonnet": ("using Python.Runtime;\n", "using Python.Runtime.Codecs;\n"),
-    "clr-loader": ("using ClrLoader;\n", "using System;\nusing ClrLoader;\n"),
-}
-
-
-@pytest.mark.parametrize(("package", "snippets"), SNIPPETS.items())
-def test_clients_import_the_names(package: str, snippets: tuple[str, str]) -> None:
-    """The readers' pattern finds a name in each snippet of the package, and in no other."""
-    of = {"pythonnet": "runtime/Python.Runtime.dll", "clr-loader": "amd64/ClrLoader.dll"}
-    names = public_namespaces(real_assemblies()[of[package]])
-    for owner, texts in SNIPPETS.items():
-        for text in texts:
-            assert any(re.search(f"using {n};", text) for n in names) == (owner == package)

@@ -352,23 +352,3 @@ async def test_recorded_gems(stem: str, recordings: Path) -> None:
 def _recorded(recordings: Path, stem: str) -> bytes:
     (path,) = recordings.glob(f"**/{stem}.gem")
     return path.read_bytes()
-
-
-# Readers --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [
-        ("lib/active_support.rb", "require 'active_support'"),
-        ("lib/active_support.rb", "require 'active_support/core_ext/object/blank'"),
-        ("lib/google/protobuf.rb", "require 'google/protobuf'"),
-        ("lib/google/protobuf.rb", "require 'google/protobuf/timestamp_pb'"),
-        ("lib/net/http/persistent.rb", "require 'net/http/persistent'"),
-        ("lib/net/http/persistent.rb", "  require 'net/http/persistent'  # connections"),
-    ],
-)
-async def test_patterns_of_readers(file: str, line: str) -> None:
-    """The pattern of the graph's readers matches code that imports the gem."""
-    found = await read({file: ""})
-    assert any(re.search(f"require '{re.escape(name)}", line) for name in found)
