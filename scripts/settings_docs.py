@@ -94,7 +94,7 @@ def groups() -> Iterator[Group]:
         starts.items(), firsts, [*firsts[1:], len(names)], strict=True
     ):
         title, _, about = comment.partition(". ")
-        rows = tuple(_row(name, fields[name], about_of[name]) for name in names[first:end])
+        rows = tuple(_row(name, fields[name], about_of.get(name, "")) for name in names[first:end])
         yield Group(title.removesuffix("."), about, rows)
     for name, cls in ecosystems().items():
         endpoint_rows: list[Row] = []
