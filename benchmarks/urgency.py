@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
+from ssc_ingest.cli.up.fleet import BULK_NICENESS
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.graph.schema import ensure_schema
@@ -184,7 +185,8 @@ async def run(bulk: int, requests: int, folder: Path) -> None:
             try:
                 await ensure_schema(driver, [cls.identity.label for cls in ecosystems().values()])
                 await publish_bulk(state, simulator, bulk, 2900)
-                fleet.start(*(queue_name(n, u) for u in URGENCIES for n in names), name="worker@b")
+                every = [queue_name(n, u) for u in URGENCIES for n in names]
+                fleet.start(*every, name="worker@b", niceness=BULK_NICENESS)
                 fleet.start(*(queue_name(n, "urgent") for n in names), name="urgent@b")
                 fleet.start(CONTROL, DEFAULT, name="control@b")
                 await asyncio.sleep(10)  # the workers have warmed up on bulk

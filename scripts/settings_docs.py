@@ -6,6 +6,7 @@
 ``--check`` writes nothing and exits with 1 if a file differs from the definitions.
 """
 
+import ast
 import inspect
 import json
 import re
@@ -13,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -80,17 +82,19 @@ class Group:
 def groups() -> Iterator[Group]:
     """All settings, in the order of their definition, then those of each ecosystem."""
     fields = Settings.model_fields
+    source = inspect.getsource(Settings)
     starts = {
         match["field"]: re.sub(r"\n    # ", " ", match["text"])
-        for match in GROUP_COMMENT.finditer(inspect.getsource(Settings))
+        for match in GROUP_COMMENT.finditer(source)
     }
+    about_of = _attribute_docstrings(source)
     names = list(fields)
     firsts = [names.index(name) for name in starts]
     for (_, comment), first, end in zip(
         starts.items(), firsts, [*firsts[1:], len(names)], strict=True
     ):
         title, _, about = comment.partition(". ")
-        rows = tuple(_row(name.upper(), fields[name]) for name in names[first:end])
+        rows = tuple(_row(name, fields[name], about_of.get(name, "")) for name in names[first:end])
         yield Group(title.removesuffix("."), about, rows)
     for name, cls in ecosystems().items():
         endpoint_rows: list[Row] = []
@@ -109,14 +113,30 @@ def groups() -> Iterator[Group]:
         yield Group(cls.identity.title, "", tuple(endpoint_rows))
 
 
-def _row(name: str, field: FieldInfo) -> Row:
+def _attribute_docstrings(source: str) -> dict[str, str]:
+    """The text below each field of a class.
+
+    Pydantic can read them, too, but then every process that has settings parses the class.
+    """
+    return {
+        field.target.id: inspect.cleandoc(text)
+        for definition in ast.parse(source).body
+        if isinstance(definition, ast.ClassDef)
+        for field, below in pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if isinstance(text := below.value.value, str)
+    }
+
+
+def _row(name: str, field: FieldInfo, about: str) -> Row:
     default = field.default
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
     unset = default is None or field.default_factory is not None
     return Row(
-        name,
-        " ".join((field.description or "").split()),
+        name.upper(),
+        " ".join(about.split()),
         default=None if unset else f"{default:g}" if isinstance(default, float) else str(default),
         example=str(field.examples[0]) if field.examples else "",
         depends=field.default_factory is not None,

@@ -50,7 +50,6 @@ class Settings(BaseSettings):
         extra="ignore",
         env_ignore_empty=True,
         frozen=True,
-        use_attribute_docstrings=True,
     )
 
     # Graph (Neo4j). Without an address, `ssc-ingest up` starts a private server for all commands.

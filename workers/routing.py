@@ -6,7 +6,6 @@ from typing import Any
 from kombu import Queue
 from kombu.utils.scheduling import round_robin_cycle
 
-from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.control.schedules import PROCESS_STREAM
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
@@ -14,6 +13,7 @@ from ssc_ingest.work.names import (
     CONTROL,
     EXTRACT,
     EXTRACT_NAMES,
+    SWEEP,
     URGENCIES,
     queue_name,
     queue_names,

@@ -29,9 +29,6 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import queue_name
 from ssc_ingest.work.queues import Queues
 
-SWEEP = "runs.sweep"
-"""Public name of the task."""
-
 MARGIN = 30.0
 """Seconds without activity, beyond the visibility timeout, after which messages count as lost."""
 

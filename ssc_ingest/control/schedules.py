@@ -14,14 +14,12 @@ from zoneinfo import ZoneInfo
 
 from redis.asyncio import Redis
 
-from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.runs.kinds import KINDS
-from ssc_ingest.vulnerabilities.audit import AUDIT, DAILY
-from ssc_ingest.vulnerabilities.requests import SYNC
+from ssc_ingest.vulnerabilities.requests import AUDIT, SYNC
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL
+from ssc_ingest.work.names import CONTROL, SWEEP
 from ssc_ingest.work.queues import Queues
 
 SWITCHES = "schedules:switches"
@@ -37,6 +35,9 @@ The later one of the two determines the next time.
 """
 
 ON, OFF = "on", "off"
+
+AUDITED_DAILY = 1000
+"""Packages of the daily audit of advisories."""
 
 DAY = 24 * 3600
 SUNDAY = 6
@@ -115,7 +116,12 @@ OWN = (
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
     # Control reads the streams all the time; this is the second line, and its result is a record.
     Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
-    Schedule(name="vulnerabilities_audit", task=AUDIT, kwargs={"packages": DAILY}, when=At(hour=6)),
+    Schedule(
+        name="vulnerabilities_audit",
+        task=AUDIT,
+        kwargs={"packages": AUDITED_DAILY},
+        when=At(hour=6),
+    ),
 )
 """Schedules that maintain the fleet itself, with any value of ``SCHEDULES``."""
 

@@ -1,4 +1,4 @@
-"""The registries, one module each; :func:`built_in` is the inventory.
+"""The registries, one module each; :data:`_BUILT_IN` is the inventory.
 
 Another distribution adds an ecosystem with an entry point of the group
 ``ssc_ingest.ecosystems`` whose object is a subclass of :class:`~.base.Ecosystem`.
@@ -6,8 +6,10 @@ Another distribution adds an ecosystem with an entry point of the group
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import ConfigurationError, UnknownEcosystem
@@ -15,19 +17,33 @@ from ssc_ingest.errors import ConfigurationError, UnknownEcosystem
 ENTRY_POINT_GROUP = "ssc_ingest.ecosystems"
 
 
+class _BuiltIn(NamedTuple):
+    """Where a registry's class is; its module is imported when it is first needed."""
+
+    purl_type: str
+    folder: str
+    cls: str
+
+    def load(self) -> type[Ecosystem]:
+        """Import the module."""
+        found: type[Ecosystem] = getattr(import_module(f"{__name__}.{self.folder}"), self.cls)
+        return found
+
+
+_BUILT_IN = {
+    "pypi": _BuiltIn("pypi", "pypi", "PyPI"),
+    "npm": _BuiltIn("npm", "npm", "Npm"),
+    "maven": _BuiltIn("maven", "maven", "Maven"),
+    "cargo": _BuiltIn("cargo", "crates", "Crates"),
+    "rubygems": _BuiltIn("gem", "rubygems", "RubyGems"),
+    "nuget": _BuiltIn("nuget", "nuget", "NuGet"),
+}
+"""By name. The parsers of all registries take a third of a second, those of one much less."""
+
+
 def built_in() -> tuple[type[Ecosystem], ...]:
-    """The ecosystems of this distribution.
-
-    Their modules are imported by the first call, because their parsers take half a second.
-    """
-    from ssc_ingest.ecosystems.crates import Crates
-    from ssc_ingest.ecosystems.maven import Maven
-    from ssc_ingest.ecosystems.npm import Npm
-    from ssc_ingest.ecosystems.nuget import NuGet
-    from ssc_ingest.ecosystems.pypi import PyPI
-    from ssc_ingest.ecosystems.rubygems import RubyGems
-
-    return (PyPI, Npm, Maven, Crates, RubyGems, NuGet)
+    """The ecosystems of this distribution; imports all their modules."""
+    return tuple(found.load() for found in _BUILT_IN.values())
 
 
 @cache
@@ -56,8 +72,18 @@ def ecosystem(name: str) -> type[Ecosystem]:
     Raises:
         UnknownEcosystem: no ecosystem has this name.
     """
+    if name in _BUILT_IN:
+        return _BUILT_IN[name].load()
     try:
         return ecosystems()[name]
     except KeyError:
         known = ", ".join(ecosystems())
         raise UnknownEcosystem(f"unknown ecosystem {name!r}; known are: {known}") from None
+
+
+def of_purl_type(purl_type: str) -> type[Ecosystem] | None:
+    """The ecosystem whose package URLs have this type (``gem`` for RubyGems)."""
+    for found in _BUILT_IN.values():
+        if found.purl_type == purl_type:
+            return found.load()
+    return next((c for c in ecosystems().values() if c.identity.purl_type == purl_type), None)

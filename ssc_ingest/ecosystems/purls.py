@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from packageurl import PackageURL
 from packageurl.validate import DEFINITIONS_BY_TYPE
 
-from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.ecosystems import ecosystems, of_purl_type
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import InvalidArguments, InvalidName, InvalidPurl, UnknownEcosystem
 from ssc_ingest.models import PackageRef, Purl
@@ -78,7 +78,7 @@ def parse_purl(text: str) -> PackageName:
         raise InvalidPurl(
             f"{_shown(text)} is not a package URL ({_form()})", suggestion=_suggest(text)
         )
-    cls = _by_type().get(purl_type.lower())
+    cls = of_purl_type(purl_type.lower())
     if cls is None:
         raise _unknown_type(purl_type, text)
     return _parse_path(cls, path, text)

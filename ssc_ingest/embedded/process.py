@@ -67,6 +67,7 @@ class ProcessGroup:
         on_line: OnLine | None = None,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        niceness: int = 0,
     ) -> "ChildProcess":
         """Start a child in the group.
 
@@ -77,6 +78,7 @@ class ProcessGroup:
                 error, without the newline. It must be fast, because it blocks the child's output.
             environment: replaces the inherited environment.
             folder: working directory.
+            niceness: how much more than this process it leaves the processor to others.
 
         Raises:
             ServerFailed: the program cannot be started.
@@ -96,6 +98,7 @@ class ProcessGroup:
             )
         except OSError as error:
             raise ServerFailed(f"{name} cannot be started: {error}", name=name) from error
+        lower_priority(popen.pid, niceness)
         child = ChildProcess(name, popen, on_line)
         self._children.append(child)
         return child
@@ -119,6 +122,19 @@ class ProcessGroup:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def lower_priority(pid: int, niceness: int) -> None:
+    """Let a process that has just been started leave the processor to others.
+
+    Linux keeps the value per thread, and new threads and children inherit it. So this comes before
+    the process has any. It is not done between fork and exec, where a parent with threads may run
+    no Python.
+    """
+    if niceness:
+        with contextlib.suppress(OSError):  # it has ended
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, pid, own + niceness)
 
 
 class ChildProcess:

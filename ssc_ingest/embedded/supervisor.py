@@ -70,6 +70,8 @@ class Program:
     """Text that it prints before it exits because its port is in use."""
     environment: Mapping[str, str] | None = None
     """The environment, instead of the inherited one."""
+    niceness: int = 0
+    """How much more than this process it leaves the processor to others."""
     restarts: int | None = 0
     """Maximum number of consecutive restarts after an unexpected exit; ``None``: no limit."""
     on_line: OnLine | None = None
@@ -158,13 +160,16 @@ class Supervisor:
         port = 0
         if program.port is not None:
             port = choose_port(program.port if attempt == 1 else ANY_PORT)
-        child = self._group.start(
+        return _Member(program, port, self._child(program, port), attempt, since=time.monotonic())
+
+    def _child(self, program: Program, port: int) -> ChildProcess:
+        return self._group.start(
             program.name,
             program.command(port),
             on_line=program.on_line,
             environment=program.environment,
+            niceness=program.niceness,
         )
-        return _Member(program, port, child, attempt, since=time.monotonic())
 
     def wait_ready(self, names: Iterable[str], say: Callable[[str], None]) -> None:
         """Wait until these programs are ready, and report each one.
@@ -261,12 +266,7 @@ class Supervisor:
 
     def _relaunched(self, member: _Member) -> _Member:
         program = member.program
-        child = self._group.start(
-            program.name,
-            program.command(member.port),
-            on_line=program.on_line,
-            environment=program.environment,
-        )
+        child = self._child(program, member.port)
         restarts = member.restarts + 1
         return _Member(
             program, member.port, child, member.attempt, restarts=restarts, since=time.monotonic()

@@ -9,6 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from ssc_ingest.errors import (
     DigestMismatch,
@@ -17,8 +18,10 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     ResponseTooLarge,
 )
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 END = 32 * 1024
 """Bytes of the first read of a file with unknown size, from its end."""
@@ -65,7 +68,7 @@ class RemoteFile:
 
     def __init__(
         self,
-        client: RegistryClient,
+        client: "RegistryClient",
         url: str,
         *,
         budget: TransferBudget,

@@ -19,7 +19,6 @@ They are sets and not counters, because delivery is at least once. All expire a 
 change of the job. ``jobs`` has the ids by time of creation.
 """
 
-import asyncio
 import json
 import time
 import uuid
@@ -274,40 +273,7 @@ class Jobs:
 
     async def get(self, job_id: str) -> Job | None:
         """The job with this id, or ``None`` if there is none (any more)."""
-        names = _keys(job_id)
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.hgetall(names[0])
-            pipeline.scard(names[1])
-            pipeline.scard(names[2])
-            pipeline.hgetall(names[3])
-            pipeline.smembers(names[4])
-            pipeline.scard(names[5])
-            for name in _direct_keys(job_id):
-                pipeline.scard(name)
-            answers = await pipeline.execute()
-        facts, seen, pending, failed, missing, left_over, direct, filling, unfilled = answers
-        if not facts:
-            return None
-        return Job(
-            id=job_id,
-            created_at=_moment(facts["created_at"]),
-            finished_at=_moment(facts["finished_at"]) if "finished_at" in facts else None,
-            touched_at=_moment(facts["touched_at"]),
-            dependencies=facts.get("dependencies", ""),
-            roots=tuple(Purl(k.removeprefix("root:")) for k in facts if k.startswith("root:")),
-            counts={
-                name: int(facts.get(name, 0))
-                for name in (*OUTCOMES, "versions", "requirements", "requests")
-            },
-            seen=seen,
-            pending=pending,
-            left_over=left_over,
-            failed=failed,
-            missing=tuple(sorted(missing)),
-            direct=direct,
-            filling=filling,
-            unfilled=unfilled,
-        )
+        return next(iter(await self._read([job_id])), None)
 
     async def ids(self, most: int = 50) -> list[str]:
         """Ids of the newest jobs, newest first; 0: of all."""
@@ -326,9 +292,8 @@ class Jobs:
         """All jobs, newest first; read as far as the caller asks."""
         ids = await self.ids(0)
         for start in range(0, len(ids), PAGE):
-            for job in await asyncio.gather(*map(self.get, ids[start : start + PAGE])):
-                if job is not None:
-                    yield job
+            for job in await self._read(ids[start : start + PAGE]):
+                yield job
 
     async def unfinished(self, untouched_for: float) -> list[str]:
         """Ids of jobs with pending packages and without activity for this number of seconds."""
@@ -353,6 +318,24 @@ class Jobs:
             for purl, request in zip(purls, requests, strict=True)
         }
 
+    async def _read(self, ids: Sequence[str]) -> list[Job]:
+        """Jobs in the order of their ids, without missing ones; one round trip."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for job_id in ids:
+                names = _keys(job_id)
+                pipeline.hgetall(names[0])
+                pipeline.scard(names[1])
+                pipeline.scard(names[2])
+                pipeline.hgetall(names[3])
+                pipeline.smembers(names[4])
+                pipeline.scard(names[5])
+                for name in _direct_keys(job_id):
+                    pipeline.scard(name)
+            answers = await pipeline.execute()
+        width = len(answers) // len(ids)
+        parts = (answers[start : start + width] for start in range(0, len(answers), width))
+        return [_job(job_id, part) for job_id, part in zip(ids, parts, strict=True) if part[0]]
+
     async def _fields(
         self, ids: Sequence[str], *names: str
     ) -> AsyncIterator[tuple[str, list[str | None]]]:
@@ -365,6 +348,31 @@ class Jobs:
                 answers = await pipeline.execute()
             for job_id, answer in zip(some, answers, strict=True):
                 yield job_id, answer
+
+
+def _job(job_id: str, answers: Sequence[Any]) -> Job:
+    """A job from the answers to the commands of :meth:`Jobs._read`."""
+    facts, seen, pending, failed, missing, left_over, direct, filling, unfilled = answers
+    return Job(
+        id=job_id,
+        created_at=_moment(facts["created_at"]),
+        finished_at=_moment(facts["finished_at"]) if "finished_at" in facts else None,
+        touched_at=_moment(facts["touched_at"]),
+        dependencies=facts.get("dependencies", ""),
+        roots=tuple(Purl(k.removeprefix("root:")) for k in facts if k.startswith("root:")),
+        counts={
+            name: int(facts.get(name, 0))
+            for name in (*OUTCOMES, "versions", "requirements", "requests")
+        },
+        seen=seen,
+        pending=pending,
+        left_over=left_over,
+        failed=failed,
+        missing=tuple(sorted(missing)),
+        direct=direct,
+        filling=filling,
+        unfilled=unfilled,
+    )
 
 
 def _keys(job_id: str) -> list[str]:

@@ -22,12 +22,6 @@ from ssc_ingest.vulnerabilities.attributor import BATCH_SIZE, Attributor
 from ssc_ingest.vulnerabilities.state import SyncStates
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
 
-AUDIT = "vulnerabilities.audit"
-"""Public name of the task."""
-
-DAILY = 1000
-"""Packages of the daily audit."""
-
 LAST = "vulnerabilities:audit"
 """The report of the last audit, as JSON, in the state database."""
 

@@ -19,7 +19,8 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 
 SYNC = "vulnerabilities.sync"
-"""Public name of the task."""
+AUDIT = "vulnerabilities.audit"
+"""Public names of the tasks."""
 
 REQUESTED = "vulnerabilities:requested"
 

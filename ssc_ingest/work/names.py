@@ -1,14 +1,16 @@
-"""The public names of queues, and of the tasks about one package.
+"""The public names of queues, of the tasks about one package, and of the sweep.
 
 Other task names are defined next to the code that they start: those of runs in
-:mod:`ssc_ingest.runs.kinds`, those of maintenance in :mod:`ssc_ingest.control`. Other services use
-these names, so they never change.
+:mod:`ssc_ingest.runs.kinds`, those of advisories in :mod:`ssc_ingest.vulnerabilities.requests`.
+Other services use these names, so they never change.
 """
 
 from collections.abc import Iterable
 
 EXTRACT = "extraction.extract_package"
 EXTRACT_NAMES = "import_names.extract"
+SWEEP = "runs.sweep"
+"""Requeues lost work: :mod:`ssc_ingest.control.recovery`."""
 
 CONTROL = "control"
 DEFAULT = "celery"

@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from ssc_ingest.embedded.process import ProcessGroup
+from ssc_ingest.embedded.process import ProcessGroup, lower_priority
 from ssc_ingest.servers import Servers
 from tests.acceptance.forks import Fork
 
@@ -37,6 +37,8 @@ class WorkerProcess:
         environment: Mapping[str, str],
         log: Path,
         group: ProcessGroup,
+        *,
+        niceness: int,
     ) -> None:
         self.name = name
         self.log = log
@@ -54,6 +56,7 @@ class WorkerProcess:
                 output=log,
                 group=group.id,
             )
+            lower_priority(self.pid, niceness)
             return
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -64,6 +67,7 @@ class WorkerProcess:
                 cwd=log.parent,
                 process_group=group.id,
             )
+        lower_priority(self.pid, niceness)
 
     @property
     def pid(self) -> int:
@@ -135,11 +139,10 @@ class Fleet:
         # Another program's application: it knows the broker and nothing else.
         self.stranger = Celery(broker=servers.redis(1))
 
-    def start(self, *queues: str, name: str = "worker@test") -> WorkerProcess:
+    def start(self, *queues: str, name: str = "worker@test", niceness: int = 0) -> WorkerProcess:
         """Start a worker and wait until it is ready; without queues it reads all."""
-        worker = WorkerProcess(
-            name, queues, self.environment, self._folder / f"{name}.log", self._group
-        )
+        log = self._folder / f"{name}.log"
+        worker = WorkerProcess(name, queues, self.environment, log, self._group, niceness=niceness)
         self._workers.append(worker)
         worker.wait_until_ready()
         return worker

@@ -181,7 +181,11 @@ def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Pa
     with Up(environment=connected, folder=tmp_path) as up:
         up.wait_for("everything is ready")
         assert "Neo4j is ready" not in up.output
+        # Only the worker of bulk queues leaves the processor to the others.
+        own = psutil.Process().nice()
+        assert up.child("--hostname=worker@").nice() > own
         for name, line in words.items():
+            assert up.child(line).nice() == own
             up.child(line).kill()
             up.wait_for(f"{name} ended by signal 9")
         for name in words:

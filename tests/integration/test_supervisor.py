@@ -80,6 +80,15 @@ def test_each_is_announced_when_it_is_ready(supervisor: Supervisor) -> None:
     assert supervisor.failed() is None
 
 
+def test_a_program_leaves_the_processor_to_others(supervisor: Supervisor) -> None:
+    """By as much as it says, relative to this process; other programs have its priority."""
+    own = psutil.Process().nice()
+    supervisor.start(replace(program("polite"), niceness=3))
+    supervisor.start(program("other"))
+    niceness = {name: psutil.Process(c.pid).nice() for name, c in supervisor.children.items()}
+    assert niceness == {"polite": min(own + 3, 19), "other": own}
+
+
 def test_a_child_that_ends_before_it_is_ready(supervisor: Supervisor) -> None:
     """The error has its name, process, status and output."""
     supervisor.start(program("beat", "print('no such database'); raise SystemExit(3)"))

@@ -274,6 +274,17 @@ def test_containers_have_limits(services: dict[str, Any]) -> None:
             assert size >= 500 << 20, "the tests of large packages allow 500 MB"
 
 
+def test_bulk_work_leaves_the_processor_to_others(services: dict[str, Any]) -> None:
+    """As under ``up``: only workers of bulk queues have a smaller share than Docker's default."""
+    shares = {name: service.get("cpu_shares", 1024) for name, service in services.items()}
+    bulk = {
+        name
+        for name, service in services.items()
+        if any(queue.endswith(".bulk") for queue in queues_of(service))
+    }
+    assert {name for name, share in shares.items() if share < 1024} == bulk
+
+
 def test_large_temporary_files_are_on_a_volume(
     compose: dict[str, Any], services: dict[str, Any]
 ) -> None:

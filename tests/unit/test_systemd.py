@@ -42,3 +42,10 @@ def test_worker_reads_the_queues_of_its_ecosystem() -> None:
     (command,) = values(FOLDER / "ssc-ingest-worker@.service", "ExecStart")
     assert command.endswith(",".join(f"%i.{urgency}" for urgency in URGENCIES))
     assert "--hostname %i@%%h " in command
+
+
+def test_worker_leaves_the_processor_to_others() -> None:
+    """Its unit has less than a service's 100; inside the fleet's unit, ``up`` sees to that."""
+    (weight,) = values(FOLDER / "ssc-ingest-worker@.service", "CPUWeight")
+    assert int(weight) < 100
+    assert values(FOLDER / "ssc-ingest.service", "CPUWeight") == []

@@ -11,8 +11,8 @@ from celery.exceptions import Reject
 
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.resources import Resources
-from ssc_ingest.vulnerabilities.audit import AUDIT
 from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
+from ssc_ingest.vulnerabilities.requests import AUDIT
 from ssc_ingest.work.arguments import AuditAttribution
 from workers.app import app
 from workers.process.delivery import WorkFailed, delivered, execute

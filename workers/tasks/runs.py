@@ -12,7 +12,6 @@ from celery import Task
 from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
-from ssc_ingest.control.recovery import SWEEP
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.models import now
@@ -25,7 +24,7 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL
+from ssc_ingest.work.names import CONTROL, SWEEP
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
 from workers.routing import HOUSEKEEPING

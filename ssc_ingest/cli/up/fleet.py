@@ -36,6 +36,10 @@ QUICK_GRACE = 5.0
 WORKER_RESTARTS = 10
 """Maximum of consecutive restarts. The others have none: no process needs them."""
 
+BULK_NICENESS = 10
+"""How much a worker of bulk queues leaves the processor to others. Urgent work, commands and
+servers get ten times its share while they need it; otherwise it has the whole processor."""
+
 FLOWER_MAX_TASKS = 10_000
 """Number of tasks that Flower keeps; its default takes ten times the memory."""
 
@@ -71,7 +75,8 @@ class Fleet:
         names = list(ecosystems())
         urgent = [queue_name(name, "urgent") for name in names]
         every = [queue_name(name, urgency) for urgency in URGENCIES for name in names]
-        self._start_worker("worker", every, f"all work of {', '.join(names)}")
+        about = f"all work of {', '.join(names)}"
+        self._start_worker("worker", every, about, niceness=BULK_NICENESS)
         self._start_worker("worker-urgent", urgent, "urgent work")
         self._start_worker("control", [CONTROL, DEFAULT], "runs, delayed work, dead letters")
         self._start(
@@ -130,7 +135,9 @@ class Fleet:
         """The address of Flower, after its start."""
         return _loopback(self._supervisor.port(FLOWER))
 
-    def _start_worker(self, name: str, queues: Sequence[str], about: str) -> None:
+    def _start_worker(
+        self, name: str, queues: Sequence[str], about: str, *, niceness: int = 0
+    ) -> None:
         self._start(
             name,
             lambda _: [
@@ -145,6 +152,7 @@ class Fleet:
             # The worker itself requeues its unfinished tasks after the grace period.
             stop_grace=self._settings.shutdown_grace + QUICK_GRACE,
             stage=WORKERS,
+            niceness=niceness,
             restarts=WORKER_RESTARTS,
         )
 
@@ -158,6 +166,7 @@ class Fleet:
         environment: Mapping[str, str] | None,
         stop_grace: float = QUICK_GRACE,
         stage: int = NO_WORK,
+        niceness: int = 0,
         port: int | None = None,
         restarts: int | None = None,
         program: Sequence[str] = CELERY,
@@ -171,6 +180,7 @@ class Fleet:
                 start_timeout=START_TIMEOUT,
                 stop_grace=stop_grace,
                 stage=stage,
+                niceness=niceness,
                 port=port,
                 port_taken="Address already in use",
                 environment=environment,

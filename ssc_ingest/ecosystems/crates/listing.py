@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -16,7 +16,9 @@ from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition, ListingPosition
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.errors import CursorExpired, ResponseTooLarge
-from ssc_ingest.http.client import RegistryClient
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +40,7 @@ T = TypeVar("T")
 class Listing:
     """The dump and the feed on crates.io's static host."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._dump_url = endpoints.url("static", "db-dump.tar.gz")
         self._feed_url = endpoints.url("static", "rss", "updates.xml")

@@ -39,7 +39,7 @@ https://maven.apache.org/repositories/layout.html, https://maven.apache.org/pom.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packageurl import PackageURL
 from univers.version_range import MavenVersionRange
@@ -60,8 +60,10 @@ from ssc_ingest.ecosystems.maven.import_names import ImportNamesReader
 from ssc_ingest.ecosystems.maven.listing import FeedCursor, changes, list_index
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import ANY_VERSION, Package, PackageRef, Version, VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 __all__ = ["Maven"]
 
@@ -75,7 +77,7 @@ class Maven(Ecosystem):
     range_class = MavenVersionRange
     requests_per_package = 20.0
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         super().__init__(client, endpoints)
         self._reader = PackageReader(self)
         self._index = PublishedIndex(client, endpoints)

@@ -6,6 +6,7 @@ A release's main file is its jar, whatever the POM says of its packaging (``bund
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ssc_ingest.archives.source import ByteSource, BytesSource
 from ssc_ingest.archives.zip_archive import ZipArchive
@@ -16,9 +17,11 @@ from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.java_packages import package_of, roots
 from ssc_ingest.ecosystems.maven.pom.model import MAX_POM, Pom, parse_pom
 from ssc_ingest.errors import PackageNotFound, ResourceNotFound
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.remote_file import RemoteFile, TransferBudget
 from ssc_ingest.models import PackageRef, VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_WHOLE_FILE = 64 * 1024 * 1024
 """Maximum bytes of a file that is read as a whole, if its server does not support ranges."""
@@ -45,7 +48,7 @@ _BYTES_OF_A_MEMBER = 64
 class ImportNamesReader:
     """Reads the releases of one repository."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._endpoints = endpoints
 

@@ -8,7 +8,7 @@ https://maven.apache.org/repository/central-index.html
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -22,7 +22,9 @@ from ssc_ingest.ecosystems.maven.index.properties import (
 from ssc_ingest.ecosystems.maven.index.records import Changes, Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import RegistryUnavailable, ResourceNotFound
-from ssc_ingest.http.client import RegistryClient
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_INDEX = 32 * 1024**3
 """Bytes of the compressed index; they go through a private temporary file."""
@@ -47,7 +49,7 @@ class Read:
 class PublishedIndex:
     """The files of one published index."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self.client = client
         self._endpoints = endpoints
 

@@ -17,6 +17,7 @@ the registry may have others (``fetch`` ignores ``expected``).
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +27,9 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.wire import Entry, Unreadable, log_skipped, read_json, unreadable
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.http.client import RegistryClient
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 JSON = "application/json"
 
@@ -94,7 +97,7 @@ class _Part:
 class Feed:
     """The feed of changes at ``changes``; the document at ``database`` has its end."""
 
-    def __init__(self, client: RegistryClient, database: str, changes: str) -> None:
+    def __init__(self, client: "RegistryClient", database: str, changes: str) -> None:
         self._client = client
         self._database = database
         self._changes = changes

@@ -22,7 +22,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -42,8 +42,10 @@ from ssc_ingest.ecosystems.nuget.catalog import (
     parse,
 )
 from ssc_ingest.errors import CursorExpired, RegistryUnavailable, ResourceNotFound, StaleAnswer
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_INDEX = 64 * 1024 * 1024
 """Bytes of the catalog's index; NuGet.org's has some 25,000 pages and 7 MB."""
@@ -135,7 +137,7 @@ def cursors_behind(cursor: FeedCursor, plan: Pass) -> Iterator[FeedCursor]:
 class Feed:
     """The catalog of one source."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._endpoints = endpoints
 

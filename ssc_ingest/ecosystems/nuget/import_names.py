@@ -10,6 +10,7 @@ https://learn.microsoft.com/nuget/create-packages/select-assemblies-referenced-b
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from ssc_ingest.archives.source import ByteSource
@@ -19,9 +20,11 @@ from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.nuget.assembly import public_namespaces
 from ssc_ingest.errors import ArchiveTooLarge, PackageNotFound, ResourceNotFound
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.remote_file import RemoteFile, TransferBudget
 from ssc_ingest.models import PackageRef, VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_WHOLE_FILE = 64 * 1024 * 1024
 """Maximum bytes of a file that is read as a whole, if its server does not support ranges."""
@@ -59,7 +62,7 @@ Preference = tuple[bool, int, tuple[int, ...], str]
 class ImportNamesReader:
     """Reads the releases of one source."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._endpoints = endpoints
 

@@ -29,6 +29,7 @@ Older responses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -37,7 +38,9 @@ from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.pypi.project_list import ProjectList, open_project_list
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
-from ssc_ingest.http.client import RegistryClient
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_DOCUMENT = 512 * 1024 * 1024
 """Bytes; for 700,000 projects it has about 40 MB."""
@@ -81,7 +84,7 @@ class _FeedCursor(_Cursor):
 class Listing:
     """The list of all projects at ``url`` (with its slash), for one process."""
 
-    def __init__(self, client: RegistryClient, url: str) -> None:
+    def __init__(self, client: "RegistryClient", url: str) -> None:
         self._client = client
         self._url = url
         self._newest = 0

@@ -15,6 +15,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ssc_ingest.ecosystems.concurrency import off_loop
@@ -44,10 +45,12 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.remote_file import RemoteFile, TransferBudget
 from ssc_ingest.http.request_scope import store_result, stored_result
 from ssc_ingest.models import VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_DOCUMENT = 64 * 1024 * 1024
 """Maximum bytes of a JSON document; PyPI's largest pages (about 30,000 files) have 20 MB."""
@@ -92,7 +95,7 @@ class ReleaseReader:
 
     def __init__(
         self,
-        client: RegistryClient,
+        client: "RegistryClient",
         endpoints: Endpoints,
         project: str,
         latest: VersionName | None,
@@ -249,7 +252,7 @@ def _describe(metadata: ReleaseMetadata) -> Description:
 
 
 def remote_file(
-    client: RegistryClient, file: DistributionFile, budget: TransferBudget
+    client: "RegistryClient", file: DistributionFile, budget: TransferBudget
 ) -> RemoteFile:
     """A file of a release, read in parts within the budget."""
     return RemoteFile(

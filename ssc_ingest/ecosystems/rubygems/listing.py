@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from pydantic import Field
@@ -38,8 +38,10 @@ from ssc_ingest.errors import (
     RegistryUnavailable,
     ResponseTooLarge,
 )
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.responses import Response
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 logger = structlog.get_logger(__name__)
 
@@ -89,7 +91,7 @@ class FeedPosition(_Cursor):
 class Listing:
     """The lists of the compact index."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._names_url = endpoints.url("index", "names")
         self._versions_url = endpoints.url("index", "versions")

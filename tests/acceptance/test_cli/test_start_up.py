@@ -10,6 +10,19 @@ from ssc_ingest.servers import Servers
 from tests.acceptance.test_cli.running import NOWHERE
 from tests.start_up import HEAVY, imported
 
+EVERY_REGISTRY = {"ijson", "lxml", "packaging", "univers", "yaml", "ssc_ingest.ecosystems.pypi"}
+"""What the registries' modules import: they parse, and are given a client."""
+
+ONE_REGISTRY = {"lxml", "packaging", "univers"}
+"""What a registry's module imports that is not PyPI's."""
+
+NEEDED = {
+    "extract pkg:npm/example": ONE_REGISTRY,
+    "registries list": EVERY_REGISTRY,
+    "schedules list": EVERY_REGISTRY,
+}
+"""Commands that need something of the registries, and what they may import for that."""
+
 ONLY_REDIS = {
     "cache list": 0,
     "dead-letters list": 0,
@@ -27,12 +40,27 @@ async def test_redis_alone(
     state: State, redis_servers: Servers, command: str, code: int, tmp_path: Path
 ) -> None:
     """Such commands start in a third of the time that they would need with all clients."""
-    environment = {
-        **os.environ,
-        "REDIS_URL": redis_servers.redis_url,
-        "GRAPH_DB_URI": f"bolt://{NOWHERE}",
-        "VULN_DB_URI": f"mongodb://{NOWHERE}",
-    }
+    environment = _environment(redis_servers)
     returned, modules = imported(*command.split(), folder=tmp_path, environment=environment)
     assert returned == code
     assert not modules & HEAVY
+
+
+@pytest.mark.parametrize(("command", "needed"), NEEDED.items())
+async def test_registries_without_clients(
+    state: State, redis_servers: Servers, command: str, needed: set[str], tmp_path: Path
+) -> None:
+    """Whoever publishes, or names registries, imports no HTTP client and no other registry."""
+    environment = _environment(redis_servers)
+    returned, modules = imported(*command.split(), folder=tmp_path, environment=environment)
+    assert returned == 0
+    assert not modules & (HEAVY - needed)
+
+
+def _environment(servers: Servers) -> dict[str, str]:
+    return {
+        **os.environ,
+        "REDIS_URL": servers.redis_url,
+        "GRAPH_DB_URI": f"bolt://{NOWHERE}",
+        "VULN_DB_URI": f"mongodb://{NOWHERE}",
+    }

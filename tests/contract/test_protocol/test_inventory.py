@@ -1,6 +1,6 @@
 """The inventory of ecosystems: each is simulated and has the readers' label."""
 
-from ssc_ingest.ecosystems import built_in
+from ssc_ingest.ecosystems import built_in, ecosystem, of_purl_type
 from tests.contract.test_protocol.registries import REGISTRIES
 from tests.simulator.registries import ECOSYSTEMS
 
@@ -22,3 +22,11 @@ def test_identities_are_those_of_the_readers() -> None:
         "rubygems": ("RubyGemsPackage", "gem", "RubyGems"),
         "nuget": ("NuGetPackage", "nuget", "NuGet"),
     }
+
+
+def test_one_ecosystem_is_found_without_the_others() -> None:
+    """The inventory's names and purl types are those of the registries' modules."""
+    for cls in built_in():
+        assert ecosystem(cls.identity.name) is cls
+        assert of_purl_type(cls.identity.purl_type) is cls
+    assert of_purl_type("golang") is None

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ssc_ingest.archives.source import FileSource
@@ -26,8 +26,10 @@ from ssc_ingest.errors import (
     ResourceForbidden,
     ResourceNotFound,
 )
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.models import PackageRef, VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 MAX_MANIFEST = 4 * 1024 * 1024
 """Maximum bytes of a version's document."""
@@ -39,7 +41,7 @@ _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
 class VersionNames:
     """Reads the import names of versions of one registry."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._endpoints = endpoints
 

@@ -1,6 +1,7 @@
 """Chooses the files of a release, and reads their import names."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -25,9 +26,11 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
-from ssc_ingest.http.client import RegistryClient
 from ssc_ingest.http.remote_file import TransferBudget
 from ssc_ingest.models import PackageRef, VersionName
+
+if TYPE_CHECKING:
+    from ssc_ingest.http.client import RegistryClient
 
 BUDGET = 24, 64 * 1024 * 1024
 """Maximum requests and bytes for reading inside the files of a release."""
@@ -50,7 +53,7 @@ _Permanent = (
 class ReleaseNames:
     """Reads the import names of releases of one index."""
 
-    def __init__(self, client: RegistryClient, endpoints: Endpoints) -> None:
+    def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:
         self._client = client
         self._endpoints = endpoints
 
