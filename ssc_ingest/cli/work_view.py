@@ -12,6 +12,7 @@ from ssc_ingest.cli import output
 if TYPE_CHECKING:
     from ssc_ingest.monitoring.heartbeats import Worker
     from ssc_ingest.monitoring.status import WorkStatus
+    from ssc_ingest.monitoring.waiting import JobLatency
     from ssc_ingest.on_demand.stream.status import StreamStatus
     from ssc_ingest.runs.model import Feed, Run
 
@@ -62,6 +63,7 @@ def _facts(work: "WorkStatus") -> Iterator[tuple[str, object]]:
         for name, reason in work.waits_for.items():
             yield f"{name} waits", Text(reason, "yellow")
     yield "jobs running", output.number(work.jobs_running)
+    yield "jobs in 24 h", _latency(work.job_latency)
     yield "runs", "; ".join(map(_run, work.runs)) or "none"
     yield "last update", ", ".join(_last_updates(work.feeds)) or "never"
     for stream in work.streams:
@@ -71,6 +73,14 @@ def _facts(work: "WorkStatus") -> Iterator[tuple[str, object]]:
         "dead letters",
         Text(output.number(work.dead_letters), "red" if work.dead_letters else ""),
     )
+
+
+def _latency(latency: "JobLatency") -> str:
+    """The number of finished jobs, and how long they took."""
+    if latency.median is None or latency.slow is None:
+        return "none"
+    median, slow = output.duration(latency.median), output.duration(latency.slow)
+    return f"{output.number(latency.jobs)} (median {median}, 95% within {slow})"
 
 
 def _stream(stream: "StreamStatus") -> Text:
@@ -96,7 +106,7 @@ def _stream(stream: "StreamStatus") -> Text:
 def _run(run: "Run") -> str:
     facts = run.report()
     done = facts.get("new_packages_ingested") or facts.get("packages_processed") or 0
-    text = f"{run.kind} of {run.ecosystem} {run.standing}, {output.count(done, 'package')}"
+    text = f"{run.title} {run.standing}, {output.count(done, 'package')}"
     if run.seconds_left is not None:
         text += f", about {output.duration(run.seconds_left)} left"
     return f"{text} ({run.id})"

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystems
+from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import Worker, workers
+from ssc_ingest.monitoring.waiting import JobLatency, latency_of
 from ssc_ingest.monitoring.witnesses import Problem, problems
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.on_demand.stream.status import Streams, StreamStatus
@@ -22,7 +24,7 @@ from ssc_ingest.work.names import queue_names
 from ssc_ingest.work.queues import Queues
 
 MAX_JOBS = 1000
-"""Number of newest jobs among which the running ones are counted."""
+"""Number of newest jobs that are looked at, for the running ones and for the latency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class WorkStatus:
     """Number of messages in the delayed set."""
     dead_letters: int
     jobs_running: int
+    job_latency: JobLatency
+    """How long the jobs of the last day took."""
     runs: list[Run]
     """Runs that are running or paused."""
     feeds: dict[str, Feed]
@@ -88,6 +92,7 @@ async def read_work(
         delayed=await queues.delayed(),
         dead_letters=await dead_letters.count(),
         jobs_running=sum(span.finished_at is None for span in spans),
+        job_latency=latency_of(spans, now=now()),
         runs=await runs.current_of(names),
         facts_surveyed=await surveyed(redis, names),
         feeds={name: feed for name, feed in feeds.items() if feed},

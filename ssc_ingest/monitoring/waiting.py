@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ssc_ingest.on_demand.jobs import Jobs, Span
+from ssc_ingest.on_demand.jobs import Span
 from ssc_ingest.work.queues import Queues
-
-NEWEST_JOBS = 1000
-"""Maximum number of jobs that are looked at."""
 
 WINDOW = timedelta(days=1)
 
@@ -27,13 +24,8 @@ class JobLatency:
     longest: float | None
 
 
-async def job_latency(jobs: Jobs, *, now: datetime) -> JobLatency:
-    """The latency of on-demand jobs. Followed requirements are included."""
-    return latency_of(await jobs.spans(NEWEST_JOBS), now=now)
-
-
 def latency_of(spans: Sequence[Span], *, now: datetime) -> JobLatency:
-    """The latency of those jobs that finished within the last day."""
+    """The latency of those jobs that finished within the last day; includes what they followed."""
     seconds = sorted(
         (span.finished_at - span.created_at).total_seconds()
         for span in spans

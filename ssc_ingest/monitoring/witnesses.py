@@ -148,6 +148,6 @@ def _of_runs(newest: Sequence[Run]) -> Iterator[Problem]:
         reason = run.error or f"{run.counts['failed']} packages failed"
         yield Problem(
             subject="runs",
-            finding=f"the last {run.kind} of {run.ecosystem} {run.standing}: {reason}",
+            finding=f"the last {run.title} {run.standing}: {reason}",
             remedy=f"`ssc-ingest dead-letters list --run {run.id}`",
         )

@@ -110,6 +110,11 @@ class Run:
         return self.state not in {"running", "paused"}
 
     @property
+    def title(self) -> str:
+        """What people call it: ``update of npm``."""
+        return f"{self.kind.replace('_', ' ')} of {self.ecosystem}"
+
+    @property
     def standing(self) -> str:
         """Its state; a finished run with failed packages has a state of its own."""
         if self.state == "finished" and self.counts["failed"]:

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ssc_ingest.errors import ConfigurationError, InvalidArguments, StoreUnavailable
+from ssc_ingest.runs.control import WrongState
 from ssc_ingest.web.access import Access
 from ssc_ingest.web.changes import Changes
 from ssc_ingest.web.middleware import Guard
@@ -43,6 +44,9 @@ def application(sources: Sources, access: Access) -> Starlette:
 
     async def refused(request: Request, error: Exception) -> Response:
         return site.problem(request, HTTPStatus.BAD_REQUEST, str(error))
+
+    async def conflicting(request: Request, error: Exception) -> Response:
+        return site.problem(request, HTTPStatus.CONFLICT, f"{error}.")
 
     async def unavailable(request: Request, error: Exception) -> Response:
         return site.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
@@ -75,6 +79,7 @@ def application(sources: Sources, access: Access) -> Starlette:
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={
             InvalidArguments: refused,
+            WrongState: conflicting,
             StoreUnavailable: unavailable,
             ConfigurationError: unavailable,
             HTTPException: not_served,

@@ -1,4 +1,4 @@
-"""The changes: replay, pauses of registries, switches of schedules. POST only.
+"""The changes: replay, pauses of runs and registries, switches of schedules. POST only.
 
 Each demands the password, if there is one, and a form of this page (:mod:`.access`).
 """
@@ -46,6 +46,8 @@ class Changes:
         self._site = site
         self._handlers: dict[str, Callable[[Form], Awaitable[Response]]] = {
             "/dead-letters/replay": self._replay,
+            "/runs/pause": self._pause_run,
+            "/runs/resume": self._resume_run,
             "/registries/pause": self._pause,
             "/registries/resume": self._resume,
             "/schedules/switch": self._switch,
@@ -103,6 +105,18 @@ class Changes:
             await state.queues.publish([message])
         text = f"Control replays all that match (task {message.task_id})."
         return self._site.done("/dead-letters", text)
+
+    async def _pause_run(self, form: Form) -> Response:
+        async with self._site.sources.state() as state:
+            run = await state.run_control().pause(_one(form, "id"))
+        queued = count(run.pending, "package")
+        text = f"The {run.title} is paused; {queued} in the queues will still be read."
+        return self._site.done("/runs", text)
+
+    async def _resume_run(self, form: Form) -> Response:
+        async with self._site.sources.state() as state:
+            run = await state.run_control().resume(_one(form, "id"))
+        return self._site.done("/runs", f"The {run.title} continues from its last page.")
 
     async def _pause(self, form: Form) -> Response:
         name, length = _one(form, "name"), _one(form, "length")

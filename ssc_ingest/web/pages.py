@@ -1,6 +1,7 @@
 """The pages that can be read by everybody who reaches the server."""
 
 import asyncio
+import re
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -18,6 +19,12 @@ from ssc_ingest.web.reading import Advisories, Fleet
 from ssc_ingest.web.site import Site
 from ssc_ingest.work.dead_letters import DeadLetter, LetterFilter
 from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES
+
+READABLE = frozenset({"/", "/runs", "/dead-letters", "/registries", "/schedules"})
+"""The pages to which a login returns, besides that of one dead letter."""
+
+LETTER = re.compile(r"/dead-letters/show/[\w.-]+/\d+-\d+")
+"""Such a page; no other server can be named by its address."""
 
 LETTERS_SHOWN = 50
 """Maximum number of dead letters on a page."""
@@ -123,9 +130,11 @@ class Pages:
         return self._site.page(request, "letter.html", letter=letter)
 
     async def login(self, request: Request) -> Response:
-        """Ask the browser for the password; then go to the overview."""
+        """Ask the browser for the password; then go back to the page of the link."""
         if self._site.may_change(request):
-            return RedirectResponse("/", HTTPStatus.SEE_OTHER)
+            page = request.query_params.get("page", "/")
+            is_known = page in READABLE or LETTER.fullmatch(page)
+            return RedirectResponse(page if is_known else "/", HTTPStatus.SEE_OTHER)
         return challenge(self._site, request)
 
     async def health(self, request: Request) -> Response:

@@ -23,7 +23,7 @@ from ssc_ingest.monitoring.stores import (
     redis_size,
     vulnerabilities_size,
 )
-from ssc_ingest.monitoring.waiting import JobLatency, job_latency, oldest_messages
+from ssc_ingest.monitoring.waiting import oldest_messages
 from ssc_ingest.monitoring.witnesses import NEWEST
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import configured_redis_url, redis_name
@@ -49,7 +49,6 @@ class Fleet:
     registries: Sequence[Registry]
     beats: Sequence[Beat]
     schedules: Sequence[ScheduleStatus]
-    latency: JobLatency
     runs: Sequence[Run]
     """The newest runs, newest first."""
 
@@ -140,7 +139,6 @@ class Reading:
                 registries=registries,
                 beats=await beats(state.redis),
                 schedules=await control.standings(),
-                latency=await job_latency(state.jobs, now=now()),
                 runs=await state.runs.newest(NEWEST),
             )
 

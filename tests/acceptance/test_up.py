@@ -157,6 +157,7 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         second = up.run("up")
         assert second.returncode == 1
         assert str(up.process.pid) in second.stderr
+        assert "is in use" not in second.stdout, "once is enough"
         assert "Traceback" not in second.stderr
 
         processes = up.children()

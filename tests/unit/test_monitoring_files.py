@@ -125,11 +125,14 @@ def test_every_alert_is_complete() -> None:
 
 
 def test_every_alert_has_a_remedy() -> None:
-    """The operators' page has a row for each, and for no other."""
+    """The alert has the words of its row on the operators' page, which has no other rows."""
     page = (ROOT / "docs/operations.md").read_text()
     table = page.partition("### Alerts")[2].partition("\n#")[0]
-    documented = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    assert documented == [alert["alert"] for alert in rules("alerts.rules.yml")]
+    documented = re.findall(r"^\| `(\w+)` \| .*? \| (.*) \|$", table, re.MULTILINE)
+    link = re.compile(r"\[([^]]+)\]\([^)]+\)")
+    assert [(name, link.sub(r"\1", remedy)) for name, remedy in documented] == [
+        (alert["alert"], alert["annotations"]["remedy"]) for alert in rules("alerts.rules.yml")
+    ]
 
 
 def test_names_of_celery_exporter_are_there() -> None:
@@ -157,6 +160,37 @@ def test_prometheus_finds_every_worker() -> None:
     assert set(source["names"]) == workers
     assert source["port"] == 9100
     assert all((PROMETHEUS / name).is_file() for name in config["rule_files"])
+
+
+def test_compose_starts_prometheus_and_grafana() -> None:
+    """From compose to the dashboard: every mounted file exists, and they find each other."""
+    services = yaml.safe_load((ROOT / "deploy/compose.monitoring.yml").read_text())["services"]
+    assert set(services) == {"prometheus", "grafana"}
+    mounts = {}
+    for service in services.values():
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", service["image"])
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert service["networks"] == ["securechain"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["read_only"] is True
+        for source, target, *_ in (mount.split(":") for mount in service["volumes"]):
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                mounts[target] = ROOT / source
+    assert "--config.file=/etc/prometheus/prometheus.yml" in services["prometheus"]["command"]
+    assert mounts["/etc/prometheus"] == PROMETHEUS
+    provisioning = mounts["/etc/grafana/provisioning"]
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert (source["url"], source["isDefault"]) == ("http://prometheus:9090", True)
+    (provider,) = yaml.safe_load((provisioning / "dashboards/ssc-ingest.yml").read_text())[
+        "providers"
+    ]
+    dashboard = f"{provider['options']['path']}/ssc-ingest.json"
+    assert mounts[dashboard] == ROOT / "deploy/grafana/ssc-ingest.json"
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == dashboard
 
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])

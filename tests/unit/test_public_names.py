@@ -42,6 +42,7 @@ from ssc_ingest.graph import properties
 from ssc_ingest.graph.views import Counts, PackageView
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.monitoring.status import WorkStatus
+from ssc_ingest.monitoring.waiting import JobLatency
 from ssc_ingest.on_demand.jobs import Job
 from ssc_ingest.on_demand.stream.counts import StreamCounts
 from ssc_ingest.on_demand.stream.readers import StreamReader
@@ -136,7 +137,7 @@ CURRENT: dict[str, Callable[[], set[str]]] = {
     "commands": lambda: set(commands(typer.main.get_group(program))),
     "json": lambda: field_names(
         *(Check, Counts, DeadLetter, Estimate, Job, PackageView, ServerStatus, WorkStatus),
-        *(StreamCounts, StreamReader, StreamStatus),
+        *(JobLatency, StreamCounts, StreamReader, StreamStatus),
         *(Attributed, AuditReport, AffectedPackage, AffectedVersion),
         *(SyncFailure, SyncReport, SyncState),
         import_names.ShownNames,

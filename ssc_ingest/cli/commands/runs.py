@@ -198,7 +198,7 @@ async def _control(run_id: str, action: "Callable[[RunControl], Awaitable[Run]]"
             run = await action(state.run_control())
         except WrongState as error:
             raise Failed(str(error)) from error
-    output.say(f"run {run_id} ({run.kind} of {run.ecosystem}) is {run.state}")
+    output.say(f"run {run_id} ({run.title}) is {run.state}")
     return run
 
 
@@ -243,7 +243,7 @@ def print_summary(run: "Run") -> None:
     """Print one run: its kind, progress and pace."""
     lines: list[tuple[str, object]] = [
         ("run", run.id),
-        ("kind", f"{run.kind} of {run.ecosystem}"),
+        ("kind", run.title),
         ("state", standing(run)),
         ("started", output.age(run.created_at)),
     ]
@@ -342,7 +342,7 @@ async def _reason_to_wait(state: "State", run: "Run") -> str:
     from ssc_ingest.monitoring.heartbeats import workers
     from ssc_ingest.work.names import CONTROL
 
-    about = f"{run.kind} of {run.ecosystem}"
+    about = run.title
     if run.state == "paused":
         return f"the {about} is paused; continue with: ssc-ingest runs resume {run.id}"
     if run.ended:

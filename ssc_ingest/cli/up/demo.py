@@ -60,9 +60,10 @@ class Demo:
         """Add the packages to the graph; calls ``check`` repeatedly in the meantime."""
         console = self._console
         packages = output.count(len(self._packages), "package")
+        whose = "its" if len(self._packages) == 1 else "their"
         output.write(
             console,
-            f"{step}reading {packages} and their requirements from the registries",
+            f"{step}reading {packages} and {whose} requirements from the registries",
             style="bold",
         )
         job = asyncio.run(self._extract(check))
@@ -71,8 +72,8 @@ class Demo:
             output.write(
                 console,
                 f"  {output.count(job.pending, 'package')} could not be read yet: the "
-                f"registries do not respond (is there a network?). The tasks wait and continue "
-                f"by themselves.",
+                f"registries do not respond (is there a network?), or this machine is slow. The "
+                f"tasks continue by themselves.",
                 style="yellow",
             )
             return
@@ -132,15 +133,13 @@ class Demo:
         rows: list[output.Row] = []
         async with graph_store(self._settings, self._servers) as driver:
             views = GraphViews(driver, timeout=self._settings.db_default_query_timeout_ms / 1000)
+            found = [(each, await _row(views, each)) for each in self._packages]
+            # Counted last, because the workers go on: what is shown is among what is counted.
             counts = await views.counts(labels)
             for name, cls in ecosystems().items():
-                shown = 0
-                for package in self._packages:
-                    if package.ref.ecosystem == name:
-                        row = await _row(views, package)
-                        shown += row is not None
-                        rows += [row] if row else []
-                others = counts[name].packages - shown
+                shown = [row for each, row in found if row and each.ref.ecosystem == name]
+                rows += shown
+                others = counts[name].packages - len(shown)
                 rows.append(
                     (
                         Text(

@@ -65,7 +65,7 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
         except StopRequested:
             code = ExitCode.OK
         except IngestError as error:
-            up.warn(str(error).partition("\n")[0])  # the whole error is the last that is printed
+            up.tell_failure(str(error).partition("\n")[0])
             raise
         finally:
             signals.stopping()
@@ -210,9 +210,22 @@ class Up:
         line = Text.assemble("  ", (subject, "bold" if is_ready else ""), is_ready, rest)
         output.write(self._console, line.append(since, "dim"))
 
+    def tell_failure(self, text: str) -> None:
+        """Say why everything stops; the whole error is the last that is printed.
+
+        Before the fleet has started nothing is printed in between, so once is enough.
+        """
+        if self._fleet:
+            self.warn(text)
+        else:
+            self._keep_warning(text)
+
+    def _keep_warning(self, text: str) -> None:
+        self._keep(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z [warning  ] {text}")
+
     def warn(self, text: str) -> None:
         """Print something that needs attention, and keep it beside the logs of the processes."""
-        self._keep(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z [warning  ] {text}")
+        self._keep_warning(text)
         with suppress(OSError, SystemExit):
             output.write(self._console, text, style="yellow")
 

@@ -64,6 +64,29 @@ async def test_a_registry_is_paused_and_resumed(state: State, start: Start) -> N
         assert change(visitor, "/registries/pause", {"name": "npm", "length": "9y"}) == 400
 
 
+async def test_a_run_is_paused_and_resumed(state: State, start: Start) -> None:
+    """As by the commands; the page offers what the run's state allows, and nothing else is done."""
+    run, _ = await state.run_control().begin("update", "npm")
+    with start().client() as visitor:
+        page = known(visitor, "/runs")
+        assert 'aria-label="Pause the update of npm"' in page
+        assert 'action="/runs/resume"' not in page
+        assert change(visitor, "/runs/resume", {"id": run.id}) == 409
+        answer = visitor.post("/runs/pause", data={"token": token(page), "id": run.id})
+        after = visitor.get(answer.headers["location"]).text
+        assert "The update of npm is paused; 0 packages in the queues will still be read." in after
+        assert (await state.run_control().get(run.id)).state == "paused"
+        until(visitor, "/runs", lambda page: 'aria-label="Resume the update of npm"' in page)
+        assert change(visitor, "/runs/resume", {"id": run.id}) == 303
+        assert (await state.run_control().get(run.id)).state == "running"
+        assert change(visitor, "/runs/pause", {"id": "none"}) == 400
+        await state.run_control().cancel(run.id, "by hand")
+        assert change(visitor, "/runs/pause", {"id": run.id}) == 409
+        ended = until(visitor, "/runs", lambda page: "cancelled</span>" in page)
+        assert 'action="/runs/' not in ended
+    assert await state.queues.lengths(["control"]) == {"control": 2}
+
+
 async def test_a_schedule_is_switched_and_started(state: State, start: Start) -> None:
     """As by the commands."""
     name = "npm_daily_update"
@@ -105,16 +128,19 @@ async def test_a_password_protects_changes_only(state: State, start: Start) -> N
     started = start(**PASSWORD)
     fields = {"name": "npm", "length": "", "reason": "x"}
     await dead_letter(state, "rich")
+    run, _ = await state.run_control().begin("update", "npm")
     with started.client() as reader:
-        for path in ("/", "/dead-letters", "/registries", "/schedules"):
+        for path in ("/", "/runs", "/dead-letters", "/registries", "/schedules"):
             page = known(reader, path)
             assert 'method="post"' not in page
             assert 'name="token"' not in page
         assert reader.get("/login").status_code == 401
+        assert '<a href="/login?page=/dead-letters">' in reader.get("/dead-letters").text
     for wrong in (None, ("ops", "x"), ("admin", "geheim-ü"), ("", "")):
         with started.client(wrong) as stranger:
             answer = stranger.post("/registries/pause", data=fields)
             assert answer.status_code == 401
+            assert stranger.post("/runs/pause", data={"id": run.id}).status_code == 401
             assert answer.headers["www-authenticate"].startswith("Basic ")
     for header in ("Basic", "Basic !", "Bearer b3BzOng=", "Basic b3BzOng=, Basic b3BzOng="):
         with started.client() as stranger:
@@ -123,16 +149,21 @@ async def test_a_password_protects_changes_only(state: State, start: Start) -> N
             )
             assert answer.status_code == 401
     assert await state.limiter.held("npm") is None
+    assert (await state.run_control().get(run.id)).state == "running"
     with started.client(("ops", "geheim-ü")) as operator:
-        assert operator.get("/login").status_code == 303
+        letters = "/dead-letters/show/dead-letters/1795933543065-0"
+        for page in ("/", "/runs", "/dead-letters", letters):
+            assert operator.get("/login", params={"page": page}).headers["location"] == page
+        for page in ("//evil.example", "https://evil.example", "/none", "", letters + "\n"):
+            assert operator.get("/login", params={"page": page}).headers["location"] == "/"
         assert operator.post("/registries/pause", data=fields).status_code == 403
         assert change(operator, "/registries/pause", fields) == 303
     assert await state.limiter.held("npm") is not None
     assert "geheim" not in started.log
     lines = [line for line in started.log.splitlines() if "web_change" in line]
     refused = [line for line in lines if "web_change_refused" in line]
-    assert len(refused) == 8
-    assert len(lines) == 9
+    assert len(refused) == 12
+    assert len(lines) == 13
 
 
 FORM = "application/x-www-form-urlencoded"

@@ -1,5 +1,6 @@
 """What the pages say, with servers that respond and with servers that do not."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -73,6 +74,24 @@ async def test_the_overview_shows_the_fleet(state: State, start: Start) -> None:
     assert "maven ! paused" in section(page, "registries").replace("paused", "! paused")
     assert "their incident" in section(page, "registries")
     assert "beat is not running" in section(page, "problems")
+
+
+async def test_job_times_are_read_once(state: State, start: Start) -> None:
+    """Each refresh of the page asks Redis once for the jobs of the last day."""
+    started = start()
+    with started.client() as visitor:
+        async with state.redis.monitor() as monitor:
+            await asyncio.to_thread(known, visitor)
+            await state.redis.echo("the page is complete")
+            asked = []
+            async with asyncio.timeout(LONG_ENOUGH):
+                async for command in monitor.listen():
+                    if "the page is complete" in command["command"]:
+                        break
+                    asked.append(command["command"])
+    refreshes = asked.count("INFO server")
+    assert refreshes
+    assert len([each for each in asked if each.startswith("ZREVRANGE jobs ")]) == refreshes
 
 
 async def test_servers_that_are_away_are_unknown_not_zero(state: State, start: Start) -> None:
