@@ -36,6 +36,7 @@
     ├── DeadlineExceeded(progressed)    reading took too long; the checkpoint is stored
     ├── BudgetExhausted                 the job's requests are used up: the package is left over
     └── ConfigurationError(setting)     the process refuses to start
+        └── StoreRefusesAccess          ... also a StoreUnavailable: running workers wait
 
 Anything else is a bug: it is logged with its traceback and becomes a dead letter.
 :mod:`ssc_ingest.work.retry` decides how a worker handles each.
@@ -238,3 +239,17 @@ class BudgetExhausted(IngestError):
 
 class ConfigurationError(IngestError):
     """The process cannot start. The text names the setting and the remedy."""
+
+
+class StoreRefusesAccess(StoreUnavailable, ConfigurationError):
+    """A store rejects our credentials, or grants too few rights.
+
+    A process that needs the store refuses to start. A running worker waits as for a store that is
+    down: an operator changes the password, and no work is to become a dead letter meanwhile.
+    """
+
+    def __init__(self, store: str, reason: str, remedy: str) -> None:
+        IngestError.__init__(self, f"the {store} store refuses access: {reason}; {remedy}")
+        self.store = store
+        self.reason = reason
+        self.remedy = remedy

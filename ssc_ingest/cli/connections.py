@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from ssc_ingest.errors import ConfigurationError, StoreUnavailable
+from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess, StoreUnavailable
 from ssc_ingest.resources.state import State, open_state
 from ssc_ingest.servers import Servers, locate
 from ssc_ingest.settings import Settings, load_settings
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from neo4j import AsyncDriver
 
 CONNECT_TIMEOUT = 3.0
+
+REDIS_CREDENTIALS = "correct REDIS_USERNAME and REDIS_PASSWORD, or those parts of REDIS_URL"
 
 
 def configured() -> tuple[Settings, Servers]:
@@ -41,7 +43,7 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
         StoreUnavailable: Redis does not respond, or its connection breaks during the block.
         ConfigurationError: Redis rejects our credentials.
     """
-    with _redis_translated():
+    with redis_translated():
         async with probe(settings, servers) as redis:
             await redis.ping()
         async with open_state(settings, servers) as state:
@@ -86,7 +88,7 @@ async def configured_stores_answer(settings: Settings, servers: Servers) -> None
         StoreUnavailable: a store does not respond.
         ConfigurationError: a store rejects our credentials.
     """
-    with _redis_translated():
+    with redis_translated():
         async with probe(settings, servers) as redis:
             await redis.ping()
     async with graph_store(settings, servers):
@@ -94,13 +96,18 @@ async def configured_stores_answer(settings: Settings, servers: Servers) -> None
 
 
 @contextmanager
-def _redis_translated() -> Iterator[None]:
+def redis_translated() -> Iterator[None]:
+    """Convert exceptions of Redis' client.
+
+    Raises:
+        StoreUnavailable: Redis does not respond.
+        StoreRefusesAccess: Redis rejects our credentials.
+        ConfigurationError: Redis refuses a command.
+    """
     try:
         yield
     except AuthenticationError as error:
-        raise ConfigurationError(
-            f"Redis rejects our credentials: {error}; see REDIS_USERNAME and REDIS_PASSWORD"
-        ) from error
+        raise StoreRefusesAccess("redis", str(error), REDIS_CREDENTIALS) from error
     except ResponseError as error:
         raise ConfigurationError(
             f"Redis refuses: {error}; see REDIS_DB and the settings beside it"

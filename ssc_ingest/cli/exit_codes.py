@@ -113,10 +113,10 @@ def exit_code(error: IngestError) -> ExitCode:
             return error.code
         case InvalidArguments():
             return ExitCode.USAGE
+        case ConfigurationError():  # also a store that refuses access
+            return ExitCode.CONFIGURATION
         case StoreUnavailable() | RegistryUnavailable() | RateLimited():
             return ExitCode.UNAVAILABLE
-        case ConfigurationError():
-            return ExitCode.CONFIGURATION
         case _:
             return ExitCode.FAILED
 
@@ -124,6 +124,8 @@ def exit_code(error: IngestError) -> ExitCode:
 def explain(error: IngestError) -> str:
     """The error's text, followed by a remedy if the text has none."""
     text = str(error)
+    if isinstance(error, ConfigurationError):
+        return text
     if isinstance(error, StoreUnavailable) and error.store in REMEDIES:
         text = f"{text}\n{REMEDIES[error.store]}"
     return text

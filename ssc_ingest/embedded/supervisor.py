@@ -15,7 +15,7 @@ from itertools import groupby
 from threading import Event, RLock
 
 from ssc_ingest.embedded.errors import Cancelled, PortTaken, ServerFailed
-from ssc_ingest.embedded.ports import choose_port, is_listening
+from ssc_ingest.embedded.ports import ReservedPort, is_listening
 from ssc_ingest.embedded.process import ChildProcess, OnLine, ProcessGroup
 
 POLL = 0.1
@@ -128,6 +128,7 @@ class Supervisor:
         self._cancelled = cancelled or Event()
         self._tell = tell
         self._members: dict[str, _Member] = {}
+        self._ports: dict[str, ReservedPort] = {}
         self._lock = RLock()
 
     @property
@@ -159,7 +160,10 @@ class Supervisor:
             raise Cancelled
         port = 0
         if program.port is not None:
-            port = choose_port(program.port if attempt == 1 else ANY_PORT)
+            self._release(program.name)
+            reserved = ReservedPort(program.port if attempt == 1 else ANY_PORT)
+            self._ports[program.name] = reserved
+            port = reserved.number
         return _Member(program, port, self._child(program, port), attempt, since=time.monotonic())
 
     def _child(self, program: Program, port: int) -> ChildProcess:
@@ -170,6 +174,10 @@ class Supervisor:
             environment=program.environment,
             niceness=program.niceness,
         )
+
+    def _release(self, name: str) -> None:
+        if reserved := self._ports.pop(name, None):
+            reserved.release()
 
     def wait_ready(self, names: Iterable[str], say: Callable[[str], None]) -> None:
         """Wait until these programs are ready, and report each one.
@@ -242,14 +250,16 @@ class Supervisor:
         """Plan the restart of a program that ended unexpectedly, if a rule allows it.
 
         A program whose port is already in use gets another port. A program that was ready is
-        restarted after a pause, on the same port, because its clients know it.
+        restarted after a pause, on the same port, because its clients know it. If another program
+        has taken that port meanwhile, those clients would use a stranger's data, so it is an error
+        at once, except for a program that is restarted without a limit, which has no data.
 
         Raises:
             ServerFailed: no rule applies, or the program cannot be started again.
         """
         program, child = member.program, member.child
         if not member.ready and not member.restarts:
-            if program.port is None or program.port_taken not in child.recent_output():
+            if not _found_port_taken(member):
                 raise child.failure()
             if member.attempt == PORTS_TRIED:
                 raise PortTaken(
@@ -260,6 +270,13 @@ class Supervisor:
         exhausted = program.restarts is not None and member.restarts >= program.restarts
         if exhausted or child.returncode == EX_CONFIG:
             raise child.failure()
+        if program.restarts is not None and _found_port_taken(member):
+            raise PortTaken(
+                f"another program took port {member.port} of {program.name} while {program.name} "
+                "was down, and our processes would use its data: stop that program (`ss -ltnp` "
+                "lists it), then start again",
+                name=program.name,
+            )
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**member.restarts)
         self._tell(f"{child.failure()}\n{program.name} starts again in {pause:g} s")
         return replace(member, due=time.monotonic() + pause)
@@ -288,6 +305,16 @@ class Supervisor:
             _stop_together([m for m in stage if m.child.returncode is None], waiting)
         self._members.clear()
         self._group.close()
+        for name in list(self._ports):
+            self._release(name)
+
+
+def _found_port_taken(member: _Member) -> bool:
+    """Whether it ended because another program uses its port."""
+    program = member.program
+    if member.ready or program.port is None or not program.port_taken:
+        return False
+    return program.port_taken in member.child.recent_output()
 
 
 def _stage(member: _Member) -> int:

@@ -8,7 +8,13 @@ from enum import Enum, auto
 from neo4j.exceptions import AuthError, DriverError, IncompleteCommit, Neo4jError
 from neo4j.exceptions import ConfigurationError as DriverConfigurationError
 
-from ssc_ingest.errors import ConfigurationError, GraphRefused, IngestError, StoreUnavailable
+from ssc_ingest.errors import (
+    ConfigurationError,
+    GraphRefused,
+    IngestError,
+    StoreRefusesAccess,
+    StoreUnavailable,
+)
 
 _TIMED_OUT = ("TransactionTimedOut", "TransactionTimedOutClientConfiguration")
 _TOO_BIG = ("MemoryPoolOutOfMemoryError", "TransactionOutOfMemoryError", *_TIMED_OUT)
@@ -72,12 +78,16 @@ def translate(error: Exception, subject: str) -> IngestError:
         case Cause.TRANSIENT:
             return StoreUnavailable("graph", _text(error))
         case Cause.SETUP:
-            return ConfigurationError(
-                f"the graph refuses access: {_text(error)}; "
-                "see GRAPH_DB_URI, GRAPH_DB_USER and GRAPH_DB_PASSWORD"
-            )
+            return _setup(error)
         case Cause.TOO_BIG | Cause.ROWS:
             return GraphRefused(f"the graph refused {subject}: {_text(error)}")
+
+
+def _setup(error: Exception) -> ConfigurationError:
+    remedy = "correct GRAPH_DB_URI, GRAPH_DB_USER and GRAPH_DB_PASSWORD"
+    if isinstance(error, DriverConfigurationError):
+        return ConfigurationError(f"the graph cannot be used: {_text(error)}; {remedy}")
+    return StoreRefusesAccess("graph", _text(error), remedy)
 
 
 @contextmanager
@@ -86,7 +96,8 @@ def translated(subject: str) -> Iterator[None]:
 
     Raises:
         StoreUnavailable: the server is unavailable or busy.
-        ConfigurationError: address, credentials or rights are wrong.
+        ConfigurationError: the address is wrong.
+        StoreRefusesAccess: credentials or rights are wrong.
         GraphRefused: the server rejects the statement or its data.
     """
     try:

@@ -8,7 +8,7 @@ RegistryUnreachable    wait until the host's next probe; the day starts again
 AwaitsTurn             wait for our own rate; the day starts again
 RateLimited            wait as long as the limiter says; uses no attempt
 RegistryOverloaded     the same, with pauses that grow with the time waited so far
-StoreUnavailable       wait a little; uses no attempt
+StoreUnavailable       wait a little; uses no attempt (also if it refuses our password)
 DeadlineExceeded       continue at once from the checkpoint; without progress, try again,
                        with growing pauses, as often as configured
 StaleAnswer            try again, with growing pauses; the assignment ends it

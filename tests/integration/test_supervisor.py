@@ -212,7 +212,7 @@ def test_a_port_that_is_taken_in_the_last_moment(
     with socket.socket() as socket_:
         socket_.bind((LOOPBACK, 0))
         free = socket_.getsockname()[1]
-    monkeypatch.setattr("ssc_ingest.embedded.supervisor.choose_port", choosing(taken, free))
+    monkeypatch.setattr("ssc_ingest.embedded.ports.choose_port", choosing(taken, free))
     lines: list[str] = []
     supervisor.start(listener(taken))
     supervisor.wait_ready(["server"], lines.append)
@@ -224,7 +224,7 @@ def test_ports_that_are_always_taken(
     supervisor: Supervisor, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some ports it is an error."""
-    monkeypatch.setattr("ssc_ingest.embedded.supervisor.choose_port", choosing(*[taken] * 3))
+    monkeypatch.setattr("ssc_ingest.embedded.ports.choose_port", choosing(*[taken] * 3))
     supervisor.start(listener(taken))
     with pytest.raises(PortTaken, match="server: other programs took every chosen port"):
         supervisor.wait_ready(["server"], print)
@@ -240,6 +240,44 @@ def test_a_server_that_ends_once_it_was_ready(supervisor: Supervisor) -> None:
     os.kill(supervisor.children["server"].pid, signal.SIGUSR1)
     assert "server ended with status 1" in str(death_of(supervisor))
     assert supervisor.port("server") == port
+
+
+def test_the_port_of_a_server_that_is_down(supervisor: Supervisor) -> None:
+    """Another supervisor chooses another one, and the server returns on its own."""
+    lines: list[str] = []
+    first, second = Supervisor(tell=lines.append), supervisor
+    try:
+        first.start(replace(listener(0), restarts=5))
+        first.wait_ready(["server"], print)
+        port = first.port("server")
+        first.children["server"].kill()
+        restarted(first, lines, 1)
+        second.start(listener(port))
+        second.wait_ready(["server"], print)
+        assert second.port("server") != port
+        restarted(first, lines, 2)
+        assert lines[1].startswith("server works again")
+        assert first.port("server") == port
+    finally:
+        first.stop()
+    second.start(replace(listener(port), name="next"))
+    assert second.port("next") == port
+
+
+def test_another_program_takes_the_port_of_a_server_that_is_down(supervisor: Supervisor) -> None:
+    """It is an error at once: the server's clients would use the data of a stranger."""
+    supervisor.start(replace(listener(0), restarts=5))
+    supervisor.wait_ready(["server"], print)
+    port = supervisor.port("server")
+    supervisor.children["server"].kill()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        supervisor.children["server"].wait(30)
+        other.bind((LOOPBACK, port))
+        other.listen()
+        failure = death_of(supervisor)
+    assert isinstance(failure, PortTaken)
+    assert str(failure).startswith(f"another program took port {port} of server while server was")
 
 
 def restarted(supervisor: Supervisor, lines: list[str], count: int) -> None:

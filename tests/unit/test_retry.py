@@ -19,6 +19,7 @@ from ssc_ingest.errors import (
     ResourceForbidden,
     ResponseTooLarge,
     StaleAnswer,
+    StoreRefusesAccess,
     StoreUnavailable,
 )
 from ssc_ingest.work.retry import MAX_PAUSE, MAX_WAITING, Again, GiveUp, decide
@@ -45,9 +46,10 @@ def test_what_cannot_help_is_not_repeated(error: Exception) -> None:
     [
         (RateLimited("paused", retry_after=30), 30),
         (StoreUnavailable("graph", "gone"), 5),
+        (StoreRefusesAccess("graph", "wrong password", "correct it"), 5),
         (DeadlineExceeded("slow", progressed=True), 0),
     ],
-    ids=["host", "store", "deadline"],
+    ids=["host", "store", "password", "deadline"],
 )
 @pytest.mark.parametrize("attempts", [0, 4, 400])
 def test_waiting_uses_up_no_attempts(error: Exception, seconds: float, attempts: int) -> None:

@@ -4,13 +4,16 @@ kombu pops a message with ``BRPOP`` and then records it in ``unacked``. If the w
 between, the message is lost. While all slots of a worker are in use, the popped message even stays
 unread in its socket, so nearly every ``kill -9`` of a busy worker loses one. Here a Redis script
 does both steps. A script cannot block, so idle workers poll several times a second.
+
+kombu finds overdue messages with the clocks of the workers. If one of them is wrong by an hour, its
+messages are delivered again an hour late or at once. Here the time is the one of Redis.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from queue import Empty
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -74,6 +77,33 @@ class QoS(_QoS):  # type: ignore[misc]
         except BaseException:
             virtual.QoS.ack(self, delivery_tag)
             raise
+
+    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:
+        """Return overdue messages to their queues, by the clock of Redis.
+
+        Args:
+            start: the number of overdue messages to skip.
+            num: the maximum number of messages to return.
+            interval: only every so many calls do something.
+        """
+        self._vrestore_count += 1
+        if (self._vrestore_count - 1) % (interval or 1):
+            return
+        with self.channel.conn_or_acquire() as client, suppress(redis.MutexHeld):
+            seconds, microseconds = client.time()
+            overdue = seconds + microseconds / 1e6 - self.visibility_timeout
+            # The same lock as kombu's, which workers of other programs and releases use.
+            with redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire):
+                for tag in client.zrange(
+                    self.unacked_index_key,
+                    overdue,
+                    0,
+                    desc=True,
+                    byscore=True,
+                    offset=num and start,
+                    num=num,
+                ):
+                    self.restore_by_tag(tag, client)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Return a message to its queue; a malformed one must not block the others."""
@@ -150,7 +180,7 @@ class Channel(_Channel):  # type: ignore[misc]
         keys = [self.unacked_key, self.unacked_index_key, *queues]
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, time(), MALFORMED)
+        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, MALFORMED)
 
     def _brpop_read(self, **options: Any) -> bool:
         """Read the response and deliver the message, if there is one."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.errors import InvalidArguments, StoreUnavailable
+from ssc_ingest.errors import InvalidArguments, StoreRefusesAccess, StoreUnavailable
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.naming import NamesDeliveries
 from ssc_ingest.graph.schema import ensure_schema
@@ -189,6 +189,8 @@ class Runtime:
             try:
                 await ensure_schema(self.resources.driver, labels)
                 break
+            except StoreRefusesAccess:
+                raise  # a new process has a wrong setting; only one that runs waits
             except StoreUnavailable as error:
                 log.warning("waiting_for_store", store=error.store, error=str(error))
                 await asyncio.sleep(2)

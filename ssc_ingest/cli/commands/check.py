@@ -191,15 +191,15 @@ async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
 
 
 async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
-    from redis.exceptions import RedisError
-
-    from ssc_ingest.cli.connections import probe
+    from ssc_ingest.cli.connections import probe, redis_translated
+    from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.servers import redis_name
 
     async with probe(settings, servers) as redis:
         try:
-            info: Any = await redis.info()
-        except RedisError as error:
+            with redis_translated():
+                info: Any = await redis.info()
+        except (StoreUnavailable, ConfigurationError) as error:
             yield _unreachable("redis", servers.redis_url, error)
             return
         finding = f"{redis_name(info)} at {shown(servers.redis_url)}"
@@ -330,8 +330,15 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
 
 def _unreachable(subject: str, uri: str, error: Exception) -> Check:
     from ssc_ingest.cli.exit_codes import REMEDIES
-    from ssc_ingest.errors import ConfigurationError
+    from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess
 
+    if isinstance(error, StoreRefusesAccess):
+        return failed(
+            subject,
+            f"{shown(uri)} refuses access: {error.reason}",
+            error.remedy,
+            ExitCode.CONFIGURATION,
+        )
     refused = isinstance(error, ConfigurationError)
     return failed(
         subject,

@@ -26,7 +26,7 @@ TIMEOUT = 2.0
 
 async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
     """Check that the streams are readable, have readers, and are on the right server."""
-    from redis.exceptions import RedisError
+    from redis.exceptions import AuthenticationError, RedisError
 
     from ssc_ingest.resources import open_state
 
@@ -39,7 +39,9 @@ async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterat
                 "stream",
                 f"{shown(url)}: {str(error) or type(error).__name__}",
                 "see STREAM_REDIS_URL, or REDIS_URL if it is not set",
-                ExitCode.UNAVAILABLE,
+                ExitCode.CONFIGURATION
+                if isinstance(error, AuthenticationError)
+                else ExitCode.UNAVAILABLE,
             )
             return
     try:

@@ -16,7 +16,7 @@ from ssc_ingest.embedded import (
     ServerUnavailable,
     StorageUnusable,
 )
-from ssc_ingest.embedded import supervisor as supervisor_module
+from ssc_ingest.embedded import ports as ports_module
 from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import Settings, load_settings
@@ -49,15 +49,16 @@ def test_port_is_taken_in_the_last_moment(small: Settings, monkeypatch: pytest.M
             chosen.append(preferred)
             return taken if preferred else choose_port(0)
 
-        monkeypatch.setattr(supervisor_module, "choose_port", choose)
+        monkeypatch.setattr(ports_module, "choose_port", choose)
         with EmbeddedStack(small) as stack:
             addresses = stack.start()
         assert sorted(chosen) == [0, 0, 6379, 27017]
         assert str(taken) not in f"{addresses.redis_url} {addresses.vulnerabilities_uri}"
 
-        monkeypatch.setattr(supervisor_module, "choose_port", lambda _: taken)
+        monkeypatch.setattr(ports_module, "choose_port", lambda _: taken)
+        only_valkey = small.model_copy(update={"vuln_db_uri": "mongodb://mongo.invalid"})
         with pytest.raises(PortTaken):
-            EmbeddedStack(small).start()
+            EmbeddedStack(only_valkey).start()
 
 
 def test_server_that_cannot_start(small: Settings) -> None:

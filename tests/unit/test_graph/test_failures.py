@@ -11,7 +11,13 @@ from neo4j.exceptions import (
     ConfigurationError as DriverConfigurationError,
 )
 
-from ssc_ingest.errors import ConfigurationError, GraphRefused, IngestError, StoreUnavailable
+from ssc_ingest.errors import (
+    ConfigurationError,
+    GraphRefused,
+    IngestError,
+    StoreRefusesAccess,
+    StoreUnavailable,
+)
 from ssc_ingest.graph.errors import Cause, cause_of, is_deadlock, translate, translated
 
 
@@ -32,8 +38,8 @@ CODES = [
         Cause.TOO_BIG,
         StoreUnavailable,
     ),
-    ("Neo.ClientError.Security.Unauthorized", Cause.SETUP, ConfigurationError),
-    ("Neo.ClientError.Security.Forbidden", Cause.SETUP, ConfigurationError),
+    ("Neo.ClientError.Security.Unauthorized", Cause.SETUP, StoreRefusesAccess),
+    ("Neo.ClientError.Security.Forbidden", Cause.SETUP, StoreRefusesAccess),
     ("Neo.ClientError.Schema.ConstraintValidationFailed", Cause.ROWS, GraphRefused),
     ("Neo.ClientError.Statement.SyntaxError", Cause.ROWS, GraphRefused),
     ("Neo.DatabaseError.General.UnknownError", Cause.ROWS, GraphRefused),
@@ -56,7 +62,7 @@ def test_codes_of_the_server(code: str, cause: Cause, kind: type[IngestError]) -
         (SessionExpired("gone"), StoreUnavailable),
         (ConnectionResetError("reset"), StoreUnavailable),
         (DriverConfigurationError("no such scheme"), ConfigurationError),
-        (AuthError("wrong password"), ConfigurationError),
+        (AuthError("wrong password"), StoreRefusesAccess),
     ],
 )
 def test_errors_of_the_driver(error: Exception, kind: type[IngestError]) -> None:
