@@ -11,6 +11,7 @@ import pytest
 from celery import Celery
 from celery.result import AsyncResult
 
+from ssc_ingest.http.client import TRIES
 from ssc_ingest.on_demand.stream.messages import job_id
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
@@ -167,7 +168,7 @@ async def test_the_later_constraints_stay(
     (file,) = cypher(FILE, manager="RubyGems")
     caller = Caller(state)
     await caller.call(of_main("RubyGemsPackage", package.name))
-    simulator.fault("status", package=package.purl, status=503, times=1)
+    simulator.fault("status", package=package.purl, status=503, times=TRIES)
 
     def data(constraints: str, *, refresh: bool) -> str:
         return of_main("RubyGemsPackage", package.name, parent_id=file["id"],
