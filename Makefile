@@ -1,5 +1,6 @@
 # The commands of this project. Each installs what it needs first, which takes a while the first time.
-# PACKAGES="PURL..." sets the packages of `make run`, PYTHON=... the interpreter of setup.
+# PACKAGES="PURL..." sets the packages of `make run`, TESTS="FOLDER..." the tests of `make test`,
+# PYTHON=... the interpreter of setup.
 
 VENV := $(or $(UV_PROJECT_ENVIRONMENT),.venv)
 BIN := $(VENV)/bin
@@ -7,6 +8,7 @@ UV_VERSION = $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' scripts/uv.txt)
 UV = UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .tools/uv-$(UV_VERSION)/bin/uv
 CODE := ssc_ingest workers beat_schedule.py tests benchmarks scripts
 PACKAGES ?=
+TESTS ?=
 PYTHON ?=
 export PYTHON
 
@@ -26,7 +28,7 @@ run: setup ## start everything and add a few real packages to the graph
 test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 test fast: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## all tests, on real servers (some minutes)
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 simulator-tests: setup ## the tests of the simulated registries
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/simulator_tests

@@ -1,10 +1,10 @@
 """A backfill of import names whose workers are killed, and its effect on urgent packages.
 
 ``python -m benchmarks.names_backfill --packages 10000`` ingests a simulated PyPI without import
-names and starts a backfill of all packages with two worker processes. Workers are killed three
-times. Crates are requested one after the other, before the backfill and during it: the time from
-the request to the graph is compared. It ends with an error unless the graph has the names of all
-files at the end.
+names and starts a backfill of all packages. The fleet is like that of ``up``, with two workers of
+bulk queues, which are killed three times. Crates are requested one after the other, before the
+backfill and during it: the time from the request to the graph is compared. It ends with an error
+unless the graph has the names of all files at the end.
 """
 
 import argparse
@@ -21,11 +21,14 @@ from typing import Any
 
 from neo4j import GraphDatabase
 
+from ssc_ingest.cli.up.fleet import BULK_NICENESS
+from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
+from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
 from tests.acceptance.outages import sweeping
 from tests.servers import servers_of
@@ -34,6 +37,8 @@ from tests.simulator.truth import PackageTruth
 
 URGENT = 40
 """Packages that are requested one after the other, before the backfill and during it."""
+
+WORK = [queue_name(name, urgency) for urgency in URGENCIES for name in ecosystems()]
 
 READ = "MATCH (p:PyPIPackage) RETURN count(p.import_names_from) AS n"
 NAMES = """
@@ -95,6 +100,9 @@ class Backfill:
 
     async def measure(self, packages: int, kills: int) -> dict[str, Any]:
         """Ingest, fill, kill, compare."""
+        urgent = [queue_name(name, "urgent") for name in ecosystems()]
+        await asyncio.to_thread(self._fleet.start, *urgent, name="urgent@test")
+        await asyncio.to_thread(self._fleet.start, CONTROL, DEFAULT, name="control@test")
         workers = [await self._start(), await self._start()]
         self._fleet.send("ingestion.ingest", ecosystem="pypi")
         await self._until("ingestion", lambda run: run.ended)
@@ -131,7 +139,8 @@ class Backfill:
 
     async def _start(self) -> WorkerProcess:
         self._started += 1
-        return await asyncio.to_thread(self._fleet.start, name=f"worker-{self._started}@test")
+        name = f"worker-{self._started}@test"
+        return await asyncio.to_thread(self._fleet.start, *WORK, name=name, niceness=BULK_NICENESS)
 
     def _read(self) -> int:
         return int(self._cypher(READ)[0]["n"])
