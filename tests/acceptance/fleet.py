@@ -23,7 +23,7 @@ RECOVERY = VISIBILITY_TIMEOUT + 5
 
 CONCURRENCY = 16
 
-LONG_ENOUGH = 120.0
+LONG_ENOUGH = 300.0
 """Seconds in which what has to happen has happened, also on a machine that does other things."""
 
 

@@ -32,7 +32,7 @@ FAULTS = [
     pytest.param(Proxy.silence, id="is silent", marks=pytest.mark.soak),
 ]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 AWAY = 8.0 if IS_SHORT else 60.0
 """Seconds of an outage."""

@@ -99,7 +99,7 @@ class Bench:
 
     async def until(self, run: Run, condition: Callable[[Run], bool]) -> None:
         """Wait until the run satisfies a condition."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while not condition(await self.get(run)):  # noqa: ASYNC110 - it is in Redis
                 await asyncio.sleep(0.005)
 

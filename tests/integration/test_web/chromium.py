@@ -20,7 +20,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-LONG_ENOUGH = 120.0
+LONG_ENOUGH = 300.0
 
 
 def program() -> str:
