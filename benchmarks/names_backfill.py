@@ -21,14 +21,12 @@ from typing import Any
 
 from neo4j import GraphDatabase
 
-from ssc_ingest.cli.up.fleet import BULK_NICENESS
-from ssc_ingest.ecosystems import ecosystems
+from benchmarks.like_up import start_others, start_worker
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.runs.model import Run
 from ssc_ingest.servers import EmbeddedAddresses
 from ssc_ingest.settings import load_settings
-from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
 from tests.acceptance.fleet import Fleet, WorkerProcess, eventually
 from tests.acceptance.outages import sweeping
 from tests.servers import servers_of
@@ -37,8 +35,6 @@ from tests.simulator.truth import PackageTruth
 
 URGENT = 40
 """Packages that are requested one after the other, before the backfill and during it."""
-
-WORK = [queue_name(name, urgency) for urgency in URGENCIES for name in ecosystems()]
 
 READ = "MATCH (p:PyPIPackage) RETURN count(p.import_names_from) AS n"
 NAMES = """
@@ -100,9 +96,7 @@ class Backfill:
 
     async def measure(self, packages: int, kills: int) -> dict[str, Any]:
         """Ingest, fill, kill, compare."""
-        urgent = [queue_name(name, "urgent") for name in ecosystems()]
-        await asyncio.to_thread(self._fleet.start, *urgent, name="urgent@test")
-        await asyncio.to_thread(self._fleet.start, CONTROL, DEFAULT, name="control@test")
+        await asyncio.to_thread(start_others, self._fleet)
         workers = [await self._start(), await self._start()]
         self._fleet.send("ingestion.ingest", ecosystem="pypi")
         await self._until("ingestion", lambda run: run.ended)
@@ -139,8 +133,7 @@ class Backfill:
 
     async def _start(self) -> WorkerProcess:
         self._started += 1
-        name = f"worker-{self._started}@test"
-        return await asyncio.to_thread(self._fleet.start, *WORK, name=name, niceness=BULK_NICENESS)
+        return await asyncio.to_thread(start_worker, self._fleet, f"worker-{self._started}@test")
 
     def _read(self) -> int:
         return int(self._cypher(READ)[0]["n"])

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from ssc_ingest.cli.up.fleet import BULK_NICENESS
+from benchmarks.like_up import start_others, start_worker
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.graph.schema import ensure_schema
@@ -29,7 +29,7 @@ from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import load_settings
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, DEFAULT, EXTRACT, URGENCIES, queue_name
+from ssc_ingest.work.names import EXTRACT, queue_name
 from tests.acceptance.fleet import Fleet
 from tests.acceptance.producer import LABELS, STREAMS, Message, of_main, send
 from tests.servers import servers_of
@@ -175,7 +175,6 @@ async def run(bulk: int, requests: int, folder: Path) -> None:
         settings = load_settings(None, data_dir=folder / "data")
         fleet = Fleet(servers, simulator.environment(), folder)
         fleet.environment |= {"VISIBILITY_TIMEOUT": "180", "TASK_TIMEOUT": "60"}
-        names = list(ecosystems())
         async with (
             open_state(settings, servers) as state,
             AsyncGraphDatabase.driver(
@@ -185,10 +184,8 @@ async def run(bulk: int, requests: int, folder: Path) -> None:
             try:
                 await ensure_schema(driver, [cls.identity.label for cls in ecosystems().values()])
                 await publish_bulk(state, simulator, bulk, 2900)
-                every = [queue_name(n, u) for u in URGENCIES for n in names]
-                fleet.start(*every, name="worker@b", niceness=BULK_NICENESS)
-                fleet.start(*(queue_name(n, "urgent") for n in names), name="urgent@b")
-                fleet.start(CONTROL, DEFAULT, name="control@b")
+                start_worker(fleet, "worker@test")
+                start_others(fleet)
                 await asyncio.sleep(10)  # the workers have warmed up on bulk
                 bench = Bench(fleet, servers, state, driver, folder)
                 lengths = await state.queues.lengths([queue_name(name, "bulk") for name in BULK])

@@ -3,17 +3,17 @@
 import importlib.util
 from pathlib import Path
 
-import pytest
+from tests.missing import skip
 
 
 class Clock:
     """The time of day of some processes; they measure durations with a clock that never jumps."""
 
     def __init__(self, file: Path) -> None:
-        """Skip the test if there is no libfaketime; ``file`` tells the processes the time."""
+        """``file`` tells the processes the time. Without libfaketime the test is skipped."""
         found = importlib.util.find_spec("libfaketime")
         if found is None or found.origin is None:
-            pytest.skip("libfaketime is there for Linux on x86-64 only")
+            skip("libfaketime is there for Linux on x86-64 only")
         folder = Path(found.origin).parent / "vendor" / "libfaketime" / "src"
         self.environment = {
             "LD_PRELOAD": str(folder / "libfaketime.so.1"),

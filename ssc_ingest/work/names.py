@@ -26,6 +26,10 @@ def queue_name(ecosystem: str, urgency: str) -> str:
 
 def queue_names(ecosystems: Iterable[str]) -> list[str]:
     """All queues, the most urgent first, control and the default queue last."""
+    return [*work_queues(ecosystems), CONTROL, DEFAULT]
+
+
+def work_queues(ecosystems: Iterable[str]) -> list[str]:
+    """The queues of work about packages, the most urgent first."""
     names = list(ecosystems)
-    work = [queue_name(ecosystem, urgency) for urgency in URGENCIES for ecosystem in names]
-    return [*work, CONTROL, DEFAULT]
+    return [queue_name(ecosystem, urgency) for urgency in URGENCIES for ecosystem in names]

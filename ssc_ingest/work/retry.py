@@ -45,8 +45,8 @@ MAX_FORBIDDEN = 2
 MAX_PAUSE = 300.0
 
 MAX_OVERLOADED = 900.0
-"""Each 503 pauses the whole host for a while, so the pauses of a task with one broken document
-grow."""
+"""A 503 with ``Retry-After`` pauses the whole host, so the pauses of a task with one broken
+document grow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ RECOVERY = VISIBILITY_TIMEOUT + 5
 
 CONCURRENCY = 16
 
+PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
+
 LONG_ENOUGH = 300.0
 """Seconds in which what has to happen has happened, also on a machine that does other things."""
 
@@ -155,6 +157,18 @@ class Fleet:
     def send(self, task: str = "extraction.extract_package", **kwargs: Any) -> str:
         """Send a task by name to the default queue; returns its id."""
         return str(self.stranger.send_task(task, kwargs=kwargs).id)
+
+    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, with the fleet's settings and these."""
+        return subprocess.run(
+            command,
+            env={**self.environment, **settings},
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=LONG_ENOUGH,
+            check=False,
+        )
 
     def active(self, name: str = "worker@test") -> list[dict[str, Any]]:
         """Arguments of the tasks that a worker currently runs."""

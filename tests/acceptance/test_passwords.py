@@ -1,7 +1,6 @@
 """Neo4j, Redis and MongoDB that demand passwords with special characters."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from redis import Redis
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import Servers
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet
+from tests.acceptance.fleet import PROGRAM, Fleet
 from tests.acceptance.guarded import (
     PASSWORD,
     QUOTED,
@@ -29,7 +28,6 @@ from tests.acceptance.work import in_graph
 from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 WRONG = "not/the:pass@word"
 
 SECRETS = {
@@ -86,23 +84,10 @@ def cypher(guarded: Servers) -> Iterator[Cypher]:
         ]
 
 
-def run(fleet: Fleet, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A program with the fleet's settings."""
-    return subprocess.run(
-        command,
-        env={**fleet.environment, **settings},
-        cwd=Path(fleet.environment["DATA_DIR"]).parent,
-        capture_output=True,
-        text=True,
-        timeout=LONG_ENOUGH,
-        check=False,
-    )
-
-
 def check(fleet: Fleet, settings: Mapping[str, str]) -> tuple[int, dict[str, Any], str]:
     """The exit code of ``check``, its findings by subject, and everything that it wrote."""
-    done = run(fleet, PROGRAM, "check", "--offline", "--json", **settings)
-    shown = run(fleet, PROGRAM, "check", "--offline", **settings)
+    done = fleet.run(PROGRAM, "check", "--offline", "--json", **settings)
+    shown = fleet.run(PROGRAM, "check", "--offline", **settings)
     assert shown.returncode == done.returncode
     findings = {found["subject"]: found for found in json.loads(done.stdout)}
     return done.returncode, findings, done.stdout + done.stderr + shown.stdout + shown.stderr
@@ -134,7 +119,7 @@ async def test_right_passwords(
         fleet.environment |= passwords
     package = simulator.packages("npm", 2, start=90)[in_files]
     worker = fleet.start()
-    extract = run(fleet, PROGRAM, "extract", package.purl, "--dependencies", "none", "--wait")
+    extract = fleet.run(PROGRAM, "extract", package.purl, "--dependencies", "none", "--wait")
     assert extract.returncode == 0, extract.stderr
     await in_graph(cypher, package.purl)
     outputs = [extract.stdout, extract.stderr]
@@ -144,7 +129,7 @@ async def test_right_passwords(
         [PROGRAM, "show", package.purl],
         [sys.executable, "-m", "celery", "-A", "workers", "report"],
     ):
-        done = run(fleet, *command)
+        done = fleet.run(*command)
         assert done.returncode == 0 or "status" in command, done.stderr  # beat is not running
         outputs += [done.stdout, done.stderr]
     _, findings, output = check(fleet, {})
@@ -193,7 +178,7 @@ def test_missing_passwords(fleet: Fleet, guarded: Servers) -> None:
 def test_a_worker_with_a_wrong_password(fleet: Fleet, passwords: dict[str, str]) -> None:
     """It does not start, says why, and is not to be started again."""
     wrong = {**passwords, "GRAPH_DB_PASSWORD": WRONG}
-    done = run(fleet, sys.executable, "-m", "celery", "-A", "workers", "worker", **wrong)
+    done = fleet.run(sys.executable, "-m", "celery", "-A", "workers", "worker", **wrong)
     assert done.returncode == 78, done.stderr
     assert "GRAPH_DB_PASSWORD" in done.stdout + done.stderr
     assert_hidden(done.stdout + done.stderr)
@@ -222,7 +207,7 @@ async def test_a_password_is_changed_while_a_worker_runs(
             with GraphDatabase.driver(guarded.graph_uri, auth=("neo4j", WRONG)) as changed:
                 assert changed.execute_query(KILL).records[0]["killed"]
             arguments = ("extract", package.purl, "--dependencies", "none")
-            assert run(fleet, PROGRAM, *arguments).returncode == 0
+            assert fleet.run(PROGRAM, *arguments).returncode == 0
             worker.wait_for_log("package_delayed")
         finally:
             with GraphDatabase.driver(guarded.graph_uri, auth=("neo4j", WRONG)) as changed:
@@ -233,7 +218,7 @@ async def test_a_password_is_changed_while_a_worker_runs(
             return [row.data() for row in driver.execute_query(query, parameters).records]
 
         await in_graph(cypher, package.purl)
-    letters = run(fleet, PROGRAM, "dead-letters", "list", "--json")
+    letters = fleet.run(PROGRAM, "dead-letters", "list", "--json")
     assert json.loads(letters.stdout) == []
     assert "refuses access" in worker.log.read_text()
     assert_hidden(worker.log.read_text())

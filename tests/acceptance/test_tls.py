@@ -5,8 +5,6 @@ and checks of certificates are the real ones.
 """
 
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,14 +15,13 @@ import trustme
 from redis import Redis
 
 from ssc_ingest.servers import Servers
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet
+from tests.acceptance.fleet import PROGRAM, Fleet
 from tests.acceptance.outages import OwnRedis
 from tests.acceptance.proxy import proxy_to
 from tests.acceptance.work import in_graph
 from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 PASSWORD = "a pass/word:with@signs"  # noqa: S105
 QUOTED = "a%20pass%2Fword%3Awith%40signs"
 
@@ -61,27 +58,14 @@ def encrypted(
         yield fleet
 
 
-def run(fleet: Fleet, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A command with the fleet's settings."""
-    return subprocess.run(
-        [PROGRAM, *arguments],
-        env={**fleet.environment, **settings},
-        cwd=Path(fleet.environment["DATA_DIR"]).parent,
-        capture_output=True,
-        text=True,
-        timeout=LONG_ENOUGH,
-        check=False,
-    )
-
-
 async def test_encrypted_servers(encrypted: Fleet, simulator: Simulator, cypher: Cypher) -> None:
     """A worker and the commands work; the password is in no log and no output."""
     (package,) = simulator.packages("npm", 1, start=90)
     worker = encrypted.start()
-    done = run(encrypted, "extract", package.purl, "--dependencies", "none", "--wait")
+    done = encrypted.run(PROGRAM, "extract", package.purl, "--dependencies", "none", "--wait")
     assert done.returncode == 0, done.stderr
     await in_graph(cypher, package.purl)
-    status = run(encrypted, "status")
+    status = encrypted.run(PROGRAM, "status")
     for server in ("bolt+s://127.0.0.1", "rediss://127.0.0.1", "mongodb://127.0.0.1"):
         assert server in status.stdout
     outputs = done.stdout + done.stderr + status.stdout + status.stderr + worker.log.read_text()
@@ -92,7 +76,7 @@ async def test_encrypted_servers(encrypted: Fleet, simulator: Simulator, cypher:
 def test_a_certificate_that_is_not_trusted(encrypted: Fleet) -> None:
     """No server is used, and the reason is named."""
     del encrypted.environment["SSL_CERT_FILE"]
-    status = run(encrypted, "status", "--json")
+    status = encrypted.run(PROGRAM, "status", "--json")
     assert status.returncode == 69
     assert status.stdout.count('"reachable": false') == 3
     assert "certificate verify failed" in status.stdout.lower()
@@ -101,7 +85,7 @@ def test_a_certificate_that_is_not_trusted(encrypted: Fleet) -> None:
 def test_a_wrong_password(encrypted: Fleet) -> None:
     """A wrong password is a matter of configuration, and neither password is shown."""
     url = encrypted.environment["REDIS_URL"].replace(QUOTED, "wrong-one")
-    done = run(encrypted, "jobs", "list", REDIS_URL=url)
+    done = encrypted.run(PROGRAM, "jobs", "list", REDIS_URL=url)
     assert done.returncode == 78
     assert "REDIS_PASSWORD" in done.stderr
     assert "wrong-one" not in done.stderr

@@ -22,7 +22,7 @@ from ssc_ingest.embedded.ports import LOOPBACK, choose_port
 from ssc_ingest.monitoring.heartbeats import beats, workers
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.work.names import CONTROL, DEFAULT, URGENCIES, queue_name
+from ssc_ingest.work.names import CONTROL, DEFAULT, queue_name, work_queues
 
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
 OWN = (sys.executable, "-m", "ssc_ingest.cli")
@@ -74,9 +74,8 @@ class Fleet:
         """
         names = list(ecosystems())
         urgent = [queue_name(name, "urgent") for name in names]
-        every = [queue_name(name, urgency) for urgency in URGENCIES for name in names]
         about = f"all work of {', '.join(names)}"
-        self._start_worker("worker", every, about, niceness=BULK_NICENESS)
+        self._start_worker("worker", work_queues(names), about, niceness=BULK_NICENESS)
         self._start_worker("worker-urgent", urgent, "urgent work")
         self._start_worker("control", [CONTROL, DEFAULT], "runs, delayed work, dead letters")
         self._start(
