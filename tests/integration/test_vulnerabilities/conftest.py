@@ -19,7 +19,6 @@ from ssc_ingest.resources import Resources, State, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
-from ssc_ingest.vulnerabilities.mongo import DATABASE
 from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
@@ -29,13 +28,22 @@ from tests.simulator.client import Simulator
 Record = dict[str, Any]
 
 
+async def delete_documents(store: VulnerabilityStore) -> None:
+    """Delete the documents of all collections, but not the database.
+
+    To drop the database, the embedded server writes to the disk once per key: after a test of
+    thousands of advisories that takes minutes where the disk is slow.
+    """
+    for name in await store.database.list_collection_names():
+        await store.database[name].delete_many({})
+
+
 @pytest.fixture
 async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
     """The store, with its indexes and no documents."""
     async with open_store(vulnerabilities_uri, settings) as store:
         await store.ensure_indexes()
-        for name in await store.database.list_collection_names():
-            await store.database[name].delete_many({})
+        await delete_documents(store)
         yield store
 
 
@@ -149,8 +157,8 @@ async def resources(
 ) -> AsyncIterator[Resources]:
     """Real, empty stores, and the scripted registry."""
     async with open_resources(settings, servers, env_file=None) as resources:
-        await resources.vulnerabilities._client.drop_database(DATABASE)
         await resources.vulnerabilities.ensure_indexes()
+        await delete_documents(resources.vulnerabilities)
         await ensure_schema(resources.driver, ["PyPIPackage", "NPMPackage"])
         pypi = resources.ecosystems["pypi"]
         scripted = Scripted(pypi.client, pypi.endpoints)
