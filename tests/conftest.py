@@ -50,8 +50,8 @@ MOST_CORES = 7
 """Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
 
 COLLECT_EVERY = 100_000
-"""New objects after which Python looks for garbage. By default it does so after 700, again and again
-among thousands of tests: a third of the time in which they are collected."""
+"""New objects after which Python looks for garbage. By default it does so after 700, which
+takes a third of the time in which thousands of tests are collected."""
 
 
 hypothesis.settings.register_profile(

@@ -22,7 +22,7 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Start the fleet: workers, beat, Flower, the overview page, and the servers that the settings do not name.
+    """Start the fleet: workers, beat, Flower, the overview page, and unconfigured servers.
 
     It stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running tasks get
     SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.
