@@ -6,7 +6,7 @@ Functions import database clients and parsers when they run, so that ``--help`` 
 
 import gc
 
-COLLECT_EVERY = 50_000
+COLLECT_EVERY = 150_000
 """New objects after which Python looks for garbage. By default it does so after 700, hundreds of
 times while modules are imported, whose objects all stay: a tenth of the time of a start."""
 
