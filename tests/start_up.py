@@ -9,7 +9,7 @@ from pathlib import Path
 HEAVY = {
     *("celery", "kombu", "flower", "neo4j", "pymongo", "aiohttp", "httpx", "numpy", "docker"),
     *("lxml", "tree_sitter", "yaml", "cvss", "univers", "packaging", "ijson", "psutil"),
-    *("prometheus_client", "concurrent_log_handler", "tenacity"),
+    *("prometheus_client", "concurrent_log_handler", "tenacity", "structlog"),
     *("ssc_ingest.ecosystems.pypi", "ssc_ingest.embedded", "ssc_ingest.resources.process"),
 }
 """Modules that cost tens or hundreds of milliseconds each."""

@@ -198,7 +198,7 @@ def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Membe
     extra_start = name_start + named
     end = extra_start + extra + comment
     if signature != b"PK\x01\x02" or end > len(content):
-        raise MalformedArchive("the central directory has an entry that is none")
+        raise MalformedArchive("the central directory has an invalid entry")
     if _UNSET in {size, packed, offset} or disk == _UNSET_DISK:
         fields = bytes(content[extra_start : extra_start + extra])
         size, packed, offset, disk = _wide(fields, size, packed, offset, disk)

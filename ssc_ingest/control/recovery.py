@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import parse_purl
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Purl
 from ssc_ingest.on_demand.jobs import Job, Jobs
 from ssc_ingest.on_demand.messages import job_message
@@ -32,7 +31,7 @@ from ssc_ingest.work.queues import Queues
 MARGIN = 30.0
 """Seconds without activity, beyond the visibility timeout, after which messages count as lost."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _PROTOCOL = re.compile(
 
 
 def check_name(name: str) -> None:
-    """Reject a name that is no package name.
+    """Reject a name that is not a package name.
 
     Raises:
         InvalidName: the text has the reason.

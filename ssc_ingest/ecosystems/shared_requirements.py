@@ -3,12 +3,11 @@
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-import structlog
-
 from ssc_ingest.errors import InvalidName
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import PackageRef, Requirement
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 DeclarationT = TypeVar("DeclarationT", bound=Hashable)

@@ -20,7 +20,6 @@ from operator import or_
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
 
-import structlog
 from lxml import etree
 from pydantic import (
     BaseModel,
@@ -33,6 +32,7 @@ from pydantic import (
 )
 
 from ssc_ingest.errors import MalformedMetadata
+from ssc_ingest.logs import get_logger
 
 MAX_DEPTH = 100
 """Maximum nesting of a JSON document; deeper values count as ``null``. Used values have at most ten
@@ -44,7 +44,7 @@ limit."""
 
 MAX_VERSION_LENGTH = 256
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _VERSION = re.compile(rf"(?!\.{{1,2}}$)[!-.0-?A-\[\]-~]{{1,{MAX_VERSION_LENGTH}}}")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{\]}]', re.DOTALL)

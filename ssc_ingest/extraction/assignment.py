@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-import structlog
-
 from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Outcome, PackageRef
 from ssc_ingest.on_demand.jobs import Budget, Jobs, Membership
 from ssc_ingest.on_demand.spending import Spending
@@ -23,7 +22,7 @@ MAX_STALE_ATTEMPTS = 3
 """Attempts after which a response older than the registry's feed is accepted. The registry may have
 withdrawn the announced change, so that a newer response never comes."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 EPOCH = datetime.fromtimestamp(0, UTC)

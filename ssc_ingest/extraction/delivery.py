@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
@@ -18,6 +17,7 @@ from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts
 from ssc_ingest.extraction.extract import Attempt, Extracted, Extractor
 from ssc_ingest.extraction.following import Following
 from ssc_ingest.extraction.outcomes import Recorder
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Outcome
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.messages import TaskMessage
@@ -26,7 +26,7 @@ from ssc_ingest.work.results import Done, GaveUp, Result
 MAX_FIELD_LENGTH = 200
 """Maximum length of a caller's text in the log."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class DeliveryHandler:
@@ -149,7 +149,7 @@ class DeliveryHandler:
 def log_fields(task_id: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
     """The log fields of a task: its id, ecosystem and package.
 
-    ``package`` is the purl, or the given text if that is no valid package.
+    ``package`` is the purl, or the given text if that is not a valid package.
     """
     fields = {"task_id": task_id}
     name, ecosystem_name = kwargs.get("name"), kwargs.get("ecosystem")

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import structlog
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
@@ -25,6 +24,7 @@ from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.import_names.policy import NamesPolicy
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import ANY_VERSION, Outcome, Package, PackageRef, VersionName, now
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import ExtractPackage
@@ -37,7 +37,7 @@ from ssc_ingest.work.waiting import silent_store
 VERSIONS_BY_NAME = 50
 """Maximum documents of versions without facts that are read again for a named package."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

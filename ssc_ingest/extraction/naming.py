@@ -6,7 +6,6 @@ letter: the package keeps the names that it has, and a backfill tries again.
 
 from collections.abc import Mapping
 
-import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
@@ -18,6 +17,7 @@ from ssc_ingest.errors import (
     RegistryError,
 )
 from ssc_ingest.import_names.naming import Named, Naming
+from ssc_ingest.logs import get_logger
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, PackageRef, now
 from ssc_ingest.runs.store import Runs
@@ -37,7 +37,7 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 """The outcomes by which a run counts its packages."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class NamesDeliveries:

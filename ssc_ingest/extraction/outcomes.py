@@ -7,10 +7,9 @@ metrics, the dead letters and the cooldowns.
 from contextlib import suppress
 from dataclasses import replace
 
-import structlog
-
 from ssc_ingest.errors import IngestError, InvalidArguments
 from ssc_ingest.extraction.assignment import Assignment, Assignments, Counts, Request
+from ssc_ingest.logs import get_logger
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import Outcome, now
 from ssc_ingest.on_demand.stream.counts import StreamCounts, StreamMetrics
@@ -26,7 +25,7 @@ NONE = Counts()
 UNKNOWN = "unknown"
 """The metrics' ecosystem of a message that names none."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Recorder:

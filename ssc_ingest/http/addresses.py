@@ -18,7 +18,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class AddressForbidden(OSError):
-    """A host that is no base URL's has an address that is not global."""
+    """A host that is not that of a base URL has an address that is not global."""
 
 
 def is_global(address: str) -> bool:

@@ -8,8 +8,6 @@ import asyncio
 from http import HTTPStatus
 from typing import NoReturn
 
-import structlog
-
 from ssc_ingest.errors import (
     AwaitsTurn,
     DocumentOverloaded,
@@ -24,6 +22,7 @@ from ssc_ingest.http.rate_limit import Permission, RateLimiter
 from ssc_ingest.http.request_scope import current_scope
 from ssc_ingest.http.responses import retry_after
 from ssc_ingest.http.transport import Answer
+from ssc_ingest.logs import get_logger
 from ssc_ingest.metrics import Metrics
 
 PAUSE_AFTER = {403: 60.0, 429: 60.0, 503: 5.0}
@@ -32,7 +31,7 @@ PAUSE_AFTER = {403: 60.0, 429: 60.0, 503: 5.0}
 MIN_PAUSE = 1.0
 """Seconds; shorter times of a host, such as ``Retry-After: 0``, are ignored."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class HostGuard:

@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Mapping
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import DeadlineExceeded, MalformedMetadata, StoreUnavailable
 from ssc_ingest.import_names.cache import ImportNamesCache
 from ssc_ingest.import_names.rules import select
+from ssc_ingest.logs import get_logger
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import PackageRef, VersionName
 from ssc_ingest.work.waiting import silent_store
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class NamesReader:

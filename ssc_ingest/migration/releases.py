@@ -59,7 +59,7 @@ def plan_releases(
     Args:
         ecosystem: of the package.
         ref: the package, with its current purl.
-        nodes: all its nodes; those that are no ``Version`` are ignored here.
+        nodes: all its nodes; those that are not a ``Version`` are ignored here.
         elsewhere: ids of nodes that stay with another package.
     """
     result = Releases()

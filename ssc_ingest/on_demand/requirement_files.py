@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.purls import reference_of
 from ssc_ingest.graph.requirement_files import Position, RequiredStub, RequirementFileReader
+from ssc_ingest.logs import get_logger
 from ssc_ingest.on_demand.jobs import Budget, Jobs, new_job_id
 from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.on_demand.submit import request_for
@@ -44,7 +44,7 @@ MAX_READS = 20
 ASKED_FOR = 3600
 """Seconds until a package that is still a stub is submitted again."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

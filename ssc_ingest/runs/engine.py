@@ -6,7 +6,6 @@ and the cursor after it are stored in one step. The next worker publishes the pa
 recorded but not marked, and repeats the page without comparing or counting recorded packages again.
 """
 
-import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.errors import (
@@ -18,6 +17,7 @@ from ssc_ingest.errors import (
     StoreUnavailable,
 )
 from ssc_ingest.http.request_scope import RequestScope, request_scope
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Outcome
 from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.runs.lease import RENEW_EVERY, LeaseLost, RunLease
@@ -34,7 +34,7 @@ FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0
 
 STORE_PAUSE, REDIS_PAUSE = 5.0, 1.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Stuck(IngestError):

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
 from neo4j import AsyncDriver
 
 from ssc_ingest.ecosystems.base import Change, Ecosystem
 from ssc_ingest.errors import InvalidName
 from ssc_ingest.graph.reader import GraphReader
 from ssc_ingest.http.request_scope import RequestScope
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import PackageRef, Purl
 from ssc_ingest.runs.comparison import BATCH, Named
 from ssc_ingest.runs.kinds import KINDS
@@ -35,7 +35,7 @@ LOG_EVERY_SKIPPED = 1_000
 
 NAMES_LOGGED = 5
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

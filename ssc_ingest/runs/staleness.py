@@ -186,7 +186,7 @@ class StalePackages:
         return found, cursor.to(stage="read", walked=cursor.begun, spent=spent)
 
     async def _read(self, cursor: Cursor, budget: int) -> tuple[list[Aged], Cursor]:
-        """The next packages that are no stubs, and the cursor after them."""
+        """The next packages that are not stubs, and the cursor after them."""
         room = int(budget - cursor.spent)
         if room < 1:
             return [], cursor.to(stage="end")

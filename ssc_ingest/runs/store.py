@@ -16,9 +16,9 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Outcome, Purl
 from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.model import (
@@ -44,7 +44,7 @@ RUNS = "runs"
 PAGE = 50
 """Number of runs in one read of a list."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Runs:

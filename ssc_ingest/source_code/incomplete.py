@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
+from ssc_ingest.logs import get_logger
 from ssc_ingest.source_code.isolated import ParserFailed, parse_isolated
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 async def parse_or_keep(

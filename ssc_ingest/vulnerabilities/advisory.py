@@ -88,7 +88,7 @@ def _affected(entry: Document) -> Affected:
             if item.get("type") != _GIT  # a range of commits
         ),
         is_notice=_text(specific.get("informational")) in INFORMATIONAL,
-        problem=None if is_whole else "versions that are no texts",
+        problem=None if is_whole else "versions that are not texts",
     )
 
 

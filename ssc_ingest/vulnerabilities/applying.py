@@ -8,9 +8,8 @@ their number is known.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from ssc_ingest.ecosystems.concurrency import in_thread
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import now
 from ssc_ingest.vulnerabilities.bookkeeping import Changes, Row
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
@@ -20,7 +19,7 @@ from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 BATCH_SIZE = 500
 """Records per batch."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, Self
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.graph.attributions import AttributedPackage, AttributionReader
 from ssc_ingest.graph.changes import Row
 from ssc_ingest.graph.coalescing import Coalescer
 from ssc_ingest.graph.writer import GraphWriter
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import PackageRef, Purl, VersionName
 from ssc_ingest.vulnerabilities.advisory import Advisory
 from ssc_ingest.vulnerabilities.attribution import MALWARE_SCORE, Attributions, attribute
@@ -43,7 +42,7 @@ SWEEP_TIME = 15.0
 _LARGE = 20_000
 """Product of versions and advisories above which a thread evaluates them (about 10 ms)."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 ByName = Mapping[str, Sequence[Advisory]]
 """Advisories by the name of the package, spelled by ``Ecosystem.advisory_name``."""

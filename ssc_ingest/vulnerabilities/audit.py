@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-import structlog
 from redis.asyncio import Redis
 
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.graph.attributions import AttributionReader
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Purl
 from ssc_ingest.vulnerabilities.attributor import BATCH_SIZE, Attributor
 from ssc_ingest.vulnerabilities.state import SyncStates
@@ -33,7 +33,7 @@ progress."""
 
 MAX_EXAMPLES = 20
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import structlog
-
 from ssc_ingest.ecosystems.wire import parse_moment
+from ssc_ingest.logs import get_logger
 from ssc_ingest.vulnerabilities.applying import BATCH_SIZE
 from ssc_ingest.vulnerabilities.session import SyncSession
 from ssc_ingest.vulnerabilities.sources import Listed
@@ -20,7 +19,7 @@ order."""
 MAX_MISSING = 20
 """Maximum number of stored ids of missing records."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)

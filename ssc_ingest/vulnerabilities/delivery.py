@@ -1,10 +1,10 @@
 """One delivery of an attribution task, and its outcome."""
 
-import structlog
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import IngestError, InvalidName
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import now
 from ssc_ingest.vulnerabilities.attributor import Attributor
 from ssc_ingest.work.arguments import AttributePackages
@@ -16,7 +16,7 @@ from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.results import Done, GaveUp, Result
 from ssc_ingest.work.retry import Again
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class AttributionHandler:

@@ -271,7 +271,7 @@ class _Reader:
             if isinstance(version, str):
                 readable["versions"].append(version)
             else:
-                self.problems.append(f"version that is no text: {version!r:.40}")
+                self.problems.append(f"version that is not text: {version!r:.40}")
         for found in _list(entry.get("ranges"), self._complain("ranges")):
             if isinstance(found, dict) and _objects(found.get("events")):
                 readable["ranges"].append(found)

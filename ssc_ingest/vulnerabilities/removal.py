@@ -7,10 +7,9 @@ record's packages refers to it.
 from collections.abc import Iterable
 from datetime import timedelta
 
-import structlog
-
 from ssc_ingest.errors import InvalidName
 from ssc_ingest.graph.reader import GraphReader
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Purl, now
 from ssc_ingest.vulnerabilities.bookkeeping import Row
 from ssc_ingest.vulnerabilities.records import by_osv_name
@@ -25,7 +24,7 @@ PORTION = 500
 MAX_REMOVED = 20_000
 """Maximum number of records to check after a sync; the next sync checks the others."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 async def remove_vanished(

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import IngestError, ResourceNotFound, StoreUnavailable
 from ssc_ingest.http.request_scope import RequestScope, request_scope
+from ssc_ingest.logs import get_logger
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.departures import NAME as DEPARTURES
@@ -18,7 +17,7 @@ from ssc_ingest.vulnerabilities.sources import Source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

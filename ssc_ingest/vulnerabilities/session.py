@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
 
-import structlog
-
 from ssc_ingest.ecosystems.concurrency import fan_out
 from ssc_ingest.errors import (
     IngestError,
@@ -18,6 +16,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     ResponseTooLarge,
 )
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import now
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.applying import BATCH_SIZE, Applier, Leaving, Read, Unreadable
@@ -41,7 +40,7 @@ PATIENCE = 1800.0
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class TooManyLeave(IngestError):

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Identity
 from ssc_ingest.errors import IngestError, ResourceNotFound
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import now
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.by_dump import sync_by_dump
@@ -36,7 +35,7 @@ missed."""
 By = Literal["dump", "list", "nothing"]
 """The kind of a sync; ``nothing``: the list or the local dump is unchanged."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -15,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ssc_ingest.errors import ConfigurationError, InvalidArguments, StoreUnavailable
+from ssc_ingest.logs import get_logger
 from ssc_ingest.runs.control import WrongState
 from ssc_ingest.web.access import Access
 from ssc_ingest.web.changes import Changes
@@ -26,7 +26,7 @@ from ssc_ingest.web.sources import Sources
 
 STATIC = Path(__file__).with_name("static")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def application(sources: Sources, access: Access) -> Starlette:

@@ -6,7 +6,6 @@ Each demands the password, if there is one, and a form of this page (:mod:`.acce
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from ssc_ingest.control.replay import REPLAY
 from ssc_ingest.control.schedules import ScheduleControl, named
 from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.logs import get_logger
 from ssc_ingest.phrases import count
 from ssc_ingest.resources import State
 from ssc_ingest.web.access import is_own_origin
@@ -36,7 +36,7 @@ MAX_REASON = 200
 MAX_IDS = 100
 """Dead letters that are replayed by one form; a filter has no limit."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Changes:

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-import structlog
-
 from ssc_ingest.errors import IngestError
+from ssc_ingest.logs import get_logger
 
 T = TypeVar("T")
 
 PATIENCE = 2.0
 """Seconds for which a page waits for a part."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

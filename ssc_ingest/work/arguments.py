@@ -22,7 +22,14 @@ Dependencies = Literal["all", "latest", "none"]
 class Arguments(BaseModel):
     """Base of all task arguments."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, strict=True)
+    # Deferred: building the validators of all tasks takes a twentieth of the start of a command.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        str_strip_whitespace=True,
+        strict=True,
+        defer_build=True,
+    )
 
     @classmethod
     def parse(cls, keywords: Any) -> Self:
@@ -49,7 +56,7 @@ class Arguments(BaseModel):
 class Origin(BaseModel):
     """The stream message that requested the task; failures are reported to its stream."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     stream: str
     data: str

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ssc_ingest import __version__
+from ssc_ingest.logs import get_logger
 from ssc_ingest.work.arguments import Origin
 from ssc_ingest.work.messages import Failure, TaskMessage
 
@@ -42,7 +42,7 @@ MAX_FAILURES = 20
 
 PAGE = 100
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _ENTRY_ID = re.compile(r"[0-9]+-[0-9]+", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""Texts in the queues that are no messages at all: they become dead letters.
+"""Texts in the queues that are not messages: they become dead letters.
 
 The workers' transport puts them aside in the list ``malformed``, because one would stop every
 worker that reads its queue.

@@ -6,6 +6,7 @@ with its own settings, connections, threads, output and signals. (Other tests st
 nothing: those of ``ssc-ingest up``, of plug-ins, of setup, and of Ctrl-C.)
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -149,5 +150,6 @@ def _run(
     plug_ins = environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:0] = [str(folder), *filter(None, plug_ins)]
     sys.argv = command
+    gc.freeze()  # what the server has imported is not garbage
     warnings.simplefilter("ignore")
     import_module(PROGRAMS[command[0]]).main()

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ssc_ingest.errors import IngestError, RateLimited, RegistryUnavailable, RegistryUnreachable
 from ssc_ingest.http.client import RegistryClient, open_transport
-from ssc_ingest.http.rate_limit import MAX_UNREACHABLE, PROBE_WAIT
+from ssc_ingest.http.rate_limit import MAX_UNREACHABLE, PROBE_TIME, PROBE_WAIT
 from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 
@@ -190,3 +190,13 @@ async def test_our_own_rate_is_not_the_hosts_fault(client: Client) -> None:
     error = await client.failure("http://registry.invalid/x", rate)
     assert isinstance(error, RateLimited)
     assert str(error) == "waits for its turn (rate limit of registry.invalid)"
+
+
+async def test_a_worker_that_dies_with_the_probe_does_not_close_the_host(client: Client) -> None:
+    """The probe and the reason expire, so that another worker's request is the next probe."""
+    host, state = "registry.invalid", client.state
+    await state.limiter.unreachable(host, "no such host")
+    assert await state.redis.ttl(f"unreachable:{host}") > 0
+    await client.pass_the_pause()
+    assert (await state.limiter.take(host, rate=1, urgent=True)).probe
+    assert 0 < await state.redis.ttl(f"probe:{host}") <= PROBE_TIME

@@ -34,5 +34,9 @@ def gem_file(name: str, version: str, platform: str) -> bytes:
 
 def digest(package: Package, build: Build) -> str:
     """The SHA-256 of a build's file."""
-    content = gem_file(package.name, build.release.version, build.platform)
-    return hashlib.sha256(content).hexdigest()
+    return _digest(package.name, build.release.version, build.platform)
+
+
+@lru_cache(maxsize=100_000)  # of all gems: the list of versions needs them, after each reset
+def _digest(name: str, version: str, platform: str) -> str:
+    return hashlib.sha256(gem_file(name, version, platform)).hexdigest()

@@ -1,5 +1,7 @@
 """A command imports what it uses: ``--help`` answers at once."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,27 @@ def test_help_imports_no_services(command: str, tmp_path: Path) -> None:
     code, modules = imported(*command.split(), folder=tmp_path)
     assert code == 0
     assert not modules & (HEAVY | SERVICES)
+
+
+LOGGING = """
+import sys
+from ssc_ingest.logs import configure_command, get_logger
+
+log = get_logger("a.module")
+configure_command(debug=False)
+assert "structlog" not in sys.modules
+log.info("not_shown")
+log.warning("shown", package="pkg:pypi/rich")
+"""
+
+
+def test_first_message_of_a_command() -> None:
+    """The log of a command is configured although structlog is imported with the first message."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "shown" in line
+    assert "not_shown" not in line
+    assert "pkg:pypi/rich" in line

@@ -28,7 +28,7 @@ def attribute(
         str, typer.Argument(metavar="ECOSYSTEM", help="pypi, npm, maven, cargo, rubygems, nuget.")
     ],
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAMES]...", help="Packages of the ecosystem.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Packages of the ecosystem.")
     ] = None,
     *,
     everything: Annotated[

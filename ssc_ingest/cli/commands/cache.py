@@ -34,7 +34,7 @@ class Sum:
 def list_(
     pattern: Annotated[
         str | None,
-        typer.Argument(metavar="[KEY]", help="A key or a pattern: 'import_names:npm:*'."),
+        typer.Argument(metavar="KEY", help="A key or a pattern: 'import_names:npm:*'."),
     ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of entries to show.")] = 50,

@@ -27,7 +27,7 @@ commands = typer.Typer(
 OWN_STREAM = "dead-letters/"
 """Ids of this stream are shown without a prefix, ids of other streams with their stream's name."""
 
-IDs = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids from `list`.")]
+IDs = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids from `list`.")]
 Everything = Annotated[bool, typer.Option("--all", help="Select all dead letters.")]
 OfEcosystem = Annotated[
     str | None,

@@ -39,7 +39,7 @@ def extract(
     purls: Annotated[
         list[str],
         typer.Argument(
-            metavar="PURL...",
+            metavar="PURL",
             help="Package URLs. All versions of a package are read, even if the URL names one.",
         ),
     ],

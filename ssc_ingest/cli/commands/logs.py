@@ -27,7 +27,7 @@ MOMENT = re.compile(r'^(?:.*?"timestamp": ")?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[
 def logs(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Processes, such as worker; by default all."),
+        typer.Argument(metavar="NAME", help="Processes, such as worker; by default all."),
     ] = None,
     *,
     follow: Annotated[

@@ -9,6 +9,8 @@ from rich.text import Text
 from ssc_ingest.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ssc_ingest.control.schedules import ScheduleStatus
     from ssc_ingest.monitoring.heartbeats import Beat
 
@@ -19,6 +21,10 @@ commands = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; see `list`.")]
+
+
+NARROW = 100
+"""Width of a terminal that has no room for all columns of the list."""
 
 
 @commands.command("list")
@@ -49,23 +55,19 @@ def list_(
             }
         )
         return
-    output.console().print(
-        output.table(
-            ["schedule", "starts", "when", "next", "last", "state"],
-            [
-                (
-                    standing.schedule.name,
-                    _task(standing),
-                    str(standing.schedule.when),
-                    f"{standing.following:%a %d %b %H:%M}" if _fires(standing, beats) else "",
-                    output.age(standing.fired_at),
-                    _state(standing, beats),
-                )
-                for standing in standings
-            ],
-            whole=["schedule", "next", "last"],
-        )
-    )
+    columns: dict[str, Callable[[ScheduleStatus], Text | str]] = {
+        "schedule": lambda s: s.schedule.name,
+        "starts": _task,
+        "when": lambda s: str(s.schedule.when),
+        "next": lambda s: f"{s.following:%a %d %b %H:%M}" if _fires(s, beats) else "",
+        "last": lambda s: output.age(s.fired_at),
+        "state": lambda s: _state(s, beats),
+    }
+    out = output.console()
+    if out.width < NARROW:
+        del columns["starts"]  # the names say it, too
+    rows = [tuple(cell(standing) for cell in columns.values()) for standing in standings]
+    out.print(output.table([*columns], rows, whole=["schedule", "next", "last"]))
     output.say(f"times are in the zone {zone} (TIMEZONE)", style="dim")
     if not any(beat.leads for beat in beats):
         output.say("no beat is running, so no schedule fires", style="yellow", stderr=True)

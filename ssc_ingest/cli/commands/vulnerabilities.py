@@ -1,8 +1,7 @@
 """``vulnerabilities``: syncs advisories, and shows them and the state of the syncs."""
 
 import asyncio
-import logging
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -14,10 +13,9 @@ from ssc_ingest.cli import output
 from ssc_ingest.cli.advisories import print_advisory, print_status
 from ssc_ingest.cli.commands.vulnerable_versions import show_package
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
+from ssc_ingest.logs import silenced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ssc_ingest.vulnerabilities.service import Ended
     from ssc_ingest.vulnerabilities.session import SyncProgress
 
@@ -33,7 +31,7 @@ def sync(
     ecosystem: Annotated[
         str,
         typer.Argument(
-            metavar="[ECOSYSTEM|all]",
+            metavar="ECOSYSTEM|all",
             help="pypi, npm, maven, cargo, rubygems or nuget; by default all of them.",
         ),
     ] = "all",
@@ -181,7 +179,7 @@ async def _sync(
     names = list(ecosystems()) if name == "all" else [ecosystem(name).identity.name]
     settings, servers = configured()
     async with AsyncExitStack() as stack:
-        stack.enter_context(without_events())
+        stack.enter_context(silenced())  # events are for workers, stdout is for the result
         state = await stack.enter_async_context(state_store(settings, servers))
         store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
         await store.ping()
@@ -205,19 +203,6 @@ async def _sync(
             raise Failed(
                 "a sync is in progress: see `ssc-ingest vulnerabilities status`, and try again"
             ) from None
-
-
-@contextmanager
-def without_events() -> "Iterator[None]":
-    """Print no log events during the block: they are for workers, and stdout is for the result."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 class Bars:

@@ -10,7 +10,7 @@ from ssc_ingest.cli import output
 def up(
     purls: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PURL]...", help="With --demo: the packages to add."),
+        typer.Argument(metavar="PURL", help="With --demo: the packages to add."),
     ] = None,
     *,
     demo: Annotated[
@@ -22,7 +22,7 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Start the fleet: workers, beat, Flower, the overview page, and servers without an address.
+    """Start the fleet: workers, beat, Flower, the overview page, and unconfigured servers.
 
     It stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running tasks get
     SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.

@@ -139,19 +139,15 @@ class Demo:
             for name, cls in ecosystems().items():
                 shown = [row for each, row in found if row and each.ref.ecosystem == name]
                 rows += shown
-                others = counts[name].packages - len(shown)
-                rows.append(
-                    (
-                        Text(
-                            f"{cls.identity.title}: and {output.count(others, 'other package')}, "
-                            f"{output.count(counts[name].stubs, 'stub')}",
-                            "dim",
-                        ),
-                        "",
-                        output.number(counts[name].versions),
-                        output.number(counts[name].requirements),
-                    )
+                every = counts[name]
+                if not every.packages and not every.stubs:
+                    continue
+                summary = (
+                    f"{cls.identity.title} in all: {output.count(every.packages, 'package')}, "
+                    f"{output.count(every.stubs, 'stub')}"
                 )
+                totals = output.number(every.versions), output.number(every.requirements)
+                rows.append((Text(summary, "dim"), "", *totals))
         self._console.print(
             output.table(
                 ["package", "latest", "versions", "requires"], rows, right=["versions", "requires"]

@@ -37,7 +37,6 @@ from collections.abc import AsyncIterator
 from typing import ClassVar
 from urllib.parse import quote
 
-import structlog
 from univers.version_range import NpmVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
@@ -57,6 +56,7 @@ from ssc_ingest.ecosystems.crates.ranges import to_constraints
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import (
     Installable,
     Installed,
@@ -67,7 +67,7 @@ from ssc_ingest.models import (
     now,
 )
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 
 class Crates(Ecosystem):

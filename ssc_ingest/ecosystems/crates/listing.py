@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates.comparison import Comparison
@@ -16,11 +14,12 @@ from ssc_ingest.ecosystems.crates.identity import IDENTITY
 from ssc_ingest.ecosystems.crates.position import MARGIN, FeedPosition, ListingPosition
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.errors import CursorExpired, ResponseTooLarge
+from ssc_ingest.logs import get_logger
 
 if TYPE_CHECKING:
     from ssc_ingest.http.client import RegistryClient
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 MAX_DUMP = 16 * 1024**3
 """Bytes of the compressed dump; real ones have some 1 GB."""

@@ -15,7 +15,7 @@ Requirements
     classifiers) is one requirement. A relocated version requires the package that it was relocated
     to, and nothing else.
     What the constraint does not say (scope, classifier, type, exclusions, a managed version, a hard
-    version) stands beside it (:mod:`.pom.requirements`).
+    version) is kept beside it (:mod:`.pom.requirements`).
     Profiles are those that are active on Linux, on JDK 11, 17, 21 and 25 alike
     (:mod:`.pom.profiles`).
 Missing documents

@@ -10,7 +10,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
@@ -34,6 +33,7 @@ from ssc_ingest.errors import (
 )
 from ssc_ingest.http.request_scope import store_result, stored_result
 from ssc_ingest.http.responses import Response
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Package, PackageRef, Requirement, Version, VersionName, now
 
 XML = "application/xml"
@@ -53,7 +53,7 @@ MAX_DEPRECATION = 1000
 
 NOTHING_LISTED = VersionList((), ())
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ _READING = TypeAdapter(_Reading)
 
 
 class _Unreadable(Exception):
-    """A document that is no POM."""
+    """A document that is not a POM."""
 
     def __init__(self, reason: str, last_modified: datetime | None) -> None:
         super().__init__(reason)

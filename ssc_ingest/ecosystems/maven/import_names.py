@@ -36,7 +36,7 @@ MAX_INNER_JARS = 20
 """Maximum jars inside an ``aar``, all together; further ones are ignored."""
 
 OTHER_FILES = {"aar": "aar", "war": "war", "klib": "klib"}
-"""Extensions of main files that are no jars, by the packaging in the POM."""
+"""Extensions of main files that are not jars, by the packaging in the POM."""
 
 NOTHING_TO_IMPORT = frozenset({"pom", "ear", "rar", "zip", "tar.gz", "apk", "so"})
 """Packagings without a file that the code of others can import from."""

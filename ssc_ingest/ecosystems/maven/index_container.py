@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import structlog
 from docker.errors import DockerException
 from docker.models.containers import Container
 from docker.utils.socket import SocketError
@@ -26,6 +25,7 @@ from ssc_ingest import __version__, errors
 from ssc_ingest.ecosystems.maven import index
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import ConfigurationError, RegistryUnavailable
+from ssc_ingest.logs import get_logger
 
 RUN_TIMEOUT = 10_800
 """Seconds for building the image and reading the index."""
@@ -59,7 +59,7 @@ MESSAGES_KEPT = 10
 # The SDK uses requests, whose errors are OSErrors.
 FAILURES = (DockerException, SocketError, OSError)
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def build_context() -> bytes:

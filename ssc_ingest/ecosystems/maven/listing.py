@@ -21,8 +21,6 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import islice, takewhile
 from typing import TypeVar
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.maven.identity import is_version
@@ -36,6 +34,7 @@ from ssc_ingest.ecosystems.maven.index.records import (
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex, off_loop_steps
 from ssc_ingest.errors import CursorExpired, ResourceNotFound, StaleAnswer
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import VersionName
 
 PAGE_SIZE = 5_000
@@ -53,7 +52,7 @@ CLOCK_SKEW = 24 * 3600 * 1000
 PUBLICATION_GAP = 3600 * 1000
 """Milliseconds between the times of the index and of the properties published with it."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class _Cursor(Cursor):

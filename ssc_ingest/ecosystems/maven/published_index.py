@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
-
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.maven.index.index_pass import Pass
 from ssc_ingest.ecosystems.maven.index.properties import (
@@ -22,6 +20,7 @@ from ssc_ingest.ecosystems.maven.index.properties import (
 from ssc_ingest.ecosystems.maven.index.records import Changes, Names
 from ssc_ingest.ecosystems.maven.index.sorted_lines import SortedLines
 from ssc_ingest.errors import RegistryUnavailable, ResourceNotFound
+from ssc_ingest.logs import get_logger
 
 if TYPE_CHECKING:
     from ssc_ingest.http.client import RegistryClient
@@ -33,7 +32,7 @@ ANY = "*/*"
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md. One document has all
 versions, as clients have sent them for fifteen years without any check. The outer structure must be
-valid. A version that is no object or has an invalid key is skipped, and an inner field of the wrong
-type counts as absent.
+valid. A version that is not an object or has an invalid key is skipped, and an inner field of the
+wrong type counts as absent.
 """
 
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import quote
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import fan_out, off_loop
 from ssc_ingest.ecosystems.licenses import license_facts
@@ -35,9 +33,10 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
     StaleAnswer,
 )
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 MAX_DOCUMENT = 64 * 1024 * 1024
 """Bytes of an index or a page; the largest have some 5 MB."""

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-import structlog
 from packaging.utils import canonicalize_name
 
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
@@ -22,6 +21,7 @@ from ssc_ingest.errors import (
     ResourceNotFound,
     StaleAnswer,
 )
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Package, PackageRef, Version, VersionName, now
 
 SERIAL_HEADER = "X-PyPI-Last-Serial"
@@ -30,7 +30,7 @@ CONCURRENCY = 8
 """Maximum concurrent requests for one package's versions; more would only wait for the rate
 limit."""
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class ProjectReader:

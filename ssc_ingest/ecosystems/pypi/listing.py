@@ -31,13 +31,12 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Change, ChangesPage, NamesPage
 from ssc_ingest.ecosystems.cursors import Cursor
 from ssc_ingest.ecosystems.pypi.project_list import ProjectList, open_project_list
 from ssc_ingest.ecosystems.pypi.simple_index import MEDIA_TYPE
 from ssc_ingest.errors import CursorExpired, MalformedMetadata, StaleAnswer
+from ssc_ingest.logs import get_logger
 
 if TYPE_CHECKING:
     from ssc_ingest.http.client import RegistryClient
@@ -54,7 +53,7 @@ CACHE_LAG = 100_000
 CACHE_TIME = 600.0
 """Seconds for which caches keep the list: PyPI sends it with ``Cache-Control: max-age=600``."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class _Cursor(Cursor):

@@ -16,8 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from ssc_ingest.ecosystems.base import Ecosystem, FetchRequest, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.lower_case import graph_name
@@ -50,9 +48,10 @@ from ssc_ingest.errors import (
     StaleAnswer,
 )
 from ssc_ingest.http.responses import Response
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import NOT_AVAILABLE, Package, PackageRef, Version, VersionName, now
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 MAX_INFO = 32 * 1024 * 1024
 """Bytes of a file of the index; the largest have 1 to 2 MB."""

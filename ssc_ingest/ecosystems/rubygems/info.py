@@ -19,16 +19,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY
 from ssc_ingest.ecosystems.rubygems.requirements import MAX_REQUIREMENT_LENGTH, spelled
 from ssc_ingest.ecosystems.rubygems.versions import NUMBER
 from ssc_ingest.ecosystems.wire import parse_moment
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import PackageRef, VersionName
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 MAX_VERSION_LENGTH = 200
 """Maximum characters; real ones have about 50."""

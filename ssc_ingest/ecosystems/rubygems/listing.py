@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-import structlog
 from pydantic import Field
 
 from ssc_ingest.ecosystems.base import ChangesPage, NamesPage
@@ -39,11 +38,12 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
 )
 from ssc_ingest.http.responses import Response
+from ssc_ingest.logs import get_logger
 
 if TYPE_CHECKING:
     from ssc_ingest.http.client import RegistryClient
 
-logger = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 MAX_LIST = 1024 * 1024 * 1024
 """Bytes of a list; ``/versions`` has some 25 MB."""

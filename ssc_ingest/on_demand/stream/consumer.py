@@ -9,10 +9,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from ssc_ingest.errors import InvalidMessage
+from ssc_ingest.logs import get_logger
 from ssc_ingest.on_demand.stream.counts import StreamCounts
 from ssc_ingest.on_demand.stream.group import Entry, StreamGroup, is_missing
 from ssc_ingest.on_demand.stream.handover import Handover
@@ -41,7 +41,7 @@ UPKEEP_EVERY = 60.0
 FORGOTTEN_AFTER = 3600.0
 """Seconds without a read until a consumer's name is removed from the group."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import ResponseError
 
-from ssc_ingest.on_demand.stream.messages import DATA
+from ssc_ingest.on_demand.stream.names import DATA
 from ssc_ingest.work.dead_letters import STREAM_SUFFIX
 from ssc_ingest.work.lua import load
 

@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import structlog
-
 from ssc_ingest import __version__
 from ssc_ingest.errors import InvalidMessage
+from ssc_ingest.logs import get_logger
 from ssc_ingest.models import PackageRef
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.on_demand.messages import job_message
@@ -24,7 +23,7 @@ from ssc_ingest.work.edge_order import EdgeOrder
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import Queues
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Handover:

@@ -14,10 +14,8 @@ from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.errors import InvalidArguments, InvalidMessage
 from ssc_ingest.models import PackageRef
+from ssc_ingest.on_demand.stream.names import DATA
 from ssc_ingest.work.arguments import ExtractPackage, Origin
-
-DATA = "data"
-"""The field of an entry."""
 
 MAX_DATA = 64 * 1024
 """Maximum bytes of a message; real ones have some 400."""

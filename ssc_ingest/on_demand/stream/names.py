@@ -1,4 +1,7 @@
-"""The names of the streams: producers use both hyphen and underscore."""
+"""The names of the streams, which may have hyphen or underscore, and of the field of an entry."""
+
+DATA = "data"
+"""The field with the message."""
 
 
 def stream_names(name: str) -> list[str]:

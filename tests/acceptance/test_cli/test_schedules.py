@@ -20,6 +20,9 @@ async def test_schedules(state: State, run: Run) -> None:
     assert "Europe/Madrid" in text.stdout
     assert "no beat is running" in text.stderr
     assert tables_fit(text.stdout, 100)
+    narrow = run("schedules", "list", COLUMNS="80").stdout
+    assert tables_fit(narrow, 80)
+    assert narrow.split()[:3] == ["schedule", "when", "next"], "one line for each, not a block"
     assert run("schedules", "enable", "maven_weekly_ingestion").returncode == 0
     assert run("schedules", "disable", "pypi_daily_update").returncode == 0
     found = {

@@ -72,7 +72,9 @@ async def test_it_is_asked_for_once(bench: Bench, cypher: Cypher) -> None:
     await look(bench)
     await look(bench)
     assert await asked(bench) == ["a", "b"]
-    await bench.state.redis.delete("filling:pkg:pypi/b")
+    mark = "filling:pkg:pypi/b"
+    assert 0 < await bench.state.redis.ttl(mark) <= requirement_files.ASKED_FOR
+    await bench.state.redis.delete(mark)
     await look(bench)
     assert await asked(bench) == ["b"]
 

@@ -8,8 +8,9 @@ import pytest
 
 from ssc_ingest.errors import RateLimited
 from ssc_ingest.models import Purl
-from ssc_ingest.runs.lease import LeaseLost, RunLease
+from ssc_ingest.runs.lease import LEASE, LeaseLost, RunLease
 from ssc_ingest.runs.model import Item
+from ssc_ingest.runs.store import keys
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.queues import Queues
 from tests.integration.test_runs.conftest import Bench, Killed
@@ -162,3 +163,15 @@ async def test_packages_are_admitted_once_also_if_the_answer_is_lost(bench: Benc
         await lease.mark_published(first.publish)
         assert (await lease.admit(items, most=3, replaces=False)).publish == ()
         assert (await bench.get(run)).pending == 3
+
+
+async def test_a_lease_lapses_unless_it_is_renewed(bench: Bench) -> None:
+    """A killed worker holds up its run for one lease, whether it has renewed it or not."""
+    run = await bench.start("ingestion")
+    *_, key = keys(run.id)
+    redis, lease = bench.state.redis, RunLease(bench.runs, run)
+    async with lease.held(renew_every=3600):
+        assert LEASE - 5 < await redis.ttl(key) <= LEASE
+        await redis.expire(key, 1000)
+        await lease.renew()
+        assert LEASE - 5 < await redis.ttl(key) <= LEASE

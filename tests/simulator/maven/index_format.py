@@ -3,9 +3,11 @@
 Fields of documents as ``org.apache.maven.index.updater.IndexDataWriter`` writes them.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str | bytes]]
@@ -13,6 +15,8 @@ Fields: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str | bytes]]
 
 STORED = 4
 INDEXED = 1
+
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 
 
 def header(timestamp: int = -1, version: int = 1) -> bytes:
@@ -27,24 +31,26 @@ def document(fields: Fields) -> bytes:
 
 
 def _field(name: str, value: str | bytes) -> bytes:
-    encoded = modified_utf8(name)
     content = value if isinstance(value, bytes) else modified_utf8(value)
+    return _head(name) + struct.pack(">i", len(content)) + content
+
+
+@lru_cache  # of the dozen names of every document
+def _head(name: str) -> bytes:
+    encoded = modified_utf8(name)
     flags = STORED | INDEXED if name in {"u", "1", "del"} else STORED
-    return (
-        struct.pack(">BH", flags, len(encoded))
-        + encoded
-        + struct.pack(">i", len(content))
-        + content
-    )
+    return struct.pack(">BH", flags, len(encoded)) + encoded
 
 
 def modified_utf8(text: str) -> bytes:
     """As Java's ``DataOutput.writeUTF``: no NUL, and surrogates one by one."""
-    units = text.encode("utf-16-be", "surrogatepass")
-    return b"".join(
-        b"\xc0\x80" if unit == 0 else chr(unit).encode("utf-8", "surrogatepass")
-        for (unit,) in struct.iter_unpack(">H", units)
-    )
+    units = _BEYOND_16_BITS.sub(_surrogates, text)
+    return units.encode("utf-8", "surrogatepass").replace(b"\0", b"\xc0\x80")
+
+
+def _surrogates(character: re.Match[str]) -> str:
+    number = ord(character[0]) - 0x10000
+    return chr(0xD800 + (number >> 10)) + chr(0xDC00 + (number & 0x3FF))
 
 
 def packed(pieces: Iterable[bytes], *, trailing: bytes = b"", level: int = 1) -> Iterator[bytes]:
