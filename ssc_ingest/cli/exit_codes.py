@@ -47,6 +47,7 @@ EXIT_CODES_HELP = (
 REMEDIES = {
     "graph": "see GRAPH_DB_URI, or start one with `ssc-ingest up`",
     "redis": "see REDIS_HOST or REDIS_URL, or start one with `ssc-ingest up`",
+    "stream": "see STREAM_REDIS_URL, or REDIS_URL if it is not set",
     "vulnerabilities": "see VULN_DB_URI, or start one with `ssc-ingest up`",
 }
 
