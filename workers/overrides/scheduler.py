@@ -8,6 +8,7 @@ switch of each entry from Redis (:mod:`ssc_ingest.control.schedules`).
 
 import os
 import socket
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -22,7 +23,12 @@ from redis import Redis
 from redis.exceptions import LockError, RedisError
 
 from ssc_ingest.control.schedules import FIRED, SKIPPED, SWITCHES, is_on
+from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess, StoreUnavailable
 from ssc_ingest.monitoring.heartbeats import BEAT_LOCK, GONE_AFTER, Beat
+from ssc_ingest.work.redis_errors import explain, translated
+
+CLOCK_SKEW = 60.0
+"""Seconds by which the clocks of two beats may differ without consequence."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +48,23 @@ class Scheduler(CeleryScheduler):
         self._lock = self._redis.lock(BEAT_LOCK, timeout=self.lock_timeout, thread_local=False)
         self._leads: bool | None = None
         self._closed = False
+        if not kwargs.get("lazy"):  # else only its class and settings are printed
+            self._enter_redis()
+
+    def _enter_redis(self) -> None:
+        """Check our credentials.
+
+        Raises:
+            SystemExit: Redis rejects them. A beat that runs waits instead, like a worker.
+        """
+        try:
+            with translated():
+                self._redis.ping()
+        except StoreRefusesAccess as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(os.EX_CONFIG) from error
+        except (StoreUnavailable, ConfigurationError) as error:
+            log.warning("state_unavailable", error=str(error))
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Fire the due entries, if this beat leads; returns the seconds until the next round.
@@ -59,7 +82,7 @@ class Scheduler(CeleryScheduler):
                 return self._fire_due_entries()
         except RedisError as error:
             # Due entries are still due when Redis responds again.
-            log.warning("state_unavailable", error=str(error))
+            log.warning("state_unavailable", error=explain(error))
         return self.max_interval
 
     def close(self) -> None:
@@ -72,7 +95,7 @@ class Scheduler(CeleryScheduler):
                     self._lock.release()
             self._redis.delete(self._about().key)
         except RedisError as error:
-            log.warning("state_unavailable", error=str(error))
+            log.warning("state_unavailable", error=explain(error))
         super().close()
 
     def _acquire(self) -> None:
