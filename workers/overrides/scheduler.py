@@ -132,7 +132,7 @@ class Scheduler(CeleryScheduler):
         skipped: Any = self._redis.hgetall(SKIPPED)
         wait = self.max_interval
         for name, entry in self.schedule.items():
-            last = max(float(fired.get(name, 0)), float(skipped.get(name, 0)))
+            last = max(self._last(FIRED, fired, name), self._last(SKIPPED, skipped, name))
             if not last:
                 last = self._note(SKIPPED, name)  # a new entry waits for its time
             entry.last_run_at = datetime.fromtimestamp(last, self.app.timezone)
@@ -141,6 +141,14 @@ class Scheduler(CeleryScheduler):
                 self._fire(name, entry)
             wait = min(wait, seconds)
         return wait
+
+    def _last(self, key: str, stored: dict[str, str], name: str) -> float:
+        """A stored time. One that a clock ahead of ours has stored becomes the current time.
+
+        Otherwise the entry would not be due before our clock has caught up.
+        """
+        last = float(stored.get(name, 0))
+        return self._note(key, name) if last > time.time() + CLOCK_SKEW else last
 
     def _fire(self, name: str, entry: ScheduleEntry) -> None:
         """Send an entry's task, or skip a disabled entry; stores the time."""
