@@ -12,6 +12,7 @@ from rich.text import Text
 from ssc_ingest.cli import output
 from ssc_ingest.cli.checking import Check, Outcome, failed, ok, shown, unreachable, warning
 from ssc_ingest.cli.commands.audit_check import check_audit
+from ssc_ingest.cli.commands.reply_checks import check_replies
 from ssc_ingest.cli.commands.stream_checks import check_streams
 from ssc_ingest.cli.exit_codes import ExitCode
 
@@ -98,7 +99,7 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
     for wrong in misspelt_settings():
         yield warning("settings", str(wrong), "correct the name, or remove the variable")
     yield _contact(settings)
-    for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities, check_audit):
+    for of_store in PARTS:
         async for made in of_store(settings, servers):
             yield made
     if not offline:
@@ -331,3 +332,7 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+
+PARTS = (_graph, _redis, check_replies, check_streams, _fleet, _vulnerabilities, check_audit)
+"""The checks of the servers, in this order."""
