@@ -16,6 +16,7 @@ from ssc_ingest.errors import (
     InvalidArguments,
     RateLimited,
     RegistryUnavailable,
+    ServersStarting,
     StoreUnavailable,
 )
 
@@ -114,6 +115,8 @@ def exit_code(error: IngestError) -> ExitCode:
             return error.code
         case InvalidArguments():
             return ExitCode.USAGE
+        case ServersStarting():
+            return ExitCode.UNAVAILABLE
         case ConfigurationError():  # also a store that refuses access
             return ExitCode.CONFIGURATION
         case StoreUnavailable() | RegistryUnavailable() | RateLimited():
