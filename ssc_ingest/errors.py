@@ -36,6 +36,7 @@
     ├── DeadlineExceeded(progressed)    reading took too long; the checkpoint is stored
     ├── BudgetExhausted                 the job's requests are used up: the package is left over
     └── ConfigurationError(setting)     the process refuses to start
+        ├── ServersStarting             ... for the moment: our own servers start or stop
         └── StoreRefusesAccess          ... also a StoreUnavailable: running workers wait
 
 Anything else is a bug: it is logged with its traceback and becomes a dead letter.
@@ -239,6 +240,10 @@ class BudgetExhausted(IngestError):
 
 class ConfigurationError(IngestError):
     """The process cannot start. The text names the setting and the remedy."""
+
+
+class ServersStarting(ConfigurationError):
+    """The servers of ``ssc-ingest up`` have no addresses yet, or no longer: try again."""
 
 
 class StoreRefusesAccess(StoreUnavailable, ConfigurationError):

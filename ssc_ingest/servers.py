@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.errors import ConfigurationError, ServersStarting
 from ssc_ingest.settings import Settings
 
 STACK_FILE = "stack.json"
@@ -107,6 +107,7 @@ def locate(settings: Settings) -> Servers:
     """Find the servers: configured ones, else those of the running embedded stack.
 
     Raises:
+        ServersStarting: an embedded stack starts or stops.
         ConfigurationError: a server is neither configured nor run by an embedded stack.
     """
     graph_uri, redis_url = settings.graph_db_uri, configured_redis_url(settings)
@@ -126,6 +127,11 @@ def locate(settings: Settings) -> Servers:
         if not value
     ]
     if missing or not (graph_uri and redis_url and vulnerabilities_uri):
+        if _is_starting(settings.data_dir):
+            raise ServersStarting(
+                f"the servers of `ssc-ingest up` in {settings.data_dir} are starting or stopping: "
+                "try again when it prints that everything is ready"
+            )
         raise ConfigurationError(
             f"no server for: {', '.join(missing)}; and no embedded stack is running in "
             f"{settings.data_dir}: start one with `ssc-ingest up`, or set the variables"
@@ -134,6 +140,14 @@ def locate(settings: Settings) -> Servers:
     auth = (settings.graph_db_user, password) if settings.graph_db_uri and password else None
     stream = settings.stream_redis_url and settings.stream_redis_url.get_secret_value()
     return Servers(graph_uri, auth, redis_url, vulnerabilities_uri, stream or None)
+
+
+def _is_starting(data_dir: Path) -> bool:
+    """Whether an embedded stack uses the data directory and publishes no addresses."""
+    try:
+        return is_held(data_dir) and not (data_dir / STACK_FILE).exists()
+    except FileNotFoundError:
+        return False
 
 
 def configured_redis_url(settings: Settings) -> str | None:

@@ -1,16 +1,17 @@
 """The Celery application. Importing it reads no settings and opens no connections."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import structlog
 from celery import Celery, signals
 
-from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.errors import ConfigurationError, ServersStarting
 from ssc_ingest.extraction.delivery import log_fields
 from ssc_ingest.logs import check_log_file, configure
 from ssc_ingest.servers import locate
@@ -22,8 +23,17 @@ from workers.process.runtime import Runtime, threads
 
 log = structlog.get_logger(__name__)
 
-EX_CONFIG = 78
-"""Exit code of a process that cannot start with its configuration (sysexits.h)."""
+
+def _exit(error: ConfigurationError) -> NoReturn:
+    """End a process that cannot start.
+
+    Raises:
+        SystemExit: 78, after which it is not to be started again; or 69 if it may be.
+    """
+    sys.stderr.write(f"{error}\n")
+    raise SystemExit(
+        os.EX_UNAVAILABLE if isinstance(error, ServersStarting) else os.EX_CONFIG
+    ) from error
 
 
 class Fleet(Celery):
@@ -47,8 +57,7 @@ def _configuration() -> dict[str, Any]:
         settings = load_settings()
         return celery_configuration(settings, locate(settings))
     except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EX_CONFIG) from error
+        _exit(error)
 
 
 @signals.setup_logging.connect
@@ -56,8 +65,7 @@ def _set_up_logging(**_: Any) -> None:
     try:
         configure(load_settings())
     except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EX_CONFIG) from error
+        _exit(error)
     logging.getLogger(LOGGER).addFilter(without_traceback)
 
 
@@ -79,8 +87,7 @@ def _configure_flower(**_: Any) -> None:
         check_log_file(settings)
         apply_settings(default_options, command.params["tornado_argv"], settings)
     except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EX_CONFIG) from error
+        _exit(error)
 
 
 @signals.worker_init.connect
@@ -93,8 +100,7 @@ def _start_runtime(sender: Any, **_: Any) -> None:
         sender.concurrency = threads(settings, queues)
         app.runtime.start(queues=queues)
     except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(EX_CONFIG) from error
+        _exit(error)
     except Exception as error:
         # Celery would ignore the error and fetch messages that this process cannot handle.
         log.exception("worker_cannot_start")

@@ -54,3 +54,27 @@ def shown(uri: str) -> str:
     from ssc_ingest.servers import without_credentials
 
     return without_credentials(uri)
+
+
+def unreachable(subject: str, uri: str, error: Exception) -> Check:
+    """A failed check of a server or registry at ``uri``; ``error`` is why.
+
+    The remedy is that of ``subject`` in :data:`~ssc_ingest.cli.exit_codes.REMEDIES`.
+    """
+    from ssc_ingest.cli.exit_codes import REMEDIES
+    from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess
+
+    if isinstance(error, StoreRefusesAccess):
+        return failed(
+            subject,
+            f"{shown(uri)} refuses access: {error.reason}",
+            error.remedy,
+            ExitCode.CONFIGURATION,
+        )
+    refused = isinstance(error, ConfigurationError)
+    return failed(
+        subject,
+        f"{shown(uri)}: {str(error) or type(error).__name__}",
+        REMEDIES.get(subject, "check the network, and the proxy if there is one"),
+        exit_code=ExitCode.CONFIGURATION if refused else ExitCode.UNAVAILABLE,
+    )

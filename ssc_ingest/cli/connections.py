@@ -3,26 +3,23 @@
 If a server does not respond, the command fails at once with one sentence.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess, StoreUnavailable
 from ssc_ingest.resources.state import State, open_state
 from ssc_ingest.servers import Servers, locate
 from ssc_ingest.settings import Settings, load_settings
+from ssc_ingest.work.redis_errors import translated
 
 if TYPE_CHECKING:
     from neo4j import AsyncDriver
 
 CONNECT_TIMEOUT = 3.0
-
-REDIS_CREDENTIALS = "correct REDIS_USERNAME and REDIS_PASSWORD, or those parts of REDIS_URL"
 
 
 def configured() -> tuple[Settings, Servers]:
@@ -43,7 +40,7 @@ async def state_store(settings: Settings, servers: Servers) -> AsyncIterator[Sta
         StoreUnavailable: Redis does not respond, or its connection breaks during the block.
         ConfigurationError: Redis rejects our credentials.
     """
-    with redis_translated():
+    with translated():
         async with probe(settings, servers) as redis:
             await redis.ping()
         async with open_state(settings, servers) as state:
@@ -88,29 +85,8 @@ async def configured_stores_answer(settings: Settings, servers: Servers) -> None
         StoreUnavailable: a store does not respond.
         ConfigurationError: a store rejects our credentials.
     """
-    with redis_translated():
+    with translated():
         async with probe(settings, servers) as redis:
             await redis.ping()
     async with graph_store(settings, servers):
         pass
-
-
-@contextmanager
-def redis_translated() -> Iterator[None]:
-    """Convert exceptions of Redis' client.
-
-    Raises:
-        StoreUnavailable: Redis does not respond.
-        StoreRefusesAccess: Redis rejects our credentials.
-        ConfigurationError: Redis refuses a command.
-    """
-    try:
-        yield
-    except AuthenticationError as error:
-        raise StoreRefusesAccess("redis", str(error), REDIS_CREDENTIALS) from error
-    except ResponseError as error:
-        raise ConfigurationError(
-            f"Redis refuses: {error}; see REDIS_DB and the settings beside it"
-        ) from error
-    except RedisError as error:
-        raise StoreUnavailable("redis", str(error)) from error

@@ -16,6 +16,7 @@ from ssc_ingest.errors import (
     InvalidArguments,
     RateLimited,
     RegistryUnavailable,
+    ServersStarting,
     StoreUnavailable,
 )
 
@@ -47,6 +48,7 @@ EXIT_CODES_HELP = (
 REMEDIES = {
     "graph": "see GRAPH_DB_URI, or start one with `ssc-ingest up`",
     "redis": "see REDIS_HOST or REDIS_URL, or start one with `ssc-ingest up`",
+    "stream": "see STREAM_REDIS_URL, or REDIS_URL if it is not set",
     "vulnerabilities": "see VULN_DB_URI, or start one with `ssc-ingest up`",
 }
 
@@ -113,6 +115,8 @@ def exit_code(error: IngestError) -> ExitCode:
             return error.code
         case InvalidArguments():
             return ExitCode.USAGE
+        case ServersStarting():
+            return ExitCode.UNAVAILABLE
         case ConfigurationError():  # also a store that refuses access
             return ExitCode.CONFIGURATION
         case StoreUnavailable() | RegistryUnavailable() | RateLimited():

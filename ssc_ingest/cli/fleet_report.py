@@ -154,18 +154,14 @@ async def _vulnerabilities(
 
 async def _stream_server(url: str) -> ServerStatus:
     """The server of other services' streams, if it is another one."""
-    from redis.exceptions import RedisError
-
     from ssc_ingest.cli.commands.stream_checks import client
-    from ssc_ingest.errors import StoreUnavailable
     from ssc_ingest.servers import redis_name
+    from ssc_ingest.work.redis_errors import STREAM, translated
 
     async def ask() -> tuple[str, None]:
-        try:
+        with translated(STREAM):
             async with client(url) as redis:
                 info: Any = await redis.info("server")
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable("stream", str(error)) from error
         return redis_name(info), None
 
     server, _ = await _ask(url, ask())

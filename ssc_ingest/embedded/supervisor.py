@@ -37,8 +37,8 @@ EX_CONFIG = 78
 """Exit code (sysexits.h) of a program that would fail again; it is not restarted."""
 
 
-TELL_EVERY = 2.0
-"""Seconds between reports of what a stop still waits for."""
+TELL_AFTER, TELL_EVERY = 2.0, 30.0
+"""Seconds until a stop first reports what it waits for, and between further reports."""
 
 Waiting = Callable[[Sequence[str], float], None]
 """Is told which programs still run, and the seconds until they are killed."""
@@ -295,8 +295,8 @@ class Supervisor:
         Safe to repeat.
 
         Args:
-            waiting: called every two seconds with the programs that still run, and the seconds
-                until the first of them is killed.
+            waiting: called after two seconds, and then rarely, with the programs that still run
+                and the seconds until the first of them is killed.
         """
         self._cancelled.set()
         with self._lock:  # then a program that another thread is starting is in the dictionary
@@ -325,12 +325,14 @@ def _stop_together(members: Sequence[_Member], waiting: Waiting) -> None:
     for member in members:
         member.child.terminate()
     began = time.monotonic()
+    tell_at = began + TELL_AFTER
     for member in members:
         end = began + member.program.stop_grace
-        while (left := end - time.monotonic()) > TELL_EVERY:
-            if member.child.ended_within(TELL_EVERY):
+        while tell_at < end:
+            if member.child.ended_within(max(0, tell_at - time.monotonic())):
                 break
             running = [m.program.name for m in members if m.child.returncode is None]
-            waiting(running, left - TELL_EVERY)
+            waiting(running, max(0.0, end - time.monotonic()))
+            tell_at = time.monotonic() + TELL_EVERY
         if member.child.wait(end - time.monotonic()):
             member.program.on_stopped()

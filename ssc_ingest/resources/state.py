@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.backoff import ExponentialBackoff
 
 from ssc_ingest.http.rate_limit import RateLimiter
@@ -34,7 +34,7 @@ from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
 from ssc_ingest.work.rereading import Rereading
-from ssc_ingest.work.waiting import NotedRetry
+from ssc_ingest.work.waiting import NotedPool, NotedRetry
 
 if TYPE_CHECKING:
     from ssc_ingest.control.recovery import Recovery
@@ -153,9 +153,9 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
     """Open the clients of the Redis databases, without connecting yet."""
     async with AsyncExitStack() as stack:
 
-        def connections(database: int, *, text: bool = True) -> BlockingConnectionPool:
+        def connections(database: int, *, text: bool = True) -> NotedPool:
             # Blocking: if all connections are in use, a task waits instead of failing.
-            return BlockingConnectionPool.from_url(
+            return NotedPool.from_url(
                 servers.redis(database),
                 max_connections=MAX_CONNECTIONS,
                 decode_responses=text,

@@ -25,6 +25,7 @@ from ssc_ingest.runs.model import COUNTED_PER_PAGE, OUTCOMES, Run
 from ssc_ingest.runs.pages import FEED, LISTING, closing
 from ssc_ingest.runs.publisher import PagePublisher, RunServices
 from ssc_ingest.work.leases import pause
+from ssc_ingest.work.redis_errors import explain
 
 MAX_STUCK = 10
 """Maximum restarts without progress; after that the run fails, because it kills its workers."""
@@ -108,7 +109,7 @@ class Engine:
                 await self._respond(error)
                 return False
         except RedisError as error:
-            log.warning("state_unavailable", run_id=self._run.id, error=str(error))
+            log.warning("state_unavailable", run_id=self._run.id, error=explain(error))
             await pause(REDIS_PAUSE)
             return False
         return True

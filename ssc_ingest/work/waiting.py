@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 
 T = TypeVar("T")
@@ -45,3 +46,12 @@ class NotedRetry(Retry):
         """See redis-py."""
         with waiting_for(REDIS):
             return await super().call_with_retry(do, *args, **options)
+
+
+class NotedPool(BlockingConnectionPool):
+    """redis-py's pool: a cancellation while all connections are in use gets Redis' name."""
+
+    async def get_connection(self, *args: Any, **options: Any) -> Any:
+        """See redis-py."""
+        with waiting_for(REDIS):
+            return await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]

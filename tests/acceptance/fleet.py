@@ -14,7 +14,7 @@ from celery import Celery
 
 from ssc_ingest.embedded.process import ProcessGroup, lower_priority
 from ssc_ingest.servers import Servers
-from tests.acceptance.forks import Fork
+from tests.acceptance.forks import start
 
 VISIBILITY_TIMEOUT = 8
 TASK_TIMEOUT = 6
@@ -48,27 +48,14 @@ class WorkerProcess:
             *("-A", "workers", "worker", "-n", name, "--without-mingle", "--without-gossip"),
             *(("-Q", ",".join(queues)) if queues else ()),
         ]
-        self._process: Fork | subprocess.Popen[bytes]
-        if environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):  # no plug-in
-            self._process = Fork(
-                "celery",
-                arguments,
-                environment=environment,
-                folder=log.parent,
-                output=log,
-                group=group.id,
-            )
-            lower_priority(self.pid, niceness)
-            return
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "celery", *arguments],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=log.parent,
-                process_group=group.id,
-            )
+        self._process = start(
+            "celery",
+            arguments,
+            environment=environment,
+            folder=log.parent,
+            output=log,
+            group=group.id,
+        )
         lower_priority(self.pid, niceness)
 
     @property

@@ -3,7 +3,7 @@
 Both import for a second or more and do little else until they are ready, and the tests start
 hundreds. A server process imports once, and each of them is a fork of it: a process of its own,
 with its own settings, connections, threads, output and signals. (Other tests start programs from
-nothing: those of ``ssc-ingest up``, of plug-ins, of setup, and of Ctrl-C.)
+nothing: those of ``ssc-ingest up``, of plug-ins, of clocks, of setup, and of Ctrl-C.)
 """
 
 import gc
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from multiprocessing import forkserver
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import STDOUT, CompletedProcess, Popen
 from tempfile import TemporaryDirectory
 from unittest import mock
 
@@ -107,6 +107,49 @@ class Fork:
     def kill(self) -> None:
         """``kill -9``."""
         self.send_signal(signal.SIGKILL)
+
+
+AT_START = ("PYTHONPATH", "LD_PRELOAD")
+"""Variables that only the start of a program reads; a fork would ignore them."""
+
+
+def start(
+    program: str,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    output: Path,
+    group: int | None = None,
+) -> "Fork | Popen[bytes]":
+    """Start a program: as a fork, unless its environment demands a program from nothing.
+
+    Args:
+        program: a key of :data:`PROGRAMS`.
+        arguments: those of the program.
+        environment: all of its environment.
+        folder: working directory.
+        output: the file to which all output is appended.
+        group: the process group; that of the tests by default.
+    """
+    if all(environment.get(name) == os.environ.get(name) for name in AT_START):
+        return Fork(
+            program,
+            arguments,
+            environment=environment,
+            folder=folder,
+            output=output,
+            group=group,
+        )
+    with output.open("ab") as written:
+        return Popen(
+            [sys.executable, "-m", PROGRAMS[program].removesuffix(".__main__"), *arguments],
+            env=environment,
+            stdout=written,
+            stderr=STDOUT,
+            cwd=folder,
+            process_group=group,
+        )
 
 
 def run_forked(

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import psutil
 import pymongo
 import pytest
 from neo4j import GraphDatabase
@@ -15,7 +17,7 @@ from redis import Redis
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import Servers
-from tests.acceptance.fleet import PROGRAM, Fleet
+from tests.acceptance.fleet import LONG_ENOUGH, PROGRAM, Fleet, wait_until
 from tests.acceptance.guarded import (
     PASSWORD,
     QUOTED,
@@ -24,8 +26,10 @@ from tests.acceptance.guarded import (
     guarded_neo4j,
 )
 from tests.acceptance.outages import OwnRedis
+from tests.acceptance.test_flower import flower
 from tests.acceptance.work import in_graph
 from tests.conftest import Cypher
+from tests.ports import unused_port
 from tests.simulator.client import Simulator
 
 WRONG = "not/the:pass@word"
@@ -144,6 +148,33 @@ async def test_right_passwords(
         assert len(client["vulnerabilities"]["vulnerabilities"].index_information()) > 1
 
 
+def test_flower_shows_no_password(fleet: Fleet, passwords: dict[str, str], tmp_path: Path) -> None:
+    """Its pages about workers and the broker, and its log, have none, nor has its command line."""
+    port = unused_port()
+    credentials = {"FLOWER_USER": "ops", "FLOWER_PASSWORD": WRONG}
+    fleet.environment |= {**passwords, **credentials, "FLOWER_PORT": str(port)}
+    worker = fleet.start()
+    with (
+        flower(tmp_path, fleet.environment) as shown,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            auth=("ops", WRONG),
+            trust_env=False,
+            timeout=LONG_ENOUGH,
+        ) as browser,
+    ):
+        shown.wait_until_it_listens()
+        configuration = f"/worker/{worker.name}"
+        wait_until(
+            lambda: "broker_url" in browser.get(configuration).text, LONG_ENOUGH, lambda: shown.log
+        )
+        pages = [browser.get(path) for path in (configuration, "/workers", "/broker", "/tasks")]
+        assert [page.status_code for page in pages] == [200] * len(pages)
+        arguments = " ".join(psutil.Process(shown.process.pid).cmdline())
+        texts = [page.text for page in pages]
+    assert_hidden("\n".join([*texts, arguments, shown.log, worker.log.read_text()]))
+
+
 @pytest.mark.parametrize(("setting", "subject"), SECRETS.items(), ids=SECRETS.values())
 def test_a_wrong_password(
     fleet: Fleet, passwords: dict[str, str], setting: str, subject: str
@@ -175,12 +206,22 @@ def test_missing_passwords(fleet: Fleet, guarded: Servers) -> None:
     assert_hidden(output)
 
 
-def test_a_worker_with_a_wrong_password(fleet: Fleet, passwords: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("process", "setting"),
+    [
+        ("worker", "GRAPH_DB_PASSWORD"),
+        ("worker", "REDIS_PASSWORD"),
+        ("beat", "REDIS_PASSWORD"),
+    ],
+)
+def test_a_process_with_a_wrong_password(
+    fleet: Fleet, passwords: dict[str, str], process: str, setting: str
+) -> None:
     """It does not start, says why, and is not to be started again."""
-    wrong = {**passwords, "GRAPH_DB_PASSWORD": WRONG}
-    done = fleet.run(sys.executable, "-m", "celery", "-A", "workers", "worker", **wrong)
+    wrong = {**passwords, setting: WRONG}
+    done = fleet.run(sys.executable, "-m", "celery", "-A", "workers", process, **wrong)
     assert done.returncode == 78, done.stderr
-    assert "GRAPH_DB_PASSWORD" in done.stdout + done.stderr
+    assert setting in done.stdout + done.stderr
     assert_hidden(done.stdout + done.stderr)
 
 
@@ -222,3 +263,38 @@ async def test_a_password_is_changed_while_a_worker_runs(
     assert json.loads(letters.stdout) == []
     assert "refuses access" in worker.log.read_text()
     assert_hidden(worker.log.read_text())
+
+
+async def test_redis_changes_its_password_while_a_worker_runs(
+    fleet: Fleet,
+    passwords: dict[str, str],
+    guarded: Servers,
+    simulator: Simulator,
+    cypher: Cypher,
+) -> None:
+    """The worker says which settings are wrong, and goes on when they are right again."""
+    fleet.environment |= passwords
+    purls = [package.purl for package in simulator.packages("npm", 40, start=100)]
+    worker = fleet.start()
+    simulator.latency(500)
+    extract = fleet.run(PROGRAM, "extract", *purls, "--dependencies", "none", "--json")
+    assert extract.returncode == 0, extract.stderr
+    await in_graph(cypher, purls[0])
+    with Redis.from_url(guarded.redis_url, password=PASSWORD) as redis:
+        redis.config_set("requirepass", WRONG)
+        try:
+            for kind in ("normal", "pubsub"):  # Redis asks only new connections
+                assert redis.client_kill_filter(_type=kind, skipme=True)
+            worker.wait_for_log("the redis store refuses access")
+        finally:
+            redis.config_set("requirepass", PASSWORD)
+    simulator.latency(0)
+    for purl in purls:
+        await in_graph(cypher, purl)
+    job = fleet.run(PROGRAM, "jobs", "show", json.loads(extract.stdout)["job_id"], "--json")
+    assert json.loads(job.stdout)["counts"]["extracted"] == len(purls), job.stdout
+    letters = fleet.run(PROGRAM, "dead-letters", "list", "--json")
+    assert json.loads(letters.stdout) == []
+    log = worker.log.read_text()
+    assert "correct REDIS_USERNAME and REDIS_PASSWORD" in log
+    assert_hidden(log)

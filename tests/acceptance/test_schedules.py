@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from ssc_ingest.monitoring.heartbeats import BEAT_LOCK, beats
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import CONTROL
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually, wait_until
-from tests.acceptance.forks import Fork, run_forked
+from tests.acceptance.forks import Fork, run_forked, start
 from tests.acceptance.outages import OwnRedis
+from tests.clocks import Clock
 
 QUICK = """
 from workers import celery
@@ -56,17 +58,19 @@ celery.conf.beat_scheduler = "quick:Deaf"
 """
 """Spends its time where Python drops what a signal's handler raises."""
 
-StartBeat = Callable[[], Fork]
+DAY = 24 * 3600
+
+StartBeat = Callable[[], Fork | Popen[bytes]]
 
 
 @contextmanager
 def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Start another beat with a schedule of half a second; logs go to ``beat.log``."""
     (tmp_path / "quick.py").write_text(QUICK)
-    started: list[Fork] = []
+    started: list[Fork | Popen[bytes]] = []
 
-    def start() -> Fork:
-        process = Fork(
+    def start_one() -> Fork | Popen[bytes]:
+        process = start(
             "celery",
             ["-A", "quick", "beat"],
             environment={**fleet.environment, "LOG_FORMAT": "json"},
@@ -76,7 +80,7 @@ def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
         started.append(process)
         return process
 
-    yield start
+    yield start_one
     for process in started:
         process.kill()
         process.wait()
@@ -85,15 +89,15 @@ def starting(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
 @pytest.fixture
 def start_beat(fleet: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Beats on the test servers."""
-    with starting(fleet, tmp_path) as start:
-        yield start
+    with starting(fleet, tmp_path) as start_one:
+        yield start_one
 
 
 @pytest.fixture
 def start_beat_beside(fleet_beside: Fleet, tmp_path: Path) -> Iterator[StartBeat]:
     """Start beats on a Redis that the test may kill."""
-    with starting(fleet_beside, tmp_path) as start:
-        yield start
+    with starting(fleet_beside, tmp_path) as start_one:
+        yield start_one
 
 
 async def fired(state: State) -> int:
@@ -266,3 +270,42 @@ async def test_a_beat_outlives_an_outage_of_redis(
     await asyncio.sleep(1)
     beat.terminate()
     assert await asyncio.to_thread(beat.wait, LONG_ENOUGH) == 0
+
+
+async def test_a_clock_that_was_ahead_stops_no_schedule(
+    fleet: Fleet, state: State, start_beat: StartBeat, tmp_path: Path
+) -> None:
+    """The clock of beat's machine jumps a day ahead, and back: schedules fire all the time."""
+    clock = Clock(tmp_path / "clock")
+    fleet.environment |= clock.environment
+    start_beat()
+    await fires(state)
+    clock.jump(DAY)
+    await fires(state)
+    (beat,) = await beats(state.redis)
+    assert beat.seen_at > time.time() + DAY / 2
+    clock.jump(0)
+    await fires(state, 6)
+    (beat,) = await beats(state.redis)
+    assert beat.seen_at < time.time() + DAY / 2
+
+
+async def test_two_beats_through_an_outage(
+    own_redis: OwnRedis, state_beside: State, start_beat_beside: StartBeat
+) -> None:
+    """Redis is killed and comes back: one beat leads, and they fire like one."""
+    started = [start_beat_beside(), start_beat_beside()]
+    await fires(state_beside)
+    await asyncio.to_thread(own_redis.restart)
+    await fires(state_beside)
+
+    async def one_of_two_leads() -> bool:
+        found = await beats(state_beside.redis)
+        return sorted(beat.leads for beat in found) == [False, True]
+
+    await eventually(one_of_two_leads)
+    for beat in started:
+        assert beat.poll() is None
+    # Whoever takes over, it does so after the other's last message.
+    origins = [origin for _, origin in await sent(state_beside)]
+    assert len(list(groupby(origins))) <= 2

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import redis
@@ -17,6 +17,9 @@ from tests.clocks import Clock
 HOUR = 3600
 MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
 
+Take = Literal["take", "drain", "get"]
+"""How a message is taken: in the event loop of a worker; without one; alone."""
+
 WORKER = f"""
 import os, sys
 from kombu import Connection
@@ -27,13 +30,20 @@ with Connection(
     transport="workers.overrides.transport:Transport",
     transport_options={{"visibility_timeout": int(timeout)}},
 ) as connection:
-    connection.transport.has_event_loop = True
+    connection.transport.has_event_loop = act != "drain"
     channel = connection.channel()
-    if act == "take":
+    if act == "get":
+        assert channel.basic_get("{MESSAGE.queue}")
+        os._exit(0)  # like a kill: nothing is returned
+    if act != "restore":
         channel.basic_consume("{MESSAGE.queue}", False, lambda message: None, consumer_tag="a")
+    if act == "take":
         channel.connection.cycle.on_poll_start()
         channel._brpop_read()
-        os._exit(0)  # like a kill: nothing is returned
+        os._exit(0)
+    if act == "drain":
+        connection.drain_events(timeout=100)
+        os._exit(0)
     channel.qos.restore_visible()
 """
 
@@ -52,7 +62,7 @@ class Machines:
         self._url = url
         self._clock = clock
 
-    def run(self, act: Literal["take", "restore"], *, ahead: int, timeout: int = 0) -> None:
+    def run(self, act: Take | Literal["restore"], *, ahead: int, timeout: int = 0) -> None:
         """Take a message and die, or return the messages that are overdue."""
         self._clock.jump(ahead)
         subprocess.run(
@@ -77,11 +87,15 @@ CLOCKS = [
 ]
 
 
+@pytest.mark.parametrize("take", get_args(Take))
 @pytest.mark.parametrize(("first", "second"), CLOCKS)
-def test_wrong_clocks(machines: Machines, broker: redis.Redis, first: int, second: int) -> None:
+def test_wrong_clocks(
+    machines: Machines, broker: redis.Redis, *, first: int, second: int, take: Take
+) -> None:
     """A message returns after the visibility timeout, neither earlier nor later."""
     broker.lpush(MESSAGE.queue, MESSAGE.encode())
-    machines.run("take", ahead=first)
+    machines.run(take, ahead=first)
+    assert not broker.llen(MESSAGE.queue)
     machines.run("restore", ahead=second, timeout=HOUR // 2)
     assert not broker.llen(MESSAGE.queue)
     assert broker.hlen("unacked") == 1

@@ -332,19 +332,19 @@ def test_a_wrong_configuration_is_not_tried_again(supervisor: Supervisor) -> Non
     assert "worker ended with status 78" in str(death_of(supervisor))
 
 
-def test_a_stop_tells_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every few seconds: the programs that still run, and how long they may."""
-    monkeypatch.setattr("ssc_ingest.embedded.supervisor.TELL_EVERY", 0.2)
+@pytest.mark.parametrize("every", [0.2, 60.0])
+def test_a_stop_tells_what_it_waits_for(monkeypatch: pytest.MonkeyPatch, every: float) -> None:
+    """Once after a moment, then rarely: the programs that still run, and how long they may."""
+    monkeypatch.setattr("ssc_ingest.embedded.supervisor.TELL_AFTER", 0.1)
+    monkeypatch.setattr("ssc_ingest.embedded.supervisor.TELL_EVERY", every)
     told: list[tuple[list[str], float]] = []
     supervisor = Supervisor()
-    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    sleeping = "import time; print('ready', flush=True); time.sleep(600)"
-    supervisor.start(replace(program("worker", stubborn + sleeping), stop_grace=2))
-    supervisor.start(program("beat", sleeping))
-    supervisor.wait_ready(["worker", "beat"], print)
+    for name in ("worker", "control"):
+        supervisor.start(replace(program(name, STUBBORN + FOREVER), stop_grace=2))
+    supervisor.wait_ready(["worker", "control"], print)
     supervisor.stop(lambda names, seconds: told.append((list(names), seconds)))
-    assert {name for names, _ in told for name in names} >= {"worker"}
-    assert told[-1][0] == ["worker"]
+    assert (len(told) == 1) is (every == 60)
+    assert all(names == ["worker", "control"] for names, _ in told)
     seconds = [left for _, left in told]
     assert seconds == sorted(seconds, reverse=True)
     assert all(0 <= left <= 2 for left in seconds)

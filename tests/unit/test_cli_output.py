@@ -15,6 +15,7 @@ from ssc_ingest.errors import (
     IngestError,
     InvalidPurl,
     PackageNotFound,
+    ServersStarting,
     StoreRefusesAccess,
     StoreUnavailable,
 )
@@ -64,6 +65,7 @@ def test_counts_agree_with_their_nouns(amount: int, noun: str, text: str) -> Non
         (InvalidPurl("no purl"), ExitCode.USAGE),
         (StoreUnavailable("graph", "refused"), ExitCode.UNAVAILABLE),
         (ConfigurationError("REDIS_PORT"), ExitCode.CONFIGURATION),
+        (ServersStarting("in a moment"), ExitCode.UNAVAILABLE),
         (StoreRefusesAccess("graph", "wrong password", "correct it"), ExitCode.CONFIGURATION),
         (PackageNotFound("pkg:npm/x"), ExitCode.FAILED),
         (AlreadyRunning("in use", pid=1), ExitCode.FAILED),

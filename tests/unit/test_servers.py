@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.errors import ConfigurationError, ServersStarting
 from ssc_ingest.servers import (
     LOCK_FILE,
     STACK_FILE,
@@ -117,6 +117,15 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert "REDIS_HOST" in text
     assert "VULN_DB_URI" in text
     assert "ssc-ingest up" in text
+
+
+def test_servers_that_start(running_stack: Path) -> None:
+    """Until the stack has published addresses, the error says so, and nothing about settings."""
+    EmbeddedAddresses.remove(running_stack)
+    with pytest.raises(ServersStarting) as raised:
+        locate(load_settings(None, data_dir=running_stack))
+    assert "are starting" in str(raised.value)
+    assert "GRAPH_DB_URI" not in str(raised.value)
 
 
 def test_redis_url_from_its_parts() -> None:

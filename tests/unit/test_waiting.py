@@ -10,7 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 
 from ssc_ingest.work.pipelining import PipeliningRedis
-from ssc_ingest.work.waiting import NotedRetry, silent_store, waiting_for
+from ssc_ingest.work.waiting import NotedPool, NotedRetry, silent_store, waiting_for
 
 
 @pytest.fixture
@@ -48,6 +48,24 @@ async def test_a_silent_redis(
     assert await interrupted(redis.register_script("return 1")) == "redis"
     assert await interrupted(pipeline) == "redis"
     await pool.disconnect()
+
+
+async def test_all_connections_to_a_silent_redis_are_in_use(silent: int) -> None:
+    """A command that waits for a connection waits for Redis."""
+    pool = NotedPool(
+        port=silent,
+        max_connections=1,
+        socket_timeout=None,
+        retry=NotedRetry(NoBackoff(), retries=1),
+    )
+    redis = Redis.from_pool(pool)
+    first = asyncio.gather(redis.get("key"))
+    await asyncio.sleep(0)
+    assert await interrupted(lambda: redis.get("key")) == "redis"
+    first.cancel()
+    with suppress(asyncio.CancelledError):
+        await first
+    await redis.aclose()
 
 
 async def test_the_innermost_store_counts() -> None:

@@ -8,6 +8,7 @@ switch of each entry from Redis (:mod:`ssc_ingest.control.schedules`).
 
 import os
 import socket
+import sys
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -22,7 +23,12 @@ from redis import Redis
 from redis.exceptions import LockError, RedisError
 
 from ssc_ingest.control.schedules import FIRED, SKIPPED, SWITCHES, is_on
+from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess, StoreUnavailable
 from ssc_ingest.monitoring.heartbeats import BEAT_LOCK, GONE_AFTER, Beat
+from ssc_ingest.work.redis_errors import explain, translated
+
+CLOCK_SKEW = 60.0
+"""Seconds by which the clocks of two beats may differ without consequence."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +48,23 @@ class Scheduler(CeleryScheduler):
         self._lock = self._redis.lock(BEAT_LOCK, timeout=self.lock_timeout, thread_local=False)
         self._leads: bool | None = None
         self._closed = False
+        if not kwargs.get("lazy"):  # else only its class and settings are printed
+            self._enter_redis()
+
+    def _enter_redis(self) -> None:
+        """Check our credentials.
+
+        Raises:
+            SystemExit: Redis rejects them. A beat that runs waits instead, like a worker.
+        """
+        try:
+            with translated():
+                self._redis.ping()
+        except StoreRefusesAccess as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(os.EX_CONFIG) from error
+        except (StoreUnavailable, ConfigurationError) as error:
+            log.warning("state_unavailable", error=str(error))
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Fire the due entries, if this beat leads; returns the seconds until the next round.
@@ -59,7 +82,7 @@ class Scheduler(CeleryScheduler):
                 return self._fire_due_entries()
         except RedisError as error:
             # Due entries are still due when Redis responds again.
-            log.warning("state_unavailable", error=str(error))
+            log.warning("state_unavailable", error=explain(error))
         return self.max_interval
 
     def close(self) -> None:
@@ -72,7 +95,7 @@ class Scheduler(CeleryScheduler):
                     self._lock.release()
             self._redis.delete(self._about().key)
         except RedisError as error:
-            log.warning("state_unavailable", error=str(error))
+            log.warning("state_unavailable", error=explain(error))
         super().close()
 
     def _acquire(self) -> None:
@@ -109,7 +132,7 @@ class Scheduler(CeleryScheduler):
         skipped: Any = self._redis.hgetall(SKIPPED)
         wait = self.max_interval
         for name, entry in self.schedule.items():
-            last = max(float(fired.get(name, 0)), float(skipped.get(name, 0)))
+            last = max(self._last(FIRED, fired, name), self._last(SKIPPED, skipped, name))
             if not last:
                 last = self._note(SKIPPED, name)  # a new entry waits for its time
             entry.last_run_at = datetime.fromtimestamp(last, self.app.timezone)
@@ -118,6 +141,14 @@ class Scheduler(CeleryScheduler):
                 self._fire(name, entry)
             wait = min(wait, seconds)
         return wait
+
+    def _last(self, key: str, stored: dict[str, str], name: str) -> float:
+        """A stored time. One that a clock ahead of ours has stored becomes the current time.
+
+        Otherwise the entry would not be due before our clock has caught up.
+        """
+        last = float(stored.get(name, 0))
+        return self._note(key, name) if last > time.time() + CLOCK_SKEW else last
 
     def _fire(self, name: str, entry: ScheduleEntry) -> None:
         """Send an entry's task, or skip a disabled entry; stores the time."""

@@ -21,7 +21,7 @@ from celery.app import amqp, routes
 from kombu import Connection as KombuConnection
 from kombu import Exchange, Queue
 from kombu.transport import redis, virtual
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.malformed import MALFORMED
@@ -50,10 +50,17 @@ class QoS(_QoS):  # type: ignore[misc]
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record a delivered message, unless the script has done so."""
-        if delivery_tag == self.noted:
-            virtual.QoS.append(self, message, delivery_tag)
-        else:
-            super().append(message, delivery_tag)
+        if delivery_tag != self.noted:
+            self._note(message, delivery_tag)
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def _note(self, message: Any, delivery_tag: str) -> None:
+        """Record a message as kombu does, with the time of Redis."""
+        delivery = message.delivery_info
+        record = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001
+        with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: _time_of(client)})
+            pipe.hset(self.unacked_key, delivery_tag, record).execute()
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message."""
@@ -90,8 +97,7 @@ class QoS(_QoS):  # type: ignore[misc]
         if (self._vrestore_count - 1) % (interval or 1):
             return
         with self.channel.conn_or_acquire() as client, suppress(redis.MutexHeld):
-            seconds, microseconds = client.time()
-            overdue = seconds + microseconds / 1e6 - self.visibility_timeout
+            overdue = _time_of(client) - self.visibility_timeout
             # The same lock as kombu's, which workers of other programs and releases use.
             with redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire):
                 for tag in client.zrange(
@@ -120,6 +126,12 @@ class QoS(_QoS):  # type: ignore[misc]
         virtual.QoS.ack(self, tag.decode(errors="replace"))
         with self.pipe_or_acquire() as pipe:
             self._remove_from_indices(tag, pipe).lpush(MALFORMED, text).execute()
+
+
+def _time_of(client: Any) -> float:
+    """Seconds since 1970, by the clock of the server."""
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1e6)
 
 
 class Channel(_Channel):  # type: ignore[misc]

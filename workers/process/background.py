@@ -8,9 +8,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ssc_ingest.errors import StoreRefusesAccess
 from ssc_ingest.monitoring.heartbeats import HEARTBEAT_EVERY, Worker, beat, sign_off
 from ssc_ingest.resources import Step
 from ssc_ingest.work.queues import Queues
+from ssc_ingest.work.redis_errors import explain, translate
 from workers.process.activity import Activity
 
 SIGN_OFF_TIMEOUT = 5.0
@@ -53,6 +55,8 @@ class Background:
         self._redis = redis
         self._steps = (Step("send_heartbeat", self._send_heartbeat, HEARTBEAT_EVERY), *steps)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refused = False
+        """Whether Redis rejects our credentials, which has been logged."""
 
     def start(self) -> None:
         """Start on the running event loop."""
@@ -91,6 +95,11 @@ class Background:
                 last_task_at=self._activity.last_task_at,
                 stalled_for=round(self._activity.stalled_for, 1),
             )
-        except RedisError:
+        except RedisError as error:
             # No worker can take messages, so a restart would not help.
             self._activity.saw(waiting=False)
+            if isinstance(translate(error), StoreRefusesAccess) and not self._refused:
+                self._refused = True
+                log.warning("state_unavailable", error=explain(error))
+        else:
+            self._refused = False

@@ -18,6 +18,7 @@ from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.work.deliveries import SUSPICIOUS
 from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, queue_name
+from ssc_ingest.work.redis_errors import explain
 from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
 from ssc_ingest.work.retry import MAX_WAITING
 from workers.process.isolation import IsolationBusy, WorkerCrashed
@@ -76,7 +77,7 @@ def execute(
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
     except RedisError as error:
-        log.warning("state_unavailable", error=str(error))
+        log.warning("state_unavailable", error=explain(error))
         time.sleep(REQUEUE_PAUSE)
         raise Reject(str(error), requeue=True) from error
     match result:

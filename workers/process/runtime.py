@@ -16,7 +16,12 @@ from typing import Any, TypeVar
 import structlog
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.errors import InvalidArguments, StoreRefusesAccess, StoreUnavailable
+from ssc_ingest.errors import (
+    ConfigurationError,
+    InvalidArguments,
+    StoreRefusesAccess,
+    StoreUnavailable,
+)
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.naming import NamesDeliveries
 from ssc_ingest.graph.schema import ensure_schema
@@ -30,6 +35,7 @@ from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.delivery import AttributionHandler
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
+from ssc_ingest.work.redis_errors import translated
 from workers.process.activity import Activity
 from workers.process.background import CANCEL_AGAIN, Background
 from workers.process.event_loop import new_event_loop
@@ -184,6 +190,7 @@ class Runtime:
         self.resources = await self._stack.enter_async_context(
             open_resources(self._settings, self._servers, metrics=self.metrics)
         )
+        await self._enter_redis()
         labels = [cls.identity.label for cls in ecosystems().values()]
         while not self._stopping:
             try:
@@ -234,6 +241,20 @@ class Runtime:
             queues=state.queues,
             driver=self.resources.driver,
         )
+
+    async def _enter_redis(self) -> None:
+        """Check our credentials; Celery waits for a Redis that does not respond.
+
+        Raises:
+            StoreRefusesAccess: Redis rejects them. A process that runs waits instead.
+        """
+        try:
+            with translated():
+                await self.resources.state.redis.ping()
+        except StoreRefusesAccess:
+            raise
+        except (StoreUnavailable, ConfigurationError) as error:
+            log.warning("waiting_for_store", store="redis", error=str(error))
 
     async def _close(self) -> None:
         await self._stack.aclose()

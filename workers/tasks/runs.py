@@ -25,6 +25,7 @@ from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL, SWEEP
+from ssc_ingest.work.redis_errors import explain
 from workers.app import app
 from workers.process.runtime import Runtime, Stopping
 from workers.routing import HOUSEKEEPING
@@ -110,7 +111,7 @@ def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
         raise Ignore from None  # another worker continues the run, so there is no result yet
     except RedisError as error:
         # A started run has a record, which the sweep finds.
-        log.warning("state_unavailable", error=str(error))
+        log.warning("state_unavailable", error=explain(error))
         raise
     if run is None:
         raise Ignore

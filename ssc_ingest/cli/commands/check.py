@@ -10,8 +10,9 @@ import typer
 from rich.text import Text
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.checking import Check, Outcome, failed, ok, shown, warning
+from ssc_ingest.cli.checking import Check, Outcome, failed, ok, shown, unreachable, warning
 from ssc_ingest.cli.commands.audit_check import check_audit
+from ssc_ingest.cli.commands.reply_checks import check_replies
 from ssc_ingest.cli.commands.stream_checks import check_streams
 from ssc_ingest.cli.exit_codes import ExitCode
 
@@ -98,7 +99,7 @@ async def checks(*, offline: bool) -> AsyncIterator[Check]:
     for wrong in misspelt_settings():
         yield warning("settings", str(wrong), "correct the name, or remove the variable")
     yield _contact(settings)
-    for of_store in (_graph, _redis, check_streams, _fleet, _vulnerabilities, check_audit):
+    for of_store in PARTS:
         async for made in of_store(settings, servers):
             yield made
     if not offline:
@@ -130,7 +131,7 @@ async def _graph(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
             driver = await stack.enter_async_context(open_driver(servers, settings))
             server = await ping(driver)
         except (StoreUnavailable, ConfigurationError) as error:
-            yield _unreachable("graph", servers.graph_uri, error)
+            yield unreachable("graph", servers.graph_uri, error)
             return
         finding = f"Neo4j {server.version} {server.edition} at {shown(servers.graph_uri)}"
         if _version(server.version) < OLDEST_NEO4J:
@@ -191,16 +192,17 @@ async def _schema_and_data(driver: "AsyncDriver") -> AsyncIterator[Check]:
 
 
 async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
-    from ssc_ingest.cli.connections import probe, redis_translated
+    from ssc_ingest.cli.connections import probe
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.servers import redis_name
+    from ssc_ingest.work.redis_errors import translated
 
     async with probe(settings, servers) as redis:
         try:
-            with redis_translated():
+            with translated():
                 info: Any = await redis.info()
         except (StoreUnavailable, ConfigurationError) as error:
-            yield _unreachable("redis", servers.redis_url, error)
+            yield unreachable("redis", servers.redis_url, error)
             return
         finding = f"{redis_name(info)} at {shown(servers.redis_url)}"
         if _version(str(info["redis_version"])) < OLDEST_REDIS:
@@ -280,7 +282,7 @@ async def _vulnerabilities(settings: "Settings", servers: "Servers") -> AsyncIte
             states = await store.syncs.all()
             without_id = await store.without_id()
         except StoreUnavailable as error:
-            yield _unreachable("vulnerabilities", servers.vulnerabilities_uri, error)
+            yield unreachable("vulnerabilities", servers.vulnerabilities_uri, error)
             return
     yield ok("vulnerabilities", f"MongoDB {version} at {shown(servers.vulnerabilities_uri)}")
     found = list(advisory_problems(states, list(ecosystems()), now=now()))
@@ -320,33 +322,17 @@ async def _registries(settings: "Settings") -> AsyncIterator[Check]:
                     async with transport.send("HEAD", f"{url}/") as response:
                         status = response.status
                 except RegistryUnavailable as error:
-                    yield _unreachable(subject, url, error)
+                    yield unreachable(subject, url, error)
                     continue
                 if status in BROKEN:
-                    yield _unreachable(subject, url, RegistryUnavailable(f"answers {status}"))
+                    yield unreachable(subject, url, RegistryUnavailable(f"answers {status}"))
                 else:
                     yield ok(subject, f"{url} answers")
 
 
-def _unreachable(subject: str, uri: str, error: Exception) -> Check:
-    from ssc_ingest.cli.exit_codes import REMEDIES
-    from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess
-
-    if isinstance(error, StoreRefusesAccess):
-        return failed(
-            subject,
-            f"{shown(uri)} refuses access: {error.reason}",
-            error.remedy,
-            ExitCode.CONFIGURATION,
-        )
-    refused = isinstance(error, ConfigurationError)
-    return failed(
-        subject,
-        f"{shown(uri)}: {str(error) or type(error).__name__}",
-        REMEDIES.get(subject, "check the network, and the proxy if there is one"),
-        exit_code=ExitCode.CONFIGURATION if refused else ExitCode.UNAVAILABLE,
-    )
-
-
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+
+PARTS = (_graph, _redis, check_replies, check_streams, _fleet, _vulnerabilities, check_audit)
+"""The checks of the servers, in this order."""

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.checking import Check, failed, ok, shown, warning
-from ssc_ingest.cli.exit_codes import ExitCode
+from ssc_ingest.cli.checking import Check, failed, ok, shown, unreachable, warning
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -26,30 +25,26 @@ TIMEOUT = 2.0
 
 async def check_streams(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
     """Check that the streams are readable, have readers, and are on the right server."""
-    from redis.exceptions import AuthenticationError, RedisError
-
+    from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.resources import open_state
+    from ssc_ingest.work.redis_errors import STREAM, translated
 
     url = servers.stream(settings.redis_db)
     async with client(url) as redis:
         try:
-            await redis.ping()
-        except (RedisError, OSError) as error:
-            yield failed(
-                "stream",
-                f"{shown(url)}: {str(error) or type(error).__name__}",
-                "see STREAM_REDIS_URL, or REDIS_URL if it is not set",
-                ExitCode.CONFIGURATION
-                if isinstance(error, AuthenticationError)
-                else ExitCode.UNAVAILABLE,
-            )
+            with translated(STREAM):
+                await redis.ping()
+        except (StoreUnavailable, ConfigurationError) as error:
+            yield unreachable("stream", url, error)
             return
     try:
-        async with open_state(settings, servers) as state:
-            for stream in await state.standings.standings():
-                yield _of_stream(stream, shown(url))
-    except RedisError:
+        with translated():
+            async with open_state(settings, servers) as state:
+                streams = await state.standings.standings()
+    except (StoreUnavailable, ConfigurationError):
         return  # the check of our own Redis reports it
+    for stream in streams:
+        yield _of_stream(stream, shown(url))
     if other := await other_redis(url, THEIR_HOST, THEIR_PORT):
         yield other
 
@@ -87,19 +82,21 @@ async def other_redis(stream_url: str, host: str, port: int) -> Check | None:
         host: the name of the other services' Redis.
         port: its port.
     """
-    from redis.exceptions import AuthenticationError, RedisError
+    from ssc_ingest.errors import ConfigurationError, StoreRefusesAccess, StoreUnavailable
+    from ssc_ingest.work.redis_errors import STREAM, translated
 
     parts = urlsplit(stream_url)
     if parts.hostname == host and (parts.port or THEIR_PORT) == port:
         return None
     async with client(f"redis://{host}:{port}") as theirs, client(stream_url) as ours:
         try:
-            there: Any = await theirs.info("server")
-            if there.get("run_id") == (await ours.info("server")).get("run_id"):
-                return None
-        except AuthenticationError:
+            with translated(STREAM):
+                there: Any = await theirs.info("server")
+                if there.get("run_id") == (await ours.info("server")).get("run_id"):
+                    return None
+        except StoreRefusesAccess:
             pass  # it responds, and so does ours
-        except (RedisError, OSError):
+        except (StoreUnavailable, ConfigurationError):
             return None
     return warning(
         "stream",

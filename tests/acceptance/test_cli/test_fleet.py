@@ -115,6 +115,21 @@ async def test_check_suggests_fixes(graph: None, state: State, run: Run, cypher:
     assert run("check", "--offline", GRAPH_DB_URI="").returncode == 78
 
 
+async def test_replies_that_nobody_fetched(graph: None, state: State, run: Run) -> None:
+    """A warning names those that never expire, and no others."""
+    await whole_fleet(state)
+    broker = state.queues._redis
+    await broker.lpush("first.reply.celery.pidbox", "{}")
+    await broker.lpush("second.reply.celery.pidbox", "{}")
+    await broker.expire("second.reply.celery.pidbox", 100)
+    done = run("check", "--offline")
+    assert done.returncode == 0
+    assert "warning redis replies: 1 list of replies to remote commands never ex" in done.stdout
+    assert "first.reply.celery.pidbox" in done.stdout
+    await broker.expire("first.reply.celery.pidbox", 100)
+    assert "redis replies" not in run("check", "--offline").stdout
+
+
 async def test_check_requests_the_registries(
     graph: None, state: State, run: Run, simulator: Any
 ) -> None:
