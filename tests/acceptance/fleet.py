@@ -41,6 +41,7 @@ class WorkerProcess:
         group: ProcessGroup,
         *,
         niceness: int,
+        forks: bool = True,
     ) -> None:
         self.name = name
         self.log = log
@@ -49,7 +50,8 @@ class WorkerProcess:
             *(("-Q", ",".join(queues)) if queues else ()),
         ]
         self._process: Fork | subprocess.Popen[bytes]
-        if environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):  # no plug-in
+        no_plug_in = environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+        if forks and no_plug_in:
             self._process = Fork(
                 "celery",
                 arguments,
@@ -115,6 +117,9 @@ class WorkerProcess:
 class Fleet:
     """Workers that use the test servers and the simulated registries."""
 
+    forks = True
+    """Whether workers are forks of a process that has imported more than they do."""
+
     def __init__(self, servers: Servers, registries: Mapping[str, str], folder: Path) -> None:
         self._folder = folder
         self._workers: list[WorkerProcess] = []
@@ -144,7 +149,15 @@ class Fleet:
     def start(self, *queues: str, name: str = "worker@test", niceness: int = 0) -> WorkerProcess:
         """Start a worker and wait until it is ready; without queues it reads all."""
         log = self._folder / f"{name}.log"
-        worker = WorkerProcess(name, queues, self.environment, log, self._group, niceness=niceness)
+        worker = WorkerProcess(
+            name,
+            queues,
+            self.environment,
+            log,
+            self._group,
+            niceness=niceness,
+            forks=self.forks,
+        )
         self._workers.append(worker)
         worker.wait_until_ready()
         return worker
