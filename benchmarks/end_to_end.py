@@ -138,6 +138,7 @@ class _Run:
         self._queue = queue_name(ecosystem_name, "bulk")
         self._ecosystem = ecosystem_name
         self._fleet = Fleet(servers, simulator.environment(), folder)
+        self._fleet.forks = False  # their memory is measured
         self._fleet.environment |= {
             "WORKER_CONCURRENCY": str(CONCURRENCY),
             "VISIBILITY_TIMEOUT": "180",

@@ -67,7 +67,9 @@ class DeliveryHandler:
             log.exception("unexpected_error")
             return await self.recorder.give_up(message, error)
         purl, owner = assignment.request.ref.purl, message.task_id
-        if not await self._claims.claim(purl, owner, message.to_json()):
+        # Nearly always free, so its text is not needed.
+        is_free = await self._claims.claim_free(purl, owner)
+        if not is_free and not await self._claims.claim(purl, owner, message.to_json()):
             return Done(summary="deferred to the task that has claimed this package")
         async with self._claims.renewed(purl, owner):
             # A redelivery may only have to release the claim of its first delivery.

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import truststore
 
@@ -36,7 +36,7 @@ from ssc_ingest.http.host_guard import HostGuard
 from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import current_scope, store_response, stored_response
 from ssc_ingest.http.responses import Download, Response
-from ssc_ingest.http.transport import LOOPBACK, Answer, Transport
+from ssc_ingest.http.transport import LOOPBACK, Answer, Transport, origin
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.settings import Settings
 
@@ -251,7 +251,7 @@ class RegistryClient:
     @asynccontextmanager
     async def _sent(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
         """Send one request when the rate limiter permits it."""
-        host = urlsplit(url).netloc
+        _, host, _ = origin(url)
         if host not in self._hosts:
             raise RegistryError(
                 f"{host} is not a host of this ecosystem; allowed are: {', '.join(self._hosts)}",

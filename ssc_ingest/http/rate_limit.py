@@ -15,15 +15,20 @@ The time is that of the Redis server. A loopback host has no rate limit, but can
 import ipaddress
 import json
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from functools import lru_cache, partial
+from itertools import chain, repeat
+from typing import Any, Literal, TypeAlias
 
 from redis.asyncio import Redis
 
 from ssc_ingest.http.host_history import LENGTH, Answer, entry
+from ssc_ingest.work.batching import Batcher, first
 from ssc_ingest.work.lua import load
+from ssc_ingest.work.waiting import REDIS, waiting_for
 
 MAX_WAIT = 2.0
 """Maximum seconds for which a task occupies its slot while it waits for a token."""
@@ -61,6 +66,16 @@ sooner."""
 
 HOUR = 60
 """Number of minutes with counters of used tokens."""
+
+
+MAX_BATCH = 200
+"""Maximum requests for which tokens are taken at once."""
+
+_Request: TypeAlias = tuple[str, str, float, float, float, float]
+"""Host, registry, rate, burst, reserve, longest wait."""
+
+_Answer: TypeAlias = tuple[Any, str, Any]
+"""The script's: verdict, seconds, and the mark or the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,9 @@ class RateLimiter:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._take = redis.register_script(load("take", __package__))
+        self._requests: Batcher[_Request, _Answer] = Batcher(
+            self._take_all, partial(first, MAX_BATCH)
+        )
         self._pause = redis.register_script(load("pause", __package__))
         self._record = redis.register_script(load("record", __package__))
 
@@ -141,19 +159,32 @@ class RateLimiter:
         burst = max(1.0, rate)
         reserve = 0.0 if urgent else RESERVED_SHARE * burst
         longest = MAX_WAIT if urgent or begun else MAX_START
-        verdict, seconds, more = await self._take(
-            keys=[
-                *(f"ratelimit:{host}", f"pause:{host}", _hold(registry), f"used:{host}"),
-                *(f"unreachable:{host}", f"probe:{host}", f"answers:{host}", f"pauses:{host}"),
-            ],
-            args=[
-                *(rate, burst, reserve, longest, LOOK_AGAIN, MAX_SPREAD),
-                *(PROBE_TIME, PROBE_WAIT),
-            ],
-        )
+        with waiting_for(REDIS):  # the script is sent by another task
+            verdict, seconds, more = await self._requests.put(
+                (host, registry, rate, burst, reserve, longest)
+            )
         if verdict == "ok":
             return Permission("ok", float(seconds), watched=more > 0, probe=more > 1)
         return Permission(verdict, float(seconds), cause=more)
+
+    async def _take_all(self, requests: list[_Request]) -> list[_Answer]:
+        """Take tokens for concurrent requests, with one script for those that are alike.
+
+        The versions of a package are requested together, so there are dozens of them.
+        """
+        answers: dict[_Request, Iterator[_Answer]] = {}
+        for request, count in Counter(requests).items():
+            host, registry, *numbers = request
+            taken = await self._take(
+                keys=[
+                    *(f"ratelimit:{host}", f"pause:{host}", _hold(registry), f"used:{host}"),
+                    *(f"unreachable:{host}", f"probe:{host}"),
+                    *(f"answers:{host}", f"pauses:{host}"),
+                ],
+                args=[*numbers, LOOK_AGAIN, MAX_SPREAD, PROBE_TIME, PROBE_WAIT, count],
+            )
+            answers[request] = chain.from_iterable(repeat(tuple(a), n) for *a, n in taken)
+        return [next(answers[request]) for request in requests]
 
     async def pause(self, host: str, seconds: float, *, doubling: bool = False) -> float:
         """Pause ``host`` for the fleet; returns the seconds of the pause.
@@ -264,6 +295,7 @@ def _in(milliseconds: int) -> datetime:
     return datetime.now(UTC) + timedelta(milliseconds=milliseconds)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether ``name[:port]`` is this machine."""
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host

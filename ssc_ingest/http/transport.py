@@ -4,6 +4,7 @@ Nothing else in the program knows aiohttp's client. It follows no redirects, sen
 decodes no bodies; :mod:`.client` and :mod:`.decoding` do what registries need of that.
 """
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -30,6 +31,9 @@ MAX_CONNECTIONS = 1000
 """Maximum connections of one process; the limit per host is stricter."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.:-]+(?=[/?#]|\Z)")
+"""The beginning of nearly every URL: all that decides about its origin."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -115,7 +119,7 @@ class Transport:
             RequestFailed: no response, or its body broke off inside the block.
             MalformedMetadata: this is not a URL.
         """
-        scheme, netloc, host = _origin(url)
+        scheme, netloc, host = origin(url)
         try:
             session, proxy = self._direct, self._proxy(scheme, netloc, host)
             if proxy:
@@ -185,13 +189,23 @@ class _Proxy:
         )
 
 
-def _origin(url: str) -> tuple[str, str, str]:
-    """The scheme, ``name[:port]`` and the name of a URL."""
+def origin(url: str) -> tuple[str, str, str]:
+    """The scheme, ``name[:port]`` and the name of a URL.
+
+    Raises:
+        MalformedMetadata: this is not a URL.
+    """
+    plain = _PLAIN_ORIGIN.match(url)
     try:
-        parts = urlsplit(url)
-        return parts.scheme, parts.netloc, (parts.hostname or "").lower()
+        return _split(plain[0] if plain else url)
     except ValueError as error:
         raise MalformedMetadata(f"not a URL: {error}", url=url) from error
+
+
+@lru_cache(maxsize=256)
+def _split(url: str) -> tuple[str, str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc, (parts.hostname or "").lower()
 
 
 @lru_cache(maxsize=64)

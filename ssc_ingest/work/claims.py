@@ -8,12 +8,12 @@ owner requeues those messages when it releases the claim.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ssc_ingest.models import Purl
-from ssc_ingest.work.leases import renewing
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.queues import Queues
@@ -32,6 +32,8 @@ class Claims:
     def __init__(self, redis: Redis, queues: Queues) -> None:
         self._redis = redis
         self._queues = queues
+        self._held: set[tuple[Purl, str]] = set()
+        self._keeper: asyncio.Task[None] | None = None
         self._claim = redis.register_script(load("claim"))
         self._renew = redis.register_script(load("claim_renew"))
         self._release = redis.register_script(load("claim_release"))
@@ -43,16 +45,44 @@ class Claims:
         keys = [_INFLIGHT + purl, _WANTED + purl]
         return bool(await self._claim(keys=keys, args=[owner, LEASE, request]))
 
+    async def claim_free(self, purl: Purl, owner: str) -> bool:
+        """Claim the package for ``owner``, unless another task has claimed it."""
+        return bool(await self._claim(keys=[_INFLIGHT + purl], args=[owner, LEASE]))
+
     @asynccontextmanager
     async def renewed(self, purl: Purl, owner: str) -> AsyncIterator[None]:
         """Renew the claim during the block; after an exception, keep the deferred requests."""
-        async with renewing(lambda: self.renew(purl, owner), RENEW_EVERY):
-            try:
-                yield
-            except BaseException:
-                with suppress(RedisError):
-                    await asyncio.shield(self.abandon(purl, owner))
-                raise
+        claim = (purl, owner)
+        self._held.add(claim)
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._renew_held(), context=Context())
+        try:
+            yield
+        except BaseException:
+            with suppress(RedisError):
+                await asyncio.shield(self.abandon(purl, owner))
+            raise
+        finally:
+            self._held.discard(claim)
+            if not self._held:
+                self._keeper.cancel()
+
+    async def _renew_held(self) -> None:
+        """Renew all claims of this process that :meth:`renewed` holds, again and again.
+
+        One task for all: each package would otherwise need its own, for less than a second. A claim
+        that is no longer its owner's is not renewed again. Errors of Redis are ignored: it may
+        respond again before the claims expire.
+        """
+        lost: set[tuple[Purl, str]] = set()
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            lost &= self._held
+            held = list(self._held - lost)
+            answers = await asyncio.gather(
+                *(self.renew(purl, owner) for purl, owner in held), return_exceptions=True
+            )
+            lost.update(claim for claim, kept in zip(held, answers, strict=True) if kept is False)
 
     async def renew(self, purl: Purl, owner: str) -> bool:
         """Keep the claim for another lease; ``False`` if it is no longer the owner's."""

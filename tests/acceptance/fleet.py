@@ -41,6 +41,7 @@ class WorkerProcess:
         group: ProcessGroup,
         *,
         niceness: int,
+        forks: bool = True,
     ) -> None:
         self.name = name
         self.log = log
@@ -55,6 +56,7 @@ class WorkerProcess:
             folder=log.parent,
             output=log,
             group=group.id,
+            forks=forks,
         )
         lower_priority(self.pid, niceness)
 
@@ -102,6 +104,9 @@ class WorkerProcess:
 class Fleet:
     """Workers that use the test servers and the simulated registries."""
 
+    forks = True
+    """Whether workers are forks of a process that has imported more than they do."""
+
     def __init__(self, servers: Servers, registries: Mapping[str, str], folder: Path) -> None:
         self._folder = folder
         self._workers: list[WorkerProcess] = []
@@ -131,7 +136,15 @@ class Fleet:
     def start(self, *queues: str, name: str = "worker@test", niceness: int = 0) -> WorkerProcess:
         """Start a worker and wait until it is ready; without queues it reads all."""
         log = self._folder / f"{name}.log"
-        worker = WorkerProcess(name, queues, self.environment, log, self._group, niceness=niceness)
+        worker = WorkerProcess(
+            name,
+            queues,
+            self.environment,
+            log,
+            self._group,
+            niceness=niceness,
+            forks=self.forks,
+        )
         self._workers.append(worker)
         worker.wait_until_ready()
         return worker

@@ -121,6 +121,7 @@ def start(
     folder: Path,
     output: Path,
     group: int | None = None,
+    forks: bool = True,
 ) -> "Fork | Popen[bytes]":
     """Start a program: as a fork, unless its environment demands a program from nothing.
 
@@ -131,8 +132,9 @@ def start(
         folder: working directory.
         output: the file to which all output is appended.
         group: the process group; that of the tests by default.
+        forks: whether a fork will do; it has imported what the tests have.
     """
-    if all(environment.get(name) == os.environ.get(name) for name in AT_START):
+    if forks and all(environment.get(name) == os.environ.get(name) for name in AT_START):
         return Fork(
             program,
             arguments,

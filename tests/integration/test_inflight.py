@@ -8,6 +8,7 @@ from redis.exceptions import ResponseError
 
 from ssc_ingest.models import Purl
 from ssc_ingest.resources import State
+from ssc_ingest.work import claims
 from ssc_ingest.work.claims import LEASE
 from ssc_ingest.work.messages import TaskMessage
 
@@ -92,6 +93,33 @@ async def test_a_claim_lapses_unless_it_is_renewed(state: State) -> None:
         assert await claims_again
         assert LEASE - 5 < await state.redis.ttl(key) <= LEASE
         await state.redis.expire(key, 1)
+
+
+async def test_claims_are_renewed_while_they_are_held(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a process together; one that has another owner by now, or has ended, is left alone."""
+    monkeypatch.setattr(claims, "RENEW_EVERY", 0.05)
+    kept, lost, ended = (Purl(f"pkg:pypi/{name}") for name in ("kept", "lost", "ended"))
+    for purl in (kept, lost, ended):
+        assert await state.claims.claim_free(purl, "owner")
+    assert not await state.claims.claim_free(kept, "other")
+    async with state.claims.renewed(kept, "owner"), state.claims.renewed(lost, "owner"):
+        async with state.claims.renewed(ended, "owner"):
+            pass
+        await state.redis.set(f"inflight:{lost}", "another")
+        for purl in (kept, lost, ended):
+            await state.redis.expire(f"inflight:{purl}", LEASE // 2)
+        for _ in range(2):  # again and again
+            await state.redis.expire(f"inflight:{kept}", LEASE // 2)
+            while await state.redis.ttl(f"inflight:{kept}") <= LEASE // 2:  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.01)
+        assert await state.redis.ttl(f"inflight:{lost}") <= LEASE // 2
+        assert await state.redis.ttl(f"inflight:{ended}") <= LEASE // 2
+    with pytest.raises(ZeroDivisionError):
+        async with state.claims.renewed(kept, "owner"):
+            raise ZeroDivisionError
+    assert await state.claims.owner(kept) is None
 
 
 async def test_requests_that_cannot_be_published_stay(state: State, broker: redis.Redis) -> None:

@@ -77,6 +77,26 @@ async def test_a_pause_applies_to_the_fleet(state: State) -> None:
     assert (await state.limiter.take("other", rate=10, urgent=False)).granted
 
 
+async def test_concurrent_requests_take_their_tokens_together(state: State) -> None:
+    """They share a script, and each gets what it would have got alone."""
+    await state.limiter.take("h", rate=1000, urgent=True)  # Redis knows the script
+    await state.redis.config_resetstat()
+    taken = await asyncio.gather(
+        *(state.limiter.take("h", rate=10, urgent=True) for _ in range(40)),
+        *(state.limiter.take("127.0.0.1:1", rate=10, urgent=True) for _ in range(40)),
+    )
+    limited, unlimited = taken[:40], taken[40:]
+    granted = [permission.delay for permission in limited if permission.granted]
+    assert 10 + MAX_WAIT * 10 - 1 <= len(granted) <= 10 + MAX_WAIT * 10 + 1
+    assert granted == sorted(granted)
+    assert [permission.verdict for permission in limited[len(granted) :]] == ["turn"] * (
+        40 - len(granted)
+    )
+    assert all(permission.granted and permission.delay == 0 for permission in unlimited)
+    calls = (await state.redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert calls <= 4
+
+
 async def test_a_shorter_pause_does_not_end_a_longer_one(state: State) -> None:
     """The longest pause counts."""
     await state.limiter.pause("h", 100)

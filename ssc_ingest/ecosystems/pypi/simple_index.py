@@ -42,7 +42,8 @@ _ABSOLUTE = re.compile(r"https?://\w[\w./%+~@:=,!-]*", re.ASCII)
 
 
 def _splittable(url: str) -> str:
-    urlsplit(url)  # raises ValueError here instead of at a later use of the address
+    if not _ABSOLUTE.fullmatch(url):
+        urlsplit(url)  # raises ValueError here instead of at a later use of the address
     return url
 
 
@@ -194,7 +195,7 @@ def _files_by_version(page: _Page, project: str) -> dict[str, list[_File]]:
 
 def _release(name: VersionName, files: list[_File], page_url: str) -> Release:
     dates = [file.upload_time for file in files if file.upload_time]
-    files = sorted(files, key=_rank)
+    files = _ranked(files)
     return Release(
         name=name,
         release_date=min(dates, default=None),
@@ -236,5 +237,11 @@ def _digest(digests: object) -> str | None:
     return None if digest is None else str(digest)
 
 
-def _rank(file: _File) -> tuple[bool, tuple[bool, int, int, str]]:
-    return not file.filename.endswith(".whl"), wheel_rank(file.filename)
+def _ranked(files: list[_File]) -> list[_File]:
+    """Wheels first, the best ones first; most releases have one wheel and one other file."""
+    wheels = [file for file in files if file.filename.endswith(".whl")]
+    others = [file for file in files if not file.filename.endswith(".whl")]
+    for each in (wheels, others):
+        if len(each) > 1:
+            each.sort(key=lambda file: wheel_rank(file.filename))
+    return wheels + others
