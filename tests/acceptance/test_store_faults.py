@@ -130,6 +130,7 @@ async def test_redis_is_silent(outage: Outage, redis_proxy: Proxy, cypher: Cyphe
     await asyncio.sleep(AWAY)
     redis_proxy.restore()
     await outage.assert_done(cypher)
+    assert "the redis store does not respond" in outage.worker.log.read_text()
 
 
 @pytest.mark.soak
