@@ -73,7 +73,8 @@ class QoS(_QoS):  # type: ignore[misc]
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message; in the event loop, with all others of this turn."""
-        if self.channel.connection.gathers_acks:
+        transport = self.channel.connection  # none when the channel is closed
+        if transport is not None and transport.gathers_acks:
             virtual.QoS.ack(self, delivery_tag)
             self._ended.append(delivery_tag)
             return
