@@ -18,7 +18,7 @@ from ssc_ingest.servers import locate
 from ssc_ingest.settings import load_settings
 from workers.configuration import celery_configuration
 from workers.overrides.flower import apply_settings, list_all_queues
-from workers.overrides.logs import LOGGER, without_traceback
+from workers.overrides.logs import quieten
 from workers.process.runtime import Runtime, threads
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ class Fleet(Celery):
     """The application; in a worker process, it has the process's runtime."""
 
     amqp_cls = "workers.overrides.transport:AMQP"
+    events_cls = "workers.overrides.events:Events"
     runtime: Runtime
 
 
@@ -66,7 +67,7 @@ def _set_up_logging(**_: Any) -> None:
         configure(load_settings())
     except ConfigurationError as error:
         _exit(error)
-    logging.getLogger(LOGGER).addFilter(without_traceback)
+    quieten(logging.getLogger().level)
 
 
 @signals.import_modules.connect

@@ -61,9 +61,10 @@ class UrgencyCycle(round_robin_cycle):  # type: ignore[type-arg] # not generic a
 
     def consume(self, n: int) -> list[str]:  # type: ignore[override] # kombu's is a list too
         """The first ``n`` queues to read; ``rotate`` moves the last used one to the end."""
-        return sorted(self.items, key=_rank)[:n]
+        return sorted(self.items, key=rank)[:n]
 
 
-def _rank(queue: str) -> int:
+def rank(queue: str) -> int:
+    """The urgency of a queue: 0 for the queues that are read first, at most 9."""
     urgency = queue.rpartition(".")[2]
     return URGENCIES.index(urgency) if urgency in URGENCIES else 0

@@ -51,12 +51,14 @@ def declared_beyond(
     return None if list(distinct) == [_text(edge)] else f"[{','.join(distinct)}]"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _DEFAULTS = {"default_features": True, "scope": "compile", "type": "jar"}
 
 
 def _text(declaration: Mapping[str, Any]) -> str:
     kept = {key: value for key, value in declaration.items() if _says_more(key, value)}
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    return _encode(kept) if kept else "{}"
 
 
 def _says_more(key: str, value: Any) -> bool:

@@ -4,6 +4,8 @@ https://packaging.python.org/en/latest/specifications/license-expression/ (the s
 SPDX's own, https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/)
 """
 
+from functools import lru_cache
+
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 MAX_LICENSE = 200
@@ -24,6 +26,7 @@ def license_facts(text: str | None) -> tuple[str | None, str | None]:
     return line[:MAX_LICENSE].rstrip() or None, _expression(line)
 
 
+@lru_cache(maxsize=1024)  # nearly all versions of a package have the same, and most packages MIT
 def _expression(line: str) -> str | None:
     if len(line) > MAX_EXPRESSION:
         return None

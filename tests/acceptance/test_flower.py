@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +170,14 @@ class Listed:
         with httpx.Client(trust_env=False, timeout=LONG_ENOUGH) as browser:
             return browser.get(f"{self._address}/tasks").text
 
+    def counted(self) -> set[str]:
+        """The kinds of task events that Flower has counted."""
+        with httpx.Client(trust_env=False, timeout=LONG_ENOUGH) as browser:
+            metrics = browser.get(f"{self._address}/metrics").text
+        return set(
+            re.findall(r'flower_events_total{.*type="(task-\w+)".*worker="worker@here"', metrics)
+        )
+
     def rows(self) -> dict[str, dict[str, Any]]:
         """The rows by the tasks' ids."""
         order: dict[str, str | int] = {
@@ -259,6 +268,29 @@ def test_a_replayed_task_waits_again(listed: Listed) -> None:
     listed.wait("again", "STARTED")
     listed.send("failed", "again", exception="WorkFailed('again')")
     assert listed.wait("again", "FAILURE")["result"] == "WorkFailed('again')"
+
+
+def test_a_task_with_one_event_is_listed_like_others(listed: Listed) -> None:
+    """Workers merge the events of a task that begins and ends within a batch."""
+    kwargs = "{'ecosystem': 'npm', 'name': 'six', 'dependencies': 'none'}"
+    listed.send("failed", "whole", exception="WorkFailed('before')")
+    listed.wait("whole", "FAILURE")
+    now = time.time()
+    listed.send(
+        "succeeded",
+        "whole",
+        name=NAME,
+        args="()",
+        kwargs=kwargs,
+        result="'done'",
+        runtime=0.5,
+        received=now - 2,
+        started=now - 1,
+    )
+    row = listed.wait("whole", "SUCCESS")
+    assert (row["args"], row["result"], row["name"]) == ("pkg:npm/six", "done", NAME)
+    assert (row["received"], row["started"]) == (now - 2, now - 1)
+    assert listed.counted() >= {"task-received", "task-started", "task-succeeded"}
 
 
 def test_housekeeping_is_not_listed(listed: Listed) -> None:

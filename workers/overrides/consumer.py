@@ -1,7 +1,8 @@
 """Celery's consumer, which sends task events in batches and drops no message.
 
 Celery sends every event (three per task) at once, which costs a worker as much as fetching the
-task's message. Readers of events do not notice a delay of a fifth of a second.
+task's message. Readers of events do not notice a delay of a fifth of a second. While a worker has
+much to do, they get them every second, and most tasks have one event then (:mod:`.events`).
 
 A message that cannot be executed becomes a dead letter. A message with a later time waits in the
 delayed set: Celery would keep it unacknowledged, so it would be delivered and executed again after
@@ -9,6 +10,7 @@ each visibility timeout.
 """
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -19,7 +21,13 @@ from ssc_ingest.errors import InvalidArguments
 from workers.overrides.messages import Unusable, check, letter_of, seconds_to_wait, without_eta
 
 SEND_EVENTS_EVERY = 0.2
-"""Seconds between batches; a full buffer of Celery (24 events) is sent sooner."""
+"""Seconds between batches; a full buffer is sent sooner."""
+
+MANY = 40
+"""Events from which a batch waits for more."""
+
+SEND_MANY_EVERY = 1.0
+"""Seconds between such batches."""
 
 LONGEST_COUNTDOWN = 1.0
 """Maximum seconds for which a message waits inside the worker."""
@@ -33,11 +41,12 @@ class Consumer(CeleryConsumer):
     app: Any
     event_dispatcher: Any
     connection_errors: tuple[type[Exception], ...]
+    _events_sent_at = 0.0
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Called after every connect and reconnect."""
         super().register_with_event_loop(hub)
-        hub.call_repeatedly(SEND_EVENTS_EVERY, self._send_events)
+        hub.call_repeatedly(SEND_EVENTS_EVERY, self._send_due_events)
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override] # the stubs are wrong
         """An event was buffered: it is sent with the next batch."""
@@ -94,6 +103,13 @@ class Consumer(CeleryConsumer):
         letter = letter_of(message)
         self.app.runtime.delay(letter.task_id, letter.queue, without_eta(message), seconds)
         message.ack_log_error(log, self.connection_errors)
+
+    def _send_due_events(self) -> None:
+        waited = monotonic() - self._events_sent_at
+        many = self.event_dispatcher and self.event_dispatcher.buffered >= MANY
+        if not many or waited >= SEND_MANY_EVERY:
+            self._events_sent_at = monotonic()
+            self._send_events()
 
     def _send_events(self) -> None:
         if self.event_dispatcher:

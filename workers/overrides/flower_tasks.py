@@ -15,6 +15,7 @@ from flower.views.tasks import TASK_COLUMNS
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidName
+from workers.overrides.events import WHOLE
 from workers.routing import HOUSEKEEPING
 
 COLUMNS = "name,args,state,result,kwargs,received,runtime,worker,uuid"
@@ -43,7 +44,8 @@ class Task(CeleryTask):
     ) -> None:
         """Apply an event of a worker or publisher."""
         is_later = bool(timestamp) and timestamp > (self.timestamp or 0)
-        if type_ == "received" and is_later and self.state in states.READY_STATES:
+        begins = type_ == "received" or _is_whole(type_, fields or {})
+        if begins and is_later and self.state in states.READY_STATES:
             self.state, self.exception, self.result = states.PENDING, None, None
             self.traceback = self.runtime = None
         super().event(type_, timestamp, local_received, fields)
@@ -59,10 +61,26 @@ def show_tasks_readably() -> None:
     apply = EventsState.event
 
     def event(state: EventsState, event: dict[str, Any]) -> None:
-        if event["type"] != "task-sent" or event.get("name") not in HOUSEKEEPING:
-            apply(state, event)
+        if event["type"] == "task-sent" and event.get("name") in HOUSEKEEPING:
+            return
+        apply(state, event)
+        if _is_whole(event["type"].removeprefix("task-"), event):
+            _count_merged(state, event)
 
     EventsState.event = event
+
+
+def _is_whole(type_: str, fields: Mapping[str, Any]) -> bool:
+    """Whether an event stands for all events of a task (:func:`.events.merged`)."""
+    return type_ == "succeeded" and "received" in fields and "started" in fields
+
+
+def _count_merged(state: Any, event: Mapping[str, Any]) -> None:
+    """Count the events that were merged into this one, as Flower counts them."""
+    state.task_count += 1
+    for merged in WHOLE[:-1]:
+        state.counter[event["hostname"]][merged] += 1
+        state.metrics.events.labels(event["hostname"], merged, event.get("name") or "").inc()
 
 
 def readable(task: Any) -> Any:

@@ -5,6 +5,9 @@ between, the message is lost. While all slots of a worker are in use, the popped
 unread in its socket, so nearly every ``kill -9`` of a busy worker loses one. Here a Redis script
 does both steps. A script cannot block, so idle workers poll several times a second.
 
+The same script takes a message for every free slot, and removes those whose tasks have ended since
+the last one. With kombu's methods, each message costs two round trips, in which the worker waits.
+
 kombu finds overdue messages with the clocks of the workers. If one of them is wrong by an hour, its
 messages are delivered again an hour late or at once. Here the time is the one of Redis.
 """
@@ -12,6 +15,7 @@ messages are delivered again an hour late or at once. Here the time is the one o
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from hashlib import sha1
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -22,9 +26,11 @@ from kombu import Connection as KombuConnection
 from kombu import Exchange, Queue
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps, loads
+from redis.exceptions import NoScriptError, RedisError
 
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.malformed import MALFORMED
+from workers.routing import rank
 
 POLL_EVERY = 0.05
 """Seconds between polls while all queues are empty."""
@@ -32,7 +38,11 @@ POLL_EVERY = 0.05
 UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """The errors of kombu and Celery about a malformed message, before its task starts."""
 
+MOST = 20
+"""Messages that are taken at once, at most."""
+
 _TAKE = load("take", __package__)
+_TAKE_HASH = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +50,7 @@ log = structlog.get_logger(__name__)
 _QoS: Any = redis.QoS
 _Channel: Any = redis.Channel
 _Transport: Any = redis.Transport
+_Poller: Any = redis.MultiChannelPoller
 
 
 class QoS(_QoS):  # type: ignore[misc]
@@ -47,6 +58,11 @@ class QoS(_QoS):  # type: ignore[misc]
 
     noted: str | None = None
     """The delivery tag of the message that the script has recorded."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ended: list[str] = []
+        self._sent: list[str] = []
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record a delivered message, unless the script has done so."""
@@ -63,9 +79,30 @@ class QoS(_QoS):  # type: ignore[misc]
             pipe.hset(self.unacked_key, delivery_tag, record).execute()
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message."""
+        """Acknowledge a message; in the event loop, with all others of this turn."""
+        transport = self.channel.connection  # none when the channel is closed
+        if transport is not None and transport.gathers_acks:
+            virtual.QoS.ack(self, delivery_tag)
+            self._ended.append(delivery_tag)
+            return
         with self._letting_go(delivery_tag):
             super().ack(delivery_tag)
+
+    def send_ended(self) -> list[str]:
+        """The tags of acknowledged messages, for the script that is sent now."""
+        self._sent, self._ended = self._sent + self._ended, []
+        return self._sent
+
+    def confirm_sent(self) -> None:
+        """The script has removed them."""
+        self._sent = []
+
+    def remove_ended(self) -> None:
+        """Remove all acknowledged messages; also those of a script whose response was lost."""
+        if tags := self.send_ended():
+            with self.pipe_or_acquire() as pipe:
+                pipe.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags).execute()
+            self.confirm_sent()
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
         """Put a message back into its queue, or drop it."""
@@ -144,6 +181,8 @@ class Channel(_Channel):  # type: ignore[misc]
 
     _noting = False
     _poll_at = 0.0
+    _is_loaded = False
+    """Whether Redis knows the script by its hash."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._unacknowledged: set[str] = set()
@@ -190,24 +229,44 @@ class Channel(_Channel):  # type: ignore[misc]
         if not queues or monotonic() < self._poll_at:
             return
         keys = [self.unacked_key, self.unacked_index_key, *queues]
+        ranks = "".join(str(rank(queue)) for queue in queues)
+        most = min(self.qos.can_consume_max_estimate() or 1, MOST)
+        command = ("EVALSHA", _TAKE_HASH) if self._is_loaded else ("EVAL", _TAKE)
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._in_poll.send_command("EVAL", _TAKE, len(keys), *keys, MALFORMED)
+        self._in_poll.send_command(
+            *command, len(keys), *keys, MALFORMED, ranks, most, *self.qos.send_ended()
+        )
 
     def _brpop_read(self, **options: Any) -> bool:
-        """Read the response and deliver the message, if there is one."""
+        """Read the response and deliver its messages, if there are any."""
         if not self._noting:
             return bool(super()._brpop_read(**options))
         try:
             try:
                 taken = self.client.parse_response(self.client.connection, "EVAL", **options)
+            except NoScriptError as error:  # Redis was restarted
+                self._is_loaded = False
+                raise Empty from error
             except self.connection_errors:
+                self._is_loaded = False
                 self.client.connection.disconnect()
                 raise
+            self._is_loaded = True
+            self.qos.confirm_sent()
             if not taken:
                 self._poll_at = monotonic() + POLL_EVERY
                 raise Empty
-            queue, text, tag = taken[0].decode(), taken[1], taken[2]
+            self._deliver_all(taken)
+            return True
+        finally:
+            self._in_poll = None
+
+    def _deliver_all(self, taken: list[list[bytes]]) -> None:
+        """Deliver messages; an error with one of them does not stop the others."""
+        failure: Exception | None = None
+        for queue_name, text, tag in taken:
+            queue = queue_name.decode()
             try:
                 message = loads(text.decode())
                 self._queue_cycle.rotate(queue)
@@ -215,9 +274,38 @@ class Channel(_Channel):  # type: ignore[misc]
                 self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu does
             except UNREADABLE as error:
                 self.qos.put_aside(tag, text, error)
-            return True
-        finally:
-            self._in_poll = None
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+        if failure:
+            raise failure
+
+    def remove_ended(self) -> None:
+        """Remove acknowledged messages, unless a script is on its way: the next one does it."""
+        if self._qos and not (self._in_poll and self._noting and self._qos.can_consume()):
+            self._qos.remove_ended()
+
+    def give_up_ended(self) -> None:
+        """Remove acknowledged messages now, or leave them: they will be delivered again."""
+        try:
+            if self._qos:
+                self._qos.remove_ended()
+        except (RedisError, OSError) as error:
+            log.warning("acknowledgement_failed", error=str(error))
+
+    def close(self) -> None:
+        """Remove acknowledged messages, then close."""
+        self.give_up_ended()
+        super().close()
+
+
+class Poller(_Poller):  # type: ignore[misc]
+    """Sends the requests of all channels, once per turn of the event loop."""
+
+    def on_poll_start(self) -> None:
+        """Request messages, and remove the acknowledged ones."""
+        super().on_poll_start()
+        for channel in self._channels:
+            channel.remove_ended()
 
 
 class Transport(_Transport):  # type: ignore[misc]
@@ -226,6 +314,13 @@ class Transport(_Transport):  # type: ignore[misc]
     Channel = Channel
 
     has_event_loop = False
+
+    gathers_acks = False
+    """Whether the event loop is running, and sends the acknowledgements of a turn together."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle = Poller()
 
     @property
     def client(self) -> Any:
@@ -248,6 +343,15 @@ class Transport(_Transport):  # type: ignore[misc]
         super().register_with_event_loop(connection, loop)
         # It polls once per turn of the loop, so the loop has to be woken up.
         loop.call_repeatedly(POLL_EVERY, lambda: None)
+        self.gathers_acks = True
+
+        def stop_gathering(hub: Any) -> None:
+            hub.on_close.discard(stop_gathering)
+            self.gathers_acks = False
+            for channel in self.cycle._channels:  # noqa: SLF001 - kombu has no other way
+                channel.give_up_ended()
+
+        loop.on_close.add(stop_gathering)
 
 
 class Connection(KombuConnection):

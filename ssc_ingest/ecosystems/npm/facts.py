@@ -19,12 +19,16 @@ MAX_PLATFORMS = 100
 MAX_TAGS = 1000
 """Maximum tags; packages with more have a tag for each build."""
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
 
 def engines(value: Any) -> str | None:
     """``{"node": ">=18"}``; npm reads only objects."""
     table = _texts(value)
+    if not table:
+        return None
     text = _json(table)
-    return text if table and len(text) <= MAX_ENGINES else None
+    return text if len(text) <= MAX_ENGINES else None
 
 
 def platforms(value: Any) -> tuple[str, ...]:
@@ -73,7 +77,3 @@ def _license_name(value: Any) -> str | None:
 def _texts(value: Any) -> dict[str, str]:
     items = value.items() if isinstance(value, dict) else ()
     return {key: text for key, text in items if isinstance(text, str)}
-
-
-def _json(table: dict[str, str]) -> str:
-    return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -5,7 +5,7 @@ https://docs.npmjs.com/cli/configuring-npm/package-json
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -101,17 +101,17 @@ def _installed(manifest: Manifest) -> Iterator[tuple[str, Any, bool]]:
     archive.
     """
     needed, optional = _by_name(manifest.dependencies), _by_name(manifest.optional_dependencies)
+    bundled = [
+        each for each in (manifest.bundle_dependencies, manifest.bundled_dependencies) if each
+    ]
     for name, text in (needed | optional).items():
-        if not _is_bundled(name, manifest):
+        if not (bundled and _is_bundled(name, bundled)):
             yield name, text, name in optional
 
 
-def _is_bundled(name: str, manifest: Manifest) -> bool:
+def _is_bundled(name: str, bundled: Iterable[Any]) -> bool:
     """Whether one of the field's two spellings names the package, or all with ``true``."""
-    return any(
-        bundled is True or (isinstance(bundled, list | dict) and name in bundled)
-        for bundled in (manifest.bundle_dependencies, manifest.bundled_dependencies)
-    )
+    return any(each is True or (isinstance(each, list | dict) and name in each) for each in bundled)
 
 
 _LISTED_NAME = re.compile(r"[^\s@><=]+")
