@@ -111,8 +111,12 @@ class Exports:
         return list(found.values())
 
     def _target(self, module: Module, use: Use) -> list[Item]:
-        """The items of a named import; a leaf if they are not in this crate."""
-        return self._resolve(module, use.path) or [LEAF]
+        """The items of a named import; a leaf if they are not in this crate.
+
+        Rust re-exports no private item, such as the private module ``copy`` beside the function.
+        """
+        found = self._resolve(module, use.path)
+        return [item for item in found if item.public] or found or [LEAF]
 
     def _resolve_globs(self) -> None:
         modules = list(self._modules())
@@ -187,7 +191,8 @@ class Exports:
         key = (id(module), name)
         if (known := self._cache.get(key)) is not None:
             return known
-        self._cache[key] = []  # a circular import adds nothing
+        # An import that leads back here finds the definitions alone: ``mod copy; use copy::copy;``.
+        self._cache[key] = list(module.items.get(name, ()))
         found = self._own(module, name)
         # A definition hides what globs import, but an import may be that of another platform.
         if module.globs and name not in module.items:

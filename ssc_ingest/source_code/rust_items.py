@@ -16,6 +16,12 @@ import tree_sitter_rust
 from tree_sitter import Language, Node, Parser
 
 from ssc_ingest.source_code.rust_attributes import Attributes, Meta, parse_attribute
+from ssc_ingest.source_code.rust_macros import (
+    constant_expansion,
+    exports_input,
+    inputs_of,
+    types_between,
+)
 from ssc_ingest.source_code.rust_model import Crate, Item, Module, Use
 from ssc_ingest.source_code.rust_uses import uses_of
 
@@ -45,7 +51,6 @@ _UNKNOWN_SYNTAX = re.compile(
 """Items that the grammar lacks (``pub macro``, ``pub static ref`` inside ``lazy_static!``)."""
 _SIGNS_OF_ITEMS = (b"pub", b"macro_export", b"mod", b"use")
 _STRING = re.compile(rb'\(\s*"([^"\\]+)"\s*,?\s*\)')
-_TYPES = ("struct", "enum", "union", "trait")
 _LANGUAGE = Language(tree_sitter_rust.language())
 
 
@@ -76,6 +81,8 @@ class _Scope:
     depth: int
     expanding: frozenset[str] = frozenset()
     """Macros whose expansion the text is; none is expanded inside of itself."""
+    exports_macros: bool = False
+    """Whether the text is the input of a macro that exports the macros in it."""
 
     def text(self, node: Node) -> str:
         """The text of a node."""
@@ -193,7 +200,8 @@ class FileReader:
         if body is not None:
             folder = paths[0] if paths else posixpath.join(place.folder, name)
             inside = replace(place, module=module, folder=folder, inline=True)
-            self._items(replace(scope, place=inside, depth=scope.depth + 1), body)
+            inner = replace(scope, place=inside, depth=scope.depth + 1, exports_macros=False)
+            self._items(inner, body)
             return True
         self._found += [place.inner(path, posixpath.dirname(path), module) for path in paths]
         if not any(path in self._files for path in paths):
@@ -204,11 +212,14 @@ class FileReader:
 
     def _macro_definition(self, scope: _Scope, node: Node, attributes: Attributes) -> bool:
         name = scope.name(node)
-        if "macro_export" in attributes and not attributes.hidden:
+        is_exported = scope.exports_macros or "macro_export" in attributes
+        if is_exported and not attributes.hidden:
             self._crate.macros.add(name)
         scope.place.module.add(name, Item(public=False))
-        if (items := _constant_expansion(node, scope.content)) is not None:
+        if (items := constant_expansion(node, scope.content)) is not None:
             self._crate.expansions.setdefault(name, items)
+        if exports_input(node, scope.content):
+            self._crate.exporting.add(name)
         return True
 
     def _macro(self, scope: _Scope, node: Node, attributes: Attributes) -> bool:
@@ -224,14 +235,19 @@ class FileReader:
             found = self._include(scope, inputs[0])
         else:
             expansion = self._crate.expansions.get(name)
-            for items in _inputs(name, inputs[0], scope.content):
-                inner = replace(scope, content=items, depth=scope.depth + 1)
+            for items in inputs_of(name, inputs[0], scope.content):
+                inner = replace(
+                    scope,
+                    content=items,
+                    depth=scope.depth + 1,
+                    exports_macros=name in self._crate.exporting,
+                )
                 if expansion and not items and name not in scope.expanding:
                     inner = replace(inner, content=expansion, expanding=scope.expanding | {name})
-                if any(word in inner.content for word in _SIGNS_OF_ITEMS):
+                if inner.exports_macros or any(word in inner.content for word in _SIGNS_OF_ITEMS):
                     found |= self._parse(inner)
             if name != "cfg_if":
-                self._add_types(scope, _types_between(inputs[0], scope.content))
+                self._add_types(scope, types_between(inputs[0], scope.content))
         return found
 
     def _add_types(self, scope: _Scope, names: Iterable[str]) -> None:
@@ -263,40 +279,6 @@ def _no_name(scope: _Scope, node: Node, attributes: Attributes) -> bool:
     """An item that nobody imports."""
     del scope, node, attributes
     return True
-
-
-def _inputs(name: str, tokens: Node, content: bytes) -> Iterator[bytes]:
-    """The parts of a macro's input that may have items: for ``cfg_if!``, each branch."""
-    branches = tokens.children if name == "cfg_if" else [tokens]
-    for branch in branches:
-        if name != "cfg_if" or content.startswith(b"{", branch.start_byte, branch.end_byte):
-            yield content[branch.start_byte + 1 : branch.end_byte - 1].strip()
-
-
-def _types_between(tokens: Node, content: bytes) -> Iterator[str]:
-    """The public types in a macro's input that is not Rust: ``"as" pub struct As "async" ...``.
-
-    Those with attributes or comments are left out: they may be hidden.
-    """
-    if b"pub" not in content[tokens.start_byte : tokens.end_byte]:
-        return
-    children = tokens.children
-    for before, public, kind, name in zip(
-        children, children[1:], children[2:], children[3:], strict=False
-    ):
-        is_type = public.type == "pub" and kind.type in _TYPES and name.type == "identifier"
-        if is_type and before.type not in {"token_tree", "line_comment", "block_comment"}:
-            text = content[name.start_byte : name.end_byte].decode(errors="replace")
-            yield text.removeprefix("r#")
-
-
-def _constant_expansion(node: Node, content: bytes) -> bytes | None:
-    """The expansion of ``name!()``, if the macro has a rule without input."""
-    for rule in node.named_children:
-        left, right = rule.child_by_field_name("left"), rule.child_by_field_name("right")
-        if left and right and not content[left.start_byte + 1 : left.end_byte - 1].strip():
-            return content[right.start_byte + 1 : right.end_byte - 1]
-    return None
 
 
 def _variants(scope: _Scope, node: Node) -> Iterator[str]:

@@ -71,5 +71,7 @@ class Crate:
     """Macros of a ``proc-macro`` crate."""
     expansions: dict[str, bytes] = field(default_factory=dict)
     """By macro: the items that it stands for when it is invoked without input."""
+    exporting: set[str] = field(default_factory=set)
+    """Macros that export the macros in their input."""
     unparsed: int = MAX_PARSED
     """Bytes that may still be parsed."""

@@ -5,19 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
+from ssc_ingest.ecosystems.base import Change
 from ssc_ingest.ecosystems.rubygems import RubyGems, listing
 from ssc_ingest.ecosystems.rubygems.lists import NO_VERSIONS
 from ssc_ingest.errors import (
-    CursorExpired,
-    MalformedMetadata,
-    PackageNotFound,
-    RateLimited,
-    RegistryUnavailable,
     ResponseTooLarge,
-    StaleAnswer,
 )
-from ssc_ingest.models import Package
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import opened, read
 from tests.contract.listing import Followed, followed, listed
@@ -67,44 +60,6 @@ async def assert_true(gems: RubyGems, change: Change) -> None:
     assert package.etag == change.etag == f'"{change.expected}"'
 
 
-# Names ----------------------------------------------------------------------------------
-
-
-async def test_all_gems_are_listed(gems: RubyGems, simulator: Simulator) -> None:
-    """One request lists each gem once, with the total."""
-    simulator.add("rubygems")
-    simulator.delete("rubygems", names(simulator, 1)[0])
-    found = await listed(gems)
-    assert found.names == list(simulator.names("rubygems"))
-    assert {page.total for page in found.pages} == {GEMS}
-    assert len(found.pages) == 7
-    assert found.requests == 1
-
-
-async def test_a_listing_does_not_go_on_in_another_list(
-    gems: RubyGems, simulator: Simulator
-) -> None:
-    """A new name may be anywhere, so the cursor expires."""
-    page = (await listed(gems)).pages[3]
-    simulator.add("rubygems")
-    with pytest.raises(CursorExpired):
-        await listed(gems, page.cursor)
-    assert (await listed(gems)).names == list(simulator.names("rubygems"))
-
-
-# Changes --------------------------------------------------------------------------------
-
-
-async def test_nothing_has_changed_at_the_end(gems: RubyGems, simulator: Simulator) -> None:
-    """Two requests find the end, and one more that nothing is new."""
-    simulator.reset_counts()
-    cursor = await gems.feed_end()
-    assert simulator.counts().total == 2
-    found = await followed(gems, cursor)
-    assert (found.pages, found.requests) == ([], 1)
-    assert simulator.counts().statuses == {"206": 2, "304": 1}
-
-
 async def test_changes_are_told_once(gems: RubyGems, simulator: Simulator) -> None:
     """Published, yanked, deleted and added gems only, with the digests of their files."""
     published, twice, yanked, deleted = names(simulator, 4, start=20)
@@ -126,21 +81,6 @@ async def test_changes_are_told_once(gems: RubyGems, simulator: Simulator) -> No
         assert not change.deleted
         await assert_true(gems, change)
     await assert_caught_up(gems, found)
-
-
-async def test_following_goes_on_at_every_cursor(gems: RubyGems, simulator: Simulator) -> None:
-    """Each page's cursor leads to the rest, in any process."""
-    cursor = await gems.feed_end()
-    expected = names(simulator, 100)
-    for name in expected:
-        simulator.publish("rubygems", name)
-    whole = await followed(gems, cursor)
-    assert whole.names == set(expected)
-    assert len(whole.pages) == 4
-    for number, page in enumerate(whole.pages[:-1], 1):
-        rest = await followed(gems, page.cursor)
-        assert rest.changes == [c for page in whole.pages[number:] for c in page.changes]
-    await assert_caught_up(gems, whole)
 
 
 async def test_a_list_made_anew_is_read_from_the_beginning(
@@ -255,9 +195,6 @@ async def test_more_than_fits_in_memory_is_read_from_a_file(
     await assert_caught_up(gems, found)
 
 
-# Servers that are different -----------------------------------------------------------------
-
-
 async def test_a_host_that_knows_no_parts_is_followed(
     settings: Settings, redis_url: str, clean_redis: None
 ) -> None:
@@ -283,58 +220,6 @@ async def test_a_host_that_knows_no_parts_is_followed(
         ]
         server.serve("/versions", f"{text}half 1.0 {one}\n", media_type="text/plain")
         assert (await followed(gems, found.cursor)).names == {"half"}
-
-
-# Fetching what was announced ------------------------------------------------------------
-
-
-async def test_another_file_than_was_announced_is_stale(
-    gems: RubyGems, simulator: Simulator
-) -> None:
-    """A new, an unchanged or a missing file that is not the announced one is stale."""
-    name = names(simulator, 1)[0]
-    package = (await read(gems, name)).package
-    assert package.etag
-    ref, md5 = gems.ref(name), package.etag.strip('"')
-    for etag in (None, package.etag):
-        with pytest.raises(StaleAnswer):
-            await gems.fetch(FetchRequest(ref, etag=etag, expected=NO_VERSIONS))
-        answer = await gems.fetch(FetchRequest(ref, etag=etag, expected=md5))
-        assert isinstance(answer, NotModified if etag else Package)
-    with pytest.raises(StaleAnswer):
-        await gems.fetch(FetchRequest(gems.ref("never-published"), expected=md5))
-    for nothing in (None, NO_VERSIONS):
-        with pytest.raises(PackageNotFound):
-            await gems.fetch(FetchRequest(gems.ref("never-published"), expected=nothing))
-
-
-# Failures -------------------------------------------------------------------------------
-
-DAMAGED = [
-    ({"kind": "status", "status": 500}, RegistryUnavailable),
-    ({"kind": "status", "status": 429}, RateLimited),
-    ({"kind": "html"}, MalformedMetadata),
-    ({"kind": "empty"}, MalformedMetadata),
-    ({"kind": "truncate"}, RegistryUnavailable),
-    ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
-    ({"kind": "body", "body": "---\n"}, MalformedMetadata),
-    ({"kind": "body", "body": "created_at: 2026-11-01T00:00:00Z\n"}, MalformedMetadata),
-]
-
-
-@pytest.mark.parametrize(("fault", "error"), DAMAGED, ids=str)
-async def test_a_damaged_list_is_no_empty_registry(
-    gems: RubyGems, simulator: Simulator, fault: dict[str, str], error: type[Exception]
-) -> None:
-    """If the list is damaged, both the listing and the feed raise an error."""
-    cursor = await gems.feed_end()
-    simulator.rebuild("rubygems")
-    for endpoint in ("rubygems.names", "rubygems.list"):
-        simulator.fault(**fault, endpoint=endpoint)
-    with pytest.raises(error):
-        await listed(gems)
-    with pytest.raises(error):
-        await followed(gems, cursor)
 
 
 async def test_a_list_without_end_is_not_read(

@@ -239,6 +239,15 @@ def test_re_exports() -> None:
     ) == {"A", "inner", "inner::B", "C", "F", "h", "renamed", "renamed::D"}
 
 
+def test_private_items_are_not_re_exported() -> None:
+    """Of a function and its private module with the same name, only the function is public."""
+    assert exported(
+        lib="pub mod io { mod util; pub use util::{copy, Copy}; }",
+        io__util="mod copy; pub use copy::{copy, Copy};",
+        io__util__copy="pub fn copy() {} pub struct Copy; pub struct Buffer;",
+    ) == {"io", "io::copy", "io::Copy"}
+
+
 def test_re_exports_of_variants() -> None:
     """Variants of an enum are names of a module only if it imports them publicly."""
     assert exported(
@@ -333,6 +342,29 @@ def test_items_in_the_input_of_macros() -> None:
         a="pub struct A;",
         c="pub struct C;",
     ) == {"a", "a::A", "B", "C", "D", "e", "F", "G", "K", "L"}
+
+
+def test_macros_that_a_macro_exports() -> None:
+    """A macro that puts ``macro_export`` before its input exports the macros in it (as tokio's)."""
+    assert exported(
+        lib="""
+        macro_rules! doc { ($it:item) => {
+            /// Documentation of $it
+            #[macro_export] #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+            $it
+        }; }
+        macro_rules! each { (all) => {}; ($($it:item)*) => { $( #[macro_export] $it )* }; }
+        macro_rules! plain { ($it:item) => { #[macro_export] macro_rules! z { () => {} } $it } }
+        macro_rules! no_item { ($it:expr) => { #[macro_export] $it } }
+        #[cfg(doc)] doc! {macro_rules! shown { () => {} }}
+        #[cfg(not(doc))] doc! {macro_rules! join { () => {} }}
+        each! { macro_rules! a { () => {} } macro_rules! b { () => {} }
+                mod inner { macro_rules! no1 { () => {} } } }
+        doc! { #[doc(hidden)] macro_rules! no2 { () => {} } }
+        plain! { macro_rules! no3 { () => {} } }
+        no_item! { macro_rules! no4 { () => {} } }
+        """
+    ) == {"join", "a", "b"}
 
 
 def test_types_between_what_is_no_rust() -> None:

@@ -275,6 +275,12 @@ def test_hostile_build_files() -> None:
     """The time grows with the size, not with its square."""
     for content in (b"package_dir=" + b" " * 250_000, b"package_dir={'':" * 20_000):
         assert not hints_of("setup.py", content).folders
+    in_key = b"[options]\npackages" + b" " * 250_000 + b"= a"
+    for content in (in_key[:-3], in_key, b"[options]\n" + b"x\n" * 125_000):
+        assert not hints_of("setup.cfg", content).roots
+    dotted = b".".join([b"a"] * 125_000)
+    for content in (dotted + b" = 1", b"[" + dotted[:125_000] + b"]\n" + b"b=1\n" * 30_000):
+        assert not hints_of("pyproject.toml", content).roots
 
 
 @given(

@@ -6,11 +6,11 @@ https://doc.rust-lang.org/cargo/commands/cargo-package.html
 import gzip
 import io
 import tarfile
-import tomllib
 import zlib
 
 from pydantic import ValidationError
 
+from ssc_ingest.ecosystems.toml import parse_toml
 from ssc_ingest.ecosystems.wire import OrNone, WireModel
 from ssc_ingest.errors import MalformedMetadata
 
@@ -43,8 +43,8 @@ def read_links(crate: bytes, name: str, version: str) -> tuple[str | None, str |
     """
     try:
         text = _read_member(crate, f"{name}-{version}/Cargo.toml").decode()
-        package = _Manifest.model_validate(tomllib.loads(text)).package
-    except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError) as error:
+        package = _Manifest.model_validate(parse_toml(text)).package
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise MalformedMetadata(f"{name}-{version}.crate: {error}") from error
     except ValueError as error:  # not UTF-8, not TOML, or an invalid number in the archive
         reason = "unexpected types" if isinstance(error, ValidationError) else error

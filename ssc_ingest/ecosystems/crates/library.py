@@ -4,12 +4,12 @@ https://doc.rust-lang.org/cargo/reference/cargo-targets.html#library
 """
 
 import posixpath
-import tomllib
 from collections.abc import Container
 from dataclasses import dataclass
 
 from pydantic import Field, ValidationError
 
+from ssc_ingest.ecosystems.toml import parse_toml
 from ssc_ingest.ecosystems.wire import OrNone, WireModel
 from ssc_ingest.errors import MalformedArchive
 
@@ -64,8 +64,8 @@ def library_of(manifest: bytes, crate: str, files: Container[str]) -> Library | 
         MalformedArchive: the manifest cannot be read.
     """
     try:
-        read = _Manifest.model_validate(tomllib.loads(manifest.decode()))
-    except (ValueError, RecursionError) as error:
+        read = _Manifest.model_validate(parse_toml(manifest.decode()))
+    except ValueError as error:
         reason = "unexpected types" if isinstance(error, ValidationError) else str(error)
         raise MalformedArchive(f"Cargo.toml of {crate}: {reason[:200]}") from error
     target, package = read.lib, read.package or _Package()

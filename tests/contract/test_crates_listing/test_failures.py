@@ -1,42 +1,15 @@
 """A dump or a feed of crates that is damaged is an error, and no end."""
 
-import gzip
 import io
 import tarfile
 
 import pytest
 
 from ssc_ingest.ecosystems.crates import Crates
-from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryUnavailable, ResponseTooLarge
+from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable, ResponseTooLarge
 from tests.contract.listing import followed, listed
 from tests.contract.test_crates_listing.conftest import names
 from tests.simulator.client import Simulator
-
-DAMAGED = {
-    "no dump": ({"kind": "status", "status": 500}, RegistryUnavailable),
-    "not now": ({"kind": "status", "status": 429}, RateLimited),
-    "a page": ({"kind": "html"}, MalformedMetadata),
-    "nothing": ({"kind": "empty"}, (RegistryUnavailable, MalformedMetadata)),
-    "cut off": ({"kind": "truncate"}, RegistryUnavailable),
-    "half of it": ({"kind": "not-json", "keep": 0.5}, RegistryUnavailable),
-    "its beginning": ({"kind": "not-json", "keep": 0.05}, RegistryUnavailable),
-    "no archive": ({"kind": "body", "body": gzip.compress(b"no archive")}, RegistryUnavailable),
-}
-
-
-@pytest.mark.parametrize(("fault", "error"), DAMAGED.values(), ids=DAMAGED)
-async def test_a_damaged_dump_is_no_empty_registry(
-    crates: Crates, simulator: Simulator, fault: dict[str, str], error: type[Exception]
-) -> None:
-    """If the dump is damaged, both the listing and the feed raise an error."""
-    cursor = await crates.feed_end()
-    simulator.publish("cargo", names(simulator, 1)[0])
-    simulator.rebuild("cargo")
-    simulator.fault(**fault, endpoint="cargo.dump")
-    with pytest.raises(error):
-        await listed(crates)
-    with pytest.raises(error):
-        await followed(crates, cursor)
 
 
 @pytest.mark.parametrize(

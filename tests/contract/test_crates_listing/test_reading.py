@@ -2,28 +2,13 @@
 
 from collections.abc import Mapping
 
-import pytest
-
-from ssc_ingest.ecosystems.base import Change, FetchRequest, NotModified
+from ssc_ingest.ecosystems.base import Change, FetchRequest
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.crates.position import FeedPosition
-from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.models import Package
-from tests.contract.fetching import read
-from tests.contract.listing import followed, listed
+from tests.contract.listing import followed
 from tests.contract.test_crates_listing.conftest import names
 from tests.simulator.client import Simulator
-
-
-async def test_all_crates_are_listed(crates: Crates, simulator: Simulator) -> None:
-    """One request lists each crate once."""
-    simulator.add("cargo")
-    simulator.delete("cargo", names(simulator, 1)[0])
-    simulator.rebuild("cargo")
-    found = await listed(crates)
-    assert sorted(found.names) == sorted(simulator.names("cargo"))
-    assert len(found.pages) == 8
-    assert found.requests == 1
 
 
 async def test_the_dump_knows_the_repositories(crates: Crates, simulator: Simulator) -> None:
@@ -49,30 +34,6 @@ async def vendors(crates: Crates, changes: Mapping[str, Change]) -> dict[str, st
             assert isinstance(package, Package)
             found[name] = package.vendor
     return found
-
-
-async def test_a_listing_does_not_go_on_in_another_dump(
-    crates: Crates, simulator: Simulator
-) -> None:
-    """Rows of two dumps are unrelated, so the cursor expires."""
-    page = (await listed(crates)).pages[3]
-    added = simulator.add("cargo")
-    simulator.rebuild("cargo")
-    with pytest.raises(CursorExpired):
-        await listed(crates, page.cursor)
-    again = (await listed(crates)).names
-    assert sorted(again) == sorted(simulator.names("cargo"))
-    assert added.registry_name in again
-
-
-async def test_nothing_has_changed_at_the_end(crates: Crates, simulator: Simulator) -> None:
-    """Two requests find the end, two more that nothing is new; none loads the dump."""
-    simulator.reset_counts()
-    cursor = await crates.feed_end()
-    assert simulator.counts().total == 2
-    found = await followed(crates, cursor)
-    assert (found.pages, found.requests) == ([], 2)
-    assert simulator.counts().statuses == {"200": 1, "206": 1, "304": 2}
 
 
 async def test_the_feed_tells_what_was_published(crates: Crates, simulator: Simulator) -> None:
@@ -136,25 +97,6 @@ async def test_what_the_feed_has_told_no_dump_tells_again(
     assert second.names == {busy}
 
 
-async def test_a_comparison_goes_on_at_every_cursor(crates: Crates, simulator: Simulator) -> None:
-    """Each page's cursor leads to the rest, in any process."""
-    cursor = await crates.feed_end()
-    expected = set(names(simulator, 100, start=50))
-    for name in expected:
-        simulator.publish("cargo", name)
-    gone = names(simulator, 1)[0]
-    simulator.delete("cargo", gone)
-    simulator.rebuild("cargo")
-    whole = await followed(crates, cursor)
-    assert whole.names == {*expected, gone}
-    assert len(whole.pages) >= 4
-    for number, page in enumerate(whole.pages, 1):
-        rest = await followed(crates, page.cursor)
-        told = {change.name for page in whole.pages[:number] for change in page.changes}
-        assert rest.names == whole.names - told
-        assert (await followed(crates, rest.cursor)).pages == []
-
-
 async def test_a_comparison_begins_again_with_another_dump(
     crates: Crates, simulator: Simulator
 ) -> None:
@@ -204,22 +146,6 @@ async def test_what_the_feed_has_dropped_is_in_the_next_dump(
     assert second.names == {dropped}
 
 
-async def test_an_older_copy_of_the_feed_undoes_nothing(
-    crates: Crates, simulator: Simulator
-) -> None:
-    """A lagging cache repeats entries, which are not reported again."""
-    one, other = names(simulator, 2)
-    cursor = await crates.feed_end()
-    simulator.publish("cargo", one)
-    found = await followed(crates, cursor)
-    simulator.stale("cargo", events=0)
-    stale = await followed(crates, found.cursor)
-    assert stale.names == set()
-    simulator.stale("cargo", on=False)
-    simulator.publish("cargo", other)
-    assert (await followed(crates, stale.cursor)).names == {other}
-
-
 async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
     crates: Crates, simulator: Simulator
 ) -> None:
@@ -235,22 +161,3 @@ async def test_a_dump_that_is_older_than_the_cursor_proves_nothing(
     assert found.changes == []
     simulator.rebuild("cargo")
     assert (await followed(crates, found.cursor)).names == {yanked}
-
-
-async def test_an_answer_without_the_announced_version_is_stale(
-    crates: Crates, simulator: Simulator
-) -> None:
-    """A new, an unchanged or a missing file without the announced version is stale."""
-    name = names(simulator, 1)[0]
-    package = (await read(crates, name)).package
-    known = [version.name for version in package.versions]
-    ref = crates.ref(name)
-    for etag in (None, package.etag):
-        with pytest.raises(StaleAnswer):
-            await crates.fetch(FetchRequest(ref, known=known, etag=etag, expected="99.0.0"))
-        answer = await crates.fetch(FetchRequest(ref, known=known, etag=etag, expected=known[-1]))
-        assert isinstance(answer, NotModified if etag else Package)
-    with pytest.raises(StaleAnswer):
-        await crates.fetch(FetchRequest(crates.ref("never-published"), expected="1.0.0"))
-    with pytest.raises(PackageNotFound):
-        await crates.fetch(FetchRequest(crates.ref("never-published")))

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.models import Package, PackageRef, Version, VersionName
+from ssc_ingest.models import Package, PackageRef, VersionName
+from tests.integration.scripted import package_of
 
 
 @dataclass(slots=True)
@@ -36,24 +36,7 @@ class Named(PyPI):
     async def fetch(self, *_: Any, **__: Any) -> Package:
         """Read the package ``web-kit``."""
         ref = self.ref("web-kit")
-        versions = tuple(
-            Version(
-                name=VersionName(name),
-                purl=self.version_purl(ref, name),
-                release_date=datetime.now(UTC),
-                requirements=(),
-            )
-            for name in self.names.versions
-        )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=datetime.now(UTC),
-            import_names=self.names.document,
-        )
+        return package_of(ref, self.names.versions, import_names=self.names.document)
 
     async def read_import_names(self, ref: PackageRef, version: VersionName) -> frozenset[str]:
         """Read the scripted names."""

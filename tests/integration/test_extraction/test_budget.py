@@ -3,23 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from ssc_ingest.ecosystems.base import FetchRequest
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import MalformedMetadata, PackageNotFound
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.models import Package, Purl, Version, VersionName
+from ssc_ingest.models import Package, Purl
 from ssc_ingest.on_demand.jobs import Job, new_job_id
 from ssc_ingest.on_demand.messages import job_message
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.results import GaveUp
 from tests.contract.loopback import Loopback, loopback
+from tests.integration.scripted import package_of, resources_with
 
 BUDGET = 40
 
@@ -42,20 +41,7 @@ class Dear(PyPI):
             raise PackageNotFound(request.ref.purl)
         if name.startswith("malformed"):
             raise MalformedMetadata("no JSON")
-        version = Version(
-            name=VersionName("1"),
-            purl=self.version_purl(request.ref, "1"),
-            release_date=datetime.now(UTC),
-            requirements=(),
-        )
-        return Package(
-            ref=request.ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=(version,),
-            latest=version.name,
-            fetched_at=datetime.now(UTC),
-        )
+        return package_of(request.ref, ["1"])
 
 
 @pytest.fixture
@@ -79,11 +65,8 @@ async def resources(
 ) -> AsyncIterator[Resources]:
     """Real empty stores, and the registry."""
     limits = settings.model_copy(update={"job_max_requests": BUDGET})
-    async with open_resources(limits, servers, env_file=None) as resources:
-        await ensure_schema(resources.driver, ["PyPIPackage"])
-        pypi = resources.ecosystems["pypi"]
-        dear = Dear(pypi.client, pypi.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": dear})
+    async with resources_with(Dear, limits, servers) as resources:
+        yield resources
 
 
 async def begin(resources: Resources, *names: str) -> str:

@@ -13,15 +13,15 @@ from ssc_ingest.ecosystems.base import FetchRequest, NotModified
 from ssc_ingest.ecosystems.crates import Crates
 from ssc_ingest.ecosystems.declared import declared
 from ssc_ingest.errors import PackageNotFound
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
+from ssc_ingest.models import Package, Purl, Requirement
 from ssc_ingest.on_demand.jobs import Job
 from ssc_ingest.on_demand.submit import request_for, submit
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.messages import TaskMessage
 from tests.conftest import Cypher
+from tests.integration.scripted import package_of, resources_with, version_of
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,9 @@ class FewCrates(Crates):
         if (crate := CRATES.get(request.ref.name)) is None:
             raise PackageNotFound(request.ref.purl)
         versions = tuple(
-            Version(
-                name=VersionName(f"{n}.0.0"),
-                purl=self.version_purl(request.ref, f"{n}.0.0"),
-                release_date=datetime.now(UTC),
+            version_of(
+                request.ref,
+                f"{n}.0.0",
                 requirements=tuple(
                     Requirement(
                         self.ref(name),
@@ -76,13 +75,11 @@ class FewCrates(Crates):
         )
         if request.etag:
             return NotModified(datetime.now(UTC))
-        return Package(
-            ref=request.ref,
+        return package_of(
+            request.ref,
+            versions,
             vendor="somebody" if request.full else None,
             repository_url="https://example.org/crate" if request.full else None,
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=datetime.now(UTC),
             etag="one",
         )
 
@@ -92,11 +89,8 @@ async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
     """Real empty stores, and the registry."""
-    async with open_resources(settings, servers, env_file=None) as resources:
-        await ensure_schema(resources.driver, ["CargoPackage"])
-        cargo = resources.ecosystems["cargo"]
-        few = FewCrates(cargo.client, cargo.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "cargo": few})
+    async with resources_with(FewCrates, settings, servers, "cargo") as resources:
+        yield resources
 
 
 async def carry_out(resources: Resources, name: str, dependencies: Any, order: int) -> Job:

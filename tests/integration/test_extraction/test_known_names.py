@@ -1,18 +1,18 @@
 """Import names that are known stay known: no reading of a package replaces them by a guess."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ssc_ingest.extraction.extract import Attempt
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.conftest import Cypher
+from tests.integration.scripted import resources_with
 from tests.integration.test_extraction.naming import Named, Names
 
 
@@ -27,11 +27,8 @@ async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers, names: Names
 ) -> AsyncIterator[Resources]:
     """Real empty stores, and the scripted registry."""
-    async with open_resources(settings, servers, env_file=None) as resources:
-        await ensure_schema(resources.driver, ["PyPIPackage"])
-        pypi = resources.ecosystems["pypi"]
-        named = Named(pypi.client, pypi.endpoints, names)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": named})
+    async with resources_with(partial(Named, names=names), settings, servers) as resources:
+        yield resources
 
 
 async def extract(resources: Resources) -> None:

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,18 +14,18 @@ from redis.asyncio import Redis
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import IngestError, InvalidArguments, StoreUnavailable
 from ssc_ingest.graph import transaction
-from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.graph.writer import GraphWriter
-from ssc_ingest.models import Package, Purl, Requirement, Version, VersionName
+from ssc_ingest.models import Package, Purl, Requirement
 from ssc_ingest.on_demand.jobs import Job, new_job_id
 from ssc_ingest.on_demand.messages import job_message
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import Progress, TaskMessage
 from ssc_ingest.work.results import Delayed, Done
 from tests.conftest import Cypher
+from tests.integration.scripted import package_of, resources_with, version_of
 from workers.process.isolation import IsolationBusy, WorkerCrashed
 
 LARGE = Purl("pkg:pypi/large")
@@ -44,22 +43,8 @@ class Scripted(PyPI):
         """Read the package ``large``."""
         ref = self.ref("large")
         required = tuple(Requirement(self.ref(f"part{n}"), "any") for n in range(REQUIREMENTS))
-        versions = tuple(
-            Version(
-                name=VersionName(str(n)),
-                purl=self.version_purl(ref, str(n)),
-                release_date=datetime.now(UTC),
-                requirements=required,
-            )
-            for n in range(VERSIONS)
-        )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=datetime.now(UTC),
+        return package_of(
+            ref, [version_of(ref, str(n), requirements=required) for n in range(VERSIONS)]
         )
 
 
@@ -68,11 +53,8 @@ async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
     """Real empty stores, and the scripted registry."""
-    async with open_resources(settings, servers, env_file=None) as resources:
-        await ensure_schema(resources.driver, ["PyPIPackage"])
-        pypi = resources.ecosystems["pypi"]
-        scripted = Scripted(pypi.client, pypi.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
+    async with resources_with(Scripted, settings, servers) as resources:
+        yield resources
 
 
 def counted(resources: Resources, ending: str, ecosystem: str = "pypi") -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,13 +10,13 @@ import pytest
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.extraction.extract import Attempt
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.models import Package, Version, VersionName
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.models import Package
+from ssc_ingest.resources import Resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.arguments import ExtractPackage
 from tests.acceptance.proxy import Proxy, proxy_to
+from tests.integration.scripted import package_of, resources_with
 
 REQUEST = ExtractPackage(ecosystem="pypi", name="single", dependencies="none")
 
@@ -46,21 +45,7 @@ class Single(PyPI):
         self.silenced.silence()
         if self.asks:
             await self.asks()
-        ref = self.ref("single")
-        version = Version(
-            name=VersionName("1"),
-            purl=self.version_purl(ref, "1"),
-            release_date=datetime.now(UTC),
-            requirements=(),
-        )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=(version,),
-            latest=version.name,
-            fetched_at=datetime.now(UTC),
-        )
+        return package_of(self.ref("single"), ["1"])
 
 
 @pytest.fixture
@@ -79,11 +64,8 @@ async def resources(
         vulnerabilities_uri=proxies["vulnerabilities"].uri,
     )
     hasty = settings.model_copy(update={"task_timeout": 1.0})
-    async with open_resources(hasty, servers, env_file=None) as resources:
-        await ensure_schema(resources.driver, ["PyPIPackage"])
-        pypi = resources.ecosystems["pypi"]
-        single = Single(pypi.client, pypi.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": single})
+    async with resources_with(Single, hasty, servers) as resources:
+        yield resources
         for proxy in proxies.values():
             proxy.restore()
             proxy.cut()

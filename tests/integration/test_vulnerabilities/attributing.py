@@ -1,15 +1,15 @@
 """Real stores, and a registry with one package whose versions a test sets."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.extraction.extract import Attempt
 from ssc_ingest.graph.attributions import AttributionReader
-from ssc_ingest.models import Package, Purl, Version, VersionName
+from ssc_ingest.models import Package, Purl
 from ssc_ingest.resources import Resources
 from ssc_ingest.vulnerabilities.attributor import AdvisorySource, Attributor
 from ssc_ingest.work.arguments import ExtractPackage
+from tests.integration.scripted import package_of
 
 THING = Purl("pkg:pypi/thing")
 
@@ -23,24 +23,7 @@ class Scripted(PyPI):
 
     async def fetch(self, *_: Any, **__: Any) -> Package:
         """The package ``thing``."""
-        ref = self.ref("thing")
-        versions = tuple(
-            Version(
-                name=VersionName(name),
-                purl=self.version_purl(ref, name),
-                release_date=None,
-                requirements=(),
-            )
-            for name in self.versions
-        )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=datetime.now(UTC),
-        )
+        return package_of(self.ref("thing"), self.versions)
 
 
 async def extract(resources: Resources, *versions: str) -> None:

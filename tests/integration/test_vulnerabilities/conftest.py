@@ -4,7 +4,6 @@ import json
 import zipfile
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http.client import open_transport
 from ssc_ingest.metrics import Metrics
-from ssc_ingest.resources import Resources, State, open_resources
+from ssc_ingest.resources import Resources, State
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
+from tests.integration.scripted import resources_with
 from tests.integration.test_vulnerabilities.attributing import Scripted
 from tests.simulator.client import Simulator
 
@@ -156,13 +156,11 @@ async def resources(
     clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
 ) -> AsyncIterator[Resources]:
     """Real, empty stores, and the scripted registry."""
-    async with open_resources(settings, servers, env_file=None) as resources:
+    async with resources_with(Scripted, settings, servers) as resources:
         await resources.vulnerabilities.ensure_indexes()
         await delete_documents(resources.vulnerabilities)
-        await ensure_schema(resources.driver, ["PyPIPackage", "NPMPackage"])
-        pypi = resources.ecosystems["pypi"]
-        scripted = Scripted(pypi.client, pypi.endpoints)
-        yield replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
+        await ensure_schema(resources.driver, ["NPMPackage"])
+        yield resources
 
 
 @pytest.fixture

@@ -1,18 +1,18 @@
 """The audit compares the graph with the advisories, and the sweep repairs what differs."""
 
 import random
-from datetime import UTC, datetime
 
 import pytest
 
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.graph.attributions import AttributionReader
-from ssc_ingest.models import Package, PackageRef, Purl, Version, VersionName
+from ssc_ingest.models import Purl
 from ssc_ingest.monitoring.advisories import audit_problem
 from ssc_ingest.resources import Resources
 from ssc_ingest.vulnerabilities import audit as audits
 from ssc_ingest.vulnerabilities.audit import Auditor, last_audit
 from tests.conftest import Cypher
+from tests.integration.scripted import package_of
 from tests.integration.test_vulnerabilities.conftest import LocalRecords, Syncing, advisory
 
 
@@ -28,7 +28,9 @@ async def test_an_audit_finds_seeded_corruption(
     local.write([advisory("PYSEC-1", *(f"p{number}" for number in range(10)))])
     await synced.sync()
     for number in range(20):
-        await resources.writer.write(named(f"p{number}"), order=PyPI.order)
+        await resources.writer.write(
+            package_of(PyPI.ref(f"p{number}"), ["1.0", "2.0"]), order=PyPI.order
+        )
     purls = [Purl(f"pkg:pypi/p{number}") for number in range(20)]
     done = await resources.attributor.attribute("pypi", purls)
     assert (done.packages, done.affected, done.changed) == (20, 10, 10)
@@ -68,7 +70,7 @@ async def test_an_audit_before_a_sync_says_that_it_compared_nothing(
     resources: Resources, synced: Syncing, local: LocalRecords
 ) -> None:
     """Without advisories no package can differ from them, so the audit compares nothing."""
-    await resources.writer.write(named("p1"), order=PyPI.order)
+    await resources.writer.write(package_of(PyPI.ref("p1"), ["1.0", "2.0"]), order=PyPI.order)
     report = await resources.auditor().audit(100)
     assert (report.examined, report.packages, report.unsynced) == (0, 0, ("pypi",))
     problem = audit_problem(report, now=report.at)
@@ -78,24 +80,3 @@ async def test_an_audit_before_a_sync_says_that_it_compared_nothing(
     await synced.sync()
     report = await resources.auditor().audit(100)
     assert (report.examined, report.packages, report.unsynced) == (1, 1, ())
-
-
-def named(name: str) -> Package:
-    """A package with two versions."""
-    ref: PackageRef = PyPI.ref(name)
-    return Package(
-        ref=ref,
-        vendor="n/a",
-        repository_url="n/a",
-        versions=tuple(
-            Version(
-                name=VersionName(version),
-                purl=PyPI.version_purl(ref, version),
-                release_date=None,
-                requirements=(),
-            )
-            for version in ("1.0", "2.0")
-        ),
-        latest=VersionName("2.0"),
-        fetched_at=datetime.now(UTC),
-    )

@@ -5,6 +5,7 @@ import pytest
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.import_names.policy import NamesPolicy, ReadVersions
 from ssc_ingest.models import VersionName
+from ssc_ingest.work.arguments import BackfillImportNames
 from tests.toy.toy import Toy
 
 ONE, TWO, THREE = map(VersionName, "123")
@@ -46,3 +47,10 @@ def test_versions_whose_files_are_read(
 def test_names_of_documents_obey_the_rules() -> None:
     """Names of documents are cleaned, ordered and limited."""
     assert NamesPolicy(2, "latest").stored(["b/c", "(", "b", "a"]) == ("a", "b")
+
+
+def test_a_backfill_is_small_unless_asked() -> None:
+    """Without options it reads 100 packages, ten at once, with half a minute for each."""
+    small = BackfillImportNames.parse({"ecosystem": "pypi"})
+    assert (small.limit, small.concurrency, small.timeout) == (100, 10, 30)
+    assert (small.missing_only, small.refresh) == (False, False)
