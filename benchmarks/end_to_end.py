@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
 
 import psutil
 from neo4j import Driver, GraphDatabase
@@ -227,8 +226,8 @@ def _write(driver: Driver, writes: Sequence[Write], per_transaction: float) -> N
         for start in range(0, len(writes), size):
             for label, group in rows.by_label(writes[start : start + size]):
                 creation = Creation(label, group, popular)
-                statement = cast("LiteralString", creation.statement)
-                creation.committed(list(session.run(statement, creation.parameters())))
+                answer = session.run(creation.statement, creation.parameters())
+                creation.committed(list(answer))
 
 
 def _empty(driver: Driver) -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 
 from neo4j import AsyncDriver, AsyncSession, Query
 from neo4j.exceptions import DriverError, Neo4jError
@@ -317,7 +317,7 @@ class GraphWriter:
                 asyncio.timeout(self._timeout + ANSWER_TIMEOUT),
                 self._session() as session,
             ):
-                query = Query(cast("LiteralString", creation.statement), timeout=self._timeout)
+                query = Query(creation.statement, timeout=self._timeout)
                 result = await session.run(query, parameters)
                 records = [record async for record in result]
                 summary = await result.consume()

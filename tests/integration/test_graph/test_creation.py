@@ -12,10 +12,11 @@ import pytest
 from neo4j import AsyncDriver
 
 from ssc_ingest.errors import GraphRefused
-from ssc_ingest.graph import creation, statements
+from ssc_ingest.graph import creation
 from ssc_ingest.graph.changes import WriteOutcome
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.plans import prepare_plans
+from ssc_ingest.graph.statements import WITH_LABEL, WITHOUT_LABEL
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package
 from ssc_ingest.servers import Servers
@@ -91,6 +92,7 @@ async def test_the_graph_is_that_of_a_transaction(
 ) -> None:
     """Nodes, properties, edges and outcomes are the same, also of known stubs."""
     found = []
+    statements = 0
     for unread in (False, True):
         cypher("MATCH (n) DETACH DELETE n")
         async with GraphWriter(driver) as writer:
@@ -271,6 +273,7 @@ async def test_writers_on_popular_packages_never_deadlock(
             fetched_at=FETCHED + timedelta(hours=generation),
         )
 
+    batches: list[list[Package]] = []
     for generation in range(3):
         batches = [[made(w, n, generation) for n in range(30)] for w in range(4)]
         await asyncio.gather(
@@ -298,7 +301,7 @@ async def test_preparing_plans_changes_nothing(
 
 def test_the_size_of_a_batch_is_no_part_of_a_plan() -> None:
     """For a list that is a parameter, the server makes a plan for each order of magnitude."""
-    for text in (*statements.WITH_LABEL.values(), *statements.WITHOUT_LABEL.values()):
+    for text in (*WITH_LABEL.values(), *WITHOUT_LABEL.values()):
         assert set(re.findall(r"\$(\w+)", text)) == {"batch"}
 
 
