@@ -10,7 +10,7 @@ warm and empty.
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from neo4j import Driver, GraphDatabase
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
-from ssc_ingest.graph import rows, statements
-from ssc_ingest.graph.changes import Row, Write, prepare
+from ssc_ingest.graph import rows
+from ssc_ingest.graph.changes import Write, prepare
+from ssc_ingest.graph.creation import Creation, Popular
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package
@@ -187,16 +188,18 @@ class _Run:
             assert await state.dead_letters.count() == 0
 
     def stop(self) -> tuple[float, float]:
-        """Packages per transaction and statements per package, from the workers' last words."""
+        """Packages per transaction and statements per package, with reads, from the last words."""
         totals = [0, 0, 0]
         for process in self._processes:
             process.terminate()
             found = re.search(
-                r'"transactions": (\d+), "packages": (\d+), "statements": (\d+)',
+                r'"transactions": (\d+), "packages": (\d+), "statements": (\d+).*"reads": (\d+)',
                 process.log.read_text(),
             )
             assert found, "the worker did not say what its writer did"
-            totals = [a + int(b) for a, b in zip(totals, found.groups(), strict=True)]
+            transactions, packages, statements, reads = map(int, found.groups())
+            counts = (transactions, packages, statements + reads)
+            totals = [a + b for a, b in zip(totals, counts, strict=True)]
         transactions, packages, statements = totals
         return packages / transactions, statements / packages
 
@@ -217,28 +220,15 @@ async def _read(
 
 
 def _write(driver: Driver, writes: Sequence[Write], per_transaction: float) -> None:
+    """Send what the writer sends for packages that the graph has never seen."""
     size = max(1, round(per_transaction))
+    popular = Popular()
     with driver.session(fetch_size=-1) as session:
         for start in range(0, len(writes), size):
-            with session.begin_transaction() as transaction:
-                for statement, parameters in _statements(writes[start : start + size]):
-                    transaction.run(statement, parameters).consume()
-                transaction.commit()
-
-
-def _statements(writes: Sequence[Write]) -> Iterator[tuple[str, Row]]:
-    """What the writer sends for packages that the graph has never seen, without a look at it."""
-    for label, lock_rows in rows.lock_rows(rows.locks(writes)):
-        statement = statements.for_label(statements.LOCK_PACKAGES, label)
-        yield statement, rows.unprinted({"rows": lock_rows})
-    for label, group in rows.by_label(writes):
-        statement = statements.for_label(statements.UPDATE_PACKAGES, label)
-        yield statement, rows.unprinted({"rows": [rows.package_row(write) for write in group]})
-    for label, group in rows.by_label(writes):
-        new = [(write.ref.purl, tuple(write.versions.values())) for write in group]
-        for chunk in rows.version_chunks(new):
-            statement = statements.for_label(statements.CREATE_VERSIONS, label)
-            yield statement, rows.unprinted(rows.version_parameters(chunk))
+            for label, group in rows.by_label(writes[start : start + size]):
+                creation = Creation(label, group, popular)
+                answer = session.run(creation.statement, creation.parameters())
+                creation.committed(list(answer))
 
 
 def _empty(driver: Driver) -> None:

@@ -6,6 +6,7 @@ they count its outcome. A call without a job or run has no membership.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import time
 from typing import Protocol
 
 from ssc_ingest.ecosystems import ecosystem
@@ -21,6 +22,9 @@ from ssc_ingest.work.names import queue_name
 MAX_STALE_ATTEMPTS = 3
 """Attempts after which a response older than the registry's feed is accepted. The registry may have
 withdrawn the announced change, so that a newer response never comes."""
+
+COMPARED_FOR = 600.0
+"""Seconds for which a task relies on its run's comparison of the package with the graph."""
 
 log = get_logger(__name__)
 
@@ -194,6 +198,23 @@ class Assignment:
     def resume(self) -> bool:
         """Whether an earlier attempt may have left a checkpoint."""
         return self.redelivered or self.message.since is not None
+
+    @property
+    def lacked(self) -> bool:
+        """Whether a run has just found that the graph lacks the package.
+
+        Such a run does not refresh. Only the first attempt at its message may rely on that, because
+        a later one may find what the first one wrote.
+        """
+        message, arguments = self.message, self.request.arguments
+        first = not (self.redelivered or message.attempts or message.since or message.failures)
+        return (
+            first
+            and arguments.run_id is not None
+            and not (arguments.refresh or arguments.parent_id or message.progress.wrote)
+            and message.published_at is not None
+            and 0 <= time() - message.published_at < COMPARED_FOR
+        )
 
     @property
     def own_since(self) -> datetime | None:

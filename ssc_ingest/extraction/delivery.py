@@ -94,6 +94,7 @@ class DeliveryHandler:
             urgent=assignment.urgent,
             requested=assignment.requested,
             resume=assignment.resume,
+            lacked=assignment.lacked,
             own_since=assignment.own_since,
             progress=assignment.message.progress,
         )

@@ -61,6 +61,8 @@ class Attempt:
     """A caller named the package; it was not found as a requirement."""
     resume: bool = False
     """An earlier attempt may have left a checkpoint."""
+    lacked: bool = False
+    """A run has just found that the graph lacks the package, so its state need not be read."""
     own_since: datetime | None = None
     """Readings in the graph since then are from earlier attempts of the same task."""
     progress: Progress = field(default_factory=Progress)
@@ -172,7 +174,7 @@ class Extractor:
         ecosystem = self._ecosystems[arguments.ecosystem]
         writer, scope, urgent = self._writer, attempt.scope, attempt.urgent
         edges = await self._parent_edges(arguments, ref)
-        state = await self._reader.package_state(ref)
+        state = None if attempt.lacked else await self._reader.package_state(ref)
         is_read = state is not None and not state.is_stub
         lacks_links = self._lacks_links(ref, attempt, state)
         if (
@@ -335,6 +337,7 @@ class Extractor:
             edges=edges,
             unasked=unasked,
             attributed=looked_up.rows,
+            unread=is_unread,
             urgent=attempt.urgent,
             on_commit=attempt.committed,
         )
@@ -348,9 +351,11 @@ class Extractor:
             counts = attempt.counts(
                 versions=len(package.versions), total_versions=outcome.total_versions
             )
+        # Another task may have read it since the run compared it with the graph.
+        present = attempt.lacked and not outcome.created
         return Extracted(
             ref=package.ref,
-            outcome=Outcome.EXTRACTED,
+            outcome=Outcome.PRESENT if present else Outcome.EXTRACTED,
             counts=counts,
             unnamed=self._names.unread(
                 ecosystem,

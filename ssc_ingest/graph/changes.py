@@ -149,6 +149,8 @@ class Write(Reading):
     """Known versions whose documents were not read; all other versions were read completely."""
     tables: Mapping[str, str]
     """The texts that versions have the digest of, by that."""
+    unread: bool = False
+    """Whether the graph seems to have nothing of the package, or only a stub."""
 
     @property
     def rows(self) -> int:
@@ -165,6 +167,8 @@ def prepare(
     edges: Sequence[ParentEdge] = (),
     unasked: Collection[VersionName] = (),
     attributed: Mapping[VersionName, Row] = NOTHING,
+    *,
+    unread: bool = False,
 ) -> Write:
     """Make a package ready to be written; the arguments are those of ``GraphWriter.write``.
 
@@ -200,6 +204,7 @@ def prepare(
         required=required,
         unasked=frozenset(unasked),
         tables=tables,
+        unread=unread,
     )
 
 

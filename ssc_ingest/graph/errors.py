@@ -70,6 +70,11 @@ def is_commit_in_doubt(error: BaseException) -> bool:
     return isinstance(error, (IncompleteCommit, asyncio.CancelledError))
 
 
+def is_statement_in_doubt(error: BaseException) -> bool:
+    """Whether a statement that is a whole transaction may have been committed nevertheless."""
+    return isinstance(error, (DriverError, OSError, asyncio.CancelledError))
+
+
 def translate(error: Exception, subject: str) -> IngestError:
     """Convert a driver exception to an error of this program; ``subject`` names the operation."""
     if isinstance(error, Neo4jError) and (error.code or "").endswith(_TIMED_OUT):

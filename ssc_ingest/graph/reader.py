@@ -28,7 +28,7 @@ READ_TIMEOUT = 30.0
 half-open connection would delay all that follow, until the driver notices after two minutes."""
 
 PACKAGE_STATES = f"""
-UNWIND $purls AS purl
+UNWIND $batch.purls AS purl
 MATCH (package:%(label)s {{purl: purl}})
 RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS latest,
        package.import_names_from AS names_from,
@@ -49,7 +49,7 @@ RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS l
          RETURN version.name ORDER BY version.serial_number DESC
        }} AS outdated
 """
-"""The state of some packages. Unique index on ``purl``."""
+"""The state of some packages. Unique index on ``purl``. Their number is no part of the plan."""
 
 REQUIREMENTS_OF_ALL = """
 MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version)-[:REQUIRE]->(required)
@@ -144,6 +144,8 @@ class GraphReader:
     """
 
     def __init__(self, driver: AsyncDriver) -> None:
+        self.statements = 0
+        """Number of statements since the start."""
         self._driver = driver
         self._states: dict[str, Coalescer[Purl, PackageState]] = {}
 
@@ -157,7 +159,7 @@ class GraphReader:
         return await self._states[ref.label].get(ref.purl)
 
     async def _package_states(self, label: str, purls: Sequence[Purl]) -> dict[Purl, PackageState]:
-        records = await self._read(for_label(PACKAGE_STATES, label), purls=list(purls))
+        records = await self._read(for_label(PACKAGE_STATES, label), batch={"purls": list(purls)})
         return {
             row["purl"]: PackageState(
                 moment=aware(row["moment"]),
@@ -218,6 +220,7 @@ class GraphReader:
         return {row["id"] for row in records}
 
     async def _read(self, statement: str, **parameters: Any) -> list[Record]:
+        self.statements += 1
         with translated("a read"):
             async with asyncio.timeout(READ_TIMEOUT):
                 answer = await self._driver.execute_query(

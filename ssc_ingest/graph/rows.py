@@ -1,6 +1,6 @@
 """Pure functions that convert changes to the rows of the statements."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from ssc_ingest.graph.changes import (
     Row,
     Write,
 )
+from ssc_ingest.graph.diff import Plan
 from ssc_ingest.graph.properties import PACKAGE
 from ssc_ingest.graph.values import naive_utc
 from ssc_ingest.models import PackageRef
@@ -142,32 +143,45 @@ def version_chunks(
 def version_parameters(chunk: Sequence[Row]) -> Row:
     """The parameters for a chunk of new versions, with required packages as positions in a list."""
     places: dict[str, int] = {}
-    rows = [
-        {
-            "purl": row["purl"],
-            "versions": [
-                {
-                    # What is absent need not be sent.
-                    **{name: value for name, value in version.items() if value is not None},
-                    "requirements": [
-                        (places.setdefault(edge[0], len(places)),) + edge[1:]  # noqa: RUF005
-                        for edge in version["requirements"]
-                    ],
-                }
-                for version in row["versions"]
-            ],
-        }
-        for row in chunk
-    ]
+
+    def place(purl: str) -> int:
+        return places.setdefault(purl, len(places))
+
+    rows = [{"purl": row["purl"], "versions": _versions(row["versions"], place)} for row in chunk]
     return {"rows": rows, "required": list(places)}
 
 
-def unprinted(parameters: Row) -> Row:
-    """The same parameters, with lists that the driver does not format."""
+def _versions(versions: Sequence[Row], place: Callable[[str], int]) -> list[Row]:
+    return [
+        {
+            # What is absent need not be sent.
+            **{name: value for name, value in version.items() if value is not None},
+            "requirements": [
+                (place(edge[0]),) + edge[1:]  # noqa: RUF005
+                for edge in version["requirements"]
+            ],
+        }
+        for version in versions
+    ]
+
+
+def creation_row(write: Write, found: Plan, places: Mapping[str, int]) -> Row:
+    """The row of a package that was never read, with required packages as positions."""
     return {
+        "place": places[write.ref.purl],
+        "purl": write.ref.purl,
+        "properties": package_row(write, without_facts=found.without_facts)["properties"],
+        "versions": _versions(found.new_versions, places.__getitem__),
+    }
+
+
+def batch(parameters: Row) -> Row:
+    """The only parameter of a statement, with lists that the driver does not format."""
+    lists = {
         name: Unprinted(value) if isinstance(value, list) else value
         for name, value in parameters.items()
     }
+    return {"batch": lists}
 
 
 def table_chunks(

@@ -2,7 +2,8 @@
 
 Labels cannot be parameters, so statements contain ``%(label)s``; labels come only from
 :class:`~ssc_ingest.ecosystems.base.Identity`. Names and defaults of properties come from
-:mod:`.properties`. Everything else is a parameter.
+:mod:`.properties`. Everything else is in the one parameter ``batch``, a map: the server would make
+another plan for each order of magnitude of each list that is a parameter.
 """
 
 import re
@@ -12,7 +13,7 @@ from ssc_ingest.graph.properties import REQUIREMENT, VERSION
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 FIND_PARENTS = """
-UNWIND $ids AS id
+UNWIND $batch.ids AS id
 MATCH (source) WHERE elementId(source) = id
 OPTIONAL MATCH (owner)-[:HAVE]->(source)
 RETURN id, labels(source)[0] AS label, source.manager AS manager,
@@ -24,14 +25,14 @@ By element id.
 """
 
 FIND_PACKAGES = """
-UNWIND $purls AS purl
+UNWIND $batch.purls AS purl
 MATCH (package:%(label)s {purl: purl})
 RETURN package.purl AS purl, package.moment IS NOT NULL AS is_read
 """
 """The packages that exist, and whether they have been read. Unique index on ``purl``."""
 
 LOCK_PACKAGES = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MERGE (package:%(label)s {purl: row.purl})
 ON CREATE SET package += row.stub
 SET package.purl = row.purl
@@ -46,15 +47,60 @@ Setting ``purl`` to its own value changes nothing but takes the node's write loc
 therefore see the commits of earlier transactions. Unique index on ``purl``.
 """
 
+CREATE_PACKAGES = f"""
+UNWIND $batch.locks AS row
+MERGE (package:%(label)s {{purl: row.purl}})
+ON CREATE SET package += row.stub
+SET package.purl = row.purl
+WITH collect(package) AS locked
+FOREACH (table IN $batch.tables |
+  MERGE (node:RequirementTable {{digest: table.digest}})
+  ON CREATE SET node.table = table.table)
+WITH locked,
+     COLLECT {{
+       UNWIND $batch.popular AS purl
+       MATCH (package:%(label)s {{purl: purl}})
+       RETURN package
+     }} AS popular
+WHERE size(popular) = size($batch.popular)
+WITH locked + popular AS nodes
+UNWIND $batch.rows AS row
+WITH nodes, row, nodes[row.place] AS package
+WHERE package.moment IS NULL AND package.gone_since IS NULL
+  AND coalesce(size(package.import_names), 0) = 0
+  AND NOT EXISTS {{ (package)-[:HAVE]->() }}
+SET package += row.properties
+FOREACH (new IN row.versions |
+  CREATE (package)-[:HAVE]->(version:Version {VERSION.cypher_node("new")})
+  FOREACH (requirement IN new.requirements |
+    FOREACH (node IN [nodes[requirement[0]]] |
+      CREATE (version)-[:REQUIRE
+        {REQUIREMENT.cypher_edge("requirement", parent_version_name="row.purl")}
+      ]->(node))))
+WITH nodes, collect(row.place) AS written
+UNWIND range(0, size($batch.locks) - 1) AS place
+WITH written, place, nodes[place] AS package
+WITH written, place, COUNT {{ (package)<-[:REQUIRE]-() }} >= $batch.dense AS is_popular
+RETURN written, collect(CASE WHEN is_popular THEN place END) AS popular
+"""
+"""Packages that were never read, with everything that they have, as a whole transaction.
+
+It locks like ``LOCK_PACKAGES``, and the aggregation lets nothing be read before the last lock.
+Packages that have been read in the meantime are not among the ``written``. Nodes are named by
+their position in ``locks``, and after these in ``popular``; if a popular one is missing, which
+would shift the positions, nothing is written. Unique indexes on ``purl`` and
+``RequirementTable.digest``.
+"""
+
 READ_VERSIONS = f"""
-UNWIND $purls AS purl
+UNWIND $batch.purls AS purl
 MATCH (package:%(label)s {{purl: purl}})-[:HAVE]->(version:Version)
 RETURN purl, collect({VERSION.cypher_list("version")}) AS versions
 """
 """The current versions of packages. Unique index on ``purl``, then expansion."""
 
 READ_REQUIREMENTS = f"""
-UNWIND $purls AS purl
+UNWIND $batch.purls AS purl
 MATCH (:Version {{purl: purl}})-[edge:REQUIRE]->(package)
 RETURN purl, collect({{id: elementId(edge), label: labels(package)[0], purl: package.purl,
                       values: {REQUIREMENT.cypher_list("edge")}}}) AS edges
@@ -62,21 +108,21 @@ RETURN purl, collect({{id: elementId(edge), label: labels(package)[0], purl: pac
 """The edges of versions whose requirements may have changed. Unique index on ``Version.purl``."""
 
 FIND_NAMESAKES = """
-UNWIND $names AS name
+UNWIND $batch.names AS name
 MATCH (package:%(label)s {name: name}) WHERE package.moment IS NOT NULL
 RETURN name, package.purl AS purl, coalesce(package.registry_name, package.name) AS spelling
 """
 """Packages that were read and have these names. Index on ``name``."""
 
 UPDATE_PACKAGES = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (package:%(label)s {purl: row.purl})
 SET package += row.properties
 """
 """The packages' own properties; ``null`` removes one. Unique index on ``purl``."""
 
 NAME_IMPORTS = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (package:%(label)s {purl: row.purl})
 USING INDEX SEEK package:%(label)s(purl)
 WITH package, row,
@@ -91,14 +137,14 @@ FOREACH (_ IN CASE WHEN wanted THEN [true] ELSE [] END |
 one, and no names by the fall-back name of a version without names. Unique index on ``purl``."""
 
 FIND_TABLES = """
-UNWIND $digests AS digest
+UNWIND $batch.digests AS digest
 MATCH (table:RequirementTable {digest: digest})
 RETURN digest
 """
 """Which tables are there already. Unique index on ``RequirementTable.digest``."""
 
 CREATE_TABLES = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MERGE (table:RequirementTable {digest: row.digest})
 ON CREATE SET table.table = row.table
 """
@@ -109,11 +155,11 @@ of later digests: nobody waits in a circle. Unique index on ``RequirementTable.d
 """
 
 CREATE_VERSIONS = f"""
-UNWIND range(0, size($required) - 1) AS place
-MATCH (package:%(label)s {{purl: $required[place]}})
+UNWIND range(0, size($batch.required) - 1) AS place
+MATCH (package:%(label)s {{purl: $batch.required[place]}})
 WITH place, package ORDER BY place
 WITH collect(package) AS required
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (package:%(label)s {{purl: row.purl}})
 UNWIND row.versions AS new
 CREATE (package)-[:HAVE]->(version:Version {VERSION.cypher_node("new")})
@@ -133,14 +179,14 @@ would shift the positions of the others.
 """
 
 UPDATE_VERSIONS = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (version:Version {purl: row.purl})
 SET version += row.properties
 """
 """Changed versions, with only the changed properties. Unique index on ``Version.purl``."""
 
 WRITE_REQUIREMENTS = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (version:Version {purl: row.version})
 MATCH (required:%(label)s {purl: row.purl})
 MERGE (version)-[edge:REQUIRE]->(required)
@@ -152,14 +198,14 @@ Unique indexes on ``purl``.
 """
 
 DELETE_REQUIREMENTS = """
-UNWIND $ids AS id
+UNWIND $batch.ids AS id
 MATCH ()-[edge:REQUIRE]->() WHERE elementId(edge) = id
 DELETE edge
 """
 """Removed edges of existing versions. By element id."""
 
 ATTACH_PARENTS = """
-UNWIND $rows AS row
+UNWIND $batch.rows AS row
 MATCH (source) WHERE elementId(source) = row.parent
 MATCH (package) WHERE elementId(package) = row.package
 MERGE (source)-[edge:REQUIRE]->(package)
@@ -178,6 +224,7 @@ neither property is created.)
 WITH_LABEL = {
     "FIND_PACKAGES": FIND_PACKAGES,
     "LOCK_PACKAGES": LOCK_PACKAGES,
+    "CREATE_PACKAGES": CREATE_PACKAGES,
     "READ_VERSIONS": READ_VERSIONS,
     "FIND_NAMESAKES": FIND_NAMESAKES,
     "UPDATE_PACKAGES": UPDATE_PACKAGES,

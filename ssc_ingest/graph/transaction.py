@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from neo4j import AsyncTransaction, Record
+from neo4j import AsyncTransaction, Record, ResultSummary
 
 from ssc_ingest.errors import GraphRefused, IngestError, ParentNotFound, ParentRefused
 from ssc_ingest.graph import rows, statements
@@ -41,6 +41,11 @@ ANY_MANAGER = "ANY"
 
 _LARGE = 2_000
 """Number of rows (about 10 ms) from which a package is compared in a thread."""
+
+
+def server_seconds(summary: ResultSummary) -> float:
+    """Seconds for which the server had a statement."""
+    return ((summary.result_available_after or 0) + (summary.result_consumed_after or 0)) / 1000
 
 
 class TransactionRestart(Exception):
@@ -347,14 +352,11 @@ class Attempt:
     async def _send(self, statement: str, **parameters: Any) -> list[Record]:
         self._statements += 1
         try:
-            result = await self._transaction.run(statement, rows.unprinted(parameters))
+            result = await self._transaction.run(statement, rows.batch(parameters))
         except (TypeError, ValueError, OverflowError) as error:
             raise GraphRefused(f"these rows cannot be sent: {error}") from error
         records = [record async for record in result]
-        summary = await result.consume()
-        self.server_time += (
-            (summary.result_available_after or 0) + (summary.result_consumed_after or 0)
-        ) / 1000
+        self.server_time += server_seconds(await result.consume())
         return records
 
     def _is_stale(self, change: Reading) -> bool:

@@ -5,12 +5,13 @@ the next one. So transactions grow with the load, and a single package does not 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar, cast
 
-from neo4j import AsyncDriver
+from neo4j import AsyncDriver, AsyncSession, Query
 from neo4j.exceptions import DriverError, Neo4jError
 from tenacity import (
     AsyncRetrying,
@@ -20,8 +21,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from ssc_ingest.errors import StoreUnavailable
+from ssc_ingest.errors import IngestError, StoreUnavailable
 from ssc_ingest.graph import errors as driver_errors
+from ssc_ingest.graph import rows
 from ssc_ingest.graph.changes import (
     NOTHING,
     Attribute,
@@ -32,14 +34,25 @@ from ssc_ingest.graph.changes import (
     ParentEdge,
     Row,
     Touch,
+    Write,
     WriteOutcome,
     check_edges,
     prepare,
 )
+from ssc_ingest.graph.creation import Creation, Popular, is_possible
 from ssc_ingest.graph.inbox import Submission, take
-from ssc_ingest.graph.transaction import Attempt, Batch, Outcomes, TransactionRestart
+from ssc_ingest.graph.transaction import (
+    Attempt,
+    Batch,
+    Outcomes,
+    TransactionRestart,
+    server_seconds,
+)
 from ssc_ingest.models import Package, PackageRef, Purl, VersionName
 from ssc_ingest.work.batching import Batcher
+
+T = TypeVar("T")
+A = TypeVar("A")
 
 LINGER = 0.003
 """Seconds for which the first submission of a batch waits for others."""
@@ -61,6 +74,10 @@ _LARGE = 2_000
 ANSWER_TIMEOUT = 5.0
 """Seconds after the end of a transaction until its connection counts as dead. The driver would wait
 for two minutes."""
+
+
+RECENT = 8
+"""Statements of which the fastest one shows how long the server works for a row."""
 
 
 @dataclass(slots=True)
@@ -94,6 +111,8 @@ class GraphWriter:
         self._retry_for = retry_for
         self._timeout = timeout
         self._rows = 2_000.0
+        self._popular = Popular()
+        self._seconds_per_row: deque[float] = deque(maxlen=RECENT)
         self._transactions: Batcher[Submission, WriteOutcome] = Batcher(
             self._write,
             lambda waiting: take(waiting, int(self._rows)),
@@ -116,6 +135,7 @@ class GraphWriter:
         edges: Sequence[ParentEdge] = (),
         unasked: Collection[VersionName] = (),
         attributed: Mapping[VersionName, Row] = NOTHING,
+        unread: bool = False,
         urgent: bool = False,
         on_commit: Callable[[WriteOutcome], None] = lambda _: None,
     ) -> WriteOutcome:
@@ -133,6 +153,8 @@ class GraphWriter:
             edges: further edges, to this package, from nodes that exist.
             unasked: known versions whose documents were not read this time.
             attributed: what advisories say (``VERSION.elsewhere``) of versions that are new.
+            unread: whether the graph seems to lack the package or to have only a stub, which makes
+                writing faster. It need not be certain.
             urgent: go before bulk work.
             on_commit: called with the outcome of each transaction.
 
@@ -141,11 +163,13 @@ class GraphWriter:
             GraphRefused: the server rejects these rows; nothing was written.
             StoreUnavailable: the server is unavailable or busy, or the writer is closed.
         """
-        rows = sum(1 + len(version.requirements or ()) for version in package.versions)
-        if rows > _LARGE:
-            change = await asyncio.to_thread(prepare, package, order, edges, unasked, attributed)
+        size = sum(1 + len(version.requirements or ()) for version in package.versions)
+        if size > _LARGE:
+            change = await asyncio.to_thread(
+                prepare, package, order, edges, unasked, attributed, unread=unread
+            )
         else:
-            change = prepare(package, order, edges, unasked, attributed)
+            change = prepare(package, order, edges, unasked, attributed, unread=unread)
         outcome = await self._submit(change, urgent=urgent)
         on_commit(outcome)
         while not outcome.is_complete:
@@ -230,22 +254,46 @@ class GraphWriter:
         return await self._transactions.put(Submission(change, urgent))
 
     async def _write(self, submissions: list[Submission]) -> list[WriteOutcome | Exception]:
-        """Write in one transaction, or in two halves if the server rejects a part."""
+        """Write the packages that seem to be unread by one statement, the others after a look."""
         changes = [submission.change for submission in submissions]
+        answers: dict[Change, WriteOutcome | Exception] = {}
+        in_doubt: dict[Change, WriteOutcome | IngestError] = {}
+        for label, writes in rows.by_label(filter(is_possible, changes)):
+            creation = Creation(label, cast("list[Write]", writes), self._popular)
+            try:
+                answers |= await self._retry(self._create, creation)
+            except Exception as error:  # noqa: BLE001 - any failure belongs to the submitters
+                if driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
+                    failure = _translated(error, changes)
+                    return [answers.get(change, failure) for change in changes]
+                # The server rejects a part, which is found by transactions of fewer packages.
+            in_doubt |= creation.in_doubt
+        others = [change for change in changes if change not in answers]
+        if others:
+            answers |= zip(others, await self._compare(others, in_doubt), strict=True)
+        return [answers[change] for change in changes]
+
+    async def _compare(
+        self, changes: Sequence[Change], in_doubt: Outcomes
+    ) -> list[WriteOutcome | Exception]:
+        """Write in one transaction, or in two halves if the server rejects a part."""
+        batch = Batch(list(changes), in_doubt=in_doubt)
         try:
-            outcomes = await self._commit(changes)
+            outcomes = await self._retry(self._attempt, batch)
         except Exception as error:  # noqa: BLE001 - any failure belongs to the submitters
             if len(changes) == 1 or driver_errors.cause_of(error) in driver_errors.NOT_THE_ROWS:
                 return [_translated(error, changes)] * len(changes)
             self.statistics.splits += 1
             middle = len(changes) // 2
-            first, second = submissions[:middle], submissions[middle:]
-            return [*await self._write(first), *await self._write(second)]
+            first, second = changes[:middle], changes[middle:]
+            return [
+                *await self._compare(first, in_doubt),
+                *await self._compare(second, in_doubt),
+            ]
         return [outcomes[change] for change in changes]
 
-    async def _commit(self, changes: Sequence[Change]) -> Outcomes:
+    async def _retry(self, attempt: Callable[[T], Awaitable[A]], subject: T) -> A:
         """Commit; retry while the server is unavailable or busy, or another writer holds a lock."""
-        batch = Batch(list(changes))
         retrying = AsyncRetrying(
             retry=retry_if_exception(driver_errors.is_transient),
             stop=stop_after_delay(self._retry_for),
@@ -253,7 +301,36 @@ class GraphWriter:
             before_sleep=self._count_retry,
             reraise=True,
         )
-        return await retrying(self._attempt, batch)
+        return await retrying(attempt, subject)
+
+    def _session(self) -> AsyncSession:
+        """A session with the bookmarks of the reads, so that these see its writes on a cluster."""
+        return self._driver.session(
+            fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
+        )
+
+    async def _create(self, creation: Creation) -> dict[Change, WriteOutcome]:
+        """Run the statement of some packages that seem to be unread."""
+        parameters = creation.parameters()
+        try:
+            async with (
+                asyncio.timeout(self._timeout + ANSWER_TIMEOUT),
+                self._session() as session,
+            ):
+                query = Query(creation.statement, timeout=self._timeout)
+                result = await session.run(query, parameters)
+                records = [record async for record in result]
+                summary = await result.consume()
+        except (Exception, asyncio.CancelledError) as error:
+            if driver_errors.is_statement_in_doubt(error):
+                creation.lost()
+            raise
+        outcomes = creation.committed(records)
+        # It includes the wait for locks, which the fastest of some statements hardly has.
+        self._seconds_per_row.append(server_seconds(summary) / creation.rows)
+        seconds = min(self._seconds_per_row) * creation.rows
+        self._account(len(outcomes), statements=1, size=creation.rows, server_time=seconds)
+        return outcomes
 
     async def _attempt(self, batch: Batch) -> Outcomes:
         """Run the batch; again if its transaction lacks a lock."""
@@ -261,10 +338,7 @@ class GraphWriter:
             async with (
                 # The server ends a long transaction; on a half-open connection nobody would.
                 asyncio.timeout(self._timeout + ANSWER_TIMEOUT),
-                # With the bookmarks of the reads, so that reads on a cluster see earlier writes.
-                self._driver.session(
-                    fetch_size=-1, bookmark_manager=self._driver.execute_query_bookmark_manager
-                ) as session,
+                self._session() as session,
                 await session.begin_transaction(timeout=self._timeout) as transaction,
             ):
                 attempt = Attempt(batch, transaction)
@@ -279,20 +353,25 @@ class GraphWriter:
                     if driver_errors.is_commit_in_doubt(error):
                         batch.in_doubt = outcomes
                     raise
-            self._account(batch, outcomes, attempt.server_time)
+            self._account(
+                len(batch.changes),
+                statements=max(
+                    (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)),
+                    default=0,
+                ),
+                size=sum(change.rows for change in batch.changes),
+                server_time=attempt.server_time,
+            )
             return outcomes
         return batch.refused
 
-    def _account(self, batch: Batch, outcomes: Outcomes, server_time: float) -> None:
+    def _account(self, packages: int, *, statements: int, size: int, server_time: float) -> None:
         """Update the statistics, and adapt the number of rows to :data:`TARGET`."""
         self.statistics.transactions += 1
-        self.statistics.packages += len(batch.changes)
-        self.statistics.statements += max(
-            (o.statements for o in outcomes.values() if isinstance(o, WriteOutcome)), default=0
-        )
-        rows = sum(change.rows for change in batch.changes)
-        if rows >= MIN_ROWS and server_time:  # a transaction of only stale changes has no work
-            target = rows / server_time * TARGET
+        self.statistics.packages += packages
+        self.statistics.statements += statements
+        if size >= MIN_ROWS and server_time:  # a transaction of only stale changes has no work
+            target = size / server_time * TARGET
             self._rows = min(max(0.7 * self._rows + 0.3 * target, MIN_ROWS), MAX_ROWS)
 
     def _count_retry(self, state: RetryCallState) -> None:

@@ -185,7 +185,9 @@ class Engine:
         counts: dict[str, int] = {}
         if run.mode == LISTING.mode:
             await self._wait(FIRST_PAUSE, error)
-            run = await self._current()
+            # One that ended after its comparison with the graph would be counted twice.
+            while (run := await self._current()).pending:
+                await pause(self._poll)
             counts = _taken_back(run)
         await self._lease.commit(run.pages, fields, counts)
 
@@ -242,7 +244,7 @@ class Engine:
 
 
 def _taken_back(run: Run) -> dict[str, int]:
-    """Corrections of the counters before a listing is read again.
+    """Corrections of the counters before a listing is read again; no package is pending.
 
     A run that refreshes will request every package again and find no new versions in them. Any
     other run will skip the packages that it has extracted or found missing; these are already
@@ -252,6 +254,6 @@ def _taken_back(run: Run) -> dict[str, int]:
         again = (*COUNTED_PER_PAGE, *OUTCOMES, "versions", "requirements")
         return {counter: -run.counts[counter] for counter in again}
     counts = {counter: -run.counts[counter] for counter in (*COUNTED_PER_PAGE, Outcome.FAILED)}
-    counts["skipped"] -= run.done + run.pending
+    counts["skipped"] -= run.done
     counts["known_missing"] -= run.counts[Outcome.MISSING] + run.counts[Outcome.GONE]
     return counts

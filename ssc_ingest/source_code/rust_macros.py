@@ -21,7 +21,7 @@ def inputs_of(name: str, tokens: Node, content: bytes) -> Iterator[bytes]:
 
 
 def types_between(tokens: Node, content: bytes) -> Iterator[str]:
-    """The public types in a macro's input that is no Rust: ``"as" pub struct As "async" ...``.
+    """The public types in a macro's input that is not Rust: ``"as" pub struct As "async" ...``.
 
     Those with attributes or comments are left out: they may be hidden.
     """

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -24,11 +25,12 @@ from ssc_ingest.errors import (
 )
 from ssc_ingest.extraction.delivery import DeliveryHandler
 from ssc_ingest.extraction.naming import NamesDeliveries
+from ssc_ingest.graph.plans import prepare_plans
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.metrics import Metrics
 from ssc_ingest.models import now
 from ssc_ingest.monitoring.heartbeats import Worker
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources, Step, open_resources
 from ssc_ingest.runs.kinds import KINDS
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
@@ -58,6 +60,10 @@ log = structlog.get_logger(__name__)
 
 SYNCS = 2
 """Threads for syncs of advisories: one works, and a second request finds that it does."""
+
+
+PREPARE_PLANS_EVERY = 600.0
+"""Seconds after which the graph may have restarted, and so have lost its plans."""
 
 
 def threads(settings: Settings, queues: Sequence[str]) -> int:
@@ -222,7 +228,7 @@ class Runtime:
         steps = (
             self.resources.control_steps(exports_metrics=self._probes.listening)
             if CONTROL in queues
-            else ()
+            else (Step("prepare_plans", partial(self._prepare_plans, queues), PREPARE_PLANS_EVERY),)
         )
         background = Background(
             worker,
@@ -256,10 +262,17 @@ class Runtime:
         except (StoreUnavailable, ConfigurationError) as error:
             log.warning("waiting_for_store", store="redis", error=str(error))
 
+    async def _prepare_plans(self, queues: Sequence[str]) -> None:
+        """Prepare the graph for the ecosystems whose queues this process reads."""
+        read = {queue.partition(".")[0] for queue in queues}
+        labels = [cls.identity.label for name, cls in ecosystems().items() if name in read]
+        await prepare_plans(self.resources.driver, labels)
+
     async def _close(self) -> None:
         await self._stack.aclose()
         if "resources" in self.__dict__:
-            log.info("writer_closed", **asdict(self.resources.writer.statistics))
+            writer, reader = self.resources.writer, self.resources.reader
+            log.info("writer_closed", **asdict(writer.statistics), reads=reader.statements)
 
     async def _track(self, coroutine: Coroutine[Any, Any, T], *, is_run: bool) -> T:
         task = asyncio.current_task()

@@ -80,6 +80,7 @@ class Bench:
                         queue=queue,
                         attempts=headers["attempts"],
                         since=headers["since"],
+                        published_at=headers["published_at"],
                     )
                 )
         return found
