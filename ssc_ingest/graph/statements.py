@@ -62,7 +62,8 @@ WITH locked,
        MATCH (package:%(label)s {{purl: purl}})
        RETURN package
      }} AS popular
-WHERE size(popular) = size($batch.popular)
+WHERE [node IN locked | node.purl] = [row IN $batch.locks | row.purl]
+  AND [node IN popular | node.purl] = $batch.popular
 WITH locked + popular AS nodes
 UNWIND $batch.rows AS row
 WITH nodes, row, nodes[row.place] AS package
@@ -87,8 +88,8 @@ RETURN written, collect(CASE WHEN is_popular THEN place END) AS popular
 
 It locks like ``LOCK_PACKAGES``, and the aggregation lets nothing be read before the last lock.
 Packages that have been read in the meantime are not among the ``written``. Nodes are named by
-their position in ``locks``, and after these in ``popular``; if a popular one is missing, which
-would shift the positions, nothing is written. Unique indexes on ``purl`` and
+their position in ``locks``, and after these in ``popular``; if a popular one is missing, or the
+server returns them in another order, nothing is written. Unique indexes on ``purl`` and
 ``RequirementTable.digest``.
 """
 
