@@ -25,11 +25,14 @@ from ssc_ingest.graph.creation import Creation, Popular
 from ssc_ingest.graph.driver import open_driver
 from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.models import Package
-from ssc_ingest.resources import open_state
+from ssc_ingest.resources import State, open_state
+from ssc_ingest.runs.model import Item
+from ssc_ingest.runs.store import keys, package_message, pending_entry
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import load_settings
+from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import EXTRACT, queue_name
+from ssc_ingest.work.names import queue_name
 from tests.acceptance.fleet import Fleet, eventually
 from tests.contract.fetching import opened, read
 from tests.servers import servers_of
@@ -169,16 +172,8 @@ class _Run:
         return sum(sum(worker.cpu_times()[:2]) for worker in self.workers)
 
     async def _extract(self, names: Sequence[str]) -> None:
-        messages = [
-            TaskMessage(
-                task=EXTRACT,
-                kwargs={"ecosystem": self._ecosystem, "name": name, "dependencies": "none"},
-                queue=self._queue,
-            )
-            for name in names
-        ]
         async with open_state(load_settings(None), self._servers) as state:
-            await state.queues.publish(messages)
+            await state.queues.publish(await self._messages(state, names))
 
             async def done() -> bool:
                 waiting = await state.queues.lengths([self._queue])
@@ -186,6 +181,27 @@ class _Run:
 
             await eventually(done, 600)
             assert await state.dead_letters.count() == 0
+
+    async def _messages(self, state: State, names: Sequence[str]) -> list[TaskMessage]:
+        """The tasks, as an ingestion publishes them that has found all packages missing."""
+        run, _ = await state.runs.start("ingestion", self._ecosystem)
+        items = [
+            Item(
+                ecosystem(self._ecosystem).ref(name).purl,
+                ExtractPackage(
+                    ecosystem=self._ecosystem,
+                    name=name,
+                    dependencies="none",
+                    run_id=run.id,
+                    sequence=1,
+                ),
+            )
+            for name in names
+        ]
+        await state.redis.hset(
+            keys(run.id)[1], mapping={item.purl: f"1 {pending_entry(item)}" for item in items}
+        )
+        return [package_message(run, item) for item in items]
 
     def stop(self) -> tuple[float, float]:
         """Packages per transaction and statements per package, with reads, from the last words."""
