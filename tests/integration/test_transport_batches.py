@@ -46,6 +46,7 @@ def channel(redis_url: str, broker: redis.Redis, hub: Hub) -> Iterator[Any]:
         channel.basic_qos(prefetch_count=SLOTS)
         yield channel
         channel.close()
+        channel._own_client.connection_pool.disconnect()  # an end after the close opened it again
 
 
 def consume(channel: Any) -> list[Any]:
