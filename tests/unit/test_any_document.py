@@ -1,5 +1,6 @@
 """Every parser of a registry's documents raises only typed errors, for any input."""
 
+import asyncio
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -263,7 +264,7 @@ TEXTS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
             b"</channel></rss>"
         ),
     ),
-    "crate file": (lambda body: read_links(body, "x", "1"), b"\x1f\x8b\x08\x00"),
+    "crate file": (lambda body: asyncio.run(read_links(body, "x", "1")), b"\x1f\x8b\x08\x00"),
     "crates dump": (dump, b"\x1f\x8b\x08\x00"),
 }
 

@@ -197,8 +197,7 @@ class Crates(Ecosystem):
         url = self.endpoints.url("crates", release.name, quote(file_name))
         try:
             file = await self.client.get_immutable(url, max_bytes=MAX_CRATE, sha256=release.cksum)
-            crate = file.body
-            links = await off_loop(len(crate), read_links, crate, release.name, release.vers)
+            links = await read_links(file.body, release.name, release.vers)
         except RegistryError as error:
             logger.warning(
                 "repository_unknown",

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 from pydantic import AwareDatetime, ValidationError
 
@@ -44,6 +44,17 @@ _BLOCK = 1024 * 1024
 
 _HEADERS = 256 * 1024
 """Maximum bytes between the contents of two members."""
+
+MAX_EXTENDED = 4096
+"""Bytes of an extended header; a long name has some hundred."""
+
+_EXTENDED = (
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.XHDTYPE,
+)
 
 _OF_VERSIONS = ("crate_id", "num", "created_at", "updated_at", "yanked")
 
@@ -155,7 +166,9 @@ def _members(file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
     decompressed = _Decompressed(gzip.GzipFile(fileobj=file))
     decompressed.allow(_HEADERS)
     # "r|": strictly forward, so that everything is counted.
-    with tarfile.open(fileobj=decompressed, mode="r|", bufsize=_BLOCK) as archive:  # type: ignore[call-overload]
+    with tarfile.open(  # type: ignore[call-overload]
+        fileobj=decompressed, mode="r|", bufsize=_BLOCK, tarinfo=_Header
+    ) as archive:
         for number, member in enumerate(archive):
             if number >= MAX_MEMBERS:
                 raise ValueError(f"more than {MAX_MEMBERS} files")
@@ -168,6 +181,21 @@ def _members(file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
     decompressed.allow(MAX_DECOMPRESSED)
     while decompressed.read(_BLOCK):
         pass
+
+
+class _Header(tarfile.TarInfo):
+    """A header. Extended ones are small: tarfile's search in them takes the square of their size.
+
+    https://nvd.nist.gov/vuln/detail/CVE-2024-6232
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in a block."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDED and header.size > MAX_EXTENDED:
+            raise ValueError(f"an extended header has {header.size} bytes")
+        return header
 
 
 class _Decompressed:
