@@ -5,14 +5,14 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import redis.asyncio as aioredis
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.graph.schema import ensure_schema
-from ssc_ingest.resources import Resources, open_resources
+from ssc_ingest.resources import Resources
 from ssc_ingest.runs.engine import Engine
 from ssc_ingest.runs.kinds import Kind
 from ssc_ingest.runs.lease import RunLease
@@ -24,6 +24,7 @@ from ssc_ingest.work.arguments import BackfillImportNames
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import EXTRACT_NAMES, queue_names
 from ssc_ingest.work.results import Result
+from tests.integration.scripted import resources_with
 from tests.integration.test_runs.registry import Content, Scripted
 
 
@@ -134,14 +135,10 @@ async def bench(
     """An empty graph, empty queues, and a registry without packages."""
     content = Content()
     async with (
-        open_resources(settings, servers, env_file=None) as resources,
+        resources_with(partial(Scripted, content=content), settings, servers) as resources,
         aioredis.Redis.from_url(servers.redis(1), decode_responses=True) as broker,
     ):
-        await ensure_schema(resources.driver, ["PyPIPackage"])
-        pypi = resources.ecosystems["pypi"]
-        scripted = Scripted(pypi.client, pypi.endpoints, content)
-        changed = replace(resources, ecosystems={**resources.ecosystems, "pypi": scripted})
-        yield Bench(changed, content, broker)
+        yield Bench(resources, content, broker)
 
 
 class Killed(BaseException):

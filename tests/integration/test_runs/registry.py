@@ -10,7 +10,8 @@ from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.pypi import PyPI
 from ssc_ingest.errors import CursorExpired, PackageNotFound, StaleAnswer
 from ssc_ingest.http.client import RegistryClient
-from ssc_ingest.models import Package, PackageRef, Version, VersionName
+from ssc_ingest.models import Package, PackageRef, VersionName
+from tests.integration.scripted import package_of, version_of
 
 
 class NamesAgain(NamesPage):
@@ -116,24 +117,17 @@ class Scripted(PyPI):
         asked = content.asked[name] = [each for each in listed if each not in request.known]
         is_unknown = name in content.unknown
         versions = tuple(
-            Version(
-                name=version,
-                purl=self.version_purl(ref, version),
+            version_of(
+                ref,
+                version,
                 release_date=fetched_at,
                 requirements=None if is_unknown or version not in asked else (),
                 requirements_unknown=is_unknown and version in asked,
             )
             for version in listed
         )
-        return Package(
-            ref=ref,
-            vendor="n/a",
-            repository_url="n/a",
-            versions=versions,
-            latest=versions[-1].name,
-            fetched_at=fetched_at,
-            etag=content.etags.get(name),
-        )
+        etag = content.etags.get(name)
+        return package_of(ref, versions, fetched_at=fetched_at, etag=etag)
 
 
 class Named(Scripted):
