@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from tests.both_ends import FromBothEnds
 
 pytest.register_assert_rewrite(
@@ -153,6 +154,26 @@ def vulnerabilities_uri(
     """The MongoDB-protocol server."""
     with _server(running_stack, "vulnerabilities_uri", tmp_path_factory.mktemp("mongo")) as uri:
         yield uri
+
+
+@pytest.fixture
+async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
+    """The vulnerability store, with its indexes and no documents.
+
+    It is empty afterwards, too: other tests are about a graph that is not synced. Its database is
+    not dropped: for that, the embedded server writes to the disk once per key, which takes minutes
+    after a test of thousands of advisories where the disk is slow.
+    """
+    async with open_store(vulnerabilities_uri, settings) as store:
+        await store.ensure_indexes()
+        await _delete_documents(store)
+        yield store
+        await _delete_documents(store)
+
+
+async def _delete_documents(store: VulnerabilityStore) -> None:
+    for name in await store.database.list_collection_names():
+        await store.database[name].delete_many({})
 
 
 @pytest.fixture(scope="session")

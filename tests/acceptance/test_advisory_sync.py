@@ -1,15 +1,13 @@
 """Advisories and real workers: calls by name, kills, stops, poison, and invalid arguments."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.requests import LOCK
-from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
 from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import Cypher
@@ -19,15 +17,6 @@ RECORDS = 4000
 
 CONTROL = ("control", "celery")
 """Queues of a worker that syncs, and leaves the packages alone."""
-
-
-@pytest.fixture
-async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """An empty MongoDB."""
-    async with open_store(vulnerabilities_uri, settings) as store:
-        for name in await store.database.list_collection_names():
-            await store.database[name].delete_many({})
-        yield store
 
 
 @pytest.fixture

@@ -1,29 +1,17 @@
 """``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and other commands' output."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.requests import LOCK
-from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from tests.acceptance.test_cli.running import Run
 
 EXAMPLE = "pkg:pypi/example"
 
-
-@pytest.fixture(autouse=True)
-async def store(
-    clean_redis: None, vulnerabilities_uri: str, settings: Settings
-) -> AsyncIterator[VulnerabilityStore]:
-    """An empty MongoDB."""
-    async with open_store(vulnerabilities_uri, settings) as store:
-        for name in await store.database.list_collection_names():
-            await store.database[name].delete_many({})
-        yield store
+pytestmark = pytest.mark.usefixtures("clean_redis", "store")
 
 
 def test_advisories_from_a_local_copy(run: Run, advisories: Path) -> None:

@@ -1,7 +1,6 @@
 """The output of ``vulnerabilities attribute``, ``audit``, ``show PURL`` and ``affected``."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,13 @@ from ssc_ingest.resources import State
 from ssc_ingest.settings import Settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.sources import LocalCopy
-from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 from ssc_ingest.vulnerabilities.sync import sync_ecosystem
 from tests.acceptance.test_cli.running import Run, tables_fit
 from tests.conftest import Cypher
-from tests.integration.test_vulnerabilities.conftest import LocalRecords, advisory, delete_documents
+from tests.integration.test_vulnerabilities.conftest import LocalRecords, advisory
 
 VECTOR = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]
-
-
-@pytest.fixture
-async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """The store, empty before and after: other tests are about a graph that is not synced."""
-    async with open_store(vulnerabilities_uri, settings) as store:
-        await store.ensure_indexes()
-        await delete_documents(store)
-        yield store
-        await delete_documents(store)
 
 
 @pytest.fixture

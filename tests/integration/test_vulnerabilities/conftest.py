@@ -19,32 +19,13 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.changed import ChangedPackages
 from ssc_ingest.vulnerabilities.sources import LocalCopy, Source, open_source
-from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
+from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 from ssc_ingest.vulnerabilities.sync import SyncReport, sync_ecosystem
 from tests.integration.scripted import resources_with
 from tests.integration.test_vulnerabilities.attributing import Scripted
 from tests.simulator.client import Simulator
 
 Record = dict[str, Any]
-
-
-async def delete_documents(store: VulnerabilityStore) -> None:
-    """Delete the documents of all collections, but not the database.
-
-    To drop the database, the embedded server writes to the disk once per key: after a test of
-    thousands of advisories that takes minutes where the disk is slow.
-    """
-    for name in await store.database.list_collection_names():
-        await store.database[name].delete_many({})
-
-
-@pytest.fixture
-async def store(vulnerabilities_uri: str, settings: Settings) -> AsyncIterator[VulnerabilityStore]:
-    """The store, with its indexes and no documents."""
-    async with open_store(vulnerabilities_uri, settings) as store:
-        await store.ensure_indexes()
-        await delete_documents(store)
-        yield store
 
 
 @pytest.fixture
@@ -153,12 +134,14 @@ def dated(record: Record, minutes: int) -> Record:
 
 @pytest.fixture
 async def resources(
-    clean_redis: None, clean_graph: None, settings: Settings, servers: Servers
+    clean_redis: None,
+    clean_graph: None,
+    store: VulnerabilityStore,
+    settings: Settings,
+    servers: Servers,
 ) -> AsyncIterator[Resources]:
     """Real, empty stores, and the scripted registry."""
     async with resources_with(Scripted, settings, servers) as resources:
-        await resources.vulnerabilities.ensure_indexes()
-        await delete_documents(resources.vulnerabilities)
         await ensure_schema(resources.driver, ["NPMPackage"])
         yield resources
 
