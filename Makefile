@@ -27,7 +27,7 @@ run: setup ## start everything and add a few real packages to the graph
 # than they save. Pytest keeps the assertions that it has rewritten, as bytecode.
 test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 test fast: export PYTHONDONTWRITEBYTECODE :=
-test: setup ## all tests, on real servers (some minutes)
+test: setup ## all tests, on real servers (a quarter of an hour)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 simulator-tests: setup ## the tests of the simulated registries
@@ -39,7 +39,7 @@ soak: setup ## endurance and memory (an hour and a half); SOAK=short takes minut
 coverage: setup ## all tests, and the lines that they never ran
 	@$(BIN)/pytest --cov --cov-report=term
 
-check: setup ## linters, types and the fast tests in parallel (under a minute)
+check: setup ## linters, types and the fast tests in parallel (about a minute)
 	@$(MAKE) --no-print-directory --jobs=2 $(filter --output-sync,$(.FEATURES:%=--%)) lint fast
 
 lint: setup ## linters and types
