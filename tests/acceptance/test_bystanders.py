@@ -65,7 +65,7 @@ async def test_their_end_returns_no_running_task(
     worker = fleet.start(*work_queues(["npm"]))
     with ExitStack() as stack:
         groups = [stack.enter_context(bystanders(fleet, tmp_path / end.name)) for end in ENDS]
-        simulator.latency(30_000)
+        simulator.latency(40_000)
         submit = fleet.run(PROGRAM, "extract", *purls, "--dependencies", "none", "--json")
         job_id = json.loads(submit.stdout)["job_id"]
 
