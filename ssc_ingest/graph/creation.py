@@ -10,6 +10,7 @@ require. It can no longer lose that property, because its node is never deleted.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from neo4j import Record
 
@@ -58,7 +59,7 @@ def parameters_for_nothing() -> Row:
     return rows.batch({"locks": [], "tables": [], "popular": [], "rows": [], "dense": DENSE})
 
 
-def is_possible(change: Change) -> bool:
+def is_possible(change: Change) -> TypeGuard[Write]:
     """Whether a change may be written by one statement."""
     return (
         isinstance(change, Write)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar
 
 from neo4j import AsyncDriver, AsyncSession, Query
 from neo4j.exceptions import DriverError, Neo4jError
@@ -34,7 +34,6 @@ from ssc_ingest.graph.changes import (
     ParentEdge,
     Row,
     Touch,
-    Write,
     WriteOutcome,
     check_edges,
     prepare,
@@ -259,7 +258,7 @@ class GraphWriter:
         answers: dict[Change, WriteOutcome | Exception] = {}
         in_doubt: dict[Change, WriteOutcome | IngestError] = {}
         for label, writes in rows.by_label(filter(is_possible, changes)):
-            creation = Creation(label, cast("list[Write]", writes), self._popular)
+            creation = Creation(label, writes, self._popular)
             try:
                 answers |= await self._retry(self._create, creation)
             except Exception as error:  # noqa: BLE001 - any failure belongs to the submitters

@@ -1,5 +1,6 @@
 """Packages made by hand, and a small ecosystem's order, for tests of the graph."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,9 @@ LABELS = {
     "nuget": "NuGetPackage",
 }
 """Of the graph's nodes, by type of package URL."""
+
+TOO_LONG = "x" * 40_000
+"""More than a key of an index may have."""
 
 Requires = Mapping[str, str] | None
 
@@ -85,3 +89,21 @@ def package(
         "import_names": (name,),
     }
     return Package(**(values | fields))  # type: ignore[arg-type]
+
+
+def shuffled_readings(count: int) -> list[Package]:
+    """Readings of the package ``web``, in an order by chance.
+
+    Each has one version more than the one before, and another vendor and requirement.
+    """
+    readings = [
+        package(
+            "web",
+            {f"{v}.0": {f"d{n}": "any"} for v in range(n + 1)},
+            vendor=f"v{n}",
+            fetched_at=FETCHED + timedelta(seconds=n),
+        )
+        for n in range(count)
+    ]
+    random.Random(5).shuffle(readings)
+    return readings

@@ -13,7 +13,7 @@ from ssc_ingest.graph.transaction import Attempt, Batch
 from ssc_ingest.graph.writer import GraphWriter
 from ssc_ingest.models import Package
 from tests.conftest import Cypher
-from tests.integration.test_graph.packages import FETCHED, order, package
+from tests.integration.test_graph.packages import FETCHED, order, package, shuffled_readings
 
 WRITERS, SUBMITTERS = 4, 8
 HOT = [f"hot-{n:02d}" for n in range(60)]
@@ -137,16 +137,7 @@ async def test_the_newest_reading_of_a_package_wins(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
     """Writers with different readings of one package agree on the newest, and on its numbers."""
-    readings = [
-        package(
-            "web",
-            {f"{v}.0": {f"d{n}": "any"} for v in range(n + 1)},
-            vendor=f"v{n}",
-            fetched_at=FETCHED + timedelta(seconds=n),
-        )
-        for n in range(12)
-    ]
-    random.Random(5).shuffle(readings)
+    readings = shuffled_readings(12)
     writers = [GraphWriter(driver) for _ in range(WRITERS)]
 
     await asyncio.gather(

@@ -22,7 +22,14 @@ from ssc_ingest.models import Package
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests.conftest import Cypher
-from tests.integration.test_graph.packages import FETCHED, LABELS, order, package
+from tests.integration.test_graph.packages import (
+    FETCHED,
+    LABELS,
+    TOO_LONG,
+    order,
+    package,
+    shuffled_readings,
+)
 from tests.integration.test_graph.proxy import proxy_to
 
 HOT = [f"hot-{n:02d}" for n in range(20)]
@@ -149,15 +156,7 @@ async def test_two_writers_of_one_new_package(
     clean_graph: None, driver: AsyncDriver, cypher: Cypher
 ) -> None:
     """The newest reading wins; no version or edge is there twice."""
-    readings = [
-        package(
-            "web",
-            {f"{v}.0": {f"d{n}": "any"} for v in range(n + 1)},
-            fetched_at=FETCHED + timedelta(seconds=n),
-        )
-        for n in range(8)
-    ]
-    random.Random(5).shuffle(readings)
+    readings = shuffled_readings(8)
     writers = [GraphWriter(driver) for _ in range(4)]
     await asyncio.gather(*(write(writers[n % 4], [one]) for n, one in enumerate(readings)))
     for writer in writers:
@@ -186,7 +185,7 @@ async def test_an_answer_that_is_lost_counts_once(
     assert cypher(EDGES, name="web") == [{"version": "1.0", "required": ["core"]}]
 
 
-@pytest.mark.parametrize("bad", ["x" * 40_000, "\ud800"], ids=["index key too large", "no Unicode"])
+@pytest.mark.parametrize("bad", [TOO_LONG, "\ud800"], ids=["index key too large", "not Unicode"])
 async def test_one_bad_package_is_refused_alone(
     writer: GraphWriter, cypher: Cypher, bad: str
 ) -> None:

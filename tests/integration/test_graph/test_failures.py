@@ -18,12 +18,10 @@ from ssc_ingest.settings import Settings
 from tests.acceptance.proxy import proxy_to as silent_proxy_to
 from tests.conftest import Cypher
 from tests.graph_truth import snapshot
-from tests.integration.test_graph.packages import FETCHED, order, package
+from tests.integration.test_graph.packages import FETCHED, TOO_LONG, order, package
 from tests.integration.test_graph.proxy import COMMIT, Proxy, proxy_to
 
 NAMES = "MATCH (p:PyPIPackage) WHERE p.moment IS NOT NULL RETURN p.name AS name ORDER BY name"
-
-TOO_LONG = "x" * 40_000  # more than a key of an index may have
 
 
 @pytest.fixture
