@@ -18,7 +18,7 @@ class EdgeOrder:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._announce = redis.register_script(load("edge_announce"))
+        self._announce = redis.register_script(load("edge_announce", after=("entry_ids",)))
 
     async def announce(self, parent_id: str, purl: Purl, entry_id: str) -> None:
         """A message that requests the edge is about to be published."""

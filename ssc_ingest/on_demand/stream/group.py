@@ -161,7 +161,7 @@ class StreamGroup:
 
     @cached_property
     def _trim(self) -> AsyncScript:
-        return self._redis.register_script(load("trim", __package__))
+        return self._redis.register_script(load("trim", __package__, after=("entry_ids",)))
 
     @cached_property
     def _remove_consumers(self) -> AsyncScript:

@@ -2,21 +2,6 @@
 -- KEYS: stream.
 -- ARGV: id before which entries are too old.
 -- Returns the number of entries removed.
-local function part(text, position)
-  local dash = string.find(text, '-', 1, true)
-  if position == 1 then return string.sub(text, 1, dash - 1) end
-  return string.sub(text, dash + 1)
-end
-
-local function is_before(a, b) -- numbers of up to 20 digits, which Lua cannot hold
-  for position = 1, 2 do
-    local x, y = part(a, position), part(b, position)
-    if #x ~= #y then return #x < #y end
-    if x ~= y then return x < y end
-  end
-  return false
-end
-
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 if #groups == 0 then return 0 end -- nobody has read anything
 local before = ARGV[1]
