@@ -65,6 +65,7 @@ class Options:
     huge: int = _option(0, "versions of the last package of each ecosystem; 0: as the others have")
     missing: float = _option(0.0, "share of requirements whose package does not exist")
     empty: float = _option(0.0, "share of packages without any version (PyPI, npm)")
+    kept: int = _option(512, "packages whose documents stay in memory once they are made")
     latency: float = _option(0.0, "milliseconds before every answer, to begin with")
     host: str = _option("127.0.0.1", "address to listen on")
     port: int = _option(0, "port to listen on; 0 is any free one")
@@ -75,8 +76,8 @@ class Options:
         Amount.parse(self.requirements)
         if self.packages < 1:
             raise ValueError("packages must be at least 1")
-        if self.huge < 0:
-            raise ValueError("huge must not be negative")
+        if self.huge < 0 or self.kept < 0:
+            raise ValueError("huge and kept must not be negative")
         for share in (self.missing, self.empty):
             if not 0 <= share <= 1:
                 raise ValueError(f"{share} is not a share between 0 and 1")

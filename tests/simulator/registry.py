@@ -11,11 +11,9 @@ from tests.simulator.history import Event, History, Kind, Listed, last_of_each
 from tests.simulator.options import Options
 from tests.simulator.universe import Package, Release, Universe
 
-KEPT_PACKAGES = 1024
-"""Packages kept: more than most tests have, whose lists of everything would make all anew."""
-
-KEPT_PAGES = 512
-"""Packages whose documents are kept, so that the files of one package are made once."""
+KEPT_PACKAGES = 2
+"""Packages kept, for each one whose documents are: by default more than most tests have, whose
+lists of everything would make all anew."""
 
 
 class Registry(Shelf):
@@ -32,8 +30,8 @@ class Registry(Shelf):
         self.size = options.packages
         self.history = History(options.packages)
         self._edited: dict[int, Package | None] = {}
-        self._package = lru_cache(maxsize=KEPT_PACKAGES)(self._make_package)
-        self._page = lru_cache(maxsize=KEPT_PAGES)(self._make_page)
+        self._package = lru_cache(maxsize=KEPT_PACKAGES * options.kept)(self._make_package)
+        self._page = lru_cache(maxsize=options.kept)(self._make_page)
 
     # Reading ----------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from tests.simulator.nuget import documents as nuget
 from tests.simulator.options import Amount, Options
 from tests.simulator.pypi import documents as pypi
 from tests.simulator.registries import ECOSYSTEMS, open_registry
-from tests.simulator.registry import KEPT_PACKAGES, KEPT_PAGES
+from tests.simulator.registry import KEPT_PACKAGES
 from tests.simulator.traits import TRAITS, traits
 from tests.simulator.truth import closure, truth_of
 from tests.simulator.universe import Package, Universe
@@ -264,13 +264,13 @@ def test_missing_packages_are_required_and_do_not_exist(ecosystem: str) -> None:
 @every_ecosystem
 def test_memory_does_not_grow_with_the_universe(ecosystem: str) -> None:
     """Of 100,000 packages a fixed number is cached."""
-    universe = open_registry(ecosystem, packages=100_000, versions="2", requirements="2")
-    for index in range(0, 100_000, 90):
+    universe = open_registry(ecosystem, packages=100_000, kept=40, versions="2", requirements="2")
+    for index in range(0, 100_000, 900):
         package = universe.package(index)
         assert package
         universe.page(package)
-    assert universe._package.cache_info().currsize == KEPT_PACKAGES
-    assert universe._page.cache_info().currsize == KEPT_PAGES
+    assert universe._package.cache_info().currsize == KEPT_PACKAGES * 40
+    assert universe._page.cache_info().currsize == 40
 
 
 @every_ecosystem
