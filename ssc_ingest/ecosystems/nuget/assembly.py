@@ -191,7 +191,7 @@ def _namespaces(metadata: _Metadata) -> Iterator[str]:
             raise MalformedArchive("an assembly's table of metadata is truncated")
         if column := _NAMESPACE_COLUMN.get(number):
             if rows[number] > MAX_TYPES:
-                raise ArchiveTooLarge(f"an assembly has {rows[number]} types")
+                raise ArchiveTooLarge(f"an assembly has more than {MAX_TYPES:,} types")
             before, after = sum(widths[1:column]), sum(widths[column + 1 :])
             row = struct.Struct(f"<L{before}x{_FORMATS[widths[column]]}{after}x")
             offsets = {
