@@ -133,8 +133,8 @@ def locate(settings: Settings) -> Servers:
                 "try again when it prints that everything is ready"
             )
         raise ConfigurationError(
-            f"no server for: {', '.join(missing)}; and no embedded stack is running in "
-            f"{settings.data_dir}: start one with `ssc-ingest up`, or set the variables"
+            f"no server for: {', '.join(missing)}. Set the variables, or start `ssc-ingest up`, "
+            f"which is not running with DATA_DIR={settings.data_dir}"
         )
     password = settings.graph_db_password.get_secret_value()
     auth = (settings.graph_db_user, password) if settings.graph_db_uri and password else None

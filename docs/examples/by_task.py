@@ -16,6 +16,9 @@ from neo4j import GraphDatabase
 
 TIMEOUT = 120.0
 
+TYPES = {"rubygems": "gem"}
+"""The type in a purl, where it is not the name of the ecosystem."""
+
 READ = "MATCH (p) WHERE p.purl STARTS WITH $type AND p.name = $name RETURN p.purl AS purl, p.moment AS moment"
 
 
@@ -34,7 +37,9 @@ def main() -> None:
     with driver:
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            records, _, _ = driver.execute_query(READ, type=f"pkg:{ecosystem}/", name=name.lower())
+            records, _, _ = driver.execute_query(
+                READ, type=f"pkg:{TYPES.get(ecosystem, ecosystem)}/", name=name.lower()
+            )
             if records and records[0]["moment"]:
                 print("in the graph:", records[0]["purl"])
                 return

@@ -59,7 +59,7 @@ class GzipStream:
         while size > 0:
             data = await self.read(min(size, _PIECE))
             if not data:
-                raise MalformedArchive("the archive is cut off")
+                raise MalformedArchive("the archive is truncated")
             size -= len(data)
 
     async def _more(self) -> bool:
@@ -73,7 +73,7 @@ class GzipStream:
                 self._member = zlib.decompressobj(_GZIP)
         if not self._packed:
             if not self._member.eof:
-                raise MalformedArchive("the gzipped content is cut off")
+                raise MalformedArchive("the gzipped content is truncated")
             return False
         piece = await asyncio.to_thread(self._unpack)
         self._left -= len(piece)

@@ -30,4 +30,4 @@ class PlainStream:
         """
         self._place += size
         if self._place > await self._source.size():
-            raise MalformedArchive("the archive is cut off")
+            raise MalformedArchive("the archive is truncated")

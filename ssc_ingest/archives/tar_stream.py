@@ -49,7 +49,7 @@ class TarMember:
         content = await self.stream.read(self.unread)
         self.unread -= len(content)
         if self.unread:
-            raise MalformedArchive(f"{self.name[:200]!r} is cut off")
+            raise MalformedArchive(f"{self.name[:200]!r} is truncated")
         return content
 
 
@@ -108,7 +108,7 @@ async def _extended(stream: ForwardStream, size: int) -> bytes:
         raise ArchiveTooLarge(f"an extended header has {size} bytes")
     content = await stream.read(_in_blocks(size))
     if len(content) < size:
-        raise MalformedArchive("an extended header is cut off")
+        raise MalformedArchive("an extended header is truncated")
     return content[:size]
 
 

@@ -129,7 +129,7 @@ def _start_of_content(data: bytes, member: Member) -> int:
     """The offset of the content after the local header; checks the header."""
     name = member.name[:200]
     if len(data) < _LOCAL.size:
-        raise MalformedArchive(f"{name!r} is cut off")
+        raise MalformedArchive(f"{name!r} is truncated")
     signature, _, flags, method, _, _, crc32, packed, size, named, extra = _LOCAL.unpack_from(data)
     start = _LOCAL.size + named
     if (

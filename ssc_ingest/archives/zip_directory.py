@@ -189,7 +189,7 @@ async def _place64(
 def _entry(content: memoryview, place: int, directory: Directory) -> tuple[Member, int]:
     """The entry at an offset, and the offset after it."""
     if place + _ENTRY.size > len(content):
-        raise MalformedArchive("the central directory is cut off")
+        raise MalformedArchive("the central directory is truncated")
     (
         signature, _, _, flags, method, _, _, crc32, packed, size, named, extra, comment, disk,
         _, _, offset,
@@ -231,7 +231,7 @@ def _wide(
                     continue
                 width = struct.calcsize(form)
                 if len(field) < width:
-                    raise MalformedArchive("a Zip64 field is cut off")
+                    raise MalformedArchive("a Zip64 field is truncated")
                 values += struct.unpack_from(form, field)
                 field = field[width:]
             return values[0], values[1], values[2], values[3]

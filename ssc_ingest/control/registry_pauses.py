@@ -4,7 +4,7 @@ A registry that an operator has paused receives no requests, urgent ones include
 the delayed set during the pause.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,13 @@ class Registry:
         return ""
 
     @property
+    def remedy(self) -> str:
+        """What ends the pause."""
+        if self.hold:
+            return f"`ssc-ingest registries resume {self.name}` ends the pause"
+        return "it continues by itself; `ssc-ingest check` tests all hosts"
+
+    @property
     def obstacle(self) -> str:
         """The reason why its tasks wait, for people; empty if its hosts are not the reason."""
         if self.pause:
@@ -56,6 +63,11 @@ class Registry:
             if host.use.queued_until and host.rate:
                 return f"each waits for its turn (rate limit of {host.name})"
         return ""
+
+
+def pauses(registries: Iterable[Registry]) -> dict[str, tuple[str, str]]:
+    """For each registry that receives no requests: the reason, and what ends the pause."""
+    return {each.name: (each.pause, each.remedy) for each in registries if each.pause}
 
 
 class RegistryPauses:

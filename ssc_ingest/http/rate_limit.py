@@ -5,9 +5,9 @@
 ``pause:<host>``       exists while the host is paused: it requested that, or is unreachable
 ``pauses:<host>``      number of pauses since its last good response
 ``answers:<host>``     the last ten responses (:mod:`.host_history`), while one of them is bad
-``unreachable:<host>`` the reason why no connection succeeds; one request at a time, the probe,
-tests it ``probe:<host>`` exists while that request is in progress ``hold:<registry>`` exists while
-an operator has paused a registry, with all its hosts
+``unreachable:<host>`` the reason why no connection succeeds
+``probe:<host>``       exists while one request, the probe, tests an unreachable host
+``hold:<registry>``    exists while an operator has paused a registry, with all its hosts
 
 The time is that of the Redis server. A loopback host has no rate limit, but can be paused.
 """

@@ -50,7 +50,7 @@ class Answer:
 
     @property
     def redirect(self) -> str | None:
-        """Where the document is instead, as the server says it."""
+        """The address to which the server redirects."""
         return self.headers.get("location") if self.status in _REDIRECTS else None
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -71,14 +71,14 @@ async def read_work(
     claims: Claims,
     dead_letters: DeadLetters,
     redis: Redis,
-    pauses: Mapping[str, str],
+    pauses: Mapping[str, tuple[str, str]],
     streams: Streams,
     obstacles: Mapping[str, str] = MappingProxyType({}),
 ) -> WorkStatus:
     """Read the status.
 
-    ``redis`` is the state database; ``pauses`` gives, for each registry, the reason why it receives
-    no requests; ``obstacles`` gives in addition the reason why its tasks wait.
+    ``redis`` is the state database; ``pauses`` gives, for each registry that receives no requests,
+    the reason and what ends the pause; ``obstacles`` the reason why a registry's tasks wait.
     """
     names = list(ecosystems())
     feeds = {name: await runs.feed(name) for name in names}

@@ -37,7 +37,7 @@ async def problems(
     redis: Redis,
     queues: Queues,
     runs: Runs,
-    pauses: Mapping[str, str],
+    pauses: Mapping[str, tuple[str, str]],
     streams: Sequence[StreamStatus],
 ) -> list[Problem]:
     """The fleet's problems, the worst first.
@@ -46,7 +46,7 @@ async def problems(
         redis: the state database.
         queues: all queues.
         runs: all runs.
-        pauses: for each registry the reason why it receives no requests; empty if it does.
+        pauses: for each registry that receives no requests: the reason, and what ends the pause.
         streams: those on which other services request packages.
     """
     running = await workers(redis)
@@ -126,15 +126,9 @@ def _of_beat(running: Sequence[Beat]) -> Iterator[Problem]:
         )
 
 
-def _of_registries(pauses: Mapping[str, str]) -> Iterator[Problem]:
-    for name, reason in pauses.items():
-        if reason:
-            yield Problem(
-                subject=name,
-                finding=reason,
-                remedy=f"`ssc-ingest registries list`; after an operator's pause it continues with "
-                f"`ssc-ingest registries resume {name}`, otherwise by itself",
-            )
+def _of_registries(pauses: Mapping[str, tuple[str, str]]) -> Iterator[Problem]:
+    for name, (reason, remedy) in pauses.items():
+        yield Problem(subject=name, finding=reason, remedy=remedy)
 
 
 def _of_runs(newest: Sequence[Run]) -> Iterator[Problem]:

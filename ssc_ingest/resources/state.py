@@ -105,6 +105,7 @@ class State:
         Raises:
             RedisError: Redis does not respond.
         """
+        from ssc_ingest.control.registry_pauses import pauses
         from ssc_ingest.monitoring.status import read_work
 
         return await read_work(
@@ -114,7 +115,7 @@ class State:
             claims=self.claims,
             dead_letters=self.dead_letters,
             redis=self.redis,
-            pauses={registry.name: registry.pause for registry in registries},
+            pauses=pauses(registries),
             obstacles={registry.name: registry.obstacle for registry in registries},
             streams=self.standings,
         )

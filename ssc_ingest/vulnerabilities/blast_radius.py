@@ -1,8 +1,9 @@
 """The blast radius of an advisory: the affected versions, and the versions that may install one.
 
-Level 0 has the versions with the advisory's id. A version is on the first level where one of its
-constraints accepts a version of the level before. Each constraint on a package is evaluated once to
-intervals of serial numbers, regardless of the number of versions with it.
+Level 0 has the versions with the advisory's id. Level 1 has the versions whose constraints accept a
+version of level 0, and so on; each version is on its lowest level only. Each constraint on a
+package is evaluated once to intervals of serial numbers, regardless of the number of versions with
+it.
 """
 
 from collections.abc import Mapping

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ssc_ingest.ecosystems.concurrency import fan_out
 from ssc_ingest.errors import (
+    AwaitsTurn,
     IngestError,
     MalformedMetadata,
     RateLimited,
@@ -52,9 +53,12 @@ class SyncProgress:
     """The progress of a sync of one ecosystem."""
 
     ecosystem: str
-    done: int
+    done: int = 0
     """Records."""
-    total: int
+    total: int | None = None
+    """``None`` until the source has said it."""
+    waits: str = ""
+    """Why it makes no progress at the moment."""
 
 
 class SyncSession:
@@ -115,6 +119,8 @@ class SyncSession:
             except RateLimited as error:
                 if time.monotonic() > give_up:
                     raise
+                if not isinstance(error, AwaitsTurn):
+                    self._on_progress(SyncProgress(self.ecosystem, waits=str(error)))
                 seconds = min(max(0.05, error.retry_after), MAX_WAIT)
                 await asyncio.sleep(seconds)
 

@@ -122,7 +122,7 @@ class Changes:
         name, length = _one(form, "name"), _one(form, "length")
         reason = _one(form, "reason").strip()[:MAX_REASON] or "by hand, on the overview page"
         if length not in PAUSES:
-            raise InvalidArguments("the length of the pause is not one of the page's")
+            raise InvalidArguments("the page offers no pause of this length")
         ecosystem(name)
         async with self._site.sources.state() as state:
             pauses = RegistryPauses(state.limiter, state.queues)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from ssc_ingest.control.registry_pauses import Host, Registry
+from ssc_ingest.control.registry_pauses import Host, Registry, pauses
 from ssc_ingest.http.addresses import AddressForbidden
 from ssc_ingest.http.failures import explain
 from ssc_ingest.http.host_history import (
@@ -116,3 +116,21 @@ def test_why_work_waits(use: HostUse, hold: str | None, text: str) -> None:
     pause = RegistryPause(since=LATER, until=None, reason=hold) if hold else None
     hosts = (Host(name="h", rate=5.0, use=use), Host(name="i", rate=5.0, use=QUIET))
     assert Registry(name="npm", hold=pause, hosts=hosts).obstacle == text
+
+
+@pytest.mark.parametrize(
+    ("hold", "command"), [("incident", "registries resume npm"), ("", "check")]
+)
+def test_what_ends_a_pause(hold: str, command: str) -> None:
+    """A pause of an operator needs one, and an outage none."""
+    away = HostUse(last_minute=0, last_hour=0, paused_until=LATER, unreachable="h is away")
+    registry = Registry(
+        name="npm",
+        hold=RegistryPause(since=LATER, until=None, reason=hold) if hold else None,
+        hosts=(Host(name="h", rate=5.0, use=away),),
+    )
+    ((reason, remedy),) = pauses([registry]).values()
+    assert reason == registry.pause
+    assert f"`ssc-ingest {command}`" in remedy
+    assert ("by itself" in remedy) is not bool(hold)
+    assert pauses([Registry(name="npm", hold=None, hosts=())]) == {}

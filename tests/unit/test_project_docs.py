@@ -1,6 +1,7 @@
 """The documentation is correct: its names, links, events and commands exist."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_documented_tasks_are_the_public_ones() -> None:
     table = read("docs/operations.md").partition("### Tasks")[2].partition("\n## ")[0]
     documented = re.findall(r"^\| `([a-z_]+\.[a-z_]+)`", table, re.MULTILINE)
     assert set(documented) == registered_tasks()
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/operations.md explains each metric; those of the process itself have one row."""
+    page = read("docs/operations.md")
+    explained = set(re.findall(r"`(\w+)`", page.partition("### Metrics")[2].partition("\n### ")[0]))
+    listed = json.loads(Path(__file__).with_name("public_names.json").read_text())["metrics"]
+    # The client adds names to those of counters and histograms.
+    names = {re.sub(r"^ssc_(.*?)(_created|_bucket|_sum|_count)?$", r"\1", name) for name in listed}
+    missing = {name for name in names if not {name, f"{name}_total"} & explained}
+    assert {name for name in missing if not name.startswith("process_")} == set()
 
 
 def test_documented_commands_exist() -> None:

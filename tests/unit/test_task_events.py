@@ -1,8 +1,13 @@
-"""Events of tasks that begin and end within a batch."""
+"""Events of tasks: of those that begin and end within a batch, and of those that wait."""
 
 from typing import Any
 
+import pytest
+from billiard.einfo import ExceptionInfo
+from kombu.utils.encoding import safe_repr
+
 from workers.overrides.events import merged
+from workers.process.delivery import WorkDelayed
 
 
 def event(kind: str, task: str, moment: float, **fields: Any) -> dict[str, Any]:
@@ -56,3 +61,12 @@ def test_all_other_events_stay_in_order() -> None:
     ]
     assert merged(batch) == batch
     assert merged([]) == []
+
+
+def test_the_event_of_a_task_that_waits_has_the_reason() -> None:
+    """As Celery's request makes the event; it knows the exception only with its traceback."""
+    with pytest.raises(WorkDelayed) as caught:
+        raise WorkDelayed("AwaitsTurn: the host's rate", when=60)  # type: ignore[arg-type] # an int is Real
+    known: Any = ExceptionInfo((caught.type, caught.value, caught.tb))
+    said = safe_repr(known.exception.exc)
+    assert said == """WorkDelayed("AwaitsTurn: the host's rate", in 60s)"""

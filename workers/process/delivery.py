@@ -37,6 +37,14 @@ class WorkFailed(Exception):
     """The work is a dead letter; the text has the reason and the id."""
 
 
+class WorkDelayed(Retry):
+    """The next attempt waits in the delayed set; the text has the reason."""
+
+    def __repr__(self) -> str:
+        # Events have this text. Celery's own is "Retry(Retry(...), None, 60)".
+        return f"{type(self).__name__}({self.message!r}, {self.humanize()})"
+
+
 class Handler(Protocol):
     """Executes the deliveries of one task."""
 
@@ -69,7 +77,7 @@ def execute(
 
     Raises:
         Reject: the message returns to its queue.
-        Retry: a later attempt waits in the delayed set.
+        WorkDelayed: the next attempt waits in the delayed set.
         WorkFailed: the task is a dead letter.
     """
     try:
@@ -82,7 +90,8 @@ def execute(
         raise Reject(str(error), requeue=True) from error
     match result:
         case Delayed():
-            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+            reason = f"{result.error_type}: {result.error}"
+            raise WorkDelayed(reason, when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
         case GaveUp():
             raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
         case Done():

@@ -79,7 +79,7 @@ class Isolation:
             async with asyncio.timeout(TURN_TIMEOUT):
                 await self._turn.acquire()
         except TimeoutError:
-            raise IsolationBusy("others run alone before it") from None
+            raise IsolationBusy("another suspicious task runs alone at the moment") from None
         try:
             if self._idle:
                 self._idle.cancel()

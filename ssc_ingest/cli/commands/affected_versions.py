@@ -55,9 +55,10 @@ def affected(
 ) -> None:
     """Show the versions that an advisory affects, and other versions that may install them.
 
-    A version is on the first level where one of its constraints accepts a version of the level
-    before. Optional requirements count only with --optional. Numbers in brackets are serial
-    numbers: the position of a version in the order of its package's versions.
+    The affected versions are level 0. Level 1 has the versions that require one of level 0, level 2
+    those that require one of level 1, and so on. Each version is shown once, on its lowest level.
+    Numbers in brackets are serial numbers: the position of a version in the order of its package's
+    versions.
 
     [cyan]ssc-ingest vulnerabilities affected PYSEC-2021-114[/cyan]
 

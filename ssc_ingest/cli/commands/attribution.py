@@ -157,7 +157,7 @@ def print_audit(report: "AuditReport") -> None:
     if report.unsynced:
         output.say(
             f"not compared: the packages of {', '.join(report.unsynced)}, whose advisories were "
-            "never synced; `ssc-ingest vulnerabilities sync`",
+            "never synced; `ssc-ingest vulnerabilities sync` reads them",
             style="yellow",
         )
     if report.unsynced and not report.examined:

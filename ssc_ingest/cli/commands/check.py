@@ -239,7 +239,7 @@ def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
 async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Check]:
     """Missing, paused and failed parts of the fleet; nothing if Redis does not respond."""
     from ssc_ingest.cli.connections import state_store
-    from ssc_ingest.control.registry_pauses import RegistryPauses
+    from ssc_ingest.control.registry_pauses import RegistryPauses, pauses
     from ssc_ingest.errors import ConfigurationError, StoreUnavailable
     from ssc_ingest.monitoring.witnesses import problems
 
@@ -250,7 +250,7 @@ async def _fleet(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
                 redis=state.redis,
                 queues=state.queues,
                 runs=state.runs,
-                pauses={each.name: each.pause for each in registries},
+                pauses=pauses(registries),
                 streams=await state.standings.standings(),
             )
     except (StoreUnavailable, ConfigurationError):

@@ -99,7 +99,10 @@ def show(
     """
     letters, _ = asyncio.run(_read(_request([letter_id], _Filter(), everything=False), 1))
     if not letters:
-        raise Failed(f"there is no dead letter {letter_id!r}; `ssc-ingest dead-letters list`")
+        raise Failed(
+            f"there is no dead letter {letter_id!r}; "
+            "`ssc-ingest dead-letters list` shows the newest"
+        )
     (letter,) = letters
     if as_json:
         output.print_json(asdict(letter))
@@ -232,7 +235,7 @@ def _all_exist(ids: list[str] | None, found: Sequence[str], *, has_printed: bool
     """
     if ids and len(found) < len(set(ids)):
         raise Failed(
-            "some of the ids name no dead letter; `ssc-ingest dead-letters list`",
+            "some of the ids name no dead letter; `ssc-ingest dead-letters list` shows the ids",
             has_printed=has_printed,
         )
 

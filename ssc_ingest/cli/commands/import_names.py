@@ -93,7 +93,7 @@ def backfill(
     ] = True,
     as_json: output.JSONOption = False,
 ) -> None:
-    """Read the import names of packages in the graph without names of their latest version.
+    """Read the import names of packages whose latest version has not been read for names.
 
     Workers do the reading, after all urgent and fresh work. The run continues if a process is
     killed; `runs` can pause, resume and cancel it.

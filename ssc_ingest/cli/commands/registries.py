@@ -12,10 +12,9 @@ from ssc_ingest.cli import output
 from ssc_ingest.cli.durations import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from ssc_ingest.control.registry_pauses import Host, Registry, RegistryPauses
-    from ssc_ingest.http.rate_limit import RegistryPause
 
 commands = typer.Typer(
     help="Show the request rates of registries; pause and resume requests.\n\n"
@@ -54,9 +53,12 @@ def list_(*, as_json: output.JSONOption = False) -> None:
                 for host in registry.hosts
             ],
             right=["rate", "last minute", "last hour"],
-            whole=["registry"],
+            whole=["registry", "state"],
         )
     )
+    for registry in found:
+        for reason in _reasons(registry):
+            output.say(f"{registry.name}: {reason}", style="yellow")
 
 
 @commands.command("pause")
@@ -124,13 +126,20 @@ async def _resume(name: str) -> tuple[bool, int]:
 
 def _state(registry: "Registry", host: "Host") -> Text:
     if registry.hold:
-        return Text(f"paused {_until(registry.hold)}: {registry.hold.reason}", "yellow")
+        return Text("paused", "yellow")
     if host.use.unreachable:
-        return Text(host.use.unreachable, "red")
-    if host.use.paused_until:
-        return Text(f"paused by the host until {host.use.paused_until:%H:%M:%S} UTC", "yellow")
-    return Text("")
+        return Text("unreachable", "red")
+    return Text("paused by host" if host.use.paused_until else "", "yellow")
 
 
-def _until(hold: "RegistryPause") -> str:
-    return f"until {hold.until:%d %b %H:%M} UTC" if hold.until else "until resumed"
+def _reasons(registry: "Registry") -> "Iterator[str]":
+    """Why a registry or one of its hosts gets no requests; below the table, which has no room."""
+    if hold := registry.hold:
+        until = f"until {hold.until:%d %b %H:%M} UTC" if hold.until else "until resumed"
+        yield f"paused {until}: {hold.reason}"
+        return
+    for host in registry.hosts:
+        if host.use.unreachable:
+            yield f"{host.use.unreachable}; one request at a time tests it"
+        elif host.use.paused_until:
+            yield f"{host.name} requested a pause until {host.use.paused_until:%H:%M:%S} UTC"

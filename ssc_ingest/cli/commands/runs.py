@@ -318,7 +318,7 @@ async def wait_for(
                 await asyncio.sleep(POLL)
         except asyncio.CancelledError:
             for run_id in tasks:
-                output.say(f"the run continues: ssc-ingest runs show {run_id}", stderr=True)
+                output.write(out, f"the run continues: ssc-ingest runs show {run_id}")
             raise
 
 

@@ -26,6 +26,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name; 
 NARROW = 100
 """Width of a terminal that has no room for all columns of the list."""
 
+LEFT_OUT = "the running beat has no such schedule (`up --demo` and SCHEDULES=own omit some)"
+
 
 @commands.command("list")
 def list_(
@@ -55,20 +57,24 @@ def list_(
             }
         )
         return
+    out = output.console()
+    narrow = out.width < NARROW
+    clock = "%a %H:%M" if narrow else "%a %d %b %H:%M"  # the next time is within a week
     columns: dict[str, Callable[[ScheduleStatus], Text | str]] = {
         "schedule": lambda s: s.schedule.name,
         "starts": _task,
         "when": lambda s: str(s.schedule.when),
-        "next": lambda s: f"{s.following:%a %d %b %H:%M}" if _fires(s, beats) else "",
+        "next": lambda s: f"{s.following:{clock}}" if _fires(s, beats) else "",
         "last": lambda s: output.age(s.fired_at),
         "state": lambda s: _state(s, beats),
     }
-    out = output.console()
-    if out.width < NARROW:
+    if narrow:
         del columns["starts"]  # the names say it, too
     rows = [tuple(cell(standing) for cell in columns.values()) for standing in standings]
     out.print(output.table([*columns], rows, whole=["schedule", "next", "last"]))
     output.say(f"times are in the zone {zone} (TIMEZONE)", style="dim")
+    if not all(_is_known(standing.schedule.name, beats) for standing in standings):
+        output.say(f"not here: {LEFT_OUT}", style="dim")
     if not any(beat.leads for beat in beats):
         output.say("no beat is running, so no schedule fires", style="yellow", stderr=True)
 
@@ -79,8 +85,10 @@ def enable(name: Name) -> None:
 
     [cyan]ssc-ingest schedules enable pypi_weekly_ingestion[/cyan]
     """
-    asyncio.run(_switch(name, on=True))
+    is_known = asyncio.run(_switch(name, on=True))
     output.say(f"{name} is on")
+    if not is_known:
+        output.say(f"it does not fire here: {LEFT_OUT}", style="yellow", stderr=True)
 
 
 @commands.command("disable")
@@ -95,7 +103,7 @@ def disable(name: Name) -> None:
 
 @commands.command("run-now")
 def run_now(name: Name, *, as_json: output.JSONOption = False) -> None:
-    """Start the task of a schedule now, even if it is disabled. Its next time does not change.
+    """Start the task of a schedule now, even if it is disabled. The schedule's next time stays.
 
     [cyan]ssc-ingest schedules run-now pypi_daily_update[/cyan]
     """
@@ -117,14 +125,17 @@ async def _list() -> "tuple[list[ScheduleStatus], list[Beat], str]":
         return await switchboard.standings(), await beats(state.redis), settings.timezone
 
 
-async def _switch(name: str, *, on: bool) -> None:
+async def _switch(name: str, *, on: bool) -> bool:
+    """Enable or disable a schedule; returns whether the running beat has it."""
     from ssc_ingest.cli.connections import configured, state_store
     from ssc_ingest.control.schedules import ScheduleControl, named
+    from ssc_ingest.monitoring.heartbeats import beats
 
     named(name)  # Fail for an unknown name before opening a connection.
     settings, servers = configured()
     async with state_store(settings, servers) as state:
         await ScheduleControl(state.redis, state.queues, settings.timezone).switch(name, on=on)
+        return _is_known(name, await beats(state.redis))
 
 
 async def _run_now(name: str) -> Any:
@@ -146,7 +157,7 @@ def _document(standing: "ScheduleStatus", beats: "list[Beat]") -> dict[str, Any]
         "when": str(schedule.when),
         "on": standing.on,
         "by_default": not standing.switched,
-        "known_to_beat": _is_known(standing, beats),
+        "known_to_beat": _is_known(standing.schedule.name, beats),
         "next": standing.following if _fires(standing, beats) else None,
         "last": standing.fired_at,
     }
@@ -157,20 +168,20 @@ def _task(standing: "ScheduleStatus") -> str:
     return f"{standing.schedule.task} {arguments}".strip()
 
 
-def _is_known(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
+def _is_known(name: str, beats: "list[Beat]") -> bool:
     """Whether the leading beat has this schedule; true without a beat."""
     leading = [beat for beat in beats if beat.leads]
-    return not leading or any(standing.schedule.name in beat.schedules for beat in leading)
+    return not leading or any(name in beat.schedules for beat in leading)
 
 
 def _fires(standing: "ScheduleStatus", beats: "list[Beat]") -> bool:
-    return standing.on and _is_known(standing, beats)
+    return standing.on and _is_known(standing.schedule.name, beats)
 
 
 def _state(standing: "ScheduleStatus", beats: "list[Beat]") -> Text:
-    if not _is_known(standing, beats):
-        return Text("not in this fleet (SCHEDULES)", "yellow")
+    if not _is_known(standing.schedule.name, beats):
+        return Text("not here", "yellow")
     text = "on" if standing.on else "off"
     if not standing.switched:
-        return Text(f"{text} by default", "" if standing.on else "dim")
-    return Text(f"{text}, switched by hand", "" if standing.on else "yellow")
+        return Text(text, "" if standing.on else "dim")
+    return Text(f"{text} by hand", "" if standing.on else "yellow")

@@ -31,8 +31,8 @@ def status(
     [cyan]ssc-ingest status --json | jq .queues[/cyan]
 
     The exit code is 69 if a server does not respond, no worker or beat is running, or a queue has
-    no reader; the other parts are shown nevertheless. With --watch each reading is one line of
-    JSON, or, without a terminal, one report with its time above it.
+    no reader; the other parts are shown nevertheless. With --watch and --json, each reading is one
+    line of JSON. With --watch in a pipe, each report has its time above it.
     """
     if watch:
         asyncio.run(_watch(every, as_json=as_json))

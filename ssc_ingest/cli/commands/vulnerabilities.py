@@ -222,6 +222,7 @@ class Bars:
             disable=not (shown and out.is_terminal),
         )
         self._tasks: dict[str, Any] = {}
+        self._explained: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -231,8 +232,13 @@ class Bars:
         self._bar.stop()
 
     def show(self, progress: "SyncProgress") -> None:
-        """Update the bar of an ecosystem."""
+        """Update the bar of an ecosystem, or say once why it waits."""
         name = progress.ecosystem
+        if reason := progress.waits:
+            if self._shown and (name, reason) not in self._explained:
+                self._explained.add((name, reason))
+                output.write(self._bar.console, Text(f"{name} waits: {reason}", "yellow"))
+            return
         if name not in self._tasks:
             self._tasks[name] = self._bar.add_task(name, total=progress.total)
         self._bar.update(self._tasks[name], completed=progress.done, total=progress.total)

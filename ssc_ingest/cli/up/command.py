@@ -33,7 +33,8 @@ def up(
 
     A process that ends unexpectedly is reported and restarted; servers keep their data.
 
-    The exit code is 0 after Ctrl-C or SIGTERM, and 1 if a process cannot be (re)started.
+    The exit code is 0 after Ctrl-C or SIGTERM, 130 after a second Ctrl-C, and 1 if a process cannot
+    be (re)started.
     """
     from ssc_ingest.cli.up.process_tree import run
     from ssc_ingest.logs import check_log_file

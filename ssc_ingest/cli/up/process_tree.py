@@ -146,7 +146,7 @@ class Up:
         from ssc_ingest.cli.up.fleet import Fleet
 
         asyncio.run(configured_stores_answer(self._settings, servers))
-        self._headline(f"{step}starting workers, beat and Flower")
+        self._headline(f"{step}starting workers, beat, Flower and the overview page")
         fleet = self._fleet = Fleet(self._settings, servers, self._logs, self.warn)
         # A first trial of the program must not read whole registries.
         names = fleet.start_workers(only_own_schedules=demo)

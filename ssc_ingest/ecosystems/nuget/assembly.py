@@ -121,7 +121,7 @@ def public_namespaces(content: bytes) -> frozenset[str]:
             return frozenset()
         return frozenset(filter(_NAMESPACE.fullmatch, _namespaces(metadata)))
     except struct.error as error:
-        raise MalformedArchive(f"an assembly is cut off: {error}") from error
+        raise MalformedArchive(f"an assembly is truncated: {error}") from error
 
 
 def _metadata(file: memoryview) -> _Metadata | None:
@@ -188,10 +188,10 @@ def _namespaces(metadata: _Metadata) -> Iterator[str]:
         widths = [_width(column, heaps, rows) for column in columns.split()]
         size = sum(widths) * rows[number]
         if place + size > len(tables):
-            raise MalformedArchive("an assembly's table of metadata is cut off")
+            raise MalformedArchive("an assembly's table of metadata is truncated")
         if column := _NAMESPACE_COLUMN.get(number):
             if rows[number] > MAX_TYPES:
-                raise ArchiveTooLarge(f"an assembly has {rows[number]} types")
+                raise ArchiveTooLarge(f"an assembly has more than {MAX_TYPES:,} types")
             before, after = sum(widths[1:column]), sum(widths[column + 1 :])
             row = struct.Struct(f"<L{before}x{_FORMATS[widths[column]]}{after}x")
             offsets = {

@@ -1,13 +1,16 @@
 """``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and other commands' output."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ssc_ingest.resources import State
 from ssc_ingest.vulnerabilities.requests import LOCK
-from tests.acceptance.test_cli.running import Run
+from tests.acceptance.fleet import LONG_ENOUGH
+from tests.acceptance.test_cli.running import NOWHERE, PROGRAM, Run
 
 EXAMPLE = "pkg:pypi/example"
 
@@ -72,6 +75,20 @@ async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> Non
     done = run("vulnerabilities", "sync", "--from", str(tmp_path))
     assert done.returncode == 1
     assert "in progress" in done.stderr
+
+
+def test_a_source_that_is_away(environment: dict[str, str]) -> None:
+    """The command says why it waits, once, and Ctrl-C ends it."""
+    with subprocess.Popen(
+        [PROGRAM, "vulnerabilities", "sync", "pypi"],
+        env={**environment, "OSV_URL": f"http://{NOWHERE}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline() == f"pypi waits: {NOWHERE} refuses connections\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LONG_ENOUGH) == 130
 
 
 def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(

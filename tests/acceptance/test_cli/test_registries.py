@@ -22,11 +22,15 @@ async def test_registries(state: State, run: Run) -> None:
     assert listed["npm"]["hold"]["until"]
     assert listed["maven"]["hold"]["until"] is None
     assert listed["npm"]["hosts"][0]["use"]["last_hour"] == 1
-    text = run("registries", "list", COLUMNS="120").stdout
-    assert "incident" in text
-    assert "paused until resumed: by hand" in text
-    assert "paused by the host until" in text
-    assert tables_fit(text, 120)
+    await state.limiter.unreachable("index.rubygems.org", "the name cannot be resolved " + "x" * 80)
+    text = run("registries", "list", COLUMNS="80").stdout
+    assert text.split()[:3] == ["registry", "host", "rate"], "one line for each, not a block"
+    table, _, reasons = text.partition("\nnpm: ")
+    assert tables_fit(table, 80)
+    assert "incident" in reasons
+    assert "maven: paused until resumed: by hand" in reasons
+    assert "pypi: pypi.org requested a pause until" in text
+    assert "rubygems: the name cannot be resolved x" in reasons
     assert run("registries", "resume", "npm").returncode == 0
     assert "not paused" in run("registries", "resume", "npm").stderr
     assert run("registries", "pause", "golang").returncode == 2

@@ -1,7 +1,10 @@
 """The command ``schedules``."""
 
 import json
+import time
 
+from ssc_ingest.control.schedules import schedules
+from ssc_ingest.monitoring.heartbeats import Beat
 from ssc_ingest.resources import State
 from tests.acceptance.test_cli.running import Run, tables_fit
 
@@ -36,3 +39,19 @@ async def test_schedules(state: State, run: Run) -> None:
     unknown = run("schedules", "enable", "pypi")
     assert unknown.returncode == 2
     assert "pypi_daily_update" in unknown.stderr
+
+
+async def test_a_schedule_that_the_running_beat_lacks(state: State, run: Run) -> None:
+    """The list has one line for each at 80 columns, and `enable` says that it does not fire."""
+    beat = Beat(hostname="host", pid=7, leads=True, schedules=("runs_sweep",), seen_at=time.time())
+    await state.redis.set(beat.key, beat.encode(), ex=60)
+    listed = run("schedules", "list", COLUMNS="80").stdout
+    rows = [line for line in listed.splitlines() if "_" in line.split(" ")[0]]
+    assert all(row.rstrip().endswith("not here") != ("runs_sweep" in row) for row in rows)
+    assert len(rows) == len(schedules())
+    assert len(listed.splitlines()) == 2 + len(rows) + 2, "no row has two lines"
+    assert "not here: the running beat has no such schedule" in listed
+    enabled = run("schedules", "enable", "npm_daily_update")
+    assert enabled.stdout == "npm_daily_update is on\n"
+    assert "it does not fire here" in enabled.stderr
+    assert run("schedules", "enable", "runs_sweep").stderr == ""

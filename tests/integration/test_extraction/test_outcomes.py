@@ -86,7 +86,10 @@ async def job_of(resources: Resources, message: TaskMessage) -> Job:
     "error",
     [
         pytest.param(InvalidArguments("the arguments are keywords"), id="positional-arguments"),
-        pytest.param(IsolationBusy("others run alone before it"), id="busy-isolation-child"),
+        pytest.param(
+            IsolationBusy("another suspicious task runs alone at the moment"),
+            id="busy-isolation-child",
+        ),
     ],
 )
 async def test_what_says_nothing_about_the_package_starts_no_cooldown(

@@ -6,7 +6,7 @@ from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable, ResourceNo
 from ssc_ingest.resources import State
 from ssc_ingest.vulnerabilities.requests import SyncRequest
 from ssc_ingest.vulnerabilities.service import AdvisorySync
-from ssc_ingest.vulnerabilities.session import TooManyLeave
+from ssc_ingest.vulnerabilities.session import SyncProgress, TooManyLeave
 from tests.integration.test_vulnerabilities.conftest import Syncing, advisory, dated
 from tests.simulator.client import Simulator
 
@@ -284,11 +284,13 @@ async def test_a_broken_dump_changes_nothing(
 
 
 async def test_the_source_may_ask_to_wait(bucket: Syncing, simulator: Simulator) -> None:
-    """Status 429 and single errors delay the sync, but lose no record."""
+    """Status 429 and single errors delay the sync, but lose no record; the reason is reported."""
+    reported: list[SyncProgress] = []
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-1", "a"), 600)])
     simulator.fault("status", endpoint="osv.list", status=429, retry_after="1", times=1)
     simulator.fault("status", endpoint="osv.dump", status=500, times=1)
-    await bucket.sync()
+    await bucket.sync(on_progress=reported.append)
+    assert any("HTTP 429" in progress.waits for progress in reported), reported
     simulator.put_advisories("PyPI", [dated(advisory(f"PYSEC-{n}", "a"), 5) for n in range(2, 9)])
     simulator.fault("status", endpoint="osv.record", status=429, retry_after="1", times=2)
     simulator.fault("reset", endpoint="osv.record", times=2)
