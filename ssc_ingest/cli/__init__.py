@@ -1,6 +1,7 @@
 """The command line, ``ssc-ingest``: one module per command or group of commands.
 
-Functions import database clients and parsers when they run, so that ``--help`` is fast.
+:mod:`.loading` imports the module of the chosen command, and functions import database clients and
+parsers when they run, so that a command starts fast.
 :mod:`.output` prints everything for people; :mod:`.exit_codes` decides how a command ends.
 """
 

@@ -17,6 +17,15 @@ def test_help_imports_no_services(command: str, tmp_path: Path) -> None:
     assert not modules & (HEAVY | SERVICES)
 
 
+@pytest.mark.parametrize("command", ["extract --help", "jobs list --help", "jbos", "--version"])
+def test_a_command_imports_no_other(command: str, tmp_path: Path) -> None:
+    """Only the module of the chosen command is imported; a mistake in its name imports none."""
+    _, modules = imported(*command.split(), folder=tmp_path)
+    commands = {name for name in modules if name.startswith("ssc_ingest.cli.commands.")}
+    word, *_ = command.split()
+    assert commands <= {f"ssc_ingest.cli.commands.{word}"}
+
+
 LOGGING = """
 import sys
 from ssc_ingest.logs import configure_command, get_logger
