@@ -71,7 +71,7 @@ class Program(TyperGroup):
     """A command that reports an error as one sentence, or as a traceback with ``--debug``."""
 
     def make_context(self, *arguments: Any, **keywords: Any) -> Any:
-        """Start to read the command line, with the help texts of all commands completed."""
+        """Start to read the command line, with the program's own help completed."""
         prepare(self)
         return super().make_context(*arguments, **keywords)
 

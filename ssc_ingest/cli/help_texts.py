@@ -8,8 +8,15 @@ import typer
 HELP_OPTIONS = ["-h", "--help"]
 
 
+def prepare_all(group: Any) -> None:
+    """Complete the help of a command and of all commands below it."""
+    prepare(group)
+    for below in getattr(group, "commands", {}).values():
+        prepare_all(below)
+
+
 def prepare(command: Any) -> None:
-    """Complete the help of a command and of all commands below it.
+    """Complete the help of a command.
 
     Typer keeps the line breaks of docstrings, which are made for 100 columns, and shows a flag as
     if it took a value of the type ``<bool>``.
@@ -20,8 +27,6 @@ def prepare(command: Any) -> None:
     for parameter in (*command.params, command.get_help_option(context)):
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
-    for below in getattr(command, "commands", {}).values():
-        prepare(below)
 
 
 def filled(text: str) -> str:

@@ -1,7 +1,7 @@
 """Output of commands: tables and sentences for people on stdout, JSON for programs.
 
 Progress and remarks go to stderr, so that stdout can be piped. Without a terminal the output has no
-colours and full lines.
+colours and full lines. rich is imported with the first output, when a command has done its work.
 """
 
 import json
@@ -10,14 +10,17 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
-from rich.text import Text
 
-from ssc_ingest.cli import tables
 from ssc_ingest.phrases import age, count, duration, number
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    from ssc_ingest.cli import tables
 
 __all__ = [
     "NOT_SYNCED",
@@ -47,14 +50,13 @@ WIDE = 200
 NOT_SYNCED = "not synced"
 """Shown instead of 0 while vulnerabilities are unknown."""
 
-Row = tables.Row
-
-facts = tables.facts
-"""A table of names and values without headings."""
+Row = Sequence[object]
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """A console as wide as the terminal; pipes get a fixed width."""
+    from rich.console import Console
+
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty():
         return Console(stderr=stderr, highlight=False)
@@ -62,19 +64,23 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=width)
 
 
-def say(text: str | Text = "", *, style: str = "", stderr: bool = False) -> None:
+def say(text: "str | Text" = "", *, style: str = "", stderr: bool = False) -> None:
     """Print one paragraph to stdout or stderr; see :func:`write`."""
     write(console(stderr=stderr), text, style=style)
 
 
-def write(out: Console, text: str | Text, *, style: str = "") -> None:
+def write(out: "Console", text: "str | Text", *, style: str = "") -> None:
     """Print one paragraph, literally (no markup), wrapped at words on a terminal only."""
+    from rich.text import Text
+
     paragraph = text if isinstance(text, Text) else Text(text, style=style)
     out.print(paragraph, soft_wrap=not out.is_terminal)
 
 
-def show(out: Console, parts: Iterable[RenderableType]) -> None:
+def show(out: "Console", parts: "Iterable[RenderableType]") -> None:
     """Print the parts of a report: texts as :func:`write` does, tables as wide as the console."""
+    from rich.text import Text
+
     for part in parts:
         if isinstance(part, (str, Text)):
             write(out, part)
@@ -106,6 +112,13 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def facts(pairs: Iterable[tuple[str, object]]) -> "tables.Facts":
+    """A table of names and values without headings."""
+    from ssc_ingest.cli import tables
+
+    return tables.facts(pairs)
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Row],
@@ -113,7 +126,7 @@ def table(
     title: str | None = None,
     right: Iterable[str] = (),
     whole: Iterable[str] = (),
-) -> tables.Listing:
+) -> "tables.Listing":
     """A table without borders; see :class:`~.tables.Listing`.
 
     Args:
@@ -123,6 +136,8 @@ def table(
         right: headings of the right-aligned columns (numbers).
         whole: headings of the columns that never wrap.
     """
+    from ssc_ingest.cli import tables
+
     cells = [[tables.as_text(cell) for cell in row] for row in rows]
     return tables.Listing(columns, cells, title, frozenset(right), frozenset(whole))
 

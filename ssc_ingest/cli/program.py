@@ -3,35 +3,39 @@
 import logging
 import sys
 from io import TextIOWrapper
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ssc_ingest.cli.commands import (
-    affected_versions,
-    attribution,
-    cache,
-    check,
-    dead_letters,
-    extract,
-    import_names,
-    jobs,
-    logs,
-    migrate,
-    query,
-    registries,
-    runs,
-    schedules,
-    show,
-    start_runs,
-    status,
-    vulnerabilities,
-    web,
-)
 from ssc_ingest.cli.exit_codes import EXIT_CODES_HELP, Program
 from ssc_ingest.cli.help_texts import HELP_OPTIONS
-from ssc_ingest.cli.up import command
+from ssc_ingest.cli.loading import Commands
+
+COMMANDS = {
+    "up": "up.command:up",
+    "extract": "commands.extract:extract",
+    "ingest": "commands.start_runs:ingest",
+    "update": "commands.start_runs:update",
+    "show": "commands.show:show",
+    "find-import": "commands.import_names:find_import",
+    "query": "commands.query:query",
+    "status": "commands.status:status",
+    "web": "commands.web:web",
+    "check": "commands.check:check",
+    "logs": "commands.logs:logs",
+    "migrate": "commands.migrate:migrate",
+    "version": "commands.version:version",
+    "jobs": "commands.jobs:commands",
+    "runs": "commands.runs:commands",
+    "import-names": "commands.import_names:commands",
+    "dead-letters": "commands.dead_letters:commands",
+    "registries": "commands.registries:commands",
+    "schedules": "commands.schedules:commands",
+    "cache": "commands.cache:commands",
+    "vulnerabilities": "commands.vulnerabilities:commands",
+}
+"""Where each command is, in the order of the help. A module is imported when its command, or the
+help of all commands, is first needed: see :mod:`.loading`."""
 
 HELP = """
 Keep a graph of package registries up to date: packages, versions, dependencies.
@@ -49,9 +53,18 @@ Keep a graph of package registries up to date: packages, versions, dependencies.
 Settings are environment variables or lines in .env; template.env explains each.
 """
 
+
+class _WholeProgram(Program):
+    """The program with its commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands(COMMANDS)
+
+
 program = typer.Typer(
     name="ssc-ingest",
-    cls=Program,
+    cls=_WholeProgram,
     help=HELP,
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
@@ -59,28 +72,6 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": HELP_OPTIONS},
 )
-program.command("up")(command.up)
-program.command("extract")(extract.extract)
-program.command("ingest")(start_runs.ingest)
-program.command("update")(start_runs.update)
-program.command("show")(show.show)
-program.command("find-import")(import_names.find_import)
-program.command("query")(query.query)
-program.command("status")(status.status)
-program.command("web")(web.web)
-program.command("check")(check.check)
-program.command("logs")(logs.logs)
-program.command("migrate")(migrate.migrate)
-program.add_typer(jobs.commands, name="jobs")
-program.add_typer(runs.commands, name="runs")
-program.add_typer(import_names.commands, name="import-names")
-program.add_typer(dead_letters.commands, name="dead-letters")
-program.add_typer(registries.commands, name="registries")
-program.add_typer(schedules.commands, name="schedules")
-program.add_typer(cache.commands, name="cache")
-attribution.register(vulnerabilities.commands)
-affected_versions.register(vulnerabilities.commands)
-program.add_typer(vulnerabilities.commands, name="vulnerabilities")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it
@@ -89,20 +80,6 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it
 
         typer.echo(f"ssc-ingest {__version__}")
         raise typer.Exit
-
-
-@program.command("version")
-def version_() -> None:
-    """Print the version of this program, of Python and of the system, for reports of bugs.
-
-    [cyan]ssc-ingest version[/cyan]
-    """
-    import platform
-
-    import ssc_ingest
-
-    typer.echo(f"ssc-ingest {ssc_ingest.__version__} in {Path(ssc_ingest.__file__).parent}")
-    typer.echo(f"Python {platform.python_version()} ({sys.executable}) on {platform.platform()}")
 
 
 @program.callback()

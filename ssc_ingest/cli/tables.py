@@ -22,8 +22,6 @@ GAP = 2
 LONGEST_WORD = 30
 """Longer words, such as URLs, may be broken."""
 
-Row = Sequence[object]
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -6,8 +6,6 @@ SPDX's own, https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/)
 
 from functools import lru_cache
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
 MAX_LICENSE = 200
 """Characters that are kept; some publishers send the whole text of their licence."""
 
@@ -30,6 +28,8 @@ def license_facts(text: str | None) -> tuple[str | None, str | None]:
 def _expression(line: str) -> str | None:
     if len(line) > MAX_EXPRESSION:
         return None
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
     try:
         return canonicalize_license_expression(line)
     except InvalidLicenseExpression:

@@ -21,8 +21,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from univers.versions import InvalidVersion, SemverVersion
-
 from ssc_ingest.models import ANY_VERSION
 
 NO_VERSION = "<0.0.0-0"
@@ -81,8 +79,10 @@ def parse_version(text: str) -> SemVer | None:
             major, minor, patch, prerelease = match.groups()
             identifiers = _identifiers(prerelease.split(".")) if prerelease else _RELEASE
             return SemVer(int(major), int(minor), int(patch), identifiers)
+        from univers.versions import SemverVersion
+
         value = SemverVersion(text).value
-    except (InvalidVersion, ValueError):  # ValueError: a number of more than 4300 digits
+    except ValueError:  # InvalidVersion, or a number of more than 4300 digits
         return None
     identifiers = _identifiers(value.prerelease) if value.prerelease else _RELEASE
     return SemVer(value.major, value.minor, value.patch, identifiers)

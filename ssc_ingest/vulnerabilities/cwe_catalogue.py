@@ -12,7 +12,7 @@ from typing import Any
 from lxml import etree
 
 from ssc_ingest.archives.zip_entries import ZipEntries
-from ssc_ingest.ecosystems.wire import local_name, parse_xml
+from ssc_ingest.ecosystems.xml import local_name, parse_xml
 from ssc_ingest.errors import MalformedMetadata, ResponseTooLarge
 from ssc_ingest.vulnerabilities.records import CWE_ID
 

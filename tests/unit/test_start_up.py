@@ -17,6 +17,34 @@ def test_help_imports_no_services(command: str, tmp_path: Path) -> None:
     assert not modules & (HEAVY | SERVICES)
 
 
+@pytest.mark.parametrize("command", ["extract --help", "jobs list --help", "jbos", "--version"])
+def test_a_command_imports_no_other(command: str, tmp_path: Path) -> None:
+    """Only the module of the chosen command is imported; a mistake in its name imports none."""
+    _, modules = imported(*command.split(), folder=tmp_path)
+    commands = {name for name in modules if name.startswith("ssc_ingest.cli.commands.")}
+    word, *_ = command.split()
+    assert commands <= {f"ssc_ingest.cli.commands.{word}"}
+
+
+ENDING = """
+import atexit, gc
+
+atexit.register(lambda: print("frozen:", gc.get_freeze_count() > 10_000))
+
+from ssc_ingest.cli import main
+
+main()
+"""
+
+
+def test_the_end_of_a_command() -> None:
+    """Python does not look for garbage among all objects when a command ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("frozen: True\n")
+
+
 LOGGING = """
 import sys
 from ssc_ingest.logs import configure_command, get_logger

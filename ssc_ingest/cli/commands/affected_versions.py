@@ -24,11 +24,6 @@ MAX_SHOWN = 10
 """Maximum number of packages to list per level."""
 
 
-def register(commands: typer.Typer) -> None:
-    """Add the command to the group ``vulnerabilities``."""
-    commands.command("affected")(affected)
-
-
 def affected(
     advisory: Annotated[
         str, typer.Argument(metavar="ID", help="The id of an advisory, such as GHSA-... .")

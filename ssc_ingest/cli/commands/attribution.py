@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from ssc_ingest.vulnerabilities.audit import AuditReport
 
 
-def register(commands: typer.Typer) -> None:
-    """Add the commands to the group ``vulnerabilities``."""
-    commands.command("attribute")(attribute)
-    commands.command("audit")(audit)
-
-
 def attribute(
     ecosystem: Annotated[
         str, typer.Argument(metavar="ECOSYSTEM", help="pypi, npm, maven, cargo, rubygems, nuget.")

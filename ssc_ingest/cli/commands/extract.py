@@ -8,14 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from ssc_ingest.cli import output
-from ssc_ingest.cli.commands import jobs
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 from ssc_ingest.cli.reasons import reason_to_wait
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ssc_ingest.ecosystems.purls import PackageName
     from ssc_ingest.on_demand.jobs import Job
     from ssc_ingest.resources import State
@@ -107,6 +107,8 @@ async def _extract(
         except asyncio.CancelledError:
             output.say(f"the job continues: ssc-ingest jobs show {job_id}", stderr=True)
             raise
+    from ssc_ingest.cli.commands import jobs
+
     if as_json:
         output.print_json(jobs.document(job))
     else:
@@ -120,7 +122,7 @@ async def wait_for(
     job_id: str,
     packages: Sequence["PackageName"],
     *,
-    out: Console | None = None,
+    out: "Console | None" = None,
     check: Callable[[], None] = lambda: None,
     patience: float = math.inf,
 ) -> "Job":
@@ -157,7 +159,7 @@ async def wait_for(
 class _Watch:
     """The progress bar and the explanation of a lack of progress."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: "Console") -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.bar = Progress(

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ssc_ingest.cli import output
 from ssc_ingest.cli.advisories import print_advisory, print_status
+from ssc_ingest.cli.commands import affected_versions, attribution
 from ssc_ingest.cli.commands.vulnerable_versions import show_package
 from ssc_ingest.cli.exit_codes import ExitCode, Failed
 from ssc_ingest.logs import silenced
@@ -139,6 +140,11 @@ def import_cwes(
     """
     count = asyncio.run(_import_cwes(path))
     output.say(f"{output.number(count)} weaknesses and categories imported")
+
+
+commands.command("attribute")(attribution.attribute)
+commands.command("audit")(attribution.audit)
+commands.command("affected")(affected_versions.affected)
 
 
 async def _import_cwes(path: Path) -> int:

@@ -37,8 +37,6 @@ from collections.abc import AsyncIterator
 from typing import ClassVar
 from urllib.parse import quote
 
-from univers.version_range import NpmVersionRange
-
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.crates import features
@@ -53,6 +51,7 @@ from ssc_ingest.ecosystems.crates.index import (
 )
 from ssc_ingest.ecosystems.crates.listing import Listing
 from ssc_ingest.ecosystems.crates.ranges import to_constraints
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.errors import PackageNotFound, RegistryError, ResourceNotFound, StaleAnswer
@@ -74,7 +73,7 @@ class Crates(Ecosystem):
     """crates.io, or a mirror with a sparse index."""
 
     identity = IDENTITY
-    range_class = NpmVersionRange  # as the graph's readers have it
+    range_class = ReadersRange("NpmVersionRange")  # as the graph's readers have it
     default_parts = frozenset({features.DEFAULT})
     requests_per_package: ClassVar[float] = 1
     reads_import_names: ClassVar[bool] = True

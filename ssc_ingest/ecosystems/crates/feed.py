@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from ssc_ingest.ecosystems.wire import in_utc, parse_xml
+from ssc_ingest.ecosystems.wire import in_utc
+from ssc_ingest.ecosystems.xml import parse_xml
 from ssc_ingest.errors import MalformedMetadata
 
 _CRATES = "{https://crates.io/}"

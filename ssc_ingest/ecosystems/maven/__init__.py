@@ -42,7 +42,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from packageurl import PackageURL
-from univers.version_range import MavenVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.endpoints import Endpoints
@@ -60,6 +59,7 @@ from ssc_ingest.ecosystems.maven.import_names import ImportNamesReader
 from ssc_ingest.ecosystems.maven.listing import FeedCursor, changes, list_index
 from ssc_ingest.ecosystems.maven.published_index import PublishedIndex
 from ssc_ingest.ecosystems.maven.versions import Key, is_date, is_prerelease, sort_key
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.models import ANY_VERSION, Package, PackageRef, Version, VersionName
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Maven(Ecosystem):
     identity = IDENTITY
     reads_each_version = True
     reads_import_names = True
-    range_class = MavenVersionRange
+    range_class = ReadersRange("MavenVersionRange")
     requests_per_package = 20.0
 
     def __init__(self, client: "RegistryClient", endpoints: Endpoints) -> None:

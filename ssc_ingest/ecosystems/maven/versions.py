@@ -17,8 +17,6 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from univers.versions import InvalidVersion, MavenVersion
-
 MAX_VERSION_LENGTH = 255
 """Maximum characters; the repository's file system has no longer names."""
 
@@ -41,10 +39,12 @@ def sort_key(version: str) -> Key | None:
     """The version's position in the order, or ``None`` for a text that is not a version."""
     if not version or len(version) > MAX_VERSION_LENGTH:
         return None
+    from univers.versions import MavenVersion
+
     try:
         # The readers' own parser; its version is pinned.
         tree = MavenVersion(version).value._parsed  # noqa: SLF001
-    except (InvalidVersion, ValueError):  # ValueError: digits that int() does not take
+    except ValueError:  # InvalidVersion, or digits that int() does not take
         return None
     return _key(tree)
 

@@ -15,7 +15,7 @@ from html.entities import html5
 
 from lxml import etree
 
-from ssc_ingest.ecosystems import wire
+from ssc_ingest.ecosystems import xml
 
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
 _ENCODING = re.compile(rb"""<\?xml\b[^>]*encoding\s*=\s*["']([\w.-]+)["']""")
@@ -30,8 +30,8 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def parse_xml(body: bytes, root: str, url: str) -> etree._Element:
-    """The root element of a document of the repository; see :func:`.wire.parse_xml`."""
-    return wire.parse_xml(body, root, url, repair=_repaired)
+    """The root element of a document of the repository."""
+    return xml.parse_xml(body, root, url, repair=_repaired)
 
 
 def child(element: etree._Element | None, *path: str) -> etree._Element | None:

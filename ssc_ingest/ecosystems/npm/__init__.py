@@ -32,8 +32,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from univers.version_range import NpmVersionRange
-
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.concurrency import off_loop
 from ssc_ingest.ecosystems.licenses import license_facts
@@ -46,6 +44,7 @@ from ssc_ingest.ecosystems.npm.import_names import VersionNames, names_without_d
 from ssc_ingest.ecosystems.npm.packument import Manifest, Packument, parse_packument
 from ssc_ingest.ecosystems.npm.ranges import to_constraints
 from ssc_ingest.ecosystems.npm.requirements import RequirementReader
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.ecosystems.repository_urls import clean_repository_url, vendor_of
 from ssc_ingest.ecosystems.semver import SemVer, own_order, parse_version
 from ssc_ingest.ecosystems.wire import log_skipped
@@ -66,7 +65,7 @@ class Npm(Ecosystem):
     """The npm registry, or a mirror that speaks its protocol."""
 
     identity = IDENTITY
-    range_class = NpmVersionRange
+    range_class = ReadersRange("NpmVersionRange")
     reads_import_names = True
     requests_per_package = 1.0
 

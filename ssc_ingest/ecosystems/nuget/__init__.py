@@ -40,8 +40,6 @@ https://learn.microsoft.com/nuget/api/overview
 
 from collections.abc import AsyncIterator
 
-from univers.version_range import NugetVersionRange
-
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.nuget.feed import Feed
 from ssc_ingest.ecosystems.nuget.fetch import RegistrationReader
@@ -50,6 +48,7 @@ from ssc_ingest.ecosystems.nuget.import_names import ImportNamesReader
 from ssc_ingest.ecosystems.nuget.ranges import to_constraints
 from ssc_ingest.ecosystems.nuget.versions import Version as NuGetVersion
 from ssc_ingest.ecosystems.nuget.versions import normalize, own_order, parse_version
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.models import Package, PackageRef, VersionName
 
 __all__ = ["NuGet"]
@@ -60,7 +59,7 @@ class NuGet(Ecosystem):
 
     identity = IDENTITY
     reads_import_names = True
-    range_class = NugetVersionRange
+    range_class = ReadersRange("NugetVersionRange")
     requests_per_package = 2.1
 
     @classmethod

@@ -6,7 +6,7 @@ the version of its schema, and is missing in some: elements are matched by their
 
 import codecs
 
-from ssc_ingest.ecosystems.wire import parse_xml
+from ssc_ingest.ecosystems.xml import parse_xml
 
 
 def read_repository(body: bytes, url: str) -> str | None:

@@ -25,8 +25,6 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from univers.version_range import NugetVersionRange
-
 from ssc_ingest.ecosystems.intervals import Bound, Interval, hull
 from ssc_ingest.ecosystems.nuget.versions import Version, normalize, parse_version
 from ssc_ingest.models import ANY_VERSION
@@ -152,6 +150,8 @@ def _spell(interval: Interval[Version]) -> str:
 
 def _is_understood(text: str) -> bool:
     """Whether the readers evaluate both bounds of an interval correctly."""
+    from univers.version_range import NugetVersionRange
+
     try:
         native = NugetVersionRange.from_native(text)  # type: ignore[no-untyped-call]
     except ValueError:

@@ -10,9 +10,6 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from univers.nuget import InvalidNuGetVersion
-from univers.versions import InvalidVersion, NugetVersion
-
 from ssc_ingest.models import VersionName
 
 _RELEASE: tuple[tuple[int, int | str], ...] = ((2, ""),)
@@ -70,13 +67,23 @@ def parse_version(text: str) -> Version | None:
             major, minor, patch, revision = (int(n or 0) for n in match.group(2, 3, 4, 5))
             prerelease = _ranked(labels) if match[6] else _RELEASE
             return Version(major, minor, patch, revision, prerelease)
-        value = NugetVersion(text).value
-        if value is None:
-            return None
-        prerelease = _ranked(value.prerelease.split(".")) if value.prerelease else _RELEASE
-        return Version(value.major, value.minor, value.patch, value.revision, prerelease)
-    except (InvalidVersion, InvalidNuGetVersion, ValueError):  # also more than 4300 digits
+        return _parsed_by_univers(text)
+    except ValueError:  # InvalidVersion, or more than 4300 digits
         return None
+
+
+def _parsed_by_univers(text: str) -> Version | None:
+    from univers.nuget import InvalidNuGetVersion
+    from univers.versions import NugetVersion
+
+    try:
+        value = NugetVersion(text).value
+    except InvalidNuGetVersion:
+        return None
+    if value is None:
+        return None
+    prerelease = _ranked(value.prerelease.split(".")) if value.prerelease else _RELEASE
+    return Version(value.major, value.minor, value.patch, value.revision, prerelease)
 
 
 @lru_cache(maxsize=32_768)

@@ -35,7 +35,6 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version as PEP440Version
-from univers.version_range import PypiVersionRange
 
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
 from ssc_ingest.ecosystems.pypi import extras
@@ -45,6 +44,7 @@ from ssc_ingest.ecosystems.pypi.identity import IDENTITY, project
 from ssc_ingest.ecosystems.pypi.import_names import ReleaseNames
 from ssc_ingest.ecosystems.pypi.listing import Listing
 from ssc_ingest.ecosystems.pypi.versions import legacy_key, parse_version
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.models import Installable, Installed, Package, PackageRef, VersionName
 
 __all__ = ["PyPI"]
@@ -54,7 +54,7 @@ class PyPI(Ecosystem):
     """The Python Package Index."""
 
     identity = IDENTITY
-    range_class = PypiVersionRange
+    range_class = ReadersRange("PypiVersionRange")
     default_parts = frozenset()
     reads_each_version = True
     reads_import_names = True

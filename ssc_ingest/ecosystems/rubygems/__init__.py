@@ -42,9 +42,8 @@ https://guides.rubygems.org/rubygems-org-rate-limits/
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
-from univers.version_range import GemVersionRange
-
 from ssc_ingest.ecosystems.base import ChangesPage, Ecosystem, FetchRequest, NamesPage, NotModified
+from ssc_ingest.ecosystems.readers_range import ReadersRange
 from ssc_ingest.ecosystems.rubygems.fetch import GemReader
 from ssc_ingest.ecosystems.rubygems.identity import IDENTITY, reference
 from ssc_ingest.ecosystems.rubygems.import_names import read_names
@@ -60,7 +59,7 @@ class RubyGems(Ecosystem):
     """RubyGems.org, or a mirror with a compact index."""
 
     identity = IDENTITY
-    range_class = GemVersionRange
+    range_class = ReadersRange("GemVersionRange")
     requests_per_package: ClassVar[float] = 2.5
     reads_import_names: ClassVar[bool] = True
 

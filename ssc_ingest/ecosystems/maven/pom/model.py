@@ -13,7 +13,7 @@ from lxml import etree
 
 from ssc_ingest.ecosystems.maven.pom.profiles import active_profiles
 from ssc_ingest.ecosystems.maven.xml import child, children, elements, parse_xml, text
-from ssc_ingest.ecosystems.wire import local_name
+from ssc_ingest.ecosystems.xml import local_name
 
 MAX_POM = 4 * 1024 * 1024
 """Bytes; the largest bills of materials have about 1 MB."""
