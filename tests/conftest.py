@@ -55,8 +55,11 @@ COLLECT_EVERY = 100_000
 takes a third of the time in which thousands of tests are collected."""
 
 
+# CI tries the same many examples each time, a developer's runs few and different ones. Many in each
+# run took half the time of the tests without servers.
 hypothesis.settings.register_profile(
     "tests",
+    max_examples=100 if "CI" in os.environ else 25,  # some properties: several times as many
     deadline=None,  # how fast something is, is measured by benchmarks, on a machine that is quiet
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     derandomize="CI" in os.environ,  # what fails there fails here

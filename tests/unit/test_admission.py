@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.admission import Admission, overlap, spans_of
 from ssc_ingest.models import VersionName
+from tests.properties import examples
 
 number = st.sampled_from(["0", "1", "2", "10"])
 triple = st.lists(number, min_size=3, max_size=3).map(".".join)
@@ -75,7 +76,7 @@ def asked(name: str, names: list[VersionName], constraints: str) -> set[int]:
 
 @pytest.mark.parametrize("name", VERSIONS)
 @given(data=st.data())
-@settings(max_examples=400)
+@examples(4)
 def test_equal_to_brute_force(name: str, data: st.DataObject) -> None:
     """Intervals equal univers for valid and invalid constraints, with versions in serial order."""
     cls = ecosystem(name)

@@ -5,10 +5,11 @@ from functools import cmp_to_key
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
+from tests.properties import examples
 from tests.unit.maven_judge import MavenJudge
 from tests.unit.test_maven_versions import any_version, usual
 
@@ -120,7 +121,7 @@ texts = st.lists(piece, min_size=1, max_size=7).map("".join) | st.text(max_size=
 
 @pytest.mark.parametrize("name", ecosystems())
 @given(found=st.lists(texts | usual | any_version, min_size=3, max_size=3))
-@settings(max_examples=300)
+@examples(3)
 def test_orders_are_total(name: str, found: list[str]) -> None:
     """Any two texts are comparable, and the order is transitive."""
     left, middle, right = found
@@ -163,7 +164,7 @@ def test_what_bounds_nothing(name: str, text: str) -> None:
 
 
 @given(left=usual, right=usual)
-@settings(max_examples=400)
+@examples(4)
 def test_maven_agrees(left: str, right: str, maven: MavenJudge) -> None:
     """Versions with qualifiers after hyphens or dots have Maven's own order."""
     signs = {-1: "<", 0: "=", 1: ">"}

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.ecosystems.base import Ecosystem
 from ssc_ingest.vulnerabilities.advisory import EVENTS, Advisory, read_affected
 from ssc_ingest.vulnerabilities.affected import Evaluation, VersionLine, evaluate
+from tests.properties import examples
 
 SHORT = {"i": "introduced", "f": "fixed", "l": "last_affected", "limit": "limit"}
 
@@ -276,7 +277,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("name", SPELLINGS)
 @given(data=st.data())
-@settings(max_examples=300)
+@examples(3)
 def test_equal_to_the_specification(name: str, data: st.DataObject) -> None:
     """The evaluation of all versions at once equals the specification's loop for each."""
     cls = ecosystem(name)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.crates.crate_file import read_links
@@ -46,6 +46,7 @@ from ssc_ingest.ecosystems.wire import read_json
 from ssc_ingest.errors import IngestError
 from ssc_ingest.http.responses import Response
 from ssc_ingest.models import VersionName, now
+from tests.properties import examples
 
 URL = "https://registry.example/x"
 DATE = "2020-01-01T00:00:00Z"
@@ -339,7 +340,7 @@ def test_fields_that_nobody_reads_cost_nothing(kind: str, unread: bytes) -> None
 
 
 @pytest.mark.parametrize("kind", [*DOCUMENTS, *TEXTS])
-@settings(max_examples=150)
+@examples(1.5)
 @given(data=st.data())
 def test_any_bytes_anywhere(kind: str, data: st.DataObject) -> None:
     """A part of the document is replaced by arbitrary bytes."""

@@ -1,10 +1,11 @@
 """Maven's requirements become constraints that select the same versions as Maven's ranges."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.constraints import MAX_RANGE_LENGTH, parse_range, to_constraints
+from tests.properties import examples
 from tests.unit.hostile import assert_linear, calls
 from tests.unit.maven_judge import MavenJudge, Refused
 from tests.unit.maven_readers import VERSIONS, selected
@@ -120,7 +121,7 @@ ranges = st.lists(interval, min_size=1, max_size=3).map(",".join) | bound
 
 @given(text=ranges)
 @example(text="(,1.0],[1.2,)")
-@settings(max_examples=300)
+@examples(3)
 def test_constraints_select_what_maven_selects(text: str, maven: MavenJudge) -> None:
     """For every valid range, the readers select Maven's versions; other texts are harmless."""
     constraint = to_constraints(text)
@@ -136,7 +137,7 @@ def test_constraints_select_what_maven_selects(text: str, maven: MavenJudge) -> 
 
 
 @given(text=st.text(alphabet="[](),.-1 20av$x", max_size=30))
-@settings(max_examples=300)
+@examples(3)
 def test_whatever_is_written_is_understood(text: str) -> None:
     """The readers can evaluate every constraint."""
     constraint = to_constraints(text)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
@@ -112,7 +112,6 @@ def as_maven_says(found: Declaration) -> Dependency:
 
 
 @given(drawn=repositories())
-@settings(max_examples=100)
 async def test_effective_models_are_maven_s(
     drawn: tuple[Folder, list[Coordinates]], maven: MavenJudge
 ) -> None:

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven.identity import Coordinates
 from ssc_ingest.ecosystems.maven.pom.model import parse_pom
 from ssc_ingest.ecosystems.maven.pom.profiles import JDKS
 from ssc_ingest.errors import MalformedMetadata
+from tests.properties import examples
 from tests.unit.maven_folder import (
     Folder,
     bill,
@@ -148,7 +149,7 @@ activations = st.one_of(
 
 
 @given(conditions=st.lists(activations, min_size=1, max_size=2, unique_by=lambda a: a[:4]))
-@settings(max_examples=300)
+@examples(3)
 def test_profiles_are_active_as_for_maven(
     conditions: list[str], maven: MavenJudge, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -3,12 +3,13 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.ecosystems.maven.versions import MAX_VERSION_LENGTH, is_prerelease, sort_key
 from ssc_ingest.models import Version, VersionName
+from tests.properties import examples
 from tests.unit.maven_judge import MavenJudge
 from tests.unit.maven_readers import compare
 
@@ -104,7 +105,7 @@ any_version = st.lists(part, min_size=1, max_size=8).map("".join)
 
 
 @given(data=st.data(), length=st.integers(1, 4), style=st.sampled_from([hyphenated, dotted]))
-@settings(max_examples=400)
+@examples(4)
 def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
     data: st.DataObject, length: int, style: st.SearchStrategy[str]
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_project_s_usual_versions_are_ordered_as_the_readers_order_them(
 
 
 @given(left=usual | any_version, right=usual | any_version, third=usual | any_version)
-@settings(max_examples=400)
+@examples(4)
 def test_the_order_is_total(left: str, right: str, third: str) -> None:
     """Any two versions are comparable, and no three form a cycle."""
     keys = [sort_key(text) for text in (left, right, third)]
@@ -126,7 +127,7 @@ def test_the_order_is_total(left: str, right: str, third: str) -> None:
 
 
 @given(version=usual, release=numbers)
-@settings(max_examples=400)
+@examples(4)
 def test_every_version_is_on_the_readers_side_of_a_release(version: str, release: str) -> None:
     """Every version is before or after a plain release, as for the readers."""
     assume(sign(version, release) != 0)
@@ -134,7 +135,7 @@ def test_every_version_is_on_the_readers_side_of_a_release(version: str, release
 
 
 @given(left=usual, right=usual)
-@settings(max_examples=400)
+@examples(4)
 def test_where_the_readers_differ_maven_agrees_with_us(
     left: str, right: str, maven: MavenJudge
 ) -> None:

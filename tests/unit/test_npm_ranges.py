@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.npm.ranges import MAX_RANGE_LENGTH, parse_range, to_constraints
 from tests.missing import skip
+from tests.properties import examples
 from tests.unit.hostile import assert_linear, calls
 from tests.unit.semver_readers import PRERELEASES, RELEASES, selected
 
@@ -198,7 +199,7 @@ ranges = st.lists(sets, min_size=1, max_size=3).map("||".join)
 
 @given(text=ranges)
 @example(text="^0.0 || 0.1.x || <=2.0 >=1.2")
-@settings(max_examples=200)
+@examples(2)
 def test_constraints_select_what_npm_selects(text: str, node_semver: Judge) -> None:
     """The readers select npm's releases, and all of npm's prereleases."""
     constraint = to_constraints(text)

@@ -1,7 +1,7 @@
 """NuGet's ranges become constraints that select the versions that NuGet's VersionRange admits."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.nuget.ranges import (
@@ -11,6 +11,7 @@ from ssc_ingest.ecosystems.nuget.ranges import (
     to_constraints,
 )
 from ssc_ingest.ecosystems.nuget.versions import normalize
+from tests.properties import examples
 from tests.unit.hostile import assert_linear, calls
 from tests.unit.nuget_readers import selected, version, versions
 
@@ -180,7 +181,7 @@ wanted_ranges = st.builds(Wanted, bounds, bounds, st.sampled_from("[("), st.samp
 
 
 @given(wanted_ranges, st.lists(versions, max_size=20))
-@settings(max_examples=300)
+@examples(3)
 def test_constraints_select_what_the_rule_admits(wanted: Wanted, pool: list[str]) -> None:
     """Exactly, unless the upper bound had to be omitted for the readers."""
     constraint = to_constraints(wanted.text)
@@ -199,7 +200,6 @@ def test_constraints_select_what_the_rule_admits(wanted: Wanted, pool: list[str]
 
 
 @given(st.lists(wanted_ranges, min_size=1, max_size=4), st.lists(versions, max_size=20))
-@settings(max_examples=100)
 def test_all_target_frameworks_are_covered(wanted: list[Wanted], pool: list[str]) -> None:
     """The readers select every version that one of the ranges admits."""
     pool = [*pool, *POOL]

@@ -1,7 +1,7 @@
 """Gems' requirements become constraints that select what Gem::Requirement admits."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ssc_ingest.ecosystems.rubygems.requirements import (
@@ -11,6 +11,7 @@ from ssc_ingest.ecosystems.rubygems.requirements import (
     to_constraints,
 )
 from ssc_ingest.ecosystems.rubygems.versions import parse_version
+from tests.properties import examples
 from tests.unit.gem_readers import admitted, releases, selected, versions
 from tests.unit.hostile import assert_linear, calls
 
@@ -156,7 +157,6 @@ def real(pool: list[str]) -> list[str]:
 
 @given(requirements, pools)
 @example(["!= 1.0", "!= 2.0"], ["0.0.0.a"])
-@settings(max_examples=100)
 def test_constraints_select_what_the_rules_admit(wanted: list[str], pool: list[str]) -> None:
     """The readers select RubyGems' releases, and all of its prereleases."""
     constraint = to_constraints("&".join(wanted))
@@ -167,7 +167,7 @@ def test_constraints_select_what_the_rules_admit(wanted: list[str], pool: list[s
 
 
 @given(st.lists(requirements, min_size=1, max_size=3), pools)
-@settings(max_examples=50)
+@examples(0.5)
 def test_all_builds_are_covered(wanted: list[list[str]], pool: list[str]) -> None:
     """The readers select every version that one of the platforms admits."""
     constraint = to_constraints(*("&".join(clauses) for clauses in wanted))

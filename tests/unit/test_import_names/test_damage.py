@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssc_ingest.archives.source import BytesSource
@@ -21,6 +21,7 @@ from ssc_ingest.ecosystems.pypi.import_names.wheel import wheel_names
 from ssc_ingest.ecosystems.rubygems.import_names import names_of_gem
 from ssc_ingest.errors import IngestError
 from tests.assemblies import FORWARDER, PUBLIC, assembly
+from tests.properties import examples
 from tests.unit.archives import tarred, zipped
 
 Damage = Callable[[bytes], bytes]
@@ -170,7 +171,7 @@ async def test_any_damage(kind: str, damage: Damage, layer: int) -> None:
 
 
 @pytest.mark.parametrize("kind", PARSED)
-@settings(max_examples=max(5, settings.default.max_examples // 20))  # type: ignore[union-attr]
+@examples(0.05)
 @given(damage=damages(), layer=st.integers(0, 2))
 async def test_any_damage_to_sources(kind: str, damage: Damage, layer: int) -> None:
     """The same of archives whose sources are parsed."""
