@@ -99,9 +99,9 @@ def _advisories(syncs: "dict[str, SyncState]") -> Iterator[RenderableType]:
     from ssc_ingest.monitoring.advisories import advisory_problems
 
     ages = [
-        f"{name} {output.age(state.synced_at) if state.synced_at else output.NOT_SYNCED}"
-        for name, state in syncs.items()
+        f"{name} {output.age(state.synced_at)}" for name, state in syncs.items() if state.synced_at
     ]
-    yield output.facts([("advisories synced", ", ".join(ages))])
+    yield output.facts([("advisories synced", ", ".join(ages) or "never")])
     for problem in advisory_problems(syncs, list(syncs), now=now()):
-        yield Text(f"{problem.finding} ({problem.remedy})", "yellow")
+        yield Text(problem.finding, "yellow")
+        yield Text(f"  {problem.remedy}")

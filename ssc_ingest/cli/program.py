@@ -50,7 +50,7 @@ Keep a graph of package registries up to date: packages, versions, dependencies.
 
 [cyan]ssc-ingest status[/cyan]  servers, workers, queues, freshness
 
-Settings are environment variables or lines in .env; template.env explains each.
+Settings are environment variables or lines in .env; template.env in the repository explains each.
 """
 
 

@@ -60,8 +60,10 @@ def _facts(work: "WorkStatus") -> Iterator[tuple[str, object]]:
     yield "in progress", f"{output.count(work.in_flight, 'package')} ({taken} unacknowledged)"
     yield "delayed", output.number(work.delayed)
     if work.delayed:
+        shown = {problem.finding for problem in work.problems}
         for name, reason in work.waits_for.items():
-            yield f"{name} waits", Text(reason, "yellow")
+            if reason not in shown:
+                yield f"{name} waits", Text(reason, "yellow")
     yield "jobs running", output.number(work.jobs_running)
     yield "jobs in 24 h", _latency(work.job_latency)
     yield "runs", "; ".join(map(_run, work.runs)) or "none"

@@ -12,7 +12,8 @@ from ssc_ingest.monitoring.heartbeats import GONE_AFTER, Beat, Worker, beat
 from ssc_ingest.on_demand.stream.readers import StreamReader
 from ssc_ingest.resources import State
 from ssc_ingest.servers import Servers
-from ssc_ingest.work.names import queue_names
+from ssc_ingest.work.messages import TaskMessage
+from ssc_ingest.work.names import EXTRACT, queue_names
 from tests.acceptance.test_cli.content import dead_letter
 from tests.acceptance.test_cli.running import NOWHERE, Run
 
@@ -182,6 +183,7 @@ async def test_what_does_not_go_on_is_named(graph: None, state: State, run: Run)
     await whole_fleet(state)
     await set_beat(state, leads=False)
     await state.limiter.hold("npm", reason="their incident", seconds=None)
+    await state.queues.delay(TaskMessage(task=EXTRACT, kwargs={}, queue="npm.bulk"), 600)
     await state.limiter.unreachable("pypi.org", "the name pypi.org is not known")
     control = state.run_control()
     run_, _ = await control.begin("ingestion", "cargo")
@@ -204,6 +206,7 @@ async def test_what_does_not_go_on_is_named(graph: None, state: State, run: Run)
     assert run("check", "--offline", "--strict").returncode == 1
     status = run("status")
     assert status.returncode == 0
-    assert "their incident" in status.stdout
+    assert status.stdout.count("their incident") == 1, "once is enough"
+    assert "`ssc-ingest registries resume npm` ends the pause" in status.stdout
     assert "finished with errors" in run("runs", "list").stdout
     assert json.loads(run("runs", "list", "--json").stdout)[0]["state"] == "finished with errors"

@@ -77,12 +77,12 @@ class Tab:
         await self.ask("Page.navigate", url=url)
         await self.wait_for("!window.before && document.readyState === 'complete'")
 
-    async def look(self, *, width: int, dark: bool = False) -> None:
-        """Set the width and the scheme of colours."""
+    async def look(self, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """Set the size of the window and the scheme of colours."""
         await self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=900,
+            height=height,
             deviceScaleFactor=1,
             mobile=False,
         )
