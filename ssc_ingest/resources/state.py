@@ -1,35 +1,28 @@
 """The clients of the Redis databases, and the services that use only Redis.
 
-Services that import the ecosystems are imported when a process first uses them.
+A service whose module takes milliseconds to import is imported when a process first uses it: a
+command uses few of them.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 from redis.backoff import ExponentialBackoff
 
-from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.on_demand.jobs import Jobs
 from ssc_ingest.on_demand.stream.connections import entry_client, text_client
-from ssc_ingest.on_demand.stream.counts import StreamMetrics
 from ssc_ingest.on_demand.stream.names import stream_names
-from ssc_ingest.on_demand.stream.readers import StreamReaders
-from ssc_ingest.on_demand.stream.status import Streams
-from ssc_ingest.runs.control import RunControl
-from ssc_ingest.runs.store import Runs
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
-from ssc_ingest.vulnerabilities.requests import SyncRequests
 from ssc_ingest.vulnerabilities.unattributed import Unattributed
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.cooldowns import Cooldowns
-from ssc_ingest.work.dead_letters import DeadLetters
 from ssc_ingest.work.deliveries import Deliveries
 from ssc_ingest.work.edge_order import EdgeOrder
-from ssc_ingest.work.malformed import MalformedTexts
 from ssc_ingest.work.not_found import NegativeCache
 from ssc_ingest.work.pipelining import PipeliningRedis
 from ssc_ingest.work.queues import Queues
@@ -40,41 +33,92 @@ if TYPE_CHECKING:
     from ssc_ingest.control.recovery import Recovery
     from ssc_ingest.control.registry_pauses import Registry
     from ssc_ingest.control.replay import Replay
+    from ssc_ingest.http.rate_limit import RateLimiter
     from ssc_ingest.monitoring.status import WorkStatus
     from ssc_ingest.on_demand.stream.consumer import StreamConsumer
+    from ssc_ingest.on_demand.stream.status import Streams
+    from ssc_ingest.runs.control import RunControl
+    from ssc_ingest.runs.store import Runs
     from ssc_ingest.vulnerabilities.changed import ChangedPackages
+    from ssc_ingest.vulnerabilities.requests import SyncRequests
+    from ssc_ingest.work.dead_letters import DeadLetters
+    from ssc_ingest.work.malformed import MalformedTexts
 
 MAX_CONNECTIONS = 32
 """Connections of one process to one Redis database."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class State:
     """The clients of the Redis databases, and the services that use only Redis."""
 
+    settings: Settings
     queues: Queues
     jobs: Jobs
-    runs: Runs
     not_found: NegativeCache
     cooldowns: Cooldowns
     rereading: Rereading
     claims: Claims
     deliveries: Deliveries
-    dead_letters: DeadLetters
-    malformed: MalformedTexts
     unattributed: Unattributed
-    limiter: RateLimiter
+    edge_order: EdgeOrder
     redis: Redis
     """The state database."""
-    edge_order: EdgeOrder
-    standings: Streams
-    """The state of the streams of other services."""
+    broker: Redis
+    """The database of the queues; the client returns bytes."""
     streams: Redis
     """The database with the streams of other services and their dead letters."""
     stream_entries: Redis
     """A client that returns bytes, for reading entries; it does not retry."""
     cache: Redis
     """The client returns bytes, not text."""
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """The records of runs."""
+        from ssc_ingest.runs.store import Runs
+
+        return Runs(
+            self.redis,
+            kept=self.settings.runs_kept,
+            kept_for=self.settings.runs_kept_days * 24 * 3600,
+        )
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """The dead letters of tasks and of streams."""
+        from ssc_ingest.work.dead_letters import DeadLetters
+
+        return DeadLetters(self.redis, self.streams, stream_names(self.settings.redis_stream))
+
+    @cached_property
+    def malformed(self) -> "MalformedTexts":
+        """The texts in queues that are no messages."""
+        from ssc_ingest.work.malformed import MalformedTexts
+
+        return MalformedTexts(self.broker, self.dead_letters)
+
+    @cached_property
+    def limiter(self) -> "RateLimiter":
+        """The rates and pauses of hosts."""
+        from ssc_ingest.http.rate_limit import RateLimiter
+
+        return RateLimiter(self.redis)
+
+    @cached_property
+    def standings(self) -> "Streams":
+        """The state of the streams of other services."""
+        from ssc_ingest.on_demand.stream.counts import StreamMetrics
+        from ssc_ingest.on_demand.stream.readers import StreamReaders
+        from ssc_ingest.on_demand.stream.status import Streams
+
+        return Streams(
+            self.streams,
+            stream_names(self.settings.redis_stream),
+            self.settings.redis_group,
+            StreamMetrics(self.redis),
+            StreamReaders(self.redis),
+        )
 
     def replay(self) -> "Replay":
         """The replay of dead letters."""
@@ -120,12 +164,16 @@ class State:
             streams=self.standings,
         )
 
-    def run_control(self) -> RunControl:
+    def run_control(self) -> "RunControl":
         """Starts, pauses, resumes and cancels runs."""
+        from ssc_ingest.runs.control import RunControl
+
         return RunControl(self.runs, self.queues)
 
-    def sync_requests(self) -> SyncRequests:
+    def sync_requests(self) -> "SyncRequests":
         """The requests for syncs of advisories."""
+        from ssc_ingest.vulnerabilities.requests import SyncRequests
+
         return SyncRequests(self.redis)
 
     def changed_packages(self) -> "ChangedPackages":
@@ -180,30 +228,20 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
         streams, entries = text_client(stream_url), entry_client(stream_url)
         stack.push_async_callback(streams.aclose)
         stack.push_async_callback(entries.aclose)
-        metrics, readers = StreamMetrics(state), StreamReaders(state)
-        names = stream_names(settings.redis_stream)
         queues = Queues(connect(settings.redis_broker_db))
-        dead_letters = DeadLetters(state, streams, names)
         yield State(
+            settings=settings,
             queues=queues,
             jobs=Jobs(state),
-            runs=Runs(
-                state,
-                kept=settings.runs_kept,
-                kept_for=settings.runs_kept_days * 24 * 3600,
-            ),
             not_found=NegativeCache(state),
             cooldowns=Cooldowns(state),
             rereading=Rereading(state),
             claims=Claims(state, queues),
             deliveries=Deliveries(state),
-            dead_letters=dead_letters,
-            malformed=MalformedTexts(connect(settings.redis_broker_db, text=False), dead_letters),
             unattributed=Unattributed(state),
-            limiter=RateLimiter(state),
-            redis=state,
             edge_order=EdgeOrder(state),
-            standings=Streams(streams, names, settings.redis_group, metrics, readers),
+            redis=state,
+            broker=connect(settings.redis_broker_db, text=False),
             streams=streams,
             stream_entries=entries,
             cache=connect(settings.redis_cache_db, text=False),

@@ -10,14 +10,12 @@ from ssc_ingest.servers import Servers
 from tests.acceptance.test_cli.running import NOWHERE
 from tests.start_up import HEAVY, imported
 
-EVERY_REGISTRY = {"ijson", "lxml", "packaging", "univers", "yaml", "ssc_ingest.ecosystems.pypi"}
+EVERY_REGISTRY = {"ijson", "lxml", "packaging", "yaml", "ssc_ingest.ecosystems.pypi"}
 """What the registries' modules import: they parse, and are given a client."""
 
-ONE_REGISTRY = {"lxml", "packaging", "univers"}
-"""What a registry's module imports that is not PyPI's."""
-
-NEEDED = {
-    "extract pkg:npm/example": ONE_REGISTRY,
+NEEDED: dict[str, set[str]] = {
+    "extract pkg:npm/example": set(),
+    "extract pkg:maven/group/example": {"lxml"},
     "registries list": EVERY_REGISTRY,
     "schedules list": EVERY_REGISTRY,
 }
@@ -44,6 +42,16 @@ async def test_redis_alone(
     returned, modules = imported(*command.split(), folder=tmp_path, environment=environment)
     assert returned == code
     assert not modules & HEAVY
+
+
+async def test_jobs_import_no_other_room(
+    state: State, redis_servers: Servers, tmp_path: Path
+) -> None:
+    """Services are imported when they are first used: a list of jobs uses none of runs."""
+    environment = _environment(redis_servers)
+    _, modules = imported("jobs", "list", folder=tmp_path, environment=environment)
+    assert "ssc_ingest.on_demand.jobs" in modules
+    assert not modules & {"ssc_ingest.ecosystems", "ssc_ingest.runs", "ssc_ingest.control"}
 
 
 @pytest.mark.parametrize(("command", "needed"), NEEDED.items())
