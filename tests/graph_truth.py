@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ssc_ingest.ecosystems import ecosystem
+from ssc_ingest.ecosystems import ecosystem, of_purl_type
 from ssc_ingest.graph.values import iso_date
 from tests import facts
 from tests.simulator.client import Simulator
@@ -28,6 +28,15 @@ RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
 } AS versions
 """
 """By the label's index: without it, every node of a large graph is looked at for each package."""
+
+NAMES = "MATCH (p:%s) WHERE p.purl IN $purls RETURN p.purl AS purl, p.registry_name AS name"
+
+
+def label_of(purl: str) -> str:
+    """The label of a package's node."""
+    found = of_purl_type(purl.removeprefix("pkg:").partition("/")[0])
+    assert found is not None, purl
+    return found.identity.label
 
 
 def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = True) -> None:
@@ -92,10 +101,12 @@ def assert_closure_is_filled(
     cypher: Cypher, simulator: Simulator, registry: str, purls: Iterable[str]
 ) -> None:
     """Check that each of these packages is in the graph, exactly once and correct."""
-    for purl in sorted(purls):
-        name = cypher("MATCH (p {purl: $purl}) RETURN p.registry_name AS name", purl=purl)
-        assert name, f"{purl} is not in the graph"
-        truth = simulator.truth(registry, name[0]["name"])
+    wanted = sorted(purls)
+    rows = cypher(NAMES % ecosystem(registry).identity.label, purls=wanted)
+    names = {row["purl"]: row["name"] for row in rows}
+    assert set(wanted) == set(names), "packages are not in the graph"
+    for purl in wanted:
+        truth = simulator.truth(registry, names[purl])
         assert_graph_holds(cypher, truth, links=registry != "cargo")
 
 

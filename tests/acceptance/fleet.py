@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from celery import Celery
 
 from ssc_ingest.embedded.process import ProcessGroup, lower_priority
 from ssc_ingest.servers import Servers
-from tests.acceptance.forks import start
+from tests.acceptance.forks import run_forked, start
 
 VISIBILITY_TIMEOUT = 8
 TASK_TIMEOUT = 6
@@ -22,8 +21,6 @@ RECOVERY = VISIBILITY_TIMEOUT + 5
 """Seconds: the published recovery time."""
 
 CONCURRENCY = 16
-
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 
 LONG_ENOUGH = 300.0
 """Seconds in which what has to happen has happened, also on a machine that does other things."""
@@ -158,16 +155,16 @@ class Fleet:
         """Send a task by name to the default queue; returns its id."""
         return str(self.stranger.send_task(task, kwargs=kwargs).id)
 
-    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end, with the fleet's settings and these."""
-        return subprocess.run(
-            command,
-            env={**self.environment, **settings},
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
+    def run(
+        self, *arguments: str, program: str = "ssc-ingest", **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, with the fleet's settings and these."""
+        return run_forked(
+            *arguments,
+            program=program,
+            environment={**self.environment, **settings},
+            folder=self._folder,
             timeout=LONG_ENOUGH,
-            check=False,
         )
 
     def active(self, name: str = "worker@test") -> list[dict[str, Any]]:

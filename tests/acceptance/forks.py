@@ -23,10 +23,10 @@ from unittest import mock
 ROOT = Path(__file__).parents[2]
 
 PRELOADED = [
-    *("celery.bin.celery", "celery.apps.worker", "celery.apps.beat"),
+    *("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "uvicorn"),
     *(
         ".".join(module.relative_to(ROOT).with_suffix("").parts)
-        for package in ("ssc_ingest/cli", "ssc_ingest/ecosystems", "workers")
+        for package in ("ssc_ingest/cli", "ssc_ingest/ecosystems", "ssc_ingest/web", "workers")
         for module in ROOT.joinpath(package).rglob("[!_]*.py")
     ),
 ]
@@ -155,13 +155,17 @@ def start(
 
 
 def run_forked(
-    *arguments: str, environment: Mapping[str, str], folder: Path, timeout: float
+    *arguments: str,
+    program: str = "ssc-ingest",
+    environment: Mapping[str, str],
+    folder: Path,
+    timeout: float,
 ) -> CompletedProcess[str]:
-    """Run ``ssc-ingest ARGUMENTS`` to its end."""
+    """Run a program to its end: ``ssc-ingest ARGUMENTS``, by default."""
     with TemporaryDirectory() as written:
         output, errors = Path(written, "output"), Path(written, "errors")
         fork = Fork(
-            "ssc-ingest",
+            program,
             arguments,
             environment=environment,
             folder=folder,

@@ -3,11 +3,10 @@
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from subprocess import STDOUT, Popen
+from subprocess import Popen
 
 import pytest
 from celery import Celery
@@ -16,7 +15,8 @@ from redis import Redis
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.resources import State
 from ssc_ingest.work.names import queue_names, work_queues
-from tests.acceptance.fleet import LONG_ENOUGH, PROGRAM, Fleet, eventually, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually, wait_until
+from tests.acceptance.forks import Fork, start
 from tests.acceptance.test_flower import flower
 from tests.acceptance.work import finished
 from tests.ports import unused_port
@@ -28,21 +28,20 @@ ENDS = (signal.SIGTERM, signal.SIGKILL)
 
 
 @contextmanager
-def bystanders(fleet: Fleet, folder: Path) -> Iterator[list["Popen[bytes]"]]:
+def bystanders(fleet: Fleet, folder: Path) -> Iterator[list["Fork | Popen[bytes]"]]:
     """Flower, beat and a command that watches, when all three work."""
     folder.mkdir()
     environment = {**fleet.environment, "FLOWER_PORT": str(unused_port())}
     log = folder / "log"
     commands = {
-        "beat_": [sys.executable, "-m", "celery", "-A", "workers", "beat"],
-        "freshness": [PROGRAM, "status", "--watch"],
+        "beat_": ("celery", "-A", "workers", "beat"),
+        "freshness": ("ssc-ingest", "status", "--watch"),
     }
     with ExitStack() as stack:
         shown = stack.enter_context(flower(folder, environment))
         processes = [shown.process]
-        for output, command in commands.items():
-            with log.open("ab") as written:
-                process = Popen(command, cwd=folder, env=environment, stdout=written, stderr=STDOUT)
+        for output, (program, *arguments) in commands.items():
+            process = start(program, arguments, environment=environment, folder=folder, output=log)
             stack.callback(process.kill)
             processes.append(process)
             wait_until(lambda text=output: text in log.read_text(), LONG_ENOUGH, log.read_text)  # type: ignore[misc]
@@ -66,7 +65,7 @@ async def test_their_end_returns_no_running_task(
     with ExitStack() as stack:
         groups = [stack.enter_context(bystanders(fleet, tmp_path / end.name)) for end in ENDS]
         simulator.latency(40_000)
-        submit = fleet.run(PROGRAM, "extract", *purls, "--dependencies", "none", "--json")
+        submit = fleet.run("extract", *purls, "--dependencies", "none", "--json")
         job_id = json.loads(submit.stdout)["job_id"]
 
         async def all_run() -> bool:

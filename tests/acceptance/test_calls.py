@@ -1,8 +1,6 @@
 """Tasks that are called by their names and executed by one worker, which continues."""
 
 import asyncio
-import subprocess
-import sys
 from typing import Any
 
 from ssc_ingest.control.replay import PORTION, REPLAY
@@ -12,7 +10,7 @@ from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
-from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
+from tests.acceptance.fleet import Fleet, eventually
 from tests.acceptance.work import (
     assert_nothing_is_left,
     carried_out,
@@ -39,16 +37,11 @@ async def test_programs_without_our_code_call_by_name(
     shared_fleet.send(ecosystem="pypi", name=first, dependencies="none")
     kwargs = f'{{"ecosystem": "pypi", "name": "{second}", "dependencies": "none"}}'
     call = await asyncio.to_thread(
-        subprocess.run,
-        [
-            *(sys.executable, "-m", "celery", "-A", "workers", "call"),
-            *("extraction.extract_package", "--kwargs", kwargs),
-        ],
-        env=shared_fleet.environment,
-        check=True,
-        capture_output=True,
-        timeout=LONG_ENOUGH,
+        shared_fleet.run,
+        *("-A", "workers", "call", "extraction.extract_package", "--kwargs", kwargs),
+        program="celery",
     )
+    assert call.returncode == 0, call.stderr
     assert call.stdout
     for name in (first, second):
         truth = simulator.truth("pypi", name)

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,22 +16,25 @@ from celery import Celery
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.work.names import queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, wait_until
+from tests.acceptance.forks import start
 from tests.ports import unused_port
 
 
 class Flower:
     """A process that an operator started."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], *arguments: str, forks: bool
+    ) -> None:
         self._log = folder / "flower.log"
-        with self._log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "workers", "flower", *arguments],
-                cwd=folder,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = start(
+            "celery",
+            ["-A", "workers", "flower", *arguments],
+            environment=environment,
+            folder=folder,
+            output=self._log,
+            forks=forks,
+        )
 
     @property
     def log(self) -> str:
@@ -72,9 +73,11 @@ def environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def flower(folder: Path, environment: dict[str, str], *arguments: str) -> Iterator[Flower]:
-    """Flower, ended after the block."""
-    started = Flower(folder, environment, *arguments)
+def flower(
+    folder: Path, environment: dict[str, str], *arguments: str, forks: bool = True
+) -> Iterator[Flower]:
+    """Flower, ended after the block; a fork does not have its command line."""
+    started = Flower(folder, environment, *arguments, forks=forks)
     try:
         yield started
     finally:
@@ -124,7 +127,7 @@ def test_a_password_is_demanded(environment: dict[str, str], tmp_path: Path, pla
         environment |= given
     else:
         (tmp_path / ".env").write_text("".join(f"{key}={given[key]}\n" for key in given))
-    with flower(tmp_path, environment) as started:
+    with flower(tmp_path, environment, forks=False) as started:
         assert {each for _, each in started.wait_until_it_listens()} == {port}
         assert status(port) == 401
         assert status(port, ("ops", "wrong")) == 401

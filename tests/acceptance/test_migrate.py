@@ -75,16 +75,7 @@ def test_a_worker_starts_after_the_migration_and_not_before(
     """
     fleet = Fleet(servers, simulator.environment(), tmp_path)
     try:
-        command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--without-mingle"]
-        refused = subprocess.run(
-            command,
-            env=fleet.environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=LONG_ENOUGH,
-            check=False,
-        )
+        refused = fleet.run("-A", "workers", "worker", "--without-mingle", program="celery")
         assert refused.returncode == 78
         assert "run `ssc-ingest migrate` first" in refused.stdout + refused.stderr
 

@@ -1,7 +1,6 @@
 """Neo4j, Redis and MongoDB that demand passwords with special characters."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +16,7 @@ from redis import Redis
 
 from ssc_ingest.embedded.process import ProcessGroup
 from ssc_ingest.servers import Servers
-from tests.acceptance.fleet import LONG_ENOUGH, PROGRAM, Fleet, wait_until
+from tests.acceptance.fleet import LONG_ENOUGH, Fleet, wait_until
 from tests.acceptance.guarded import (
     PASSWORD,
     QUOTED,
@@ -90,8 +89,8 @@ def cypher(guarded: Servers) -> Iterator[Cypher]:
 
 def check(fleet: Fleet, settings: Mapping[str, str]) -> tuple[int, dict[str, Any], str]:
     """The exit code of ``check``, its findings by subject, and everything that it wrote."""
-    done = fleet.run(PROGRAM, "check", "--offline", "--json", **settings)
-    shown = fleet.run(PROGRAM, "check", "--offline", **settings)
+    done = fleet.run("check", "--offline", "--json", **settings)
+    shown = fleet.run("check", "--offline", **settings)
     assert shown.returncode == done.returncode
     findings = {found["subject"]: found for found in json.loads(done.stdout)}
     return done.returncode, findings, done.stdout + done.stderr + shown.stdout + shown.stderr
@@ -123,19 +122,21 @@ async def test_right_passwords(
         fleet.environment |= passwords
     package = simulator.packages("npm", 2, start=90)[in_files]
     worker = fleet.start()
-    extract = fleet.run(PROGRAM, "extract", package.purl, "--dependencies", "none", "--wait")
+    extract = fleet.run("extract", package.purl, "--dependencies", "none", "--wait")
     assert extract.returncode == 0, extract.stderr
     await in_graph(cypher, package.purl)
     outputs = [extract.stdout, extract.stderr]
     for command in (
-        [PROGRAM, "status"],
-        [PROGRAM, "status", "--json"],
-        [PROGRAM, "show", package.purl],
-        [sys.executable, "-m", "celery", "-A", "workers", "report"],
+        ["status"],
+        ["status", "--json"],
+        ["show", package.purl],
     ):
         done = fleet.run(*command)
         assert done.returncode == 0 or "status" in command, done.stderr  # beat is not running
         outputs += [done.stdout, done.stderr]
+    report = fleet.run("-A", "workers", "report", program="celery")
+    assert report.returncode == 0, report.stderr
+    outputs += [report.stdout, report.stderr]
     _, findings, output = check(fleet, {})
     for subject in SECRETS.values():
         assert findings[subject]["outcome"] == "ok"
@@ -155,7 +156,7 @@ def test_flower_shows_no_password(fleet: Fleet, passwords: dict[str, str], tmp_p
     fleet.environment |= {**passwords, **credentials, "FLOWER_PORT": str(port)}
     worker = fleet.start()
     with (
-        flower(tmp_path, fleet.environment) as shown,
+        flower(tmp_path, fleet.environment, forks=False) as shown,
         httpx.Client(
             base_url=f"http://127.0.0.1:{port}",
             auth=("ops", WRONG),
@@ -219,7 +220,7 @@ def test_a_process_with_a_wrong_password(
 ) -> None:
     """It does not start, says why, and is not to be started again."""
     wrong = {**passwords, setting: WRONG}
-    done = fleet.run(sys.executable, "-m", "celery", "-A", "workers", process, **wrong)
+    done = fleet.run("-A", "workers", process, program="celery", **wrong)
     assert done.returncode == 78, done.stderr
     assert setting in done.stdout + done.stderr
     assert_hidden(done.stdout + done.stderr)
@@ -248,7 +249,7 @@ async def test_a_password_is_changed_while_a_worker_runs(
             with GraphDatabase.driver(guarded.graph_uri, auth=("neo4j", WRONG)) as changed:
                 assert changed.execute_query(KILL).records[0]["killed"]
             arguments = ("extract", package.purl, "--dependencies", "none")
-            assert fleet.run(PROGRAM, *arguments).returncode == 0
+            assert fleet.run(*arguments).returncode == 0
             worker.wait_for_log("package_delayed")
         finally:
             with GraphDatabase.driver(guarded.graph_uri, auth=("neo4j", WRONG)) as changed:
@@ -259,7 +260,7 @@ async def test_a_password_is_changed_while_a_worker_runs(
             return [row.data() for row in driver.execute_query(query, parameters).records]
 
         await in_graph(cypher, package.purl)
-    letters = fleet.run(PROGRAM, "dead-letters", "list", "--json")
+    letters = fleet.run("dead-letters", "list", "--json")
     assert json.loads(letters.stdout) == []
     assert "refuses access" in worker.log.read_text()
     assert_hidden(worker.log.read_text())
@@ -277,7 +278,7 @@ async def test_redis_changes_its_password_while_a_worker_runs(
     purls = [package.purl for package in simulator.packages("npm", 40, start=100)]
     worker = fleet.start()
     simulator.latency(500)
-    extract = fleet.run(PROGRAM, "extract", *purls, "--dependencies", "none", "--json")
+    extract = fleet.run("extract", *purls, "--dependencies", "none", "--json")
     assert extract.returncode == 0, extract.stderr
     await in_graph(cypher, purls[0])
     with Redis.from_url(guarded.redis_url, password=PASSWORD) as redis:
@@ -291,9 +292,9 @@ async def test_redis_changes_its_password_while_a_worker_runs(
     simulator.latency(0)
     for purl in purls:
         await in_graph(cypher, purl)
-    job = fleet.run(PROGRAM, "jobs", "show", json.loads(extract.stdout)["job_id"], "--json")
+    job = fleet.run("jobs", "show", json.loads(extract.stdout)["job_id"], "--json")
     assert json.loads(job.stdout)["counts"]["extracted"] == len(purls), job.stdout
-    letters = fleet.run(PROGRAM, "dead-letters", "list", "--json")
+    letters = fleet.run("dead-letters", "list", "--json")
     assert json.loads(letters.stdout) == []
     log = worker.log.read_text()
     assert "correct REDIS_USERNAME and REDIS_PASSWORD" in log

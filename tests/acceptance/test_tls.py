@@ -15,7 +15,7 @@ import trustme
 from redis import Redis
 
 from ssc_ingest.servers import Servers
-from tests.acceptance.fleet import PROGRAM, Fleet
+from tests.acceptance.fleet import Fleet
 from tests.acceptance.outages import OwnRedis
 from tests.acceptance.proxy import proxy_to
 from tests.acceptance.work import in_graph
@@ -62,10 +62,10 @@ async def test_encrypted_servers(encrypted: Fleet, simulator: Simulator, cypher:
     """A worker and the commands work; the password is in no log and no output."""
     (package,) = simulator.packages("npm", 1, start=90)
     worker = encrypted.start()
-    done = encrypted.run(PROGRAM, "extract", package.purl, "--dependencies", "none", "--wait")
+    done = encrypted.run("extract", package.purl, "--dependencies", "none", "--wait")
     assert done.returncode == 0, done.stderr
     await in_graph(cypher, package.purl)
-    status = encrypted.run(PROGRAM, "status")
+    status = encrypted.run("status")
     for server in ("bolt+s://127.0.0.1", "rediss://127.0.0.1", "mongodb://127.0.0.1"):
         assert server in status.stdout
     outputs = done.stdout + done.stderr + status.stdout + status.stderr + worker.log.read_text()
@@ -76,7 +76,7 @@ async def test_encrypted_servers(encrypted: Fleet, simulator: Simulator, cypher:
 def test_a_certificate_that_is_not_trusted(encrypted: Fleet) -> None:
     """No server is used, and the reason is named."""
     del encrypted.environment["SSL_CERT_FILE"]
-    status = encrypted.run(PROGRAM, "status", "--json")
+    status = encrypted.run("status", "--json")
     assert status.returncode == 69
     assert status.stdout.count('"reachable": false') == 3
     assert "certificate verify failed" in status.stdout.lower()
@@ -85,7 +85,7 @@ def test_a_certificate_that_is_not_trusted(encrypted: Fleet) -> None:
 def test_a_wrong_password(encrypted: Fleet) -> None:
     """A wrong password is a matter of configuration, and neither password is shown."""
     url = encrypted.environment["REDIS_URL"].replace(QUOTED, "wrong-one")
-    done = encrypted.run(PROGRAM, "jobs", "list", REDIS_URL=url)
+    done = encrypted.run("jobs", "list", REDIS_URL=url)
     assert done.returncode == 78
     assert "REDIS_PASSWORD" in done.stderr
     assert "wrong-one" not in done.stderr

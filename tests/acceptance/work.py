@@ -14,10 +14,11 @@ from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.names import queue_names
 from tests.acceptance.fleet import LONG_ENOUGH, Fleet, eventually
 from tests.conftest import Cypher
-from tests.graph_truth import assert_graph_holds
+from tests.graph_truth import assert_graph_holds, label_of
 from tests.simulator.client import Simulator
 
-IS_READ = "MATCH (p {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
+IS_READ = "MATCH (p:%s {purl: $purl}) WHERE p.moment IS NOT NULL RETURN 1"
+"""Asked again and again: without the label, each time of every node."""
 
 QUEUES = queue_names(ecosystems())
 
@@ -115,9 +116,10 @@ async def extracted(state: State, job_id: str, count: float) -> None:
 
 async def in_graph(cypher: Cypher, purl: str) -> None:
     """Wait until the package has been read."""
+    is_there = IS_READ % label_of(purl)
 
     async def is_read() -> bool:
-        return bool(cypher(IS_READ, purl=purl))
+        return bool(cypher(is_there, purl=purl))
 
     await eventually(is_read)
 

@@ -5,7 +5,6 @@ test is skipped, but fails in CI. ``scripts/browser`` gets one.
 """
 
 import asyncio
-import base64
 import json
 import os
 import shutil
@@ -96,11 +95,6 @@ class Tab:
         common |= {"windowsVirtualKeyCode": codes[key]}  # type: ignore[dict-item]
         await self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         await self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
-
-    async def photograph(self, path: Path, *, whole: bool = False) -> None:
-        """Save a picture (PNG)."""
-        answer = await self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
-        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
 
 @asynccontextmanager

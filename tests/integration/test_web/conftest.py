@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +12,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
+from tests.acceptance import forks
 
 LONG_ENOUGH = 300.0
 """Seconds, on a machine that does other things at the same time."""
@@ -31,14 +29,14 @@ class Web:
     def __init__(self, folder: Path, settings: dict[str, str], *arguments: str) -> None:
         self._log = folder / "web.log"
         environment = {**os.environ, "DATA_DIR": str(folder / "data"), **settings}
-        with self._log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [PROGRAM, "web", "--port", "0", *arguments],
-                cwd=folder,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self._log.unlink(missing_ok=True)  # of one before
+        self.process = forks.start(
+            "ssc-ingest",
+            ["web", "--port", "0", *arguments],
+            environment=environment,
+            folder=folder,
+            output=self._log,
+        )
 
     @property
     def log(self) -> str:
