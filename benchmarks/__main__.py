@@ -4,9 +4,10 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
-from benchmarks.end_to_end import Measurement, measure
+from benchmarks.end_to_end import WARMING, Measurement, measure
 from ssc_ingest.embedded import EmbeddedStack
 from ssc_ingest.settings import load_settings
 
@@ -23,6 +24,7 @@ def main() -> None:
         settings = load_settings(None, data_dir=Path(folder) / "stack")
         with EmbeddedStack(settings) as stack:
             addresses = stack.start()
+            pairs = product(arguments.ecosystems, arguments.latencies)
             found = [
                 _progress(
                     measure(
@@ -32,10 +34,10 @@ def main() -> None:
                         count=arguments.packages,
                         latency=latency,
                         processes=arguments.processes,
+                        warming=0 if number else WARMING,
                     )
                 )
-                for ecosystem in arguments.ecosystems
-                for latency in arguments.latencies
+                for number, (ecosystem, latency) in enumerate(pairs)
             ]
     print(end_to_end_table(found))
 

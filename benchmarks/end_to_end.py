@@ -43,8 +43,9 @@ from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
 CONCURRENCY = 32
-WARMING = 6000
-"""Packages that are written before anything is measured, however few are measured."""
+WARMING = 12_000
+"""Packages that are written before anything is measured, however few are measured. After so many,
+the server's compiler takes as long for a package of the fleet as for one of the script."""
 
 WARMING_BATCH = 15
 """Packages per transaction of this."""
@@ -81,8 +82,12 @@ def measure(
     count: int,
     latency: float,
     processes: int,
+    warming: int,
 ) -> Measurement:
-    """Extract ``count`` packages with workers, then write the same ones without."""
+    """Extract ``count`` packages with workers, write the same ones without, and extract them again.
+
+    ``warming``: packages that are written first.
+    """
     servers = servers_of(addresses)
     with (
         Simulator.start(
@@ -99,7 +104,7 @@ def measure(
         writes = [prepare(package, ecosystem(name).order) for package in packages]
         # First of all: without its indexes a statement has another plan.
         asyncio.run(_make_schema(servers))
-        for _ in range(0, WARMING, 2 * count):
+        for _ in range(0, warming, 2 * count):
             _bare(driver, writes, WARMING_BATCH)
         simulator.latency(latency)
 
