@@ -42,12 +42,15 @@ class ValkeyServer(EmbeddedServer):
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self, port: int) -> Sequence[str]:
-        """Loopback only, an append-only file, and no eviction: a queue is not a cache."""
+        """Loopback only, an append-only file, and no eviction: a queue is not a cache.
+
+        ``everysec`` would acknowledge writes that are only in memory while the disk is busy.
+        """
         return [
             str(self._binary),
             *("--bind", LOOPBACK, "--port", str(port)),
             *("--dir", str(self._folder)),
-            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--maxmemory-policy", "noeviction"),
             *("--daemonize", "no"),
         ]

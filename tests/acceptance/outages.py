@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kombu.exceptions import OperationalError
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError
 
 from ssc_ingest.control.recovery import MARGIN
 from ssc_ingest.embedded.process import ChildProcess, ProcessGroup
@@ -79,17 +79,15 @@ class OwnRedis:
         """The server has no memory for writes, and evicts nothing."""
         self._client.config_set("maxmemory", "1")
 
-    def wait_until_it_refuses(self) -> None:
-        """Wait until a write fails."""
+    def wait_until_it_ends(self) -> None:
+        """Wait until a write ends it, because the disk does not take it."""
 
-        def refuses() -> bool:
-            try:
+        def has_ended() -> bool:
+            with suppress(RedisError):
                 self._client.set("probe", "1", ex=1)
-            except ResponseError:
-                return True
-            return False
+            return self._child.returncode is not None
 
-        wait_until(refuses, LONG_ENOUGH)
+        wait_until(has_ended, LONG_ENOUGH)
 
     def make_room(self) -> None:
         """The server has memory again."""
@@ -98,6 +96,11 @@ class OwnRedis:
     def start(self) -> None:
         """Start the same server again, with its persisted data."""
         self._child = self._start()
+
+    def start_in_vain(self) -> None:
+        """Start the same server while its disk is full."""
+        self._child = self._group.start("Valkey", self._server.command(self._port))
+        self.wait_until_it_ends()
 
     def _start(self) -> ChildProcess:
         child = self._group.start("Valkey", self._server.command(self._port))

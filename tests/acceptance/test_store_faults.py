@@ -237,7 +237,7 @@ async def test_the_disk_of_redis_is_full(
     cypher: Cypher,
     tmp_path: Path,
 ) -> None:
-    """The append-only file of Redis cannot grow: Redis refuses writes until the disk has space."""
+    """The append-only file of Redis cannot grow: Redis ends, twice, until the disk has space."""
     with ProcessGroup() as group:
         own_redis = OwnRedis(group, small_disk / "valkey")
         beside = replace(servers, redis_url=own_redis.uri)
@@ -250,9 +250,11 @@ async def test_the_disk_of_redis_is_full(
                 with suppress(OSError), ballast.open("wb", buffering=0) as file:
                     while file.write(bytes(1024 * 1024)):
                         pass
-                await asyncio.to_thread(own_redis.wait_until_it_refuses)
+                await asyncio.to_thread(own_redis.wait_until_it_ends)
                 await asyncio.sleep(AWAY)
+                await asyncio.to_thread(own_redis.start_in_vain)
                 ballast.unlink()
+                await asyncio.to_thread(own_redis.start)
                 await outage.assert_done(cypher)
         finally:
             fleet.close()

@@ -81,6 +81,7 @@ def test_redis_of_compose(service: dict[str, Any], place: str, tmp_path: Path) -
     ):
         wait_until(healthy, LONG_ENOUGH)
         assert redis.config_get("appendonly") == {"appendonly": "yes"}
+        assert redis.config_get("appendfsync") == {"appendfsync": "always"}
         assert redis.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert PASSWORD not in str(redis.config_get("*"))
         with pytest.raises(AuthenticationError):

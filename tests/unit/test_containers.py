@@ -74,10 +74,10 @@ def test_dockerfile_has_no_known_mistakes() -> None:
 
 
 def test_redis_keeps_work_over_a_restart(compose: dict[str, Any], services: dict[str, Any]) -> None:
-    """Redis has an append-only file on a named volume, and a health check."""
+    """Redis syncs each write to a file on a named volume, and has a health check."""
     redis = services[REDIS]
     assert redis["command"][:2] == ["sh", "-euc"]
-    assert "\nappendonly yes\n" in redis["command"][2]
+    assert "\nappendonly yes\nappendfsync always\n" in redis["command"][2]
     assert redis["volumes"] == ["redis_data:/data"]
     assert "redis_data" in compose["volumes"]
     assert "redis-cli ping" in redis["healthcheck"]["test"][1]

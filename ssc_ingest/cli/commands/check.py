@@ -18,6 +18,7 @@ from ssc_ingest.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from neo4j import AsyncDriver
+    from redis.asyncio import Redis
 
     from ssc_ingest.servers import Servers
     from ssc_ingest.settings import Settings
@@ -201,6 +202,7 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
         try:
             with translated():
                 info: Any = await redis.info()
+                sync = await _sync_policy(redis)
         except (StoreUnavailable, ConfigurationError) as error:
             yield unreachable("redis", servers.redis_url, error)
             return
@@ -209,11 +211,21 @@ async def _redis(settings: "Settings", servers: "Servers") -> AsyncIterator[Chec
             yield failed("redis", finding, "Redis 6.2 or later is needed")
         else:
             yield ok("redis", finding)
-        for made in _redis_policy(info):
+        for made in _redis_policy(info, sync):
             yield made
 
 
-def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
+async def _sync_policy(redis: "Redis") -> str:
+    """When Redis syncs its append-only file: ``always``, as ours do; also if we may not ask."""
+    from redis.exceptions import ResponseError
+
+    try:
+        return str((await redis.config_get("appendfsync"))["appendfsync"])
+    except ResponseError:
+        return "always"
+
+
+def _redis_policy(info: dict[str, Any], sync: str) -> Iterator[Check]:
     policy = str(info["maxmemory_policy"])
     if policy == "noeviction":
         yield ok("redis memory", "noeviction: Redis never drops a queue")
@@ -223,8 +235,14 @@ def _redis_policy(info: dict[str, Any]) -> Iterator[Check]:
             f"{policy}: Redis drops queues when its memory is full",
             "CONFIG SET maxmemory-policy noeviction (and in redis.conf)",
         )
-    if info["aof_enabled"]:
+    if info["aof_enabled"] and sync == "always":
         yield ok("redis durability", "append-only file: queues survive a restart")
+    elif info["aof_enabled"]:
+        yield warning(
+            "redis durability",
+            f"appendfsync {sync}: a crash of Redis can lose work of the last seconds",
+            "CONFIG SET appendfsync always (and in redis.conf)",
+        )
     else:
         yield warning(
             "redis durability",

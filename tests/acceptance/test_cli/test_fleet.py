@@ -92,8 +92,8 @@ async def test_check_finds_nothing_wrong(graph: None, state: State, run: Run) ->
     done = run("check", "--offline", "--json")
     outcomes = {(check["subject"], check["outcome"]) for check in json.loads(done.stdout)}
     assert done.returncode == 0, done.stdout
-    subjects = ("graph", "APOC", "schema", "data", "redis", "redis memory", "fleet")
-    for subject in (*subjects, "vulnerabilities"):
+    subjects = ("graph", "APOC", "schema", "data", "redis", "redis memory", "redis durability")
+    for subject in (*subjects, "fleet", "vulnerabilities"):
         assert (subject, "ok") in outcomes
     assert "ok" in run("check", "--offline").stdout
 
@@ -114,6 +114,18 @@ async def test_check_suggests_fixes(graph: None, state: State, run: Run, cypher:
     assert "VULN_DB_URI" in away.stdout
     assert "secret" not in away.stdout
     assert run("check", "--offline", GRAPH_DB_URI="").returncode == 78
+
+
+async def test_check_names_a_disk_that_lags(graph: None, state: State, run: Run) -> None:
+    """A Redis that acknowledges before its disk has a write is a warning with a remedy."""
+    await whole_fleet(state)
+    await state.redis.config_set("appendfsync", "everysec")
+    try:
+        done = run("check", "--offline")
+    finally:
+        await state.redis.config_set("appendfsync", "always")
+    assert done.returncode == 0, done.stdout
+    assert "appendfsync everysec: a crash of Redis can lose work" in done.stdout
 
 
 async def test_replies_that_nobody_fetched(graph: None, state: State, run: Run) -> None:
