@@ -20,8 +20,10 @@ def main() -> None:
     # short command that takes a quarter of its time.
     atexit.register(gc.freeze)
     from ssc_ingest.cli.program import program
+    from ssc_ingest.cli.termination import orderly
 
-    program()
+    with orderly():
+        program()
 
 
 __all__ = ["main"]

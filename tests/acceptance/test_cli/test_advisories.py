@@ -77,18 +77,30 @@ async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> Non
     assert "in progress" in done.stderr
 
 
-def test_a_source_that_is_away(environment: dict[str, str]) -> None:
-    """The command says why it waits, once, and Ctrl-C ends it."""
-    with subprocess.Popen(
-        [PROGRAM, "vulnerabilities", "sync", "pypi"],
+@pytest.mark.parametrize(
+    ("shell", "ends", "code"),
+    [
+        ("exec", signal.SIGINT, 130),
+        ("exec", signal.SIGTERM, -signal.SIGTERM),
+        ("trap '' INT; exec", signal.SIGTERM, -signal.SIGTERM),  # in a script's background
+    ],
+)
+async def test_a_source_that_is_away(
+    environment: dict[str, str], state: State, shell: str, ends: signal.Signals, code: int
+) -> None:
+    """The command says why it waits, once; a signal ends it, and it gives back its lease."""
+    with subprocess.Popen(  # noqa: ASYNC220 - the test waits for it
+        ["sh", "-c", f'{shell} "$@"', "sh", PROGRAM, "vulnerabilities", "sync", "pypi"],
         env={**environment, "OSV_URL": f"http://{NOWHERE}"},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stderr
         assert process.stderr.readline() == f"pypi waits: {NOWHERE} refuses connections\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(LONG_ENOUGH) == 130
+        assert await state.redis.exists(LOCK)
+        process.send_signal(ends)
+        assert process.wait(LONG_ENOUGH) == code
+    assert not await state.redis.exists(LOCK)
 
 
 def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(
