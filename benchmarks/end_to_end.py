@@ -7,8 +7,8 @@ size that the fleet's writer made, over one connection, to the same server, whic
 warm and empty.
 
 The server compiles what it runs often, and gets faster over thousands of packages: whoever came
-second would win. So the script first writes thousands that nobody measures, each fleet as many as
-it is measured with, and the script is measured between two fleets.
+second would win. So the script and a fleet first write thousands that nobody measures, each fleet
+as many as it is measured with, and the script is measured between two fleets.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ def measure(
 ) -> Measurement:
     """Extract ``count`` packages with workers, write the same ones without, and extract them again.
 
-    ``warming``: packages that are written first.
+    ``warming``: packages that the script writes before, and then a first fleet.
     """
     servers = servers_of(addresses)
     with (
@@ -118,6 +118,8 @@ def measure(
             finally:
                 run.close()
 
+        if warming:
+            fleet()
         first = fleet()
         bare = [_bare(driver, writes[:count], first.per_transaction) for _ in range(2)]
         second = fleet()
