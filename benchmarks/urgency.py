@@ -89,21 +89,25 @@ class Bench:
         return bool((await self._driver.execute_query(IS_READ, purl=purl)).records)
 
     async def steps(self, ask: Ask, purl: str, name: str) -> "Steps":
-        """Ask for a package, and wait until it is in the graph."""
+        """Ask for a package, and wait until it is in the graph and the request has ended."""
+
+        async def request() -> float:
+            await ask(name)
+            return time.time()
+
         began = time.time()
-        await ask(name)
-        asked = time.time()
-        while True:
-            records = (await self._driver.execute_query(IS_READ, purl=purl)).records
-            if records:
-                there = time.time()
-                read = min(max(records[0]["moment"] / 1000, began), there)
-                return Steps(asked - began, read - min(asked, read), there - read, there - began)
+        asking = asyncio.create_task(request())
+        while not (records := (await self._driver.execute_query(IS_READ, purl=purl)).records):
+            if asking.done():
+                asking.result()  # raises what went wrong
             await asyncio.sleep(0.005)
+        there, asked = time.time(), await asking
+        read = min(max(records[0]["moment"] / 1000, began), there)
+        return Steps(asked - began, read - min(asked, read), there - read, there - began)
 
 
 class Steps(NamedTuple):
-    """Seconds of one request. The command line's request may last longer than the work."""
+    """Seconds of one request. The command lasts longer than the work that it requests."""
 
     asking: float
     queueing: float
