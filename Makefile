@@ -24,8 +24,10 @@ run: setup ## start everything and add a few real packages to the graph
 	@$(BIN)/ssc-ingest up --demo $(PACKAGES)
 
 # For a server that lives for minutes, Java's second compiler and its concurrent collector cost more
-# than they save. Pytest keeps the assertions that it has rewritten, as bytecode.
-test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+# than they save. The first one alone has room for 48 MB of code, which are full after two minutes;
+# then methods are thrown away and compiled again. Pytest keeps the assertions that it has rewritten,
+# as bytecode.
+test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m
 test fast: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## all tests, on real servers (a quarter of an hour)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)

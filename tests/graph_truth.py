@@ -15,7 +15,7 @@ _TABLES = ", ".join(f"v.{name}" for name in facts.TABLES)
 Cypher = Callable[..., list[dict[str, Any]]]
 
 PACKAGE = """
-MATCH (p:%(label)s {purl: $purl})
+MATCH (p:%(label)s) WHERE p.purl IN $purls
 RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
   MATCH (p)-[:HAVE]->(v:Version)
   RETURN v{.*, requirements: COLLECT {
@@ -29,6 +29,9 @@ RETURN p{.*} AS package, labels(p) AS labels, COLLECT {
 """
 """By the label's index: without it, every node of a large graph is looked at for each package."""
 
+AT_ONCE = 100
+"""Packages in one query: a query for each takes longer than what it asks for."""
+
 NAMES = "MATCH (p:%s) WHERE p.purl IN $purls RETURN p.purl AS purl, p.registry_name AS name"
 
 
@@ -39,17 +42,27 @@ def label_of(purl: str) -> str:
     return found.identity.label
 
 
-def assert_graph_holds(cypher: Cypher, truth: PackageTruth, *, links: bool = True) -> None:
-    """Check that the graph has the package exactly once, equal to the registry's data.
+def assert_graph_holds(cypher: Cypher, *truths: PackageTruth, links: bool = True) -> None:
+    """Check that the graph has each package exactly once, equal to the registry's data.
 
     Args:
         cypher: runs a query.
-        truth: the registry's data.
+        truths: the registry's data, of one registry.
         links: whether repository and vendor must be known (crates.io has them in the crate files,
             which are read only for packages that a caller named).
     """
-    label = ecosystem(truth.ecosystem).identity.label
-    rows = cypher(PACKAGE % {"label": label, "tables": _TABLES}, purl=truth.purl)
+    (registry,) = {truth.ecosystem for truth in truths}
+    query = PACKAGE % {"label": ecosystem(registry).identity.label, "tables": _TABLES}
+    for start in range(0, len(truths), AT_ONCE):
+        batch = truths[start : start + AT_ONCE]
+        found: dict[str, list[dict[str, Any]]] = {truth.purl: [] for truth in batch}
+        for row in cypher(query, purls=list(found)):
+            found[row["package"]["purl"]].append(row)
+        for truth in batch:
+            _assert_package(found[truth.purl], truth, links=links)
+
+
+def _assert_package(rows: list[dict[str, Any]], truth: PackageTruth, *, links: bool) -> None:
     assert len(rows) == 1, f"{truth.purl} is in the graph {len(rows)} times"
     package, versions = rows[0]["package"], rows[0]["versions"]
     assert len(rows[0]["labels"]) == 1
@@ -105,9 +118,8 @@ def assert_closure_is_filled(
     rows = cypher(NAMES % ecosystem(registry).identity.label, purls=wanted)
     names = {row["purl"]: row["name"] for row in rows}
     assert set(wanted) == set(names), "packages are not in the graph"
-    for purl in wanted:
-        truth = simulator.truth(registry, names[purl])
-        assert_graph_holds(cypher, truth, links=registry != "cargo")
+    truths = [simulator.truth(registry, names[purl]) for purl in wanted]
+    assert_graph_holds(cypher, *truths, links=registry != "cargo")
 
 
 def snapshot(cypher: Cypher) -> tuple[list[Any], list[Any]]:

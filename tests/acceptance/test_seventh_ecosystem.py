@@ -28,7 +28,7 @@ class CommandLine:
         self._fleet, self._folder = fleet, folder
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command."""
+        """Run a command from nothing, as where the file is installed."""
         return subprocess.run(
             [PROGRAM, *arguments],
             env={**self._fleet.environment, **settings},
@@ -40,8 +40,8 @@ class CommandLine:
         )
 
     def json(self, *arguments: str, returncode: int = 0) -> Any:
-        """The JSON output of a command that ends with this code."""
-        done = self(*arguments, "--json")
+        """The JSON output of a command, in a fork, that ends with this code."""
+        done = self._fleet.run(*arguments, "--json")
         assert done.returncode == returncode, done.stderr
         return json.loads(done.stdout)
 

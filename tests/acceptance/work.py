@@ -155,8 +155,6 @@ async def carried_out(
 
 def assert_graph_is_the_registry(cypher: Cypher, simulator: Simulator, name: str) -> int:
     """Check that the graph has the whole registry; returns the number of packages."""
-    count = 0
-    for truth in simulator.truths(name):
-        assert_graph_holds(cypher, truth)
-        count += 1
-    return count
+    truths = tuple(simulator.truths(name))
+    assert_graph_holds(cypher, *truths)
+    return len(truths)

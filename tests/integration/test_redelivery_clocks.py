@@ -4,14 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
 import redis
 
 from ssc_ingest.work.messages import TaskMessage
-from tests.acceptance.fleet import LONG_ENOUGH
 from tests.clocks import Clock
 
 HOUR = 3600
@@ -20,32 +18,44 @@ MESSAGE = TaskMessage(task="a.task", kwargs={"name": "six"}, queue="pypi.bulk")
 Take = Literal["take", "drain", "get"]
 """How a message is taken: in the event loop of a worker; without one; alone."""
 
-WORKER = f"""
-import os, sys
+MACHINE = f"""
+import os, sys, traceback
 from kombu import Connection
+import workers.overrides.transport
 
-_, url, act, timeout = sys.argv
-with Connection(
-    url,
-    transport="workers.overrides.transport:Transport",
-    transport_options={{"visibility_timeout": int(timeout)}},
-) as connection:
-    connection.transport.has_event_loop = act != "drain"
-    channel = connection.channel()
-    if act == "get":
-        assert channel.basic_get("{MESSAGE.queue}")
-        os._exit(0)  # like a kill: nothing is returned
-    if act != "restore":
-        channel.basic_consume("{MESSAGE.queue}", False, lambda message: None, consumer_tag="a")
-    if act == "take":
-        channel.connection.cycle.on_poll_start()
-        channel._brpop_read()
-        os._exit(0)
-    if act == "drain":
-        connection.drain_events(timeout=100)
-        os._exit(0)
-    channel.qos.restore_visible()
+def act(url, act, timeout):
+    with Connection(
+        url,
+        transport="workers.overrides.transport:Transport",
+        transport_options={{"visibility_timeout": int(timeout)}},
+    ) as connection:
+        connection.transport.has_event_loop = act != "drain"
+        channel = connection.channel()
+        if act == "get":
+            assert channel.basic_get("{MESSAGE.queue}")
+            os._exit(0)  # like a kill: nothing is returned
+        if act != "restore":
+            channel.basic_consume("{MESSAGE.queue}", False, lambda message: None, consumer_tag="a")
+        if act == "take":
+            channel.connection.cycle.on_poll_start()
+            channel._brpop_read()
+            os._exit(0)
+        if act == "drain":
+            connection.drain_events(timeout=100)
+            os._exit(0)
+        channel.qos.restore_visible()
+    os._exit(0)
+
+for line in sys.stdin:
+    if not (child := os.fork()):
+        try:
+            act(*line.split())
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Does what each line says in a process of its own, which has imported already."""
 
 
 @pytest.fixture
@@ -58,25 +68,33 @@ def broker(redis_url: str, clean_redis: None) -> Iterator[redis.Redis]:
 class Machines:
     """Worker processes on machines whose clocks differ from that of Redis."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, process: "subprocess.Popen[str]") -> None:
         self._url = url
         self._clock = clock
+        self._process = process
 
     def run(self, act: Take | Literal["restore"], *, ahead: int, timeout: int = 0) -> None:
         """Take a message and die, or return the messages that are overdue."""
         self._clock.jump(ahead)
-        subprocess.run(
-            [sys.executable, "-c", WORKER, self._url, act, str(timeout)],
-            check=True,
-            timeout=LONG_ENOUGH,
-            env={**os.environ, **self._clock.environment},
-        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{self._url} {act} {timeout}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "0\n"
 
 
-@pytest.fixture
-def machines(redis_url: str, tmp_path: Path) -> Machines:
+@pytest.fixture(scope="module")
+def machines(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """Workers of the test's Redis."""
-    return Machines(f"{redis_url}/1", Clock(tmp_path / "clock"))
+    clock = Clock(tmp_path_factory.mktemp("machines") / "clock")
+    with subprocess.Popen(
+        [sys.executable, "-c", MACHINE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **clock.environment},
+    ) as process:
+        yield Machines(f"{redis_url}/1", clock, process)
 
 
 CLOCKS = [
