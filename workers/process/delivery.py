@@ -6,11 +6,13 @@ The tasks are ``extraction.extract_package``, ``import_names.extract`` and
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from celery.exceptions import Reject, Retry
+from celery.worker.state import requests
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
@@ -29,6 +31,8 @@ REQUEUE_PAUSE = 1.0
 
 BUSY_PAUSE = 5.0
 """Seconds until a suspicious task tries again to run alone."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -72,21 +76,35 @@ def execute(
         Retry: a later attempt waits in the delayed set.
         WorkFailed: the task is a dead letter.
     """
+    match run_or_requeue(runtime, _deliver(runtime, handler, message, urgency, returned=returned)):
+        case Delayed() as result:
+            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+        case GaveUp() as result:
+            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
+        case Done() as result:
+            return result.summary
+
+
+def run_or_requeue(runtime: Runtime, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the loop of the process; returns its result.
+
+    Raises:
+        Reject: the worker stops, or the state cannot be stored: the message returns to its queue.
+    """
     try:
-        result = runtime.run(_deliver(runtime, handler, message, urgency, returned=returned))
+        return runtime.run(coroutine)
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
     except RedisError as error:
         log.warning("state_unavailable", error=explain(error))
         time.sleep(REQUEUE_PAUSE)
         raise Reject(str(error), requeue=True) from error
-    match result:
-        case Delayed():
-            raise Retry(f"{result.error_type}: {result.error}", when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
-        case GaveUp():
-            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
-        case Done():
-            return result.summary
+
+
+def acknowledge(task_id: str) -> None:
+    """Acknowledge the message of a running task now: from here on, a record replaces it."""
+    if request := requests.get(task_id):
+        request.acknowledge()
 
 
 def delivered(
