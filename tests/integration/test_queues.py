@@ -5,6 +5,7 @@ import time
 
 import pytest
 import redis.asyncio as redis
+from kombu import Connection
 
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
@@ -35,6 +36,19 @@ async def test_due_messages_move_to_their_queues(state: State, broker: redis.Red
     assert not await state.queues.is_delayed("1")
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert await broker.hkeys("delayed:messages") == ["2"]
+
+
+async def test_messages_with_a_priority_reach_their_queues(
+    state: State, broker: redis.Redis, redis_url: str
+) -> None:
+    """A caller's kombu puts them into lists that no worker reads."""
+    with Connection(f"{redis_url}/1") as caller, caller.Producer() as producer:
+        for priority in range(10):
+            producer.publish({}, routing_key="pypi.urgent", priority=priority)
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 3}
+    await state.queues.gather(["pypi.urgent", "npm.urgent"])
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 10}
+    assert [str(key) for key in await broker.keys("pypi*")] == ["pypi.urgent"]
 
 
 async def test_a_task_waits_once(state: State) -> None:
