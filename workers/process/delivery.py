@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.state import requests
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
+from ssc_ingest.work.messages import FOLLOWING, PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, queue_name
 from ssc_ingest.work.redis_errors import explain
 from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
@@ -72,6 +72,7 @@ def execute(
         returned: the message returned to its queue before, possibly during its execution.
 
     Raises:
+        Ignore: another message has the work, and the tasks that follow it.
         Reject: the message returns to its queue.
         Retry: a later attempt waits in the delayed set.
         WorkFailed: the task is a dead letter.
@@ -82,6 +83,8 @@ def execute(
         case GaveUp() as result:
             raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
         case Done() as result:
+            if result.elsewhere and message.followers:
+                raise Ignore  # otherwise they would begin before the work is done
             return result.summary
 
 
@@ -122,6 +125,7 @@ def delivered(
         progress=Progress.decode(request.get("progress")),
         failures=Failure.decode(request.get("failures")),
         published_at=request.get(PUBLISHED),
+        followers={name: found for name in FOLLOWING if (found := request.get(name))},
     )
 
 
@@ -134,7 +138,7 @@ async def _deliver(
     if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
         queue = queue_name(ecosystem, urgency)
         await state.queues.publish([message.moved_to(queue)])
-        return Done(summary=f"forwarded to {queue}")
+        return Done(summary=f"forwarded to {queue}", elsewhere=True)
     if "args" in message.kwargs:
         error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
         return await handler.give_up(message, error)
