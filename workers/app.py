@@ -44,7 +44,7 @@ def _exit(error: ConfigurationError) -> NoReturn:
 class Fleet(Celery):
     """The application; in a worker process, it has the process's runtime."""
 
-    amqp_cls = "workers.overrides.transport:AMQP"
+    amqp_cls = "workers.overrides.amqp:AMQP"
     events_cls = "workers.overrides.events:Events"
     runtime: Runtime
 

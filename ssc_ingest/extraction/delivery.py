@@ -70,7 +70,9 @@ class DeliveryHandler:
         # Nearly always free, so its text is not needed.
         is_free = await self._claims.claim_free(purl, owner)
         if not is_free and not await self._claims.claim(purl, owner, message.to_json()):
-            return Done(summary="deferred to the task that has claimed this package")
+            return Done(
+                summary="deferred to the task that has claimed this package", elsewhere=True
+            )
         async with self._claims.renewed(purl, owner):
             # A redelivery may only have to release the claim of its first delivery.
             result = await self._attempt(assignment)

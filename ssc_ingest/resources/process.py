@@ -51,6 +51,7 @@ from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 from ssc_ingest.work.attempts import Attempts
 from ssc_ingest.work.malformed import KEEP_EVERY
+from ssc_ingest.work.names import queue_names
 
 MOVE_EVERY = 1.0
 """Seconds between checks for due messages in the delayed set."""
@@ -225,8 +226,10 @@ class Resources:
 
         ``exports_metrics``: whether the process serves its metrics.
         """
+        queues = queue_names(ecosystems())
         steps = [
             Step("move_delayed", self.state.queues.move_all_due, MOVE_EVERY),
+            Step("gather_prioritized", partial(self.state.queues.gather, queues), MOVE_EVERY),
             Step("keep_malformed", self.state.malformed.keep, KEEP_EVERY),
         ]
         if exports_metrics:

@@ -17,6 +17,9 @@ from typing import Any, Self
 PUBLISHED = "published_at"
 """Our header with the Unix time when the message entered its queue."""
 
+FOLLOWING = ("callbacks", "errbacks", "chain", "chord")
+"""Celery's options for the tasks that follow a task, in the message's body."""
+
 MAX_REPR_LENGTH = 1024
 """Maximum characters of the arguments in Flower."""
 
@@ -83,6 +86,8 @@ class TaskMessage:
     """Unix time when a delivered message entered its queue."""
     ignore_result: bool = True
     """Whether Celery does not store its result; results of packages are in the graph."""
+    followers: Mapping[str, Any] = field(default_factory=dict)
+    """The caller's tasks that follow this one, by :data:`FOLLOWING`."""
 
     def moved_to(self, queue: str) -> "TaskMessage":
         """The same task for another queue."""
@@ -90,7 +95,10 @@ class TaskMessage:
 
     def to_json(self) -> str:
         """The message as text that :meth:`from_json` reads."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if not self.followers:
+            del fields["followers"]  # workers of earlier releases do not know it
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "TaskMessage":
@@ -104,7 +112,7 @@ class TaskMessage:
 
     def encode(self, delay: float = 0) -> str:
         """The message as kombu's Redis transport stores it; it enters its queue in ``delay`` s."""
-        body = [[], dict(self.kwargs), dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))]
+        body = [[], dict(self.kwargs), {name: self.followers.get(name) for name in FOLLOWING}]
         headers = {
             "lang": "py",
             "task": self.task,

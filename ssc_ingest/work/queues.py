@@ -19,6 +19,9 @@ from ssc_ingest.work.messages import NextMessage, TaskMessage
 DELAYED = "delayed"
 MESSAGES = "delayed:messages"
 
+PRIORITIES = (3, 6, 9)
+"""kombu's steps above 0: a caller's message with such a priority is in a list of its own."""
+
 
 class Queues:
     """Publishing, delaying and counting work. ``redis`` is the broker's database."""
@@ -27,6 +30,7 @@ class Queues:
         self._redis = redis
         self._delay = redis.register_script(load("delay"))
         self._move_due = redis.register_script(load("move_due"))
+        self._gather = redis.register_script(load("gather"))
 
     async def publish(self, messages: Sequence[TaskMessage]) -> None:
         """Append messages to their queues, in one round trip."""
@@ -51,6 +55,17 @@ class Queues:
     async def move_all_due(self) -> None:
         """Move all due messages to their queues, in batches."""
         while await self.move_due():
+            pass
+
+    async def gather(self, names: Sequence[str]) -> None:
+        """Move messages with a priority of kombu to these queues.
+
+        Urgency is the queue here, so no worker reads the lists of priorities.
+        """
+        keys = [
+            key for name in names for step in PRIORITIES for key in (f"{name}\x06\x16{step}", name)
+        ]
+        while await self._gather(keys=keys, args=[1000]):
             pass
 
     async def wake(self, queues: Sequence[str]) -> int:

@@ -8,6 +8,8 @@ class Done:
     """The work is done, or another task will do it."""
 
     summary: str
+    elsewhere: bool = False
+    """Another message of the same task has the work, and the tasks that follow it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

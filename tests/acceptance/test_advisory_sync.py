@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ssc_ingest.resources import State
-from ssc_ingest.vulnerabilities.requests import LOCK
+from ssc_ingest.vulnerabilities.requests import LOCK, REQUESTED
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore
 from tests.acceptance.fleet import LONG_ENOUGH, RECOVERY, Fleet, eventually, wait_until
 from tests.acceptance.work import assert_nothing_is_left, settled
@@ -92,6 +92,18 @@ async def test_stopping_hands_a_sync_over(
     fleet.start(*CONTROL, name="another@test")
     await eventually(lambda: is_synced(store))
     await assert_all_is_there(store, state, cypher)
+
+
+async def test_a_call_whose_request_cannot_be_stored_returns(
+    fleet: Fleet, many_records: None, store: VulnerabilityStore, state: State
+) -> None:
+    """The message of a call is acknowledged when its request is stored, and not before."""
+    await state.redis.set(REQUESTED, "of another type")
+    worker = fleet.start(*CONTROL)
+    fleet.send("vulnerabilities.sync", ecosystem="npm")
+    await asyncio.to_thread(worker.wait_for_log, "state_unavailable")
+    await state.redis.delete(REQUESTED)
+    await eventually(lambda: is_synced(store))
 
 
 PACKAGES = 6000

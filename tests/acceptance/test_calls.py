@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from ssc_ingest.control.registry_pauses import RegistryPauses
 from ssc_ingest.control.replay import PORTION, REPLAY
 from ssc_ingest.models import Outcome, Purl, now
 from ssc_ingest.on_demand.jobs import new_job_id
@@ -29,12 +30,14 @@ from tests.simulator.client import Simulator
 async def test_programs_without_our_code_call_by_name(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """A bare Celery object on the default queue and ``celery call``.
+    """A bare Celery object on the default queue, also with a priority, and ``celery call``.
 
-    Both packages are in the graph.
+    All packages are in the graph.
     """
-    (first, _), (second, _) = simulator.packages("pypi", 2, start=30)
+    (first, _), (second, _), (third, _) = simulator.packages("pypi", 3, start=30)
     shared_fleet.send(ecosystem="pypi", name=first, dependencies="none")
+    wanted = {"ecosystem": "pypi", "name": third, "dependencies": "none"}
+    shared_fleet.stranger.send_task("extraction.extract_package", kwargs=wanted, priority=5)
     kwargs = f'{{"ecosystem": "pypi", "name": "{second}", "dependencies": "none"}}'
     call = await asyncio.to_thread(
         shared_fleet.run,
@@ -43,12 +46,47 @@ async def test_programs_without_our_code_call_by_name(
     )
     assert call.returncode == 0, call.stderr
     assert call.stdout
-    for name in (first, second):
+    for name in (first, second, third):
         truth = simulator.truth("pypi", name)
         await in_graph(cypher, truth.purl)
         assert_graph_holds(cypher, truth)
     await settled(state)
     await assert_nothing_is_left(state)
+
+
+async def test_what_follows_a_task_follows_its_work(
+    shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
+) -> None:
+    """``link=`` of a task that is forwarded, deferred and delayed: sent once, after the work."""
+    packages = (delayed, deferred, forwarded) = simulator.packages("npm", 3, start=83)
+    queues = {delayed.name: "npm.fresh", deferred.name: "npm.urgent", forwarded.name: "celery"}
+    stranger, broker = shared_fleet.stranger, state.queues._redis
+    claimed = Purl(deferred.purl)
+    pauses = RegistryPauses(state.limiter, state.queues)
+    await pauses.pause("npm", reason="a test", seconds=None)
+    await state.claims.claim_free(claimed, "another task")
+    for name, queue in queues.items():
+        stranger.send_task(
+            "extraction.extract_package",
+            kwargs={"ecosystem": "npm", "name": name, "dependencies": "none"},
+            link=stranger.signature("their.task", queue="theirs"),
+            queue=queue,
+        )
+
+    async def all_wait() -> bool:
+        deferrals = await state.redis.exists(f"wanted:{claimed}")
+        return bool(deferrals) and await state.queues.delayed() == 2
+
+    async with state.claims.renewed(claimed, "another task"):
+        await eventually(all_wait)
+    assert not await broker.exists("theirs")
+    await pauses.resume("npm")
+    await state.claims.hand_over(claimed, "another task")
+    for package in packages:
+        await in_graph(cypher, package.purl)
+    await settled(state)
+    assert await broker.llen("theirs") == 3
+    await broker.delete("theirs", "_kombu.binding.theirs")
 
 
 BAD_CALLS: dict[str, tuple[dict[str, Any], str]] = {

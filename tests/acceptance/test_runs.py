@@ -54,6 +54,31 @@ async def test_stopping_releases_a_run_at_once(
     assert cypher("MATCH (p:PyPIPackage) RETURN count(p.moment) AS n") == [{"n": 80}]
 
 
+async def test_a_call_whose_run_cannot_be_recorded_returns(
+    fleet: Fleet, simulator: Simulator, state: State
+) -> None:
+    """The message of a call is acknowledged when its run has a record, and not before."""
+    current = "runs:current:ingestion:pypi"
+    await state.redis.rpush(current, "of another type")
+    worker = fleet.start("control", "celery", name="control@test")
+    task_id = fleet.send("ingestion.ingest", ecosystem="pypi", limit=5)
+    await asyncio.to_thread(worker.wait_for_log, "state_unavailable")
+    await state.redis.delete(current)
+
+    async def is_recorded() -> bool:
+        return bool(await state.runs.newest(1))
+
+    await eventually(is_recorded)
+    (run,) = await state.runs.newest(1)
+    assert run.task_id == task_id
+
+    async def is_acknowledged() -> bool:
+        return not await state.queues.unacknowledged()
+
+    await eventually(is_acknowledged)
+    assert not (await state.runs.newest(1))[0].ended  # nobody reads its packages
+
+
 class CommandLine:
     """The installed program, with the fleet's settings."""
 

@@ -1,10 +1,13 @@
 """Queues and the delayed set, on a real Redis; another test shows that Celery reads them."""
 
+import base64
 import json
 import time
+from dataclasses import replace
 
 import pytest
 import redis.asyncio as redis
+from kombu import Connection
 
 from ssc_ingest.resources import State
 from ssc_ingest.work.messages import TaskMessage
@@ -35,6 +38,32 @@ async def test_due_messages_move_to_their_queues(state: State, broker: redis.Red
     assert not await state.queues.is_delayed("1")
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
     assert await broker.hkeys("delayed:messages") == ["2"]
+
+
+async def test_messages_with_a_priority_reach_their_queues(
+    state: State, broker: redis.Redis, redis_url: str
+) -> None:
+    """A caller's kombu puts them into lists that no worker reads."""
+    with Connection(f"{redis_url}/1") as caller, caller.Producer() as producer:
+        for priority in range(10):
+            producer.publish({}, routing_key="pypi.urgent", priority=priority)
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 3}
+    await state.queues.gather(["pypi.urgent", "npm.urgent"])
+    assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 10}
+    assert [str(key) for key in await broker.keys("pypi*")] == ["pypi.urgent"]
+
+
+async def test_a_delayed_task_keeps_what_follows_it(state: State, broker: redis.Redis) -> None:
+    """The tasks of a caller that follow ours are in the message, also as text of a claim."""
+    followers = {"callbacks": [{"task": "their.task", "args": [], "kwargs": {}, "options": {}}]}
+    message = replace(_message("a"), followers=followers)
+    assert TaskMessage.from_json(message.to_json()) == message
+    assert "followers" not in json.loads(_message("a").to_json())
+    await state.queues.delay(message, -1)
+    await state.queues.move_due()
+    (text,) = await broker.lrange("pypi.urgent", 0, -1)
+    _, _, options = json.loads(base64.b64decode(json.loads(text)["body"]))
+    assert options == {**followers, "errbacks": None, "chain": None, "chord": None}
 
 
 async def test_a_task_waits_once(state: State) -> None:

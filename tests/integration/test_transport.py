@@ -1,5 +1,6 @@
 """Fetching messages: each is always in its queue or recorded as taken."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,30 @@ def test_a_worker_that_dies_while_restoring_blocks_no_other(
             return bool(broker.llen(MESSAGE.queue))
 
         wait_until(is_restored, LONG_ENOUGH)
+
+
+@pytest.mark.parametrize("part", ["headers", "delivery_info", "priority"])
+def test_a_message_with_unusual_headers_returns(
+    channel: Any, broker: redis.Redis, part: str
+) -> None:
+    """A message of another program is in its queue again when its worker is stopped or killed."""
+    message = json.loads(MESSAGE.encode())
+    if part == "headers":
+        message["headers"] = None
+    elif part == "delivery_info":
+        message["properties"]["delivery_info"] = None
+    else:
+        message["properties"]["priority"] = float("inf")
+    broker.lpush(MESSAGE.queue, json.dumps(message))
+    consume(channel, no_ack=False)
+    channel.connection.cycle.on_poll_start()
+    wait_until(lambda: not broker.llen(MESSAGE.queue), LONG_ENOUGH)
+    (tag,) = broker.zrange("unacked_index", 0, -1)
+    channel.qos.restore_by_tag(tag)
+    (returned,) = broker.lrange(MESSAGE.queue, 0, -1)
+    assert json.loads(returned)["body"] == message["body"]
+    assert json.loads(returned)["headers"]["redelivered"] is True
+    assert not broker.exists("unacked", "unacked_index")
 
 
 @pytest.mark.parametrize("end", ["ack", "requeue", "reject"])

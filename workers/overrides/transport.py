@@ -21,9 +21,6 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from celery.app import amqp, routes
-from kombu import Connection as KombuConnection
-from kombu import Exchange, Queue
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError, RedisError
@@ -279,6 +276,24 @@ class Channel(_Channel):  # type: ignore[misc]
         if failure:
             raise failure
 
+    def _do_restore_message(
+        self,
+        payload: dict[str, Any],
+        exchange: str,
+        routing_key: str,
+        pipe: Any,
+        leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
+    ) -> None:
+        """Return a message to its queue, in the transaction that removes it from ``unacked``.
+
+        kombu's method drops a message whose headers or priority it does not expect.
+        """
+        for facts, name in ((payload, "headers"), (payload["properties"], "delivery_info")):
+            found = facts.get(name)
+            facts[name] = {**(found if isinstance(found, dict) else {}), "redelivered": True}
+        for queue in self._lookup(exchange, routing_key):
+            (pipe.lpush if leftmost else pipe.rpush)(queue, dumps(payload))
+
     def remove_ended(self) -> None:
         """Remove acknowledged messages, unless a script is on its way: the next one does it."""
         if self._qos and not (self._in_poll and self._noting and self._qos.can_consume()):
@@ -352,46 +367,3 @@ class Transport(_Transport):  # type: ignore[misc]
                 channel.give_up_ended()
 
         loop.on_close.add(stop_gathering)
-
-
-class Connection(KombuConnection):
-    """A connection that shows Flower and other programs that it is one to Redis.
-
-    kombu would state the name of the transport's class, which they do not know.
-    """
-
-    def info(self) -> dict[str, Any]:
-        """The parts of the connection's URL."""
-        return {**super().info(), "transport": Transport.driver_type}
-
-
-class Router(routes.Router):
-    """Celery's router, which lets a worker also publish to queues of other programs.
-
-    Other programs name such a queue for the task that follows one of ours; with Celery's router,
-    the completed task would fail. Other processes keep Celery's error for a misspelt queue.
-    """
-
-    app: Any
-    queues: Any
-
-    def expand_destination(self, route: Any) -> dict[str, Any]:
-        """The options of a destination."""
-        name = route if isinstance(route, str) else route.get("queue")
-        if isinstance(name, str) and name not in self.queues and hasattr(self.app, "runtime"):
-            queue = Queue(name, Exchange(name, type="direct"), routing_key=name)
-            return {**({} if isinstance(route, str) else route), "queue": queue}
-        return dict(super().expand_destination(route))
-
-
-class AMQP(amqp.AMQP):
-    """Celery's factory of connections; the application refers to it by name."""
-
-    app: Any
-    Connection = Connection
-
-    def Router(self, queues: Any = None, create_missing: Any = None) -> Router:  # noqa: N802 - Celery's
-        """The router of this application."""
-        return Router(
-            self.routes, queues or self.queues, create_missing=bool(create_missing), app=self.app
-        )

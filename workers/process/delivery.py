@@ -6,17 +6,19 @@ The tasks are ``extraction.extract_package``, ``import_names.extract`` and
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Ignore, Reject, Retry
+from celery.worker.state import requests
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.work.deliveries import SUSPICIOUS
-from ssc_ingest.work.messages import PUBLISHED, Failure, Progress, TaskMessage
+from ssc_ingest.work.messages import FOLLOWING, PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, queue_name
 from ssc_ingest.work.redis_errors import explain
 from ssc_ingest.work.results import Delayed, Done, GaveUp, Result
@@ -29,6 +31,8 @@ REQUEUE_PAUSE = 1.0
 
 BUSY_PAUSE = 5.0
 """Seconds until a suspicious task tries again to run alone."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -76,26 +80,43 @@ def execute(
         returned: the message returned to its queue before, possibly during its execution.
 
     Raises:
+        Ignore: another message has the work, and the tasks that follow it.
         Reject: the message returns to its queue.
         WorkDelayed: the next attempt waits in the delayed set.
         WorkFailed: the task is a dead letter.
     """
+    match run_or_requeue(runtime, _deliver(runtime, handler, message, urgency, returned=returned)):
+        case Delayed() as result:
+            reason = f"{result.error_type}: {result.error}"
+            raise WorkDelayed(reason, when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
+        case GaveUp() as result:
+            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
+        case Done() as result:
+            if result.elsewhere and message.followers:
+                raise Ignore  # otherwise they would begin before the work is done
+            return result.summary
+
+
+def run_or_requeue(runtime: Runtime, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the loop of the process; returns its result.
+
+    Raises:
+        Reject: the worker stops, or the state cannot be stored: the message returns to its queue.
+    """
     try:
-        result = runtime.run(_deliver(runtime, handler, message, urgency, returned=returned))
+        return runtime.run(coroutine)
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
     except RedisError as error:
         log.warning("state_unavailable", error=explain(error))
         time.sleep(REQUEUE_PAUSE)
         raise Reject(str(error), requeue=True) from error
-    match result:
-        case Delayed():
-            reason = f"{result.error_type}: {result.error}"
-            raise WorkDelayed(reason, when=round(result.seconds))  # type: ignore[arg-type] # an int is Real
-        case GaveUp():
-            raise WorkFailed(f"{result.error_type}: {result.error} [{result.dead_letter}]")
-        case Done():
-            return result.summary
+
+
+def acknowledge(task_id: str) -> None:
+    """Acknowledge the message of a running task now: from here on, a record replaces it."""
+    if request := requests.get(task_id):
+        request.acknowledge()
 
 
 def delivered(
@@ -113,6 +134,7 @@ def delivered(
         progress=Progress.decode(request.get("progress")),
         failures=Failure.decode(request.get("failures")),
         published_at=request.get(PUBLISHED),
+        followers={name: found for name in FOLLOWING if (found := request.get(name))},
     )
 
 
@@ -125,7 +147,7 @@ async def _deliver(
     if message.queue == DEFAULT and isinstance(ecosystem, str) and ecosystem in ecosystems():
         queue = queue_name(ecosystem, urgency)
         await state.queues.publish([message.moved_to(queue)])
-        return Done(summary=f"forwarded to {queue}")
+        return Done(summary=f"forwarded to {queue}", elsewhere=True)
     if "args" in message.kwargs:
         error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
         return await handler.give_up(message, error)

@@ -4,7 +4,6 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Task
-from celery.exceptions import Reject
 
 from ssc_ingest.control.replay import REPLAY, Replayed
 from ssc_ingest.errors import InvalidArguments
@@ -15,7 +14,7 @@ from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.app import app
-from workers.process.runtime import Stopping
+from workers.process.delivery import run_or_requeue
 
 GO_ON_AFTER = 1.0
 """Seconds before a follow-up task continues the remaining replays."""
@@ -34,10 +33,8 @@ def replay_dead_letters(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type
     replayed dead letter is deleted, and those newer than the request are not replayed. The keywords
     are those of :class:`ssc_ingest.work.arguments.ReplayDeadLetters`.
     """
-    try:
-        return app.runtime.run(_replay(app.runtime.resources, str(self.request.id), kwargs))
-    except Stopping:
-        raise Reject("the worker stops", requeue=True) from None
+    runtime = app.runtime
+    return run_or_requeue(runtime, _replay(runtime.resources, str(self.request.id), kwargs))
 
 
 async def _replay(resources: Resources, task_id: str, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """One task per kind of run, which executes it; and ``runs.sweep``, which finds lost work.
 
-A run takes longer than the visibility timeout, so its task is acknowledged at its start. From then
-on the run's record and lease replace the message, and the sweep replaces redelivery.
+A run takes longer than the visibility timeout, so its task is acknowledged as soon as the run has
+a record. From then on the record and its lease replace the message, and the sweep replaces
+redelivery.
 """
 
 from dataclasses import asdict
@@ -16,7 +17,6 @@ from ssc_ingest.ecosystems import ecosystem
 from ssc_ingest.errors import InvalidArguments, StoreUnavailable
 from ssc_ingest.models import now
 from ssc_ingest.resources import Resources
-from ssc_ingest.runs.control import RunControl
 from ssc_ingest.runs.engine import Engine
 from ssc_ingest.runs.kinds import KINDS, Kind
 from ssc_ingest.runs.lease import LeaseLost
@@ -27,6 +27,7 @@ from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL, SWEEP
 from ssc_ingest.work.redis_errors import explain
 from workers.app import app
+from workers.process.delivery import acknowledge, run_or_requeue
 from workers.process.runtime import Runtime, Stopping
 from workers.routing import HOUSEKEEPING
 
@@ -49,9 +50,7 @@ def _register(kind: Kind) -> None:
     """
     name = KINDS[kind].task
 
-    @app.task(
-        bind=True, name=name, acks_late=False, ignore_result=False, throws=(RunFailed, BadCall)
-    )
+    @app.task(bind=True, name=name, ignore_result=False, throws=(RunFailed, BadCall))
     def carry_out(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
         return _carry_out(kind, _message(name, self.request, args, kwargs))
 
@@ -105,12 +104,16 @@ def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, A
 
 def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     runtime = app.runtime
+    run: Run | None
+    run, is_ours = run_or_requeue(runtime, _accept(runtime.resources, kind, message))
+    acknowledge(message.task_id)
     try:
-        run = runtime.run(_go_on(runtime, kind, message), is_run=True)
+        if is_ours:
+            run = runtime.run(_go_on(runtime, run), is_run=True)
     except Stopping:
         raise Ignore from None  # another worker continues the run, so there is no result yet
     except RedisError as error:
-        # A started run has a record, which the sweep finds.
+        # The run has a record, which the sweep finds.
         log.warning("state_unavailable", error=explain(error))
         raise
     if run is None:
@@ -120,35 +123,39 @@ def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     return run.report()
 
 
-async def _go_on(runtime: Runtime, kind: Kind, message: TaskMessage) -> Run | None:
+async def _go_on(runtime: Runtime, run: Run) -> Run | None:
     """The run at the end of this task; ``None`` if another execution continues it."""
     resources = runtime.resources
-    runs = resources.state.runs
-    control = resources.state.run_control()
-    try:
-        run, is_ours = await _accept(resources, control, kind, message)
-    except InvalidArguments as error:
-        letter = await resources.state.dead_letters.add(message, error, now=now())
-        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
-    if not is_ours:
-        return run
     try:
         return await Engine(resources.run_services(run.ecosystem), run).carry_out()
     except LeaseLost as error:
-        return await runs.get(run.id) if error.state in {"paused", "cancelled"} else None
+        goes_on = error.state not in {"paused", "cancelled"}
+        return None if goes_on else await resources.state.runs.get(run.id)
     finally:
         if runtime.stopping:
-            await control.hand_over(run.id)
+            await resources.state.run_control().hand_over(run.id)
 
 
-async def _accept(
-    resources: Resources, control: RunControl, kind: Kind, message: TaskMessage
-) -> tuple[Run, bool]:
+async def _accept(resources: Resources, kind: Kind, message: TaskMessage) -> tuple[Run, bool]:
+    """The recorded run of a call, and whether this task executes it.
+
+    Raises:
+        BadCall: the call is invalid, and a dead letter now.
+    """
+    try:
+        return await _begin(resources, kind, message)
+    except InvalidArguments as error:
+        letter = await resources.state.dead_letters.add(message, error, now=now())
+        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
+
+
+async def _begin(resources: Resources, kind: Kind, message: TaskMessage) -> tuple[Run, bool]:
     """The run of a call, started if needed, and whether this task executes it.
 
     Raises:
         InvalidArguments: the call is invalid.
     """
+    control = resources.state.run_control()
     if "args" in message.kwargs:
         raise InvalidArguments("the arguments are keywords: ecosystem=...")
     arguments, budget = KINDS[kind].arguments, KINDS[kind].budget
@@ -167,6 +174,7 @@ async def _accept(
     run, is_new = await control.begin(
         kind, request.ecosystem, limit=limit, task_id=message.task_id, backfill=backfill
     )
-    if not is_new:
+    is_ours = is_new or run.task_id == message.task_id  # recorded at a delivery that was killed
+    if not is_ours:
         log.info("run_is_under_way", run_id=run.id, kind=run.kind, ecosystem=run.ecosystem)
-    return run, is_new
+    return run, is_ours

@@ -1,7 +1,7 @@
 """``vulnerabilities.sync``: updates the advisories in MongoDB from OSV.
 
-A sync takes longer than the visibility timeout, so its task is acknowledged when it starts. The
-request in Redis replaces the message, and the sweep replaces redelivery.
+A sync takes longer than the visibility timeout, so its task is acknowledged as soon as its request
+is stored. The request then replaces the message, and the sweep replaces redelivery.
 """
 
 from dataclasses import asdict
@@ -14,12 +14,14 @@ from celery.exceptions import Ignore
 from ssc_ingest.ecosystems import ecosystem, ecosystems
 from ssc_ingest.errors import IngestError, InvalidArguments
 from ssc_ingest.models import now
+from ssc_ingest.resources import Resources
 from ssc_ingest.vulnerabilities.requests import SYNC, SyncRequest, TurnLost
 from ssc_ingest.work.arguments import SyncVulnerabilities
 from ssc_ingest.work.locks import LockHeld
 from ssc_ingest.work.messages import TaskMessage
 from ssc_ingest.work.names import CONTROL
 from workers.app import app
+from workers.process.delivery import acknowledge, run_or_requeue
 from workers.process.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,6 @@ class SyncFailed(Exception):
 @app.task(
     bind=True,
     name=SYNC,
-    acks_late=False,
     ignore_result=False,
     throws=(BadCall, SyncFailed, IngestError),
 )
@@ -48,8 +49,11 @@ def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # t
     """
     keywords = {**kwargs, **({"args": list(args)} if args else {})}
     runtime = app.runtime
+    task_id = str(self.request.id)
+    run_or_requeue(runtime, _record(runtime.resources, task_id, keywords))
+    acknowledge(task_id)
     try:
-        ended = runtime.run(_sync(runtime, str(self.request.id), keywords), is_run=True)
+        ended = runtime.run(_sync(runtime), is_run=True)
     except Stopping:
         raise Ignore from None  # the next process executes the request
     if any(each.get("error") and not each["absent"] for each in ended):
@@ -57,15 +61,19 @@ def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # t
     return ended
 
 
-async def _sync(runtime: Runtime, task_id: str, kwargs: dict[str, Any]) -> list[dict[str, Any]]:
-    resources = runtime.resources
-    requests = resources.state.sync_requests()
+async def _record(resources: Resources, task_id: str, kwargs: dict[str, Any]) -> None:
+    """Store the requests of a call, which the sweep finds from then on."""
     try:
-        await requests.add(_requests(kwargs))
+        await resources.state.sync_requests().add(_requests(kwargs))
     except InvalidArguments as error:
         call = TaskMessage(task=SYNC, task_id=task_id, kwargs=kwargs, queue=CONTROL)
         letter = await resources.state.dead_letters.add(call, error, now=now())
         raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
+
+
+async def _sync(runtime: Runtime) -> list[dict[str, Any]]:
+    resources = runtime.resources
+    requests = resources.state.sync_requests()
     try:
         ended = await resources.advisory_sync().carry_out_requests()
     except (LockHeld, TurnLost):
