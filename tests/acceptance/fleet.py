@@ -182,12 +182,15 @@ class Fleet:
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[object]], seconds: float = LONG_ENOUGH
+    condition: Callable[[], Awaitable[object]],
+    seconds: float = LONG_ENOUGH,
+    *,
+    every: float = 0.05,
 ) -> None:
     """Wait until the condition holds; TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what changes is in another process
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(every)
 
 
 def wait_until(
