@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import psutil
@@ -23,6 +24,7 @@ from neo4j import GraphDatabase
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
 from ssc_ingest.embedded import EmbeddedStack
+from ssc_ingest.embedded import neo4j as embedded_neo4j
 from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
@@ -43,6 +45,10 @@ ELSEWHERE: dict[str, tuple[str, Any]] = {
     "vulnerabilities_uri": ("vuln_db_uri", "mongodb://mongo.invalid"),
 }
 """The settings that keep a stack from starting a server, by the field of its address."""
+
+PLANS_STAY = "dbms.cypher.min_replan_interval=1h\n"
+"""The graph of the tests is empty again and again. By default, Neo4j plans its statements anew each
+time: two hundred in ten minutes, of up to a second each."""
 
 IS_SHORT = os.environ.get("SOAK", "short") == "short"
 """Whether tests that endure (the marker ``soak``) take minutes, as for CI, and not an hour."""
@@ -126,8 +132,11 @@ def _server(running: EmbeddedAddresses | None, field: str, data_dir: Path) -> It
     """The address of one of the three servers, which is started if needed."""
     if running is None:
         others = {option: address for name, (option, address) in ELSEWHERE.items() if name != field}
+        configuration = embedded_neo4j.CONFIGURATION + PLANS_STAY
         with EmbeddedStack(load_settings(None, data_dir=data_dir, **others)) as stack:
-            yield getattr(stack.start(), field)
+            with mock.patch.object(embedded_neo4j, "CONFIGURATION", configuration):
+                started = stack.start()
+            yield getattr(started, field)
     else:
         yield getattr(running, field)
 

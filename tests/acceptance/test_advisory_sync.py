@@ -160,7 +160,8 @@ async def test_a_killed_attribution_is_continued(
     async def has_ended() -> bool:
         return attributed(cypher) == PACKAGES
 
-    await eventually(has_ended, RECOVERY + 2 * LONG_ENOUGH)
+    # Each look reads all packages.
+    await eventually(has_ended, RECOVERY + 2 * LONG_ENOUGH, every=1)
     assert await state.dead_letters.count() == 0
 
 
