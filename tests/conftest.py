@@ -19,7 +19,7 @@ import hypothesis
 import psutil
 import pytest
 import redis
-from neo4j import GraphDatabase
+from neo4j import Driver, GraphDatabase
 
 from ssc_ingest.ecosystems import ecosystems
 from ssc_ingest.ecosystems.endpoints import option_name, setting_names
@@ -212,20 +212,29 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def cypher(graph_uri: str) -> Iterator[Cypher]:
-    """Run a query on the test graph: ``cypher("MATCH ... RETURN ...", name=...)`` -> rows."""
+def graph_driver(graph_uri: str) -> Iterator[Driver]:
+    """A driver of the test graph."""
     with GraphDatabase.driver(graph_uri) as driver:
+        yield driver
 
-        def run(query: str, **parameters: Any) -> list[dict[str, Any]]:
-            return [row.data() for row in driver.execute_query(query, parameters).records]
 
-        yield run
+@pytest.fixture(scope="session")
+def cypher(graph_driver: Driver) -> Cypher:
+    """Run a query on the test graph: ``cypher("MATCH ... RETURN ...", name=...)`` -> rows."""
+
+    def run(query: str, **parameters: Any) -> list[dict[str, Any]]:
+        return [row.data() for row in graph_driver.execute_query(query, parameters).records]
+
+    return run
 
 
 @pytest.fixture
-def clean_graph(cypher: Cypher) -> None:
+def clean_graph(graph_driver: Driver) -> None:
     """A graph without nodes; constraints and indexes stay."""
-    cypher("MATCH (n) DETACH DELETE n")
+    # One transaction can hold some hundred thousand nodes and edges.
+    statement = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
+    with graph_driver.session() as session:
+        session.run(statement).consume()
 
 
 @pytest.fixture

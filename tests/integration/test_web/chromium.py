@@ -5,6 +5,7 @@ test is skipped, but fails in CI. ``scripts/browser`` gets one.
 """
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -95,6 +96,11 @@ class Tab:
         common |= {"windowsVirtualKeyCode": codes[key]}  # type: ignore[dict-item]
         await self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         await self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    async def photograph(self, path: Path) -> None:
+        """Save a picture (PNG) of the window."""
+        answer = await self.ask("Page.captureScreenshot")
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
 
 @asynccontextmanager
