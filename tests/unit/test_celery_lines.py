@@ -32,7 +32,7 @@ def test_a_success_in_a_bulk_queue_has_no_line(
     is_kept: bool,  # noqa: FBT001 - pytest's
 ) -> None:
     """Failures have one, as have all ends in other queues."""
-    task: Any = Celery(set_as_current=False).task(name="a.task")(line)
+    task: Any = Celery(set_as_current=False).task(name="a.task", shared=False)(line)
     stack: Any = _state._task_stack  # type: ignore[attr-defined] # the stubs lack it
     task.push_request(delivery_info={"routing_key": queue})
     stack.push(task)
