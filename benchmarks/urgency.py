@@ -77,11 +77,15 @@ class Bench:
         await self._state.queues.publish([message_of(CALLED, name, "urgent")])
 
     async def by_command(self, name: str) -> None:
-        """As a person asks; the time of the command itself is part of it."""
+        """As a person asks; the time of the command itself is part of it.
+
+        That person has another terminal, and so a session of its own. Linux divides the processor
+        among sessions (autogroups), not among all processes of all sessions.
+        """
         command = [PROGRAM, "extract", f"pkg:npm/{name}"]
         await asyncio.to_thread(
             subprocess.run, command, env=self._fleet.environment, cwd=self._folder,
-            capture_output=True, check=True,
+            capture_output=True, check=True, start_new_session=True,
         )  # fmt: skip
 
     async def is_read(self, purl: str) -> bool:
