@@ -67,3 +67,18 @@ def test_first_message_of_a_command() -> None:
     assert "shown" in line
     assert "not_shown" not in line
     assert "pkg:pypi/rich" in line
+
+
+VERSION = """
+import sys
+import ssc_ingest
+
+assert "importlib.metadata" not in sys.modules
+assert ssc_ingest.__version__
+assert "importlib.metadata" in sys.modules
+"""
+
+
+def test_the_version_is_read_when_it_is_used() -> None:
+    """It is in the metadata of installed packages, which take longer to find than to read."""
+    subprocess.run([sys.executable, "-c", VERSION], check=True)
