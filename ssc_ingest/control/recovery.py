@@ -7,7 +7,7 @@ worker take to return, and the package's queue is empty, its pending packages ar
 run with an expired lease is given to another worker.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,6 @@ from ssc_ingest.vulnerabilities.requests import SyncRequests
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.claims import Claims
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import queue_name
 from ssc_ingest.work.queues import Queues
 
 MARGIN = 30.0
@@ -97,9 +96,8 @@ class Recovery:
         for run in running:
             if (datetime.now(UTC) - run.touched_at).total_seconds() > self._silence:
                 packages += await self._requeue_run(run)
-        if not await self._waits([queue_name(name, "urgent") for name in ecosystems()]):
-            for job_id in await self._jobs.unfinished(self._silence):
-                packages += await self._requeue_job(job_id)
+        for job_id in await self._jobs.unfinished(self._silence):
+            packages += await self._requeue_job(job_id)
         syncs = await self._continue_syncs()
         return Recovered(sum(map(len, orphaned.values())), packages, len(lapsed), syncs)
 
@@ -121,8 +119,6 @@ class Recovery:
             purl: job_message(purl, _request(purl, pending[purl], job), followed=not pending[purl])
             for purl in pending
         }
-        if await self._waits({message.queue for message in messages.values()}):
-            return 0
         # A task from another program has its own id, which may be the job's.
         lost = await self._lost(messages.items(), job_id)
         await self._queues.publish(lost)
@@ -131,24 +127,20 @@ class Recovery:
 
     async def _requeue_run(self, run: Run) -> int:
         pending = await self._runs.pending(run.id)
-        messages = [(item.purl, package_message(run, item)) for item in pending]
-        if await self._waits({message.queue for _, message in messages}):
-            return 0
-        lost = await self._lost(messages)
+        lost = await self._lost([(item.purl, package_message(run, item)) for item in pending])
         await self._queues.publish(lost)
         await self._runs.touch(run.id)
         return len(lost)
 
-    async def _waits(self, queues: Collection[str]) -> bool:
-        """Whether messages wait in some of the queues."""
-        return any((await self._queues.lengths(sorted(queues))).values())
-
     async def _lost(
-        self, messages: Iterable[tuple[Purl, TaskMessage]], *other_ids: str
+        self, messages: Collection[tuple[Purl, TaskMessage]], *other_ids: str
     ) -> list[TaskMessage]:
-        """The packages that are neither delayed nor claimed."""
+        """The packages that are neither delayed nor claimed, and whose queues are empty."""
+        lengths = await self._queues.lengths(sorted({message.queue for _, message in messages}))
         lost = []
         for purl, message in messages:
+            if lengths[message.queue]:
+                continue
             delayed = [await self._queues.is_delayed(i) for i in (message.task_id, *other_ids)]
             if not any(delayed) and not await self._claims.owner(purl):
                 lost.append(message)

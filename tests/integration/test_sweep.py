@@ -45,11 +45,21 @@ async def test_work_in_progress_is_left_alone(state: State, settings: Settings) 
 
 
 async def test_a_full_queue_is_no_loss(state: State, settings: Settings) -> None:
-    """While urgent work is queued, a job without activity may only be waiting."""
+    """While its queue has messages, a package without activity may only be waiting."""
+    await _silent_job(state, settings)
+    for name, followed in (("x", False), ("y", True)):
+        other = ExtractPackage(ecosystem="pypi", name=name, dependencies="all", job_id="other")
+        message = job_message(Purl(f"pkg:pypi/{name}"), other, followed=followed)
+        await state.queues.publish([message])
+    assert (await state.recovery(settings).sweep()).packages == 0
+
+
+async def test_a_queue_without_a_worker_keeps_no_job(state: State, settings: Settings) -> None:
+    """What is lost is requeued although another registry's work waits, however long."""
     await _silent_job(state, settings)
     waiting = ExtractPackage(ecosystem="npm", name="x", job_id="other")
     await state.queues.publish([job_message(Purl("pkg:npm/x"), waiting)])
-    assert (await state.recovery(settings).sweep()).packages == 0
+    assert (await state.recovery(settings).sweep()).packages == 2
 
 
 async def test_finished_jobs_are_left_alone(state: State, settings: Settings) -> None:
