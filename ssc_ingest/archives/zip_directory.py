@@ -92,7 +92,7 @@ async def read_directory(source: ByteSource) -> Directory:
         end = await source.read(size - length, length)
         record = _find_end(end)
     if record is None:
-        raise MalformedArchive("no end of a central directory: not a zip file, or cut off")
+        raise MalformedArchive("no end of a central directory: not a zip file, or truncated")
     count, directory_size, offset, directory_end = await _place(source, record, size)
     if directory_size > MAX_DIRECTORY:
         raise ArchiveTooLarge(
