@@ -242,7 +242,7 @@ async def test_a_task_that_cannot_be_carried_out(resources: Resources) -> None:
     runtime: Any = SimpleNamespace(resources=resources)
     handler = resources.attribution_handler()
     forwarded = await _deliver(runtime, handler, called, "fresh", returned=False)
-    assert forwarded == Done(summary="forwarded to pypi.fresh")
+    assert forwarded == Done(summary="forwarded to pypi.fresh", elsewhere=True)
 
 
 async def test_a_batch_that_kills_its_process_is_halved(resources: Resources) -> None:
