@@ -25,6 +25,15 @@ class Host:
     """Maximum requests a second of the fleet; ``None`` if unlimited (loopback)."""
     use: HostUse
 
+    @property
+    def pause(self) -> str:
+        """The reason why the host receives no requests now; empty if it receives requests."""
+        if cause := self.use.unreachable:
+            return f"{cause}; one request at a time tests it"
+        if until := self.use.paused_until:
+            return f"{self.name} requested a pause until {until:%H:%M:%S} UTC"
+        return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
@@ -39,13 +48,8 @@ class Registry:
         """The reason why the registry receives no requests now; empty if it receives requests."""
         if self.hold:
             return f"{self.name} is paused by an operator: {self.hold.reason}"
-        for host in self.hosts:
-            if cause := host.use.unreachable:
-                return f"{cause}; one request at a time tests it"
-        for host in self.hosts:
-            if until := host.use.paused_until:
-                return f"{host.name} requested a pause until {until:%H:%M:%S} UTC"
-        return ""
+        unreachable_first = sorted(self.hosts, key=lambda host: not host.use.unreachable)
+        return next((host.pause for host in unreachable_first if host.pause), "")
 
     @property
     def remedy(self) -> str:

@@ -138,8 +138,4 @@ def _reasons(registry: "Registry") -> "Iterator[str]":
         until = f"until {hold.until:%d %b %H:%M} UTC" if hold.until else "until resumed"
         yield f"paused {until}: {hold.reason}"
         return
-    for host in registry.hosts:
-        if host.use.unreachable:
-            yield f"{host.use.unreachable}; one request at a time tests it"
-        elif host.use.paused_until:
-            yield f"{host.name} requested a pause until {host.use.paused_until:%H:%M:%S} UTC"
+    yield from (host.pause for host in registry.hosts if host.pause)
