@@ -35,19 +35,22 @@ async def open_stores() -> "AsyncIterator[Stores]":
     Raises:
         StoreUnavailable: one of the stores does not respond.
     """
-    from ssc_ingest.cli.connections import configured, graph_store, state_store
+    from ssc_ingest.cli.connections import (
+        advisory_store,
+        configured,
+        graph_store,
+        state_store,
+    )
     from ssc_ingest.graph.attributions import AttributionReader
     from ssc_ingest.graph.writer import GraphWriter
     from ssc_ingest.resources import open_attributor
-    from ssc_ingest.vulnerabilities.store import open_store
 
     settings, servers = configured()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(state_store(settings, servers))
         driver = await stack.enter_async_context(graph_store(settings, servers))
         writer = await stack.enter_async_context(GraphWriter(driver))
-        store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
-        await store.ping()
+        store = await stack.enter_async_context(advisory_store(settings, servers))
         yield Stores(
             settings=settings,
             state=state,

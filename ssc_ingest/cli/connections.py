@@ -19,6 +19,8 @@ from ssc_ingest.work.redis_errors import translated
 if TYPE_CHECKING:
     from neo4j import AsyncDriver
 
+    from ssc_ingest.vulnerabilities.store import VulnerabilityStore
+
 CONNECT_TIMEOUT = 3.0
 
 
@@ -76,6 +78,24 @@ async def graph_store(settings: Settings, servers: Servers) -> "AsyncIterator[As
     async with open_driver(servers, settings) as driver:
         await ping(driver)
         yield driver
+
+
+@asynccontextmanager
+async def advisory_store(
+    settings: Settings, servers: Servers
+) -> "AsyncIterator[VulnerabilityStore]":
+    """The advisories in MongoDB.
+
+    Raises:
+        StoreUnavailable: MongoDB does not respond.
+        StoreRefusesAccess: MongoDB rejects our credentials.
+        ConfigurationError: the driver does not accept the address.
+    """
+    from ssc_ingest.vulnerabilities.store import open_store
+
+    async with open_store(servers.vulnerabilities_uri, settings) as store:
+        await store.ping()
+        yield store
 
 
 async def configured_stores_answer(settings: Settings, servers: Servers) -> None:

@@ -24,7 +24,8 @@ from ssc_ingest.vulnerabilities.state import SyncStates
 from ssc_ingest.vulnerabilities.weaknesses import Weaknesses
 
 PING_TIMEOUT = 5.0
-"""Seconds until a ping fails; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries."""
+"""Seconds until a ping fails; ``DB_DEFAULT_QUERY_TIMEOUT_MS`` is for queries. A shorter
+``serverSelectionTimeoutMS`` in the address applies instead, which the driver would ignore."""
 
 
 class VulnerabilityStore:
@@ -45,7 +46,8 @@ class VulnerabilityStore:
         Raises:
             StoreUnavailable: the server does not respond.
         """
-        with translated(), pymongo.timeout(PING_TIMEOUT):
+        seconds = min(PING_TIMEOUT, self._client.options.server_selection_timeout)
+        with translated(), pymongo.timeout(seconds):
             return str((await self._client.server_info())["version"])
 
     async def without_id(self) -> dict[str, int]:

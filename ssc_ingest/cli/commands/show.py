@@ -108,14 +108,13 @@ async def _synced(
     stored: "Sequence[AttributedPackage]",
 ) -> Synced:
     """Read how current the advisories are; ``stored`` is the package, or empty for a stub."""
+    from ssc_ingest.cli.connections import advisory_store
     from ssc_ingest.errors import StoreUnavailable
     from ssc_ingest.vulnerabilities.attributor import outdated
-    from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 
     try:
-        async with open_store(servers.vulnerabilities_uri, settings) as store:
-            await store.ping()
+        async with advisory_store(settings, servers) as store:
             at = (await store.syncs.get(cls.identity.name)).synced_at
             if at is None:
                 return Synced(None)

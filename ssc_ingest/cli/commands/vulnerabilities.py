@@ -148,16 +148,15 @@ commands.command("affected")(affected_versions.affected)
 
 
 async def _import_cwes(path: Path) -> int:
-    from ssc_ingest.cli.connections import configured
+    from ssc_ingest.cli.connections import advisory_store, configured
     from ssc_ingest.vulnerabilities.cwe_catalogue import read_catalogue
-    from ssc_ingest.vulnerabilities.store import open_store
 
     try:
         catalogue = await asyncio.to_thread(read_catalogue, path)
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from error
     settings, servers = configured()
-    async with open_store(servers.vulnerabilities_uri, settings) as store:
+    async with advisory_store(settings, servers) as store:
         await store.ensure_indexes()
         await store.weaknesses.write(catalogue)
         named = [each async for each in store.documents.weaknesses()]
@@ -171,7 +170,7 @@ async def _import_cwes(path: Path) -> int:
 async def _sync(
     name: str, *, full: bool, path: Path | None, accept_removals: bool, quiet: bool
 ) -> "list[Ended]":
-    from ssc_ingest.cli.connections import configured, state_store
+    from ssc_ingest.cli.connections import advisory_store, configured, state_store
     from ssc_ingest.ecosystems import ecosystem, ecosystems
     from ssc_ingest.ecosystems.endpoints import host_names
     from ssc_ingest.http.client import open_transport
@@ -179,7 +178,6 @@ async def _sync(
     from ssc_ingest.vulnerabilities.requests import SyncRequest
     from ssc_ingest.vulnerabilities.service import AdvisorySync
     from ssc_ingest.vulnerabilities.sources import open_source
-    from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.work.locks import LockHeld
 
     names = list(ecosystems()) if name == "all" else [ecosystem(name).identity.name]
@@ -187,8 +185,7 @@ async def _sync(
     async with AsyncExitStack() as stack:
         stack.enter_context(silenced())  # events are for workers, stdout is for the result
         state = await stack.enter_async_context(state_store(settings, servers))
-        store = await stack.enter_async_context(open_store(servers.vulnerabilities_uri, settings))
-        await store.ping()
+        store = await stack.enter_async_context(advisory_store(settings, servers))
         transport = await stack.enter_async_context(
             open_transport(settings, host_names((), settings.osv_url))
         )
@@ -291,11 +288,10 @@ def _sentence(ended: "Ended") -> str:
 
 
 async def _show(advisory_id: str, *, as_json: bool) -> None:
-    from ssc_ingest.cli.connections import configured
-    from ssc_ingest.vulnerabilities.store import open_store
+    from ssc_ingest.cli.connections import advisory_store, configured
 
     settings, servers = configured()
-    async with open_store(servers.vulnerabilities_uri, settings) as store:
+    async with advisory_store(settings, servers) as store:
         document = await store.documents.get(advisory_id)
         row = (await store.bookkeeping.rows([advisory_id])).get(advisory_id)
         states = await store.syncs.all()
@@ -315,12 +311,11 @@ async def _show(advisory_id: str, *, as_json: bool) -> None:
 
 
 async def _status(*, as_json: bool) -> None:
-    from ssc_ingest.cli.connections import configured
+    from ssc_ingest.cli.connections import advisory_store, configured
     from ssc_ingest.ecosystems import ecosystems
-    from ssc_ingest.vulnerabilities.store import open_store
 
     settings, servers = configured()
-    async with open_store(servers.vulnerabilities_uri, settings) as store:
+    async with advisory_store(settings, servers) as store:
         states = list((await store.syncs.of(ecosystems())).values())
         problems = await store.bookkeeping.with_problems(MAX_PROBLEMS)
     if as_json:

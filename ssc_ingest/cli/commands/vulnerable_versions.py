@@ -68,7 +68,7 @@ async def show_package(purl: str, *, as_json: bool) -> None:
 
 
 async def _find(purl: str) -> AffectedPackage:
-    from ssc_ingest.cli.connections import configured, graph_store
+    from ssc_ingest.cli.connections import advisory_store, configured, graph_store
     from ssc_ingest.ecosystems.purls import parse_purl
     from ssc_ingest.graph.attributions import AttributionReader
     from ssc_ingest.graph.views import GraphViews
@@ -76,7 +76,6 @@ async def _find(purl: str) -> AffectedPackage:
     from ssc_ingest.vulnerabilities.attribution import attribute
     from ssc_ingest.vulnerabilities.attributor import differences
     from ssc_ingest.vulnerabilities.remedies import Release, remedies
-    from ssc_ingest.vulnerabilities.store import open_store
     from ssc_ingest.vulnerabilities.stored_advisories import StoredAdvisories
 
     named = parse_purl(purl)
@@ -84,7 +83,7 @@ async def _find(purl: str) -> AffectedPackage:
     settings, servers = configured()
     async with (
         graph_store(settings, servers) as driver,
-        open_store(servers.vulnerabilities_uri, settings) as store,
+        advisory_store(settings, servers) as store,
     ):
         views = GraphViews(driver, timeout=settings.db_default_query_timeout_ms / 1000)
         package = await views.package(ref.label, ref.purl, versions=ALL_VERSIONS)

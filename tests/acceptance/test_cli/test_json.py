@@ -74,7 +74,10 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_error_is_a_document(run: Run, command: str, tmp_path: Path) -> None:
-    """No server responds: stdout is one document that agrees with the exit code."""
+    """No server responds: stdout is one document that agrees with the exit code.
+
+    No command waits for as long as a query may take.
+    """
     done = run(
         *command.split(),
         *ARGUMENTS.get(command, []),
@@ -82,6 +85,7 @@ def test_an_error_is_a_document(run: Run, command: str, tmp_path: Path) -> None:
         REDIS_URL=f"redis://user:secret@{NOWHERE}",
         GRAPH_DB_URI=f"bolt://{NOWHERE}",
         VULN_DB_URI=f"mongodb://user:secret@{NOWHERE}/?serverSelectionTimeoutMS=500",
+        DB_DEFAULT_QUERY_TIMEOUT_MS="900000",
         OSV_PATH=str(tmp_path / "none"),
     )
     document = json.loads(done.stdout)
