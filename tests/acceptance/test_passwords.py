@@ -292,8 +292,13 @@ async def test_redis_changes_its_password_while_a_worker_runs(
     simulator.latency(0)
     for purl in purls:
         await in_graph(cypher, purl)
-    job = fleet.run("jobs", "show", json.loads(extract.stdout)["job_id"], "--json")
-    assert json.loads(job.stdout)["counts"]["extracted"] == len(purls), job.stdout
+    job_id = json.loads(extract.stdout)["job_id"]
+
+    def job() -> dict[str, Any]:
+        return dict(json.loads(fleet.run("jobs", "show", job_id, "--json").stdout))
+
+    wait_until(lambda: job()["finished"], LONG_ENOUGH)
+    assert job()["counts"]["extracted"] == len(purls), job()
     letters = fleet.run("dead-letters", "list", "--json")
     assert json.loads(letters.stdout) == []
     log = worker.log.read_text()
