@@ -53,8 +53,8 @@ time: two hundred in ten minutes, of up to a second each."""
 IS_SHORT = os.environ.get("SOAK", "short") == "short"
 """Whether tests that endure (the marker ``soak``) take minutes, as for CI, and not an hour."""
 
-MOST_CORES = 7
-"""Cores for which ``-n auto`` starts a process; its servers take up to 3 GB."""
+MEMORY = 3 * 1024**3
+"""Bytes that a process of tests and its servers take at most."""
 
 COLLECT_EVERY = 100_000
 """New objects after which Python looks for garbage. By default it does so after 700, which
@@ -96,7 +96,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """``-n auto``: one process more than cores, because many tests wait.
+    """``-n auto``: two processes more than cores, because many tests wait.
 
     Not more, because each has its own servers. (``-n logical`` is one process per core.)
     """
@@ -104,7 +104,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         return 0  # one set of servers, which tests empty
     if config.option.numprocesses == "logical" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return min(psutil.cpu_count(logical=False) or 1, MOST_CORES) + 1
+    wanted = (psutil.cpu_count(logical=False) or 1) + 2
+    return max(1, min(wanted, psutil.virtual_memory().total // MEMORY))
 
 
 @pytest.hookimpl(optionalhook=True)
