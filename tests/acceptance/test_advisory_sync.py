@@ -13,7 +13,7 @@ from tests.acceptance.work import assert_nothing_is_left, settled
 from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 
-RECORDS = 4000
+RECORDS = 2000
 
 CONTROL = ("control", "celery")
 """Queues of a worker that syncs, and leaves the packages alone."""
@@ -46,7 +46,7 @@ async def is_synced(store: VulnerabilityStore) -> bool:
 async def is_under_way(store: VulnerabilityStore) -> bool:
     """Whether a sync of npm is in progress."""
     under_way = (await store.syncs.get("npm")).under_way
-    return under_way is not None and under_way.position >= 1000
+    return under_way is not None and under_way.position >= RECORDS / 4
 
 
 async def assert_all_is_there(store: VulnerabilityStore, state: State, cypher: Cypher) -> None:
@@ -106,7 +106,7 @@ async def test_a_call_whose_request_cannot_be_stored_returns(
     await eventually(lambda: is_synced(store))
 
 
-PACKAGES = 6000
+PACKAGES = 2000
 
 CREATE = """
 UNWIND $names AS name
@@ -143,6 +143,7 @@ async def test_a_killed_attribution_is_continued(
             for name in names
         ],
     )
+    fleet.environment["WORKER_CONCURRENCY"] = "2"  # batches of 200 at a time
     queues = (*CONTROL, "pypi.fresh")
     worker = fleet.start(*queues)
     fleet.send("vulnerabilities.sync", ecosystem="pypi")
