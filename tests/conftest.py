@@ -96,7 +96,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """``-n auto``: two processes more than cores, because many tests wait.
+    """``-n auto``: three processes more than cores, because many tests wait.
 
     Not more, because each has its own servers. (``-n logical`` is one process per core.)
     """
@@ -104,7 +104,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         return 0  # one set of servers, which tests empty
     if config.option.numprocesses == "logical" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    wanted = (psutil.cpu_count(logical=False) or 1) + 2
+    wanted = (psutil.cpu_count(logical=False) or 1) + 3
     return max(1, min(wanted, psutil.virtual_memory().total // MEMORY))
 
 
