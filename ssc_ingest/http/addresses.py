@@ -71,7 +71,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def check_numeric(host: str) -> None:
-    """Check a host that may be a numeric address, for which no resolver is asked.
+    """Check a host that may be a numeric address, which needs no resolver.
 
     Raises:
         AddressForbidden: it is one, and not global.

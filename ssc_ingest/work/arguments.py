@@ -99,7 +99,8 @@ class ExtractPackage(Arguments):
     sequence: int = 0
     """Number of the run's message for this package: a later one replaces an earlier one."""
     versions_to_fill: int = Field(0, ge=0, le=1000)
-    """Most versions without facts that are read again, where each has a document; runs set it."""
+    """Maximum number of versions without facts that are read again, if each has a document of its
+    own; runs set it."""
     links: list[str] | None = Field(None, max_length=5)
     """The listing's or feed's hints about the package; runs set it."""
     expected: str | None = Field(None, max_length=2000)
