@@ -1,4 +1,6 @@
-"""Every error that this program raises on purpose, and its consequence.
+"""The errors that decide what happens to a task, and their consequences.
+
+Errors that stay inside one room, like a lost lease, are defined there.
 
 .. code-block:: text
 
@@ -47,7 +49,7 @@ from typing import ClassVar
 
 
 class IngestError(Exception):
-    """Root of all errors raised on purpose; the text is for people."""
+    """Root of the errors that are not bugs; the text is for people."""
 
     blames_package: ClassVar[bool] = True
     """Whether a permanent failure starts a cooldown of the package; false for a caller's

@@ -54,8 +54,8 @@ class Requirement:
     """``build`` (Cargo), ``runtime`` or ``relocation`` (Maven: the version is nothing but a pointer
     to that package); ``None`` for a plain one, and for several kinds."""
     optional: bool = False
-    """Whether an install succeeds, or may be asked to do, without it. True of several declarations
-    only if it is true of each."""
+    """Whether an install can succeed without it. True of several declarations only if it is true
+    of each."""
     declared: str | None = None
     """JSON array with the declarations, if the fields above do not express all of it; see
     :func:`ssc_ingest.ecosystems.declared.declared`."""

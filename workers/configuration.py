@@ -96,7 +96,7 @@ def celery_configuration(settings: Settings, servers: Servers) -> dict[str, Any]
 def _tls(servers: Servers) -> dict[str, Any] | None:
     """TLS options of broker and results.
 
-    kombu derives them for its own transport only, and without verification; Celery demands them.
+    kombu derives them for its own transport only, and without verification; Celery requires them.
     Options in the URL have priority.
     """
     if urlsplit(servers.redis_url).scheme != "rediss":

@@ -51,11 +51,6 @@ class Member:
         """Whether it is encrypted."""
         return bool(self.flags & _ENCRYPTED)
 
-    @property
-    def is_directory(self) -> bool:
-        """Whether it is a directory, without content."""
-        return self.name.endswith("/")
-
     def has_name(self, encoded: bytes) -> bool:
         """Whether ``encoded`` is its name in a header with its flags."""
         return decoded_name(encoded, self.flags) == self.name
@@ -138,7 +133,6 @@ def _find_end(data: bytes) -> bytes | None:
             *_, comment = _END.unpack_from(data, place)
             if place + _END.size + comment == len(data):
                 return data[place:]
-        place += 3  # the search ends before the signature's last byte
     return None
 
 

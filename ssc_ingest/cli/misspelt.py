@@ -25,7 +25,7 @@ class Misspelt:
 
 
 def misspelt_settings(env_file: Path = ENV_FILE) -> list[Misspelt]:
-    """Variables of the environment and of ``.env`` that resemble a setting but are none.
+    """Variables of the environment and of ``.env`` that resemble a setting but are not one.
 
     Other variables are not reported: both places belong to other programs as well.
     """

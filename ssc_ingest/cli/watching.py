@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -33,12 +32,7 @@ class Screen:
             self._stack.enter_context(self._live)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def show(self, parts: Iterable[RenderableType], *, hint: str) -> None:

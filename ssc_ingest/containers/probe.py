@@ -15,7 +15,7 @@ MAX_ANSWER = 1000
 
 
 class NotListening(Exception):
-    """No process listens on the port: it is starting, or it is no worker."""
+    """No process listens on the port: it is starting, or it is not a worker."""
 
 
 def problem(port: int, path: str) -> str | None:

@@ -114,7 +114,7 @@ OWN = (
     # Finds work lost in a crash: deferred requests without an owner, pending packages that are in
     # no queue.
     Schedule(name="runs_sweep", task=SWEEP, when=Every(60)),
-    # Control reads the streams all the time; this is the second line, and its result is a record.
+    # A fallback: control reads the streams continuously. The task's result shows the counts.
     Schedule(name="redis_queue_processor", task=PROCESS_STREAM, when=Every(300)),
     Schedule(
         name="vulnerabilities_audit",

@@ -71,5 +71,5 @@ class MongoServer(EmbeddedServer):
                 return False
 
     def uri(self, port: int) -> str:
-        """The address of a direct connection, because the server is no replica set."""
+        """The address of a direct connection, because the server is not a replica set."""
         return f"mongodb://{LOOPBACK}:{port}/?directConnection=true"

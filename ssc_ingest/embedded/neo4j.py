@@ -141,5 +141,5 @@ class Neo4jServer(EmbeddedServer):
             self._archive.keep()
 
     def uri(self, port: int) -> str:
-        """The Bolt address without routing, because the server is no cluster."""
+        """The Bolt address without routing, because the server is not a cluster."""
         return f"bolt://{LOOPBACK}:{port}"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from threading import Event
-from types import TracebackType
 from typing import Self
 
 from ssc_ingest.embedded.data_directory import DataDirectory, usable_storage
@@ -169,10 +168,5 @@ class EmbeddedStack:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

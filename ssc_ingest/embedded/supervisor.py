@@ -41,7 +41,7 @@ TELL_AFTER, TELL_EVERY = 2.0, 30.0
 """Seconds until a stop first reports what it waits for, and between further reports."""
 
 Waiting = Callable[[Sequence[str], float], None]
-"""Is told which programs still run, and the seconds until they are killed."""
+"""Called with the programs that still run, and the seconds until they are killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from time import time
 from typing import Protocol
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.logs import get_logger
 from ssc_ingest.models import Outcome, PackageRef
 from ssc_ingest.on_demand.jobs import Budget, Jobs, Membership
 from ssc_ingest.on_demand.spending import Spending
@@ -25,9 +24,6 @@ withdrawn the announced change, so that a newer response never comes."""
 
 COMPARED_FOR = 600.0
 """Seconds for which a task relies on its run's comparison of the package with the graph."""
-
-log = get_logger(__name__)
-
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -240,7 +236,7 @@ class Assignments:
         Raises:
             InvalidArguments: the message's arguments are invalid.
         """
-        arguments = ExtractPackage.parse(dict(message.kwargs))
+        arguments = ExtractPackage.parse(message.kwargs)
         ref = ecosystem(arguments.ecosystem).ref(arguments.name)
         # A task that follows dependencies without a job becomes its own job.
         follows = arguments.dependencies != "none"
@@ -268,8 +264,7 @@ class Assignments:
             RedisError: the state cannot be read.
         """
         request = self.read(message)
-        if unknown := ExtractPackage.unknown(dict(message.kwargs)):
-            log.warning("unknown_arguments", names=unknown)
+        ExtractPackage.log_unknown(message.kwargs)
         if request.members:
             membership = await request.members[0].join()
         else:

@@ -140,7 +140,7 @@ class Following:
             pulled = ecosystem.installs(version, parts)
             found |= {each.purl: each for each in pulled}
             if ecosystem.default_parts is not None:
-                # Their own tasks see these parts, so they are noted before they are published.
+                # Their own tasks see these parts, so they are recorded before they are published.
                 pending += await self._jobs.select_parts(job_id, pulled)
         return found
 

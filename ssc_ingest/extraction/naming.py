@@ -77,8 +77,7 @@ class NamesDeliveries:
             request, ref = self._read(message)
         except InvalidArguments as error:
             return await self._refuse(message, error)
-        if unknown := ExtractImportNames.unknown(dict(message.kwargs)):
-            log.warning("unknown_arguments", names=unknown)
+        ExtractImportNames.log_unknown(message.kwargs)
         if request.run_id and not await self._runs.wants(
             request.run_id, ref.purl, request.sequence
         ):
@@ -119,7 +118,7 @@ class NamesDeliveries:
 
     @staticmethod
     def _read(message: TaskMessage) -> tuple[ExtractImportNames, PackageRef]:
-        request = ExtractImportNames.parse(dict(message.kwargs))
+        request = ExtractImportNames.parse(message.kwargs)
         return request, ecosystem(request.ecosystem).ref(request.name)
 
     async def _refuse(self, message: TaskMessage, error: InvalidArguments) -> GaveUp:

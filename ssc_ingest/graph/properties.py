@@ -1,8 +1,9 @@
 """All properties of packages, versions and requirements: one table for each.
 
-The statements, rows, differences, stubs, views, the migration, and the tables of
-``docs/data-model.md`` (``make docs``) are computed from these tables. A new property is a field of
-:mod:`ssc_ingest.models`, set by the registries, and a row here.
+The statements, rows, differences, stubs, the migration, and the tables of ``docs/data-model.md``
+(``make docs``) are computed from these tables. A new property is a field of
+:mod:`ssc_ingest.models`, set by the registries, and a row here. To show it, add a field of the same
+name to the view in :mod:`.views`, and print that in :mod:`ssc_ingest.cli.package_report`.
 """
 
 from collections.abc import Callable

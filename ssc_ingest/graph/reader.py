@@ -49,7 +49,7 @@ RETURN purl, package.moment AS moment, package.etag AS etag, package.latest AS l
          RETURN version.name ORDER BY version.serial_number DESC
        }} AS outdated
 """
-"""The state of some packages. Unique index on ``purl``. Their number is no part of the plan."""
+"""The state of some packages. Unique index on ``purl``. Their number is not part of the plan."""
 
 REQUIREMENTS_OF_ALL = """
 MATCH (package:%(label)s {purl: $purl})-[:HAVE]->(version:Version)-[:REQUIRE]->(required)

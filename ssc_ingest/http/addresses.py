@@ -1,6 +1,6 @@
 """The addresses to which this program connects for a registry's document.
 
-A :class:`.RegistryClient` sends requests only to the hosts of base URLs. This is the second line:
+A :class:`.RegistryClient` sends requests only to the hosts of base URLs. As a second safeguard,
 whatever else a redirect, document or message names is never an address inside the operator's
 network. The check is part of every connection, because a name may resolve to another address each
 time.
@@ -71,7 +71,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def check_numeric(host: str) -> None:
-    """Check a host that may be a numeric address, for which no resolver is asked.
+    """Check a host that may be a numeric address, which needs no resolver.
 
     Raises:
         AddressForbidden: it is one, and not global.

@@ -78,16 +78,16 @@ RETURN coalesce(sum(required + had), 0) AS n
 """
 """Move edges of duplicates to the surviving nodes; at most this number per kind and pair."""
 
-DELETE = """
+DELETE_NODES = """
 UNWIND $ids AS id
-MATCH (package) WHERE elementId(package) = id
-DETACH DELETE package
+MATCH (node) WHERE elementId(node) = id
+DETACH DELETE node
 """
 
 SET_PROPERTIES = """
 UNWIND $rows AS row
-MATCH (package) WHERE elementId(package) = row.id
-SET package += row.properties
+MATCH (node) WHERE elementId(node) = row.id
+SET node += row.properties
 """
 
 DELETE_REQUIREMENTS_OF_PACKAGES = """
@@ -181,7 +181,7 @@ async def _write_page(journal: Journal, page: Page, position: Position) -> None:
     changed = [i for i in kept if not i.duplicates]
     steps = list(_update(changed))
     if lost := [i.survivor.id for i in page.identities if i.is_lost]:
-        steps.append(Step(DELETE, {"ids": lost}))
+        steps.append(Step(DELETE_NODES, {"ids": lost}))
     if strays := [i.survivor.id for i in kept if i.survivor.strays]:
         steps.append(Step(DELETE_REQUIREMENTS_OF_PACKAGES, {"ids": strays}, "requirements_deleted"))
     counts = page.counts
@@ -206,7 +206,7 @@ async def _merge(journal: Journal, identities: Sequence[Identity]) -> None:
     await journal.write(
         [
             Step(MOVE, {"pairs": pairs, "most": EDGES_PER_TRANSACTION}, "edges_moved"),
-            Step(DELETE, {"ids": [duplicate for duplicate, _ in pairs]}),
+            Step(DELETE_NODES, {"ids": [duplicate for duplicate, _ in pairs]}),
             *_update(identities),
         ],
         counts={"packages_merged": len(pairs)},

@@ -14,7 +14,7 @@ from ssc_ingest.graph.properties import VERSION
 from ssc_ingest.graph.statements import for_label
 from ssc_ingest.migration.identities import number_of
 from ssc_ingest.migration.journal import Journal, Position, Step
-from ssc_ingest.migration.packages import remove_label
+from ssc_ingest.migration.packages import DELETE_NODES, SET_PROPERTIES, remove_label
 from ssc_ingest.migration.progress import Progress
 from ssc_ingest.migration.releases import Releases, VersionNode, plan_releases
 from ssc_ingest.migration.requirements import Owned, repair_requirements
@@ -67,12 +67,6 @@ SET moved = properties(edge)
 DELETE edge
 """
 
-DELETE_VERSIONS = """
-UNWIND $ids AS id
-MATCH (version) WHERE elementId(version) = id
-DETACH DELETE version
-"""
-
 UNLINK = """
 UNWIND $pairs AS pair
 MATCH (package) WHERE elementId(package) = pair[0]
@@ -83,12 +77,6 @@ FOREACH (link IN links[pair[2]..] | DELETE link)
 RETURN coalesce(sum(size(links[pair[2]..])), 0) AS n
 """
 """Keep this number of links from a package to a version: none or one."""
-
-SET_PROPERTIES = """
-UNWIND $rows AS row
-MATCH (version) WHERE elementId(version) = row.id
-SET version += row.properties
-"""
 
 CREATE_COPIES = """
 UNWIND $rows AS row
@@ -195,7 +183,7 @@ async def _write(journal: Journal, plans: dict[str, Releases], unlink: list[list
     if merged:
         steps.append(Step(MOVE_REQUIREMENTS, {"pairs": merged}))
     if gone or nameless:
-        steps.append(Step(DELETE_VERSIONS, {"ids": gone + nameless}))
+        steps.append(Step(DELETE_NODES, {"ids": gone + nameless}))
     if unlink:
         steps.append(Step(UNLINK, {"pairs": unlink}, "versions_detached"))
     if changed:

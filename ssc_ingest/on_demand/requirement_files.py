@@ -159,7 +159,7 @@ class RequirementFiles:
                 break
             if await self._redis.set(f"filling:{ref.purl}", job_id, nx=True, ex=ASKED_FOR):
                 request = request_for(ref, dependencies="all", job_id=job_id)
-                # As a requirement of the job, so that a missing package is no dead letter.
+                # As a requirement of the job: a missing one does not become a dead letter.
                 await self._jobs.follow(job_id, [ref.purl], self._budget, redelivered=False)
                 messages.append(job_message(ref.purl, request))
         await self._queues.publish(messages)

@@ -93,7 +93,7 @@ class State:
 
     @cached_property
     def malformed(self) -> "MalformedTexts":
-        """The texts in queues that are no messages."""
+        """The texts in queues that are not messages."""
         from ssc_ingest.work.malformed import MalformedTexts
 
         return MalformedTexts(self.broker, self.dead_letters)

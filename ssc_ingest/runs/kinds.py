@@ -1,7 +1,9 @@
 """The kinds of runs, with all their differences, as one table.
 
-A new kind is a row of :data:`KINDS` and a page source. The source may read the graph instead of the
-registry, like :mod:`.staleness`.
+A new kind is a name in :data:`Kind`, a row of :data:`KINDS` and a page source in :mod:`.pages`. The
+source may read the graph instead of the registry, like :mod:`.staleness`. Its task follows from the
+row. The choices of ``runs list --kind`` repeat the names, and a schedule is an entry in
+:mod:`ssc_ingest.control.schedules`.
 """
 
 from collections.abc import Callable, Mapping

@@ -26,7 +26,7 @@ class Page:
     repeats: bool = False
     """Whether other pages of the listing may repeat its names."""
     versions_to_fill: int = 0
-    """Most versions without facts of each package that are read again."""
+    """Maximum number of versions without facts that are read again for each package."""
 
 
 @dataclass(frozen=True, slots=True)

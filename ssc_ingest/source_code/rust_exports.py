@@ -194,7 +194,8 @@ class Exports:
         # An import that leads back here finds the definitions alone: ``mod copy; use copy::copy;``.
         self._cache[key] = list(module.items.get(name, ()))
         found = self._own(module, name)
-        # A definition hides what globs import, but an import may be that of another platform.
+        # A definition hides names that globs import. So does an import, but that may be for another
+        # platform.
         if module.globs and name not in module.items:
             reachable = self._through_globs(module)
             for item in self._defining.get(name, ()):

@@ -29,7 +29,7 @@ MAX_DEPTH = 24
 """Maximum nesting of modules and macros inside a file."""
 
 _PER_TEXT = 1024
-"""Bytes that count for each text beside its own, so that many small ones are no way around the
+"""Bytes that count for each text beside its own, so that many small ones cannot evade the
 limit."""
 
 _ITEMS = {

@@ -214,7 +214,7 @@ def _sorted(events: Iterable[Event], place_of: PlaceOf) -> list[tuple[str, Place
             bounded.append((event.kind, place))
         else:
             raise _Unreadable(
-                f"a range cannot be used: {event.version[:_MAX_SHOWN]!r} is no version"
+                f"a range cannot be used: {event.version[:_MAX_SHOWN]!r} is not a version"
             )
     bounded.sort(key=lambda event: _TIES[event[0]])
     bounded.sort(key=lambda event: event[1])

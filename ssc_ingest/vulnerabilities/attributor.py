@@ -252,7 +252,7 @@ class Attributor:
     async def look_up(self, ref: PackageRef, versions: Collection[VersionName]) -> LookUp:
         """Look up the values of versions that are about to be written.
 
-        If MongoDB does not respond, the package is noted for the sweep, and the result is empty.
+        If MongoDB does not respond, the package is recorded for the sweep, and the result is empty.
         """
         if not versions:
             return LookUp()
@@ -274,7 +274,7 @@ class Attributor:
     async def confirm(self, ref: PackageRef, looked_up: LookUp) -> None:
         """Attribute a package again if another attribution has started since the look-up.
 
-        If MongoDB did not respond, the package is noted once more: a sweep before the write, or
+        If MongoDB did not respond, the package is recorded once more: a sweep before the write, or
         during it, may not have seen the new versions.
         """
         if looked_up.postponed:

@@ -63,7 +63,7 @@ class AttributionHandler:
         The packages of the message are tried again in two halves, each alone. So only the package
         that kills the process becomes a dead letter in the end.
         """
-        request = AttributePackages.parse(dict(message.kwargs))
+        request = AttributePackages.parse(message.kwargs)
         names = request.names
         if len(names) == 1:
             return await self.give_up(message, error)
@@ -97,10 +97,9 @@ class AttributionHandler:
         return await self.give_up(message, error)
 
     async def _attribute(self, message: TaskMessage) -> str:
-        request = AttributePackages.parse(dict(message.kwargs))
+        request = AttributePackages.parse(message.kwargs)
         cls = ecosystem(request.ecosystem)
-        if unknown := AttributePackages.unknown(dict(message.kwargs)):
-            log.warning("unknown_arguments", names=unknown)
+        AttributePackages.log_unknown(message.kwargs)
         purls = set()
         for name in request.names:
             try:

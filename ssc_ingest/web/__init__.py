@@ -1,8 +1,8 @@
 """The overview page: the state of the fleet for operators, and the usual remedies.
 
-Reads need no login. Changes need the password of Flower (:mod:`.access`). The page asks the servers
-only while somebody looks at it, and each at most once in some seconds (:mod:`.parts`), so an open
-page is no load. A server that does not respond is shown as unknown, never as zero.
+Reads need no login. Changes need the password of Flower (:mod:`.access`). The page queries the
+servers only while it is open, and each at most once in some seconds (:mod:`.parts`), so an open
+page causes little load. A server that does not respond is shown as unknown, never as zero.
 """
 
 from ssc_ingest.web.access import Access

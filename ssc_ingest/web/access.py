@@ -1,7 +1,7 @@
 """The rules for reading the page and for making changes.
 
-The rule is that of Flower: with ``FLOWER_PASSWORD`` every change demands it. Without a password the
-page listens on loopback only, and every user of this machine may make changes.
+The rule is that of Flower: with ``FLOWER_PASSWORD`` every change requires it. Without a password
+the page listens on loopback only, and every user of this machine may make changes.
 
 A browser sends a password, or reaches loopback, on behalf of any site that its user visits. So a
 change must come from a form of this page (:meth:`Access.token`), and on loopback the ``Host``
@@ -49,7 +49,7 @@ class Access:
 
     @property
     def needs_password(self) -> bool:
-        """Whether a change demands a password."""
+        """Whether a change requires a password."""
         return self._credentials is not None
 
     def may_change(self, authorization: str | None) -> bool:
@@ -71,7 +71,7 @@ class Access:
         """Whether the ``Host`` header names this server.
 
         Behind another address than loopback, only the operator knows the names; there, changes
-        demand a password, which a browser keeps to the name for which it was entered.
+        require a password, which a browser keeps to the name for which it was entered.
         """
         if not self.is_local:
             return True

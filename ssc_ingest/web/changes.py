@@ -1,6 +1,6 @@
 """The changes: replay, pauses of runs and registries, switches of schedules. POST only.
 
-Each demands the password, if there is one, and a form of this page (:mod:`.access`).
+Each requires the password, if there is one, and a form of this page (:mod:`.access`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

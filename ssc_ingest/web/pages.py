@@ -138,7 +138,7 @@ class Pages:
         return challenge(self._site, request)
 
     async def health(self, request: Request) -> Response:
-        """Whether the server works, and which stores responded when they were last asked."""
+        """Whether the server works, and which stores responded to their last query."""
         del request
         parts = self._site.reading.parts
         return JSONResponse(

@@ -18,7 +18,7 @@ from ssc_ingest.web.rendering import templates
 from ssc_ingest.web.sources import Sources
 
 COOKIE = "ssc_visitor"
-"""A random value by which a form is bound to a browser; it is no login."""
+"""A random value by which a form is bound to a browser; it is not a login."""
 
 MAX_NOTICES = 100
 

@@ -4,17 +4,21 @@ Other services call the tasks by name, so unknown keywords are only logged. A mi
 wrong type is an error that names the field.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ssc_ingest.errors import InvalidArguments
+from ssc_ingest.logs import get_logger
 
 MAX_NAME_LENGTH = 512
 """Maximum characters of a name, above the limits of all registries, which the ecosystems check."""
 
 MAX_NAMES = 1000
 """Packages of one ``vulnerabilities.attribute``."""
+
+log = get_logger(__name__)
 
 Dependencies = Literal["all", "latest", "none"]
 
@@ -32,14 +36,19 @@ class Arguments(BaseModel):
     )
 
     @classmethod
-    def parse(cls, keywords: Any) -> Self:
-        """Validate the keywords of a call.
+    def parse(cls, keywords: Mapping[str, Any]) -> Self:
+        """Validate the keywords of a call, among which ``args`` are its positional arguments.
 
         Raises:
             InvalidArguments: the text names every invalid field.
         """
+        if "args" in keywords:
+            fields = cls.model_fields
+            needed = [name for name, field in fields.items() if field.is_required()]
+            example = ", ".join(f"{name}=..." for name in needed or fields)
+            raise InvalidArguments(f"the arguments are keywords: {example}")
         try:
-            return cls.model_validate(keywords)
+            return cls.model_validate(dict(keywords))
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
@@ -48,9 +57,10 @@ class Arguments(BaseModel):
             raise InvalidArguments(problems) from error
 
     @classmethod
-    def unknown(cls, keywords: dict[str, Any]) -> list[str]:
-        """Keywords that the task does not know."""
-        return sorted(keywords.keys() - cls.model_fields.keys())
+    def log_unknown(cls, keywords: Mapping[str, Any]) -> None:
+        """Log the keywords that the task does not know."""
+        if unknown := sorted(keywords.keys() - cls.model_fields.keys()):
+            log.warning("unknown_arguments", names=unknown)
 
 
 class Origin(BaseModel):
@@ -89,7 +99,8 @@ class ExtractPackage(Arguments):
     sequence: int = 0
     """Number of the run's message for this package: a later one replaces an earlier one."""
     versions_to_fill: int = Field(0, ge=0, le=1000)
-    """Most versions without facts that are read again, where each has a document; runs set it."""
+    """Maximum number of versions without facts that are read again, if each has a document of its
+    own; runs set it."""
     links: list[str] | None = Field(None, max_length=5)
     """The listing's or feed's hints about the package; runs set it."""
     expected: str | None = Field(None, max_length=2000)

@@ -1,7 +1,7 @@
 """The public names of queues, of the tasks about one package, and of the sweep.
 
-Other task names are defined next to the code that they start: those of runs in
-:mod:`ssc_ingest.runs.kinds`, those of advisories in :mod:`ssc_ingest.vulnerabilities.requests`.
+Other task names are defined next to the code that they start, for example those of runs in
+:mod:`ssc_ingest.runs.kinds`.
 Other services use these names, so they never change.
 """
 

@@ -9,6 +9,7 @@ from ssc_ingest.models import Outcome, Purl, now
 from ssc_ingest.on_demand.jobs import new_job_id
 from ssc_ingest.on_demand.messages import job_message
 from ssc_ingest.resources import State
+from ssc_ingest.vulnerabilities.requests import AUDIT, SYNC
 from ssc_ingest.work.arguments import ExtractPackage
 from ssc_ingest.work.messages import TaskMessage
 from tests.acceptance.fleet import Fleet, eventually
@@ -264,6 +265,7 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"ecosystem": "pypi", "run_id": "nothing"},
         "InvalidArguments",
     ),
+    "an audit of nothing": (AUDIT, {"packages": 0}, "InvalidArguments"),
     "a replay of nothing": (REPLAY, {}, "InvalidArguments"),
     "a replay without a list": (REPLAY, {"ids": "1-0"}, "InvalidArguments"),
 }
@@ -272,8 +274,9 @@ BAD_RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
 async def test_bad_calls_start_no_run(shared_fleet: Fleet, state: State) -> None:
     """Each bad call becomes a dead letter of its type, and no run starts."""
     sent = {shared_fleet.send(task, **kwargs): error for task, kwargs, error in BAD_RUNS.values()}
-    positional = shared_fleet.stranger.send_task("ingestion.ingest", args=["pypi"])
-    sent[str(positional.id)] = "InvalidArguments"
+    for task in ("ingestion.ingest", REPLAY, "stream.process", SYNC, AUDIT):
+        positional = shared_fleet.stranger.send_task(task, args=["pypi"])
+        sent[str(positional.id)] = "InvalidArguments"
 
     async def all_failed() -> bool:
         return await state.dead_letters.count() == len(sent)

@@ -158,7 +158,7 @@ def test_git_ranges_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("ranges", "said"),
     [
-        ([{"type": "ECOSYSTEM", "events": events("i0 feval()")}], "'eval()' is no version"),
+        ([{"type": "ECOSYSTEM", "events": events("i0 feval()")}], "'eval()' is not a version"),
         ([{"type": "ECOSYSTEM", "events": [{"introduced": "1.2, 1.3"}]}], "'1.2, 1.3' is no"),
         ([{"type": "ECOSYSTEM", "events": [{"fixed": "1.2"}]}], "no 'introduced'"),
         ([{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": 1}]}], "'fixed'"),

@@ -1,4 +1,4 @@
-"""One bad record costs itself, of each kind in each ecosystem where it can occur.
+"""One bad record is left out alone, of each kind in each ecosystem where it can occur.
 
 A package has three releases that require ``leaf``. The record of the second is damaged. The others
 are read as always; the second is left out, unknown or complete, but never known to require less.

@@ -72,7 +72,7 @@ class Consumer(CeleryConsumer):
         return on_task_received
 
     def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's
-        """The message is no task of any protocol."""
+        """The message is not a task of any protocol."""
         self._keep(message, InvalidArguments("it is not a message of Celery"))
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002

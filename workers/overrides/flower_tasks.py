@@ -29,7 +29,7 @@ LONGEST_TEXT = 200
 
 
 class Task(CeleryTask):
-    """A task that begins anew when it is received again, after a replay or a redelivery.
+    """A task that starts again when it is received again, after a replay or a redelivery.
 
     Celery takes the order of states for the order of events: a task that has failed would be shown
     as failed until it succeeds.

@@ -17,7 +17,7 @@ UNUSED = {"neo4j": "numpy", "structlog": "rich"}
 
 
 class DaysInMonth(dict[tuple[int, int], int]):
-    """The days of the months, by year and month, that somebody has asked for."""
+    """The days of the months, by year and month, that were requested."""
 
     def __missing__(self, month: tuple[int, int]) -> int:
         """Look into the calendar."""

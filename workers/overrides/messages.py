@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
-from ssc_ingest.work.messages import Failure, TaskMessage
+from ssc_ingest.work.messages import FOLLOWING, Failure, TaskMessage
 
 MAX_TEXT_LENGTH = 64 * 1024
 """Characters of an unreadable message that are kept."""
@@ -131,13 +131,13 @@ def _check_times(facts: Mapping[str, Any]) -> None:
 
 
 def _check_following(options: Any) -> None:
-    """What follows a task must be tasks: Celery notices otherwise only when the task is done."""
+    """Check the tasks that follow a task: Celery checks them only when the task is done."""
     if options is None:
         return
     if not isinstance(options, Mapping):
         raise Unusable("its options are not an object")
     seen = 0
-    for name in ("callbacks", "errbacks", "chain", "chord"):
+    for name in FOLLOWING:
         found = options.get(name) or []
         if name == "chord" and found:
             found = [found]

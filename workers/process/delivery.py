@@ -1,4 +1,4 @@
-"""One delivery of a task about a package, as Celery needs it: the message, its end, its isolation.
+"""One delivery of a task about packages, as Celery needs it: the message, its end, its isolation.
 
 The tasks are ``extraction.extract_package``, ``import_names.extract`` and
 ``vulnerabilities.attribute``.
@@ -16,7 +16,6 @@ from celery.worker.state import requests
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystems
-from ssc_ingest.errors import InvalidArguments
 from ssc_ingest.work.deliveries import SUSPICIOUS
 from ssc_ingest.work.messages import FOLLOWING, PUBLISHED, Failure, Progress, TaskMessage
 from ssc_ingest.work.names import DEFAULT, queue_name
@@ -148,9 +147,6 @@ async def _deliver(
         queue = queue_name(ecosystem, urgency)
         await state.queues.publish([message.moved_to(queue)])
         return Done(summary=f"forwarded to {queue}", elsewhere=True)
-    if "args" in message.kwargs:
-        error = InvalidArguments("the arguments are keywords: ecosystem=..., name=...")
-        return await handler.give_up(message, error)
     count = await state.deliveries.begin(message.task_id)
     try:
         if count < SUSPICIOUS:

@@ -9,12 +9,14 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Reject
 
-from ssc_ingest.errors import InvalidArguments, StoreUnavailable
+from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.resources import Resources
 from ssc_ingest.vulnerabilities.changed import ATTRIBUTE
 from ssc_ingest.vulnerabilities.requests import AUDIT
 from ssc_ingest.work.arguments import AuditAttribution
+from ssc_ingest.work.messages import TaskMessage
 from workers.app import app
+from workers.process.calls import BadCall, refusing
 from workers.process.delivery import WorkFailed, delivered, execute
 from workers.process.runtime import Stopping
 
@@ -40,22 +42,25 @@ def attribute_packages(self: Task, *args: Any, **kwargs: Any) -> str:  # type: i
     )
 
 
-@app.task(name=AUDIT, ignore_result=False, throws=(AuditFailed,))
-def audit_attribution(**kwargs: Any) -> dict[str, Any]:
+@app.task(bind=True, name=AUDIT, ignore_result=False, throws=(AuditFailed, BadCall))
+def audit_attribution(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
     """Evaluate the advisories of random packages again; returns the differences to the graph.
 
     The keywords are those of :class:`ssc_ingest.work.arguments.AuditAttribution`.
     """
+    call = delivered(AUDIT, self.request, args, kwargs)
     try:
-        return app.runtime.run(_audit(app.runtime.resources, kwargs))
+        return app.runtime.run(_audit(app.runtime.resources, call))
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
 
 
-async def _audit(resources: Resources, kwargs: dict[str, Any]) -> dict[str, Any]:
+async def _audit(resources: Resources, call: TaskMessage) -> dict[str, Any]:
+    async with refusing(resources, call):
+        request = AuditAttribution.parse(call.kwargs)
+    AuditAttribution.log_unknown(call.kwargs)
     try:
-        request = AuditAttribution.parse(kwargs)
         report = await resources.auditor().audit(request.packages)
-    except (InvalidArguments, StoreUnavailable) as error:
+    except StoreUnavailable as error:
         raise AuditFailed(f"{type(error).__name__}: {error}") from error
     return {**asdict(report), "at": report.at.isoformat(), "bound": report.bound}

@@ -14,8 +14,7 @@ from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
 from ssc_ingest.ecosystems import ecosystem
-from ssc_ingest.errors import InvalidArguments, StoreUnavailable
-from ssc_ingest.models import now
+from ssc_ingest.errors import StoreUnavailable
 from ssc_ingest.resources import Resources
 from ssc_ingest.runs.engine import Engine
 from ssc_ingest.runs.kinds import KINDS, Kind
@@ -24,10 +23,11 @@ from ssc_ingest.runs.model import Run
 from ssc_ingest.work.arguments import BackfillImportNames, IngestRegistry
 from ssc_ingest.work.locks import LockHeld, exclusive
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL, SWEEP
+from ssc_ingest.work.names import SWEEP
 from ssc_ingest.work.redis_errors import explain
 from workers.app import app
-from workers.process.delivery import acknowledge, run_or_requeue
+from workers.process.calls import BadCall, refusing
+from workers.process.delivery import acknowledge, delivered, run_or_requeue
 from workers.process.runtime import Runtime, Stopping
 from workers.routing import HOUSEKEEPING
 
@@ -36,10 +36,6 @@ log = structlog.get_logger(__name__)
 
 class RunFailed(Exception):
     """The run has failed; the text has the reason and the metrics."""
-
-
-class BadCall(Exception):
-    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 def _register(kind: Kind) -> None:
@@ -52,7 +48,7 @@ def _register(kind: Kind) -> None:
 
     @app.task(bind=True, name=name, ignore_result=False, throws=(RunFailed, BadCall))
     def carry_out(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
-        return _carry_out(kind, _message(name, self.request, args, kwargs))
+        return _carry_out(kind, delivered(name, self.request, args, kwargs))
 
 
 for _kind in KINDS:
@@ -92,16 +88,6 @@ async def _attribute_waiting(resources: Resources) -> int:
         return 0
 
 
-def _message(task: str, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskMessage:
-    return TaskMessage(
-        task=task,
-        task_id=request.id,
-        kwargs={**kwargs, **({"args": list(args)} if args else {})},
-        queue=CONTROL,
-        ignore_result=False,
-    )
-
-
 def _carry_out(kind: Kind, message: TaskMessage) -> dict[str, Any]:
     runtime = app.runtime
     run: Run | None
@@ -137,34 +123,19 @@ async def _go_on(runtime: Runtime, run: Run) -> Run | None:
 
 
 async def _accept(resources: Resources, kind: Kind, message: TaskMessage) -> tuple[Run, bool]:
-    """The recorded run of a call, and whether this task executes it.
+    """The recorded run of a call, started if needed, and whether this task executes it.
 
     Raises:
-        BadCall: the call is invalid, and a dead letter now.
-    """
-    try:
-        return await _begin(resources, kind, message)
-    except InvalidArguments as error:
-        letter = await resources.state.dead_letters.add(message, error, now=now())
-        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
-
-
-async def _begin(resources: Resources, kind: Kind, message: TaskMessage) -> tuple[Run, bool]:
-    """The run of a call, started if needed, and whether this task executes it.
-
-    Raises:
-        InvalidArguments: the call is invalid.
+        BadCall: the call is invalid.
     """
     control = resources.state.run_control()
-    if "args" in message.kwargs:
-        raise InvalidArguments("the arguments are keywords: ecosystem=...")
     arguments, budget = KINDS[kind].arguments, KINDS[kind].budget
-    request = arguments.parse(dict(message.kwargs))
-    ecosystem(request.ecosystem)
-    if unknown := arguments.unknown(dict(message.kwargs)):
-        log.warning("unknown_arguments", names=unknown)
-    if request.run_id:
-        return await control.get(request.run_id), True
+    async with refusing(resources, message):
+        request = arguments.parse(message.kwargs)
+        ecosystem(request.ecosystem)
+        if request.run_id:
+            return await control.get(request.run_id), True
+    arguments.log_unknown(message.kwargs)
     limit = request.limit if isinstance(request, IngestRegistry) else None
     backfill = request if isinstance(request, BackfillImportNames) else None
     if backfill:

@@ -9,23 +9,18 @@ from celery.exceptions import Reject
 from redis.exceptions import RedisError
 
 from ssc_ingest.control.schedules import PROCESS_STREAM
-from ssc_ingest.errors import InvalidArguments
-from ssc_ingest.models import now
 from ssc_ingest.on_demand.stream.consumer import StreamConsumer
 from ssc_ingest.on_demand.stream.counts import StreamCounts
 from ssc_ingest.resources import Resources
 from ssc_ingest.work.arguments import ProcessStream
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL
 from workers.app import app
+from workers.process.calls import BadCall, refusing
+from workers.process.delivery import delivered
 from workers.process.runtime import Stopping
 from workers.routing import HOUSEKEEPING
 
 log = structlog.get_logger(__name__)
-
-
-class BadCall(Exception):
-    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 @app.task(
@@ -35,29 +30,25 @@ class BadCall(Exception):
     throws=(BadCall,),
     send_events=PROCESS_STREAM not in HOUSEKEEPING,
 )
-def process_stream(self: Task, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
+def process_stream(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[type-arg]
     """Hand over waiting messages, at most ``batch`` of each stream; returns counts by outcome.
 
     Control reads the streams continuously, so there is mostly nothing left to do. Safe to repeat: a
     message is delivered to one reader. The keywords are those of
     :class:`ssc_ingest.work.arguments.ProcessStream`.
     """
+    call = delivered(PROCESS_STREAM, self.request, args, kwargs)
     try:
-        return app.runtime.run(_process(app.runtime.resources, str(self.request.id), kwargs))
+        return app.runtime.run(_process(app.runtime.resources, call))
     except Stopping:
         raise Reject("the worker stops", requeue=True) from None
 
 
-async def _process(resources: Resources, task_id: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+async def _process(resources: Resources, call: TaskMessage) -> dict[str, Any]:
     state = resources.state
-    try:
-        request = ProcessStream.parse(kwargs)
-    except InvalidArguments as error:
-        call = TaskMessage(task=PROCESS_STREAM, task_id=task_id, kwargs=kwargs, queue=CONTROL)
-        letter = await state.dead_letters.add(call, error, now=now())
-        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
-    if unknown := ProcessStream.unknown(kwargs):
-        log.warning("unknown_arguments", names=unknown)
+    async with refusing(resources, call):
+        request = ProcessStream.parse(call.kwargs)
+    ProcessStream.log_unknown(call.kwargs)
     consumers = state.stream_consumers(resources.settings)
     found = await asyncio.gather(*(_consume(consumer, request) for consumer in consumers))
     problems = [answer for answer in found if isinstance(answer, str)]

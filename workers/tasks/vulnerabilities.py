@@ -4,6 +4,7 @@ A sync takes longer than the visibility timeout, so its task is acknowledged as 
 is stored. The request then replaces the message, and the sweep replaces redelivery.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,23 +13,18 @@ from celery import Task
 from celery.exceptions import Ignore
 
 from ssc_ingest.ecosystems import ecosystem, ecosystems
-from ssc_ingest.errors import IngestError, InvalidArguments
-from ssc_ingest.models import now
+from ssc_ingest.errors import IngestError
 from ssc_ingest.resources import Resources
 from ssc_ingest.vulnerabilities.requests import SYNC, SyncRequest, TurnLost
 from ssc_ingest.work.arguments import SyncVulnerabilities
 from ssc_ingest.work.locks import LockHeld
 from ssc_ingest.work.messages import TaskMessage
-from ssc_ingest.work.names import CONTROL
 from workers.app import app
-from workers.process.delivery import acknowledge, run_or_requeue
+from workers.process.calls import BadCall, refusing
+from workers.process.delivery import acknowledge, delivered, run_or_requeue
 from workers.process.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
-
-
-class BadCall(Exception):
-    """The arguments are invalid; the text has the reason and the dead letter's id."""
 
 
 class SyncFailed(Exception):
@@ -47,11 +43,10 @@ def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # t
     Safe to repeat: a sync in progress also executes this request. The keywords are those of
     :class:`ssc_ingest.work.arguments.SyncVulnerabilities`.
     """
-    keywords = {**kwargs, **({"args": list(args)} if args else {})}
     runtime = app.runtime
-    task_id = str(self.request.id)
-    run_or_requeue(runtime, _record(runtime.resources, task_id, keywords))
-    acknowledge(task_id)
+    call = delivered(SYNC, self.request, args, kwargs)
+    run_or_requeue(runtime, _record(runtime.resources, call))
+    acknowledge(call.task_id)
     try:
         ended = runtime.run(_sync(runtime), is_run=True)
     except Stopping:
@@ -61,14 +56,11 @@ def sync(self: Task, /, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # t
     return ended
 
 
-async def _record(resources: Resources, task_id: str, kwargs: dict[str, Any]) -> None:
+async def _record(resources: Resources, call: TaskMessage) -> None:
     """Store the requests of a call, which the sweep finds from then on."""
-    try:
-        await resources.state.sync_requests().add(_requests(kwargs))
-    except InvalidArguments as error:
-        call = TaskMessage(task=SYNC, task_id=task_id, kwargs=kwargs, queue=CONTROL)
-        letter = await resources.state.dead_letters.add(call, error, now=now())
-        raise BadCall(f"{type(error).__name__}: {error} [{letter}]") from error
+    async with refusing(resources, call):
+        requests = _requests(call.kwargs)
+    await resources.state.sync_requests().add(requests)
 
 
 async def _sync(runtime: Runtime) -> list[dict[str, Any]]:
@@ -85,16 +77,13 @@ async def _sync(runtime: Runtime) -> list[dict[str, Any]]:
     return [asdict(each) for each in ended]
 
 
-def _requests(kwargs: dict[str, Any]) -> list[SyncRequest]:
+def _requests(kwargs: Mapping[str, Any]) -> list[SyncRequest]:
     """The requests of a call.
 
     Raises:
         InvalidArguments: the arguments are invalid.
     """
-    if "args" in kwargs:
-        raise InvalidArguments("the arguments are keywords: ecosystem=..., full=...")
     arguments = SyncVulnerabilities.parse(kwargs)
-    if unknown := SyncVulnerabilities.unknown(kwargs):
-        log.warning("unknown_arguments", names=unknown)
+    SyncVulnerabilities.log_unknown(kwargs)
     names = [ecosystem(arguments.ecosystem).identity.name] if arguments.ecosystem else ecosystems()
     return [SyncRequest(name, arguments.full) for name in names]

@@ -27,14 +27,15 @@ def web(
     `ssc-ingest up` serves it, too. The page works without JavaScript, and refreshes itself with it.
 
     Everybody who reaches the page can read it. Changes (replay, pauses of registries, switches of
-    schedules) demand FLOWER_USER and FLOWER_PASSWORD. Without a password it listens on loopback
+    schedules) require FLOWER_USER and FLOWER_PASSWORD. Without a password it listens on loopback
     only, and everybody on this machine can make changes.
 
     /healthz is for monitoring: JSON, 200 while the server works.
 
     It stays in the foreground; Ctrl-C stops it. A store that does not respond is shown as unknown.
 
-    The exit code is 78 if the port is in use, or if another address than loopback has no password.
+    The exit code is 78 if the port is in use, or if it is to listen beyond loopback without a
+    password.
     """
     from ssc_ingest.cli.connections import configured, graph_store, state_store
     from ssc_ingest.logs import configure
@@ -58,7 +59,7 @@ def web(
     def ready() -> None:
         output.say(f"the overview page is at {server.url}; Ctrl-C stops it", stderr=True)
         if access.needs_password:
-            output.say("changes demand FLOWER_USER and FLOWER_PASSWORD", stderr=True)
+            output.say("changes require FLOWER_USER and FLOWER_PASSWORD", stderr=True)
 
     server.serve(application(sources, access), ready=ready)
     output.say("stopped", stderr=True)

@@ -211,7 +211,7 @@ class Fleet:
     def stop(self, waiting: Waiting = lambda _, __: None) -> None:
         """Stop beat, Flower and the page first, so that no new work arrives; then the workers.
 
-        ``waiting`` is told what still runs.
+        ``waiting`` is called with the programs that still run.
         """
         self._supervisor.stop(waiting)
         self._loop.run(self._redis.aclose())

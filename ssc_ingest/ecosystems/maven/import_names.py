@@ -41,9 +41,6 @@ OTHER_FILES = {"aar": "aar", "war": "war", "klib": "klib"}
 NOTHING_TO_IMPORT = frozenset({"pom", "ear", "rar", "zip", "tar.gz", "apk", "so"})
 """Packagings without a file that the code of others can import from."""
 
-_BYTES_OF_A_MEMBER = 64
-"""An estimate, to decide whether to work in a thread."""
-
 
 class ImportNamesReader:
     """Reads the releases of one repository."""

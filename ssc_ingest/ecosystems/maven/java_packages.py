@@ -27,7 +27,7 @@ Segments = tuple[str, ...]
 def package_of(path: str) -> str | None:
     """The package of a class that other code can import; ``None`` for other members.
 
-    Inner classes belong to their outer class, ``module-info`` and ``package-info`` are no classes,
+    Inner classes belong to their outer class, ``module-info`` and ``package-info`` are not classes,
     and a class without a package cannot be imported. The metadata of a Kotlin library, which
     a multiplatform jar has instead of classes, names its packages.
     """

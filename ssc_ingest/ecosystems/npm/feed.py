@@ -144,7 +144,7 @@ class Feed:
                 if page.results:
                     raise MalformedMetadata("last_seq: does not advance", url=self._changes)
                 return
-            # The last row of a document counts; documents of the database itself are no packages.
+            # The last row of a document counts; documents of the database itself are not packages.
             rows = {row.id: row.deleted for row in page.rows if not row.id.startswith("_")}
             since, place = page.last_seq, reached
             yield _Part(rows, _Cursor(since=since).write(), database.doc_count)

@@ -18,7 +18,7 @@ Environment: TypeAlias = Mapping[str, str | AbstractSet[str]]
 CPYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 """CPythons with security support in November 2026. https://devguide.python.org/versions/"""
 
-_PATCH_RELEASES = ("0", "99")  # the first and a late one, for markers on python_full_version
+_PATCH_RELEASES = ("0", "99")  # the first and a late patch, for markers on python_full_version
 
 _PLATFORMS: tuple[Mapping[str, str], ...] = tuple(
     {
@@ -55,7 +55,7 @@ def _environment(platform: Mapping[str, str], python: str, patch: str) -> Enviro
     }
 
 
-# The newest CPython on Linux is the first of them.
+# The first one is the newest CPython on Linux, see REFERENCE.
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
     _environment(platform, python, patch)
     for platform, python, patch in product(
@@ -85,7 +85,7 @@ def environments_of(marker: str, extra: str = "") -> frozenset[int]:
     (``os_name ~= "nt"``) is not true.
     """
     parsed = _parsed(marker)
-    # Many markers use one or two variables: the result is the same where those are.
+    # Many markers use one or two variables; where these are equal, so is the result.
     used = [name for name in ENVIRONMENTS[0] if name in marker]
     results: dict[tuple[object, ...], bool] = {}
     return frozenset(

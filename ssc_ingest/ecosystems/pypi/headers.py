@@ -16,7 +16,7 @@ _HEADER = re.compile(
     r"([!-9;-~]+):(.*(?:\n[\t ].*)*)\n?"  # RFC 5322, 3.6.8; with its continuation lines
     # A line without a name, and the envelope of a mailbox, with their continuation lines
     r"|(?:[:\t ]|From ).*(?:\n[\t ].*)*\n?"
-    r"|(?s:.+)"  # the description, and whatever else is no header
+    r"|(?s:.+)"  # the description, and anything else that is not a header
 )
 
 

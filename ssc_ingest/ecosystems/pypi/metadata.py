@@ -151,7 +151,7 @@ def parse_json_document(body: bytes, url: str) -> tuple[str | None, ReleaseMetad
     info = read_json(_JSONDocument, body, url).info
     lines = None
     if info.requires_dist is not None:
-        # A value that is not text is no requirement; like other unreadable lines, it is logged.
+        # A value that is not text is not a requirement; like other unreadable lines, it is logged.
         lines = tuple(x if isinstance(x, str) else x.reason for x in info.requires_dist)
     links = _links(info.home_page, info.project_urls or {})
     classifiers = [text for text in info.classifiers or () if isinstance(text, str)]

@@ -44,9 +44,9 @@ def requirements_of(lines: Iterable[str]) -> Requirements:
       of them is in the requirement's ``declared``.
     - A line that applies only with an extra is in ``extras``, once for each such extra.
     - A direct reference (``name @ https://...``) allows any version.
-    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version. A too
-    long or too deeply nested one applies everywhere unless it is for an extra. A line that is not a
-    requirement is skipped. All these lines are in ``unreadable``.
+    - A requirement with specifiers from before PEP 440 (``pytz (>dev)``) allows any version. A
+      line that is too long or too deeply nested applies everywhere, or is skipped if it is for an
+      extra. A line that is not a requirement is skipped. All these lines are in ``unreadable``.
     """
     by_package: dict[Purl, list[str]] = {}
     unreadable: dict[str, None] = {}

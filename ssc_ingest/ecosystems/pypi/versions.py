@@ -29,10 +29,10 @@ _ZERO = "0".zfill(8)
 
 @lru_cache(maxsize=32_768)
 def legacy_key(text: str) -> tuple[str, ...]:
-    """The place of a text from before PEP 440 among such texts, which all precede PEP 440's.
+    """The sort key of a version from before PEP 440; all of them precede PEP 440's versions.
 
     This is the order of setuptools 8 to 65 (``LegacyVersion``): numbers after words, words by
-    their characters, and those that name a prerelease before the end of the version.
+    their characters, and words for prereleases before the end of the version.
     https://setuptools.pypa.io/en/latest/pkg_resources.html#parsing-utilities
     """
     key: list[str] = []

@@ -1,6 +1,6 @@
 """The consumer of one stream: reads while the queues have room.
 
-A stream that cannot be read (its server is unavailable, its key is no stream) does not affect
+A stream that cannot be read (its server is unavailable, its key is not a stream) does not affect
 others: the consumer logs it once, and tries again.
 """
 

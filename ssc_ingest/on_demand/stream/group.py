@@ -64,7 +64,7 @@ class StreamGroup:
         A new group receives all entries of the stream.
 
         Raises:
-            ResponseError: the key is no stream.
+            ResponseError: the key is not a stream.
         """
         try:
             await self._redis.xgroup_create(self.name, self.group, id="0", mkstream=True)

@@ -105,7 +105,7 @@ def test_attribute_show_and_audit(synced: None, run: Run, cypher: Cypher) -> Non
         "versions": 12,
         "affected": 4,
         "changed": 0,
-        "unusable": {"PYSEC-3": ["a range cannot be used: 'eval()' is no version"]},
+        "unusable": {"PYSEC-3": ["a range cannot be used: 'eval()' is not a version"]},
     }
 
 

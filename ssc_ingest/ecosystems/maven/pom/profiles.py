@@ -102,7 +102,7 @@ def _compared(jdk: str, bound: _Bound, outside: int) -> int:
     """Compare: -1, 0 or 1; ``outside`` is the result for a version equal to an open bound.
 
     Raises:
-        ValueError: a part of the bound that decides is no number.
+        ValueError: a part of the bound that decides is not a number.
     """
     if not bound.version:
         return -outside

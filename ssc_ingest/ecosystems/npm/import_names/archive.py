@@ -31,7 +31,7 @@ class Contents:
     """The contents of an archive."""
 
     paths: set[str] = field(default_factory=set)
-    """Of its files, below the package's folder; without declarations that are no modules."""
+    """Of its files, below the package's folder; without declarations that are not modules."""
     declared: set[str] = field(default_factory=set)
     """Modules that such declarations declare."""
 

@@ -32,7 +32,7 @@ _SETTINGS = re.compile(
 
 
 def is_module(path: str) -> bool:
-    """Whether Node can load the file; ``package.json`` and the like are no modules."""
+    """Whether Node can load the file; ``package.json`` and the like are not modules."""
     path = path.removeprefix("./")
     if path.endswith("/package.json") or _SETTINGS.fullmatch(path):
         return False
@@ -75,7 +75,7 @@ def _types(paths: Iterable[str]) -> list[str]:
 
 def _forms(path: str, endings: tuple[str, ...]) -> Iterator[str]:
     """The subpaths of a file: with its ending, without it, and its folder."""
-    if not path.endswith(TYPE_ENDINGS):  # TypeScript refuses the ending of a declaration
+    if not path.endswith(TYPE_ENDINGS):  # TypeScript refuses to import "x.d.ts"
         yield f"./{path}"
     for ending in sorted(endings, key=len, reverse=True):
         if path.endswith(ending):

@@ -1,7 +1,7 @@
 """Packages of types: which modules they describe or declare.
 
 ``@types/react`` describes ``react``, ``@types/babel__core`` describes ``@babel/core``. A file
-without ``import`` or ``export`` at its top level is no module; instead, the modules that it
+without ``import`` or ``export`` at its top level is not a module; instead, the modules that it
 declares can be imported (``declare module "fs"`` in ``@types/node``). In a module,
 ``declare module`` adds to another package; one without exports only adds, and is not imported.
 

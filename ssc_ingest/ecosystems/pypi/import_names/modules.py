@@ -27,7 +27,7 @@ Module = tuple[str, ...]
 """The parts of a module's name."""
 
 LEFT_OUT = frozenset({"test", "tests", "docs", "example", "examples"})
-"""Folders whose modules are no names, except of a project with that name."""
+"""Folders whose modules are not import names, except of a project with that name."""
 
 MAX_DEPTH = 40
 MAX_PATH = 1000

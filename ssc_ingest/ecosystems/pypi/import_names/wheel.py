@@ -131,7 +131,7 @@ class _Files:
         return list(dict.fromkeys(folders))
 
     async def _read(self, member: Member, max_size: int) -> bytes | None:
-        """The content of a member; ``None`` if it is unreadable, which only costs its facts."""
+        """The content of a member; ``None`` if it is unreadable; only its facts are lost then."""
         try:
             return await self._archive.read(member, max_size)
         except (ArchiveTooLarge, MalformedArchive):
