@@ -114,6 +114,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FromBothEnds
     return FromBothEnds(config, log) if config.option.dist == "loadfile" else None
 
 
+@pytest.fixture
+def hangups() -> Iterator[list[int]]:
+    """The SIGHUPs that the tests receive.
+
+    Because there is a handler, programs that they start react to SIGHUP, also under ``nohup``.
+    """
+    received: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: received.append(number))
+    yield received
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="session")
 def running_stack() -> EmbeddedAddresses | None:
     """The servers of ``SSC_TEST_STACK``."""

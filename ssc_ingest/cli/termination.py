@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does: it gives back its locks, its lease and the terminal."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: it gives back its locks, lease and terminal."""
 
 import signal
 import sys
@@ -6,29 +6,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from ssc_ingest.stop_signals import is_ignored
+
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Within the block, SIGTERM interrupts; the process then ends by the signal.
+    """Within the block, SIGTERM and SIGHUP interrupt; the process then ends by the signal.
 
-    A second SIGTERM ends it at once.
+    A SIGTERM after that ends it at once.
     """
-    was_received = False
+    received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal was_received
-        del number, frame
-        was_received = True
+        del frame
+        received.append(number)
+        if len(received) > 1:  # of the same closed terminal, or of the end of the session
+            return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in a script's background
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.raise_signal(signal.SIGINT)
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if not is_ignored(number):
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        if was_received:
+        if received:
             with suppress(OSError):
                 sys.stdout.flush()
-            signal.raise_signal(signal.SIGTERM)
+            signal.signal(received[0], signal.SIG_DFL)
+            signal.raise_signal(received[0])

@@ -2,16 +2,15 @@
 
 import asyncio
 import errno
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from ssc_ingest.errors import ConfigurationError
+from ssc_ingest.stop_signals import StopSignals
 
 BACKLOG = 128
 
@@ -20,8 +19,6 @@ MAX_CONNECTIONS = 100
 
 GRACE = 4
 """Seconds for requests in progress to end after a stop signal."""
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WebServer:
@@ -43,7 +40,7 @@ class WebServer:
         return f"http://{host}:{self.port}"
 
     def serve(self, app: ASGIApp, *, ready: Callable[[], None]) -> None:
-        """Serve until SIGINT, SIGTERM or SIGHUP; a second signal ends requests in progress.
+        """Serve until one of :class:`StopSignals`; a second one ends requests in progress.
 
         Args:
             app: the application.
@@ -62,7 +59,7 @@ class WebServer:
             ws="none",
         )
         server = _Server(config, ready)
-        with _stopped_by_signals(server):
+        with StopSignals(server.stop, server.hurry):
             asyncio.run(server.serve(sockets=[self._socket]))
 
 
@@ -71,9 +68,17 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    def stop(self) -> None:
+        """End when the requests in progress have ended, or after :data:`GRACE`."""
+        self.should_exit = True
+
+    def hurry(self) -> None:
+        """End at once."""
+        self.force_exit = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: :func:`_stopped_by_signals` handles them, without raising them again."""
+        """Nothing: :class:`StopSignals` handles them, without raising them again."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,21 +86,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
-
-
-@contextmanager
-def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _listen(address: str, port: int) -> socket.socket:

@@ -81,6 +81,9 @@ def test_a_worker_starts_after_the_migration_and_not_before(
 
         foreseen = migrate(environment, "--dry-run", "--json")
         assert json.loads(foreseen.stdout)["counts"]["packages_merged"] == 3
+        said = migrate(environment, "--dry-run").stdout
+        assert " 3  packages were duplicates and became one with an older node" in said
+        assert "nothing was written" in said
         assert cypher("MATCH (p:PyPIPackage) WHERE p.purl IS NOT NULL RETURN p") == []
         done = migrate(environment)
         assert done.returncode == 0, done.stderr

@@ -170,8 +170,13 @@ def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_po
         assert up.run("status").returncode == 78
 
 
-def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Path) -> None:
-    """Each killed child is reported with its signal and restarted; all stop in order as before."""
+def test_children_that_die_are_restarted(
+    connected: dict[str, str], tmp_path: Path, hangups: list[int]
+) -> None:
+    """Each killed child is reported with its signal and restarted; all stop in order as before.
+
+    They do so although SIGHUP follows, as at the end of a login session.
+    """
     words = {
         "worker-urgent": "--hostname=worker-urgent@",
         "control": "--hostname=control@",
@@ -193,6 +198,8 @@ def test_children_that_die_are_restarted(connected: dict[str, str], tmp_path: Pa
             up.wait_for(f"{name} works again")
         processes = up.children()
         up.process.send_signal(signal.SIGTERM)
+        up.wait_for("stopping in order")
+        up.process.send_signal(signal.SIGHUP)
         assert up.process.wait(LONG_ENOUGH) == 0
         assert _gone(processes)() == []
 

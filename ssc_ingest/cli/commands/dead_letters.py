@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,7 +80,7 @@ def list_(
     elif not letters:
         output.say("no dead letters")
     else:
-        _print_table(letters)
+        _print_table(map(_row, letters))
         if more:
             say_that_more_match(limit)
 
@@ -161,15 +161,15 @@ def replay(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
     if dry_run:
-        found = asyncio.run(_ids(request))
-        _print_done("replayed", found, dry_run=True, as_json=as_json)
+        found = asyncio.run(_found(request))
+        _print_found(found, "would be replayed", as_json=as_json)
         _all_exist(ids, found, has_printed=as_json)
         return
     ids, kept = asyncio.run(_replay(request))
     if as_json:
         output.print_json({"ids": ids, "kept": kept, "dry_run": False})
     else:
-        _print_done("replayed", ids, dry_run=False, as_json=False)
+        output.say(f"{output.count(len(ids), 'dead letter')} replayed")
         for letter_id, reason in kept.items():
             output.say(f"{letter_id.removeprefix(OWN_STREAM)} stays: {reason}", stderr=True)
     if kept and request.ids:
@@ -197,13 +197,18 @@ def purge(
     """
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
-    found = asyncio.run(_ids(request))
-    if found and not dry_run:
-        question = f"delete {output.count(len(found), 'dead letter')} permanently?"
-        if not yes and not typer.confirm(question, err=True):
+    found = asyncio.run(_found(request))
+    amount = output.count(len(found), "dead letter")
+    if dry_run:
+        _print_found(found, "would be deleted", as_json=as_json)
+    else:
+        if found and not yes and not typer.confirm(f"delete {amount} permanently?", err=True):
             raise typer.Abort
-        asyncio.run(_delete(found))
-    _print_done("deleted", found, dry_run=dry_run, as_json=as_json)
+        asyncio.run(_delete(list(found)))
+        if as_json:
+            output.print_json({"ids": list(found), "dry_run": False})
+        else:
+            output.say(f"{amount} deleted")
     _all_exist(ids, found, has_printed=as_json)
 
 
@@ -227,13 +232,13 @@ def export(
     asyncio.run(_export(request))
 
 
-def _all_exist(ids: list[str] | None, found: Sequence[str], *, has_printed: bool) -> None:
+def _all_exist(ids: list[str] | None, found: Collection[str], *, has_printed: bool) -> None:
     """Check that each of the given ids names a dead letter.
 
     Raises:
         Failed: some do not.
     """
-    if ids and len(found) < len(set(ids)):
+    if ids and len(found) < len({each.removeprefix(OWN_STREAM) for each in ids}):
         raise Failed(
             "some of the ids name no dead letter; `ssc-ingest dead-letters list` shows the ids",
             has_printed=has_printed,
@@ -260,8 +265,8 @@ def _request(ids: list[str] | None, chosen: _Filter, *, everything: bool) -> "Re
     if chosen.ecosystem is not None:
         ecosystems.ecosystem(chosen.ecosystem)  # an unknown name is a usage error
     is_filtered = chosen != _Filter()
-    if ids and is_filtered:
-        raise InvalidArguments("give ids or a filter, not both")
+    if ids and (is_filtered or everything):
+        raise InvalidArguments("give ids, a filter or --all: ids cannot be combined")
     if not (ids or is_filtered or everything):
         raise InvalidArguments("no dead letters selected: give ids, a filter (see --help) or --all")
     return ReplayDeadLetters(
@@ -294,9 +299,10 @@ async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLett
     return letters, False
 
 
-async def _ids(request: "ReplayDeadLetters") -> list[str]:
+async def _found(request: "ReplayDeadLetters") -> dict[str, output.Row]:
+    """The ids of the selected dead letters, each with its line of the table."""
     async with _state() as state:
-        return [letter.id async for letter in state.replay().select(request)]
+        return {letter.id: _row(letter) async for letter in state.replay().select(request)}
 
 
 async def _replay(request: "ReplayDeadLetters") -> tuple[list[str], dict[str, str]]:
@@ -323,24 +329,29 @@ def _state() -> Any:
     return state_store(*configured())
 
 
-def _print_table(letters: Sequence["DeadLetter"]) -> None:
-    output.console().print(
-        output.table(
-            ["id", "about", "error", "tries", "when"],
-            [
-                (
-                    letter.id.removeprefix(OWN_STREAM),
-                    letter.subject,
-                    Text(_short(letter.error), "red"),
-                    letter.attempts + sum(each.attempts for each in letter.history),
-                    output.age(letter.last_at),
-                )
-                for letter in letters
-            ],
-            right=["tries"],
-            whole=["id"],
-        )
+def _row(letter: "DeadLetter") -> output.Row:
+    return (
+        letter.id.removeprefix(OWN_STREAM),
+        letter.subject,
+        Text(_short(letter.error), "red"),
+        letter.attempts + sum(each.attempts for each in letter.history),
+        output.age(letter.last_at),
     )
+
+
+def _print_table(rows: Iterable[output.Row]) -> None:
+    headings = ["id", "about", "error", "tries", "when"]
+    output.console().print(output.table(headings, rows, right=["tries"], whole=["id"]))
+
+
+def _print_found(found: Mapping[str, output.Row], fate: str, *, as_json: bool) -> None:
+    """Print what a dry run has selected."""
+    if as_json:
+        output.print_json({"ids": list(found), "dry_run": True})
+        return
+    if found:
+        _print_table(found.values())
+    output.say(f"{output.count(len(found), 'dead letter')} {fate}", stderr=True)
 
 
 def _history(letter: "DeadLetter") -> list[tuple[str, object]]:
@@ -351,15 +362,3 @@ def _history(letter: "DeadLetter") -> list[tuple[str, object]]:
 def _short(text: str, most: int = 120) -> str:
     line = text.partition("\n")[0]
     return line if len(line) <= most else f"{line[:most]}..."
-
-
-def _print_done(verb: str, ids: Sequence[str], *, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        output.print_json({"ids": list(ids), "dry_run": dry_run})
-        return
-    if dry_run:
-        for letter_id in ids:
-            output.say(letter_id)
-        output.say(f"{output.count(len(ids), 'dead letter')} would be {verb}", stderr=True)
-    else:
-        output.say(f"{output.count(len(ids), 'dead letter')} {verb}")

@@ -99,7 +99,6 @@ class Watch:
     def __init__(self, out: Console) -> None:
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             TextColumn,
             TimeElapsedColumn,
@@ -110,7 +109,7 @@ class Watch:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[counts]}", style="progress.download"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=out,
@@ -126,15 +125,16 @@ class Watch:
         self._bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._finish()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._finish()
         self._bar.stop()
 
     def begin(self, title: str, total: int | None, done: int = 0) -> None:
         """Show a new step below the finished one."""
         self._finish()
         self._title, self._total, self._done = title, total, done
-        self._task = self._bar.add_task(title, total=total, completed=done)
+        self._task = self._bar.add_task(title, total=total, completed=done, counts=self._counts)
         self._last_line = time.monotonic()
         if not self._out.is_terminal:
             of = "" if total is None else f": {output.number(total)}"
@@ -144,7 +144,7 @@ class Watch:
         """Move the bar, or print the progress."""
         self._done += amount
         if self._task is not None:
-            self._bar.advance(self._task, amount)
+            self._bar.update(self._task, advance=amount, counts=self._counts)
         if not self._out.is_terminal and time.monotonic() - self._last_line > LINE_INTERVAL:
             self._last_line = time.monotonic()
             of = "" if self._total is None else f" of {output.number(self._total)}"
@@ -154,12 +154,19 @@ class Watch:
         """Print a line above the bars."""
         output.write(self._bar.console, text)
 
+    @property
+    def _counts(self) -> str:
+        """Nodes that are done, of all; nothing for a step that does not count them."""
+        if self._total is None:
+            return ""
+        # Nodes with a new lower-case name are done twice, so more may be done than there are.
+        return f"{output.number(self._done)}/{output.number(max(self._total, self._done))}"
+
     def _finish(self) -> None:
         if self._task is not None:
+            self._done = max(self._done, self._total or 0)
             with suppress(KeyError):
-                # Nodes with a new lower-case name are counted twice, but the bar must not overflow.
-                end = self._done if self._total is None else max(self._total, self._done)
-                self._bar.update(self._task, total=end or 1, completed=end or 1)
+                self._bar.update(self._task, total=1, completed=1, counts=self._counts)
             self._task = None
 
 

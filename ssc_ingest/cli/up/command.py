@@ -24,8 +24,8 @@ def up(
 ) -> None:
     """Start the fleet: workers, beat, Flower, the overview page, and unconfigured servers.
 
-    It stays in the foreground. Ctrl-C (or SIGTERM) shuts down in order: running tasks get
-    SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.
+    It stays in the foreground. Ctrl-C, SIGTERM or a closed terminal shuts down in order: running
+    tasks get SHUTDOWN_GRACE seconds to end. A second Ctrl-C stops at once. Neither loses work.
 
     [cyan]ssc-ingest up[/cyan]
 
@@ -33,8 +33,8 @@ def up(
 
     A process that ends unexpectedly is reported and restarted; servers keep their data.
 
-    The exit code is 0 after Ctrl-C or SIGTERM, 130 after a second Ctrl-C, and 1 if a process cannot
-    be (re)started.
+    The exit code is 0 after one of these signals, 130 after a second Ctrl-C, and 1 if a process
+    cannot be (re)started.
     """
     from ssc_ingest.cli.up.process_tree import run
     from ssc_ingest.logs import check_log_file

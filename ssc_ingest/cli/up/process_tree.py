@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -18,12 +19,12 @@ from ssc_ingest import __version__
 from ssc_ingest.cli import output
 from ssc_ingest.cli.exit_codes import ExitCode
 from ssc_ingest.cli.up.logs import ERRORS, EVERYTHING, ChildLogs
-from ssc_ingest.cli.up.signals import StopRequested, StopSignals
 from ssc_ingest.embedded import EmbeddedStack, progress_for
 from ssc_ingest.embedded.progress import Advance
 from ssc_ingest.errors import IngestError
 from ssc_ingest.servers import Servers, locate, without_credentials
 from ssc_ingest.settings import Settings
+from ssc_ingest.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from ssc_ingest.cli.up.demo import Demo
@@ -34,6 +35,10 @@ WATCH_EVERY = 0.25
 
 NEEDED_LATER = ("ssc_ingest.cli.up.fleet", "ssc_ingest.cli.up.demo", "ssc_ingest.graph.schema")
 """Slow modules, imported while the servers start."""
+
+
+class StopRequested(KeyboardInterrupt):
+    """Ctrl-C, SIGTERM or SIGHUP; raised in the main thread."""
 
 
 def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str]) -> ExitCode:
@@ -54,7 +59,7 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
     """
     up = Up(settings, console)
     code = ExitCode.OK
-    with StopSignals() as signals:
+    with StopSignals(_request_stop, _exit) as signals:
         try:
             if demo:
                 code = up.show(purls)
@@ -71,6 +76,15 @@ def run(settings: Settings, console: Console, *, demo: bool, purls: Sequence[str
             signals.stopping()
             up.stop()
     return code
+
+
+def _request_stop() -> NoReturn:
+    raise StopRequested
+
+
+def _exit() -> NoReturn:
+    # The children end with this process, a moment later.
+    os._exit(ExitCode.INTERRUPTED)
 
 
 class Up:

@@ -1,6 +1,7 @@
 """``vulnerabilities sync``, ``show``, ``status``, ``import-cwes``, and other commands' output."""
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -82,11 +83,18 @@ async def test_one_sync_at_a_time(run: Run, state: State, tmp_path: Path) -> Non
     [
         ("exec", signal.SIGINT, 130),
         ("exec", signal.SIGTERM, -signal.SIGTERM),
+        ("exec", signal.SIGHUP, -signal.SIGHUP),
         ("trap '' INT; exec", signal.SIGTERM, -signal.SIGTERM),  # in a script's background
     ],
 )
 async def test_a_source_that_is_away(
-    environment: dict[str, str], state: State, shell: str, ends: signal.Signals, code: int
+    environment: dict[str, str],
+    state: State,
+    hangups: list[int],
+    *,
+    shell: str,
+    ends: signal.Signals,
+    code: int,
 ) -> None:
     """The command says why it waits, once; a signal ends it, and it gives back its lease."""
     with subprocess.Popen(  # noqa: ASYNC220 - the test waits for it
@@ -100,6 +108,29 @@ async def test_a_source_that_is_away(
         assert await state.redis.exists(LOCK)
         process.send_signal(ends)
         assert process.wait(LONG_ENOUGH) == code
+    assert not await state.redis.exists(LOCK)
+
+
+async def test_a_closed_terminal(
+    environment: dict[str, str], state: State, hangups: list[int]
+) -> None:
+    """The command ends in order, although it can print no more."""
+    terminal, inside = os.openpty()
+    with subprocess.Popen(  # noqa: ASYNC220 - the test waits for it
+        [
+            *("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(inside)),
+            *(PROGRAM, "vulnerabilities", "sync", "pypi"),
+        ],
+        env={**environment, "OSV_URL": f"http://{NOWHERE}"},
+        start_new_session=True,  # the first terminal that it opens is its own
+    ) as process:
+        shown = b""
+        while b"refuses connections" not in shown:
+            shown += os.read(terminal, 4096)
+        assert await state.redis.exists(LOCK)
+        os.close(inside)
+        os.close(terminal)
+        assert process.wait(LONG_ENOUGH) == -signal.SIGHUP
     assert not await state.redis.exists(LOCK)
 
 

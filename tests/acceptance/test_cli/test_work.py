@@ -98,7 +98,18 @@ async def test_dead_letters(state: State, run: Run) -> None:
 
     assert run("dead-letters", "replay").returncode == 2
     dry = run("dead-letters", "replay", "--ecosystem", "pypi", "--dry-run")
-    assert (dry.stdout, await state.dead_letters.count()) == (f"{first}\n", 2)
+    assert dry.stdout.split()[:5] == ["id", "about", "error", "tries", "when"]
+    assert f"\n{short}  pypi first  MalformedMetadata: no versions " in dry.stdout
+    assert "second" not in dry.stdout
+    assert dry.stderr == "1 dead letter would be replayed\n"
+    dry = run("dead-letters", "replay", "--ecosystem", "pypi", "--dry-run", "--json")
+    assert json.loads(dry.stdout) == {"ids": [first], "dry_run": True}
+    assert await state.dead_letters.count() == 2
+    dry = run("dead-letters", "purge", "--all", "--dry-run")
+    assert "npm second " in dry.stdout
+    assert "pypi first " in dry.stdout
+    assert dry.stderr == "2 dead letters would be deleted\n"
+    assert await state.dead_letters.count() == 2
     assert run("dead-letters", "replay", first).returncode == 0
     assert await state.queues.lengths(["pypi.urgent"]) == {"pypi.urgent": 1}
 
@@ -143,9 +154,26 @@ async def test_dead_letters_that_cannot_be_replayed(state: State, run: Run) -> N
     assert json.loads(named.stdout)["kept"].keys() == {letter_id, "1-1"}
     assert run("dead-letters", "replay", "1-1").returncode == 1
     dry = run("dead-letters", "replay", letter_id, "1-1", "--dry-run")
-    assert (dry.returncode, dry.stdout) == (1, f"{letter_id}\n")
+    assert (dry.returncode, dry.stdout.count(letter_id)) == (1, 1)
+    assert "some of the ids name no dead letter" in dry.stderr
     assert run("dead-letters", "purge", "1-1", "--yes").returncode == 1
     assert run("dead-letters", "purge", letter_id, "--yes").returncode == 0
+
+
+async def test_dead_letters_by_id(state: State, run: Run) -> None:
+    """An id given twice counts once, so a wrong one beside it is noticed; none goes with --all."""
+    first = await dead_letter(state, "first")
+    short = first.removeprefix("dead-letters/")
+    twice = run("dead-letters", "purge", first, short, "--dry-run", "--json")
+    assert (twice.returncode, json.loads(twice.stdout)["ids"]) == (0, [first])
+    wrong = run("dead-letters", "purge", first, short, "1-1", "--dry-run")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("1 dead letter would be deleted\nsome of the ids name no dead")
+    both = run("dead-letters", "purge", first, "--all", "--yes")
+    assert both.returncode == 2
+    assert "ids cannot be combined" in both.stderr
+    assert run("dead-letters", "purge", first, short, "--yes").stdout == "1 dead letter deleted\n"
+    assert await state.dead_letters.count() == 0
 
 
 async def test_dead_letters_by_job_and_age(state: State, run: Run) -> None:
