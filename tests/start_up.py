@@ -25,7 +25,8 @@ report = sys.argv.pop(1)
 try:
     main()
 finally:
-    open(report, "w").write("\\n".join(sys.modules))
+    imported = (name for name, module in sys.modules.items() if module)
+    open(report, "w").write("\\n".join(imported))
 """
 
 

@@ -3,7 +3,7 @@
 Both import for a second or more and do little else until they are ready, and the tests start
 hundreds. A server process imports once, and each of them is a fork of it: a process of its own,
 with its own settings, connections, threads, output and signals. (Other tests start programs from
-nothing: those of ``ssc-ingest up``, of plug-ins, of clocks, of setup, and of Ctrl-C.)
+nothing: the processes of ``ssc-ingest up``, those of plug-ins, of clocks, of setup, and of Ctrl-C.)
 """
 
 import gc

@@ -28,13 +28,18 @@ PLACE = "MATCH (s:SscIngestMigration) WHERE s.done > 1000 RETURN [s.step, s.done
 
 
 @pytest.fixture
-def old_graph(clean_graph: None, clean_redis: None, cypher: Cypher) -> Iterator[None]:
-    """A graph of the reference implementation, without a schema; no workers."""
+def bare_graph(clean_graph: None, clean_redis: None, cypher: Cypher) -> Iterator[None]:
+    """An empty graph without a schema; no workers."""
     drop_schema(cypher)
-    build_reference_graph(cypher)
     yield
     cypher("MATCH (n) DETACH DELETE n")
     drop_schema(cypher)
+
+
+@pytest.fixture
+def old_graph(bare_graph: None, cypher: Cypher) -> None:
+    """A graph of the reference implementation."""
+    build_reference_graph(cypher)
 
 
 @pytest.fixture
@@ -100,9 +105,15 @@ def test_a_worker_starts_after_the_migration_and_not_before(
 
 
 async def test_it_refuses_beside_workers(
-    old_graph: None, environment: dict[str, str], settings: Settings, servers: Servers
+    bare_graph: None,
+    environment: dict[str, str],
+    *,
+    settings: Settings,
+    servers: Servers,
+    cypher: Cypher,
 ) -> None:
     """Workers would write to nodes that were already migrated; --force overrides the refusal."""
+    cypher("CREATE (:PyPIPackage {name: 'old'})")
     async with open_state(settings, servers) as state:
         await _worker_is_there(state)
 

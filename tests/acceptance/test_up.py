@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,30 +17,34 @@ import pytest
 
 from ssc_ingest.servers import Servers
 from tests.acceptance.fleet import LONG_ENOUGH
-from tests.acceptance.forks import run_forked
+from tests.acceptance.forks import run_forked, start
 from tests.simulator.client import Simulator
 
-PROGRAM = str(Path(sys.executable).with_name("ssc-ingest"))
 START = 240.0
 """Seconds; a machine that does other things at the same time is slow."""
 
 
 class Up:
-    """A running ``ssc-ingest up``, with its output so far."""
+    """A running ``ssc-ingest up``, with its output so far.
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str], folder: Path) -> None:
+    All its processes are programs that import what they use. It is itself a fork that has imported
+    it, unless ``forks`` is false.
+    """
+
+    def __init__(
+        self, *arguments: str, environment: Mapping[str, str], folder: Path, forks: bool = True
+    ) -> None:
         self.environment = environment
         self.log = folder / "up.log"
         self._folder = folder
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [PROGRAM, "up", *arguments],
-                env=environment,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = start(
+            "ssc-ingest",
+            ["up", *arguments],
+            environment=environment,
+            folder=folder,
+            output=self.log,
+            forks=forks,
+        )
 
     @property
     def output(self) -> str:
@@ -129,7 +132,7 @@ def taken_port() -> Iterator[int]:
 def test_up_with_its_own_servers(alone: dict[str, str], tmp_path: Path, taken_port: int) -> None:
     """``up`` starts everything, prints its addresses, serves other commands, and stops in order."""
     alone["FLOWER_PORT"] = str(taken_port)
-    with Up(environment=alone, folder=tmp_path) as up:
+    with Up(environment=alone, folder=tmp_path, forks=False) as up:
         up.wait_for("everything is ready")
         for name in ("Valkey", "MongoDB", "Neo4j", "worker", "worker-urgent", "control", "beat"):
             assert re.search(rf"^  {name} is ready.* \d+\.\d s$", up.output, re.MULTILINE), name

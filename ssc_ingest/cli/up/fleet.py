@@ -24,7 +24,7 @@ from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from ssc_ingest.work.names import CONTROL, DEFAULT, queue_name, work_queues
 
-CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers")
+CELERY = (sys.executable, "-m", "workers")
 OWN = (sys.executable, "-m", "ssc_ingest.cli")
 
 START_TIMEOUT = 120.0
