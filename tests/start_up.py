@@ -25,8 +25,7 @@ report = sys.argv.pop(1)
 try:
     main()
 finally:
-    imported = (name for name, module in sys.modules.items() if module)
-    open(report, "w").write("\\n".join(imported))
+    open(report, "w").write("\\n".join(sys.modules))
 """
 
 

@@ -7,7 +7,6 @@ parsers when they run, so that a command starts fast.
 
 import atexit
 import gc
-import sys
 
 COLLECT_EVERY = 150_000
 """New objects after which Python looks for garbage. By default it does so after 700, hundreds of
@@ -20,8 +19,6 @@ def main() -> None:
     # Python looks for garbage once more when it ends, among all objects that are not frozen: for a
     # short command that takes a quarter of its time.
     atexit.register(gc.freeze)
-    # Python's way to fail an import. Neo4j's driver accepts arrays of numpy, which no command has.
-    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     from ssc_ingest.cli.program import program
     from ssc_ingest.cli.termination import orderly
 

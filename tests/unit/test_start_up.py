@@ -45,28 +45,6 @@ def test_the_end_of_a_command() -> None:
     assert done.stdout.endswith("frozen: True\n")
 
 
-DRIVER = """
-import atexit, sys
-from ssc_ingest.cli import main
-
-def use_the_driver():
-    import neo4j
-    print("numpy:", sys.modules["numpy"])
-
-atexit.register(use_the_driver)
-main()
-"""
-
-
-def test_a_command_that_reads_the_graph_imports_no_numpy() -> None:
-    """The graph's driver would import it, if it is there."""
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, "--version"], capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    assert done.stdout.endswith("numpy: None\n")
-
-
 LOGGING = """
 import sys
 from ssc_ingest.logs import configure_command, get_logger
