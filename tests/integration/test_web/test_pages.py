@@ -134,7 +134,7 @@ async def test_coverage_and_sizes(
 ) -> None:
     """Packages, stubs, versions, what was read in the last day; memory of the stores."""
     cypher(
-        "CREATE (:PyPIPackage {purl: 'pkg:pypi/a', moment: localdatetime()})"
+        "CREATE (:PyPIPackage {purl: 'pkg:pypi/a', moment: localdatetime() - duration('PT1H')})"
         "-[:HAVE]->(:Version {purl: 'pkg:pypi/a@1'}), (:PyPIPackage {purl: 'pkg:pypi/b'})"
     )
     with MongoClient[dict[str, Any]](servers.vulnerabilities_uri) as client:
