@@ -1,7 +1,7 @@
 """One of Celery's programs with our application: ``python -m workers worker|beat|flower OPTIONS``.
 
 ``celery -A workers`` runs the same, but imports all other commands of Celery, too, with Flower and
-the completion of a shell: 10 MB in each process, and a seventh of the time of its start.
+the completion of a shell: 10 MB in each process.
 """
 
 import sys
