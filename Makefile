@@ -29,7 +29,7 @@ run: setup ## start everything and add a few real packages to the graph
 # as bytecode.
 test: export JAVA_TOOL_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m
 test fast: export PYTHONDONTWRITEBYTECODE :=
-test: setup ## all tests, on real servers (a quarter of an hour)
+test: setup ## all tests, on real servers (about ten minutes)
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 simulator-tests: setup ## the tests of the simulated registries
