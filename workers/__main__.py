@@ -4,7 +4,6 @@
 the completion of a shell: 10 MB in each process.
 """
 
-import sys
 from importlib import import_module
 
 import click
@@ -16,13 +15,27 @@ PROGRAMS = {"worker": "celery.bin.worker", "beat": "celery.bin.beat", "flower": 
 """The modules of the commands, each of which has its program's name there."""
 
 
+class Programs(click.Group):
+    """The commands by name; the module of a command is imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names."""
+        del ctx
+        return list(PROGRAMS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command; ``None`` for an unknown name."""
+        del ctx
+        if cmd_name not in PROGRAMS:
+            return None
+        command: click.Command = getattr(import_module(PROGRAMS[cmd_name]), cmd_name)
+        return command
+
+
 def main() -> None:
     """Run the program that the first argument names, and exit with its status."""
-    name = sys.argv[1]
-    command = getattr(import_module(PROGRAMS[name]), name)
     context = CLIContext(app=celery, no_color=True, workdir=None, quiet=True)
-    # Celery's and Flower's commands look at the group that they belong to.
-    click.Group("celery", commands={name: command}).main(obj=context, auto_envvar_prefix="CELERY")
+    Programs().main(prog_name="python -m workers", obj=context, auto_envvar_prefix="CELERY")
 
 
 if __name__ == "__main__":
