@@ -48,14 +48,17 @@ class Replay:
         self._redis = redis
 
     async def select(self, request: ReplayDeadLetters) -> AsyncIterator[DeadLetter]:
-        """The dead letters that a request selects, by ids or by a filter.
+        """The dead letters that a request selects, by ids or by a filter, each once.
 
         Raises:
             InvalidArguments: the request has neither ids nor a filter.
         """
         if request.ids:
+            seen: set[str] = set()
             for letter_id in request.ids:
-                if letter := await self._dead_letters.get(letter_id):
+                letter = await self._dead_letters.get(letter_id)
+                if letter and letter.id not in seen:
+                    seen.add(letter.id)
                     yield letter
             return
         chosen = LetterFilter(**{f.name: getattr(request, f.name) for f in fields(LetterFilter)})

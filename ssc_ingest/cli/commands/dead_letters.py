@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,9 +161,7 @@ def replay(
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
     if dry_run:
-        found = asyncio.run(_found(request))
-        _print_found(found, "would be replayed", as_json=as_json)
-        _all_exist(ids, found, has_printed=as_json)
+        _show(request, ids, "would be replayed", as_json=as_json)
         return
     ids, kept = asyncio.run(_replay(request))
     if as_json:
@@ -197,19 +195,19 @@ def purge(
     """
     chosen = _Filter(ecosystem, error_type, job, run, older_than, newer_than)
     request = _request(ids, chosen, everything=everything)
-    found = asyncio.run(_found(request))
-    amount = output.count(len(found), "dead letter")
     if dry_run:
-        _print_found(found, "would be deleted", as_json=as_json)
+        _show(request, ids, "would be deleted", as_json=as_json)
+        return
+    chosen_ids = asyncio.run(_ids(request))
+    amount = output.count(len(chosen_ids), "dead letter")
+    if chosen_ids and not yes and not typer.confirm(f"delete {amount} permanently?", err=True):
+        raise typer.Abort
+    asyncio.run(_delete(chosen_ids))
+    if as_json:
+        output.print_json({"ids": chosen_ids, "dry_run": False})
     else:
-        if found and not yes and not typer.confirm(f"delete {amount} permanently?", err=True):
-            raise typer.Abort
-        asyncio.run(_delete(list(found)))
-        if as_json:
-            output.print_json({"ids": list(found), "dry_run": False})
-        else:
-            output.say(f"{amount} deleted")
-    _all_exist(ids, found, has_printed=as_json)
+        output.say(f"{amount} deleted")
+    _all_exist(ids, chosen_ids, has_printed=as_json)
 
 
 @commands.command("export")
@@ -299,6 +297,11 @@ async def _read(request: "ReplayDeadLetters", most: int) -> tuple[list["DeadLett
     return letters, False
 
 
+async def _ids(request: "ReplayDeadLetters") -> list[str]:
+    async with _state() as state:
+        return [letter.id async for letter in state.replay().select(request)]
+
+
 async def _found(request: "ReplayDeadLetters") -> dict[str, output.Row]:
     """The ids of the selected dead letters, each with its line of the table."""
     async with _state() as state:
@@ -344,14 +347,20 @@ def _print_table(rows: Iterable[output.Row]) -> None:
     output.console().print(output.table(headings, rows, right=["tries"], whole=["id"]))
 
 
-def _print_found(found: Mapping[str, output.Row], fate: str, *, as_json: bool) -> None:
-    """Print what a dry run has selected."""
+def _show(request: "ReplayDeadLetters", ids: list[str] | None, fate: str, *, as_json: bool) -> None:
+    """Print what a dry run has selected.
+
+    Raises:
+        Failed: some of the given ids name no dead letter.
+    """
+    found = asyncio.run(_found(request))
     if as_json:
         output.print_json({"ids": list(found), "dry_run": True})
-        return
-    if found:
-        _print_table(found.values())
-    output.say(f"{output.count(len(found), 'dead letter')} {fate}", stderr=True)
+    else:
+        if found:
+            _print_table(found.values())
+        output.say(f"{output.count(len(found), 'dead letter')} {fate}", stderr=True)
+    _all_exist(ids, found, has_printed=as_json)
 
 
 def _history(letter: "DeadLetter") -> list[tuple[str, object]]:
