@@ -49,6 +49,7 @@ def bystanders(fleet: Fleet, folder: Path) -> Iterator[list["Fork | Popen[bytes]
         yield processes
 
 
+@pytest.mark.soak
 async def test_their_end_returns_no_running_task(
     fleet: Fleet, simulator: Simulator, state: State, tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ async def resumed(fleet: Fleet, state: State, task_id: str) -> None:
     await eventually(is_resumed)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("plugin")
 async def test_a_backfill_whose_workers_are_killed_ends_complete(
     fleet: Fleet, toys: ToyRegistry, state: State, cypher: Cypher

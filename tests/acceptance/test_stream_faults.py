@@ -34,6 +34,7 @@ def simulated() -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.mark.soak
 async def test_a_thousand_messages(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:

@@ -20,6 +20,7 @@ BOUND = 24 * MEGABYTE
 WARM_UP = 2_000
 
 
+@pytest.mark.soak
 async def test_a_hundred_thousand_messages(fleet: Fleet, state: State, settings: Settings) -> None:
     """The messages stay in the stream; the memory of the reader does not grow."""
     await assert_held_back(fleet, state, settings, 100_000)

@@ -223,6 +223,7 @@ def test_a_worker_that_cannot_start_any_more(
         assert _gone(processes)() == []
 
 
+@pytest.mark.soak
 def test_servers_that_are_killed_under_load(
     alone: dict[str, str], simulator: Simulator, tmp_path: Path
 ) -> None:
