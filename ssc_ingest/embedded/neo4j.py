@@ -14,12 +14,13 @@ from neo4j.exceptions import DriverError, Neo4jError
 from ssc_ingest.embedded.class_archive import ClassArchive
 from ssc_ingest.embedded.data_directory import usable_storage
 from ssc_ingest.embedded.download import JarDownload
-from ssc_ingest.embedded.jars import Jar, JarCache, read_lock
+from ssc_ingest.embedded.jars import JarCache, read_lock
 from ssc_ingest.embedded.java import find_java
 from ssc_ingest.embedded.ports import LOOPBACK
 from ssc_ingest.embedded.process import ChildProcess
 from ssc_ingest.embedded.progress import StartProgress
 from ssc_ingest.embedded.server import EmbeddedServer
+from ssc_ingest.embedded.unsigned import unsigned
 
 MAIN_CLASS = "org.neo4j.server.CommunityEntryPoint"
 APOC = "org.neo4j.procedure:apoc-core:"
@@ -83,16 +84,17 @@ class Neo4jServer(EmbeddedServer):
         self._download = JarDownload(self._cache, maven_url, cancelled=cancelled)
         self._java_home = java_home
         self._java = Path()
-        self._jars: tuple[Jar, ...] = ()
+        self._jars: dict[str, Path] = {}
         self._archive: ClassArchive | None = None
 
     def prepare(self, progress: StartProgress) -> None:
         """Find Java and download missing jars."""
         self._java = find_java(self._java_home)
-        self._jars = read_lock()
-        self._download.ensure(self._jars, progress)
+        jars = read_lock()
+        self._download.ensure(jars, progress)
+        self._jars = {jar.coordinate: unsigned(jar, self._cache.path(jar)) for jar in jars}
         self._archive = ClassArchive(
-            self._cache.folder.parent / "java", self._java, [*map(self._cache.path, self._jars)]
+            self._cache.folder.parent / "java", self._java, [*self._jars.values()]
         )
         (self._home / "conf").mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -100,8 +102,7 @@ class Neo4jServer(EmbeddedServer):
         """Java with an argument file for the class path: the jars in the order of the lock file."""
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         heap = min(max(memory // MIB // 8, SMALLEST_HEAP), MAX_HEAP_SIZE)
-        jars = {jar.coordinate: self._cache.path(jar) for jar in self._jars}
-        apoc = next(path for name, path in jars.items() if name.startswith(APOC))
+        apoc = next(path for name, path in self._jars.items() if name.startswith(APOC))
         configuration = self._home / "conf"
         arguments = configuration / "java.args"
         text = CONFIGURATION.format(
@@ -109,7 +110,7 @@ class Neo4jServer(EmbeddedServer):
         )
         with usable_storage(self._home, "DATA_DIR"):
             (configuration / "neo4j.conf").write_text(text)
-            arguments.write_text(f'-cp "{":".join(map(str, jars.values()))}"\n')
+            arguments.write_text(f'-cp "{":".join(map(str, self._jars.values()))}"\n')
         return [
             str(self._java),
             f"-Xmx{heap}m",
