@@ -35,7 +35,7 @@ test: setup ## all tests, on real servers (about ten minutes)
 simulator-tests: setup ## the tests of the simulated registries
 	@$(BIN)/pytest -q -n logical --dist worksteal tests/simulator_tests
 
-soak: setup ## endurance and memory (an hour and a half); SOAK=short takes minutes
+soak: setup ## endurance, restored backups and memory (an hour and a half); SOAK=short takes minutes
 	@SOAK=$(or $(SOAK),full) $(BIN)/pytest -m soak
 
 coverage: setup ## all tests, and the lines that they never ran

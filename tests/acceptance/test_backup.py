@@ -35,7 +35,7 @@ from tests.ports import unused_port
 from tests.servers import servers_of
 from tests.simulator.client import Simulator
 
-PACKAGES = 150
+PACKAGES = 90
 
 EXPIRED = -2
 """What Redis says of a key that is not there; -1 is said of one that never expires."""
@@ -71,14 +71,14 @@ def backup(registries: Simulator, tmp_path_factory: pytest.TempPathFactory) -> B
     folder = tmp_path_factory.mktemp("backup")
     data = folder / "data"
     made = Backup(folder / "redis.rdb", folder / "mongo", folder / "graph", folder / "copy")
-    registries.latency(50)
+    registries.latency(100)
     with EmbeddedStack(load_settings(None, data_dir=data)) as stack:
         servers = servers_of(stack.start())
         with documents(servers) as client:
             client["vulnerabilities"]["cwes"].insert_one(dict(WEAKNESS))
         with GraphDatabase.driver(servers.graph_uri) as graph:
             with closing(Fleet(servers, registries.environment(), folder)) as fleet:
-                fleet.environment |= {"RUN_HIGH_WATER": "40"}
+                fleet.environment |= {"RUN_HIGH_WATER": "20"}
                 fleet.start()
                 fleet.send("ingestion.ingest", ecosystem="pypi")
                 wait_until(lambda: read(graph) >= PACKAGES / 6, LONG_ENOUGH)
@@ -157,6 +157,7 @@ def restore_redis(file: Path, folder: Path) -> None:
         assert child.stop(grace=LONG_ENOUGH)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("restore", [one_by_one, from_copy])
 async def test_a_fleet_works_on_with_restored_stores(

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import psutil
 import pytest
 import redis
 
 from ssc_ingest.embedded import EmbeddedStack, LineProgress
+from ssc_ingest.embedded.jars import JarCache, read_lock
 from ssc_ingest.embedded.mongo import MongoServer
 from ssc_ingest.embedded.ports import LOOPBACK
+from ssc_ingest.embedded.unsigned import SIGNATURE, unsigned
 from ssc_ingest.embedded.valkey import ValkeyServer
 from ssc_ingest.servers import LOCK_FILE, EmbeddedAddresses, Servers, is_held
 from ssc_ingest.settings import Settings, load_settings
@@ -39,20 +42,47 @@ def test_the_servers_answer(servers: Servers, cypher: Callable[..., list[dict[st
         assert client_.admin.command("ping")["ok"] == 1
 
 
+def test_no_jar_of_the_class_path_is_signed(graph_uri: str) -> None:
+    """Java would verify it a hundred times per start, and archive none of its classes."""
+    cache = JarCache(load_settings(None).cache_dir / "maven")
+    paths = [unsigned(jar, cache.path(jar)) for jar in read_lock()]
+    signed = [
+        path.name for path in paths if any(map(SIGNATURE.fullmatch, ZipFile(path).namelist()))
+    ]
+    assert signed == []
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path) -> Path:
+    """A cache with the jars and without a class archive, with a space in its path."""
+    cache = tmp_path / "my cache"
+    cache.mkdir()
+    jars = load_settings(None).cache_dir / "maven"
+    jars.mkdir(parents=True, exist_ok=True)
+    (cache / "maven").symlink_to(jars)
+    return cache
+
+
+@pytest.fixture
+def user_cache() -> Path:
+    """The cache of all tests, which may have a class archive."""
+    return load_settings(None).cache_dir
+
+
+@pytest.mark.parametrize("cache", ["user_cache", pytest.param("own_cache", marks=pytest.mark.soak)])
 def test_data_survives_a_restart_and_a_kill_of_the_parent(
-    data_dir: Path, tmp_path: Path, parents: list["subprocess.Popen[str]"]
+    data_dir: Path,
+    parents: list["subprocess.Popen[str]"],
+    cache: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     """All three servers have the same data after a stop and a start, and after a kill -9.
 
     A moment after the kill of their parent no server is left.
     """
     lines: list[str] = []
-    cache = tmp_path / "my cache"
-    cache.mkdir()
-    jars = load_settings(None).cache_dir / "maven"
-    jars.mkdir(parents=True, exist_ok=True)
-    (cache / "maven").symlink_to(jars)
-    settings = load_settings(None, data_dir=data_dir, cache_dir=cache)
+    cache_dir = request.getfixturevalue(cache)
+    settings = load_settings(None, data_dir=data_dir, cache_dir=cache_dir)
     with EmbeddedStack(settings) as stack:
         write_everywhere(stack.start(LineProgress(lines.append)), 0)
         assert EmbeddedAddresses.read(data_dir) == stack.addresses
@@ -83,7 +113,7 @@ def test_data_survives_a_restart_and_a_kill_of_the_parent(
         # The first stop recorded the classes that Java had loaded; later starts use them.
         java = psutil.Process(stack.processes["Neo4j"].pid).cmdline()
         (archive,) = (word.partition("=")[2] for word in java if "SharedArchiveFile" in word)
-        assert Path(archive).parent == cache / "java"
+        assert Path(archive).parent == cache_dir / "java"
         assert Path(archive).is_file()
 
 
