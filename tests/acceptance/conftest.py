@@ -23,8 +23,8 @@ from tests.toy.registry import ToyRegistry
 
 @pytest.fixture(scope="session")
 def simulated() -> Iterator[Simulator]:
-    """Registries of 1,500 packages each, whose closures are a hundred and more."""
-    with Simulator.start(packages=1500, versions="2-20", requirements="1-6") as simulator:
+    """Registries of 1,500 packages each, whose closures are 70 and more."""
+    with Simulator.start(packages=1500, versions="2-10", requirements="1-6") as simulator:
         yield simulator
 
 

@@ -126,7 +126,7 @@ async def sweeping(fleet: Fleet) -> AsyncIterator[None]:
 
 
 class Outage:
-    """A worker with a job of a hundred packages, and the expected result."""
+    """A worker with a job of 60 packages and more, and the expected result."""
 
     def __init__(self, fleet: Fleet, state: State, simulator: Simulator) -> None:
         self.fleet = fleet
@@ -136,8 +136,8 @@ class Outage:
 
     async def begin_job(self) -> None:
         """Start the job; returns when a third of it is done."""
-        name, self._closure = root_of_a_large_closure(self._simulator, "latest", at_least=100)
-        self._simulator.latency(100)
+        name, self._closure = root_of_a_large_closure(self._simulator, "latest", at_least=60)
+        self._simulator.latency(200)
         self._job_id = await start_job(self._state, name, "latest")
         await extracted(self._state, self._job_id, len(self._closure) / 3)
 

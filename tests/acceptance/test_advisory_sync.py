@@ -106,7 +106,7 @@ async def test_a_call_whose_request_cannot_be_stored_returns(
     await eventually(lambda: is_synced(store))
 
 
-PACKAGES = 2000
+PACKAGES = 1000
 
 CREATE = """
 UNWIND $names AS name

@@ -173,7 +173,7 @@ async def test_twice_changes_nothing(
     shared_fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """A second job and a refresh of the same packages change no node or edge."""
-    name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
+    name, closure = root_of_a_large_closure(simulator, "latest", at_least=60)
     await finished(state, await start_job(state, name, "latest"))
     before = snapshot(cypher)
     simulator.reset_counts()

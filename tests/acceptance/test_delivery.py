@@ -25,7 +25,7 @@ async def test_killed_workers_lose_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """Workers are killed five times during a job, with 8 or more tasks running; no task is lost."""
-    name, closure = root_of_a_large_closure(simulator, "all", at_least=320)
+    name, closure = root_of_a_large_closure(simulator, "all", at_least=150)
     simulator.latency(60)
     worker = fleet.start()
     job_id = await start_job(state, name, "all")
@@ -103,7 +103,7 @@ async def test_stopping_under_load_loses_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """SIGTERM: tasks that exceed the grace return to their queue; no task stays waiting."""
-    name, closure = root_of_a_large_closure(simulator, "latest", at_least=100)
+    name, closure = root_of_a_large_closure(simulator, "latest", at_least=60)
     simulator.latency(300)
     worker = fleet.start()
     job_id = await start_job(state, name, "latest")

@@ -20,7 +20,7 @@ from tests.conftest import IS_SHORT, Cypher
 from tests.ports import unused_port
 from tests.simulator.client import Simulator
 
-PACKAGES = 300
+PACKAGES = 150
 
 OUTAGE = 12.0
 """Seconds; many times as long as the attempts of a package took."""
@@ -65,7 +65,7 @@ class Registry:
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
-    """Registries of 300 packages each."""
+    """Registries of few packages."""
     registry = Registry()
     yield registry
     registry.stop()
@@ -149,8 +149,8 @@ async def test_a_registry_that_answers_everything_with_an_error(
 
 async def begin_ingestion(registry: Registry, fleet: Fleet, state: State) -> None:
     """Start an ingestion of PyPI; returns when a sixth of it is done."""
-    fleet.environment["RUN_HIGH_WATER"] = "100"
-    registry.simulator.latency(50)
+    fleet.environment["RUN_HIGH_WATER"] = "50"
+    registry.simulator.latency(100)
     fleet.start()
     fleet.send("ingestion.ingest", ecosystem="pypi")
 

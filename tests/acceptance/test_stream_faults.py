@@ -56,7 +56,7 @@ async def test_a_killed_consumer_loses_and_doubles_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
     """The consumer is killed three times, more than once with unacknowledged entries."""
-    messages, bad = good_and_bad(simulator, 300, 30)
+    messages, bad = good_and_bad(simulator, 150, 15)
     fleet.start(*(f"{name}.{urgency}" for name in LABELS for urgency in ("urgent", "fresh")))
     part = len(messages) // KILLS
     in_the_middle = 0
@@ -71,7 +71,7 @@ async def test_a_killed_consumer_loses_and_doubles_nothing(
     assert in_the_middle
     fleet.start("control", "celery", name="control@test")
     await read_to_the_end(state)
-    total = await assert_all_is_done(state, simulator, cypher, 300, bad)
+    total = await assert_all_is_done(state, simulator, cypher, 150, bad)
     # A reader that is killed between a dead letter and its count leaves the count out.
     assert total.total_processed - total.successful <= len(bad)
     # What was taken over late, or twice, would show now.
@@ -84,7 +84,7 @@ async def trickle(url: str, messages: list[Message]) -> None:
     """Write the entries over a few seconds."""
     for start in range(0, len(messages), 10):
         await asyncio.to_thread(send, url, messages[start : start + 10])
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
 
 
 async def frozen_with_entries(

@@ -20,7 +20,7 @@ from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth
 
-PACKAGES = 200
+PACKAGES = 100
 
 MOST_FOR_NOTHING = 5
 """Requests of an update when nothing has changed."""
@@ -35,7 +35,7 @@ FEED = {"pypi": 1, "npm": 2, "maven": 2, "cargo": 3, "rubygems": 2, "nuget": 2}
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
-    """Registries of some hundred packages each."""
+    """Registries of a hundred packages each."""
     with Simulator.start(packages=PACKAGES, versions="1-4", requirements="0-3") as simulator:
         yield simulator
 
@@ -84,7 +84,7 @@ async def test_ingestion_and_updates(
     names = [found.name for found in simulator.packages(name, PACKAGES)]
     several = next(n for n in names[60:] if len(simulator.truth(name, n).versions) > 1)
     simulator.delete_version(name, several, simulator.truth(name, several).versions[0].name)
-    deleted = next(n for n in names[100:] if n != several)
+    deleted = next(n for n in names[80:] if n != several)
     purl = simulator.truth(name, deleted).purl
     simulator.delete(name, deleted)
     added = simulator.add(name)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -14,6 +15,12 @@ from tests.acceptance.fleet import LONG_ENOUGH
 from tests.acceptance.test_cli.running import NOWHERE, PROGRAM, Run
 
 EXAMPLE = "pkg:pypi/example"
+
+RECORD = {
+    "id": "PYSEC-2026-1",
+    "modified": "2026-01-01T00:00:00Z",
+    "affected": [{"package": {"ecosystem": "PyPI", "name": "another"}, "versions": ["1"]}],
+}
 
 pytestmark = pytest.mark.usefixtures("clean_redis", "store")
 
@@ -44,9 +51,10 @@ def test_advisories_from_a_local_copy(run: Run, advisories: Path) -> None:
     assert {state["ecosystem"]: state["counts"]["records"] for state in states}["pypi"] == 2074
 
 
-def test_what_the_copy_lacks_is_no_failure(run: Run, advisories: Path) -> None:
+def test_what_the_copy_lacks_is_no_failure(run: Run, advisories: Path, tmp_path: Path) -> None:
     """A missing ecosystem is no failure, and stays *not synced*."""
-    done = run("vulnerabilities", "sync", "--from", str(advisories), "--json")
+    (tmp_path / "crates.io").symlink_to(advisories / "crates.io")
+    done = run("vulnerabilities", "sync", "--from", str(tmp_path), "--json")
     assert done.returncode == 0
     reports = {report["ecosystem"]: report for report in json.loads(done.stdout)}
     assert reports["npm"]["absent"]
@@ -135,13 +143,16 @@ async def test_a_closed_terminal(
 
 
 def test_nothing_is_called_free_of_vulnerabilities_before_a_sync(
-    run: Run, graph: None, advisories: Path
+    run: Run, graph: None, tmp_path: Path
 ) -> None:
     """``show``, ``status`` and ``check`` print *not synced* before a sync, and its age after it."""
     assert "not synced" in run("show", EXAMPLE).stdout
     assert "not synced" in run("status").stdout
     assert "not synced: pypi, npm" in run("check", "--offline").stdout
-    run("vulnerabilities", "sync", "pypi", "--from", str(advisories))
+    (tmp_path / "PyPI").mkdir()
+    with ZipFile(tmp_path / "PyPI" / "all.zip", "w") as records:
+        records.writestr("PYSEC-2026-1.json", json.dumps(RECORD))
+    run("vulnerabilities", "sync", "pypi", "--from", str(tmp_path))
     shown = run("show", EXAMPLE).stdout
     assert "synced" in shown
     assert "not synced" not in shown

@@ -22,7 +22,7 @@ from tests.conftest import Cypher
 from tests.simulator.registries import open_registry
 from tests.simulator.truth import PackageTruth, truth_of
 
-PACKAGES = 60
+PACKAGES = 45
 
 
 def truths(name: str) -> list[PackageTruth]:

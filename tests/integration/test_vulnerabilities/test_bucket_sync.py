@@ -4,6 +4,7 @@ import pytest
 
 from ssc_ingest.errors import MalformedMetadata, RegistryUnavailable, ResourceNotFound
 from ssc_ingest.resources import State
+from ssc_ingest.vulnerabilities import sources
 from ssc_ingest.vulnerabilities.requests import SyncRequest
 from ssc_ingest.vulnerabilities.service import AdvisorySync
 from ssc_ingest.vulnerabilities.session import SyncProgress, TooManyLeave
@@ -304,9 +305,12 @@ async def test_an_ecosystem_may_be_missing(bucket: Syncing, simulator: Simulator
     assert (await bucket.store.syncs.get("npm")).synced_at is None
 
 
-async def test_a_long_list_is_read_in_parts(bucket: Syncing, simulator: Simulator) -> None:
+async def test_a_long_list_is_read_in_parts(
+    bucket: Syncing, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The list has several parts, with changes in the second one."""
-    old = [dated(advisory(f"PYSEC-{n}", "p"), 900) for n in range(3000)]
+    monkeypatch.setattr(sources, "FIRST_PART", 4 * 1024)
+    old = [dated(advisory(f"PYSEC-{n}", "p"), 900) for n in range(200)]
     simulator.put_advisories("PyPI", old)
     await bucket.sync()
     simulator.put_advisories("PyPI", [dated(advisory("PYSEC-9999", "late"), 1000)])
