@@ -128,7 +128,7 @@ class HostUse:
 
 
 class RateLimiter:
-    """The rate limiter of the fleet."""
+    """The rate limiter of the fleet. Close it (``aclosing``) before the client of Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -138,6 +138,13 @@ class RateLimiter:
         )
         self._pause = redis.register_script(load("pause", __package__))
         self._record = redis.register_script(load("record", __package__))
+
+    async def aclose(self) -> None:
+        """Wait until the tokens of cancelled tasks are taken, too.
+
+        They are taken by another task, which would connect again after the client was closed.
+        """
+        await self._requests.close()
 
     async def take(
         self, host: str, *, rate: float, urgent: bool, begun: bool = True, registry: str = ""

@@ -73,6 +73,11 @@ class State:
     cache: Redis
     """The client returns bytes, not text."""
 
+    async def aclose(self) -> None:
+        """Wait for what other tasks send for those that have ended; then close the clients."""
+        if "limiter" in vars(self):  # it was used
+            await self.limiter.aclose()
+
     @cached_property
     def runs(self) -> "Runs":
         """The records of runs."""
@@ -229,7 +234,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
         stack.push_async_callback(streams.aclose)
         stack.push_async_callback(entries.aclose)
         queues = Queues(connect(settings.redis_broker_db))
-        yield State(
+        opened = State(
             settings=settings,
             queues=queues,
             jobs=Jobs(state),
@@ -246,3 +251,7 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             stream_entries=entries,
             cache=connect(settings.redis_cache_db, text=False),
         )
+        try:
+            yield opened
+        finally:
+            await opened.aclose()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -41,9 +41,12 @@ async def opened(
         for name, value in simulator.environment().items():
             environment.setenv(name, value)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    client = redis.Redis.from_url(redis_url, decode_responses=True)
-    async with client as state, open_transport(settings) as http:
-        yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)
+    async with (
+        redis.Redis.from_url(redis_url, decode_responses=True) as state,
+        aclosing(RateLimiter(state)) as limiter,
+        open_transport(settings) as http,
+    ):
+        yield cls(RegistryClient(http, limiter, endpoints.hosts), endpoints)
 
 
 @asynccontextmanager

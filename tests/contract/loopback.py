@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -105,6 +105,9 @@ async def reading(
         for key, url in urls.items():
             environment.setenv(f"{cls.identity.name}_{key}_url".upper(), url)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    client = redis.Redis.from_url(redis_url, decode_responses=True)
-    async with client as state, open_transport(settings) as http:
-        yield cls(RegistryClient(http, RateLimiter(state), endpoints.hosts), endpoints)
+    async with (
+        redis.Redis.from_url(redis_url, decode_responses=True) as state,
+        aclosing(RateLimiter(state)) as limiter,
+        open_transport(settings) as http,
+    ):
+        yield cls(RegistryClient(http, limiter, endpoints.hosts), endpoints)

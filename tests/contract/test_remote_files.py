@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
 
@@ -100,10 +101,13 @@ async def opened(
     server: FileServer, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Open]:
     """Opens the server's file, with default arguments."""
-    client = redis.Redis.from_url(redis_url, decode_responses=True)
-    async with client as state, open_transport(settings) as http:
+    async with (
+        redis.Redis.from_url(redis_url, decode_responses=True) as state,
+        aclosing(RateLimiter(state)) as limiter,
+        open_transport(settings) as http,
+    ):
         host = server.url.split("/")[2]
-        registry = RegistryClient(http, RateLimiter(state), {host: 1000.0})
+        registry = RegistryClient(http, limiter, {host: 1000.0})
 
         def open_(**arguments: object) -> RemoteFile:
             defaults = {

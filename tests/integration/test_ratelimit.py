@@ -2,17 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 import pytest
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
 
 from ssc_ingest.http.rate_limit import (
     LOOK_AGAIN,
     MAX_SPREAD,
     MAX_START,
     MAX_WAIT,
+    RateLimiter,
     is_loopback,
 )
-from ssc_ingest.resources import State
+from ssc_ingest.resources import State, open_state
+from ssc_ingest.servers import Servers
+from ssc_ingest.settings import load_settings
 
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
@@ -200,3 +207,42 @@ async def test_use_is_counted(state: State) -> None:
 def test_loopback_hosts(host: str, *, loopback: bool) -> None:
     """Only this machine counts as loopback."""
     assert is_loopback(host) is loopback
+
+
+@asynccontextmanager
+async def alone(redis_url: str) -> AsyncIterator[RateLimiter]:
+    """A limiter with its own client."""
+    async with (
+        Redis.from_url(f"{redis_url}/2", decode_responses=True) as client,
+        aclosing(RateLimiter(client)) as limiter,
+    ):
+        yield limiter
+
+
+@asynccontextmanager
+async def of_a_program(redis_url: str) -> AsyncIterator[RateLimiter]:
+    """The limiter of a program's state."""
+    servers = Servers("bolt://graph.invalid", None, redis_url, "mongodb://mongo.invalid")
+    async with open_state(load_settings(None), servers) as state:
+        yield state.limiter
+
+
+@pytest.mark.parametrize("opened", [alone, of_a_program])
+async def test_cancelled_requests_leave_no_connection(
+    opened: Callable[[str], AbstractAsyncContextManager[RateLimiter]],
+    redis_url: str,
+    clean_redis: None,
+) -> None:
+    """Tokens are taken by another task, which sends nothing after the client has been closed."""
+    with SyncRedis.from_url(redis_url) as client:
+        before = {row["id"] for row in client.client_list()}
+        async with opened(redis_url) as limiter:
+            tasks = []
+            for number in range(3):  # the first ones connect; the others wait for them
+                tasks.append(asyncio.create_task(limiter.take(f"h{number}", rate=10, urgent=True)))
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.2)  # in which what goes on would connect
+        assert {row["id"] for row in client.client_list()} - before == set()

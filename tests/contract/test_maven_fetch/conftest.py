@@ -1,6 +1,7 @@
 """Fixtures for reading the test repository."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 import redis.asyncio as redis
@@ -47,9 +48,11 @@ async def workers(
 ) -> AsyncIterator[list[Maven]]:
     """The ecosystem in two processes."""
     endpoints = Endpoints({"repository": base_url}, {"repository": 5})
-    state = redis.Redis.from_url(redis_url, decode_responses=True)
-    async with state, open_transport(settings) as transport:
-        limiter = RateLimiter(state)
+    async with (
+        redis.Redis.from_url(redis_url, decode_responses=True) as state,
+        aclosing(RateLimiter(state)) as limiter,
+        open_transport(settings) as transport,
+    ):
         yield [
             Maven(
                 RegistryClient(transport, limiter, endpoints.hosts, DocumentCache(cache)), endpoints
