@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, is_zipfile
 
 from ssc_ingest.embedded.jars import Jar
 
@@ -34,7 +34,7 @@ def unsigned(jar: Jar, path: Path) -> Path:
     if not jar.coordinate.startswith(SIGNED):
         return path
     copy = path.with_suffix(".unsigned.jar")
-    if not copy.exists():
+    if not is_zipfile(copy):  # it is missing, or incomplete after a crash of the machine
         try:
             _write(path, copy)
         except OSError:  # a cache that was filled by another user, or a full disk

@@ -58,6 +58,14 @@ def test_the_copy_is_written_once(jar: Path) -> None:
     assert len(list(jar.parent.iterdir())) == 2
 
 
+def test_an_incomplete_copy_is_written_again(jar: Path) -> None:
+    """The machine may crash before the copy is on the disk."""
+    copy = unsigned(SIGNED, jar)
+    complete = copy.read_bytes()
+    copy.write_bytes(bytes(len(complete)))
+    assert unsigned(SIGNED, jar).read_bytes() == complete
+
+
 def test_other_jars_are_not_copied(jar: Path) -> None:
     """They are loaded as they are."""
     assert unsigned(Jar("org.neo4j:neo4j:5.26.30", 1, ""), jar) == jar
