@@ -71,7 +71,7 @@ def backup(registries: Simulator, tmp_path_factory: pytest.TempPathFactory) -> B
     folder = tmp_path_factory.mktemp("backup")
     data = folder / "data"
     made = Backup(folder / "redis.rdb", folder / "mongo", folder / "graph", folder / "copy")
-    registries.latency(100)
+    registries.latency(300)
     with EmbeddedStack(load_settings(None, data_dir=data)) as stack:
         servers = servers_of(stack.start())
         with documents(servers) as client:
