@@ -26,9 +26,12 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
             are still started: if it concerns more than its document, the host is paused and
             refuses the next one.
         Exception: the first other error, unchanged; running calls are cancelled.
+        CancelledError: with the notes that all running calls' cancellations have, such as the store
+            that they waited for.
     """
     slots = asyncio.Semaphore(limit)
     refusals: list[RateLimited] = []
+    cancelled: list[list[str]] = []
 
     async def run(item: T) -> R | None:
         async with slots:
@@ -39,10 +42,18 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
             except RateLimited as error:
                 refusals.append(error)
                 return None
+            except asyncio.CancelledError as error:
+                cancelled.append(getattr(error, "__notes__", []))
+                raise
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run(item)) for item in items]
+    except asyncio.CancelledError as error:
+        for note in cancelled[0] if cancelled else ():
+            if all(note in notes for notes in cancelled):
+                error.add_note(note)
+        raise
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     if refusals:

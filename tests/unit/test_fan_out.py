@@ -7,6 +7,7 @@ import pytest
 
 from ssc_ingest.ecosystems.concurrency import fan_out, in_order
 from ssc_ingest.errors import MalformedMetadata, RateLimited, RegistryOverloaded
+from ssc_ingest.work.waiting import REDIS, silent_store, waiting_for
 
 
 async def test_results_come_in_order_and_within_the_limit() -> None:
@@ -40,6 +41,24 @@ async def test_the_first_error_comes_out_alone() -> None:
     with pytest.raises(MalformedMetadata, match="no name"):
         await fan_out(work, range(5), limit=2)
     assert finished == []
+
+
+@pytest.mark.parametrize("others_wait_for_it", [True, False])
+async def test_a_time_limit_names_the_store_that_all_calls_wait_for(
+    *, others_wait_for_it: bool
+) -> None:
+    """If one call waits for something else, the store may respond."""
+
+    async def work(number: int) -> None:
+        if number == 0 or others_wait_for_it:
+            with waiting_for(REDIS):
+                await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError) as caught:
+        async with asyncio.timeout(0.01):
+            await fan_out(work, range(5), limit=2)
+    assert silent_store(caught.value) == (REDIS if others_wait_for_it else None)
 
 
 async def test_a_503_concerns_its_document() -> None:
