@@ -134,9 +134,9 @@ class Outage:
         self._simulator = simulator
         self.worker: WorkerProcess = fleet.start()
 
-    async def begin_job(self) -> None:
-        """Start the job; returns when a third of it is done."""
-        name, self._closure = root_of_a_large_closure(self._simulator, "latest", at_least=60)
+    async def begin_job(self, *, packages: int = 60) -> None:
+        """Start a job of so many packages, or more; returns when a third of it is done."""
+        name, self._closure = root_of_a_large_closure(self._simulator, "latest", packages)
         self._simulator.latency(200)
         self._job_id = await start_job(self._state, name, "latest")
         await extracted(self._state, self._job_id, len(self._closure) / 3)

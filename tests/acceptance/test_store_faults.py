@@ -151,7 +151,7 @@ async def test_an_idle_worker_survives_a_silent_redis(
 )
 async def test_the_queues_are_deleted(outage: Outage, state: State, cypher: Cypher) -> None:
     """The sweep publishes what the job counts as pending."""
-    await outage.begin_job()
+    await outage.begin_job(packages=100)
     assert await state.queues._redis.delete(*QUEUES)
     await outage.assert_done(cypher)
 
