@@ -208,7 +208,7 @@ class Settings(BaseSettings):
         default_factory=lambda: platformdirs.user_cache_path("ssc-ingest"),
         examples=["~/.cache/ssc-ingest"],
     )
-    """Folder for downloads that can be repeated, such as Neo4j's jars (130 MB)."""
+    """Folder for downloads that can be repeated, such as Neo4j's jars (140 MB)."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Minimum log level."""
     log_format: Literal["json", "text"] = "text"

@@ -82,6 +82,7 @@ class Neo4jServer(EmbeddedServer):
         self._home = folder
         self._cache = JarCache(cache)
         self._download = JarDownload(self._cache, maven_url, cancelled=cancelled)
+        self._cancelled = cancelled
         self._java_home = java_home
         self._java = Path()
         self._jars: dict[str, Path] = {}
@@ -92,7 +93,7 @@ class Neo4jServer(EmbeddedServer):
         self._java = find_java(self._java_home)
         jars = read_lock()
         self._download.ensure(jars, progress)
-        self._jars = {jar.coordinate: unsigned(jar, self._cache.path(jar)) for jar in jars}
+        self._jars = {jar.coordinate: unsigned(jar, self._cache, self._cancelled) for jar in jars}
         self._archive = ClassArchive(
             self._cache.folder.parent / "java", self._java, [*self._jars.values()]
         )

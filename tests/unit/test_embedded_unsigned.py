@@ -1,12 +1,12 @@
 """Copies of signed jars without their signatures."""
 
-import os
 from pathlib import Path
+from threading import Event
 from zipfile import ZipFile
 
 import pytest
 
-from ssc_ingest.embedded.jars import Jar
+from ssc_ingest.embedded.jars import Jar, JarCache
 from ssc_ingest.embedded.unsigned import unsigned
 
 SIGNED = Jar("org.eclipse.collections:eclipse-collections-api:11.1.0", 1, "")
@@ -20,19 +20,24 @@ KEPT = {
     "a/B.class": b"\xca\xfe\xba\xbe" * 100,
     "a/SIGNED.SF": b"not a signature here",
 }
-SIGNATURES = {"META-INF/ECLIPSE_.SF": b"digests", "META-INF/ECLIPSE_.RSA": b"signature"}
+SIGNATURES = {
+    "META-INF/ECLIPSE_.SF": b"digests",
+    "META-INF/ECLIPSE_.RSA": b"signature",
+    "META-INF/sig-other": b"signature",
+}
 
 
 @pytest.fixture
-def jar(tmp_path: Path) -> Path:
-    """A signed jar."""
-    path = tmp_path / "signed-1.0.jar"
+def cache(tmp_path: Path) -> JarCache:
+    """A cache with one signed jar."""
+    cache = JarCache(tmp_path)
+    path = cache.path(SIGNED)
+    path.parent.mkdir(parents=True)
     with ZipFile(path, "w") as archive:
         archive.writestr("META-INF/MANIFEST.MF", MAIN + SECTION)
         for name, content in {**SIGNATURES, **KEPT}.items():
             archive.writestr(name, content)
-    os.utime(path, (1_000_000_000, 1_000_000_000))
-    return path
+    return cache
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -41,38 +46,43 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_copy_has_everything_but_the_signatures(jar: Path) -> None:
-    """Also the manifest's section about the jar; the time of the file is the same."""
+def test_the_copy_has_everything_but_the_signatures(cache: JarCache) -> None:
+    """It has the manifest's section about the jar, too; the jar itself stays as it is."""
+    jar = cache.path(SIGNED)
     before = jar.read_bytes()
-    copy = unsigned(SIGNED, jar)
+    copy = unsigned(SIGNED, cache, Event())
     assert copy != jar
     assert contents(copy) == {"META-INF/MANIFEST.MF": MAIN, **KEPT}
-    assert copy.stat().st_mtime_ns == jar.stat().st_mtime_ns
     assert jar.read_bytes() == before
 
 
-def test_the_copy_is_written_once(jar: Path) -> None:
+def test_the_copy_is_written_once(cache: JarCache) -> None:
     """Each start loads the same file; nothing else is left in the folder."""
-    first = unsigned(SIGNED, jar).stat()
-    assert unsigned(SIGNED, jar).stat().st_ino == first.st_ino
-    assert len(list(jar.parent.iterdir())) == 2
+    copy = unsigned(SIGNED, cache, Event())
+    written = copy.stat()
+    assert unsigned(SIGNED, cache, Event()) == copy
+    assert copy.stat() == written
+    assert set(copy.parent.iterdir()) == {copy, cache.path(SIGNED)}
 
 
-def test_an_incomplete_copy_is_written_again(jar: Path) -> None:
-    """The machine may crash before the copy is on the disk."""
-    copy = unsigned(SIGNED, jar)
+def test_a_damaged_copy_is_written_again(cache: JarCache) -> None:
+    """The machine may crash before all of the copy is on the disk."""
+    copy = unsigned(SIGNED, cache, Event())
     complete = copy.read_bytes()
-    copy.write_bytes(bytes(len(complete)))
-    assert unsigned(SIGNED, jar).read_bytes() == complete
+    middle = len(complete) // 2
+    copy.write_bytes(complete[:middle] + bytes(20) + complete[middle + 20 :])
+    assert unsigned(SIGNED, cache, Event()) == copy
+    assert copy.read_bytes() == complete
 
 
-def test_other_jars_are_not_copied(jar: Path) -> None:
+def test_other_jars_are_not_copied(tmp_path: Path) -> None:
     """They are loaded as they are."""
-    assert unsigned(Jar("org.neo4j:neo4j:5.26.30", 1, ""), jar) == jar
-    assert list(jar.parent.iterdir()) == [jar]
+    cache, jar = JarCache(tmp_path), Jar("org.neo4j:neo4j:5.26.30", 1, "")
+    assert unsigned(jar, cache, Event()) == cache.path(jar)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written(jar: Path) -> None:
+def test_a_cache_that_cannot_be_written(cache: JarCache) -> None:
     """The signed jar is loaded."""
-    (jar.parent / f"signed-1.0.unsigned.jar.{os.getpid()}.new").mkdir()
-    assert unsigned(SIGNED, jar) == jar
+    (cache.folder / ".lock").mkdir()
+    assert unsigned(SIGNED, cache, Event()) == cache.path(SIGNED)

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 from zipfile import ZipFile
@@ -45,11 +46,11 @@ def test_the_servers_answer(servers: Servers, cypher: Callable[..., list[dict[st
 def test_no_jar_of_the_class_path_is_signed(graph_uri: str) -> None:
     """Java would verify it a hundred times per start, and archive none of its classes."""
     cache = JarCache(load_settings(None).cache_dir / "maven")
-    paths = [unsigned(jar, cache.path(jar)) for jar in read_lock()]
-    signed = [
-        path.name for path in paths if any(map(SIGNATURE.fullmatch, ZipFile(path).namelist()))
-    ]
-    assert signed == []
+    signatures: list[str] = []
+    for jar in read_lock():
+        with ZipFile(unsigned(jar, cache, Event())) as loaded:
+            signatures += filter(SIGNATURE.fullmatch, loaded.namelist())
+    assert signatures == []
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_data_survives_a_restart_and_a_kill_of_the_parent(
 
     with EmbeddedStack(settings) as stack:
         assert read_everywhere(stack.start()) == [list(range(20))] * 3
-        # The first stop recorded the classes that Java had loaded; later starts use them.
+        # A first stop has recorded the classes that Java had loaded; later starts use them.
         java = psutil.Process(stack.processes["Neo4j"].pid).cmdline()
         (archive,) = (word.partition("=")[2] for word in java if "SharedArchiveFile" in word)
         assert Path(archive).parent == cache_dir / "java"
