@@ -31,7 +31,7 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
     """
     slots = asyncio.Semaphore(limit)
     refusals: list[RateLimited] = []
-    cancelled: list[list[str]] = []
+    cancelled: list[set[str]] = []
 
     async def run(item: T) -> R | None:
         async with slots:
@@ -43,16 +43,15 @@ async def fan_out(function: Callable[[T], Awaitable[R]], items: Iterable[T], lim
                 refusals.append(error)
                 return None
             except asyncio.CancelledError as error:
-                cancelled.append(getattr(error, "__notes__", []))
+                cancelled.append(set(getattr(error, "__notes__", ())))
                 raise
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run(item)) for item in items]
     except asyncio.CancelledError as error:
-        for note in cancelled[0] if cancelled else ():
-            if all(note in notes for notes in cancelled):
-                error.add_note(note)
+        for note in set.intersection(*cancelled) if cancelled else ():
+            error.add_note(note)
         raise
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None

@@ -19,14 +19,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Literal, TypeAlias
 
 from redis.asyncio import Redis
 
 from ssc_ingest.http.host_history import LENGTH, Answer, entry
-from ssc_ingest.work.batching import Batcher, first
+from ssc_ingest.work.batching import Batcher, Request, first
 from ssc_ingest.work.lua import load
 from ssc_ingest.work.waiting import REDIS, waiting_for
 
@@ -133,16 +133,14 @@ class RateLimiter:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._take = redis.register_script(load("take", __package__))
-        self._requests: Batcher[_Request, _Answer] = Batcher(
-            self._take_all, partial(first, MAX_BATCH)
-        )
+        self._requests: Batcher[_Request, _Answer] = Batcher(self._take_all, _next_batch)
         self._pause = redis.register_script(load("pause", __package__))
         self._record = redis.register_script(load("record", __package__))
 
     async def aclose(self) -> None:
-        """Wait until the tokens of cancelled tasks are taken, too.
+        """Wait for the task that takes tokens.
 
-        They are taken by another task, which would connect again after the client was closed.
+        It may still serve cancelled callers, and would reconnect a closed client.
         """
         await self._requests.close()
 
@@ -286,6 +284,11 @@ class RateLimiter:
                 queued_until=_later(refused, seconds),
             )
         return found
+
+
+def _next_batch(waiting: "list[Request[_Request, _Answer]]") -> "list[Request[_Request, _Answer]]":
+    # A token is not taken for a task that no longer waits.
+    return [request for request in first(MAX_BATCH, waiting) if not request.answer.done()]
 
 
 def _later(moment: str | None, now: int) -> datetime | None:

@@ -74,7 +74,7 @@ class State:
     """The client returns bytes, not text."""
 
     async def aclose(self) -> None:
-        """Wait for what other tasks send for those that have ended; then close the clients."""
+        """Close what uses the clients in tasks of its own; then they may be closed."""
         if "limiter" in vars(self):  # it was used
             await self.limiter.aclose()
 
@@ -251,7 +251,5 @@ async def open_state(settings: Settings, servers: Servers) -> AsyncIterator[Stat
             stream_entries=entries,
             cache=connect(settings.redis_cache_db, text=False),
         )
-        try:
-            yield opened
-        finally:
-            await opened.aclose()
+        stack.push_async_callback(opened.aclose)
+        yield opened

@@ -19,7 +19,7 @@ from ssc_ingest.http.rate_limit import (
 )
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
-from ssc_ingest.settings import load_settings
+from ssc_ingest.settings import Settings
 
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
@@ -210,39 +210,51 @@ def test_loopback_hosts(host: str, *, loopback: bool) -> None:
 
 
 @asynccontextmanager
-async def alone(redis_url: str) -> AsyncIterator[RateLimiter]:
+async def alone(_: Settings, servers: Servers) -> AsyncIterator[RateLimiter]:
     """A limiter with its own client."""
     async with (
-        Redis.from_url(f"{redis_url}/2", decode_responses=True) as client,
+        Redis.from_url(servers.redis(2), decode_responses=True) as client,
         aclosing(RateLimiter(client)) as limiter,
     ):
         yield limiter
 
 
 @asynccontextmanager
-async def of_a_program(redis_url: str) -> AsyncIterator[RateLimiter]:
+async def of_a_program(settings: Settings, servers: Servers) -> AsyncIterator[RateLimiter]:
     """The limiter of a program's state."""
-    servers = Servers("bolt://graph.invalid", None, redis_url, "mongodb://mongo.invalid")
-    async with open_state(load_settings(None), servers) as state:
+    async with open_state(settings, servers) as state:
         yield state.limiter
 
 
 @pytest.mark.parametrize("opened", [alone, of_a_program])
 async def test_cancelled_requests_leave_no_connection(
-    opened: Callable[[str], AbstractAsyncContextManager[RateLimiter]],
-    redis_url: str,
+    opened: Callable[[Settings, Servers], AbstractAsyncContextManager[RateLimiter]],
+    settings: Settings,
+    redis_servers: Servers,
     clean_redis: None,
 ) -> None:
     """Tokens are taken by another task, which sends nothing after the client has been closed."""
-    with SyncRedis.from_url(redis_url) as client:
+    with SyncRedis.from_url(redis_servers.redis_url) as client:
         before = {row["id"] for row in client.client_list()}
-        async with opened(redis_url) as limiter:
+        async with opened(settings, redis_servers) as limiter:
             tasks = []
-            for number in range(3):  # the first ones connect; the others wait for them
-                tasks.append(asyncio.create_task(limiter.take(f"h{number}", rate=10, urgent=True)))
+            for number in range(3):  # the first one connects; the others wait for it
+                take = limiter.take(f"h{number}", rate=10, urgent=True)
+                tasks.append(asyncio.create_task(take))
                 await asyncio.sleep(0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0.2)  # in which what goes on would connect
         assert {row["id"] for row in client.client_list()} - before == set()
+
+
+async def test_a_cancelled_request_takes_no_token(state: State) -> None:
+    """Unless it has been sent."""
+    first, second, last = (
+        asyncio.create_task(state.limiter.take("h", rate=10, urgent=True)) for _ in range(3)
+    )
+    await asyncio.sleep(0)  # they wait, and nothing has been sent
+    second.cancel()
+    assert [(await task).verdict for task in (first, last)] == ["ok", "ok"]
+    assert (await state.limiter.use(["h"]))["h"].last_minute == 2
