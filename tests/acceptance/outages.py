@@ -30,6 +30,7 @@ from tests.acceptance.work import (
     assert_nothing_is_left,
     extracted,
     finished,
+    get_job,
     root_of_a_large_closure,
     start_job,
     unacknowledged,
@@ -126,7 +127,7 @@ async def sweeping(fleet: Fleet) -> AsyncIterator[None]:
 
 
 class Outage:
-    """A worker with a job of 60 packages and more, and the expected result."""
+    """A worker with a job of 60 to 120 packages, and the expected result."""
 
     def __init__(self, fleet: Fleet, state: State, simulator: Simulator) -> None:
         self.fleet = fleet
@@ -135,11 +136,15 @@ class Outage:
         self.worker: WorkerProcess = fleet.start()
 
     async def begin_job(self, *, packages: int = 60) -> None:
-        """Start a job of so many packages, or more; returns when a third of it is done."""
+        """Start a job of so many packages up to twice as many; returns when a third is done."""
         name, self._closure = root_of_a_large_closure(self._simulator, "latest", packages)
         self._simulator.latency(200)
         self._job_id = await start_job(self._state, name, "latest")
         await extracted(self._state, self._job_id, len(self._closure) / 3)
+
+    async def assert_in_progress(self) -> None:
+        """Check that the job was not done before the faults were over."""
+        assert not (await get_job(self._state, self._job_id)).finished
 
     async def assert_done(self, cypher: Cypher) -> None:
         """Check that the same worker has done everything once."""

@@ -143,7 +143,7 @@ async def test_a_killed_attribution_is_continued(
             for name in names
         ],
     )
-    fleet.environment["WORKER_CONCURRENCY"] = "2"  # batches of 200 at a time
+    fleet.environment["WORKER_CONCURRENCY"] = "1"  # batches of 200, one after the other
     queues = (*CONTROL, "pypi.fresh")
     worker = fleet.start(*queues)
     fleet.send("vulnerabilities.sync", ecosystem="pypi")

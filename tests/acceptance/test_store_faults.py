@@ -104,12 +104,16 @@ async def test_redis_closes_the_connection_for_commands(
     await outage.assert_done(cypher)
 
 
-async def test_redis_resets_connections(outage: Outage, redis_proxy: Proxy, cypher: Cypher) -> None:
+async def test_redis_resets_connections(
+    outage: Outage, redis_proxy: Proxy, simulator: Simulator, cypher: Cypher
+) -> None:
     """Redis resets all connections five times within three seconds."""
     await outage.begin_job()
+    simulator.latency(1000)
     for _ in range(5):
         redis_proxy.cut()
         await asyncio.sleep(0.6)
+    await outage.assert_in_progress()
     await outage.assert_done(cypher)
 
 
@@ -168,13 +172,15 @@ async def test_the_graph(outage: Outage, graph_proxy: Proxy, cypher: Cypher, fau
 
 
 async def test_the_graph_resets_connections(
-    outage: Outage, graph_proxy: Proxy, cypher: Cypher
+    outage: Outage, graph_proxy: Proxy, simulator: Simulator, cypher: Cypher
 ) -> None:
     """The graph resets its connections in the middle of writes, ten times within three seconds."""
     await outage.begin_job()
+    simulator.latency(1000)
     for _ in range(10):
         graph_proxy.cut()
         await asyncio.sleep(0.3)
+    await outage.assert_in_progress()
     await outage.assert_done(cypher)
 
 

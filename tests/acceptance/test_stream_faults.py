@@ -55,7 +55,7 @@ async def test_a_thousand_messages(
 async def test_a_killed_consumer_loses_and_doubles_nothing(
     fleet: Fleet, simulator: Simulator, state: State, cypher: Cypher
 ) -> None:
-    """The consumer is killed three times, more than once with unacknowledged entries."""
+    """The consumer is killed three times, at least once with unacknowledged entries."""
     messages, bad = good_and_bad(simulator, 150, 15)
     fleet.start(*(f"{name}.{urgency}" for name in LABELS for urgency in ("urgent", "fresh")))
     part = len(messages) // KILLS

@@ -20,7 +20,7 @@ from tests.conftest import Cypher
 from tests.simulator.client import Simulator
 from tests.simulator.truth import PackageTruth
 
-PACKAGES = 100
+PACKAGES = 120
 
 MOST_FOR_NOTHING = 5
 """Requests of an update when nothing has changed."""
@@ -35,7 +35,7 @@ FEED = {"pypi": 1, "npm": 2, "maven": 2, "cargo": 3, "rubygems": 2, "nuget": 2}
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[Simulator]:
-    """Registries of a hundred packages each."""
+    """Registries of few packages."""
     with Simulator.start(packages=PACKAGES, versions="1-4", requirements="0-3") as simulator:
         yield simulator
 

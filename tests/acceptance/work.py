@@ -71,6 +71,7 @@ async def assert_nothing_is_left(state: State) -> None:
     assert [key async for key in state.redis.scan_iter("job:*:pending")] == []
     assert [key async for key in state.redis.scan_iter("delivery:*")] == []
     assert [letter async for letter in state.dead_letters.all()] == []
+    assert await state.dead_letters.count() == 0, "a letter is kept for a stream"
     assert not await state.queues._redis.exists("delayed:messages")
     assert [key for key in await lasting(state.redis) if not key.startswith(MAY_STAY)] == []
     assert await lasting(state.cache) == []
