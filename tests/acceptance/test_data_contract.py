@@ -56,7 +56,7 @@ def choose(simulator: Simulator, name: str) -> PackageTruth:
 @pytest.fixture(scope="module")
 def simulated() -> Any:
     """Registries with realistic numbers of versions: few for most packages, hundreds for some."""
-    with Simulator.start(packages=700, requirements="1-3") as simulator:
+    with Simulator.start(packages=1500, requirements="1-4") as simulator:
         yield simulator
 
 
