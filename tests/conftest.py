@@ -29,6 +29,7 @@ from ssc_ingest.servers import EmbeddedAddresses, Servers
 from ssc_ingest.settings import Settings, load_settings
 from ssc_ingest.vulnerabilities.store import VulnerabilityStore, open_store
 from tests.both_ends import FromBothEnds
+from tests.sockets import close_unconnected
 
 pytest.register_assert_rewrite(
     "tests.acceptance.outages", "tests.acceptance.work", "tests.graph_truth"
@@ -82,6 +83,7 @@ hypothesis.settings.register_profile(
 def pytest_configure() -> None:
     """Remove the operator's settings from the environment."""
     gc.set_threshold(COLLECT_EVERY)
+    close_unconnected()
     if threading.current_thread() is threading.main_thread():
         # A shell's background jobs ignore Ctrl-C, and would their children, which tests interrupt.
         signal.signal(signal.SIGINT, signal.default_int_handler)
