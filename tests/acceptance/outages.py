@@ -136,7 +136,7 @@ class Outage:
         self.worker: WorkerProcess = fleet.start()
 
     async def begin_job(self, *, packages: int = 60) -> None:
-        """Start a job of so many packages up to twice as many; returns when a third is done."""
+        """Start a job of ``packages`` to twice as many; returns when a third is done."""
         name, self._closure = root_of_a_large_closure(self._simulator, "latest", packages)
         self._simulator.latency(200)
         self._job_id = await start_job(self._state, name, "latest")

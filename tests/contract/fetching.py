@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -18,13 +18,13 @@ from ssc_ingest.graph.schema import ensure_schema
 from ssc_ingest.http import rate_limit
 from ssc_ingest.http.checkpoint import FetchCheckpoint
 from ssc_ingest.http.client import RegistryClient, open_transport
-from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.request_scope import RequestScope, request_scope
 from ssc_ingest.models import Package, Requirement, Version
 from ssc_ingest.resources import Resources, open_resources
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
 from tests import facts
+from tests.limiters import open_limiter
 from tests.simulator.client import Simulator
 from tests.simulator.registries import BY_NAME
 from tests.simulator.truth import PackageTruth, VersionTruth
@@ -41,11 +41,7 @@ async def opened(
         for name, value in simulator.environment().items():
             environment.setenv(name, value)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    async with (
-        redis.Redis.from_url(redis_url, decode_responses=True) as state,
-        aclosing(RateLimiter(state)) as limiter,
-        open_transport(settings) as http,
-    ):
+    async with open_limiter(redis_url) as limiter, open_transport(settings) as http:
         yield cls(RegistryClient(http, limiter, endpoints.hosts), endpoints)
 
 

@@ -4,18 +4,17 @@ import gzip
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
-import redis.asyncio as redis
 from aiohttp import web
 
 from ssc_ingest.ecosystems.endpoints import load_endpoints
 from ssc_ingest.http.client import RegistryClient, open_transport
-from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.settings import Settings
 from tests.contract.fetching import AnyEcosystem
+from tests.limiters import open_limiter
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,5 @@ async def reading(
         for key, url in urls.items():
             environment.setenv(f"{cls.identity.name}_{key}_url".upper(), url)
         endpoints = load_endpoints(cls.identity.name, cls.identity.endpoints, None)
-    async with (
-        redis.Redis.from_url(redis_url, decode_responses=True) as state,
-        aclosing(RateLimiter(state)) as limiter,
-        open_transport(settings) as http,
-    ):
+    async with open_limiter(redis_url) as limiter, open_transport(settings) as http:
         yield cls(RegistryClient(http, limiter, endpoints.hosts), endpoints)

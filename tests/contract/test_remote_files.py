@@ -3,12 +3,10 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-import redis.asyncio as redis
 from aiohttp import web
 
 from ssc_ingest.archives.zip_archive import ZipArchive
@@ -21,9 +19,9 @@ from ssc_ingest.errors import (
     ResponseTooLarge,
 )
 from ssc_ingest.http.client import RegistryClient, open_transport
-from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.http.remote_file import END, RemoteFile, TransferBudget
 from ssc_ingest.settings import Settings
+from tests.limiters import open_limiter
 from tests.unit.archives import CONTENT, METADATA, zipped
 
 
@@ -101,11 +99,7 @@ async def opened(
     server: FileServer, settings: Settings, redis_url: str, clean_redis: None
 ) -> AsyncIterator[Open]:
     """Opens the server's file, with default arguments."""
-    async with (
-        redis.Redis.from_url(redis_url, decode_responses=True) as state,
-        aclosing(RateLimiter(state)) as limiter,
-        open_transport(settings) as http,
-    ):
+    async with open_limiter(redis_url) as limiter, open_transport(settings) as http:
         host = server.url.split("/")[2]
         registry = RegistryClient(http, limiter, {host: 1000.0})
 

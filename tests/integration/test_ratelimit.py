@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-from redis import Redis as SyncRedis
-from redis.asyncio import Redis
+from redis import Redis
 
 from ssc_ingest.http.rate_limit import (
     LOOK_AGAIN,
@@ -20,6 +19,7 @@ from ssc_ingest.http.rate_limit import (
 from ssc_ingest.resources import State, open_state
 from ssc_ingest.servers import Servers
 from ssc_ingest.settings import Settings
+from tests.limiters import open_limiter
 
 
 async def test_tokens_run_out_for_everybody(state: State) -> None:
@@ -209,14 +209,9 @@ def test_loopback_hosts(host: str, *, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
-@asynccontextmanager
-async def alone(_: Settings, servers: Servers) -> AsyncIterator[RateLimiter]:
+def alone(_: Settings, servers: Servers) -> AbstractAsyncContextManager[RateLimiter]:
     """A limiter with its own client."""
-    async with (
-        Redis.from_url(servers.redis(2), decode_responses=True) as client,
-        aclosing(RateLimiter(client)) as limiter,
-    ):
-        yield limiter
+    return open_limiter(servers.redis(2))
 
 
 @asynccontextmanager
@@ -234,7 +229,7 @@ async def test_cancelled_requests_leave_no_connection(
     clean_redis: None,
 ) -> None:
     """Tokens are taken by another task, which sends nothing after the client has been closed."""
-    with SyncRedis.from_url(redis_servers.redis_url) as client:
+    with Redis.from_url(redis_servers.redis_url) as client:
         before = {row["id"] for row in client.client_list()}
         async with opened(settings, redis_servers) as limiter:
             tasks = []

@@ -1,7 +1,6 @@
 """Fixtures for reading the test repository."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
 import pytest
 import redis.asyncio as redis
@@ -11,9 +10,9 @@ from ssc_ingest.ecosystems.endpoints import Endpoints
 from ssc_ingest.ecosystems.maven import Maven
 from ssc_ingest.http.client import RegistryClient, open_transport
 from ssc_ingest.http.document_cache import DocumentCache
-from ssc_ingest.http.rate_limit import RateLimiter
 from ssc_ingest.settings import Settings
 from tests.contract.test_maven_fetch.repository import Repository
+from tests.limiters import open_limiter
 
 
 @pytest.fixture
@@ -48,11 +47,7 @@ async def workers(
 ) -> AsyncIterator[list[Maven]]:
     """The ecosystem in two processes."""
     endpoints = Endpoints({"repository": base_url}, {"repository": 5})
-    async with (
-        redis.Redis.from_url(redis_url, decode_responses=True) as state,
-        aclosing(RateLimiter(state)) as limiter,
-        open_transport(settings) as transport,
-    ):
+    async with open_limiter(redis_url) as limiter, open_transport(settings) as transport:
         yield [
             Maven(
                 RegistryClient(transport, limiter, endpoints.hosts, DocumentCache(cache)), endpoints
